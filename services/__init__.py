@@ -1,0 +1,1 @@
+"""The services; each imports `shared`, never another service."""

@@ -1,0 +1,66 @@
+"""Secrets at rest: AES-256-GCM, the key's id kept with the value so that keys can rotate."""
+
+import base64
+import binascii
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+NONCE_BYTES = 12
+KEY_BYTES = 32
+
+
+class EncryptionError(Exception):
+    """A value cannot be decrypted, or the keys cannot be read. Never carries the value or the key."""
+
+
+class Encryptor:
+    """Encrypts with the first key, decrypts with any."""
+
+    def __init__(self, keys: str) -> None:
+        """`keys` is `id:base64 of 32 bytes[,id:...]`, the current key first."""
+        self._keys: dict[str, AESGCM] = {}
+        for part in filter(None, (part.strip() for part in keys.split(","))):
+            key_id, _, encoded = part.partition(":")
+            try:
+                key = base64.b64decode(encoded, validate=True)
+            except binascii.Error:
+                key = b""
+            if not key_id or len(key) != KEY_BYTES:
+                raise EncryptionError(
+                    "DINSIGHT_ENCRYPTION_KEYS must be a comma-separated list of id:base64-of-32-bytes"
+                )
+            self._keys[key_id] = AESGCM(key)
+        if not self._keys:
+            raise EncryptionError("DINSIGHT_ENCRYPTION_KEYS is empty: set id:base64-of-32-bytes")
+        self._current = next(iter(self._keys))
+
+    @property
+    def current_key_id(self) -> str:
+        return self._current
+
+    def encrypt(self, plaintext: str, *, purpose: str) -> str:
+        """Give `key id.base64(nonce + ciphertext)`. `purpose` binds the value to its column."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = self._keys[self._current].encrypt(
+            nonce, plaintext.encode(), self._bound(self._current, purpose)
+        )
+        return f"{self._current}.{base64.b64encode(nonce + sealed).decode()}"
+
+    def decrypt(self, value: str, *, purpose: str) -> str:
+        key_id, _, encoded = value.partition(".")
+        if key_id not in self._keys:
+            raise EncryptionError(f"no key with id {key_id!r}: add it to DINSIGHT_ENCRYPTION_KEYS")
+        try:
+            raw = base64.b64decode(encoded, validate=True)
+            plain = self._keys[key_id].decrypt(
+                raw[:NONCE_BYTES], raw[NONCE_BYTES:], self._bound(key_id, purpose)
+            )
+        except (binascii.Error, InvalidTag, ValueError):
+            raise EncryptionError("the value was not encrypted with this key for this purpose") from None
+        return plain.decode()
+
+    @staticmethod
+    def _bound(key_id: str, purpose: str) -> bytes:
+        return f"{key_id}|{purpose}".encode()

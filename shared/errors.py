@@ -1,0 +1,79 @@
+"""The one error base. Each class carries the HTTP status it is answered with (RFC 9457 problem details)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One bad field: `pointer` is an RFC 6901 JSON pointer into the request, `detail` says what to do."""
+
+    pointer: str
+    detail: str
+
+
+class DInsightError(Exception):
+    """Base of every error a client may see. `detail` says what, where and what to do about it."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+    code: ClassVar[str] = "internal"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+
+class BadRequest(DInsightError):
+    status, title, code = 400, "Bad request", "bad-request"
+
+
+class Unauthenticated(DInsightError):
+    status, title, code = 401, "Not signed in", "unauthenticated"
+
+
+class Forbidden(DInsightError):
+    status, title, code = 403, "Not allowed", "forbidden"
+
+
+class NotFound(DInsightError):
+    status, title, code = 404, "Not found", "not-found"
+
+
+class Conflict(DInsightError):
+    status, title, code = 409, "Conflict", "conflict"
+
+
+class PayloadTooLarge(DInsightError):
+    status, title, code = 413, "Too large", "too-large"
+
+
+class UnsupportedMediaType(DInsightError):
+    status, title, code = 415, "Unsupported media type", "unsupported-media-type"
+
+
+class Unprocessable(DInsightError):
+    status, title, code = 422, "Invalid payload", "invalid-payload"
+
+
+class TooManyRequests(DInsightError):
+    status, title, code = 429, "Too many requests", "too-many-requests"
+
+
+class BadGateway(DInsightError):
+    status, title, code = 502, "Bad gateway", "bad-gateway"
+
+
+class Unavailable(DInsightError):
+    status, title, code = 503, "Unavailable", "unavailable"

@@ -1,0 +1,55 @@
+"""Events of the alerting service."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from shared.events.base import Payload, Topic
+
+AlertStatus = Literal["pending", "active", "recovering", "resolved"]
+
+
+class AlertState(Payload):
+    """The alert as it stands after the change that the event tells of."""
+
+    alert_id: UUID
+    alert_rule_id: UUID
+    rule_name: str
+    machine_id: UUID
+    anomaly_id: UUID | None
+    status: AlertStatus
+    severity: str
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    worst_distance_ratio: float | None
+    summary: str
+    version: int
+
+
+class AlertRaised(AlertState):
+    pass
+
+
+class AlertChanged(AlertState):
+    """`change` says what happened: updated, severity_changed, acknowledged, reopened or resolved."""
+
+    change: str
+    changed_by: UUID | None = None
+    note: str | None = None
+
+
+ALERT_RAISED = Topic(
+    "alert.raised",
+    AlertRaised,
+    producer="alerting",
+    key="machine_id",
+    description="A rule opened an alert.",
+)
+ALERT_CHANGED = Topic(
+    "alert.changed",
+    AlertChanged,
+    producer="alerting",
+    key="machine_id",
+    description="An open alert changed, was acknowledged or was resolved.",
+)

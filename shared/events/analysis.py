@@ -1,0 +1,150 @@
+"""Events of the analysis service; downstream systems consume `anomaly.detected`."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from shared.events.base import Payload, Topic
+
+AnalysisType = Literal["baseline", "monitoring"]
+Severity = Literal["low", "medium", "high", "critical"]
+HealthState = Literal["ok", "deteriorating", "failing", "unknown"]
+
+
+class UploadReceived(Payload):
+    """A file is stored and waits for a worker. `attempt` counts from 1."""
+
+    analysis_id: UUID
+    file_upload_id: UUID
+    machine_id: UUID
+    analysis_type: AnalysisType
+    attempt: int = 1
+
+
+class AnalysisProgressed(Payload):
+    """`progress` runs from 0 to 1 over all stages; `stage` is reading, fitting, scoring or storing."""
+
+    analysis_id: UUID
+    machine_id: UUID
+    analysis_type: AnalysisType
+    stage: str
+    progress: float
+
+
+class Health(Payload):
+    state: HealthState
+    reasons: tuple[str, ...] = ()
+
+
+class AnalysisCompleted(Payload):
+    """`results` is what `GET /analyses/{id}` answers as `results`."""
+
+    analysis_id: UUID
+    file_upload_id: UUID
+    machine_id: UUID
+    analysis_type: AnalysisType
+    samples: int
+    anomaly_count: int = 0
+    anomaly_fraction: float = 0.0
+    max_distance: float | None = None
+    threshold: float | None = None
+    health: Health | None = None
+    results: dict[str, Any]
+    completed_at: datetime
+
+
+class AnalysisFailed(Payload):
+    """`error` names what was wrong, where in which file, and what to do."""
+
+    analysis_id: UUID
+    file_upload_id: UUID
+    machine_id: UUID
+    analysis_type: AnalysisType
+    error: str
+    file: str | None = None
+    row: int | None = None
+    column: str | None = None
+    failed_at: datetime
+
+
+class FeatureContribution(Payload):
+    """One feature's part in an anomaly; `deviation` is signed, in baseline standard deviations."""
+
+    name: str
+    expected: float
+    observed: float
+    deviation: float
+    share: float
+
+
+class AnomalyDetected(Payload):
+    """A sample outside normal. `distance_ratio` is distance / threshold; `sample_index` counts from 0."""
+
+    anomaly_id: UUID
+    analysis_id: UUID
+    machine_id: UUID
+    sample_index: int
+    timestamp: datetime
+    severity: Severity
+    distance: float
+    threshold: float
+    distance_ratio: float
+    x: float
+    y: float
+    features: tuple[FeatureContribution, ...]
+    metadata: dict[str, Any]
+
+
+class AnomalyAcknowledged(Payload):
+    anomaly_id: UUID
+    analysis_id: UUID
+    machine_id: UUID
+    acknowledged_by: UUID
+    acknowledged_at: datetime
+
+
+UPLOAD_RECEIVED = Topic(
+    "upload.received",
+    UploadReceived,
+    producer="analysis",
+    key="analysis_id",
+    description="Files are stored and wait for an analysis worker.",
+    # The most workers that can share the load.
+    partitions=12,
+)
+ANALYSIS_PROGRESSED = Topic(
+    "analysis.progressed",
+    AnalysisProgressed,
+    producer="analysis",
+    key="machine_id",
+    description="How far an analysis is.",
+    transient=True,
+)
+ANALYSIS_COMPLETED = Topic(
+    "analysis.completed",
+    AnalysisCompleted,
+    producer="analysis",
+    key="machine_id",
+    description="An analysis ended well.",
+)
+ANALYSIS_FAILED = Topic(
+    "analysis.failed",
+    AnalysisFailed,
+    producer="analysis",
+    key="machine_id",
+    description="An analysis was refused or could not be done.",
+)
+ANOMALY_DETECTED = Topic(
+    "anomaly.detected",
+    AnomalyDetected,
+    producer="analysis",
+    key="machine_id",
+    description="A monitored sample lies outside the machine's normal.",
+)
+ANOMALY_ACKNOWLEDGED = Topic(
+    "anomaly.acknowledged",
+    AnomalyAcknowledged,
+    producer="analysis",
+    key="machine_id",
+    description="A person has seen an anomaly.",
+)

@@ -1,0 +1,70 @@
+"""Events of the auth service, and `audit.recorded`, which every service sends to it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.events.base import Payload, Topic
+
+
+class OrganizationChanged(Payload):
+    organization_id: UUID
+    name: str
+    slug: str
+    is_active: bool
+    deleted: bool = False
+    version: int
+    changed_at: datetime
+
+
+class MembershipChanged(Payload):
+    organization_id: UUID
+    user_id: UUID
+    email: str
+    full_name: str
+    role: str
+    is_active: bool
+    deleted: bool = False
+    version: int
+    changed_at: datetime
+
+
+class AuditRecorded(Payload):
+    """One entry of the audit trail. `changes` holds before and after, without secrets."""
+
+    user_id: UUID | None
+    action: str
+    resource_type: str | None = None
+    resource_id: UUID | None = None
+    changes: dict[str, Any] | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+    occurred_at: datetime
+
+
+ORGANIZATION_CHANGED = Topic(
+    "organization.changed",
+    OrganizationChanged,
+    producer="auth",
+    key="organization_id",
+    description="The latest state of an organization.",
+    partitions=3,
+    compacted=True,
+)
+MEMBERSHIP_CHANGED = Topic(
+    "membership.changed",
+    MembershipChanged,
+    producer="auth",
+    key="organization_id:user_id",
+    description="The latest state of a user's membership in an organization.",
+    partitions=3,
+    compacted=True,
+)
+AUDIT_RECORDED = Topic(
+    "audit.recorded",
+    AuditRecorded,
+    producer="every service",
+    key="organization_id, or the user's id when there is none",
+    description="Something was written or someone signed in; auth appends it to the audit trail.",
+    partitions=3,
+)

@@ -1,0 +1,30 @@
+"""Events of the machines service."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.events.base import Payload, Topic
+
+
+class MachineChanged(Payload):
+    machine_id: UUID
+    name: str
+    model: str | None
+    serial_number: str | None
+    location: str | None
+    status: str
+    metadata: dict[str, Any]
+    deleted: bool = False
+    version: int
+    changed_at: datetime
+
+
+MACHINE_CHANGED = Topic(
+    "machine.changed",
+    MachineChanged,
+    producer="machines",
+    key="machine_id",
+    description="The latest state of a machine. `deleted` means: forget everything about it.",
+    compacted=True,
+)

@@ -1,0 +1,23 @@
+"""Every topic of the installation."""
+
+from typing import Any
+
+from shared.events import alerting, analysis, auth, machines
+from shared.events.base import Topic
+
+TOPICS: tuple[Topic[Any], ...] = (
+    auth.ORGANIZATION_CHANGED,
+    auth.MEMBERSHIP_CHANGED,
+    auth.AUDIT_RECORDED,
+    machines.MACHINE_CHANGED,
+    analysis.UPLOAD_RECEIVED,
+    analysis.ANALYSIS_PROGRESSED,
+    analysis.ANALYSIS_COMPLETED,
+    analysis.ANALYSIS_FAILED,
+    analysis.ANOMALY_DETECTED,
+    analysis.ANOMALY_ACKNOWLEDGED,
+    alerting.ALERT_RAISED,
+    alerting.ALERT_CHANGED,
+)
+
+BY_NAME = {topic.name: topic for topic in TOPICS}

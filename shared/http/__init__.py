@@ -1,0 +1,1 @@
+"""HTTP alike in every service: problems, callers, pages, health, metrics."""

@@ -1,0 +1,316 @@
+"""The one way events come in: at least once, in order per key, never stalled by a poison record.
+
+A record is decoded, and its handler runs in a transaction that also notes the event's id in the inbox.
+Neighbours of one organization share a transaction: a flood costs few commits. Where one of them fails, each
+is done alone: faults that may pass are waited out, others are tried a few times, and then the record is
+parked on `<topic>.dead-letter`.
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+import asyncpg
+import structlog
+from aiokafka import ConsumerRecord
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.structs import TopicPartition
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from opentelemetry import metrics, trace
+from opentelemetry.propagate import extract
+
+from shared.access import Scope
+from shared.clock import IdGenerator
+from shared.errors import Unavailable
+from shared.events.base import Event, P, Topic
+from shared.events.codec import UndecodableRecord, decode
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.dead_letters import DeadLetters
+from shared.kafka.inbox import Inbox
+from shared.postgres.connection import DATABASE_AWAY, Database
+
+TRIES = 4
+FIRST_DELAY_SECONDS = 0.2
+LONGEST_DELAY_SECONDS = 15.0
+RECORDS_PER_POLL = 100
+START_RETRY_SECONDS = 2.0
+# The database or the network is away: waiting helps, and parking would only move the problem.
+PASSING_FAULTS = (*DATABASE_AWAY, KafkaError)
+# The database says that the record does not fit: it never will.
+LASTING_FAULTS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+
+logger = structlog.get_logger(__name__)
+
+
+class HandlerUnit(Protocol):
+    """What a handler gets: a service's unit of work, which holds the inbox of the same transaction."""
+
+    @property
+    def inbox(self) -> Inbox: ...
+
+
+U = TypeVar("U", bound=HandlerUnit)
+UnitFactory = Callable[[Scope], AbstractAsyncContextManager[U]]
+
+
+Record = ConsumerRecord[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Route(Generic[U]):
+    """`effect` runs in a shared transaction; without one, `work` manages its own."""
+
+    topic: Topic[Any]
+    effect: Callable[[Event[Any], U], Awaitable[None]] | None = None
+    work: Callable[[Event[Any]], Awaitable[None]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery(Generic[U]):
+    """A record, its route, and the event in it; `reason` when there is none."""
+
+    record: Record
+    route: _Route[U]
+    event: Event[Any] | None
+    reason: str = ""
+
+    @property
+    def neighbourhood(self) -> object:
+        """Deliveries that follow each other and share this may share a transaction."""
+        if self.event is None or self.route.effect is None:
+            return self.record
+        return self.event.organization_id
+
+
+class Consumer(Generic[U]):
+    """One consumer group of a service, over all its topics."""
+
+    def __init__(
+        self,
+        kafka: KafkaConnection,
+        database: Database,
+        units: UnitFactory[U],
+        new_id: IdGenerator,
+        *,
+        group: str,
+        records_per_poll: int = RECORDS_PER_POLL,
+        max_poll_interval_ms: int = 300_000,
+    ) -> None:
+        self._kafka = kafka
+        self._units = units
+        self._dead_letters = DeadLetters(database, new_id, group=group)
+        self._group = group
+        self._records_per_poll = records_per_poll
+        self._max_poll_interval_ms = max_poll_interval_ms
+        self._routes: dict[str, _Route[U]] = {}
+        self._broker: KafkaBroker | None = None
+        self._tracer = trace.get_tracer("dinsight.consumer")
+        meter = metrics.get_meter("dinsight.consumer")
+        self._lag = meter.create_gauge("dinsight_consumer_lag", "1", "Records not yet handled, per partition")
+        self._handled = meter.create_counter("dinsight_consumer_records", "1", "Records by outcome")
+
+    def on(self, topic: Topic[P], handler: Callable[[Event[P], U], Awaitable[None]]) -> None:
+        """Run `handler` once per event, in the transaction that notes the event as done."""
+        self._routes[topic.name] = _Route(topic, effect=handler)
+
+    def on_work(self, topic: Topic[P], handler: Callable[[Event[P]], Awaitable[None]]) -> None:
+        """Run `handler` outside a transaction; it must itself make sure that twice delivered is once done."""
+        self._routes[topic.name] = _Route(topic, work=handler)
+
+    @property
+    def topics(self) -> tuple[Topic[Any], ...]:
+        return tuple(route.topic for route in self._routes.values())
+
+    async def check(self) -> None:
+        """Readiness probe: raise while the group is not joined."""
+        if self._broker is None:
+            raise Unavailable("the consumer has not started yet")
+
+    async def run(self) -> None:
+        """Consume until cancelled; a broker that is away is waited for."""
+        while True:
+            broker = self._build()
+            try:
+                await broker.start()
+                self._broker = broker
+                await asyncio.Event().wait()
+            except (KafkaError, OSError) as error:
+                logger.warning("consumer waits for the broker", group=self._group, error=str(error))
+            finally:
+                self._broker = None
+                await broker.stop()
+            await asyncio.sleep(START_RETRY_SECONDS)
+
+    def _build(self) -> KafkaBroker:
+        settings = self._kafka.settings
+        broker = self._kafka.broker()
+        subscriber = broker.subscriber(
+            *self._routes,
+            group_id=self._group,
+            batch=True,
+            max_records=self._records_per_poll,
+            batch_timeout_ms=settings.kafka_fetch_wait_ms,
+            fetch_max_wait_ms=settings.kafka_fetch_wait_ms,
+            session_timeout_ms=settings.kafka_session_timeout_ms,
+            heartbeat_interval_ms=settings.kafka_heartbeat_ms,
+            max_poll_interval_ms=self._max_poll_interval_ms,
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            parser=_parse,
+            decoder=_whole_message,
+            no_reply=True,
+        )
+        subscriber(self._consume)
+        return broker
+
+    async def _consume(self, message: KafkaMessage) -> None:
+        raw = message.raw_message
+        records: Sequence[Record] = raw if isinstance(raw, tuple) else (raw,)
+        deliveries = [self._delivery(record) for record in records]
+        for _, group in itertools.groupby(deliveries, key=lambda delivery: delivery.neighbourhood):
+            neighbours = list(group)
+            if len(neighbours) == 1 or not await self._together(neighbours):
+                for delivery in neighbours:
+                    await self._alone(delivery)
+        self._measure(message, records)
+        try:
+            await message.ack()
+        except (CommitFailedError, IllegalStateError) as error:
+            # The partition went to another member; the inbox drops what is delivered there again.
+            logger.info("offsets not committed", group=self._group, error=str(error))
+
+    def _measure(self, message: KafkaMessage, records: Sequence[Record]) -> None:
+        for record in {(record.topic, record.partition): record for record in records}.values():
+            end = self._highwater(message, record)
+            if end is not None:
+                place: dict[str, str | int] = {"topic": record.topic, "partition": record.partition}
+                self._lag.set(max(0, end - record.offset - 1), {"group": self._group, **place})
+
+    @staticmethod
+    def _highwater(message: KafkaMessage, record: Record) -> int | None:
+        highwater = getattr(message.consumer, "highwater", None)
+        if highwater is None:
+            return None
+        try:
+            end: int | None = highwater(TopicPartition(record.topic, record.partition))
+        except IllegalStateError:
+            return None
+        return end
+
+    def _delivery(self, record: Record) -> _Delivery[U]:
+        route = self._routes[record.topic]
+        try:
+            event = decode(route.topic, record.key, record.value, record.headers)
+        except UndecodableRecord as error:
+            return _Delivery(record, route, None, str(error))
+        return _Delivery(record, route, event)
+
+    async def _together(self, deliveries: Sequence[_Delivery[U]]) -> bool:
+        """Do all in one transaction; False when it failed and nothing is done."""
+        organization_id = deliveries[0].event.organization_id if deliveries[0].event else None
+        try:
+            async with self._units(Scope(organization_id=organization_id)) as unit:
+                for delivery in deliveries:
+                    with self._observed(delivery):
+                        await self._effect(delivery, unit)
+        except Exception as error:  # whatever it was: each is tried alone, which tells who is at fault
+            logger.info("records are handled one by one", group=self._group, error=str(error))
+            return False
+        self._count("done", *deliveries)
+        return True
+
+    async def _alone(self, delivery: _Delivery[U]) -> None:
+        with self._observed(delivery):
+            reason = delivery.reason or await self._try(delivery)
+            if reason:
+                topic, record = delivery.route.topic, delivery.record
+                await self._insist(lambda: self._dead_letters.park(topic, record, reason))
+            self._count("parked" if reason else "done", delivery)
+
+    async def _try(self, delivery: _Delivery[U]) -> str:
+        """Handle the event, a few times if need be; gives why it cannot be done, or nothing."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                await self._insist(lambda: self._run(delivery))
+            except Exception as error:  # the last resort of a loop that must outlive any handler's fault
+                logger.warning("handler failed", attempt=attempt, exc_info=error)
+                reason = f"{type(error).__name__}: {error}"
+                if isinstance(error, LASTING_FAULTS):
+                    break
+            else:
+                return ""
+            if attempt < TRIES:
+                await asyncio.sleep(_delay(attempt))
+        return reason
+
+    async def _run(self, delivery: _Delivery[U]) -> None:
+        event, work = delivery.event, delivery.route.work
+        assert event is not None
+        if work is not None:
+            return await work(event)
+        async with self._units(Scope(organization_id=event.organization_id)) as unit:
+            await self._effect(delivery, unit)
+
+    @staticmethod
+    async def _effect(delivery: _Delivery[U], unit: U) -> None:
+        event, effect = delivery.event, delivery.route.effect
+        assert event is not None
+        assert effect is not None
+        if await unit.inbox.accept(event.id):
+            await effect(event, unit)
+
+    @contextmanager
+    def _observed(self, delivery: _Delivery[U]) -> Iterator[None]:
+        """The trace goes on from the producer's, and the log names the event."""
+        record, event = delivery.record, delivery.event
+        named = {"event_id": str(event.id), "organization_id": str(event.organization_id)} if event else {}
+        with (
+            self._tracer.start_as_current_span(
+                f"process {record.topic}",
+                context=extract({name: value.decode("latin-1") for name, value in record.headers}),
+                kind=trace.SpanKind.CONSUMER,
+                attributes={"messaging.system": "kafka", "messaging.destination.name": record.topic},
+            ),
+            structlog.contextvars.bound_contextvars(topic=record.topic, **named),
+        ):
+            yield
+
+    def _count(self, outcome: str, *deliveries: _Delivery[U]) -> None:
+        for delivery in deliveries:
+            labels = {"group": self._group, "topic": delivery.record.topic, "outcome": outcome}
+            self._handled.add(1, labels)
+
+    async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Repeat `work` for as long as only the surroundings are at fault."""
+        attempt = 0
+        while True:
+            try:
+                return await work()
+            except PASSING_FAULTS as error:
+                attempt += 1
+                logger.warning("waiting for database or broker", group=self._group, error=str(error))
+                await asyncio.sleep(_delay(attempt))
+
+
+async def _parse(
+    records: tuple[ConsumerRecord[bytes, bytes], ...], original: Callable[..., Awaitable[KafkaMessage]]
+) -> KafkaMessage:
+    """FastStream's parser fails on headers that are not UTF-8, for ever: let it see none."""
+    message = await original(tuple(replace(record, headers=()) for record in records))
+    message.raw_message = records
+    return message
+
+
+async def _whole_message(message: Any) -> Any:
+    """Give the handler the message itself: it decodes record by record, so that a bad one fails alone."""
+    return message
+
+
+def _delay(attempt: int) -> float:
+    longest: float = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempt, 10))
+    return longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret

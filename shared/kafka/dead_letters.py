@@ -1,0 +1,47 @@
+"""Dead letters: what a consumer cannot handle is set aside, unchanged, with the reason.
+
+They go out through the service's outbox, so that they are as safe as every other event.
+"""
+
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord
+
+from shared.access import Scope
+from shared.clock import IdGenerator
+from shared.events.base import Topic
+from shared.kafka.outbox import write_record
+from shared.postgres.connection import Database
+
+LONGEST_REASON = 2000
+
+logger = structlog.get_logger(__name__)
+
+
+class DeadLetters:
+    def __init__(self, database: Database, new_id: IdGenerator, *, group: str) -> None:
+        self._database = database
+        self._new_id = new_id
+        self._group = group
+
+    async def park(self, topic: Topic[Any], record: ConsumerRecord[bytes, bytes], reason: str) -> None:
+        """Put the record on the topic's dead-letter topic."""
+        logger.error(
+            "record parked",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+        )
+        headers = {name: value.decode("latin-1") for name, value in record.headers}
+        headers |= {
+            "dead-letter-reason": reason.encode("utf-8", "replace").decode("latin-1")[:LONGEST_REASON],
+            "dead-letter-group": self._group,
+            "dead-letter-topic": record.topic,
+            "dead-letter-partition": str(record.partition),
+            "dead-letter-offset": str(record.offset),
+        }
+        key = None if record.key is None else record.key.decode("utf-8", "replace")
+        async with self._database.transaction(Scope()) as connection:
+            await write_record(connection, self._new_id(), topic.dead_letter, key, record.value, headers)

@@ -1,0 +1,1 @@
+"""PostgreSQL: pools and transactions, provisioning of roles and schemas, migrations."""

@@ -1,0 +1,102 @@
+"""Pools and transactions. A transaction carries who acts; row-level security reads it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+import asyncpg
+import orjson
+from opentelemetry import trace
+
+from shared.access import Scope
+from shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = (
+        asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    )
+else:
+    Connection = asyncpg.Connection
+
+SET_SCOPE = """
+SELECT set_config('app.organization_id', $1, true), set_config('app.user_id', $2, true)
+"""
+# The database cannot be had just now: asking again later helps, and nothing else does.
+DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+    # Refused, reset, timed out or not found by name; of several addresses asyncio tells with a plain OSError.
+    OSError,
+)
+# A statement that takes longer than this is a mistake; long work happens outside transactions.
+COMMAND_TIMEOUT_SECONDS = 60
+
+
+def _encode_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """JSON columns are Python values on this connection."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(name, encoder=_encode_json, decoder=orjson.loads, schema="pg_catalog")
+
+
+class Database:
+    """A connection pool that opens with the application and hands out scoped transactions."""
+
+    def __init__(self, dsn: str, *, service: str, pool_size: int) -> None:
+        self.dsn = dsn
+        self._service = service
+        self._pool_size = pool_size
+        # A pool belongs to the event loop that runs when it is made, so it is made on entering.
+        self._opened: asyncpg.Pool[asyncpg.Record] | None = None
+        self._tracer = trace.get_tracer("dinsight.postgres")
+
+    async def __aenter__(self) -> Self:
+        self._opened = await asyncpg.create_pool(
+            self.dsn,
+            # Lazily connected: a service starts, and says it is not ready, while its database is away.
+            min_size=0,
+            max_size=self._pool_size,
+            init=prepare_connection,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            server_settings={"application_name": f"dinsight-{self._service}"},
+        )
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._pool.close()
+
+    @property
+    def _pool(self) -> "asyncpg.Pool[asyncpg.Record]":
+        if self._opened is None:
+            raise Unavailable("The database is not opened yet. Try again shortly.")
+        return self._opened
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator[Connection]:
+        """One transaction as `scope`; commits when the block ends, rolls back when it raises."""
+        with self._tracer.start_as_current_span(
+            "transaction", attributes={"db.system.name": "postgresql", "db.namespace": self._service}
+        ):
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(
+                    SET_SCOPE, str(scope.organization_id or ""), str(scope.user_id or "")
+                )
+                yield connection
+
+    async def connect(self) -> Connection:
+        """A connection outside the pool, for listening and advisory locks. The caller closes it."""
+        connection = await asyncpg.connect(
+            self.dsn, server_settings={"application_name": f"dinsight-{self._service}-relay"}
+        )
+        await prepare_connection(connection)
+        return connection
+
+    async def ping(self) -> None:
+        """Raise when the database does not answer."""
+        async with self._pool.acquire(timeout=2) as connection:
+            await connection.execute("SELECT 1", timeout=2)

@@ -1,0 +1,83 @@
+"""Statements that the migrations of several services need alike."""
+
+from collections.abc import Iterator
+
+from alembic import op
+
+MESSAGING = """
+CREATE TABLE outbox (
+    seq bigserial PRIMARY KEY,
+    id uuid NOT NULL UNIQUE,
+    topic text NOT NULL,
+    key text,
+    value bytea,
+    headers jsonb NOT NULL,
+    keep_latest boolean NOT NULL,
+    transient boolean NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    published_at timestamptz,
+    partition integer,
+    position bigint,
+    refused text
+);
+CREATE INDEX outbox_waiting ON outbox (seq) WHERE published_at IS NULL AND refused IS NULL;
+CREATE INDEX outbox_published ON outbox (topic, key, seq) WHERE published_at IS NOT NULL;
+CREATE FUNCTION outbox_notify() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_notify(TG_TABLE_SCHEMA || '_outbox', ''); RETURN NULL; END $$;
+CREATE TRIGGER outbox_notify AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify();
+CREATE TABLE inbox (
+    event_id uuid PRIMARY KEY,
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX inbox_received_at ON inbox (received_at);
+CREATE TABLE idempotency_keys (
+    user_id uuid NOT NULL,
+    key text NOT NULL,
+    fingerprint text NOT NULL,
+    status integer,
+    headers jsonb,
+    body bytea,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (user_id, key)
+);
+"""
+
+CURRENT_ORGANIZATION = "nullif(current_setting('app.organization_id', true), '')::uuid"
+CURRENT_USER = "nullif(current_setting('app.user_id', true), '')::uuid"
+
+
+def statements(script: str) -> Iterator[str]:
+    """Split a script at the semicolons that end a line outside `$$` bodies."""
+    statement: list[str] = []
+    in_body = False
+    for line in script.splitlines():
+        if line.count("$$") % 2:
+            in_body = not in_body
+        statement.append(line)
+        if line.rstrip().endswith(";") and not in_body:
+            yield "\n".join(statement).strip()
+            statement = []
+    rest = "\n".join(statement).strip()
+    if rest:
+        yield rest
+
+
+def run(script: str) -> None:
+    """Execute a script in the running migration, one statement at a time as asyncpg needs it."""
+    for statement in statements(script):
+        op.get_bind().exec_driver_sql(statement)
+
+
+def tenant_isolation(service: str, table: str, condition: str | None = None) -> str:
+    """Force row-level security: the service sees rows of the transaction's organization, and only those.
+
+    The owner role sees all rows, so that SECURITY DEFINER functions and views can serve the few jobs that
+    run across organizations; the service role is no member of it.
+    """
+    visible = condition or f"organization_id = {CURRENT_ORGANIZATION}"
+    return f"""
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+CREATE POLICY {table}_tenant ON {table} TO dinsight_{service} USING ({visible}) WITH CHECK ({visible});
+CREATE POLICY {table}_owner ON {table} TO dinsight_{service}_owner USING (true) WITH CHECK (true);
+"""

@@ -1,0 +1,71 @@
+"""Makes a database ready for the services: extensions, one schema and two roles per service."""
+
+import logging
+from collections.abc import Mapping
+
+import asyncpg
+
+logger = logging.getLogger(__name__)
+
+SERVICES = ("auth", "machines", "analysis", "alerting")
+NEEDED_EXTENSIONS = ("uuid-ossp", "pgcrypto")
+# Used where the server has them; the platform works without.
+WELCOME_EXTENSIONS = ("pg_stat_statements", "timescaledb")
+# Roles belong to the whole server: two installations provisioned at once must take turns.
+PROVISION_LOCK = 0x44494E53
+
+
+async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
+    """Create what is missing, and set the login roles' passwords. `passwords` is keyed by service name.
+
+    `admin_dsn` must be allowed to create roles, schemas and the needed extensions.
+    """
+    connection = await asyncpg.connect(admin_dsn)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", PROVISION_LOCK)
+        await _extensions(connection)
+        database = await connection.fetchval("SELECT quote_ident(current_database())")
+        await connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+        await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        for service in SERVICES:
+            await _service(connection, database, service, passwords[service])
+    finally:
+        await connection.close()
+
+
+async def _extensions(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    available = {row["name"] for row in await connection.fetch("SELECT name FROM pg_available_extensions")}
+    for name in NEEDED_EXTENSIONS:
+        await connection.execute(f'CREATE EXTENSION IF NOT EXISTS "{name}" SCHEMA public')
+    for name in WELCOME_EXTENSIONS:
+        if name not in available:
+            continue
+        try:
+            await connection.execute(f'CREATE EXTENSION IF NOT EXISTS "{name}" SCHEMA public')
+        except asyncpg.PostgresError as error:
+            logger.warning("extension %s is installed but cannot be used: %s", name, error)
+
+
+async def _service(
+    connection: "asyncpg.Connection[asyncpg.Record]", database: str, service: str, password: str
+) -> None:
+    owner, login = f"dinsight_{service}_owner", f"dinsight_{service}"
+    for role in (owner, login):
+        if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
+            await connection.execute(f"CREATE ROLE {role} NOLOGIN NOBYPASSRLS")
+    quoted = await connection.fetchval("SELECT quote_literal($1::text)", password)
+    # A role of the whole server is altered only when it must be: concurrent ALTERs of one role collide.
+    await connection.execute(f"ALTER ROLE {login} LOGIN PASSWORD {quoted}")
+    await connection.execute(f"GRANT {owner} TO CURRENT_USER")
+    await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {service} AUTHORIZATION {owner}")
+    for role in (owner, login):
+        await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {role}")
+        await connection.execute(f"GRANT USAGE ON SCHEMA public, {service} TO {role}")
+        await connection.execute(
+            f"ALTER ROLE {role} IN DATABASE {database} SET search_path = {service}, public"
+        )
+    # A materialized view is refreshed without blocking its readers by way of a temporary table.
+    await connection.execute(f"GRANT TEMPORARY ON DATABASE {database} TO {owner}")
+    defaults = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {service} GRANT"
+    await connection.execute(f"{defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {login}")
+    await connection.execute(f"{defaults} USAGE, SELECT ON SEQUENCES TO {login}")

@@ -1,0 +1,53 @@
+"""Settings from the environment: `DINSIGHT_...` for all, `DINSIGHT_<SERVICE>_...` for one service."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part for part in (part.strip() for part in value.split(",")) if part)
+    return value
+
+
+# A list in one variable: `DINSIGHT_ALLOWED_ORIGINS=https://a.example,https://b.example`.
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class InstallationSettings(BaseSettings):
+    """What all services of one installation share."""
+
+    model_config = SettingsConfigDict(env_prefix="DINSIGHT_", extra="ignore", hide_input_in_errors=True)
+
+    kafka_bootstrap: str = "127.0.0.1:9092"
+    # Apache Kafka's defaults; the local stack shortens both to notice a killed worker in seconds.
+    kafka_session_timeout_ms: int = Field(default=45_000, ge=1_000)
+    kafka_heartbeat_ms: int = Field(default=3_000, ge=100)
+    # 100 ms keeps the median latency of an event near 30 ms; the client's default of 500 makes it 125 ms.
+    kafka_fetch_wait_ms: int = Field(default=100, ge=1)
+    storage_url: str = "file:///var/lib/dinsight/storage"
+    auth_url: str = "http://127.0.0.1:8001"
+    machines_url: str = "http://127.0.0.1:8002"
+    analysis_url: str = "http://127.0.0.1:8003"
+    alerting_url: str = "http://127.0.0.1:8004"
+    encryption_keys: SecretStr = SecretStr("")
+    log_level: str = "INFO"
+    log_format: str = Field(default="json", pattern="^(json|console)$")
+    host: str = "127.0.0.1"
+    allowed_origins: CommaSeparated = ()
+    # A broker that forgot everything is refilled from the outbox, so published events are kept this long.
+    outbox_retention_hours: float = Field(default=24, gt=0)
+    # Longer than the outbox keeps events: a replayed event must still be known.
+    inbox_retention_hours: float = Field(default=24 * 7, gt=0)
+
+
+class ServiceSettings(BaseSettings):
+    """What one service needs; subclasses set the prefix `DINSIGHT_<SERVICE>_`."""
+
+    model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
+
+    database_url: SecretStr
+    database_pool_size: int = Field(default=10, ge=1)
+    port: int = Field(ge=1, le=65535)

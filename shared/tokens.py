@@ -1,0 +1,133 @@
+"""Access tokens: what they say, and their verification against auth's published keys (JWKS, RFC 7517)."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from shared.access import Caller, Role
+from shared.errors import BadRequest, Forbidden, Unauthenticated, Unavailable
+
+ALGORITHM = "Ed25519"
+ISSUER = "dinsight"
+AUDIENCE = "dinsight-api"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
+CLOCK_LEEWAY_SECONDS = 30
+KEYS_FRESH_SECONDS = 600.0
+# An unknown key id may be a new key or an attacker's invention: ask again, but not more often than this.
+KEYS_RETRY_SECONDS = 5.0
+
+FetchKeys = Callable[[], Awaitable[Mapping[str, Any]]]
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified user, before an organization is chosen."""
+
+    user_id: UUID
+    email: str
+    full_name: str
+    memberships: Mapping[UUID, Role]
+    session_id: UUID | None
+    token: str = field(repr=False)
+    # Seconds since the epoch; what outlives its request, such as an event stream, ends then.
+    expires_at: float = float("inf")
+
+    def in_organization(self, requested: UUID | None) -> Caller:
+        """The caller in the requested organization, or in the only one there is."""
+        if requested is None:
+            if len(self.memberships) != 1:
+                raise BadRequest(
+                    "You belong to several organizations: say which one in the header X-Organization-Id."
+                    if self.memberships
+                    else "You belong to no organization: create one, or accept an invitation."
+                )
+            requested = next(iter(self.memberships))
+        if requested not in self.memberships:
+            raise Forbidden(
+                "X-Organization-Id names no organization that you belong to. If you joined it just now,"
+                " refresh your token."
+            )
+        return Caller(
+            user_id=self.user_id,
+            email=self.email,
+            full_name=self.full_name,
+            organization_id=requested,
+            role=self.memberships[requested],
+            token=self.token,
+            memberships=self.memberships,
+        )
+
+
+class TokenVerifier:
+    """Verifies signatures, times, issuer and audience; fetches and keeps the public keys."""
+
+    def __init__(self, fetch_keys: FetchKeys, *, now: Callable[[], float] = time.time) -> None:
+        self._fetch_keys = fetch_keys
+        self._now = now
+        self._keys: KeySet | None = None
+        self._fetched_at = float("-inf")
+
+    async def verify(self, token: str) -> Identity:
+        """Give who the token speaks for. Raises Unauthenticated, or Unavailable when no key can be had."""
+        keys = await self._current_keys(KEYS_FRESH_SECONDS)
+        try:
+            try:
+                decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
+            except (JoseError, ValueError):
+                keys = await self._current_keys(KEYS_RETRY_SECONDS)
+                decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
+            if decoded.header.get("typ") != TOKEN_TYPE:
+                raise Unauthenticated("This is no access token. Sign in again.")
+            self._registry().validate(decoded.claims)
+            return self._identity(decoded.claims, token)
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Unauthenticated(
+                "The access token is not valid or has expired. Refresh it, or sign in again.",
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            ) from error
+
+    def _registry(self) -> jwt.JWTClaimsRegistry:
+        return jwt.JWTClaimsRegistry(
+            now=int(self._now()),
+            leeway=CLOCK_LEEWAY_SECONDS,
+            iss={"essential": True, "value": ISSUER},
+            aud={"essential": True, "value": AUDIENCE},
+            sub={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+        )
+
+    @staticmethod
+    def _identity(claims: Mapping[str, Any], token: str) -> Identity:
+        session = claims.get("sid")
+        return Identity(
+            user_id=UUID(claims["sub"]),
+            email=claims["email"],
+            full_name=claims["name"],
+            memberships={UUID(m["organization_id"]): Role.parse(m["role"]) for m in claims["memberships"]},
+            session_id=UUID(session) if session else None,
+            token=token,
+            expires_at=float(claims["exp"]),
+        )
+
+    async def _current_keys(self, fresh_seconds: float) -> KeySet:
+        if self._keys is None or self._now() - self._fetched_at > fresh_seconds:
+            try:
+                self._keys = KeySet.import_key_set(dict(await self._fetch_keys()))  # type: ignore[arg-type]
+                self._fetched_at = self._now()
+            except (OSError, TimeoutError, JoseError, ValueError) as error:
+                if self._keys is None:
+                    raise Unavailable(
+                        "Sign-in cannot be checked at the moment. Try again shortly."
+                    ) from error
+                # Old keys keep working while auth is away.
+                logger.warning("signing keys could not be refreshed", error=str(error))
+        return self._keys
