@@ -1,0 +1,1 @@
+"""The analysis service: uploads, maps of normal, monitoring, anomalies."""

@@ -1,0 +1,51 @@
+"""The analysis engine: the map of normal, projection, detection, explanation, deterioration.
+
+Pure: arrays and files in, frozen results out; no database, broker or HTTP. Its algorithm and symbols are
+described in docs and in each function with the source of its formula.
+"""
+
+from __future__ import annotations
+
+from .baseline import fit_baseline
+from .columns import check_same_features
+from .config import EngineConfig
+from .deterioration import Deterioration, Trend, deterioration
+from .errors import ConfigError, EngineError, TableError
+from .explanation import BandShare, Explanation, FeatureShare
+from .health import Health, assess_health
+from .model import BaselineModel, Scores, ScoreSummary
+from .projection import Placement
+from .readiness import BaselineReport
+from .reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
+from .sequence import SequenceState
+from .threshold import SEVERITIES
+
+__all__ = [
+    "SEVERITIES",
+    "BandShare",
+    "BaselineModel",
+    "BaselineReport",
+    "Chunk",
+    "ConfigError",
+    "Deterioration",
+    "EngineConfig",
+    "EngineError",
+    "Explanation",
+    "FeatureShare",
+    "Health",
+    "Placement",
+    "ScoreSummary",
+    "Scores",
+    "SequenceState",
+    "TableError",
+    "TableReader",
+    "Trend",
+    "assess_health",
+    "check_same_features",
+    "deterioration",
+    "fit_baseline",
+    "open_table",
+    "open_tables",
+    "read_all",
+    "require_samples",
+]

@@ -1,0 +1,109 @@
+"""A model as plain named arrays (npz-friendly, no pickle), exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import EngineConfig
+from .detectors import DETECTORS, FeatureMahalanobis
+from .distances import DistanceRange
+from .errors import EngineError
+from .projection import ReferenceMap
+from .readiness import BaselineReport
+from .scaling import Scaling
+from .similarity import Similarity
+
+if TYPE_CHECKING:
+    from .model import BaselineModel
+
+VERSION = 1
+
+
+def pack(model: BaselineModel) -> dict[str, NDArray[Any]]:
+    """The model's arrays; what is not numeric is one JSON text in `document`."""
+    document = {
+        "config": asdict(model.config),
+        "features": model.features,
+        "scaling": {"kind": model.scaling.kind, "reason": model.scaling.reason, "unit": model.scaling.unit},
+        "range": [model.reference.range.low, model.reference.range.high],
+        "similarity": asdict(model.reference.similarity),
+        "threshold": model.threshold,
+        "cost_per_pair": model.cost_per_pair,
+        "iterations": model.iterations,
+        "trustworthiness": model.trustworthiness,
+        "report": model.report.as_dict(),
+    }
+    arrays: dict[str, NDArray[Any]] = {
+        "version": np.array(VERSION),
+        "document": np.frombuffer(json.dumps(document).encode(), dtype=np.uint8),
+        "coordinates": model.coordinates,
+        "position_mean": model.position_mean,
+        "position_std": model.position_std,
+        "baseline_distances": model.baseline_distances,
+        "scaling.mean": model.scaling.mean,
+        "scaling.std": model.scaling.std,
+        "scaling.factor": model.scaling.factor,
+        "scaling.dropped": model.scaling.dropped,
+        "reference.features": model.reference.features,
+        "reference.coordinates": model.reference.coordinates,
+    }
+    arrays |= {f"space.{name}": array for name, array in model.space.to_arrays().items()}
+    if model.detector is not model.space:
+        arrays |= {f"detector.{name}": array for name, array in model.detector.to_arrays().items()}
+    return arrays
+
+
+def unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """The fields of BaselineModel from what `pack` made. Raises EngineError for another version."""
+    version = int(arrays["version"]) if "version" in arrays else None
+    if version != VERSION:
+        raise EngineError(
+            f"this stored baseline has version {version}, and version {VERSION} is needed: fit the "
+            "baseline again"
+        )
+    document = json.loads(arrays["document"].tobytes())
+    settings = dict(document["config"])
+    settings["severity_bands"] = tuple(settings["severity_bands"])
+    config = EngineConfig(**settings)
+    space = FeatureMahalanobis.from_arrays(_part(arrays, "space."))
+    own = _part(arrays, "detector.")
+    return {
+        "config": config,
+        "features": tuple(document["features"]),
+        "scaling": Scaling(
+            document["scaling"]["kind"],
+            document["scaling"]["reason"],
+            arrays["scaling.mean"],
+            arrays["scaling.std"],
+            arrays["scaling.factor"],
+            arrays["scaling.dropped"],
+            document["scaling"]["unit"],
+        ),
+        "reference": ReferenceMap(
+            arrays["reference.features"],
+            arrays["reference.coordinates"],
+            DistanceRange(*document["range"]),
+            Similarity(**document["similarity"]),
+        ),
+        "coordinates": arrays["coordinates"],
+        "position_mean": arrays["position_mean"],
+        "position_std": arrays["position_std"],
+        "detector": DETECTORS[config.detector].from_arrays(own) if own else space,
+        "threshold": document["threshold"],
+        "baseline_distances": arrays["baseline_distances"],
+        "space": space,
+        "cost_per_pair": document["cost_per_pair"],
+        "iterations": document["iterations"],
+        "trustworthiness": document["trustworthiness"],
+        "report": BaselineReport.from_dict(document["report"]),
+    }
+
+
+def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}

@@ -1,0 +1,52 @@
+"""Mahalanobis distance on the map: what the eye sees, as a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from ..covariance import Axes, Sample
+from .base import Floats
+
+REGULARISATION = 1e-6
+"""Share of the covariance's trace added to its diagonal (algorithm.md, section 4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapMahalanobis:
+    """`sqrt((p - centre)' C^-1 (p - centre))`, C the regularised covariance of the positions (2, 2)."""
+
+    centre: Floats
+    inverse: Floats
+
+    @classmethod
+    def learn(cls, sample: Sample, whole: Axes, outside: Sequence[Axes]) -> tuple[Self, list[Self]]:
+        """Learn from the positions."""
+        return cls._from_axes(whole), [cls._from_axes(axes) for axes in outside]
+
+    @classmethod
+    def _from_axes(cls, axes: Axes) -> Self:
+        covariance = (axes.vectors * axes.values) @ axes.vectors.T
+        # A map of identical samples has no spread: the unit of standardised positions stands in.
+        lift = REGULARISATION * (float(np.trace(covariance)) or 1.0)
+        inverse = np.linalg.inv(covariance + lift * np.eye(axes.mean.size))
+        return cls(axes.mean, np.asarray(inverse, dtype=np.float64))
+
+    def distances(self, z: Floats) -> Floats:
+        """Distances (m,) of standardised positions z (m, 2)."""
+        centred = z - self.centre
+        squares = np.einsum("ij,jk,ik->i", centred, self.inverse, centred)
+        distance: Floats = np.sqrt(np.maximum(squares, 0.0))
+        return distance
+
+    def to_arrays(self) -> dict[str, Floats]:
+        """The detector as named arrays."""
+        return {"centre": self.centre, "inverse": self.inverse}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+        """The detector that `to_arrays` described."""
+        return cls(arrays["centre"], arrays["inverse"])

@@ -1,0 +1,72 @@
+"""Landmarks: the samples of a large baseline that are optimised; the rest is projected onto them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .distances import squared_distances
+from .scaling import Scaling, row_chunks
+
+Floats = NDArray[np.float64]
+
+SKETCH_DIMENSIONS = 16
+SKETCH_ROWS = 1000
+"""Coverage is judged in the leading principal directions of a thousand samples: what the plane cannot show
+need not be covered, and a pass costs n x 16 instead of n x d."""
+
+ROUNDS = 5
+"""Rounds of weighted draws; k-means|| (Bahmani and others 2012) reports that five suffice."""
+
+
+def choose_landmarks(x: Floats, scaling: Scaling, count: int, seed: int) -> NDArray[np.int64]:
+    """Indices (count,), rising, of landmarks among samples x (n, d) with n > count.
+
+    Half is drawn uniformly and keeps the density; half is drawn with probability proportional to the squared
+    distance to those already drawn, and covers the edges and small groups.
+    """
+    generator = np.random.default_rng(seed)
+    sketch = _sketch(x, scaling, generator)
+    n = sketch.shape[0]
+    chosen = generator.choice(n, size=count - count // 2, replace=False)
+    nearest = np.full(n, np.inf)
+    _approach(nearest, sketch, sketch[chosen])
+    missing = count - chosen.size
+    for left in range(ROUNDS, 0, -1):
+        draws = missing // left
+        weight = nearest.copy()
+        weight[chosen] = 0.0
+        fresh = _draw(weight, draws, chosen, generator)
+        _approach(nearest, sketch, sketch[fresh])
+        chosen = np.concatenate([chosen, fresh])
+        missing -= draws
+    return np.sort(chosen)
+
+
+def _draw(
+    weight: Floats, draws: int, chosen: NDArray[np.int64], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """`draws` further indices, weighted; uniform where fewer samples than that lie apart."""
+    if np.count_nonzero(weight) >= draws:
+        return generator.choice(weight.size, size=draws, replace=False, p=weight / weight.sum())
+    free = np.setdiff1d(np.arange(weight.size), chosen)
+    return generator.choice(free, size=draws, replace=False)
+
+
+def _approach(nearest: Floats, sketch: Floats, fresh: Floats) -> None:
+    """Lower each sample's squared distance to the drawn ones by the fresh ones."""
+    for rows in row_chunks(sketch.shape[0], fresh.shape[0]):
+        np.minimum(nearest[rows], squared_distances(sketch[rows], fresh).min(axis=1), out=nearest[rows])
+
+
+def _sketch(x: Floats, scaling: Scaling, generator: np.random.Generator) -> Floats:
+    """Samples (n, k) in the leading principal directions of some of them."""
+    n, d = x.shape
+    some = scaling.apply(x[np.sort(generator.choice(n, size=min(n, SKETCH_ROWS), replace=False))])
+    some -= some.mean(axis=0)
+    _, vectors = np.linalg.eigh(some @ some.T)
+    directions, _ = np.linalg.qr(some.T @ vectors[:, -SKETCH_DIMENSIONS:])
+    sketch = np.empty((n, directions.shape[1]))
+    for rows in row_chunks(n, d):
+        sketch[rows] = scaling.apply(x[rows]) @ directions
+    return sketch

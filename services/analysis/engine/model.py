@@ -1,0 +1,258 @@
+"""A fitted baseline: places, scores and explains samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import archive
+from .config import EngineConfig
+from .detectors import ON_MAP, Detector, FeatureMahalanobis
+from .explanation import Explanation, explain
+from .health import Health
+from .projection import Placement, ReferenceMap
+from .readiness import BaselineReport
+from .scaling import Scaling, as_samples, row_chunks
+from .sequence import SequenceState, smooth
+from .threshold import severities
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The verdict on m samples; every array has shape (m,).
+
+    `x`, `y` map position; `misfit` residual cost per reference; `distance` the detector's distance, `ratio`
+    distance over threshold; `anomaly` whether ratio > 1; `severity` one of `normal`, `low`, `medium`, `high`,
+    `critical`; `state` continues the sequence in the next chunk.
+    """
+
+    x: Floats
+    y: Floats
+    misfit: Floats
+    distance: Floats
+    ratio: Floats
+    anomaly: NDArray[np.bool_]
+    severity: NDArray[np.str_]
+    threshold: float
+    state: SequenceState
+
+    @property
+    def summary(self) -> ScoreSummary:
+        """What the run's results need of these samples."""
+        return ScoreSummary(
+            self.x.size, int(self.anomaly.sum()), float(self.distance.max(initial=0.0)), self.threshold
+        )
+
+    def results(self, health: Health | None = None) -> dict[str, Any]:
+        """`analyses.results` of a monitoring run that is one chunk."""
+        return self.summary.results(health)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSummary:
+    """Counts over scored samples; summaries of chunks merge in any order."""
+
+    samples: int
+    anomaly_count: int
+    max_distance: float
+    threshold: float
+
+    @property
+    def anomaly_fraction(self) -> float:
+        """Share (0..1) of anomalies."""
+        return self.anomaly_count / self.samples if self.samples else 0.0
+
+    @classmethod
+    def merge(cls, parts: Iterable[ScoreSummary]) -> Self:
+        """The summary of all parts together; at least one."""
+        every = list(parts)
+        return cls(
+            sum(part.samples for part in every),
+            sum(part.anomaly_count for part in every),
+            max(part.max_distance for part in every),
+            every[0].threshold,
+        )
+
+    def results(self, health: Health | None = None) -> dict[str, Any]:
+        """`analyses.results` of a monitoring run."""
+        return {
+            "samples": self.samples,
+            "anomaly_count": self.anomaly_count,
+            "anomaly_fraction": self.anomaly_fraction,
+            "max_distance": self.max_distance,
+            "threshold": self.threshold,
+            "health": health.as_dict() if health is not None else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BaselineModel:
+    """All that is learnt from a baseline of n samples with d features; never changes.
+
+    `coordinates` (n, 2) its map, `baseline_distances` (n,) its own distances out of sample, `position_mean`
+    and `position_std` (2,) the map's centre and spread, `reference` the references that new samples are
+    placed against, `detector` and `threshold` the verdict, `space` the feature space that explains it.
+    """
+
+    config: EngineConfig
+    features: tuple[str, ...]
+    scaling: Scaling
+    reference: ReferenceMap
+    coordinates: Floats
+    position_mean: Floats
+    position_std: Floats
+    detector: Detector
+    threshold: float
+    baseline_distances: Floats
+    space: FeatureMahalanobis
+    cost_per_pair: float
+    iterations: int
+    trustworthiness: float
+    report: BaselineReport
+
+    def __repr__(self) -> str:
+        n, d = self.coordinates.shape[0], len(self.features)
+        return f"BaselineModel({n} samples, {d} features, {self.config.detector})"
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of each feature (d,)."""
+        return self.scaling.mean
+
+    @property
+    def std(self) -> Floats:
+        """Standard deviation of each feature (d,); 1 for constant ones."""
+        return self.scaling.std
+
+    @property
+    def kept_features(self) -> tuple[str, ...]:
+        """Features that carry information."""
+        return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if not drop)
+
+    @property
+    def dropped_features(self) -> tuple[str, ...]:
+        """Constant features, which have no part in distances."""
+        return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if drop)
+
+    @property
+    def dmin(self) -> float:
+        """Smallest positive distance between references, in the (scaled) features' unit."""
+        return self.reference.range.low * self.scaling.unit
+
+    @property
+    def dmax(self) -> float:
+        """Largest distance between references, in the (scaled) features' unit."""
+        return self.reference.range.high * self.scaling.unit
+
+    @property
+    def w1(self) -> float:
+        """Width of the local term that was used."""
+        return self.reference.similarity.w1
+
+    def place(self, x: Floats, *, first_row: int = 0) -> Placement:
+        """Place samples x (m, d) on the map, each on its own: the costly part of `score`, in any order."""
+        samples = as_samples(x, self.features, first_row)
+        coordinates, misfit = np.empty((samples.shape[0], 2)), np.empty(samples.shape[0])
+        for rows in row_chunks(*samples.shape):
+            part = self.reference.place(self.scaling.apply(samples[rows]))
+            coordinates[rows], misfit[rows] = part.coordinates, part.misfit
+        return Placement(coordinates, misfit)
+
+    def advance(
+        self, x: Floats, state: SequenceState | None = None, *, placement: Placement | None = None
+    ) -> SequenceState:
+        """The sequence's state after samples x (m, d), without scoring them.
+
+        It lets chunks be scored in parallel: the states are cheap to pass on in order. Only a detector on the
+        map needs the samples placed for it; `placement` spares doing that twice.
+        """
+        samples = as_samples(x, self.features)
+        if self.config.ewma is None:
+            return SequenceState((), (state.count if state is not None else 0) + samples.shape[0])
+        return smooth(self._observed(samples, placement), self.detector.centre, self.config.ewma, state)[1]
+
+    def score(
+        self,
+        x: Floats,
+        state: SequenceState | None = None,
+        *,
+        first_row: int = 0,
+        placement: Placement | None = None,
+    ) -> Scores:
+        """Place and judge samples x (m, d), in sequence after `state` (None: the sequence begins).
+
+        `first_row` is the number of samples before these, for messages; `placement` is what `place` returned
+        for x, if it was called before. Raises EngineError naming a value that is not a finite number.
+        """
+        samples = as_samples(x, self.features, first_row)
+        placed = placement if placement is not None else self.place(samples, first_row=first_row)
+        distance = np.empty(samples.shape[0])
+        for rows in row_chunks(*samples.shape):
+            part = Placement(placed.coordinates[rows], placed.misfit[rows])
+            z, state = smooth(
+                self._observed(samples[rows], part), self.detector.centre, self.config.ewma, state
+            )
+            distance[rows] = self.detector.distances(z)
+        ratio = distance / self.threshold
+        return Scores(
+            x=placed.coordinates[:, 0].copy(),
+            y=placed.coordinates[:, 1].copy(),
+            misfit=placed.misfit,
+            distance=distance,
+            ratio=ratio,
+            anomaly=ratio > 1.0,
+            severity=severities(ratio, self.config.severity_bands),
+            threshold=self.threshold,
+            state=state if state is not None else SequenceState((), 0),
+        )
+
+    def explain(self, x: Floats, top: int = 5) -> list[Explanation]:
+        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the rest."""
+        samples = as_samples(x, self.features)
+        explanations: list[Explanation] = []
+        for rows in row_chunks(*samples.shape):
+            explanations += explain(samples[rows], self.features, self.scaling, self.space, top)
+        return explanations
+
+    def _observed(self, samples: Floats, placement: Placement | None) -> Floats:
+        """What the detector reads of samples (m, d)."""
+        if self.config.detector not in ON_MAP:
+            return self.scaling.standardise(samples)
+        placed = placement if placement is not None else self.place(samples)
+        observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
+        return observed
+
+    def results(self) -> dict[str, Any]:
+        """`analyses.results` of a baseline."""
+        return {
+            "samples": self.coordinates.shape[0],
+            "features": len(self.features),
+            "dropped_features": list(self.dropped_features),
+            "scaling": self.scaling.kind,
+            "scaling_reason": self.scaling.reason,
+            "dmin": self.dmin,
+            "dmax": self.dmax,
+            "w1": self.w1,
+            "cost_per_pair": self.cost_per_pair,
+            "iterations": self.iterations,
+            "trustworthiness": self.trustworthiness,
+            "detector": self.config.detector,
+            "threshold": self.threshold,
+            "landmarks": self.reference.coordinates.shape[0],
+            "readiness": self.report.as_dict(),
+        }
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The model as named arrays without Python objects, for `numpy.savez`; exact."""
+        return archive.pack(self)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The model that `to_arrays` described. Raises EngineError for another version's arrays."""
+        return cls(**archive.unpack(arrays))
