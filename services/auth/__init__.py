@@ -1,0 +1,1 @@
+"""Users, organizations, memberships, sessions, signing keys and the audit trail."""

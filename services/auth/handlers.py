@@ -1,0 +1,14 @@
+"""Events that the auth service listens to."""
+
+from services.auth.repository import Unit
+from services.auth.service.trail import TrailService
+from shared.events.auth import AUDIT_RECORDED, AuditRecorded
+from shared.events.base import Event
+from shared.kafka.consumer import Consumer
+
+
+def subscribe(consumer: Consumer[Unit], trail: TrailService) -> None:
+    async def on_audit_recorded(event: Event[AuditRecorded], unit: Unit) -> None:
+        await trail.append(unit, event)
+
+    consumer.on(AUDIT_RECORDED, on_audit_recorded)

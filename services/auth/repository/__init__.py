@@ -1,0 +1,80 @@
+"""All SQL of the auth service, and its unit of work."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.auth.repository.keys import KeyRepository, PostgresKeyRepository
+from services.auth.repository.organizations import (
+    MembershipRepository,
+    OrganizationRepository,
+    PostgresMembershipRepository,
+    PostgresOrganizationRepository,
+)
+from services.auth.repository.sessions import (
+    AttemptRepository,
+    PostgresAttemptRepository,
+    PostgresSessionRepository,
+    SessionRepository,
+)
+from services.auth.repository.trail import PostgresTrailRepository, TrailRepository
+from services.auth.repository.users import PostgresUserRepository, UserRepository
+from shared.access import Scope
+from shared.clock import Clock, IdGenerator
+from shared.kafka.inbox import Inbox, PostgresInbox
+from shared.kafka.outbox import Outbox, PostgresOutbox
+from shared.postgres.connection import SET_SCOPE, Database
+from shared.postgres.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One transaction's collaborators."""
+
+    users: UserRepository
+    organizations: OrganizationRepository
+    memberships: MembershipRepository
+    sessions: SessionRepository
+    attempts: AttemptRepository
+    keys: KeyRepository
+    trail: TrailRepository
+    outbox: Outbox
+    inbox: Inbox
+    # Who signs in is known only after looking: from here on the transaction sees what that user may see.
+    act_as: Callable[[Scope], Awaitable[None]]
+
+
+Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
+
+
+class PostgresUnits:
+    """Opens units of work: one transaction each."""
+
+    def __init__(self, database: Database, clock: Clock, new_id: IdGenerator) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._queries = load_queries(str(Path(__file__).parent))
+
+    @asynccontextmanager
+    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        async with self._database.transaction(scope) as connection:
+
+            async def act_as(scope: Scope) -> None:
+                await connection.execute(
+                    SET_SCOPE, str(scope.organization_id or ""), str(scope.user_id or "")
+                )
+
+            yield Unit(
+                users=PostgresUserRepository(connection, self._queries),
+                organizations=PostgresOrganizationRepository(connection, self._queries),
+                memberships=PostgresMembershipRepository(connection, self._queries),
+                sessions=PostgresSessionRepository(connection, self._queries),
+                attempts=PostgresAttemptRepository(connection, self._queries),
+                keys=PostgresKeyRepository(connection, self._queries),
+                trail=PostgresTrailRepository(connection, self._queries),
+                outbox=PostgresOutbox(connection, self._clock, self._new_id),
+                inbox=PostgresInbox(connection),
+                act_as=act_as,
+            )

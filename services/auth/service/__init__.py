@@ -1,0 +1,1 @@
+"""What one can do with identities. The caller of each method opened the transaction and commits it."""

@@ -1,0 +1,161 @@
+"""Signing in, staying signed in, signing out."""
+
+import hashlib
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from services.auth.domain import Client, Grant, RefreshToken, TokenState, User
+from services.auth.errors import SessionEnded, SessionNotFound, WrongCredentials
+from services.auth.repository import Unit
+from services.auth.service.passwords import PasswordHasher
+from services.auth.service.throttle import Throttle
+from shared.access import Scope
+from shared.audit import Auditor
+from shared.clock import Clock, IdGenerator
+from shared.errors import DInsightError
+from shared.http.pages import PageRequest, Slice
+
+TOKEN_BYTES = 32
+# The agent is shown to the session's owner; what is longer is no name of a browser.
+LONGEST_AGENT = 500
+
+T = TypeVar("T")
+
+
+def granted(outcome: T | DInsightError) -> T:
+    """Give what was granted, or raise the refusal; after the transaction, so that its record of it stays."""
+    if isinstance(outcome, DInsightError):
+        raise outcome
+    return outcome
+
+
+def token_hash(token: str) -> str:
+    """The token has 256 random bits: a plain hash cannot be guessed back."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+class SignInService:
+    def __init__(
+        self,
+        clock: Clock,
+        new_id: IdGenerator,
+        auditor: Auditor,
+        hasher: PasswordHasher,
+        throttle: Throttle,
+        *,
+        idle: timedelta,
+        longest: timedelta,
+    ) -> None:
+        """A session ends when it is not used for `idle`, and `longest` after the sign-in at the latest."""
+        self._clock = clock
+        self._new_id = new_id
+        self._auditor = auditor
+        self._hasher = hasher
+        self._throttle = throttle
+        self._idle = idle
+        self._longest = longest
+
+    async def admit(self, unit: Unit, email: str, client: Client) -> None:
+        """Count the attempt before it is made, in a transaction of its own. Raises TooManyAttempts."""
+        await self._throttle.admit(unit, email, client)
+
+    async def sign_in(
+        self, unit: Unit, email: str, password: str, client: Client
+    ) -> Grant | WrongCredentials:
+        """Begin a session. Unknown addresses take as long and get the same answer as wrong passwords."""
+        user = await unit.users.by_email(email)
+        prehash = self._hasher.prehash(password)
+        check = await unit.users.check_password(user.id if user else None, prehash, self._hasher.cost)
+        if user is None or not user.is_active or not check.matches:
+            await self._auditor.record(
+                unit.outbox, "user.login_failed", user_id=user.id if user else None, organization_id=None
+            )
+            return WrongCredentials()
+        await unit.act_as(Scope(user_id=user.id))
+        now = self._clock.now()
+        if check.cost < self._hasher.cost:
+            await unit.users.set_password(user.id, prehash, self._hasher.cost, now)
+        user = replace(await unit.users.lock(user.id) or user, last_login=now)
+        await unit.users.update(user)
+        await self._throttle.succeeded(unit, email, client)
+        session_id = self._new_id()
+        await self._audit(unit, "user.logged_in", user.id, session_id)
+        return await self._grant(unit, user, session_id, now, client)
+
+    async def refresh(self, unit: Unit, refresh_token: str, client: Client) -> Grant | SessionEnded:
+        """Exchange a refresh token for a new pair. One used twice ends its session, for either user may be
+        the thief."""
+        found = await unit.sessions.find(token_hash(refresh_token))
+        user = await unit.users.lock(found.user_id) if found else None
+        # Read again: until the lock was ours, another request may have used the token.
+        token = await unit.sessions.find(token_hash(refresh_token))
+        if token is None or user is None:
+            return SessionEnded()
+        await unit.act_as(Scope(user_id=user.id))
+        now = self._clock.now()
+        state = token.state(now)
+        if state is TokenState.REUSED:
+            await unit.sessions.revoke(token.family_id, now)
+            await self._audit(unit, "session.reuse_detected", user.id, token.family_id)
+        if state not in (TokenState.LIVE, TokenState.ANSWER_LOST) or not user.is_active:
+            return SessionEnded()
+        # Also the successor whose answer was lost is used up: should it turn up later, it was stolen.
+        await unit.sessions.rotate(token.family_id, now)
+        return await self._grant(unit, user, token.family_id, token.signed_in_at, client)
+
+    async def sign_out(self, unit: Unit, refresh_token: str) -> None:
+        """End the token's session; a token that is not known has none."""
+        token = await unit.sessions.find(token_hash(refresh_token))
+        if token is None or token.state(self._clock.now()) is TokenState.ENDED:
+            return
+        await unit.sessions.revoke(token.family_id, self._clock.now())
+        await self._audit(unit, "user.logged_out", token.user_id, token.family_id)
+
+    async def sessions(self, unit: Unit, user_id: UUID, page: PageRequest) -> Slice[RefreshToken]:
+        return await unit.sessions.live(user_id, self._clock.now(), page)
+
+    async def end_session(self, unit: Unit, user_id: UUID, session_id: UUID) -> None:
+        now = self._clock.now()
+        found = await unit.sessions.live(user_id, now, PageRequest(limit=1), family_id=session_id)
+        if not found.items:
+            raise SessionNotFound(session_id)
+        await unit.sessions.revoke(session_id, now)
+        await self._audit(unit, "session.ended", user_id, session_id)
+
+    async def end_other_sessions(self, unit: Unit, user_id: UUID, kept: UUID | None) -> None:
+        await unit.sessions.revoke_all(user_id, self._clock.now(), kept=kept)
+        await self._audit(unit, "session.others_ended", user_id, kept)
+
+    async def _grant(
+        self, unit: Unit, user: User, family_id: UUID, signed_in_at: datetime, client: Client
+    ) -> Grant:
+        secret = secrets.token_urlsafe(TOKEN_BYTES)
+        now = self._clock.now()
+        token = RefreshToken(
+            id=self._new_id(),
+            user_id=user.id,
+            token_hash=token_hash(secret),
+            family_id=family_id,
+            signed_in_at=signed_in_at,
+            created_at=now,
+            expires_at=min(now + self._idle, signed_in_at + self._longest),
+            rotated_at=None,
+            revoked_at=None,
+            ip_address=client.address,
+            user_agent=client.agent[:LONGEST_AGENT] if client.agent else None,
+        )
+        await unit.sessions.add(token)
+        return Grant(user, await unit.memberships.active_of(user.id), family_id, secret)
+
+    async def _audit(self, unit: Unit, action: str, user_id: UUID, session_id: UUID | None) -> None:
+        await self._auditor.record(
+            unit.outbox,
+            action,
+            user_id=user_id,
+            organization_id=None,
+            resource_type="session",
+            resource_id=session_id,
+        )

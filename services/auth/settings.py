@@ -1,0 +1,29 @@
+"""Settings of the auth service, read from `DINSIGHT_AUTH_...`; the pepper from `DINSIGHT_PASSWORD_PEPPER`."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="DINSIGHT_AUTH_",
+        extra="ignore",
+        validate_by_name=True,
+        validate_by_alias=True,
+        # A message about a bad pepper goes to the log, and the pepper must not.
+        hide_input_in_errors=True,
+    )
+
+    port: int = 8001
+    # Lost, it makes every password invalid; changed, too. Keep it apart from the database's backups.
+    password_pepper: SecretStr = Field(validation_alias="DINSIGHT_PASSWORD_PEPPER", min_length=16)
+    # About a quarter of a second a guess; hashes of a lower cost are renewed when their user signs in.
+    bcrypt_cost: int = Field(default=12, ge=4, le=16)
+    access_token_minutes: int = Field(default=15, ge=1, le=60)
+    # A session that is not used for this long ends ...
+    session_idle_days: int = Field(default=30, ge=1)
+    # ... and one in use ends after this, and its user signs in again.
+    session_longest_days: int = Field(default=90, ge=1)
+    signing_key_days: int = Field(default=30, ge=1)
