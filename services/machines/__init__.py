@@ -1,0 +1,1 @@
+"""The machines service: the registry of an organization's equipment."""

@@ -1,0 +1,46 @@
+"""What a machine is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class MachineStatus(StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    MAINTENANCE = "maintenance"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A piece of equipment. `version` rises with every change and orders the events that tell of it."""
+
+    id: UUID
+    organization_id: UUID
+    name: str
+    model: str | None
+    serial_number: str | None
+    location: str | None
+    status: MachineStatus
+    metadata: Mapping[str, Any]
+    last_analysis_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    def changed(self, changes: Mapping[str, Any], now: datetime) -> "Machine":
+        """The machine after `changes` (fields by name)."""
+        return replace(self, **changes, updated_at=now, version=self.version + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFilter:
+    """`text` is searched in name, model, serial number and location; `location` is a prefix."""
+
+    status: MachineStatus | None = None
+    location: str | None = None
+    text: str | None = None

@@ -1,0 +1,53 @@
+"""Composition root of the machines service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.machines.handlers import subscribe
+from services.machines.repository import PostgresUnits
+from services.machines.routes import build_router
+from services.machines.service import MachineService
+from services.machines.settings import Settings
+from shared.audit import Auditor
+from shared.http.application import build_application
+from shared.http.idempotency import Idempotency
+from shared.infrastructure import Infrastructure
+from shared.kafka.consumer import Consumer
+from shared.observability.setup import set_up
+from shared.process import serve
+from shared.settings import InstallationSettings
+
+
+def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
+    infra = Infrastructure("machines", installation, settings)
+    units = PostgresUnits(infra.database, infra.clock, infra.new_id)
+    service = MachineService(infra.clock, infra.new_id, Auditor(infra.clock))
+    consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="machines")
+    subscribe(consumer, service)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with infra.running(infra.relay.run(), consumer.run()):
+            yield
+
+    app = build_application(
+        service="machines",
+        description="The registry of an organization's equipment.",
+        lifespan=lifespan,
+        checks={**infra.checks(), "consumer": consumer.check},
+        middleware=[Idempotency.middleware(infra.database, infra.guard)],
+    )
+    app.include_router(build_router(service, units, infra.guard))
+    return app
+
+
+def main() -> None:
+    installation, settings = InstallationSettings(), Settings()
+    set_up("machines", log_level=installation.log_level, log_format=installation.log_format)
+    serve(create_app(installation, settings), host=installation.host, port=settings.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+-- name: insert_machine!
+-- A new machine, as the domain made it.
+INSERT INTO machines (id, organization_id, name, model, serial_number, location, status, metadata,
+                      last_analysis_at, created_at, updated_at, version)
+VALUES (:id, :organization_id, :name, :model, :serial_number, :location, :status, :metadata,
+        :last_analysis_at, :created_at, :updated_at, :version);
+
+-- name: get_machine^
+-- One machine of the organization.
+SELECT * FROM machines WHERE id = :id;
+
+-- name: get_machine_for_update^
+-- One machine of the organization, locked until the transaction ends.
+SELECT * FROM machines WHERE id = :id FOR UPDATE;
+
+-- name: list_machines
+-- Machines newest first, after the cursor when there is one.
+SELECT * FROM machines
+WHERE (:status::text IS NULL OR status = :status)
+  AND (:location::text IS NULL OR starts_with(lower(location), lower(:location)))
+  AND (:text::text IS NULL
+       OR strpos(lower(concat_ws(' ', name, model, serial_number, location)), lower(:text)) > 0)
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: update_machine!
+-- Everything that may change.
+UPDATE machines
+SET name = :name, model = :model, serial_number = :serial_number, location = :location, status = :status,
+    metadata = :metadata, updated_at = :updated_at, version = :version
+WHERE id = :id;
+
+-- name: delete_machine!
+-- The machine; other slices follow through machine.changed.
+DELETE FROM machines WHERE id = :id;
+
+-- name: delete_machines_of_organization
+-- All machines of a deleted organization.
+DELETE FROM machines WHERE organization_id = :organization_id RETURNING *;
+
+-- name: note_analysis!
+-- When the newest analysis of the machine completed; late events do not turn it back.
+UPDATE machines SET last_analysis_at = greatest(coalesce(last_analysis_at, :at), :at) WHERE id = :id;

@@ -1,0 +1,118 @@
+"""All SQL of the machines service, and its unit of work."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+
+from services.machines.domain import Machine, MachineFilter, MachineStatus
+from shared.access import Scope
+from shared.clock import Clock, IdGenerator
+from shared.http.pages import Cursor, PageRequest, Slice
+from shared.kafka.inbox import Inbox, PostgresInbox
+from shared.kafka.outbox import Outbox, PostgresOutbox
+from shared.postgres.connection import Connection, Database
+from shared.postgres.queries import load_queries
+
+COLUMNS = tuple(field.name for field in fields(Machine))
+
+
+class MachineRepository(Protocol):
+    async def add(self, machine: Machine) -> None: ...
+
+    async def get(self, machine_id: UUID) -> Machine | None: ...
+
+    async def lock(self, machine_id: UUID) -> Machine | None:
+        """The machine, which nobody else changes until the transaction ends."""
+        ...
+
+    async def list(self, wanted: MachineFilter, page: PageRequest) -> Slice[Machine]: ...
+
+    async def update(self, machine: Machine) -> None: ...
+
+    async def delete(self, machine_id: UUID) -> None: ...
+
+    async def delete_all(self, organization_id: UUID) -> Sequence[Machine]:
+        """Delete and give all machines of the organization."""
+        ...
+
+    async def note_analysis(self, machine_id: UUID, at: datetime) -> None: ...
+
+
+class PostgresMachineRepository:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def add(self, machine: Machine) -> None:
+        await self._queries.insert_machine(self._connection, **asdict(machine))
+
+    async def get(self, machine_id: UUID) -> Machine | None:
+        return _machine(await self._queries.get_machine(self._connection, id=machine_id))
+
+    async def lock(self, machine_id: UUID) -> Machine | None:
+        return _machine(await self._queries.get_machine_for_update(self._connection, id=machine_id))
+
+    async def list(self, wanted: MachineFilter, page: PageRequest) -> Slice[Machine]:
+        rows = self._queries.list_machines(
+            self._connection,
+            **asdict(wanted),
+            after_at=page.after.at if page.after else None,
+            after_id=page.after.id if page.after else None,
+            limit=page.limit + 1,
+        )
+        machines = [machine async for row in rows if (machine := _machine(row))]
+        return Slice.cut(machines, page.limit, lambda machine: Cursor(machine.created_at, machine.id))
+
+    async def update(self, machine: Machine) -> None:
+        await self._queries.update_machine(self._connection, **asdict(machine))
+
+    async def delete(self, machine_id: UUID) -> None:
+        await self._queries.delete_machine(self._connection, id=machine_id)
+
+    async def delete_all(self, organization_id: UUID) -> Sequence[Machine]:
+        rows = self._queries.delete_machines_of_organization(
+            self._connection, organization_id=organization_id
+        )
+        return [machine async for row in rows if (machine := _machine(row))]
+
+    async def note_analysis(self, machine_id: UUID, at: datetime) -> None:
+        await self._queries.note_analysis(self._connection, id=machine_id, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One transaction's collaborators."""
+
+    machines: MachineRepository
+    outbox: Outbox
+    inbox: Inbox
+
+
+class PostgresUnits:
+    """Opens units of work: one transaction each."""
+
+    def __init__(self, database: Database, clock: Clock, new_id: IdGenerator) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._queries = load_queries(__file__)
+
+    @asynccontextmanager
+    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        async with self._database.transaction(scope) as connection:
+            yield Unit(
+                machines=PostgresMachineRepository(connection, self._queries),
+                outbox=PostgresOutbox(connection, self._clock, self._new_id),
+                inbox=PostgresInbox(connection),
+            )
+
+
+def _machine(row: asyncpg.Record | None) -> Machine | None:
+    if row is None:
+        return None
+    return Machine(**{name: row[name] for name in COLUMNS} | {"status": MachineStatus(row["status"])})

@@ -1,0 +1,65 @@
+"""HTTP of the machines service."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.machines.domain import MachineFilter, MachineStatus
+from services.machines.repository import PostgresUnits
+from services.machines.schemas import MachineCreate, MachineOut, MachineUpdate
+from services.machines.service import MachineService
+from shared.access import Caller, Permission
+from shared.http.caller import Guard
+from shared.http.pages import Page, PageParameters
+from shared.http.problems import problem_responses
+
+
+def build_router(service: MachineService, units: PostgresUnits, guard: Guard) -> APIRouter:
+    router = APIRouter(
+        prefix="/api/v1/machines", tags=["machines"], responses=problem_responses(400, 401, 403, 422)
+    )
+    reader = Annotated[Caller, Depends(guard.may(Permission.MACHINES_READ))]
+    writer = Annotated[Caller, Depends(guard.may(Permission.MACHINES_WRITE))]
+    remover = Annotated[Caller, Depends(guard.may(Permission.MACHINES_DELETE))]
+
+    @router.get("", summary="List machines")
+    async def list_machines(
+        caller: reader,
+        page: PageParameters,
+        status: MachineStatus | None = None,
+        location: Annotated[str | None, Query(max_length=500, description="Prefix of the location")] = None,
+        q: Annotated[
+            str | None, Query(max_length=255, description="Text in name, model, serial or place")
+        ] = None,
+    ) -> Page[MachineOut]:
+        async with units(caller.scope) as unit:
+            found = await service.list(unit, MachineFilter(status, location, q), page)
+        return Page[MachineOut].of(found, MachineOut.of)
+
+    @router.post("", status_code=201, summary="Register a machine")
+    async def create_machine(caller: writer, body: MachineCreate, response: Response) -> MachineOut:
+        async with units(caller.scope) as unit:
+            machine = await service.register(unit, caller, body.model_dump())
+        response.headers["Location"] = f"/api/v1/machines/{machine.id}"
+        return MachineOut.of(machine)
+
+    @router.get("/{machine_id}", summary="Show a machine", responses=problem_responses(404))
+    async def get_machine(caller: reader, machine_id: UUID) -> MachineOut:
+        async with units(caller.scope) as unit:
+            return MachineOut.of(await service.get(unit, machine_id))
+
+    @router.patch("/{machine_id}", summary="Change a machine", responses=problem_responses(404))
+    async def update_machine(caller: writer, machine_id: UUID, body: MachineUpdate) -> MachineOut:
+        changes = body.model_dump(exclude_unset=True)
+        async with units(caller.scope) as unit:
+            return MachineOut.of(await service.change(unit, caller, machine_id, changes))
+
+    @router.delete(
+        "/{machine_id}", status_code=204, summary="Delete a machine", responses=problem_responses(404)
+    )
+    async def delete_machine(caller: remover, machine_id: UUID) -> None:
+        async with units(caller.scope) as unit:
+            await service.remove(unit, caller, machine_id)
+
+    return router

@@ -1,0 +1,109 @@
+"""What one can do with machines. The caller of each method opened the transaction and commits it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.machines.domain import Machine, MachineFilter, MachineStatus
+from services.machines.errors import MachineNotFound
+from services.machines.repository import Unit
+from shared.access import Caller
+from shared.audit import Auditor
+from shared.clock import Clock, IdGenerator
+from shared.events.machines import MACHINE_CHANGED, MachineChanged
+from shared.http.pages import PageRequest, Slice
+
+
+class MachineService:
+    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self._auditor = auditor
+
+    async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
+        """Add a machine to the caller's organization; `values` are validated fields by name."""
+        now = self._clock.now()
+        machine = Machine(
+            id=self._new_id(),
+            organization_id=caller.organization_id,
+            last_analysis_at=None,
+            created_at=now,
+            updated_at=now,
+            version=1,
+            **{
+                "model": None,
+                "serial_number": None,
+                "location": None,
+                "metadata": {},
+                "status": MachineStatus.ACTIVE,
+            }
+            | dict(values),
+        )
+        await unit.machines.add(machine)
+        await self._tell(unit, machine)
+        await self._auditor.wrote(unit.outbox, caller, "machine.created", "machine", machine.id, after=values)
+        return machine
+
+    async def get(self, unit: Unit, machine_id: UUID) -> Machine:
+        machine = await unit.machines.get(machine_id)
+        if machine is None:
+            raise MachineNotFound(machine_id)
+        return machine
+
+    async def list(self, unit: Unit, wanted: MachineFilter, page: PageRequest) -> Slice[Machine]:
+        return await unit.machines.list(wanted, page)
+
+    async def change(
+        self, unit: Unit, caller: Caller, machine_id: UUID, changes: Mapping[str, Any]
+    ) -> Machine:
+        """Change the named fields only."""
+        before = await unit.machines.lock(machine_id)
+        if before is None:
+            raise MachineNotFound(machine_id)
+        if not changes:
+            return before
+        machine = before.changed(changes, self._clock.now())
+        await unit.machines.update(machine)
+        await self._tell(unit, machine)
+        old = {name: getattr(before, name) for name in changes}
+        await self._auditor.wrote(
+            unit.outbox, caller, "machine.updated", "machine", machine.id, before=old, after=changes
+        )
+        return machine
+
+    async def remove(self, unit: Unit, caller: Caller, machine_id: UUID) -> None:
+        """Delete the machine here, and through its event in every slice."""
+        machine = await unit.machines.lock(machine_id)
+        if machine is None:
+            raise MachineNotFound(machine_id)
+        await unit.machines.delete(machine_id)
+        await self._tell(unit, machine.changed({}, self._clock.now()), deleted=True)
+        await self._auditor.wrote(
+            unit.outbox, caller, "machine.deleted", "machine", machine_id, before={"name": machine.name}
+        )
+
+    async def note_analysis(self, unit: Unit, machine_id: UUID, at: datetime) -> None:
+        await unit.machines.note_analysis(machine_id, at)
+
+    async def remove_all(self, unit: Unit, organization_id: UUID) -> None:
+        """The organization is gone, and so are its machines."""
+        now = self._clock.now()
+        for machine in await unit.machines.delete_all(organization_id):
+            await self._tell(unit, machine.changed({}, now), deleted=True)
+
+    @staticmethod
+    async def _tell(unit: Unit, machine: Machine, *, deleted: bool = False) -> None:
+        payload = MachineChanged(
+            machine_id=machine.id,
+            name=machine.name,
+            model=machine.model,
+            serial_number=machine.serial_number,
+            location=machine.location,
+            status=machine.status,
+            metadata=dict(machine.metadata),
+            deleted=deleted,
+            version=machine.version,
+            changed_at=machine.updated_at,
+        )
+        await unit.outbox.add(MACHINE_CHANGED, machine.id, payload, organization_id=machine.organization_id)
