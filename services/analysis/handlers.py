@@ -1,0 +1,21 @@
+"""Events that the analysis service listens to."""
+
+from services.analysis.directory import MachineDirectory
+from services.analysis.processing import Processor
+from services.analysis.repository import Unit
+from shared.events.analysis import UPLOAD_RECEIVED
+from shared.events.base import Event
+from shared.events.machines import MACHINE_CHANGED, MachineChanged
+from shared.kafka.consumer import Consumer
+
+
+def subscribe(consumer: Consumer[Unit], directory: MachineDirectory) -> None:
+    async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
+        if event.organization_id is not None:
+            await directory.follow(unit, event.organization_id, event.payload)
+
+    consumer.on(MACHINE_CHANGED, on_machine_changed)
+
+
+def subscribe_worker(consumer: Consumer[Unit], processor: Processor) -> None:
+    consumer.on_work(UPLOAD_RECEIVED, processor.handle)

@@ -1,0 +1,78 @@
+"""Composition root of the analysis service's API."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.analysis.anomalies import AnomalyService
+from services.analysis.configs import ConfigService
+from services.analysis.directory import MachineDirectory
+from services.analysis.handlers import subscribe
+from services.analysis.health import HealthService
+from services.analysis.reading import ReadingService
+from services.analysis.repository import PostgresUnits
+from services.analysis.routes import build_router, build_upload_router
+from services.analysis.routes_anomalies import build_anomaly_router
+from services.analysis.settings import Settings
+from services.analysis.storage import Storage
+from services.analysis.upkeep import Keeper, Reconciler
+from services.analysis.uploads import UploadReceiver
+from shared.audit import Auditor
+from shared.http.application import build_application
+from shared.http.idempotency import Idempotency
+from shared.http.peers import Peer
+from shared.infrastructure import Infrastructure
+from shared.kafka.consumer import Consumer
+from shared.observability.setup import set_up
+from shared.process import serve
+from shared.settings import InstallationSettings
+
+# The receiver itself refuses what is too large, in words; this only bounds what it would read.
+BODY_SLACK_BYTES = 64 * 2**20
+
+
+def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
+    infra = Infrastructure("analysis", installation, settings)
+    units = PostgresUnits(infra.database, infra.clock, infra.new_id)
+    storage = Storage.at(installation.storage_url)
+    machines = Peer(installation.machines_url, name="machines")
+    auditor = Auditor(infra.clock)
+    directory = MachineDirectory(units, machines, infra.clock)
+    receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
+    reconciler = Reconciler(units, settings)
+    keeper = Keeper(units, storage, settings, infra.clock)
+    consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="analysis")
+    subscribe(consumer, directory)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        work = (infra.relay.run(), consumer.run(), reconciler.run(), keeper.run())
+        async with infra.running(*work, peers=(machines,)):
+            yield
+
+    app = build_application(
+        service="analysis",
+        description="Uploads, maps of normal, monitoring, anomalies and their explanations.",
+        lifespan=lifespan,
+        checks={**infra.checks(), "consumer": consumer.check},
+        middleware=[Idempotency.middleware(infra.database, infra.guard)],
+    )
+    largest = settings.largest_upload_bytes + BODY_SLACK_BYTES
+    app.include_router(build_upload_router(receiver, infra.guard, largest_body_bytes=largest))
+    app.include_router(
+        build_router(ConfigService(infra.clock, auditor), ReadingService(), units, infra.guard)
+    )
+    anomalies = AnomalyService(infra.clock, auditor)
+    app.include_router(build_anomaly_router(anomalies, HealthService(), directory, units, infra.guard))
+    return app
+
+
+def main() -> None:
+    installation, settings = InstallationSettings(), Settings()
+    set_up("analysis", log_level=installation.log_level, log_format=installation.log_format)
+    serve(create_app(installation, settings), host=installation.host, port=settings.port)
+
+
+if __name__ == "__main__":
+    main()

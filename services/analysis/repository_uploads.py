@@ -1,0 +1,121 @@
+"""SQL of configurations, uploads and analyses as clients make and see them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from services.analysis import rows
+from services.analysis.domain import (
+    Analysis,
+    AnalysisFilter,
+    AnalysisType,
+    Configuration,
+    FileUpload,
+)
+from shared.http.pages import Cursor, PageRequest, Slice
+from shared.postgres.connection import Connection
+
+
+class Configs(Protocol):
+    async def current(self, organization_id: UUID, now: datetime) -> Configuration:
+        """The newest version; the first is made, with the specification's defaults, when there is none."""
+        ...
+
+    async def lock_current(self, organization_id: UUID, now: datetime) -> Configuration:
+        """The newest version, from which nobody else makes the next one meanwhile."""
+        ...
+
+    async def get(self, config_id: int) -> Configuration | None: ...
+
+    async def list(self, page: PageRequest) -> Slice[Configuration]: ...
+
+    async def add(self, values: Mapping[str, Any]) -> Configuration: ...
+
+
+class Uploads(Protocol):
+    async def add(self, upload: FileUpload, analysis: Analysis) -> None: ...
+
+    async def get_upload(self, upload_id: UUID) -> FileUpload | None: ...
+
+    async def get(self, analysis_id: UUID) -> Analysis | None: ...
+
+    async def list(self, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]: ...
+
+    async def newest(self, machine_id: UUID, kind: AnalysisType, limit: int) -> Sequence[Analysis]:
+        """Completed ones, newest first."""
+        ...
+
+
+class PostgresConfigs:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def current(self, organization_id: UUID, now: datetime) -> Configuration:
+        row = await self._queries.current_config(self._connection, organization_id=organization_id)
+        return rows.configuration(row) if row else await self._first(organization_id, now)
+
+    async def lock_current(self, organization_id: UUID, now: datetime) -> Configuration:
+        await self.current(organization_id, now)
+        row = await self._queries.lock_current_config(self._connection, organization_id=organization_id)
+        return rows.configuration(row)
+
+    async def _first(self, organization_id: UUID, now: datetime) -> Configuration:
+        await self._queries.first_config(self._connection, organization_id=organization_id, now=now)
+        row = await self._queries.current_config(self._connection, organization_id=organization_id)
+        return rows.configuration(row)
+
+    async def get(self, config_id: int) -> Configuration | None:
+        row = await self._queries.get_config(self._connection, id=config_id)
+        return rows.configuration(row) if row else None
+
+    async def list(self, page: PageRequest) -> Slice[Configuration]:
+        found = self._queries.list_configs(
+            self._connection,
+            after_at=page.after.at if page.after else None,
+            # Configurations are numbered; the cursor carries the number in its UUID.
+            after_id=page.after.id.int if page.after else None,
+            limit=page.limit + 1,
+        )
+        configs = [rows.configuration(row) async for row in found]
+        return Slice.cut(configs, page.limit, lambda config: Cursor(config.created_at, UUID(int=config.id)))
+
+    async def add(self, values: Mapping[str, Any]) -> Configuration:
+        return rows.configuration(await self._queries.insert_config(self._connection, **values))
+
+
+class PostgresUploads:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def add(self, upload: FileUpload, analysis: Analysis) -> None:
+        await self._queries.insert_upload(self._connection, **asdict(upload))
+        await self._queries.insert_analysis(self._connection, **asdict(analysis))
+
+    async def get_upload(self, upload_id: UUID) -> FileUpload | None:
+        row = await self._queries.get_upload(self._connection, id=upload_id)
+        return rows.file_upload(row) if row else None
+
+    async def get(self, analysis_id: UUID) -> Analysis | None:
+        row = await self._queries.get_analysis(self._connection, id=analysis_id)
+        return rows.analysis(row) if row else None
+
+    async def list(self, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]:
+        found = self._queries.list_analyses(
+            self._connection,
+            **asdict(wanted),
+            after_at=page.after.at if page.after else None,
+            after_id=page.after.id if page.after else None,
+            limit=page.limit + 1,
+        )
+        analyses = [rows.analysis(row) async for row in found]
+        return Slice.cut(analyses, page.limit, lambda analysis: Cursor(analysis.created_at, analysis.id))
+
+    async def newest(self, machine_id: UUID, kind: AnalysisType, limit: int) -> Sequence[Analysis]:
+        found = self._queries.newest_analyses(
+            self._connection, machine_id=machine_id, analysis_type=kind, limit=limit
+        )
+        return [rows.analysis(row) async for row in found]

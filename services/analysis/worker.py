@@ -1,0 +1,70 @@
+"""Composition root of the analysis worker: takes uploads from the topic, one at a time.
+
+Run as many as there is work for, up to the partitions of `upload.received`. Its events go out through the
+relay of the analysis API.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from services.analysis.handlers import subscribe_worker
+from services.analysis.models import ModelStore
+from services.analysis.outcomes import OutcomeWriter
+from services.analysis.processing import Processor
+from services.analysis.repository import PostgresUnits
+from services.analysis.settings import Settings, WorkerSettings
+from services.analysis.stages import Computer
+from services.analysis.storage import Storage
+from shared.http.application import build_application
+from shared.infrastructure import Infrastructure
+from shared.kafka.consumer import Consumer
+from shared.observability.setup import set_up
+from shared.process import serve
+from shared.settings import InstallationSettings
+
+# An analysis may take hours; whether its worker lives is told by the lease, not by the broker.
+MAX_POLL_INTERVAL_MS = 24 * 3600 * 1000
+
+
+def create_worker(installation: InstallationSettings, settings: Settings) -> FastAPI:
+    infra = Infrastructure("analysis", installation, settings)
+    units = PostgresUnits(infra.database, infra.clock, infra.new_id)
+    storage = Storage.at(installation.storage_url)
+    models = ModelStore(storage)
+    outcomes = OutcomeWriter(units, models, infra.clock, infra.new_id)
+    processor = Processor(units, Computer(storage), models, outcomes, settings, infra.clock, infra.new_id)
+    consumer = Consumer(
+        infra.kafka,
+        infra.database,
+        units,
+        infra.new_id,
+        group="analysis-worker",
+        records_per_poll=1,
+        max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+    )
+    subscribe_worker(consumer, processor)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with infra.running(consumer.run()):
+            yield
+
+    return build_application(
+        service="analysis-worker",
+        description="Computes analyses; has no API beside health and metrics.",
+        lifespan=lifespan,
+        checks={**infra.checks(), "consumer": consumer.check},
+        openapi_url=None,
+    )
+
+
+def main() -> None:
+    installation, settings, worker = InstallationSettings(), Settings(), WorkerSettings()
+    set_up("analysis-worker", log_level=installation.log_level, log_format=installation.log_format)
+    serve(create_worker(installation, settings), host=installation.host, port=worker.port)
+
+
+if __name__ == "__main__":
+    main()
