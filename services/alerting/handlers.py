@@ -1,0 +1,46 @@
+"""Events that the alerting service listens to."""
+
+from services.alerting import findings
+from services.alerting.repository import Unit
+from services.alerting.service_evaluate import Evaluator
+from services.alerting.service_references import ReferenceService
+from shared.events.analysis import (
+    ANALYSIS_COMPLETED,
+    ANALYSIS_FAILED,
+    ANOMALY_DETECTED,
+    AnalysisCompleted,
+    AnalysisFailed,
+    AnomalyDetected,
+)
+from shared.events.auth import MEMBERSHIP_CHANGED, MembershipChanged
+from shared.events.base import Event
+from shared.events.machines import MACHINE_CHANGED, MachineChanged
+from shared.kafka.consumer import Consumer
+
+
+def subscribe(consumer: Consumer[Unit], references: ReferenceService, evaluator: Evaluator) -> None:
+    async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
+        if event.organization_id is None:
+            raise ValueError("machine.changed must carry its organization in organizationid")
+        await references.machine_changed(unit, event.organization_id, event.payload)
+
+    async def on_membership_changed(event: Event[MembershipChanged], unit: Unit) -> None:
+        await references.membership_changed(unit, event.payload)
+
+    async def on_anomaly_detected(event: Event[AnomalyDetected], unit: Unit) -> None:
+        payload = event.payload
+        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_anomaly(payload))
+
+    async def on_analysis_completed(event: Event[AnalysisCompleted], unit: Unit) -> None:
+        payload = event.payload
+        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_completed(payload))
+
+    async def on_analysis_failed(event: Event[AnalysisFailed], unit: Unit) -> None:
+        payload = event.payload
+        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_failed(payload))
+
+    consumer.on(MACHINE_CHANGED, on_machine_changed)
+    consumer.on(MEMBERSHIP_CHANGED, on_membership_changed)
+    consumer.on(ANOMALY_DETECTED, on_anomaly_detected)
+    consumer.on(ANALYSIS_COMPLETED, on_analysis_completed)
+    consumer.on(ANALYSIS_FAILED, on_analysis_failed)

@@ -1,0 +1,185 @@
+"""HTTP models of the alerting service."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from services.alerting.deliveries import Delivery, DeliveryStatus
+from services.alerting.domain import Alert, AlertStatus, Change, Rule
+from shared.http.fields import JsonObject, reject_null
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+SeverityLabel = Literal["low", "medium", "high", "critical"]
+NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
+
+CONDITION_EXAMPLE = {
+    "version": 1,
+    "when": {
+        "any": [
+            {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5},
+            {"signal": "anomaly.severity", "op": "gte", "value": "high"},
+        ]
+    },
+    "severity": [
+        {"level": "high"},
+        {"level": "critical", "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 3}},
+    ],
+    "dedupe": {"by": ["rule", "machine"], "reopen_within": "PT1H"},
+}
+ACTIONS_EXAMPLE = {
+    "version": 1,
+    "on": ["raised", "severity_changed", "reopened", "resolved"],
+    "steps": [{"after": "PT0S", "channels": ["webhook:cmms"]}],
+    "webhooks": {"cmms": {"url": "https://example.org/hook", "secret": "whsec_<base64 of 24 to 64 bytes>"}},
+}
+CONDITION_TEXT = (
+    "When the rule fires. A node is `all`, `any`, `not` or a leaf `{signal, op, value}`. Signals:"
+    " `anomaly.distance`, `anomaly.distance_ratio`, `anomaly.severity`,"
+    " `feature.contribution` (with `feature`); `anomaly.count`, `anomaly.fraction`,"
+    " `health.state` (of one monitoring run); `analysis.failed`."
+    " Those of one condition must come with one message. Ops: gt, gte, lt, lte, eq, ne, in, within, outside."
+)
+ACTIONS_TEXT = (
+    "Who hears of which changes of the alert. Webhooks are signed as Standard Webhooks describes; secrets are"
+    " never answered. A webhook that is sent again without a secret keeps the one it has."
+)
+Condition = Annotated[JsonObject, Field(description=CONDITION_TEXT, examples=[CONDITION_EXAMPLE])]
+ActionsDocument = Annotated[JsonObject, Field(description=ACTIONS_TEXT, examples=[ACTIONS_EXAMPLE])]
+
+
+class AlertRuleCreate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    machine_id: UUID
+    name: Name = Field(examples=["Pump 7 leaves normal"])
+    condition: Condition
+    actions: ActionsDocument = {"version": 1}
+    severity: SeverityLabel = Field(
+        description="Of its alerts, unless a severity step of the condition holds"
+    )
+    is_active: bool = True
+
+
+class AlertRuleUpdate(BaseModel):
+    """Only the fields that are sent change. The machine of a rule is fixed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[Name | None, AfterValidator(reject_null)] = None
+    condition: Annotated[Condition | None, AfterValidator(reject_null)] = None
+    actions: Annotated[ActionsDocument | None, AfterValidator(reject_null)] = None
+    severity: Annotated[SeverityLabel | None, AfterValidator(reject_null)] = None
+    is_active: Annotated[bool | None, AfterValidator(reject_null)] = None
+
+
+class AlertRuleOut(BaseModel):
+    id: UUID
+    organization_id: UUID
+    machine_id: UUID
+    name: str
+    condition: dict[str, Any]
+    actions: dict[str, Any] = Field(description="Without the webhooks' secrets")
+    severity: SeverityLabel
+    is_active: bool
+    created_by: UUID
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, rule: Rule) -> "AlertRuleOut":
+        return cls(
+            id=rule.id,
+            organization_id=rule.organization_id,
+            machine_id=rule.machine_id,
+            name=rule.name,
+            condition=dict(rule.document),
+            actions=rule.actions.public(),
+            severity=rule.severity.label,
+            is_active=rule.is_active,
+            created_by=rule.created_by,
+            created_at=rule.created_at,
+            updated_at=rule.updated_at,
+        )
+
+
+class AlertNote(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    note: NoteText | None = Field(default=None, examples=["Bearing is being changed"])
+
+
+class AlertOut(BaseModel):
+    """`summary`, `worst_...` and `features` are of the worst finding so far."""
+
+    id: UUID
+    organization_id: UUID
+    alert_rule_id: UUID
+    rule_name: str
+    machine_id: UUID
+    machine_name: str
+    anomaly_id: UUID | None = Field(description="The anomaly that opened the alert, when one did")
+    analysis_id: UUID | None
+    status: AlertStatus
+    severity: SeverityLabel
+    summary: str
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    worst_distance_ratio: float | None
+    worst_anomaly_id: UUID | None
+    features: list[dict[str, Any]]
+    acknowledged_by: UUID | None
+    acknowledged_at: datetime | None
+    acknowledge_note: str | None
+    resolved_by: UUID | None
+    resolved_at: datetime | None
+    resolve_note: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, alert: Alert) -> "AlertOut":
+        return cls.model_validate(_alert_values(alert))
+
+
+class DeliveryOut(BaseModel):
+    """One attempt to tell a channel of a change. Attempts of one message share `message_id`."""
+
+    id: UUID
+    message_id: UUID
+    channel: str
+    target: str
+    change: Change
+    attempt: int
+    status: DeliveryStatus
+    next_attempt_at: datetime | None = Field(description="Of an attempt that is still to be made")
+    response_status: int | None
+    latency_ms: float | None
+    error: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "DeliveryOut":
+        values = {name: getattr(delivery, name) for name in cls.model_fields}
+        if delivery.status is not DeliveryStatus.PENDING:
+            values["next_attempt_at"] = None
+        return cls.model_validate(values)
+
+
+class AlertDetail(AlertOut):
+    deliveries: list[DeliveryOut]
+
+    @classmethod
+    def with_deliveries(cls, alert: Alert, deliveries: Sequence[Delivery]) -> "AlertDetail":
+        return cls.model_validate(
+            _alert_values(alert) | {"deliveries": [DeliveryOut.of(delivery) for delivery in deliveries]}
+        )
+
+
+def _alert_values(alert: Alert) -> dict[str, Any]:
+    values = {name: getattr(alert, name) for name in AlertOut.model_fields}
+    return values | {"severity": alert.severity.label, "features": list(alert.features)}
