@@ -1,0 +1,111 @@
+"""What every answer of the installation carries, and what no request may exceed."""
+
+import time
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.errors import AddressTooLong, HeadersTooLarge
+from shared.errors import DInsightError
+from shared.http.problems import render
+
+# Browsers stay below 8 KiB for both; tokens with some hundred memberships still fit.
+LARGEST_HEADERS_BYTES = 32 * 1024
+MOST_HEADERS = 100
+LONGEST_ADDRESS_BYTES = 8 * 1024
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# Answers are data. A page that needs more says so itself.
+CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
+# Two years, the least that browsers' preload lists ask for.
+STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
+QUIET_PATHS = ("/health/", "/metrics")
+
+logger = structlog.get_logger(__name__)
+
+
+class Edge:
+    """Limits headers and addresses, adds security headers, and writes the access log."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        client = scope["client"][0] if scope["client"] else None
+        # The header X-Forwarded-For, which the services believe, is not believed here.
+        structlog.contextvars.bind_contextvars(client_address=client)
+        began = time.perf_counter()
+        status = 0
+
+        async def passing(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _secure(MutableHeaders(scope=message), scope["scheme"])
+            await send(message)
+
+        try:
+            refusal = _refusal(scope)
+            if refusal is None:
+                return await self._app(scope, receive, passing)
+            request = Request(scope)
+            answer = render(request, refusal.status, refusal.title, refusal.detail, code=refusal.code)
+            await answer(scope, receive, passing)
+        finally:
+            if not scope["path"].startswith(QUIET_PATHS):
+                logger.info(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status or None,
+                    seconds=round(time.perf_counter() - began, 4),
+                )
+
+
+def middleware(allowed_origins: tuple[str, ...]) -> list[Middleware]:
+    """From the outside in."""
+    cross_origin = Middleware(
+        CORSMiddleware,
+        allow_origins=allowed_origins,
+        allow_methods=["GET", "POST", "PATCH", "PUT", "DELETE"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "X-Organization-Id",
+            "Idempotency-Key",
+            "Last-Event-ID",
+        ],
+        expose_headers=["Location", "Retry-After", "Idempotency-Replayed"],
+    )
+    return [Middleware(Edge), *([cross_origin] if allowed_origins else [])]
+
+
+def _refusal(scope: Scope) -> DInsightError | None:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS_BYTES:
+        return AddressTooLong(f"The address is longer than {LONGEST_ADDRESS_BYTES} bytes. Shorten the query.")
+    sizes = [len(name) + len(value) for name, value in scope["headers"]]
+    if len(sizes) > MOST_HEADERS or sum(sizes) > LARGEST_HEADERS_BYTES:
+        return HeadersTooLarge(
+            f"A request may have {MOST_HEADERS} headers of {LARGEST_HEADERS_BYTES} bytes together."
+            " Send fewer."
+        )
+    return None
+
+
+def _secure(headers: MutableHeaders, scheme: str) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        headers[name] = value
+    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    if scheme == "https":
+        headers["Strict-Transport-Security"] = STRICT_TRANSPORT

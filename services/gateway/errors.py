@@ -1,0 +1,78 @@
+"""Errors of the gateway itself; those of the services pass through unchanged."""
+
+from typing import ClassVar
+
+from shared.errors import BadGateway, DInsightError, NotFound, PayloadTooLarge, Unavailable
+
+# Long enough for a supervisor to restart a service, short enough for a person to wait.
+RETRY_AFTER_SECONDS = 2
+
+
+class UnknownPath(NotFound):
+    def __init__(self, path: str) -> None:
+        super().__init__(f"There is nothing at {path}. GET /docs lists every operation.")
+
+
+class ServiceDown(Unavailable):
+    """The request did not reach the service, so it may be sent again."""
+
+    code = "service-down"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"The {service} service does not answer at the moment. Nothing was done; try again shortly.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+
+class AnswerBroken(BadGateway):
+    """The connection broke after the request was sent; whether it was carried out is not known."""
+
+    code = "answer-broken"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"The {service} service broke off before it answered. Check whether your request was carried out"
+            " before you send it again, or send it with the same Idempotency-Key."
+        )
+
+
+class AnswerTooLate(DInsightError):
+    status: ClassVar[int] = 504
+    title: ClassVar[str] = "Answer too late"
+    code: ClassVar[str] = "answer-too-late"
+
+    def __init__(self, service: str) -> None:
+        super().__init__(
+            f"The {service} service has not answered in time. Check whether your request was carried out"
+            " before you send it again, or send it with the same Idempotency-Key."
+        )
+
+
+class BodyTooSlow(DInsightError):
+    status: ClassVar[int] = 408
+    title: ClassVar[str] = "Request too slow"
+    code: ClassVar[str] = "request-too-slow"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Nothing of the request's body arrived for {seconds:g} seconds. Send it again.")
+
+
+class BodyTooLarge(PayloadTooLarge):
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The request's body is larger than the {limit} bytes that are accepted here. Split it.",
+            extra={"limit": limit},
+        )
+
+
+class HeadersTooLarge(DInsightError):
+    status: ClassVar[int] = 431
+    title: ClassVar[str] = "Headers too large"
+    code: ClassVar[str] = "headers-too-large"
+
+
+class AddressTooLong(DInsightError):
+    status: ClassVar[int] = 414
+    title: ClassVar[str] = "Address too long"
+    code: ClassVar[str] = "address-too-long"

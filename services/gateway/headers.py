@@ -1,0 +1,92 @@
+"""Which headers pass the gateway, and under which value."""
+
+from collections.abc import Iterable, Mapping
+
+from multidict import CIMultiDict
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+# RFC 9110, 7.6.1: they speak of one connection, not of the message.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+# What the gateway itself says to a service, whatever a client says. `Expect` has been answered by then.
+OURS_IN = frozenset(
+    {
+        b"host",
+        b"expect",
+        b"forwarded",
+        b"x-real-ip",
+        b"traceparent",
+        b"tracestate",
+        b"baggage",
+    }
+)
+FORWARDED = b"x-forwarded-"
+# What the gateway itself says to a client.
+OURS_OUT = frozenset({b"server", b"date", b"x-powered-by"})
+
+
+def for_service(
+    client_headers: RawHeaders, *, client_address: str | None, scheme: str, trace: Mapping[str, str]
+) -> CIMultiDict[str]:
+    """The client's headers as a service gets them, with the client's address and the trace context."""
+    received = [(name.lower(), value) for name, value in client_headers]
+    named = _named_by_connection(received)
+    headers: CIMultiDict[str] = CIMultiDict(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in received
+        if name not in HOP_BY_HOP | OURS_IN | named and not name.startswith(FORWARDED)
+    )
+    if client_address:
+        headers["X-Forwarded-For"] = client_address
+    headers["X-Forwarded-Proto"] = scheme
+    headers.update(trace)
+    return headers
+
+
+def for_client(service_headers: RawHeaders, *, service_url: str) -> list[tuple[bytes, bytes]]:
+    """A service's headers as the client gets them; a redirect does not reveal the service's address."""
+    received = [(name.lower(), value) for name, value in service_headers]
+    named = _named_by_connection(received)
+    origin = service_url.encode("latin-1")
+    return [
+        (name, value.removeprefix(origin) if name == b"location" else value)
+        for name, value in received
+        if name not in HOP_BY_HOP | OURS_OUT | named
+    ]
+
+
+def content_length(client_headers: RawHeaders) -> int | None:
+    """The announced length; None when the body comes in chunks or there is none."""
+    for name, value in client_headers:
+        if name.lower() == b"content-length" and value.isdigit():
+            return int(value)
+    return None
+
+
+def has_body(client_headers: RawHeaders) -> bool:
+    """Whether a body follows, by RFC 9112, 6.3."""
+    return any(
+        name.lower() == b"transfer-encoding" or (name.lower() == b"content-length" and value.strip(b" 0"))
+        for name, value in client_headers
+    )
+
+
+def _named_by_connection(headers: RawHeaders) -> frozenset[bytes]:
+    return frozenset(
+        token.strip().lower()
+        for name, value in headers
+        if name == b"connection"
+        for token in value.split(b",")
+    )

@@ -1,0 +1,127 @@
+"""Composition root of the gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.gateway import edge
+from services.gateway.catalogue import Catalogue
+from services.gateway.handlers import Feed
+from services.gateway.proxy import Limits, Proxy
+from services.gateway.routes import build_router
+from services.gateway.routing import Service
+from services.gateway.service import EventStreams
+from services.gateway.settings import Settings
+from shared.clock import SystemClock
+from shared.errors import Unavailable
+from shared.http.application import Check, build_application
+from shared.http.caller import Guard
+from shared.http.peers import Peer
+from shared.infrastructure import JWKS_PATH
+from shared.kafka.connection import KafkaConnection
+from shared.observability.setup import set_up
+from shared.process import background, serve
+from shared.settings import InstallationSettings
+from shared.tokens import TokenVerifier
+
+
+class Gateway:
+    """The gateway's collaborators."""
+
+    def __init__(self, installation: InstallationSettings, settings: Settings) -> None:
+        addresses = {
+            Service.AUTH: installation.auth_url,
+            Service.MACHINES: installation.machines_url,
+            Service.ANALYSIS: installation.analysis_url,
+            Service.ALERTING: installation.alerting_url,
+        }
+        clock = SystemClock()
+        self.kafka = KafkaConnection(installation, client_id="dinsight-gateway")
+        self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
+        self.guard = Guard(TokenVerifier(self.fetch_keys))
+        self.proxy = Proxy(
+            addresses,
+            self.guard,
+            Limits(settings.connect_seconds, settings.idle_seconds, settings.largest_upload_bytes),
+        )
+        self.streams = EventStreams(
+            clock, capacity=settings.stream_events_per_organization, reach=settings.stream_window
+        )
+        self.feed = Feed(self.kafka, self.streams, clock, reach=settings.stream_window)
+
+    async def fetch_keys(self) -> Mapping[str, Any]:
+        try:
+            return await self.peers[Service.AUTH].get(JWKS_PATH)
+        except Unavailable as error:
+            raise OSError(error.detail) from error
+
+    async def check_keys(self) -> None:
+        await self.fetch_keys()
+
+    def upstream(self, name: str) -> Check:
+        async def check() -> None:
+            await self.peers[name].get("/health/ready")
+
+        return check
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for peer in self.peers.values():
+                await stack.enter_async_context(peer.open())
+            await stack.enter_async_context(self.proxy.open())
+            await stack.enter_async_context(background(self.feed.run()))
+            yield
+
+
+def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
+    gateway = Gateway(installation, settings)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        app.state.end_streams = lambda: loop.call_soon_threadsafe(gateway.streams.close)
+        async with gateway.running():
+            yield
+
+    app = build_application(
+        service="gateway",
+        description="The only way in.",
+        lifespan=lifespan,
+        checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
+        details={name: gateway.upstream(name) for name in gateway.peers},
+        middleware=edge.middleware(installation.allowed_origins),
+        # The proxy limits bodies, by route.
+        max_body_size=None,
+        openapi_url=None,
+    )
+    catalogue = Catalogue(gateway.peers, app.openapi, fresh_seconds=settings.catalogue_seconds)
+    app.include_router(build_router(gateway.streams, catalogue, gateway.guard))
+    app.router.default = gateway.proxy
+    return app
+
+
+def main() -> None:
+    installation, settings = InstallationSettings(), Settings()
+    set_up("gateway", log_level=installation.log_level, log_format=installation.log_format)
+    app = create_app(installation, settings)
+
+    def end_streams() -> None:
+        end: Callable[[], None] | None = getattr(app.state, "end_streams", None)
+        if end is not None:
+            end()
+
+    serve(
+        app,
+        host=installation.host,
+        port=settings.port,
+        trusted_proxies=settings.trusted_proxies,
+        on_stop=end_streams,
+    )
+
+
+if __name__ == "__main__":
+    main()

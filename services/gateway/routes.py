@@ -1,0 +1,110 @@
+"""The gateway's own HTTP: the event stream and the documents."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from services.gateway import docs
+from services.gateway.catalogue import Catalogue
+from services.gateway.domain import StreamEvent, Wanted
+from services.gateway.handlers import TOPICS
+from services.gateway.schemas import ResetItem, StreamItem
+from services.gateway.service import EventStreams, Opened, Reset
+from shared.access import Caller, Permission
+from shared.errors import FieldError, Unprocessable
+from shared.events.asyncapi import build_document
+from shared.http.caller import Guard
+from shared.http.problems import problem_responses
+from shared.tokens import Identity
+
+# How long a client waits before it connects again.
+RECONNECT_MS = 2_000
+SCRIPT, STYLE = "text/javascript", "text/css"
+STREAM_RESPONSES = {
+    200: {
+        "model": StreamItem,
+        "description": (
+            f"Events named {', '.join(TOPICS)}, and `reset` when events were missed and the view must be"
+            " loaded anew. After a reconnect an event may come twice: drop repeats by id."
+        ),
+    },
+    **problem_responses(400, 401, 403, 422),
+}
+
+
+def wanted_events(
+    types: Annotated[
+        str | None, Query(max_length=500, description="Comma-separated event types; all when left out")
+    ] = None,
+    machine_id: Annotated[UUID | None, Query(description="Events of this machine only")] = None,
+) -> Wanted:
+    """What the query asks for. Raises Unprocessable on a type that is not streamed."""
+    asked = frozenset(filter(None, (part.strip() for part in (types or "").split(","))))
+    if unknown := sorted(asked - TOPICS.keys()):
+        known = ", ".join(TOPICS)
+        detail = f"{', '.join(unknown)} is not streamed; there are: {known}"
+        raise Unprocessable("A type is not known; see errors.", errors=[FieldError("/query/types", detail)])
+    return Wanted(asked, machine_id)
+
+
+def build_router(streams: EventStreams, catalogue: Catalogue, guard: Guard) -> APIRouter:
+    router = APIRouter()
+    reader = Annotated[Caller, Depends(guard.may(Permission.STREAM_READ))]
+    user = Annotated[Identity, Depends(guard.identity)]
+
+    @router.get(
+        "/api/v1/stream",
+        tags=["stream"],
+        summary="Follow what happens",
+        response_class=EventSourceResponse,
+        responses=STREAM_RESPONSES,
+    )
+    async def stream_events(
+        caller: reader,
+        identity: user,
+        wanted: Annotated[Wanted, Depends(wanted_events)],
+        last_event_id: Annotated[str | None, Header(description="Resume after this event")] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Server-sent events of the organization. Send the last `id` back as Last-Event-ID to resume."""
+        async for event in streams.follow(
+            caller.organization_id, wanted, last_event_id=last_event_id, expires_at=identity.expires_at
+        ):
+            yield server_sent(event)
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi_document() -> Response:
+        return Response(orjson.dumps(await catalogue.document()), media_type="application/json")
+
+    @router.get("/asyncapi", include_in_schema=False)
+    async def asyncapi_document() -> Response:
+        return Response(orjson.dumps(build_document()), media_type="application/json")
+
+    @router.get("/docs", include_in_schema=False)
+    async def docs_page(request: Request) -> Response:
+        page = docs.DocsPage(await catalogue.document(), str(request.base_url)).html()
+        return Response(
+            page, media_type="text/html", headers={"Content-Security-Policy": docs.CONTENT_SECURITY_POLICY}
+        )
+
+    @router.get("/docs/docs.css", include_in_schema=False)
+    async def docs_style() -> Response:
+        return Response(docs.asset("docs.css"), media_type=STYLE)
+
+    @router.get("/docs/docs.js", include_in_schema=False)
+    async def docs_script() -> Response:
+        return Response(docs.asset("docs.js"), media_type=SCRIPT)
+
+    return router
+
+
+def server_sent(event: Opened | StreamEvent | Reset) -> ServerSentEvent:
+    if isinstance(event, Opened):
+        return ServerSentEvent(comment="connected", retry=RECONNECT_MS)
+    if isinstance(event, Reset):
+        last = str(event.last_event_id) if event.last_event_id else ""
+        return ServerSentEvent(event="reset", id=last, data=ResetItem(reason=event.reason))
+    return ServerSentEvent(event=event.type, id=str(event.id), raw_data=event.text)
