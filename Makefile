@@ -1,0 +1,58 @@
+# Every target stands on the virtual environment and, where none is named, a PostgreSQL server: `ready` makes both.
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help ready ready-test up down status logs demo test test-unit test-kafka lint bench bench-detection docs
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+ready:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
+	@"$(PYTHON)" -I dinsight/bootstrap.py --server-variable DINSIGHT_DATABASE_URL
+
+ready-test:
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
+	@"$(PYTHON)" -I dinsight/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL
+
+up: ready ## Install what is missing, start everything, wait until it is ready
+	@$(BIN)/dinsight up $(if $(WORKERS),--workers $(WORKERS))
+
+down: ## Stop everything `make up` has started, and nothing else
+	@if [ -x $(BIN)/dinsight ]; then $(BIN)/dinsight down; else echo "Nothing was running."; fi
+
+status: ## Show every process, its port and restarts
+	@if [ -x $(BIN)/dinsight ]; then $(BIN)/dinsight status; else echo "DInsight is not running."; fi
+
+logs: ## Follow all logs (SERVICE=auth for one)
+	@if [ -x $(BIN)/dinsight ]; then $(BIN)/dinsight logs --follow $(SERVICE); else echo "There are no logs yet."; fi
+
+demo: up ## Show the platform at work on a generated rig
+	@$(BIN)/dinsight demo
+
+test: ready-test ## Run all tests; servers are started where none are named
+	@$(BIN)/python -m pytest
+
+test-unit: ready-test ## Run the tests that need no server
+	@$(BIN)/python -m pytest tests/unit
+
+test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn and Java 17)
+	@$(BIN)/python -m dinsight.local.kafka
+	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest tests/integration tests/e2e
+
+lint: ready-test ## Check types and style
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: ready ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
+	@$(BIN)/python -m bench.main_job
+	@$(BIN)/python -m bench.maps
+
+bench-detection: ready ## Reprint detection and deterioration on the real data sets
+	@$(BIN)/python -m bench.detection
+	@$(BIN)/python -m bench.deterioration
+
+docs: ready ## Write the generated documents anew
+	@$(BIN)/python -m docs.generate

@@ -1,0 +1,1 @@
+"""The `dinsight` command: runs the platform on one machine and drives it."""

@@ -1,0 +1,32 @@
+"""Errors of the local environment: each says what went wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class LocalError(Exception):
+    """A condition the person at the keyboard can act on; printed without a traceback."""
+
+
+class MissingSoftware(LocalError):
+    """A program of another package is needed and is not installed."""
+
+    def __init__(self, what: str, package: str, instead: str = "") -> None:
+        text = (
+            f"{what} is not installed. Install the package {package}"
+            f" (Debian, as root: apt-get install {package})"
+        )
+        super().__init__(f"{text}, or {instead}." if instead else f"{text}.")
+
+
+class PortTaken(LocalError):
+    """A port that was asked for by name is held by another process."""
+
+    def __init__(self, port: int, purpose: str, variable: str, owner: str) -> None:
+        super().__init__(
+            f"Port {port} ({purpose}) is in use by {owner}. "
+            f"Stop that process, or choose another port: {variable}=<port>."
+        )
+
+
+class StartupFailed(LocalError):
+    """A program did not become ready while the platform was starting."""

@@ -1,0 +1,191 @@
+"""Parked records: reading them from the dead-letter topics, and putting them back on their own.
+
+A replay is two rows in the outbox of the service that parked the record, in one transaction: the record
+for its own topic, and a note for the dead-letter topic that says so. The relay publishes both, also to a
+broker that forgot everything, and the rows' ids are derived from the record: replayed twice is replayed
+once. An event whose effect was made meanwhile is dropped by the consumer's inbox.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.structs import TopicPartition
+
+from shared.events.base import Topic
+from shared.events.registry import BY_NAME
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.outbox import write_record
+from shared.postgres.connection import Connection
+from shared.settings import InstallationSettings
+
+PREFIX = "dead-letter-"
+REPLAYED = "dead-letter-replayed"
+NAMESPACE = UUID("f1a3a7f2-6f0b-4f4e-8d8e-5a4d8f2d7c11")
+ID_LENGTH = 12
+# The end of a partition that the local broker gives may lie before its last records: read on until none come.
+QUIET_MS = 500
+# Older than every version.
+UNREADABLE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A record that a consumer gave up. `headers` are the record's own, as bytes on the wire."""
+
+    id: str
+    topic: str
+    group: str
+    reason: str
+    partition: str
+    offset: str
+    parked_at: datetime
+    key: bytes | None
+    value: bytes | None = field(repr=False)
+    headers: Sequence[tuple[str, bytes]] = field(repr=False)
+    replayed: bool = False
+
+    @classmethod
+    def of(cls, record: "ConsumerRecord[bytes, bytes]", topic: Topic[Any]) -> "Parked":
+        noted = {name: value.decode("utf-8", "replace") for name, value in record.headers if _is_note(name)}
+        own = [(name, value) for name, value in record.headers if not _is_note(name)]
+        place = [noted.get(f"{PREFIX}{part}", "") for part in ("group", "partition", "offset")]
+        group, partition, offset = place
+        return cls(
+            id=_identify(topic.name, place, record.key, record.value, own),
+            topic=topic.name,
+            group=group,
+            reason=noted.get(f"{PREFIX}reason", ""),
+            partition=partition,
+            offset=offset,
+            parked_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            key=record.key,
+            value=record.value,
+            headers=own,
+        )
+
+
+def _is_note(name: str) -> bool:
+    return name.startswith(PREFIX)
+
+
+def _identify(
+    topic: str,
+    place: Sequence[str],
+    key: bytes | None,
+    value: bytes | None,
+    headers: Iterable[tuple[str, bytes]],
+) -> str:
+    """The same for each copy of one parked record: a relay that was killed publishes it again."""
+    digest = hashlib.sha256(repr((topic, list(place), key, value, sorted(headers))).encode())
+    return digest.hexdigest()[:ID_LENGTH]
+
+
+async def read_parked(bootstrap: str, topics: Iterable[Topic[Any]]) -> list[Parked]:
+    """Every parked record, each once, in the order of parking. Raises KafkaError or OSError."""
+    by_dead_letter = {topic.dead_letter: topic for topic in topics}
+    found: dict[str, Parked] = {}
+    replayed: set[str] = set()
+    for record in await _read(bootstrap, by_dead_letter):
+        names = dict(record.headers)
+        if REPLAYED in names:
+            replayed.add(names[REPLAYED].decode())
+            continue
+        parked = Parked.of(record, by_dead_letter[record.topic])
+        found.setdefault(parked.id, parked)
+    records = [replace(parked, replayed=parked.id in replayed) for parked in found.values()]
+    return sorted(records, key=lambda parked: (parked.parked_at, parked.topic, parked.id))
+
+
+async def newer_states(bootstrap: str, parked: Sequence[Parked]) -> set[str]:
+    """The ids of those whose compacted topic holds a newer state of the same key.
+
+    Put behind that newer state, the old one would be all that compaction keeps. The newer one says
+    everything that the old one says.
+    """
+    topics = {p.topic for p in parked if BY_NAME[p.topic].compacted}
+    if not topics:
+        return set()
+    newest: dict[tuple[str, bytes | None], int] = {}
+    for record in await _read(bootstrap, topics):
+        place = (record.topic, record.key)
+        newest[place] = max(_version(record.value), newest.get(place, UNREADABLE))
+    # A record that cannot be read must not hide one that can.
+    return {p.id for p in parked if newest.get((p.topic, p.key), UNREADABLE) > _version(p.value)}
+
+
+async def put_back(connection: Connection, parked: Parked) -> bool:
+    """Write the record and the note of its replay to the outbox; False when that was done before.
+
+    The connection's search path names the schema whose outbox is meant.
+    """
+    headers = {name: value.decode("latin-1") for name, value in parked.headers}
+    record = (parked.topic, _text_key(parked.key), parked.value, headers)
+    return await _write(connection, (uuid5(NAMESPACE, parked.id), *record), _note(parked))
+
+
+async def set_aside(connection: Connection, parked: Parked) -> bool:
+    """Only note that the record needs no replay; False when that was done before."""
+    return await _write(connection, _note(parked))
+
+
+_Row = tuple[UUID, str, str | None, bytes | None, dict[str, str]]
+
+
+def _note(parked: Parked) -> _Row:
+    note_id = uuid5(NAMESPACE, f"note {parked.id}")
+    dead_letter = BY_NAME[parked.topic].dead_letter
+    return (note_id, dead_letter, _text_key(parked.key), None, {REPLAYED: parked.id})
+
+
+async def _write(connection: Connection, *rows: _Row) -> bool:
+    try:
+        async with connection.transaction():
+            for row in rows:
+                await write_record(connection, *row)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def _read(bootstrap: str, topics: Iterable[str]) -> list["ConsumerRecord[bytes, bytes]"]:
+    """All records of the topics, as they are now; topics that do not exist have none."""
+    kafka = KafkaConnection(
+        InstallationSettings(kafka_bootstrap=bootstrap), client_id="dinsight-dead-letters"
+    )
+    places = await kafka.partitions(topics)
+    if not places:
+        return []
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    try:
+        await consumer.start()
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
+        records: list[ConsumerRecord[bytes, bytes]] = []
+        while True:
+            batches = await consumer.getmany(timeout_ms=QUIET_MS)
+            records += [record for batch in batches.values() for record in batch]
+            if not batches and all([await consumer.position(place) >= ends[place] for place in places]):
+                return records
+    finally:
+        await consumer.stop()
+
+
+def _version(value: bytes | None) -> int:
+    """The version in a state's payload."""
+    try:
+        version = json.loads(value or b"")["version"]
+    except (ValueError, KeyError, TypeError):
+        return UNREADABLE
+    return version if isinstance(version, int) else UNREADABLE
+
+
+def _text_key(key: bytes | None) -> str | None:
+    return None if key is None else key.decode("utf-8", "replace")
