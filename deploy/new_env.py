@@ -1,0 +1,34 @@
+"""Prints an environment file for docker-compose.yml with fresh secrets. Standard library only.
+
+`python3 deploy/new_env.py > .env`; values that the example gives, and those that may be empty, stay.
+"""
+
+import base64
+import secrets
+import sys
+from pathlib import Path
+
+EXAMPLE = Path(__file__).with_name("compose.env.example")
+PASSWORD_BYTES = 24
+KEY_BYTES = 32
+MAY_BE_EMPTY = frozenset({"DINSIGHT_GATEWAY_TRUSTED_PROXIES", "DINSIGHT_ALLOWED_ORIGINS"})
+
+
+def secret(name: str) -> str:
+    if name == "DINSIGHT_ENCRYPTION_KEYS":
+        return "key1:" + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    return secrets.token_hex(PASSWORD_BYTES)
+
+
+def filled(example: str) -> str:
+    lines: list[str] = []
+    for line in example.splitlines():
+        name, separator, value = line.partition("=")
+        if separator and not line.startswith("#") and not value and name not in MAY_BE_EMPTY:
+            line = f"{name}={secret(name)}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(filled(EXAMPLE.read_text(encoding="utf-8")))
