@@ -1,0 +1,193 @@
+"""Whatever dies: each analysis ends exactly once, no event is lost, no alert is doubled."""
+
+import json
+import time
+from collections import Counter
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.plant import Plant, eventually
+from tests.e2e.topics import Record, header, is_event, read_all, send
+from tests.stack import Stack
+from tests.support.tables import as_csv, spectra, with_fault
+
+ANALYSES = 50
+MACHINES = 5
+# Enough work for a worker to be killed in the middle of it.
+LARGE_ROWS = 1_200
+BASELINE = as_csv(spectra(150, seed=20))
+MONITORING_ROWS, FAULTY_FROM = 30, 20
+MONITORING = as_csv(with_fault(spectra(MONITORING_ROWS, seed=21), FAULTY_FROM))
+
+
+def distinct(records: list[Record], topic: str) -> list[dict[str, Any]]:
+    """Payloads of the topic's events, each once however often it was delivered; poison is none."""
+    events = {header(r, "ce_id"): r.value for r in records if r.topic == topic and is_event(r)}
+    return [json.loads(value or b"") for value in events.values()]
+
+
+def assert_each_ended_once(stack: Stack, analyses: list[str]) -> None:
+    records = read_all(stack.kafka_bootstrap, "analysis.completed", "analysis.failed", "anomaly.detected")
+    ends = Counter(payload["analysis_id"] for payload in distinct(records, "analysis.completed"))
+    ends += Counter(payload["analysis_id"] for payload in distinct(records, "analysis.failed"))
+    assert {analysis: ends[analysis] for analysis in analyses} == dict.fromkeys(analyses, 1)
+
+
+def assert_no_event_lost(stack: Stack, plant: Plant, analyses: list[str]) -> None:
+    """Every stored anomaly was told of, once."""
+    told = Counter(
+        payload["anomaly_id"]
+        for payload in distinct(read_all(stack.kafka_bootstrap, "anomaly.detected"), "anomaly.detected")
+    )
+    stored = [anomaly["id"] for id_ in analyses for anomaly in plant.all("/anomalies", analysis_id=id_)]
+    assert stored
+    assert {id_: told[id_] for id_ in stored} == dict.fromkeys(stored, 1)
+
+
+def assert_one_alert(stack: Stack, plant: Plant, machine: str) -> None:
+    assert len(plant.alerts(machine)) == 1
+    raised = distinct(read_all(stack.kafka_bootstrap, "alert.raised"), "alert.raised")
+    assert sum(payload["machine_id"] == machine for payload in raised) == 1
+
+
+def processing(plant: Plant, analysis: str) -> None:
+    def started() -> bool:
+        return bool(plant.get(f"/analyses/{analysis}")["status"] == "processing")
+
+    eventually(started, seconds=60, what="the start of the analysis")
+
+
+@pytest.fixture
+def machine(plant: Plant) -> str:
+    created = plant.machine()
+    plant.rule(created)
+    plant.completed(plant.upload(created, "baseline", ("normal.csv", BASELINE)))
+    return created
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_killed_in_the_middle_of_an_analysis(stack: Stack, plant: Plant) -> None:
+    machine = plant.machine()
+    big = as_csv(spectra(LARGE_ROWS, seed=22))
+    analysis = plant.upload(machine, "baseline", ("normal.csv", big))
+    processing(plant, analysis)
+    stack.kill("worker-1")
+    stack.kill("worker-2")
+    done = plant.completed(analysis, seconds=180)
+    assert done["results"]["samples"] == LARGE_ROWS
+    upload = done["file_upload_id"]
+    last = plant.get(
+        f"/file-uploads/{upload}/features", start=LARGE_ROWS - 1, stop=LARGE_ROWS, features="f_0"
+    )
+    assert len(last["values"]) == 1
+    assert len(plant.get(f"/analyses/{analysis}/points")["index"]) == LARGE_ROWS
+    assert_each_ended_once(stack, [analysis])
+    stack.wait_ready()
+
+
+@pytest.mark.timeout(300)
+def test_services_killed_while_events_flow(stack: Stack, plant: Plant, machine: str) -> None:
+    """The relays live in the service processes: kill -9 them again and again between publish and mark."""
+    analyses = []
+    for victim in ("analysis", "alerting", "machines", "analysis"):
+        analyses.append(plant.upload(machine, "monitoring", ("today.csv", MONITORING)))
+        stack.kill(victim)
+        stack.wait_ready()
+    for analysis in analyses:
+        plant.completed(analysis, seconds=120)
+    eventually(lambda: everything_counted(plant, machine, analyses), seconds=60, what="all anomalies counted")
+    assert_each_ended_once(stack, analyses)
+    assert_no_event_lost(stack, plant, analyses)
+    assert_one_alert(stack, plant, machine)
+
+
+def everything_counted(plant: Plant, machine: str, analyses: list[str]) -> bool:
+    expected = sum(len(plant.all("/anomalies", analysis_id=analysis)) for analysis in analyses)
+    [alert] = plant.all("/alerts", machine_id=machine) or [{"count": 0}]
+    return bool(alert["count"] == expected)
+
+
+@pytest.mark.timeout(300)
+def test_the_broker_killed_while_work_is_on_it(stack: Stack, plant: Plant, machine: str) -> None:
+    analyses = [plant.upload(machine, "monitoring", ("a.csv", MONITORING)) for _ in range(3)]
+    stack.kill("broker")
+    stack.wait_ready(120)
+    analyses += [plant.upload(machine, "monitoring", ("b.csv", MONITORING)) for _ in range(3)]
+    for analysis in analyses:
+        plant.completed(analysis, seconds=180)
+    eventually(lambda: everything_counted(plant, machine, analyses), seconds=90, what="all anomalies counted")
+    assert_each_ended_once(stack, analyses)
+    assert_no_event_lost(stack, plant, analyses)
+    assert_one_alert(stack, plant, machine)
+    # A machine made before the loss is still known to everyone, and so is one made after it.
+    another = plant.machine("After")
+    plant.rule(another)
+    plant.completed(plant.upload(another, "baseline", ("normal.csv", BASELINE)))
+
+
+def test_the_same_event_twice(stack: Stack, plant: Plant, machine: str) -> None:
+    analysis = plant.upload(machine, "monitoring", ("today.csv", MONITORING))
+    plant.completed(analysis)
+    eventually(lambda: everything_counted(plant, machine, [analysis]), seconds=60, what="all counted")
+    bootstrap = stack.kafka_bootstrap
+    for topic in ("anomaly.detected", "upload.received", "analysis.completed"):
+        records = [r for r in read_all(bootstrap, topic) if machine.encode() in (r.value or b"")]
+        assert records
+        send(bootstrap, topic, *((r.key, r.value or b"", list(r.headers)) for r in records))
+    # Something new behind the copies, on the same key, shows when they have been handled.
+    later = plant.upload(machine, "monitoring", ("later.csv", MONITORING))
+    plant.completed(later)
+    eventually(lambda: everything_counted(plant, machine, [analysis, later]), seconds=60, what="all counted")
+    assert_each_ended_once(stack, [analysis, later])
+    assert_one_alert(stack, plant, machine)
+
+
+def test_a_poison_record_stalls_nothing_and_is_kept(stack: Stack, plant: Plant, machine: str) -> None:
+    mark = f"poison {uuid4()}".encode()
+    for topic in ("upload.received", "anomaly.detected", "machine.changed"):
+        bad_headers = [("ce_id", b"\xff\xfe"), ("reply_to", b"nowhere")]
+        send(stack.kafka_bootstrap, topic, *[(machine.encode(), mark, bad_headers)] * 3)
+    analysis = plant.upload(machine, "monitoring", ("today.csv", MONITORING))
+    plant.completed(analysis)
+    plant.alerts(machine)
+
+    def parked() -> bool:
+        topics = ("upload.received.dead-letter", "anomaly.detected.dead-letter")
+        records = read_all(stack.kafka_bootstrap, *topics)
+        mine = [record for record in records if record.value == mark]
+        return len({header(r, "dead-letter-topic") for r in mine}) == len(topics)
+
+    eventually(parked, seconds=60, what="the poison on its dead-letter topics")
+
+
+@pytest.mark.timeout(600)
+def test_fifty_analyses_on_two_workers_of_which_one_dies(stack: Stack, plant: Plant) -> None:
+    machines = [plant.machine(f"Rig {number}") for number in range(MACHINES)]
+    baselines = [plant.upload(machine, "baseline", ("normal.csv", BASELINE)) for machine in machines]
+    for machine, baseline in zip(machines, baselines, strict=True):
+        plant.rule(machine)
+        plant.completed(baseline)
+    analyses = []
+    for number in range(ANALYSES - MACHINES):
+        machine = machines[number % MACHINES]
+        analyses.append(plant.upload(machine, "monitoring", (f"{number}.csv", MONITORING)))
+    time.sleep(0.5)
+    stack.kill("worker-2")
+    for analysis in analyses:
+        plant.completed(analysis, seconds=400)
+
+    def settled() -> bool:
+        return all(
+            everything_counted(
+                plant, machine, [id_ for i, id_ in enumerate(analyses) if i % MACHINES == number]
+            )
+            for number, machine in enumerate(machines)
+        )
+
+    eventually(settled, seconds=120, what="all anomalies counted in the alerts")
+    assert_each_ended_once(stack, [*baselines, *analyses])
+    assert_no_event_lost(stack, plant, analyses)
+    for machine in machines:
+        assert_one_alert(stack, plant, machine)

@@ -1,0 +1,159 @@
+"""The audit trail: what lands in it, who reads it, and that nobody changes it."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import asyncpg
+import httpx2
+import pytest
+
+from shared.access import Scope
+from shared.clock import SystemClock, time_ordered_id
+from shared.events.auth import AUDIT_RECORDED, AuditRecorded
+from shared.kafka.outbox import PostgresOutbox
+from shared.postgres.connection import Database
+from tests.integration.auth.conftest import Person, register
+from tests.integration.auth.test_organizations import join
+from tests.support.installation import TestDatabase
+from tests.support.waiting import eventually
+
+
+async def actions(person: Person, count: int, **wanted: str) -> list[str]:
+    """The actions in the trail, newest first, once there are so many."""
+
+    async def enough() -> list[str]:
+        items = (await person.get("/audit-logs", **wanted))["items"]
+        return [item["action"] for item in items] if len(items) >= count else []
+
+    return await eventually(enough, what=f"{count} audit entries")
+
+
+async def test_writes_and_sign_ins_land_in_the_trail(api: httpx2.AsyncClient, person: Person) -> None:
+    await api.post("/api/v1/auth/login", json={"email": person.email, "password": "not the right one"})
+    place = f"/organizations/{person.organization_id}"
+    await person.send("PATCH", place, {"industry": "steel"})
+    found = await actions(person, 5)
+    assert sorted(found) == [
+        "organization.created",
+        "organization.updated",
+        "user.logged_in",
+        "user.login_failed",
+        "user.registered",
+    ]
+    assert await actions(person, 1, action="user.login_failed") == ["user.login_failed"]
+    [changed] = (await person.get("/audit-logs", action="organization.updated"))["items"]
+    assert changed["changes"] == {"before": {"industry": None}, "after": {"industry": "steel"}}
+    assert changed["resource_id"] == str(person.organization_id)
+    assert changed["user_id"] == str(person.id)
+    assert changed["ip_address"] == "127.0.0.1"
+    assert changed["user_agent"].startswith("python-httpx")
+
+
+async def test_the_trail_pages_and_filters_by_time(person: Person) -> None:
+    await actions(person, 3)
+    everything = (await person.get("/audit-logs"))["items"]
+    times = [datetime.fromisoformat(item["created_at"]) for item in everything]
+    assert times == sorted(times, reverse=True)
+    page = await person.get("/audit-logs", limit=2)
+    rest = await person.get("/audit-logs", limit=2, cursor=page["next_cursor"])
+    assert page["items"] + rest["items"] == everything[:4]
+    later = (await person.get("/audit-logs", since=times[0].isoformat()))["items"]
+    earlier = (await person.get("/audit-logs", until=times[0].isoformat()))["items"]
+    assert later + earlier == everything
+
+
+async def test_only_administrators_read_the_trail_and_only_their_own(
+    api: httpx2.AsyncClient, database: TestDatabase, person: Person
+) -> None:
+    stranger = await register(api)
+    viewer = await register(api, organization=None)
+    await join(database, viewer, person.organization_id, "viewer")
+    assert (await viewer.send("GET", "/audit-logs")).status_code == 403
+    await actions(stranger, 3)
+    seen = (await stranger.get("/audit-logs"))["items"]
+    assert {item["user_id"] for item in seen} == {str(stranger.id)}
+
+
+async def test_events_of_other_services_are_kept_once_and_when_they_happened(
+    person: Person, database: TestDatabase
+) -> None:
+    happened = datetime.now(UTC) - timedelta(days=400)
+    payload = AuditRecorded(
+        user_id=person.id,
+        action="machine.created",
+        resource_type="machine",
+        resource_id=uuid4(),
+        changes={"after": {"name": "Pump"}},
+        ip_address="no address at all",
+        user_agent=None,
+        occurred_at=happened,
+    )
+    async with Database(database.dsn("auth"), service="auth", pool_size=1) as pool:
+        async with pool.transaction(Scope()) as connection:
+            outbox = PostgresOutbox(connection, SystemClock(), time_ordered_id)
+            await outbox.add(
+                AUDIT_RECORDED, person.organization_id, payload, organization_id=person.organization_id
+            )
+        assert await actions(person, 1, action="machine.created") == ["machine.created"]
+        # The broker lost its memory, and everything is published again.
+        async with pool.transaction(Scope()) as connection:
+            await connection.execute("UPDATE outbox SET published_at = NULL WHERE topic = 'audit.recorded'")
+            await connection.execute("SELECT pg_notify('auth_outbox', '')")
+
+        async def published() -> bool:
+            async with pool.transaction(Scope()) as connection:
+                return not await connection.fetchval(
+                    "SELECT count(*) FROM outbox WHERE published_at IS NULL AND topic = 'audit.recorded'"
+                )
+
+        await eventually(published, what="publishing again")
+    await person.send("PATCH", "/users/me", {"full_name": "Later"})
+    await actions(person, 1, action="user.updated")
+    [entry] = (await person.get("/audit-logs", action="machine.created"))["items"]
+    assert datetime.fromisoformat(entry["created_at"]) == happened
+    assert entry["ip_address"] is None
+
+
+async def test_the_service_can_only_add(database: TestDatabase, person: Person) -> None:
+    await actions(person, 3)
+    connection = await asyncpg.connect(database.dsn("auth"))
+    try:
+        partitions = await connection.fetch(
+            "SELECT inhrelid::regclass::text AS name FROM pg_inherits"
+            " WHERE inhparent = 'audit_logs'::regclass ORDER BY 1"
+        )
+        assert len(partitions) >= 5
+        for table in ("audit_logs", *(row["name"] for row in partitions)):
+            for statement in (
+                f"UPDATE {table} SET action = 'x'",
+                f"DELETE FROM {table}",
+                f"TRUNCATE {table}",
+            ):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(statement)
+        for row in partitions:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(f"SELECT * FROM {row['name']}")
+    finally:
+        await connection.close()
+
+
+async def test_rows_without_a_partition_wait_in_the_default_one(database: TestDatabase) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    try:
+        await admin.execute("SET search_path = auth, public")
+        ahead = await admin.fetchval("SELECT date_trunc('month', now(), 'UTC') + interval '9 months 3 days'")
+        entry = await admin.fetchval(
+            "INSERT INTO audit_logs (action, created_at) VALUES ('test.future', $1) RETURNING id", ahead
+        )
+        where = "SELECT tableoid::regclass::text FROM audit_logs WHERE id = $1"
+        assert await admin.fetchval(where, entry) == "audit_logs_default"
+        service = await asyncpg.connect(database.dsn("auth"))
+        try:
+            assert await service.fetchval("SELECT ensure_audit_log_partitions(10)") == 7
+            assert await service.fetchval("SELECT ensure_audit_log_partitions(10)") == 0
+        finally:
+            await service.close()
+        assert await admin.fetchval(where, entry) == f"audit_logs_{ahead:%Y_%m}"
+    finally:
+        await admin.close()

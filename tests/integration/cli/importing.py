@@ -1,0 +1,37 @@
+"""Runs an import and looks at what it left."""
+
+from typing import Any
+
+import asyncpg
+
+from dinsight.legacy_import.takeover import Imported, Takeover
+from shared.clock import SystemClock, time_ordered_id
+from shared.postgres.connection import Connection
+from shared.postgres.provision import SERVICES
+from tests.integration.cli.legacy import Legacy
+from tests.support.installation import TestDatabase
+
+TABLES = """
+SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
+WHERE schemaname = ANY ($1) ORDER BY schemaname, tablename
+"""
+CHECKSUM = "SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {} t"
+
+
+async def run(legacy: Legacy, target: TestDatabase, owner: str | None = None) -> Imported:
+    takeover = Takeover(SystemClock(), time_ordered_id)
+    return await takeover.run(legacy.dsn, target.admin_dsn, organization_name="Plant", owner_email=owner)
+
+
+async def everything(admin: Connection) -> list[Any]:
+    """A checksum of every table of every service."""
+    tables = [row[0] for row in await admin.fetch(TABLES, SERVICES)]
+    return [(table, await admin.fetchval(CHECKSUM.format(table))) for table in tables]
+
+
+async def change(dsn: str, statement: str, *arguments: Any) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        assert not (await connection.execute(statement, *arguments)).endswith(" 0")
+    finally:
+        await connection.close()

@@ -1,0 +1,253 @@
+"""Parked records are listed from the broker and put back on their topics, once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from typer.testing import CliRunner
+
+from dinsight.dead_letters import app
+from dinsight.parked import Parked, newer_states, read_parked
+from shared.access import Scope
+from shared.clock import SystemClock, time_ordered_id
+from shared.events.auth import AUDIT_RECORDED, ORGANIZATION_CHANGED, AuditRecorded, OrganizationChanged
+from shared.events.base import Event, Payload, Topic
+from shared.events.codec import encode
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.consumer import Consumer
+from shared.kafka.inbox import Inbox, PostgresInbox
+from shared.kafka.outbox import Outbox, PostgresOutbox
+from shared.kafka.relay import Relay
+from shared.postgres.connection import Database
+from shared.process import background
+from shared.settings import InstallationSettings
+from tests.support.installation import TestDatabase
+from tests.support.waiting import eventually
+
+SERVICE = "machines"
+
+
+@dataclass(frozen=True)
+class Unit:
+    outbox: Outbox
+    inbox: Inbox
+
+
+class Units:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        async with self._database.transaction(scope) as connection:
+            outbox = PostgresOutbox(connection, SystemClock(), time_ordered_id)
+            yield Unit(outbox, PostgresInbox(connection))
+
+
+class Handler:
+    """Refuses the events of one key while it is broken."""
+
+    def __init__(self, action: str) -> None:
+        self.action = action
+        self.broken = True
+        self.handled: list[str | None] = []
+
+    async def __call__(self, event: Event[AuditRecorded], _unit: Unit) -> None:
+        if event.payload.action != self.action:
+            return
+        if self.broken:
+            raise ValueError("not today, \x1b[31mtoday is broken")
+        self.handled.append(event.payload.resource_type)
+
+
+@pytest.fixture(scope="module")
+async def pool(database: TestDatabase) -> AsyncIterator[Database]:
+    async with Database(database.dsn(SERVICE), service=SERVICE, pool_size=5) as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: TestDatabase, bootstrap: str
+) -> None:
+    """What the command reads: servers that run elsewhere."""
+    monkeypatch.setenv("DINSIGHT_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("DINSIGHT_DATABASE_URL", database.admin_dsn)
+    monkeypatch.setenv("DINSIGHT_KAFKA_BOOTSTRAP", bootstrap)
+    monkeypatch.setenv("COLUMNS", "250")
+
+
+@asynccontextmanager
+async def at_work(
+    pool: Database, installation: InstallationSettings, handler: Handler
+) -> AsyncIterator[None]:
+    """A consumer of a service, and the service's relay."""
+    kafka = KafkaConnection(installation, client_id="test")
+    group = f"{SERVICE}-{uuid4().hex[:8]}"
+    consumer = Consumer(kafka, pool, Units(pool), time_ordered_id, group=group)
+    consumer.on(AUDIT_RECORDED, handler)
+    hour = timedelta(hours=1)
+    relay = Relay(pool, kafka, service=SERVICE, outbox_retention=hour, inbox_retention=hour)
+    async with background(consumer.run(), relay.run()):
+        yield
+
+
+def event(topic: Topic[Payload], payload: Payload, key: UUID) -> Event[Payload]:
+    return Event(uuid4(), topic, str(key), None, datetime.now(UTC), payload)
+
+
+async def send(bootstrap: str, *events: Event[Payload]) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        for one in events:
+            value, headers = encode(one)
+            own = [*headers.items(), ("traceparent", b"00-1-1-00")]
+            await producer.send_and_wait(one.topic.name, value, key=one.key.encode(), headers=own)
+    finally:
+        await producer.stop()
+
+
+def audited(action: str, key: UUID, what: str) -> Event[Payload]:
+    payload = AuditRecorded(user_id=None, action=action, resource_type=what, occurred_at=datetime.now(UTC))
+    return event(AUDIT_RECORDED, payload, key)  # type: ignore[arg-type]
+
+
+async def parked_under(bootstrap: str, key: UUID, count: int) -> list[Parked]:
+    async def found() -> list[Parked]:
+        records = await read_parked(bootstrap, [AUDIT_RECORDED])
+        mine = [parked for parked in records if parked.key == str(key).encode()]
+        return mine if len(mine) == count else []
+
+    return await eventually(found, what=f"{count} parked records")
+
+
+async def command(*arguments: str) -> tuple[int, str]:
+    """Run `dinsight dead-letters ...` as a process would: on an event loop of its own."""
+    result = await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
+    return result.exit_code, result.output
+
+
+async def test_a_parked_event_is_listed_replayed_once_and_handled_once(
+    pool: Database, installation: InstallationSettings, bootstrap: str
+) -> None:
+    key, action = uuid4(), uuid4().hex
+    handler = Handler(action)
+    first, second = audited(action, key, "first"), audited(action, key, "second")
+    async with at_work(pool, installation, handler):
+        await send(bootstrap, first, second)
+        records = await parked_under(bootstrap, key, 2)
+        code, shown = await command("list", "--topic", AUDIT_RECORDED.name)
+        assert code == 0
+        for parked in records:
+            assert parked.id in shown
+            assert f"{parked.partition}:{parked.offset}" in shown
+        assert f"ValueError: not today, {' '}[31mtoday is broken" in shown
+        assert "\x1b" not in shown
+
+        handler.broken = False
+        code, told = await command("replay", "--id", records[0].id)
+        assert (code, told.strip()) == (
+            0,
+            f"{records[0].id} {AUDIT_RECORDED.name}: handed to the relay of {SERVICE}",
+        )
+
+        async def handled() -> bool:
+            return handler.handled == ["first"]
+
+        await eventually(handled, what="the replayed event's effect")
+        again = await command("replay", "--id", records[0].id)
+        assert again == (0, f"{records[0].id} {AUDIT_RECORDED.name}: was replayed before\n")
+
+        async def noted() -> bool:
+            return records[0].id not in (await command("list"))[1]
+
+        await eventually(noted, what="the note of the replay")
+        assert records[1].id in (await command("list"))[1]
+        assert records[0].id in (await command("list", "--replayed"))[1]
+
+        code, told = await command("replay", "--all", "--topic", AUDIT_RECORDED.name)
+        assert f"{records[1].id} {AUDIT_RECORDED.name}: handed to the relay" in told
+        # Sent by its producer once more: the inbox knows the event by its id.
+        await send(bootstrap, second, audited(action, key, "third"))
+
+        async def all_handled() -> bool:
+            return "third" in handler.handled
+
+        await eventually(all_handled, what="the last event")
+        assert handler.handled == ["first", "second", "third"]
+
+
+async def test_a_replay_gives_the_record_as_it_was(
+    pool: Database, installation: InstallationSettings, bootstrap: str
+) -> None:
+    key, action = uuid4(), uuid4().hex
+    handler = Handler(action)
+    sent = audited(action, key, "ümlaut")
+    value, headers = encode(sent)
+    async with at_work(pool, installation, handler):
+        await send(bootstrap, sent)
+        [parked] = await parked_under(bootstrap, key, 1)
+        assert parked.value == value
+        assert dict(parked.headers) == {**headers, "traceparent": b"00-1-1-00"}
+        await command("replay", "--id", parked.id)
+        # It is refused again: parked anew, as another record.
+        records = await parked_under(bootstrap, key, 2)
+    assert len({record.id for record in records}) == 2
+    assert records[1].value == value
+    assert dict(records[1].headers) == dict(parked.headers)
+    assert [record.replayed for record in records] == [True, False]
+
+
+async def test_an_old_state_is_not_put_behind_a_newer_one(
+    pool: Database, installation: InstallationSettings, bootstrap: str
+) -> None:
+    """Compaction keeps the last record of a key: it must stay the newest state."""
+    key = uuid4()
+
+    def state(version: int) -> Event[Payload]:
+        payload = OrganizationChanged(
+            organization_id=key,
+            name="n",
+            slug="n",
+            is_active=True,
+            version=version,
+            changed_at=datetime.now(UTC),
+        )
+        return event(ORGANIZATION_CHANGED, payload, key)  # type: ignore[arg-type]
+
+    def parked(one: Event[Payload], record_id: str) -> Parked:
+        value, headers = encode(one)
+        place = ("machines", "", "0", "0", datetime.now(UTC))
+        return Parked(
+            record_id, ORGANIZATION_CHANGED.name, *place, one.key.encode(), value, [*headers.items()]
+        )
+
+    await send(bootstrap, state(1), state(2))
+    records = [parked(state(1), "old"), parked(state(2), "newest"), parked(state(3), "newer")]
+    assert await newer_states(bootstrap, records) == {"old"}
+
+
+async def test_mistakes_are_named(bootstrap: str) -> None:
+    code, told = await command("replay")
+    assert code == 1
+    assert "--all" in told
+    code, told = await command("replay", "--id", "nonesuch")
+    assert code == 1
+    assert "no parked record nonesuch" in told
+    code, told = await command("list", "--topic", "nonesuch")
+    assert code == 1
+    assert "machine.changed" in told
+
+
+async def test_a_broker_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINSIGHT_KAFKA_BOOTSTRAP", "127.0.0.1:9")
+    code, told = await command("list")
+    assert code == 1
+    assert "the broker at 127.0.0.1:9 does not answer" in told

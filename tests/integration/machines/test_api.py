@@ -1,0 +1,186 @@
+"""The machines API on a real database and broker."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from services.machines.main import create_app
+from services.machines.settings import Settings
+from shared.access import Role
+from shared.events.auth import AUDIT_RECORDED
+from shared.events.machines import MACHINE_CHANGED
+from shared.settings import InstallationSettings
+from tests.support.installation import TestDatabase
+from tests.support.records import reading
+from tests.support.service import running
+from tests.support.tokens import TokenIssuer
+
+
+@pytest.fixture(scope="module")
+async def api(
+    installation: InstallationSettings, database: TestDatabase
+) -> AsyncIterator[httpx2.AsyncClient]:
+    settings = Settings(database_url=database.dsn("machines"))
+    async with running(create_app(installation, settings)) as client:
+        yield client
+
+
+@pytest.fixture
+def organization() -> UUID:
+    return uuid4()
+
+
+async def create(api: httpx2.AsyncClient, headers: dict[str, str], **fields: object) -> dict[str, object]:
+    response = await api.post("/api/v1/machines", json={"name": "Pump"} | fields, headers=headers)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
+
+
+async def test_a_machine_lives_from_creation_to_deletion(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID, bootstrap: str
+) -> None:
+    headers = tokens.headers(organization)
+    machine = await create(api, headers, name="  Pump 7 ", location="Hall 3", metadata={"kw": 75})
+    assert machine["name"] == "Pump 7"
+    assert machine["status"] == "active"
+    place = f"/api/v1/machines/{machine['id']}"
+
+    changed = await api.patch(place, json={"status": "maintenance"}, headers=headers)
+    assert changed.json()["status"] == "maintenance"
+    assert changed.json()["metadata"] == {"kw": 75}
+    assert (await api.get(place, headers=headers)).json() == changed.json()
+
+    assert (await api.delete(place, headers=headers)).status_code == 204
+    assert (await api.get(place, headers=headers)).status_code == 404
+
+    async with reading(bootstrap, MACHINE_CHANGED, AUDIT_RECORDED) as reader:
+        told = await reader.wait_for(MACHINE_CHANGED, 3, machine_id=UUID(str(machine["id"])))
+        assert [(e.payload.version, e.payload.deleted) for e in told] == [(1, False), (2, False), (3, True)]
+        assert {e.organization_id for e in told} == {organization}
+        audited = await reader.wait_for(AUDIT_RECORDED, 3, resource_id=UUID(str(machine["id"])))
+        actions = [e.payload.action for e in audited]
+        assert actions == ["machine.created", "machine.updated", "machine.deleted"]
+        assert audited[1].payload.changes == {
+            "before": {"status": "active"},
+            "after": {"status": "maintenance"},
+        }
+
+
+async def test_lists_filter_and_page(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
+) -> None:
+    headers = tokens.headers(organization)
+    for number in range(5):
+        await create(api, headers, name=f"Fan {number}", location="Hall A" if number % 2 else "Hall B")
+    seen: list[str] = []
+    cursor = None
+    while True:
+        parameters = {"limit": "2"} | ({"cursor": cursor} if cursor else {})
+        page = (await api.get("/api/v1/machines", params=parameters, headers=headers)).json()
+        seen += [machine["name"] for machine in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == [f"Fan {number}" for number in reversed(range(5))]
+    hall = await api.get("/api/v1/machines", params={"location": "hall a"}, headers=headers)
+    assert {machine["name"] for machine in hall.json()["items"]} == {"Fan 1", "Fan 3"}
+    found = await api.get("/api/v1/machines", params={"q": "an 4"}, headers=headers)
+    assert [machine["name"] for machine in found.json()["items"]] == ["Fan 4"]
+
+
+async def test_another_organization_sees_and_changes_nothing(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
+) -> None:
+    mine = tokens.headers(organization)
+    machine = await create(api, mine)
+    place = f"/api/v1/machines/{machine['id']}"
+    foreign = tokens.headers(uuid4())
+    assert (await api.get(place, headers=foreign)).status_code == 404
+    assert (await api.patch(place, json={"name": "Mine"}, headers=foreign)).status_code == 404
+    assert (await api.delete(place, headers=foreign)).status_code == 404
+    assert (await api.get("/api/v1/machines", headers=foreign)).json()["items"] == []
+    assert (await api.get(place, headers=mine)).json() == machine
+
+
+async def test_roles_limit_what_one_may_do(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
+) -> None:
+    viewer = tokens.headers(organization, Role.VIEWER)
+    refused = await api.post("/api/v1/machines", json={"name": "Pump"}, headers=viewer)
+    assert refused.status_code == 403
+    assert "operator" in refused.json()["detail"]
+    machine = await create(api, tokens.headers(organization, Role.OPERATOR))
+    place = f"/api/v1/machines/{machine['id']}"
+    assert (await api.delete(place, headers=tokens.headers(organization, Role.OPERATOR))).status_code == 403
+    assert (await api.get(place, headers=viewer)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/body/name"),
+        ({"name": " "}, "/body/name"),
+        ({"name": "x" * 256}, "/body/name"),
+        ({"name": "Pump", "status": "broken"}, "/body/status"),
+        ({"name": "Pump", "metadata": {"note": "\u0000"}}, "/body/metadata"),
+        ({"name": "Pump", "colour": "red"}, "/body/colour"),
+    ],
+)
+async def test_bad_input_is_named(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID, body: object, pointer: str
+) -> None:
+    response = await api.post("/api/v1/machines", json=body, headers=tokens.headers(organization))
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+async def test_text_that_the_database_cannot_store_is_refused(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
+) -> None:
+    headers = tokens.headers(organization)
+    response = await api.post("/api/v1/machines", json={"name": "Pump\u0000"}, headers=headers)
+    assert response.status_code == 422
+    assert (await api.get("/api/v1/machines", params={"q": "\u0000"}, headers=headers)).status_code == 422
+
+
+async def test_a_database_that_is_away_is_said_so(
+    installation: InstallationSettings, tokens: TokenIssuer, organization: UUID
+) -> None:
+    app = create_app(installation, Settings(database_url="postgresql://nobody:x@127.0.0.1:1/nothing"))
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://service") as client:
+            response = await client.get("/api/v1/machines", headers=tokens.headers(organization))
+            ready = await client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"]
+    assert ready.status_code == 503
+    assert ready.json()["database"] == "unreachable"
+
+
+async def test_tokens_are_checked(api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID) -> None:
+    assert (await api.get("/api/v1/machines")).status_code == 401
+    expired = {"Authorization": f"Bearer {tokens.issue(organization, exp=1)}"}
+    assert (await api.get("/api/v1/machines", headers=expired)).status_code == 401
+    other_issuer = TokenIssuer().headers(organization)
+    assert (await api.get("/api/v1/machines", headers=other_issuer)).status_code == 401
+    elsewhere = tokens.headers(organization) | {"X-Organization-Id": str(uuid4())}
+    assert (await api.get("/api/v1/machines", headers=elsewhere)).status_code == 403
+
+
+async def test_an_idempotency_key_makes_a_write_happen_once(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
+) -> None:
+    headers = tokens.headers(organization) | {"Idempotency-Key": "one"}
+    first = await api.post("/api/v1/machines", json={"name": "Pump"}, headers=headers)
+    again = await api.post("/api/v1/machines", json={"name": "Pump"}, headers=headers)
+    assert again.json() == first.json()
+    assert again.status_code == 201
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = await api.post("/api/v1/machines", json={"name": "Fan"}, headers=headers)
+    assert other.status_code == 422
+    listed = await api.get("/api/v1/machines", headers=headers)
+    assert len(listed.json()["items"]) == 1

@@ -1,0 +1,51 @@
+"""A relay that is killed with signal 9 after it has published and before it has marked that as done.
+
+Run as a process of its own: `python -m tests.integration.shared.dying_relay DSN BOOTSTRAP`.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from typing import Any
+
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.relay import MARK_PUBLISHED, Relay
+from shared.postgres.connection import Connection, Database
+from shared.settings import InstallationSettings
+
+RETENTION = timedelta(hours=1)
+
+
+class DyingConnection:
+    """A connection that ends the process instead of marking."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, query: str, *arguments: Any) -> Any:
+        if query == MARK_PUBLISHED:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await self._connection.execute(query, *arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class DyingDatabase(Database):
+    async def connect(self) -> Any:
+        return DyingConnection(await super().connect())
+
+
+async def main(dsn: str, bootstrap: str) -> None:
+    kafka = KafkaConnection(InstallationSettings(kafka_bootstrap=bootstrap), client_id="dying")
+    async with DyingDatabase(dsn, service="machines", pool_size=2) as database:
+        relay = Relay(
+            database, kafka, service="machines", outbox_retention=RETENTION, inbox_retention=RETENTION
+        )
+        await relay.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2]))

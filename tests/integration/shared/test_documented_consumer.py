@@ -1,0 +1,69 @@
+"""The consumer in docs/events.md and in the README works as it stands."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
+from shared.events.base import Event
+from shared.events.codec import encode
+from shared.kafka.connection import KafkaConnection
+from shared.settings import InstallationSettings
+from tests.unit.shared.examples import EXAMPLES
+
+ROOT = Path(__file__).parents[3]
+PAGES = (ROOT / "docs" / "events.md", ROOT / "README.md")
+LONGEST_EXAMPLE = 20
+# A first join of a consumer group takes the local broker some seconds.
+PATIENCE_SECONDS = 60.0
+
+
+def documented_consumer() -> str:
+    fenced = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    blocks = [block for page in PAGES for block in fenced.findall(page.read_text(encoding="utf-8"))]
+    assert len(blocks) == len(PAGES)
+    assert len(set(blocks)) == 1
+    assert len(blocks[0].splitlines()) <= LONGEST_EXAMPLE
+    return str(blocks[0])
+
+
+@asynccontextmanager
+async def running(program: Path, bootstrap: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(program), bootstrap, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_it_prints_an_anomaly(bootstrap: str, tmp_path: Path) -> None:
+    example = EXAMPLES[ANOMALY_DETECTED.name]
+    assert isinstance(example, AnomalyDetected)
+    event = Event(uuid4(), ANOMALY_DETECTED, str(uuid4()), uuid4(), datetime.now(UTC), example)
+    program = tmp_path / "consumer.py"
+    # A group of this test's own: others may run the same example on the same broker.
+    program.write_text(documented_consumer().replace("maintenance-planner", f"planner-{event.id}"))
+    value, headers = encode(event)
+    producer = KafkaConnection(InstallationSettings(kafka_bootstrap=bootstrap), client_id="test").producer()
+    async with producer:
+        await producer.send_and_wait(
+            event.topic.name, value, key=event.key.encode(), headers=list(headers.items())
+        )
+    async with running(program, bootstrap) as process, asyncio.timeout(PATIENCE_SECONDS):
+        assert process.stdout is not None
+        line = ""
+        # Other tests' anomalies may be on the topic too.
+        while not line.startswith(str(event.id)):
+            line = (await process.stdout.readline()).decode()
+            assert line, "the consumer ended"
+    strongest = max(example.features, key=lambda feature: feature.share)
+    assert line.split() == [str(event.id), str(example.machine_id), example.severity, strongest.name]

@@ -1,0 +1,211 @@
+"""Starting and ending the real servers under the real supervisor process, in a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import psutil
+import pytest
+
+from dinsight.local import lifecycle
+from dinsight.local.errors import StartupFailed
+from dinsight.local.ports import HOST, free_port
+from dinsight.local.processes import ProcessRef, is_alive, send, wait_gone
+from dinsight.local.state import load_state
+from shared.events.registry import TOPICS
+from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
+from tests.stack import Stack
+
+pytestmark = pytest.mark.skipif(
+    any(os.environ.get(name) for name in (BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE)),
+    reason="about the servers that `dinsight up` starts itself",
+)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with Stack(servers_only=True) as running:
+        yield running
+
+
+def everything(stack: Stack) -> list[ProcessRef]:
+    state = stack.state()
+    return [state.supervisor, *(ref for _, ref in state.living())]
+
+
+async def topic_names(bootstrap: str) -> set[str]:
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        return set(await admin.list_topics())
+    finally:
+        await admin.close()
+
+
+async def test_servers_are_ready_provisioned_and_loopback_only(stack: Stack) -> None:
+    connection = await asyncpg.connect(stack.env["DINSIGHT_AUTH_DATABASE_URL"])
+    assert await connection.fetchval("SELECT current_user") == "dinsight_auth"
+    await connection.close()
+    assert {topic.name for topic in TOPICS} <= await topic_names(stack.kafka_bootstrap)
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(stack.admin_dsn.replace(":", ":not-", 2).replace("not-//", "//", 1))
+    for outside in outside_addresses():
+        for program in stack.state().programs:
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((outside, program.port), timeout=2).close()
+
+
+def outside_addresses() -> list[str]:
+    """This machine's addresses that others can reach."""
+    found = [item for items in psutil.net_if_addrs().values() for item in items]
+    return [
+        item.address
+        for item in found
+        if item.family == socket.AF_INET and not item.address.startswith("127.")
+    ]
+
+
+async def test_a_killed_database_returns_with_its_data(stack: Stack) -> None:
+    connection = await asyncpg.connect(stack.admin_dsn)
+    await connection.execute("CREATE TABLE public.kept AS SELECT 42 AS answer")
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+    await asyncio.to_thread(stack.kill, "postgres")
+    await asyncio.to_thread(stack.wait_ready)
+    connection = await asyncpg.connect(stack.admin_dsn)
+    assert await connection.fetchval("SELECT answer FROM public.kept") == 42
+    await connection.close()
+
+
+async def test_a_killed_broker_returns_on_its_port_with_its_topics(stack: Stack) -> None:
+    bootstrap = stack.kafka_bootstrap
+    await asyncio.to_thread(stack.kill, "broker")
+    await asyncio.to_thread(stack.wait_ready)
+    assert stack.kafka_bootstrap == bootstrap
+    assert {topic.name for topic in TOPICS} <= await topic_names(bootstrap)
+
+
+def test_secrets_are_for_their_owner_only_and_not_in_the_state(stack: Stack) -> None:
+    layout = stack.layout
+    for file in (layout.state_file, layout.secrets_file):
+        assert file.stat().st_mode & 0o777 == 0o600
+    assert layout.storage.stat().st_mode & 0o777 == 0o700
+    text = layout.state_file.read_text(encoding="utf-8")
+    secrets = json.loads(layout.secrets_file.read_text(encoding="utf-8"))
+    for secret in (secrets["postgres_password"], secrets["password_pepper"], secrets["encryption_keys"]):
+        assert secret not in text
+
+
+def test_the_stack_ends_with_a_killed_test_run() -> None:
+    code = (
+        "import os, signal, json\n"
+        "from tests.stack import Stack\n"
+        "stack = Stack(servers_only=True)\n"
+        "stack.start()\n"
+        "print(stack.layout.state_dir, flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    folder = Path(ended.stdout.strip())
+    state = load_state(folder / "state.json")
+    assert state is not None
+    assert wait_gone([state.supervisor, *(ref for _, ref in state.living())], 15) == []
+    shutil.rmtree(folder)
+
+
+async def test_external_servers_are_used_and_left_running(stack: Stack) -> None:
+    named = {
+        "DINSIGHT_DATABASE_URL": stack.admin_dsn.rpartition("/")[0] + "/plant",
+        "DINSIGHT_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
+    }
+    before = everything(stack)
+    with Stack(servers_only=True, settings=named) as other:
+        assert other.state().programs == []
+        connection = await asyncpg.connect(other.env["DINSIGHT_MACHINES_DATABASE_URL"])
+        assert await connection.fetchval("SELECT current_database()") == "plant"
+        await connection.close()
+        assert not (other.layout.state_dir / "postgres").exists()
+    assert everything(stack) == before
+
+
+def test_down_ends_a_database_whose_supervisor_and_state_are_lost(stack: Stack) -> None:
+    """It is found by its data folder: two servers on one must never be. The last test of this stack."""
+    running = everything(stack)
+    send(running[0], signal.SIGKILL)
+    wait_gone(running[:1], 5)
+    postgres = stack.process("postgres")
+    others = [ref for ref in running[1:] if ref != postgres]
+    stack.layout.state_file.unlink()
+    assert lifecycle.shut_down(stack.layout, lifecycle.Silence())
+    assert not is_alive(postgres)
+    for ref in others:
+        send(ref, signal.SIGKILL)
+
+
+def test_a_database_that_does_not_answer_is_named_with_its_variable() -> None:
+    nowhere = f"postgresql://boss:hush@{HOST}:{free_port(random.Random())}/plant"
+    stack = Stack(servers_only=True, settings={"DINSIGHT_DATABASE_URL": nowhere})
+    with pytest.raises(
+        StartupFailed, match=r"PostgreSQL at 127.0.0.1:\d+/plant \(DINSIGHT_DATABASE_URL\)"
+    ) as caught:
+        stack.start()
+    assert "hush" not in str(caught.value)
+
+
+def test_a_broker_that_does_not_answer_is_named_with_its_variable() -> None:
+    nowhere = f"{HOST}:{free_port(random.Random())}"
+    stack = Stack(servers_only=True, settings={"DINSIGHT_KAFKA_BOOTSTRAP": nowhere})
+    with pytest.raises(StartupFailed, match=rf"The broker at {nowhere} \(DINSIGHT_KAFKA_BOOTSTRAP\)"):
+        stack.start()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Unlike pytest's own, one that the database's user can enter when the tests run as root."""
+    made = Path(tempfile.mkdtemp(prefix="dinsight-test-"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def test_two_ups_at_once_start_one_platform(folder: Path) -> None:
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DINSIGHT_")},
+        "DINSIGHT_STATE_DIR": str(folder),
+        "DINSIGHT_GATEWAY_PORT": str(free_port(random.Random())),
+    }
+    command = [sys.executable, "-m", "dinsight.cli"]
+    ups = [
+        subprocess.Popen(
+            [*command, "up", "--servers-only"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in ups]
+    try:
+        assert [process.returncode for process in ups] == [0, 0], said
+        assert sum("It is up already" in text for text in said) == 1
+        state = load_state(folder / "state.json")
+        assert state is not None
+        assert {program.name for program, _ in state.living()} == {"postgres", "broker"}
+    finally:
+        down = subprocess.run([*command, "down"], cwd=ROOT, env=environ, check=False, capture_output=True)
+    assert down.returncode == 0
+    assert not any(map(is_alive, (ref for _, ref in state.living())))

@@ -1,0 +1,189 @@
+"""The whole platform on free ports in a temporary folder, for end-to-end tests. Never touches a `make up`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+
+from dinsight.local import lifecycle
+from dinsight.local.layout import Layout
+from dinsight.local.log_files import tail
+from dinsight.local.plan import LocalEnvironment
+from dinsight.local.ports import free_port
+from dinsight.local.postgres import remove_cluster
+from dinsight.local.processes import ProcessRef, send
+from dinsight.local.state import Condition, Phase, RunState, load_state
+from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
+
+_POLL_S = 0.05
+_NOTICED_S = 10.0
+
+
+@dataclass
+class Running:
+    """What there is while the stack runs."""
+
+    folder: Path
+    layout: Layout
+    environment: LocalEnvironment
+
+
+class Stack:
+    """Everything `dinsight up` starts, supervised as there; ended with the test run, however that ends.
+
+    Programs are named as `dinsight status` names them: postgres, broker, auth, machines, analysis, alerting,
+    gateway, worker-1, worker-2, ...
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        servers_only: bool = False,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self._wanted = lifecycle.Wanted(
+            workers=workers, with_services=not servers_only, durable=False, while_pid=os.getpid()
+        )
+        self._settings = dict(settings or {})
+        self._running: Running | None = None
+        self._external_database: str | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything and wait until it is ready."""
+        folder = Path(tempfile.mkdtemp(prefix="dinsight-stack-"))
+        folder.chmod(0o755)
+        layout = Layout(root=ROOT, state_dir=folder)
+        try:
+            progress = lifecycle.Silence()
+            environment = lifecycle.prepare(layout, self._environ(), self._wanted, progress)
+            self._running = Running(folder, layout, environment)
+            lifecycle.launch(environment, self._wanted, progress)
+        except BaseException:
+            self.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def stop(self) -> None:
+        """End everything, in the orderly way."""
+        if self._running is None:
+            return
+        lifecycle.shut_down(self._running.layout, lifecycle.Silence())
+        remove_cluster(self._running.layout.postgres)
+        shutil.rmtree(self._running.folder, ignore_errors=True)
+        self._running = None
+        if self._external_database is not None:
+            asyncio.run(_drop(self._external_database))
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Every DINSIGHT_ variable of this stack: addresses, logins (the administrator's too) and keys."""
+        return self._live().environment.variables()
+
+    @property
+    def layout(self) -> Layout:
+        """Where its state, logs and data lie."""
+        return self._live().layout
+
+    @property
+    def gateway_url(self) -> str:
+        return self._live().environment.gateway_url
+
+    @property
+    def admin_dsn(self) -> str:
+        return self._live().environment.admin_dsn
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return self._live().environment.kafka_bootstrap
+
+    def state(self) -> RunState:
+        state = load_state(self._live().layout.state_file)
+        assert state is not None, "the stack is not running"
+        return state
+
+    def process(self, name: str) -> ProcessRef:
+        """The process a program runs as now."""
+        ref = self.state().program(name).process
+        assert ref is not None, f"{name} is not running"
+        return ref
+
+    def log(self, name: str, lines: int = 50) -> list[str]:
+        return tail(self._live().layout.log_file(name), lines)
+
+    def signal(self, name: str, sig: signal.Signals) -> None:
+        send(self.process(name), sig)
+
+    def kill(self, name: str) -> None:
+        """kill -9 a program; returns when the supervisor has noticed. `wait_ready` waits for its return."""
+        killed = self.process(name)
+        send(killed, signal.SIGKILL)
+        deadline = time.monotonic() + _NOTICED_S
+        while self.state().program(name).process == killed:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the supervisor did not notice that {name} was killed")
+            time.sleep(_POLL_S)
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Wait until every program is ready again."""
+        deadline = time.monotonic() + seconds
+        while not _is_ready(state := self.state()):
+            if time.monotonic() > deadline:
+                said = ", ".join(f"{program.name} {program.condition}" for program in state.programs)
+                raise TimeoutError(f"not ready after {seconds:.0f} s: {said}; {state.doing} {state.error}")
+            time.sleep(_POLL_S)
+
+    def _live(self) -> Running:
+        assert self._running is not None, "the stack is not running"
+        return self._running
+
+    def _environ(self) -> dict[str, str]:
+        # Variables of the developer's own installation must not reach the tests' one.
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("DINSIGHT_")}
+        rng = random.Random()
+        environ["DINSIGHT_GATEWAY_PORT"] = str(free_port(rng))
+        if os.environ.get(KAFKA_VARIABLE):
+            environ["DINSIGHT_LOCAL_BROKER"] = os.environ[KAFKA_VARIABLE]
+        if bootstrap := os.environ.get(BOOTSTRAP_VARIABLE):
+            environ["DINSIGHT_KAFKA_BOOTSTRAP"] = bootstrap
+        if server := os.environ.get(DATABASE_VARIABLE):
+            parts = urlsplit(server)._replace(path=f"/dinsight_stack_{uuid4().hex[:12]}")
+            self._external_database = environ["DINSIGHT_DATABASE_URL"] = urlunsplit(parts)
+        return {**environ, **self._settings}
+
+
+def _is_ready(state: RunState) -> bool:
+    programs_ready = all(program.condition is Condition.READY for program in state.programs)
+    return state.phase is Phase.UP and programs_ready and not state.doing
+
+
+async def _drop(dsn: str) -> None:
+    parts = urlsplit(dsn)
+    connection = await asyncpg.connect(os.environ[DATABASE_VARIABLE])
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {parts.path.lstrip('/')} WITH (FORCE)")
+    finally:
+        await connection.close()

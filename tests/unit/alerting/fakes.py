@@ -1,0 +1,261 @@
+"""In-memory repositories of alerting, which pass the same suite as those on PostgreSQL."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.alerting.deliveries import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
+from services.alerting.domain import (
+    Alert,
+    AlertFilter,
+    AlertStatus,
+    MachineRef,
+    MemberRef,
+    Rule,
+    RuleFilter,
+)
+from services.alerting.repository import Unit, WatchingRule
+from shared.access import Scope
+from shared.http.pages import Cursor, PageRequest, Slice
+from tests.support.fakes import FakeInbox, FakeOutbox
+
+
+@dataclass
+class Memory:
+    """Everything that the fake installation keeps."""
+
+    machines: dict[UUID, MachineRef] = field(default_factory=dict)
+    members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
+    rules: dict[UUID, Rule] = field(default_factory=dict)
+    alerts: dict[UUID, Alert] = field(default_factory=dict)
+    deliveries: dict[UUID, Delivery] = field(default_factory=dict)
+    leases: dict[UUID, tuple[Lease, datetime]] = field(default_factory=dict)
+
+
+class _Scoped:
+    def __init__(self, memory: Memory, scope: Scope) -> None:
+        self._memory = memory
+        self._scope = scope
+
+    def _mine(self, thing: Any) -> bool:
+        return bool(thing.organization_id == self._scope.organization_id)
+
+
+class FakeReferences(_Scoped):
+    async def merge_machine(self, machine: MachineRef) -> None:
+        known = self._memory.machines.get(machine.id)
+        if known is None or (known.version < machine.version and not known.deleted):
+            self._memory.machines[machine.id] = machine
+
+    async def machine(self, machine_id: UUID) -> MachineRef | None:
+        found = self._memory.machines.get(machine_id)
+        return found if found is not None and self._mine(found) else None
+
+    async def hold_machine(self, machine_id: UUID) -> MachineRef | None:
+        return await self.machine(machine_id)
+
+    async def merge_member(self, member: MemberRef) -> None:
+        key = (member.organization_id, member.user_id)
+        known = self._memory.members.get(key)
+        if known is None or known.version < member.version:
+            self._memory.members[key] = member
+
+
+class FakeRules(_Scoped):
+    async def add(self, rule: Rule) -> None:
+        self._memory.rules[rule.id] = rule
+
+    async def get(self, rule_id: UUID) -> Rule | None:
+        found = self._memory.rules.get(rule_id)
+        return found if found is not None and self._mine(found) and found.deleted_at is None else None
+
+    async def lock(self, rule_id: UUID) -> Rule | None:
+        return await self.get(rule_id)
+
+    async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
+        rules = [
+            rule
+            for rule in self._memory.rules.values()
+            if self._mine(rule)
+            and rule.deleted_at is None
+            and wanted.machine_id in (None, rule.machine_id)
+            and wanted.is_active in (None, rule.is_active)
+        ]
+        return _page(rules, page)
+
+    async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
+        rules = (await self.list(RuleFilter(machine_id, True), PageRequest(limit=500))).items
+        machine = self._memory.machines[machine_id] if rules else None
+        return [
+            WatchingRule(rule, machine.name)
+            for rule in sorted(rules, key=lambda rule: rule.id)
+            if machine is not None and not machine.deleted
+        ]
+
+    async def update(self, rule: Rule) -> None:
+        self._memory.rules[rule.id] = rule
+
+    async def delete_of_machine(self, machine_id: UUID) -> None:
+        memory = self._memory
+        memory.rules = {k: v for k, v in memory.rules.items() if v.machine_id != machine_id}
+        memory.alerts = {k: v for k, v in memory.alerts.items() if v.machine_id != machine_id}
+        memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
+
+
+class FakeAlerts(_Scoped):
+    async def add(self, alert: Alert) -> bool:
+        if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
+            return False
+        self._memory.alerts[alert.id] = alert
+        return True
+
+    async def get(self, alert_id: UUID) -> Alert | None:
+        found = self._memory.alerts.get(alert_id)
+        return found if found is not None and self._mine(found) else None
+
+    async def lock(self, alert_id: UUID) -> Alert | None:
+        return await self.get(alert_id)
+
+    async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None:
+        for alert in self._memory.alerts.values():
+            if self._mine(alert) and alert.dedupe_key == dedupe_key and _is_open(alert):
+                return alert
+        return None
+
+    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
+        resolved = [
+            (alert.resolved_at, alert)
+            for alert in self._memory.alerts.values()
+            if alert.alert_rule_id == rule.id
+            and not _is_open(alert)
+            and alert.resolved_at is not None
+            and alert.resolved_at >= since
+        ]
+        return max(resolved, key=lambda pair: pair[0])[1] if resolved else None
+
+    async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]:
+        return [a for a in self._memory.alerts.values() if a.alert_rule_id == rule_id and _is_open(a)]
+
+    async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
+        alerts = [
+            alert
+            for alert in self._memory.alerts.values()
+            if self._mine(alert)
+            and wanted.status in (None, alert.status)
+            and wanted.severity in (None, alert.severity)
+            and wanted.machine_id in (None, alert.machine_id)
+        ]
+        return _page(alerts, page)
+
+    async def update(self, alert: Alert) -> None:
+        self._memory.alerts[alert.id] = alert
+
+
+class FakeDeliveries(_Scoped):
+    async def add(self, delivery: Delivery) -> None:
+        self._memory.deliveries[delivery.id] = delivery
+
+    async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]:
+        found = [d for d in self._memory.deliveries.values() if d.alert_id == alert_id and self._mine(d)]
+        return sorted(found, key=lambda d: (d.created_at, d.attempt, d.id))
+
+    async def leased(self, lease: Lease) -> Outgoing | None:
+        delivery = self._memory.deliveries[lease.delivery_id]
+        if not self._holds(lease):
+            return None
+        rule = self._memory.rules[self._memory.alerts[delivery.alert_id].alert_rule_id]
+        return Outgoing(delivery, rule.id, rule.actions.webhook(delivery.channel))
+
+    async def finish(
+        self, lease: Lease, status: DeliveryStatus, target: str, outcome: Outcome, at: datetime
+    ) -> bool:
+        if not self._holds(lease):
+            return False
+        self._memory.deliveries[lease.delivery_id] = replace(
+            self._memory.deliveries[lease.delivery_id],
+            status=status,
+            target=target,
+            response_status=outcome.response_status,
+            latency_ms=outcome.latency_ms,
+            error=outcome.error,
+            finished_at=at,
+        )
+        return True
+
+    def _holds(self, lease: Lease) -> bool:
+        held = self._memory.leases.get(lease.delivery_id)
+        pending = self._memory.deliveries[lease.delivery_id].status is DeliveryStatus.PENDING
+        return held is not None and held[0] == lease and pending
+
+
+class FakeUnits:
+    """Without transactions: what was written before an error stays."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.outbox = FakeOutbox()
+        self._inbox = FakeInbox()
+
+    @asynccontextmanager
+    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        yield Unit(
+            references=FakeReferences(self.memory, scope),
+            rules=FakeRules(self.memory, scope),
+            alerts=FakeAlerts(self.memory, scope),
+            deliveries=FakeDeliveries(self.memory, scope),
+            outbox=self.outbox,
+            inbox=self._inbox,
+        )
+
+    async def claim(self, wanted: int, share: int, at: datetime, lease: timedelta) -> Sequence[Lease]:
+        claimed: list[Lease] = []
+        pending = [d for d in self.memory.deliveries.values() if d.status is DeliveryStatus.PENDING]
+        free = [d for d in pending if not self._leased(d.id, at)]
+        busy = {d.organization_id: 0 for d in pending}
+        for delivery in pending:
+            busy[delivery.organization_id] += self._leased(delivery.id, at)
+        for delivery in sorted(free, key=lambda d: (busy[d.organization_id], d.next_attempt_at)):
+            organization_id = delivery.organization_id
+            if delivery.next_attempt_at <= at and busy[organization_id] < share and len(claimed) < wanted:
+                busy[organization_id] += 1
+                held = Lease(delivery.id, organization_id, uuid4())
+                self.memory.leases[delivery.id] = (held, at + lease)
+                claimed.append(held)
+        return claimed
+
+    def _leased(self, delivery_id: UUID, at: datetime) -> bool:
+        held = self.memory.leases.get(delivery_id)
+        return held is not None and held[1] > at
+
+
+@dataclass
+class FakeSender:
+    """Answers with what it was given, in order, then with success; keeps what was sent.
+
+    `then_die` stands for a process that ends between sending and noting.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    sent: list[tuple[str, str, UUID, Mapping[str, Any]]] = field(default_factory=list)
+    then_die: Exception | None = None
+
+    async def send(self, url: str, secret: str, message_id: UUID, message: Mapping[str, Any]) -> Outcome:
+        self.sent.append((url, secret, message_id, message))
+        if self.then_die is not None:
+            raise self.then_die
+        return self.outcomes.pop(0) if self.outcomes else Outcome(True, 204, 1.0, None)
+
+
+def _is_open(alert: Alert) -> bool:
+    return alert.status is not AlertStatus.RESOLVED
+
+
+def _page(items: list[Any], page: PageRequest) -> Slice[Any]:
+    ordered = sorted(items, key=lambda item: (item.created_at, item.id), reverse=True)
+    after = page.after
+    if after is not None:
+        ordered = [item for item in ordered if (item.created_at, item.id) < (after.at, after.id)]
+    return Slice.cut(ordered, page.limit, lambda item: Cursor(item.created_at, item.id))

@@ -1,0 +1,75 @@
+"""Bad parameters are refused by name; the specification's defaults are the defaults."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.analysis.engine import ConfigError, EngineConfig
+
+
+def test_the_defaults_are_those_of_the_specification() -> None:
+    config = EngineConfig().validate()
+    assert (config.gamma0, config.optimizer, config.alpha) == (1e-7, "adam", 0.1)
+    assert (config.end_meta, config.start_dim, config.end_dim) == ("participant", "f_0", "f_1023")
+    assert (config.imax, config.lowdim, config.eta, config.epsilon) == (1000, 2, 0.5, 1e-8)
+    assert (config.beta1, config.beta2, config.beta, config.a) == (0.9, 0.999, 0.5, 0.8)
+    assert (config.w1, config.w2, config.which_w1) == (0.04, 1.0, "auto")
+    assert (config.mode, config.param_mode) == ("kanadaSan", 0.3)
+    assert (config.scaling, config.detector, config.ewma, config.sensitivity) == (
+        "auto",
+        "feature_mahalanobis",
+        None,
+        3.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("w1", -0.1),
+        ("w1", 0.0),
+        ("w2", -1.0),
+        ("imax", 0),
+        ("imax", 2.5),
+        ("imax", True),
+        ("lowdim", 3),
+        ("optimizer", "newton"),
+        ("mode", "tsne"),
+        ("scaling", "minmax"),
+        ("detector", "oracle"),
+        ("alpha", 0.0),
+        ("alpha", float("nan")),
+        ("gamma0", -1e-9),
+        ("beta1", 1.0),
+        ("beta", 1.0),
+        ("eta", 1.0),
+        ("epsilon", 0.0),
+        ("a", 1.1),
+        ("param_mode", 0.0),
+        ("ewma", 0.0),
+        ("ewma", 1.1),
+        ("sensitivity", -3.0),
+        ("threshold_rule", "guess"),
+        ("quantile", 1.0),
+        ("severity_bands", (2.0, 1.5, 3.0)),
+        ("severity_bands", (0.5, 1.5, 3.0)),
+        ("landmarks", 2),
+        ("seed", -1),
+        ("start_dim", " "),
+        ("failing_fraction", 0.01),
+        ("deteriorating_wear", float("inf")),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_refused_by_name(field: str, value: Any) -> None:
+    config = replace(EngineConfig(), **{field: value})
+    with pytest.raises(ConfigError, match=re.escape(field)) as caught:
+        config.validate()
+    assert caught.value.field == field
+
+
+def test_no_metadata_before_the_features_is_allowed() -> None:
+    assert EngineConfig(end_meta="").validate().end_meta == ""

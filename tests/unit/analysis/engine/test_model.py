@@ -1,0 +1,123 @@
+"""A stored model is the model; results carry the names of the contract."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.analysis.engine import (
+    SEVERITIES,
+    BaselineModel,
+    EngineConfig,
+    EngineError,
+    assess_health,
+    fit_baseline,
+)
+from services.analysis.engine.config import DETECTORS
+from services.analysis.engine.threshold import severities
+
+Floats = NDArray[np.float64]
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_stored_model_is_the_same_model(
+    correlated: Floats, names: tuple[str, ...], detector: str, tmp_path: Path
+) -> None:
+    config = EngineConfig(detector=detector, ewma=0.3, optimizer="lbfgs")
+    model = fit_baseline(correlated, config, feature_names=names)
+    np.savez(tmp_path / "model.npz", allow_pickle=False, **model.to_arrays())
+    with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
+        again = BaselineModel.from_arrays(arrays)
+    assert (again.config, again.features, again.report) == (model.config, model.features, model.report)
+    assert again.results() == model.results()
+    moved = correlated[:50] + correlated.std(axis=0)
+    mine, theirs = model.score(moved), again.score(moved)
+    for name in ("x", "y", "misfit", "distance", "ratio", "anomaly", "severity"):
+        np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
+    assert mine.state == theirs.state
+    assert model.explain(moved) == again.explain(moved)
+    np.testing.assert_array_equal(model.coordinates, again.coordinates)
+    np.testing.assert_array_equal(model.baseline_distances, again.baseline_distances)
+
+
+def test_another_version_is_refused(model: BaselineModel) -> None:
+    arrays = {**model.to_arrays(), "version": np.array(99)}
+    with pytest.raises(EngineError, match="version 99"):
+        BaselineModel.from_arrays(arrays)
+
+
+def test_the_same_data_gives_the_same_model(correlated: Floats, names: tuple[str, ...]) -> None:
+    config = EngineConfig(landmarks=100)
+    first, second = (fit_baseline(correlated, config, feature_names=names).to_arrays() for _ in range(2))
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+
+
+def test_results_are_json(model: BaselineModel, correlated: Floats) -> None:
+    baseline = json.loads(json.dumps(model.results(), allow_nan=False))
+    assert {
+        "samples", "features", "dropped_features", "scaling", "scaling_reason", "dmin", "dmax", "w1",
+        "cost_per_pair", "iterations", "trustworthiness", "threshold", "readiness",
+    } <= baseline.keys()  # fmt: skip
+    assert baseline["scaling"] == "standard"
+    assert baseline["samples"] == 300
+    health = assess_health(0.0, 1.0, model.config)
+    monitoring = json.loads(json.dumps(model.score(correlated).results(health), allow_nan=False))
+    assert {"samples", "anomaly_count", "anomaly_fraction", "max_distance", "threshold", "health"} == set(
+        monitoring
+    )
+
+
+def test_the_quantile_rule(correlated: Floats, names: tuple[str, ...]) -> None:
+    config = EngineConfig(threshold_rule="quantile", quantile=0.9, optimizer="lbfgs")
+    model = fit_baseline(correlated, config, feature_names=names)
+    assert model.threshold == pytest.approx(np.quantile(model.baseline_distances, 0.9))
+    assert model.report.expected_false_alarms == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_sigma_rule(model: BaselineModel, correlated: Floats, names: tuple[str, ...]) -> None:
+    distances = model.baseline_distances
+    assert model.threshold == pytest.approx(distances.mean() + 3.0 * distances.std(ddof=1))
+    bolder = fit_baseline(correlated, replace(model.config, sensitivity=1.0), feature_names=names)
+    assert bolder.threshold == pytest.approx(distances.mean() + distances.std(ddof=1))
+
+
+def test_automatic_scaling_leaves_like_features_as_they_are(correlated: Floats) -> None:
+    alike = correlated / correlated.std(axis=0) * np.linspace(1.0, 9.0, 12)
+    names = [f"s{i}x" for i in range(12)]
+    results = fit_baseline(alike, EngineConfig(optimizer="lbfgs"), feature_names=names).results()
+    assert results["scaling"] == "none"
+    assert "factor of 9" in results["scaling_reason"]
+    # Numbered sensors in different units are no spectrum, whatever their names look like.
+    generator = np.random.default_rng(0)
+    sensors = generator.standard_normal((80, 40)) * 10.0 ** generator.uniform(-3.0, 3.0, 40)
+    named = [f"sensor_{i}" for i in range(40)]
+    assert fit_baseline(sensors, EngineConfig(), feature_names=named).scaling.kind == "standard"
+
+
+def test_severity_bands() -> None:
+    ratio = np.array([0.0, 1.0, 1.0001, 1.49, 1.5, 1.99, 2.0, 2.99, 3.0, 1e9])
+    expected = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    assert severities(ratio, (1.5, 2.0, 3.0)).tolist() == [SEVERITIES[level] for level in expected]
+
+
+def test_importing_the_engine_does_not_load_the_compiler() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, services.analysis.engine; print(not {'numba', 'scipy.stats'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+def test_a_model_fits_into_a_buffer(model: BaselineModel) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **model.to_arrays())
+    assert buffer.tell() < 2_000_000

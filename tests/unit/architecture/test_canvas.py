@@ -1,0 +1,69 @@
+"""Each service's README says what the code says: routes, topics, tables. Names are unique over all."""
+
+import pytest
+
+from shared.events.auth import AUDIT_RECORDED
+from shared.events.registry import TOPICS
+from tests.unit.architecture import canvas
+from tests.unit.architecture.source import SERVICES, WITH_TABLES
+
+# Every service has these, and every write is audited: a README may say so once more.
+TABLES_OF_ALL = {"outbox", "inbox", "idempotency_keys"}
+PUBLISHED_BY_ALL = {AUDIT_RECORDED.name}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_listed_calls_are_the_ones_there_are(service: str) -> None:
+    listed = canvas.listed(service, "API")
+    assert len(listed) == len(set(listed))
+    assert set(listed) == canvas.routes(service)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_listed_topics_are_the_ones_consumed(service: str) -> None:
+    assert sorted(canvas.listed(service, "Consumes")) == sorted(canvas.consumed(service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_listed_topics_are_the_ones_published(service: str) -> None:
+    listed = set(canvas.listed(service, "Publishes"))
+    assert listed - PUBLISHED_BY_ALL == canvas.published(service) - PUBLISHED_BY_ALL
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_listed_tables_are_the_ones_made(service: str) -> None:
+    made = canvas.tables(service) if service in WITH_TABLES else set()
+    assert set(canvas.listed(service, "Tables")) - TABLES_OF_ALL == made
+
+
+def test_every_topic_has_its_producer_and_only_that() -> None:
+    producers = {topic.name: topic.producer for topic in TOPICS if topic.name not in PUBLISHED_BY_ALL}
+    publishing = {topic: service for service in SERVICES for topic in canvas.published(service)}
+    assert {topic: publishing.get(topic) for topic in producers} == producers
+
+
+def test_every_topic_has_a_consumer() -> None:
+    """`anomaly.acknowledged` is for downstream systems alone."""
+    consumed = {topic for service in SERVICES for topic in canvas.consumed(service)}
+    assert {topic.name for topic in TOPICS} - consumed == {"anomaly.acknowledged"}
+
+
+def test_operations_have_names_of_their_own_over_all_services() -> None:
+    names: list[str] = []
+    for service in WITH_TABLES:
+        for methods in canvas.application(service).openapi()["paths"].values():
+            names += [operation["operationId"] for operation in methods.values()]
+    assert sorted(names) == sorted(set(names))
+    assert len(names) > 40
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+def test_every_operation_is_described_and_names_its_problems(service: str) -> None:
+    undescribed = []
+    for path, methods in canvas.application(service).openapi()["paths"].items():
+        for method, operation in methods.items():
+            problems = [code for code in operation["responses"] if code.startswith("4")]
+            if not operation.get("summary") or not operation.get("tags") or not problems:
+                undescribed.append(f"{method} {path}")
+    # Anybody may read the keys, and nothing can be wrong with asking.
+    assert [name for name in undescribed if not name.endswith("jwks.json")] == []

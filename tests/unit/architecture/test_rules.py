@@ -1,0 +1,239 @@
+"""The rules of the house that can be read off the source."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.unit.architecture.source import (
+    ROOT,
+    SERVICES,
+    WITH_TABLES,
+    body_lines,
+    functions,
+    imports,
+    python_files,
+    strings,
+    tree,
+)
+
+CODE = ("shared", "services", "dinsight")
+EVERYTHING = (*CODE, "tests")
+MOST_LINES = 350
+MOST_BODY_LINES = 10
+# Pure rules: no database, broker or HTTP.
+PURE = re.compile(r"services/\w+/(domain\.py|engine/.*)$")
+OUTSIDE_WORLD = ("asyncpg", "aiokafka", "aiohttp", "fastapi", "faststream", "sqlalchemy", "starlette")
+# Only the repository speaks to the database; beside it its parts and the composition root's helpers.
+SQL = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WITH \w+ AS \()\s", re.IGNORECASE)
+ROUTE_METHODS = ("get", "post", "patch", "put", "delete")
+# They run before the packages that print better are there, or as processes whose output is a log.
+MAY_PRINT = ("dinsight/bootstrap.py", "dinsight/local/")
+REQUIRED = ("main.py", "settings.py", "schemas.py", "errors.py", "domain.py", "handlers.py", "README.md")
+# One file, or a folder of the same name once it is long.
+REQUIRED_PARTS = ("routes", "service")
+QUERY = re.compile(r"^-- name: (?P<name>\w+)\S*\n(?P<next>.*)$", re.MULTILINE)
+
+
+def test_a_service_imports_itself_and_shared_only() -> None:
+    wrong = []
+    for path in python_files("services", "shared"):
+        mine = f"services.{path.parts[1]}." if path.parts[0] == "services" else None
+        wrong += [
+            f"{path} imports {name}"
+            for name in imports(path)
+            if name.startswith(("services.", "dinsight", "tests"))
+            and not (mine and f"{name}.".startswith(mine))
+        ]
+    assert wrong == []
+
+
+def test_rules_and_the_engine_know_nothing_of_the_world() -> None:
+    pure = [path for path in python_files("services") if PURE.match(path.as_posix())]
+    assert len(pure) > 20
+    wrong = [
+        f"{path} imports {name}"
+        for path in pure
+        for name in imports(path)
+        if name.split(".")[0] in OUTSIDE_WORLD
+    ]
+    assert wrong == []
+
+
+def test_dependencies_point_inwards() -> None:
+    """domain <- repository <- service <- routes, handlers <- main."""
+    forbidden = {
+        "domain": ("repository", "service", "routes", "handlers", "schemas", "main"),
+        "repository": ("service", "routes", "handlers", "schemas", "main"),
+        "service": ("routes", "handlers", "schemas", "main"),
+        "routes": ("main",),
+        "handlers": ("routes", "schemas", "main"),
+    }
+    wrong = []
+    for path in python_files("services"):
+        if len(path.parts) < 3:
+            continue
+        layer = path.parts[2].removesuffix(".py").split("_")[0]
+        for name in imports(path):
+            parts = name.split(".")
+            inside = parts[:2] == ["services", path.parts[1]] and len(parts) > 2
+            if inside and parts[2].split("_")[0] in forbidden.get(layer, ()):
+                wrong.append(f"{path} imports {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_the_same_parts(service: str) -> None:
+    folder = ROOT / "services" / service
+    missing = [name for name in REQUIRED if not (folder / name).is_file()]
+    if service in WITH_TABLES:
+        missing += [name for name in ("migrations", "queries.sql") if not (folder / name).exists()]
+    for part in (*REQUIRED_PARTS, *(["repository"] if service in WITH_TABLES else [])):
+        # A service that is split by verb has files that name the verbs instead.
+        split = service == "analysis" and part == "service"
+        if not split and not (folder / f"{part}.py").is_file() and not (folder / part).is_dir():
+            missing.append(part)
+    assert missing == []
+
+
+def test_routes_and_subscribers_are_short() -> None:
+    long = []
+    for path in python_files("services"):
+        for function in functions(path):
+            lines = body_lines(function)
+            if (_is_route(function) or _is_subscriber(path, function)) and lines > MOST_BODY_LINES:
+                long.append(f"{path}:{function.lineno} {function.name}: {lines} lines")
+    assert long == []
+
+
+def test_routes_and_subscribers_were_found() -> None:
+    """Else the rule above would hold for nothing."""
+    found = [(path, f) for path in python_files("services") for f in functions(path)]
+    assert len([f for _, f in found if _is_route(f)]) > 40
+    assert len([f for path, f in found if _is_subscriber(path, f)]) > 8
+
+
+def _is_route(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    calls = [d.func for d in function.decorator_list if isinstance(d, ast.Call)]
+    return any(isinstance(call, ast.Attribute) and call.attr in ROUTE_METHODS for call in calls)
+
+
+def _is_subscriber(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return path.name == "handlers.py" and function.name.startswith("on_")
+
+
+def test_a_file_is_short_enough_to_be_read() -> None:
+    lengths = {path: len(_text(path).splitlines()) for path in python_files(*EVERYTHING)}
+    assert {str(path): length for path, length in lengths.items() if length > MOST_LINES} == {}
+
+
+def _text(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_routes_are_made_in_routes_and_subscriptions_in_handlers() -> None:
+    wrong = []
+    for path in python_files("services"):
+        part = path.parts[2] if len(path.parts) > 2 else ""
+        if "fastapi.APIRouter" in imports(path) and not part.startswith("routes"):
+            wrong.append(f"{path} makes a router")
+        if "faststream" in {name.split(".")[0] for name in imports(path)}:
+            wrong.append(f"{path} uses FastStream, which shared/kafka stands for")
+    assert wrong == []
+
+
+def test_sql_stands_in_queries_sql() -> None:
+    wrong = [
+        f"{path}:{text.lineno}"
+        for path in python_files("services")
+        if "migrations" not in path.parts
+        for text in strings(path)
+        if SQL.match(str(text.value))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+def test_queries_are_named_once_and_described(service: str) -> None:
+    text = (ROOT / "services" / service / "queries.sql").read_text(encoding="utf-8")
+    queries = [(found["name"], found["next"]) for found in QUERY.finditer(text)]
+    assert queries
+    assert [name for name, following in queries if not following.startswith("-- ")] == []
+    assert len({name for name, _ in queries}) == len(queries)
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+def test_every_query_is_used(service: str) -> None:
+    folder = ROOT / "services" / service
+    text = (folder / "queries.sql").read_text(encoding="utf-8")
+    source = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    unused = [q["name"] for q in QUERY.finditer(text) if not re.search(rf"\b{q['name']}\b", source)]
+    assert unused == []
+
+
+def test_programs_do_not_print() -> None:
+    """Services log, commands write to a console that knows what a terminal is."""
+    printing = [
+        f"{path}:{node.lineno}"
+        for path in python_files(*CODE)
+        if not path.as_posix().startswith(MAY_PRINT)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert printing == []
+
+
+def test_nothing_is_replaced_behind_its_back() -> None:
+    """Dependencies come by constructor; fakes are passed, not patched in."""
+    patching = ("unittest.mock", "mock", "pytest_mock")
+    assert [
+        p for p in python_files(*EVERYTHING) if any(name.startswith(patching) for name in imports(p))
+    ] == []
+
+
+def test_a_file_says_what_it_is_for() -> None:
+    nameless = [
+        path for path in python_files(*EVERYTHING) if path.name in ("utils.py", "helpers.py", "common.py")
+    ]
+    assert nameless == []
+    undescribed = [p for p in python_files(*EVERYTHING) if _text(p) and not ast.get_docstring(tree(p))]
+    assert undescribed == []
+
+
+def test_nothing_is_left_for_later() -> None:
+    later = re.compile(r"#.*\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
+    assert [path for path in python_files(*EVERYTHING) if later.search(_text(path))] == []
+
+
+def test_an_ignored_error_is_named_and_none_is_swallowed() -> None:
+    unnamed = re.compile(r"# type: " + r"ignore(?!\[)")
+    assert [path for path in python_files(*EVERYTHING) if unnamed.search(_text(path))] == []
+    bare = [
+        f"{path}:{node.lineno}"
+        for path in python_files(*EVERYTHING)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ExceptHandler) and node.type is None
+    ]
+    assert bare == []
+
+
+def test_time_and_chance_come_from_outside() -> None:
+    """Wall-clock time comes from the clock, ids from the generator: tests decide both."""
+    found = []
+    for path in python_files("shared", "services"):
+        if path.as_posix() == "shared/clock.py":
+            continue
+        calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+        found += [f"{path}:{call.lineno}" for call in calls if _asks_the_time(call.func)]
+        found += [f"{path} imports {name}" for name in {"uuid.uuid4", "uuid.uuid1"} & imports(path)]
+    assert found == []
+
+
+def _asks_the_time(function: ast.expr) -> bool:
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr in ("now", "utcnow", "today")
+        and isinstance(function.value, ast.Name)
+        and function.value.id in ("datetime", "date")
+    )

@@ -1,0 +1,124 @@
+"""The commands themselves, with nothing running."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dinsight.bootstrap import CannotPrepare, must_be_able_to_install, requirements
+from dinsight.cli import app
+from dinsight.local.errors import LocalError, MissingSoftware
+from dinsight.local.postgres import choose_binaries, find_binaries, stray_server
+from dinsight.local.prepare import main as prepare_main
+
+RUNNER = CliRunner()
+NOWHERE = {"DINSIGHT_DATABASE_URL": "", "DINSIGHT_KAFKA_BOOTSTRAP": ""}
+
+
+@pytest.fixture
+def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DINSIGHT_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+def test_help_names_every_command_and_is_quick() -> None:
+    began = time.monotonic()
+    said = subprocess.run(
+        [sys.executable, "-m", "dinsight.cli", "--help"], capture_output=True, text=True, check=True
+    )
+    assert time.monotonic() - began < 5
+    for command in ("up", "down", "status", "logs", "migrate", "demo", "import-legacy", "dead-letters"):
+        assert f" {command} " in said.stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, dinsight.cli\n"
+        "heavy = {'numpy', 'asyncpg', 'aiokafka', 'fastapi', 'pydantic', 'sqlalchemy', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
+
+
+def test_down_and_status_when_nothing_runs(nothing_runs: Path) -> None:
+    down = RUNNER.invoke(app, ["down"])
+    assert (down.exit_code, down.stdout.strip()) == (0, "Nothing was running.")
+    status = RUNNER.invoke(app, ["status"])
+    assert status.exit_code == 3
+    assert "dinsight up" in status.stdout
+    assert not nothing_runs.exists()
+
+
+def test_migrate_without_a_database_says_how_to_get_one(nothing_runs: Path) -> None:
+    result = RUNNER.invoke(app, ["migrate"], env=NOWHERE)
+    assert result.exit_code == 1
+    assert "make up" in result.stderr
+    assert "DINSIGHT_DATABASE_URL" in result.stderr
+
+
+def test_logs_of_an_unknown_program(nothing_runs: Path) -> None:
+    result = RUNNER.invoke(app, ["logs", "gatewy"])
+    assert result.exit_code == 1
+    assert "no log of 'gatewy'" in result.stderr
+
+
+def test_prepare_knows_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare_main(["everything"], {}) == 2
+    assert "databases|topics" in capsys.readouterr().err
+
+
+def fake_postgres(folder: Path, version: str) -> Path:
+    folder.mkdir(parents=True)
+    for name in ("postgres", "initdb", "pg_isready"):
+        (folder / name).write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_the_newest_server_is_found_and_old_ones_are_not(tmp_path: Path) -> None:
+    fake_postgres(tmp_path / "places" / "13" / "bin", "13.9 (Debian 13.9-1)")
+    fake_postgres(tmp_path / "places" / "15" / "bin", "15.2")
+    fake_postgres(tmp_path / "path", "17.1")
+    (tmp_path / "linked").symlink_to(tmp_path / "path")
+    found = find_binaries(f"{tmp_path / 'path'}:{tmp_path / 'linked'}:", [tmp_path / "places"])
+    assert [binaries.major for binaries in found] == [17, 15]
+    data = tmp_path / "data"
+    assert choose_binaries(data, found).major == 17
+    data.mkdir()
+    (data / "PG_VERSION").write_text("15\n", encoding="ascii")
+    assert choose_binaries(data, found).major == 15
+
+
+def test_no_server_at_all_names_the_package_and_the_variable(tmp_path: Path) -> None:
+    with pytest.raises(MissingSoftware, match=r"package postgresql .*DINSIGHT_DATABASE_URL"):
+        choose_binaries(tmp_path, find_binaries(str(tmp_path), [tmp_path]))
+    assert issubclass(MissingSoftware, LocalError)
+
+
+def test_another_programs_process_is_no_stray_server(tmp_path: Path) -> None:
+    assert stray_server(tmp_path) is None
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        (tmp_path / "postmaster.pid").write_text(f"{bystander.pid}\n{tmp_path}\n", encoding="ascii")
+        assert stray_server(tmp_path) is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_the_lock_is_cut_into_whole_requirements() -> None:
+    lock = "# made by a tool\na==1 \\\n    --hash=sha256:00\n    # via b\nB==2 \\\n    --hash=sha256:11\n"
+    parts = requirements(lock)
+    assert parts == ["a==1 \\\n    --hash=sha256:00\n    # via b\n", "B==2 \\\n    --hash=sha256:11\n"]
+
+
+def test_without_apt_the_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CannotPrepare, match="package postgresql"):
+        must_be_able_to_install("postgresql", "A server is missing")

@@ -1,0 +1,214 @@
+"""docker-compose.yml describes the system that the code is."""
+
+import os
+import re
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from dinsight.local.settings import DATABASE_SERVICES, DATABASE_URL, KAFKA_BOOTSTRAP, database_variable
+from shared.crypto import Encryptor
+from shared.settings import InstallationSettings
+from tests.unit.deploy.compose import (
+    compose,
+    example,
+    fresh_environment,
+    names_used,
+    parse_environment,
+    raw,
+)
+from tests.unit.deploy.programs import PREFIX, PROGRAMS, ROOT, Program
+
+SERVICES: dict[str, dict[str, Any]] = compose()["services"]
+OUR_IMAGE = "dinsight:0.1.0"
+CHOICES = {
+    "GATEWAY_ADDRESS",
+    "GATEWAY_PORT",
+    "ANALYSIS_WORKERS",
+    "DINSIGHT_GATEWAY_TRUSTED_PROXIES",
+    "DINSIGHT_ALLOWED_ORIGINS",
+    "DINSIGHT_LOG_LEVEL",
+}
+# Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
+SECRETS = {
+    "POSTGRES_PASSWORD": {"postgres", "prepare"},
+    "AUTH_DATABASE_PASSWORD": {"prepare", "auth"},
+    "MACHINES_DATABASE_PASSWORD": {"prepare", "machines"},
+    "ANALYSIS_DATABASE_PASSWORD": {"prepare", "analysis", "worker"},
+    "ALERTING_DATABASE_PASSWORD": {"prepare", "alerting"},
+    "DINSIGHT_PASSWORD_PEPPER": {"auth"},
+    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "alerting"},
+    "S3_ACCESS_KEY": {"objects", "analysis", "worker"},
+    "S3_SECRET_KEY": {"objects", "analysis", "worker"},
+    "GRAFANA_PASSWORD": {"grafana"},
+}
+
+each_program = pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.name)
+
+
+def clean_environment(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    for name, value in SERVICES[service]["environment"].items():
+        monkeypatch.setenv(name, str(value))
+
+
+@each_program
+def test_every_program_of_the_code_is_there(program: Program) -> None:
+    service = SERVICES[program.name]
+    assert service["command"] == ["python", "-m", program.module]
+    assert service["image"] == OUR_IMAGE
+
+
+def test_there_is_no_program_that_the_code_lacks() -> None:
+    ours = {name for name, service in SERVICES.items() if service["image"] == OUR_IMAGE}
+    assert ours == PROGRAMS.keys() | {"prepare"}
+
+
+@each_program
+def test_every_needed_variable_is_given_and_no_unknown_one(program: Program) -> None:
+    given = {name for name in SERVICES[program.name]["environment"] if name.startswith(PREFIX)}
+    assert program.required <= given
+    assert given <= program.variables.keys()
+
+
+@each_program
+def test_the_settings_can_be_read(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean_environment(monkeypatch, program.name)
+    installation = InstallationSettings()
+    for settings in program.settings:
+        settings()
+    assert installation.kafka_bootstrap == "kafka:9092"
+    assert installation.host == "0.0.0.0"
+
+
+@pytest.mark.parametrize("service", SECRETS["DINSIGHT_ENCRYPTION_KEYS"])
+def test_fresh_encryption_keys_can_be_used(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean_environment(monkeypatch, service)
+    encryptor = Encryptor(InstallationSettings().encryption_keys.get_secret_value())
+    sealed = encryptor.encrypt("text", purpose="test")
+    assert encryptor.decrypt(sealed, purpose="test") == "text"
+
+
+def test_the_preparing_job_gives_each_service_the_login_it_uses() -> None:
+    environment = SERVICES["prepare"]["environment"]
+    databases = {service: database_variable(service) for service in DATABASE_SERVICES}
+    assert environment.keys() == {DATABASE_URL, KAFKA_BOOTSTRAP, *databases.values()}
+    for service, variable in databases.items():
+        url = urlsplit(environment[variable])
+        assert url.username == f"dinsight_{service}"
+        assert unquote(url.password or "") == fresh_like(url.password)
+        assert SERVICES[service]["environment"][variable] == environment[variable]
+
+
+def fresh_like(password: str | None) -> str:
+    """A password that needs no quoting in a URL."""
+    found = re.fullmatch(r"[0-9A-Za-z]{32,}", password or "")
+    assert found, "database passwords must be letters and digits"
+    return found.group()
+
+
+@each_program
+def test_addresses_name_services_and_ports(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    clean_environment(monkeypatch, program.name)
+    installation = InstallationSettings()
+    for service in DATABASE_SERVICES:
+        url = urlsplit(getattr(installation, f"{service}_url"))
+        assert (url.scheme, url.hostname, url.port) == ("http", service, port_of(service))
+
+
+def port_of(program: str) -> int:
+    """The port that a program listens on, unless its environment says otherwise."""
+    settings = PROGRAMS[program].settings[-1]
+    assert not any(name.endswith("_PORT") for name in SERVICES[program]["environment"] if PREFIX in name)
+    port: int = settings.model_fields["port"].default
+    return port
+
+
+@each_program
+def test_the_health_check_asks_the_programs_own_port(program: Program) -> None:
+    assert SERVICES[program.name]["healthcheck"]["test"][-1] == str(port_of(program.name))
+
+
+def test_only_the_gateway_is_published_on_loopback() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
+    assert published == {"gateway": [f"127.0.0.1:8000:{port_of('gateway')}"]}
+
+
+def test_what_the_local_file_shows_stays_on_loopback() -> None:
+    local = raw("deploy/compose.local.yml")["services"]
+    assert local.keys() <= SERVICES.keys()
+    ports = [port for service in local.values() for port in service["ports"]]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_is_bounded_and_pinned(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*", service["image"])
+    assert service["restart"] == ("no" if name == "prepare" else "unless-stopped")
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
+
+
+def test_the_broker_is_the_version_that_the_tests_run_against() -> None:
+    pom = (ROOT / "dinsight" / "local" / "kafka-pom.xml").read_text(encoding="utf-8")
+    found = re.search(r"<artifactId>kafka_2\.13</artifactId>\s*<version>([\d.]+)</version>", pom)
+    assert found is not None
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{found.group(1)}"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_is_waited_for_can_be_waited_for(name: str) -> None:
+    for other, wait in SERVICES[name].get("depends_on", {}).items():
+        if wait["condition"] == "service_healthy":
+            assert "test" in SERVICES[other]["healthcheck"]
+        else:
+            assert (other, wait["condition"]) == ("prepare", "service_completed_successfully")
+
+
+@each_program
+def test_programs_start_after_preparing_and_cannot_write(program: Program) -> None:
+    service = SERVICES[program.name]
+    assert "prepare" in service["depends_on"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+
+
+def test_the_example_names_exactly_what_the_file_uses() -> None:
+    assert parse_environment(example()).keys() == names_used(raw())
+    assert parse_environment(example()).keys() == SECRETS.keys() | CHOICES
+
+
+def test_the_example_holds_no_secret_and_the_fresh_one_all() -> None:
+    given, fresh = parse_environment(example()), fresh_environment()
+    assert {name for name, value in given.items() if value} <= CHOICES
+    assert all(fresh[name] for name in SECRETS)
+    assert len({fresh[name] for name in SECRETS}) == len(SECRETS)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_reaches_only_those_who_need_it(secret: str) -> None:
+    holders = {name for name, service in raw()["services"].items() if secret in names_used(service)}
+    assert holders == SECRETS[secret]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_mounted_files_exist_and_are_read_only(name: str) -> None:
+    for mount in SERVICES[name].get("volumes", []):
+        if isinstance(mount, str) and mount.startswith("."):
+            source, _, mode = mount.split(":")
+            assert (ROOT / source).exists()
+            assert source.startswith("./deploy/")
+            assert mode == "ro"
+
+
+def test_named_volumes_and_networks_are_declared() -> None:
+    document = compose()
+    mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
+    named = {mount.split(":")[0] for mount in mounts if isinstance(mount, str) and mount[0] not in "./"}
+    assert named == document["volumes"].keys()
+    assert {network for service in SERVICES.values() for network in service["networks"]} == document[
+        "networks"
+    ].keys()

@@ -1,0 +1,72 @@
+"""The routing table."""
+
+import pytest
+
+from services.gateway.routing import Service, find, is_open
+
+ID = "0197a2f4-5c1e-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("path", "service"),
+    [
+        ("/auth/login", Service.AUTH),
+        ("/users/me/sessions/1", Service.AUTH),
+        (f"/organizations/{ID}/members", Service.AUTH),
+        ("/audit-logs", Service.AUTH),
+        ("/machines", Service.MACHINES),
+        (f"/machines/{ID}", Service.MACHINES),
+        (f"/machines/{ID}/health", Service.ANALYSIS),
+        (f"/machines/{ID}/deterioration", Service.ANALYSIS),
+        (f"/machines/{ID}/other", Service.MACHINES),
+        ("/configs/current", Service.ANALYSIS),
+        ("/analyses", Service.ANALYSIS),
+        (f"/file-uploads/{ID}/features", Service.ANALYSIS),
+        (f"/anomalies/{ID}/acknowledge", Service.ANALYSIS),
+        (f"/alert-rules/{ID}/backtest", Service.ALERTING),
+        ("/alerts", Service.ALERTING),
+    ],
+)
+def test_every_path_has_its_service(path: str, service: Service) -> None:
+    rule = find("/api/v1" + path)
+    assert rule is not None
+    assert rule.service is service
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/machines",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2/machines",
+        "/api/v1/machinesx",
+        "/api/v1/metrics",
+        "/api/v1/machines/",
+        "/api/v1//machines",
+        "/api/v1/machines/../auth/login",
+        "/api/v1/auth/./login",
+        "/api/v1/auth\\login",
+        "/api/v1/auth/login\n",
+    ],
+)
+def test_nothing_else_is_routed(path: str) -> None:
+    assert find(path) is None
+
+
+def test_only_exact_paths_are_open() -> None:
+    assert is_open("POST", "/api/v1/auth/login")
+    assert is_open("HEAD", "/api/v1/auth/jwks.json")
+    assert not is_open("GET", "/api/v1/auth/login")
+    assert not is_open("POST", "/api/v1/auth/login/more")
+    assert not is_open("POST", "/api/v1/users/me/password")
+
+
+def test_only_uploads_may_be_large() -> None:
+    uploads = find("/api/v1/analyses")
+    machines = find("/api/v1/machines")
+    assert uploads is not None
+    assert machines is not None
+    assert uploads.largest_body(10**10) == 10**10
+    assert machines.largest_body(10**10) == 1024 * 1024

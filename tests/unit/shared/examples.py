@@ -1,0 +1,119 @@
+"""One example payload per topic, used by the golden files."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from shared.events import alerting, analysis, auth, machines
+from shared.events.base import Payload
+
+
+def _id(number: int) -> UUID:
+    return UUID(int=number)
+
+
+_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_ALERT = {
+    "alert_id": _id(1),
+    "alert_rule_id": _id(2),
+    "rule_name": "Far from normal",
+    "machine_id": _id(3),
+    "anomaly_id": _id(4),
+    "status": "active",
+    "severity": "high",
+    "count": 3,
+    "first_seen_at": _AT,
+    "last_seen_at": _AT,
+    "worst_distance_ratio": 2.5,
+    "summary": "Pump 7: 2.5 times the threshold",
+    "version": 2,
+}
+
+EXAMPLES: dict[str, Payload] = {
+    "organization.changed": auth.OrganizationChanged(
+        organization_id=_id(1), name="Plant", slug="plant", is_active=True, version=1, changed_at=_AT
+    ),
+    "membership.changed": auth.MembershipChanged(
+        organization_id=_id(1),
+        user_id=_id(2),
+        email="ada@example.org",
+        full_name="Ada",
+        role="owner",
+        is_active=True,
+        version=1,
+        changed_at=_AT,
+    ),
+    "audit.recorded": auth.AuditRecorded(
+        user_id=_id(2),
+        action="machine.created",
+        resource_type="machine",
+        resource_id=_id(3),
+        changes={"after": {"name": "Pump 7"}},
+        ip_address="203.0.113.7",
+        user_agent="browser",
+        occurred_at=_AT,
+    ),
+    "machine.changed": machines.MachineChanged(
+        machine_id=_id(3),
+        name="Pump 7",
+        model="P-75",
+        serial_number=None,
+        location="Hall 3",
+        status="active",
+        metadata={"kw": 75},
+        version=1,
+        changed_at=_AT,
+    ),
+    "upload.received": analysis.UploadReceived(
+        analysis_id=_id(1), file_upload_id=_id(2), machine_id=_id(3), analysis_type="baseline"
+    ),
+    "analysis.progressed": analysis.AnalysisProgressed(
+        analysis_id=_id(1), machine_id=_id(3), analysis_type="baseline", stage="reading", progress=0.25
+    ),
+    "analysis.completed": analysis.AnalysisCompleted(
+        analysis_id=_id(1),
+        file_upload_id=_id(2),
+        machine_id=_id(3),
+        analysis_type="monitoring",
+        samples=200,
+        anomaly_count=4,
+        anomaly_fraction=0.02,
+        max_distance=7.5,
+        threshold=3.0,
+        health=analysis.Health(state="ok"),
+        results={"samples": 200},
+        completed_at=_AT,
+    ),
+    "analysis.failed": analysis.AnalysisFailed(
+        analysis_id=_id(1),
+        file_upload_id=_id(2),
+        machine_id=_id(3),
+        analysis_type="monitoring",
+        error="pump.csv, row 3, column f_7: 'x' is not a number.",
+        file="pump.csv",
+        row=3,
+        column="f_7",
+        failed_at=_AT,
+    ),
+    "anomaly.detected": analysis.AnomalyDetected(
+        anomaly_id=_id(4),
+        analysis_id=_id(1),
+        machine_id=_id(3),
+        sample_index=17,
+        timestamp=_AT,
+        severity="high",
+        distance=7.5,
+        threshold=3.0,
+        distance_ratio=2.5,
+        x=0.25,
+        y=-0.5,
+        features=(
+            analysis.FeatureContribution(name="f_7", expected=1.0, observed=2.0, deviation=8.0, share=0.75),
+        ),
+        metadata={"participant": "run 3"},
+    ),
+    "anomaly.acknowledged": analysis.AnomalyAcknowledged(
+        anomaly_id=_id(4), analysis_id=_id(1), machine_id=_id(3), acknowledged_by=_id(2), acknowledged_at=_AT
+    ),
+    "alert.raised": alerting.AlertRaised.model_validate(_ALERT),
+    "alert.changed": alerting.AlertChanged.model_validate(_ALERT | {"change": "acknowledged"}),
+}

@@ -1,0 +1,112 @@
+"""Every error is answered as problem+json, and says no more than it should."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import httpx2
+import pytest
+from fastapi import FastAPI, Query
+from pydantic import BaseModel
+
+from shared import errors
+from shared.errors import DInsightError, FieldError, TooManyRequests
+from shared.http.problems import MEDIA_TYPE, install
+
+
+class Body(BaseModel):
+    name: str
+    sizes: dict[str, int] = {}
+
+
+def _application() -> FastAPI:
+    app = FastAPI()
+    install(app)
+
+    @app.get("/known")
+    async def known() -> None:
+        field = FieldError("/body/name", "is too long")
+        raise TooManyRequests("Wait.", errors=[field], extra={"left": 3}, headers={"Retry-After": "7"})
+
+    @app.get("/unknown")
+    async def unknown() -> None:
+        raise RuntimeError("the password is sesame")
+
+    @app.post("/body")
+    async def body(body: Body, size: Annotated[int, Query(le=5)] = 1) -> None: ...
+
+    return app
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=_application(), raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service") as opened:
+        yield opened
+
+
+async def test_a_known_error_is_told_in_full(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/known")
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.headers["retry-after"] == "7"
+    assert answer.status_code == 429
+    assert answer.json() == {
+        "type": "urn:dinsight:problem:too-many-requests",
+        "title": "Too many requests",
+        "status": 429,
+        "detail": "Wait.",
+        "instance": "/known",
+        "errors": [{"pointer": "/body/name", "detail": "is too long"}],
+        "left": 3,
+    }
+
+
+async def test_an_unknown_error_is_not_told(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/unknown")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.json()["type"] == "urn:dinsight:problem:internal"
+    assert "sesame" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointers"),
+    [
+        ("/body", b"{}", ["/body/name"]),
+        ("/body?size=9", b'{"name": 1}', ["/query/size", "/body/name"]),
+        ("/body", b'{"name": "x", "sizes": {"a/b~c": "x"}}', ["/body/sizes/a~1b~0c"]),
+    ],
+)
+async def test_bad_fields_are_pointed_at(
+    client: httpx2.AsyncClient, path: str, body: bytes, pointers: list[str]
+) -> None:
+    answer = await client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert [field["pointer"] for field in answer.json()["errors"]] == pointers
+
+
+async def test_broken_json_is_a_bad_request(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/body", content=b'{"name": ', headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "The body is not valid JSON."
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [("GET", "/nowhere", 404, "not-found"), ("DELETE", "/known", 405, "method-not-allowed")],
+)
+async def test_the_frameworks_errors_are_problems_too(
+    client: httpx2.AsyncClient, method: str, path: str, status: int, code: str
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.json()["type"] == f"urn:dinsight:problem:{code}"
+
+
+def test_each_error_has_its_own_status_and_code() -> None:
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, DInsightError)
+    ]
+    assert len(kinds) > 10
+    assert len({kind.code for kind in kinds}) == len(kinds)
+    assert len({kind.status for kind in kinds}) == len(kinds)
