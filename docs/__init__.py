@@ -1,0 +1,1 @@
+"""Documents for people; `generate.py` writes those that follow from the code."""
