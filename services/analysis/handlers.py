@@ -3,7 +3,8 @@
 from services.analysis.directory import MachineDirectory
 from services.analysis.processing import Processor
 from services.analysis.repository import Unit
-from shared.events.analysis import UPLOAD_RECEIVED
+from services.analysis.scoring import ChunkScorer
+from shared.events.analysis import CHUNK_STORED, UPLOAD_RECEIVED
 from shared.events.base import Event
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
@@ -19,3 +20,7 @@ def subscribe(consumer: Consumer[Unit], directory: MachineDirectory) -> None:
 
 def subscribe_worker(consumer: Consumer[Unit], processor: Processor) -> None:
     consumer.on_work(UPLOAD_RECEIVED, processor.handle)
+
+
+def subscribe_scorer(consumer: Consumer[Unit], scorer: ChunkScorer) -> None:
+    consumer.on_work(CHUNK_STORED, scorer.handle)

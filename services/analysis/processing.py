@@ -3,20 +3,23 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import structlog
 
-from services.analysis.domain import MOST_ATTEMPTS, AnalysisType, Status
-from services.analysis.engine import Chunk, EngineError, TableError
+from services.analysis.domain import MOST_ATTEMPTS, AnalysisType, Stage, Status
+from services.analysis.engine import EngineError, TableError
+from services.analysis.joining import Joiner
 from services.analysis.models import ModelStore
 from services.analysis.outcomes import OutcomeWriter
-from services.analysis.pulse import LeaseLost, Pulse
+from services.analysis.pulse import LeaseLost, Pulse, tell_progress
 from services.analysis.repository import PostgresUnits
-from services.analysis.repository_work import FeatureChunk
+from services.analysis.scoring import ChunkScorer
 from services.analysis.settings import Settings
 from services.analysis.stages import Computer, Stopwatch, Work
+from services.analysis.storing import ChunkStore
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import UploadReceived
@@ -41,6 +44,9 @@ class Processor:
         self,
         units: PostgresUnits,
         computer: Computer,
+        chunks: ChunkStore,
+        scorer: ChunkScorer,
+        joiner: Joiner,
         models: ModelStore,
         outcomes: OutcomeWriter,
         settings: Settings,
@@ -49,6 +55,9 @@ class Processor:
     ) -> None:
         self._units = units
         self._computer = computer
+        self._chunks = chunks
+        self._scorer = scorer
+        self._joiner = joiner
         self._models = models
         self._outcomes = outcomes
         self._settings = settings
@@ -95,6 +104,8 @@ class Processor:
             if analysis.dinsight_id is not None:
                 model_key = await unit.work.model_key(analysis.dinsight_id)
             await unit.work.note_upload(upload.id, Status.PROCESSING, self._clock.now())
+            # However short the work is, whoever watches sees that it has begun.
+            await tell_progress(unit, analysis, Stage.READING, 0.0)
         work = Work(analysis, upload, config, token, model_key)
         if analysis.attempts > MOST_ATTEMPTS:
             await self._outcomes.fail(work, {"message": WORKER_DIED})
@@ -114,37 +125,18 @@ class Processor:
 
     async def _do(self, work: Work, pulse: Pulse) -> None:
         watch = Stopwatch(work.analysis.analysis_type)
-
-        async def store(first: int, chunk: Chunk) -> None:
-            await self._store(work, first, chunk)
-
         if work.analysis.analysis_type is AnalysisType.BASELINE:
-            fitted = await self._computer.fit(work, pulse, watch, store)
+            fitted = await self._computer.fit(work, pulse, watch, partial(self._chunks.keep_features, work))
             await self._outcomes.complete_baseline(work, pulse, watch, fitted)
             return
         if work.model_key is None:
             raise LookupError(f"the baseline of analysis {work.analysis.id} has no model")
         model = await self._models.load(work.model_key)
-        monitored = await self._computer.monitor(work, model, pulse, watch, store)
-        await self._outcomes.complete_monitoring(work, pulse, watch, monitored)
-
-    async def _store(self, work: Work, first: int, chunk: Chunk) -> None:
-        """Keep a chunk of features, if the work is still ours."""
-        rows = FeatureChunk(
-            id=self._new_id(),
-            organization_id=work.analysis.organization_id,
-            file_upload_id=work.upload.id,
-            # Chunks of several files differ in length; their first sample numbers them as well.
-            chunk_index=first,
-            first_sample=first,
-            features=chunk.features,
-            metadata=chunk.metadata,
-        )
-        stream = await asyncio.to_thread(rows.encoded)
-        async with self._units(Scope(organization_id=work.analysis.organization_id)) as unit:
-            if not await unit.work.hold(work.analysis.id, work.token):
-                raise LeaseLost(str(work.analysis.id))
-            await unit.work.add_features(stream)
+        store = partial(self._chunks.list_chunk, work, announce=not model.state_needs_placement)
+        split = await self._computer.split(work, model, pulse, watch, store)
+        with watch.stage(Stage.SCORING):
+            await self._scorer.finish(work, model, split.first, pulse)
+        await self._joiner.complete_monitoring(work, model, pulse, watch, split)
 
     async def _try_again_or_fail(self, work: Work) -> None:
         if work.analysis.attempts < MOST_ATTEMPTS:

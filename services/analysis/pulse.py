@@ -9,12 +9,26 @@ from uuid import UUID
 import structlog
 
 from services.analysis.domain import Analysis, Stage
-from services.analysis.repository import PostgresUnits
+from services.analysis.repository import PostgresUnits, Unit
 from shared.access import Scope
 from shared.events.analysis import ANALYSIS_PROGRESSED, AnalysisProgressed
 from shared.kafka.consumer import PASSING_FAULTS
 
 logger = structlog.get_logger(__name__)
+
+
+async def tell_progress(unit: Unit, analysis: Analysis, stage: Stage, progress: float) -> None:
+    """Publish how far an analysis is, with the unit's transaction."""
+    payload = AnalysisProgressed(
+        analysis_id=analysis.id,
+        machine_id=analysis.machine_id,
+        analysis_type=analysis.analysis_type.value,
+        stage=stage,
+        progress=progress,
+    )
+    await unit.outbox.add(
+        ANALYSIS_PROGRESSED, analysis.machine_id, payload, organization_id=analysis.organization_id
+    )
 
 
 class LeaseLost(Exception):
@@ -84,19 +98,7 @@ class Pulse:
             self._lost = not await unit.work.note_progress(analysis.id, self._token, stage, progress)
             if self._lost:
                 return
-            payload = AnalysisProgressed(
-                analysis_id=analysis.id,
-                machine_id=analysis.machine_id,
-                analysis_type=analysis.analysis_type.value,
-                stage=stage,
-                progress=progress,
-            )
-            await unit.outbox.add(
-                ANALYSIS_PROGRESSED,
-                analysis.machine_id,
-                payload,
-                organization_id=analysis.organization_id,
-            )
+            await tell_progress(unit, analysis, stage, progress)
         self._told = (stage, progress)
 
     async def _renew(self) -> None:

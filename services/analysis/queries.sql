@@ -182,6 +182,65 @@ SELECT analysis_id, organization FROM stalled_analyses(:patience::interval, :mos
 -- How many wait, over all organizations.
 SELECT pending_analyses();
 
+-- name: insert_chunk!
+-- Samples that are stored and wait to be scored.
+INSERT INTO monitor_chunks (analysis_id, process_order, organization_id, first_sample, samples, state)
+VALUES (:analysis_id, :process_order, :organization_id, :first_sample, :samples, :state);
+
+-- name: share_analysis$
+-- The analysis is being worked on, and is not deleted until the transaction ends. Taken before its chunks,
+-- as whoever deletes it does.
+SELECT true FROM analyses WHERE id = :id AND status = 'processing' FOR KEY SHARE;
+
+-- name: claim_chunk^
+-- Take a chunk: it is not scored, and nobody has it or whoever had it has been silent too long.
+UPDATE monitor_chunks SET lease_token = :token, lease_until = clock_timestamp() + :lease::interval
+WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL
+  AND (lease_until IS NULL OR lease_until < clock_timestamp())
+RETURNING *;
+
+-- name: claim_next_chunk^
+-- Take the first chunk that may be taken.
+UPDATE monitor_chunks SET lease_token = :token, lease_until = clock_timestamp() + :lease::interval
+WHERE analysis_id = :analysis_id AND process_order = (
+    SELECT process_order FROM monitor_chunks
+    WHERE analysis_id = :analysis_id AND summary IS NULL
+      AND (lease_until IS NULL OR lease_until < clock_timestamp())
+    ORDER BY process_order LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING *;
+
+-- name: release_chunk!
+-- Give a chunk back, for whoever still has it.
+UPDATE monitor_chunks SET lease_token = NULL, lease_until = NULL
+WHERE analysis_id = :analysis_id AND process_order = :process_order AND lease_token = :token;
+
+-- name: complete_chunk$
+-- A chunk is scored; only whoever still has it can say so.
+UPDATE monitor_chunks SET summary = :summary, anomalies = :anomalies, lease_token = NULL, lease_until = NULL
+WHERE analysis_id = :analysis_id AND process_order = :process_order AND lease_token = :token AND summary IS NULL
+RETURNING true;
+
+-- name: count_chunks^
+-- How many chunks a run has, and how many of them are scored.
+SELECT count(*) AS chunks, count(summary) AS scored FROM monitor_chunks WHERE analysis_id = :analysis_id;
+
+-- name: chunk_summaries
+-- What became of a run's chunks, in order.
+SELECT process_order, summary, anomalies IS NOT NULL AS has_anomalies FROM monitor_chunks
+WHERE analysis_id = :analysis_id ORDER BY process_order;
+
+-- name: chunk_anomalies$
+-- The anomalies of one chunk that wait for the end of their run.
+SELECT anomalies FROM monitor_chunks WHERE analysis_id = :analysis_id AND process_order = :process_order;
+
+-- name: delete_chunks!
+-- The work list of a run that has ended, or begins anew.
+DELETE FROM monitor_chunks WHERE analysis_id = :analysis_id;
+
+-- name: delete_monitor!
+-- Results of a run that is refused, or begins anew.
+DELETE FROM monitor_series WHERE analysis_id = :analysis_id;
+
 -- name: insert_map!
 -- A finished map.
 INSERT INTO dinsight_data (id, organization_id, file_upload_id, config_id, x_values, y_values, distance_values,
@@ -221,6 +280,11 @@ SELECT first_sample, samples, array_send(x_values) AS x, array_send(y_values) AS
 FROM monitor_series
 WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
 ORDER BY process_order;
+
+-- name: monitor_places
+-- Where the samples of a monitoring run lie on the map, in order.
+SELECT array_send(x_values) AS x, array_send(y_values) AS y FROM monitor_series
+WHERE analysis_id = :analysis_id ORDER BY process_order;
 
 -- name: feature_metadata
 -- The metadata of an upload's samples start to stop, chunk by chunk.

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from services.analysis.repository_chunks import PostgresChunks
 from services.analysis.repository_machines import MachineRefs, PostgresMachineRefs
 from services.analysis.repository_reading import PostgresReading
 from services.analysis.repository_uploads import Configs, PostgresConfigs, PostgresUploads, Uploads
@@ -24,6 +25,7 @@ class Unit:
     configs: Configs
     uploads: Uploads
     work: PostgresWork
+    chunks: PostgresChunks
     reading: PostgresReading
     upkeep: PostgresUpkeep
     outbox: Outbox
@@ -47,6 +49,7 @@ class PostgresUnits:
                 configs=PostgresConfigs(connection, self._queries),
                 uploads=PostgresUploads(connection, self._queries),
                 work=PostgresWork(connection, self._queries),
+                chunks=PostgresChunks(connection, self._queries),
                 reading=PostgresReading(connection, self._queries),
                 upkeep=PostgresUpkeep(connection, self._queries),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),

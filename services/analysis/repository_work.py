@@ -101,7 +101,7 @@ class PostgresWork:
         row = await self._queries.claim_analysis(self._connection, id=analysis_id, token=token, lease=lease)
         if row is None:
             return None
-        await self._queries.delete_features(self._connection, ids=[row["file_upload_id"]])
+        await self.delete_results(analysis_id, row["file_upload_id"])
         return rows.analysis(row)
 
     async def renew(self, analysis_id: UUID, token: UUID, lease: timedelta) -> bool:
@@ -169,14 +169,14 @@ class PostgresWork:
             "feature_data_loader", source=io.BytesIO(stream), columns=LOADER_COLUMNS, format="binary"
         )
 
-    async def delete_features(self, upload_id: UUID) -> None:
+    async def delete_results(self, analysis_id: UUID, upload_id: UUID) -> None:
+        """Delete what an attempt has stored so far."""
+        await self._queries.delete_chunks(self._connection, analysis_id=analysis_id)
+        await self._queries.delete_monitor(self._connection, analysis_id=analysis_id)
         await self._queries.delete_features(self._connection, ids=[upload_id])
 
     async def add_map(self, row: MapRow) -> None:
         await self._queries.insert_map(self._connection, **asdict(row))
-
-    async def add_monitor(self, chunks: Sequence[MonitorRow]) -> None:
-        await self._queries.insert_monitor(self._connection, [_plain(chunk) for chunk in chunks])
 
     async def add_anomalies(self, anomalies: Sequence[Anomaly]) -> None:
         await self._queries.insert_anomaly(self._connection, [_plain(anomaly) for anomaly in anomalies])

@@ -1,12 +1,12 @@
-"""What a worker computes: a baseline or a monitoring run, from the stored files to what is to be stored.
+"""What the worker that has an analysis does with its files: fit a baseline, split a monitoring run.
 
-Parsing, fitting and scoring run in threads, chunk by chunk; the loop stays free for the heartbeat.
+Parsing and fitting run in threads, chunk by chunk; the loop stays free for the heartbeat.
 """
 
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,12 +21,8 @@ from services.analysis.domain import Analysis, Configuration, FileUpload, Stage
 from services.analysis.engine import (
     BaselineModel,
     Chunk,
-    Scores,
-    ScoreSummary,
     SequenceState,
-    assess_health,
     check_same_features,
-    deterioration,
     fit_baseline,
     open_tables,
     require_samples,
@@ -35,9 +31,13 @@ from services.analysis.pulse import Pulse
 from services.analysis.storage import Storage
 
 Floats = NDArray[np.float64]
-StoreChunk = Callable[[int, Chunk], Any]
-# 256 samples of 1,024 features are 2 MiB: large enough for COPY, small enough to hold several.
-CHUNK_SAMPLES = 256
+# Called with the place of the first sample, and the samples.
+StoreChunk = Callable[[int, Chunk], Awaitable[None]]
+# Called with the chunk's place, that of its first sample, the samples, and the sequence's state before them.
+ListChunk = Callable[[int, int, Chunk, SequenceState | None], Awaitable[None]]
+# 512 samples of 1,024 features are 4 MiB: a twentieth of a second of work for a worker, and few enough to
+# hold several.
+CHUNK_SAMPLES = 512
 # How the progress of a whole analysis is shared out.
 READ_SHARE, FITTED_SHARE, SCORED_SHARE = 0.4, 0.9, 0.9
 
@@ -54,16 +54,6 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredChunk:
-    """`explanations` are those of the anomalies, by place in the chunk."""
-
-    first: int
-    scores: Scores
-    metadata: Sequence[Mapping[str, Any]]
-    explanations: Mapping[int, Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
 class Fitted:
     model: BaselineModel
     features: tuple[str, ...]
@@ -72,12 +62,12 @@ class Fitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Monitored:
-    chunks: list[ScoredChunk]
+class Split:
+    """A monitoring run whose samples are stored as chunks; `first` are the samples of the first."""
+
     features: tuple[str, ...]
     samples: int
-    threshold: float
-    results: dict[str, Any]
+    first: Chunk | None
 
 
 @dataclass
@@ -94,13 +84,13 @@ class Stopwatch:
         )
 
     @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
+    def stage(self, stage: str) -> Iterator[None]:
         begun = time.perf_counter()
         with self._tracer.start_as_current_span(f"analysis {stage}"):
             yield
         took = time.perf_counter() - begun
-        self.timings[stage.value] = round(took, 4)
-        self._seconds.record(took, {"stage": stage.value, "analysis_type": self.analysis_type})
+        self.timings[str(stage)] = round(took, 4)
+        self._seconds.record(took, {"stage": str(stage), "analysis_type": self.analysis_type})
 
 
 class Computer:
@@ -143,25 +133,25 @@ class Computer:
         require_samples(samples, file=work.upload.original_filename)
         return features, samples
 
-    async def monitor(
-        self, work: Work, model: BaselineModel, pulse: Pulse, watch: Stopwatch, store: StoreChunk
-    ) -> Monitored:
-        """Read and score a monitoring run chunk by chunk; only its scores stay in memory."""
-        chunks: list[ScoredChunk] = []
+    async def split(
+        self, work: Work, model: BaselineModel, pulse: Pulse, watch: Stopwatch, store: ListChunk
+    ) -> Split:
+        """Read a monitoring run and `store` it chunk by chunk. Raises EngineError for refused files."""
         state: SequenceState | None = None
-        samples = 0
-        with watch.stage(Stage.SCORING):
-            async for features, chunk in self._read(work, pulse, Stage.SCORING, SCORED_SHARE):
-                if not chunks:
+        first: Chunk | None = None
+        order = samples = 0
+        with watch.stage(Stage.READING):
+            async for features, chunk in self._read(work, pulse, Stage.READING, READ_SHARE):
+                if first is None:
                     check_same_features(features, model.features, file=work.upload.original_filename)
-                scored = await asyncio.to_thread(_score, model, chunk, state, samples)
-                await store(samples, chunk)
-                chunks.append(scored)
-                state = scored.scores.state
+                    first = chunk
+                await store(order, samples, chunk, state)
+                if model.config.ewma is not None and not model.state_needs_placement:
+                    state = await asyncio.to_thread(model.advance, chunk.features, state)
+                order += 1
                 samples += chunk.features.shape[0]
             require_samples(samples, file=work.upload.original_filename)
-            results = await asyncio.to_thread(_judge, model, chunks)
-        return Monitored(chunks, model.features, samples, model.threshold, results)
+        return Split(model.features, samples, first)
 
     async def _read(
         self, work: Work, pulse: Pulse, stage: Stage, share: float
@@ -202,23 +192,3 @@ class Computer:
 
 def _write(spool: Any, values: Floats) -> None:
     spool.write(np.ascontiguousarray(values, dtype=np.float64).data)
-
-
-def _score(model: BaselineModel, chunk: Chunk, state: SequenceState | None, first: int) -> ScoredChunk:
-    scores = model.score(chunk.features, state, first_row=first)
-    places = np.flatnonzero(scores.anomaly)
-    explanations = model.explain(chunk.features[places]) if places.size else []
-    explained = {
-        int(place): explanation.as_dict() for place, explanation in zip(places, explanations, strict=True)
-    }
-    return ScoredChunk(first, scores, chunk.metadata, explained)
-
-
-def _judge(model: BaselineModel, chunks: Sequence[ScoredChunk]) -> dict[str, Any]:
-    """The run's results: counts, and the machine's health from the anomalies and the wear."""
-    summary = ScoreSummary.merge(chunk.scores.summary for chunk in chunks)
-    places = np.concatenate([np.column_stack((c.scores.x, c.scores.y)) for c in chunks])
-    order = np.arange(len(places), dtype=np.float64)
-    worn = deterioration(order, places, model.coordinates, failing=model.config.failing_wear)
-    health = assess_health(summary.anomaly_fraction, worn.latest, model.config)
-    return summary.results(health) | {"wear": worn.latest}

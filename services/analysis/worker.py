@@ -1,4 +1,4 @@
-"""Composition root of the analysis worker: takes uploads from the topic, one at a time.
+"""Composition root of the analysis worker: takes uploads and chunks from the topics, one of each at a time.
 
 Run as many as there is work for, up to the partitions of `upload.received`. Its events go out through the
 relay of the analysis API.
@@ -9,14 +9,17 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.analysis.handlers import subscribe_worker
+from services.analysis.handlers import subscribe_scorer, subscribe_worker
+from services.analysis.joining import Joiner
 from services.analysis.models import ModelStore
 from services.analysis.outcomes import OutcomeWriter
 from services.analysis.processing import Processor
 from services.analysis.repository import PostgresUnits
+from services.analysis.scoring import ChunkScorer
 from services.analysis.settings import Settings, WorkerSettings
 from services.analysis.stages import Computer
 from services.analysis.storage import Storage
+from services.analysis.storing import ChunkStore
 from shared.http.application import build_application
 from shared.infrastructure import Infrastructure
 from shared.kafka.consumer import Consumer
@@ -34,28 +37,45 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
     storage = Storage.at(installation.storage_url)
     models = ModelStore(storage)
     outcomes = OutcomeWriter(units, models, infra.clock, infra.new_id)
-    processor = Processor(units, Computer(storage), models, outcomes, settings, infra.clock, infra.new_id)
-    consumer = Consumer(
-        infra.kafka,
-        infra.database,
+    scorer = ChunkScorer(units, models, settings, infra.new_id)
+    processor = Processor(
         units,
+        Computer(storage),
+        ChunkStore(units, infra.new_id),
+        scorer,
+        Joiner(units, outcomes, infra.clock, infra.new_id),
+        models,
+        outcomes,
+        settings,
+        infra.clock,
         infra.new_id,
-        group="analysis-worker",
-        records_per_poll=1,
-        max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
     )
-    subscribe_worker(consumer, processor)
+    # Two groups: a worker that is busy with a file of its own still scores chunks of others, and of its own.
+    uploads, chunks = (
+        Consumer(
+            infra.kafka,
+            infra.database,
+            units,
+            infra.new_id,
+            group=group,
+            records_per_poll=1,
+            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+        )
+        for group in ("analysis-worker", "analysis-worker-chunks")
+    )
+    subscribe_worker(uploads, processor)
+    subscribe_scorer(chunks, scorer)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(consumer.run()):
+        async with infra.running(uploads.run(), chunks.run()):
             yield
 
     return build_application(
         service="analysis-worker",
         description="Computes analyses; has no API beside health and metrics.",
         lifespan=lifespan,
-        checks={**infra.checks(), "consumer": consumer.check},
+        checks={**infra.checks(), "consumer": uploads.check, "chunk consumer": chunks.check},
         openapi_url=None,
     )
 

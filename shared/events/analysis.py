@@ -21,6 +21,16 @@ class UploadReceived(Payload):
     attempt: int = 1
 
 
+class ChunkStored(Payload):
+    """Samples of a large monitoring run are stored and wait to be scored, by whichever worker is free."""
+
+    analysis_id: UUID
+    machine_id: UUID
+    process_order: int
+    first_sample: int
+    samples: int
+
+
 class AnalysisProgressed(Payload):
     """`progress` runs from 0 to 1 over all stages; `stage` is reading, fitting, scoring or storing."""
 
@@ -111,6 +121,17 @@ UPLOAD_RECEIVED = Topic(
     description="Files are stored and wait for an analysis worker.",
     # The most workers that can share the load.
     partitions=12,
+)
+CHUNK_STORED = Topic(
+    "chunk.stored",
+    ChunkStored,
+    producer="analysis",
+    key="analysis_id/process_order",
+    description="A part of a large monitoring run waits for any analysis worker.",
+    # As many as those of `upload.received`: every worker gets a share.
+    partitions=12,
+    # The run's own worker scores whatever is left over, so a lost one is not published again.
+    transient=True,
 )
 ANALYSIS_PROGRESSED = Topic(
     "analysis.progressed",

@@ -16,7 +16,7 @@ from .sources import Source
 Floats = NDArray[np.float64]
 Part = tuple[Floats, list[dict[str, Value]]]
 
-LEAST_BLOCK, MOST_BLOCK = 2**20, 2**24
+LEAST_BLOCK, MOST_BLOCK = 2**20, 2**21
 """Bytes that Arrow reads at once; it holds a few of them, so this bounds the memory."""
 
 CACHED_CELLS = 4096

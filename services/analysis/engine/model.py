@@ -155,6 +155,11 @@ class BaselineModel:
         """Width of the local term that was used."""
         return self.reference.similarity.w1
 
+    @property
+    def state_needs_placement(self) -> bool:
+        """Whether the sequence's state is told only by placing the samples, the costly part of scoring."""
+        return self.config.ewma is not None and self.config.detector in ON_MAP
+
     def place(self, x: Floats, *, first_row: int = 0) -> Placement:
         """Place samples x (m, d) on the map, each on its own: the costly part of `score`, in any order."""
         samples = as_samples(x, self.features, first_row)

@@ -22,6 +22,7 @@ from shared.access import Scope
 from shared.clock import SystemClock
 from shared.events.machines import MachineChanged
 from shared.http.peers import Peer
+from tests.integration.analysis.client import csv, samples
 from tests.integration.analysis.workplace import (
     NOW,
     GatedComputer,
@@ -63,15 +64,7 @@ async def test_a_deleted_machine_takes_everything_along(place: Workplace) -> Non
     """Also while a worker is at it; and no late event brings the machine back."""
     analysis = await place.uploaded()
     await place.processor().handle(received(analysis))
-    monitoring = await place.uploaded(organization=analysis.organization_id)
-    done = await place.now(analysis)
-    await place.admin.execute(
-        "UPDATE analysis.analyses SET machine_id = $2, analysis_type = 'monitoring', dinsight_id = $3"
-        " WHERE id = $1",
-        monitoring.id,
-        analysis.machine_id,
-        done.dinsight_id,
-    )
+    monitoring = await place.monitored(analysis, csv(samples(600)))
     await place.processor().handle(received(monitoring))
     assert (await place.now(monitoring)).status is Status.COMPLETED
     assert await place.count("monitor_data", monitoring) == 2

@@ -18,13 +18,16 @@ from services.analysis.domain import (
     file_key,
     upload_prefix,
 )
+from services.analysis.joining import Joiner
 from services.analysis.models import ModelStore
 from services.analysis.outcomes import OutcomeWriter, attempt_event
 from services.analysis.processing import Processor
 from services.analysis.repository import PostgresUnits
+from services.analysis.scoring import ChunkScorer
 from services.analysis.settings import Settings
 from services.analysis.stages import Computer, Fitted
 from services.analysis.storage import Storage
+from services.analysis.storing import ChunkStore
 from shared.access import Scope
 from shared.clock import SystemClock
 from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived
@@ -63,15 +66,21 @@ class Workplace:
     settings: Settings
     admin: "asyncpg.Connection[asyncpg.Record]"
 
-    def processor(self, computer: Computer | None = None, **settings: float) -> Processor:
+    def processor(
+        self, computer: Computer | None = None, *, scorer: ChunkScorer | None = None, **settings: float
+    ) -> Processor:
         models, clock = ModelStore(self.storage), SystemClock()
         outcomes = OutcomeWriter(self.units, models, clock, uuid4)
+        chosen = self.settings.model_copy(update=settings)
         return Processor(
             self.units,
             computer or Computer(self.storage),
+            ChunkStore(self.units, uuid4),
+            scorer or ChunkScorer(self.units, models, chosen, uuid4),
+            Joiner(self.units, outcomes, clock, uuid4),
             models,
             outcomes,
-            self.settings.model_copy(update=settings),
+            chosen,
             clock,
             uuid4,
         )
@@ -81,8 +90,9 @@ class Workplace:
         content: AsyncIterator[bytes] | None = None,
         *,
         size: int = 0,
+        table: bytes | None = None,
         organization: UUID | None = None,
-        **columns: str,
+        **columns: Any,
     ) -> Analysis:
         """A baseline that waits for a worker, as an upload leaves it."""
         scope = Scope(organization_id=organization or uuid4())
@@ -90,7 +100,7 @@ class Workplace:
         upload_id = uuid4()
         key = file_key(upload_prefix(upload_id), 0)
         if content is None:
-            table = csv(samples(300))
+            table = table or csv(samples(300))
             await self.storage.put(key, table)
             size = len(table)
         else:
@@ -137,6 +147,18 @@ class Workplace:
             )
             await unit.uploads.add(upload, analysis)
         return analysis
+
+    async def monitored(self, baseline: Analysis, table: bytes) -> Analysis:
+        """A monitoring run on the machine and map of a completed baseline, waiting for a worker."""
+        analysis = await self.uploaded(table=table, organization=baseline.organization_id)
+        await self.admin.execute(
+            "UPDATE analysis.analyses SET analysis_type = 'monitoring', machine_id = $2, dinsight_id = $3"
+            " WHERE id = $1",
+            analysis.id,
+            baseline.machine_id,
+            (await self.now(baseline)).dinsight_id,
+        )
+        return await self.now(analysis)
 
     async def now(self, analysis: Analysis) -> Analysis:
         async with self.units(Scope(organization_id=analysis.organization_id)) as unit:

@@ -1,0 +1,185 @@
+"""Scoring the chunks of a monitoring run: any worker, in any order, each chunk once.
+
+A large run is split by the worker that has it; its chunks are announced and scored by all workers, that one
+included. Whoever scores a chunk has it under a lease of its own, and what comes of it is written in one
+transaction that names the lease. A chunk that nobody scores, because its message was lost or its worker died,
+is scored by the run's own worker before it ends the run.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+import structlog
+from numpy.typing import NDArray
+
+from services.analysis.domain import Analysis, Stage
+from services.analysis.engine import BaselineModel, Chunk, Scores, SequenceState
+from services.analysis.models import ModelStore
+from services.analysis.pulse import LeaseLost, Pulse
+from services.analysis.repository import PostgresUnits
+from services.analysis.repository_chunks import ClaimedChunk
+from services.analysis.repository_work import MonitorRow
+from services.analysis.settings import Settings
+from services.analysis.stages import READ_SHARE, SCORED_SHARE, Stopwatch, Work
+from shared.access import Scope
+from shared.clock import IdGenerator
+from shared.events.analysis import ChunkStored
+from shared.events.base import Event
+
+# Between two looks at chunks that others score.
+LOOK_AGAIN_SECONDS = 0.05
+
+Floats = NDArray[np.float64]
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The samples of a chunk: features (m, d), and one mapping of metadata each."""
+
+    features: Floats
+    metadata: Sequence[Mapping[str, Any]]
+
+
+class ChunkScorer:
+    def __init__(
+        self, units: PostgresUnits, models: ModelStore, settings: Settings, new_id: IdGenerator
+    ) -> None:
+        self._units = units
+        self._models = models
+        self._lease = timedelta(seconds=settings.lease_seconds)
+        self._new_id = new_id
+
+    async def handle(self, event: Event[ChunkStored]) -> None:
+        """Score the chunk that the event names, unless it is scored, gone, or in other hands."""
+        scope = Scope(organization_id=event.organization_id)
+        wanted, token = event.payload, self._new_id()
+        async with self._units(scope) as unit:
+            if not await unit.chunks.share(wanted.analysis_id):
+                return
+            chunk = await unit.chunks.claim(wanted.analysis_id, wanted.process_order, token, self._lease)
+            analysis = await unit.uploads.get(wanted.analysis_id)
+            if chunk is None or analysis is None or analysis.dinsight_id is None:
+                return
+            model_key = await unit.work.model_key(analysis.dinsight_id)
+        try:
+            model = await self._models.load(model_key or "")
+            await self._score(analysis, chunk, model, _state(chunk))
+        except LeaseLost:
+            logger.info("chunk is in other hands", analysis_id=str(analysis.id))
+        except Exception as error:  # whatever it was, the run's own worker meets it too, and explains it
+            logger.warning("chunk left to its run's worker", analysis_id=str(analysis.id), exc_info=error)
+            async with self._units(scope) as unit:
+                await unit.chunks.release(chunk)
+
+    async def finish(self, work: Work, model: BaselineModel, first: Chunk | None, pulse: Pulse) -> None:
+        """Score what others leave of a run, until all of it is scored. `first` are the first chunk's samples.
+
+        Where the sequence's state can only be told by scoring, every chunk is scored here, in order.
+        """
+        analysis = work.analysis
+        state: SequenceState | None = None
+        while True:
+            pulse.check()
+            async with self._units(Scope(organization_id=analysis.organization_id)) as unit:
+                token = self._new_id()
+                chunk = await unit.chunks.claim_next(analysis.id, token, self._lease)
+                chunks, scored = await unit.chunks.counts(analysis.id)
+            pulse.report(Stage.SCORING, READ_SHARE + (SCORED_SHARE - READ_SHARE) * scored / max(1, chunks))
+            if chunk is not None:
+                kept = first if chunk.process_order == 0 else None
+                before = state if model.state_needs_placement else _state(chunk)
+                try:
+                    state = await self._score(analysis, chunk, model, before, kept)
+                except LeaseLost:
+                    logger.warning("chunk took longer than its lease", analysis_id=str(analysis.id))
+            elif scored == chunks:
+                return
+            else:
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _score(
+        self,
+        analysis: Analysis,
+        chunk: ClaimedChunk,
+        model: BaselineModel,
+        state: SequenceState | None,
+        kept: Chunk | None = None,
+    ) -> SequenceState:
+        """Score a claimed chunk and keep what comes of it. Raises LeaseLost when it is no longer ours."""
+        scope = Scope(organization_id=analysis.organization_id)
+        samples = Samples(kept.features, kept.metadata) if kept else await self._samples(analysis, chunk)
+        with Stopwatch(analysis.analysis_type).stage("chunk"):
+            scores, anomalies = await asyncio.to_thread(_judge, model, samples, state, chunk.first_sample)
+        row = _row(analysis, chunk, scores, samples, self._new_id())
+        async with self._units(scope) as unit:
+            ours = await unit.chunks.share(analysis.id) and await unit.chunks.complete(
+                chunk, row, asdict(scores.summary), anomalies
+            )
+        if not ours:
+            raise LeaseLost(str(analysis.id))
+        return scores.state
+
+    async def _samples(self, analysis: Analysis, chunk: ClaimedChunk) -> Samples:
+        async with self._units(Scope(organization_id=analysis.organization_id)) as unit:
+            rows = await unit.reading.feature_rows(analysis.file_upload_id, chunk.first_sample)
+        if rows is None or len(rows.features) != chunk.samples:
+            raise LookupError(f"the samples of chunk {chunk.process_order} of {analysis.id} are not there")
+        return Samples(rows.features, orjson.loads(rows.metadata or "[]"))
+
+
+def _state(chunk: ClaimedChunk) -> SequenceState | None:
+    return SequenceState.from_dict(chunk.state) if chunk.state is not None else None
+
+
+def _judge(
+    model: BaselineModel, samples: Samples, state: SequenceState | None, first: int
+) -> tuple[Scores, list[Mapping[str, Any]]]:
+    """Scores, and the anomalies with their explanations, as they wait for the end of the run."""
+    scores = model.score(samples.features, state, first_row=first)
+    places = np.flatnonzero(scores.anomaly).tolist()
+    explanations = model.explain(samples.features[places]) if places else []
+    return scores, [
+        {
+            "sample_index": first + place,
+            "severity": str(scores.severity[place]),
+            "distance": float(scores.distance[place]),
+            "threshold": scores.threshold,
+            "ratio": float(scores.ratio[place]),
+            "x": float(scores.x[place]),
+            "y": float(scores.y[place]),
+            "features": explanation.as_dict(),
+            "metadata": samples.metadata[place] if place < len(samples.metadata) else {},
+        }
+        for place, explanation in zip(places, explanations, strict=True)
+    ]
+
+
+def _row(
+    analysis: Analysis, chunk: ClaimedChunk, scores: Scores, samples: Samples, row_id: UUID
+) -> MonitorRow:
+    if analysis.dinsight_id is None:
+        raise LookupError(f"analysis {analysis.id} has no map to be placed on")
+    return MonitorRow(
+        id=row_id,
+        organization_id=analysis.organization_id,
+        dinsight_id=analysis.dinsight_id,
+        analysis_id=analysis.id,
+        process_order=chunk.process_order,
+        first_sample=chunk.first_sample,
+        samples=scores.x.size,
+        monitor_values=scores.distance.tolist(),
+        x_values=scores.x.tolist(),
+        y_values=scores.y.tolist(),
+        misfit_values=scores.misfit.tolist(),
+        anomaly_values=scores.anomaly.tolist(),
+        metadata=list(samples.metadata),
+        # The same in every attempt: on a hypertable the uniqueness of chunks includes this time.
+        created_at=analysis.created_at,
+    )
