@@ -16,7 +16,7 @@ from tests.support.tables import as_csv, spectra, with_fault
 ANALYSES = 50
 MACHINES = 5
 # Enough work for a worker to be killed in the middle of it.
-LARGE_ROWS = 1_200
+LARGE_ROWS, FAULTY_LARGE = 2_500, 2_450
 BASELINE = as_csv(spectra(150, seed=20))
 MONITORING_ROWS, FAULTY_FROM = 30, 20
 MONITORING = as_csv(with_fault(spectra(MONITORING_ROWS, seed=21), FAULTY_FROM))
@@ -68,22 +68,32 @@ def machine(plant: Plant) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_a_worker_killed_in_the_middle_of_an_analysis(stack: Stack, plant: Plant) -> None:
-    machine = plant.machine()
-    big = as_csv(spectra(LARGE_ROWS, seed=22))
-    analysis = plant.upload(machine, "baseline", ("normal.csv", big))
-    processing(plant, analysis)
+def test_workers_killed_in_the_middle_of_their_analyses(stack: Stack, plant: Plant, machine: str) -> None:
+    """One fits a baseline, one shares the chunks of a monitoring run; both are killed, both end once."""
+    other = plant.machine()
+    normal, faulty = spectra(LARGE_ROWS, seed=22), with_fault(spectra(LARGE_ROWS, seed=23), FAULTY_LARGE)
+    run = plant.upload(machine, "monitoring", ("today.csv", as_csv(faulty)))
+    baseline = plant.upload(other, "baseline", ("normal.csv", as_csv(normal)))
+    processing(plant, run)
+    processing(plant, baseline)
     stack.kill("worker-1")
     stack.kill("worker-2")
-    done = plant.completed(analysis, seconds=180)
-    assert done["results"]["samples"] == LARGE_ROWS
-    upload = done["file_upload_id"]
-    last = plant.get(
-        f"/file-uploads/{upload}/features", start=LARGE_ROWS - 1, stop=LARGE_ROWS, features="f_0"
-    )
-    assert len(last["values"]) == 1
-    assert len(plant.get(f"/analyses/{analysis}/points")["index"]) == LARGE_ROWS
-    assert_each_ended_once(stack, [analysis])
+    fitted, scored = plant.completed(baseline, seconds=180), plant.completed(run, seconds=180)
+    for done in (fitted, scored):
+        assert done["results"]["samples"] == LARGE_ROWS
+        upload = done["file_upload_id"]
+        last = plant.get(
+            f"/file-uploads/{upload}/features", start=LARGE_ROWS - 1, stop=LARGE_ROWS, features="f_0"
+        )
+        assert len(last["values"]) == 1
+        assert plant.get(f"/analyses/{done['id']}/points")["index"] == list(range(LARGE_ROWS))
+    found = [anomaly["sample_index"] for anomaly in plant.all("/anomalies", analysis_id=run)]
+    assert set(range(FAULTY_LARGE, LARGE_ROWS)) <= set(found)
+    assert len(found) == len(set(found))
+    assert_each_ended_once(stack, [baseline, run])
+    assert_no_event_lost(stack, plant, [run])
+    eventually(lambda: everything_counted(plant, machine, [run]), seconds=60, what="all anomalies counted")
+    assert_one_alert(stack, plant, machine)
     stack.wait_ready()
 
 
