@@ -48,6 +48,7 @@ lint: ready-test ## Check types and style
 
 bench: ready ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job
+	@$(BIN)/python -m bench.scaling
 	@$(BIN)/python -m bench.maps
 
 bench-detection: ready ## Reprint detection and deterioration on the real data sets

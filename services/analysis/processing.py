@@ -135,7 +135,7 @@ class Processor:
         store = partial(self._chunks.list_chunk, work, announce=not model.state_needs_placement)
         split = await self._computer.split(work, model, pulse, watch, store)
         with watch.stage(Stage.SCORING):
-            await self._scorer.finish(work, model, split.first, pulse)
+            await self._scorer.finish(work, model, pulse)
         await self._joiner.complete_monitoring(work, model, pulse, watch, split)
 
     async def _try_again_or_fail(self, work: Work) -> None:

@@ -7,8 +7,8 @@ is scored by the run's own worker before it ends the run.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,12 +16,12 @@ from uuid import UUID
 import numpy as np
 import orjson
 import structlog
-from numpy.typing import NDArray
 
 from services.analysis.domain import Analysis, Stage
-from services.analysis.engine import BaselineModel, Chunk, Scores, SequenceState
+from services.analysis.engine import BaselineModel, Scores, SequenceState
 from services.analysis.models import ModelStore
 from services.analysis.pulse import LeaseLost, Pulse
+from services.analysis.recent import RecentChunks, Samples
 from services.analysis.repository import PostgresUnits
 from services.analysis.repository_chunks import ClaimedChunk
 from services.analysis.repository_work import MonitorRow
@@ -35,24 +35,21 @@ from shared.events.base import Event
 # Between two looks at chunks that others score.
 LOOK_AGAIN_SECONDS = 0.05
 
-Floats = NDArray[np.float64]
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """The samples of a chunk: features (m, d), and one mapping of metadata each."""
-
-    features: Floats
-    metadata: Sequence[Mapping[str, Any]]
 
 
 class ChunkScorer:
     def __init__(
-        self, units: PostgresUnits, models: ModelStore, settings: Settings, new_id: IdGenerator
+        self,
+        units: PostgresUnits,
+        models: ModelStore,
+        recent: RecentChunks,
+        settings: Settings,
+        new_id: IdGenerator,
     ) -> None:
         self._units = units
         self._models = models
+        self._recent = recent
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._new_id = new_id
 
@@ -78,8 +75,8 @@ class ChunkScorer:
             async with self._units(scope) as unit:
                 await unit.chunks.release(chunk)
 
-    async def finish(self, work: Work, model: BaselineModel, first: Chunk | None, pulse: Pulse) -> None:
-        """Score what others leave of a run, until all of it is scored. `first` are the first chunk's samples.
+    async def finish(self, work: Work, model: BaselineModel, pulse: Pulse) -> None:
+        """Score what others leave of a run, until all of it is scored.
 
         Where the sequence's state can only be told by scoring, every chunk is scored here, in order.
         """
@@ -93,10 +90,9 @@ class ChunkScorer:
                 chunks, scored = await unit.chunks.counts(analysis.id)
             pulse.report(Stage.SCORING, READ_SHARE + (SCORED_SHARE - READ_SHARE) * scored / max(1, chunks))
             if chunk is not None:
-                kept = first if chunk.process_order == 0 else None
                 before = state if model.state_needs_placement else _state(chunk)
                 try:
-                    state = await self._score(analysis, chunk, model, before, kept)
+                    state = await self._score(analysis, chunk, model, before)
                 except LeaseLost:
                     logger.warning("chunk took longer than its lease", analysis_id=str(analysis.id))
             elif scored == chunks:
@@ -110,11 +106,10 @@ class ChunkScorer:
         chunk: ClaimedChunk,
         model: BaselineModel,
         state: SequenceState | None,
-        kept: Chunk | None = None,
     ) -> SequenceState:
         """Score a claimed chunk and keep what comes of it. Raises LeaseLost when it is no longer ours."""
         scope = Scope(organization_id=analysis.organization_id)
-        samples = Samples(kept.features, kept.metadata) if kept else await self._samples(analysis, chunk)
+        samples = self._recent.take(analysis.id, chunk.process_order) or await self._samples(analysis, chunk)
         with Stopwatch(analysis.analysis_type).stage("chunk"):
             scores, anomalies = await asyncio.to_thread(_judge, model, samples, state, chunk.first_sample)
         row = _row(analysis, chunk, scores, samples, self._new_id())

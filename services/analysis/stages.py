@@ -63,11 +63,10 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A monitoring run whose samples are stored as chunks; `first` are the samples of the first."""
+    """A monitoring run whose samples are stored as chunks."""
 
     features: tuple[str, ...]
     samples: int
-    first: Chunk | None
 
 
 @dataclass
@@ -138,20 +137,18 @@ class Computer:
     ) -> Split:
         """Read a monitoring run and `store` it chunk by chunk. Raises EngineError for refused files."""
         state: SequenceState | None = None
-        first: Chunk | None = None
         order = samples = 0
         with watch.stage(Stage.READING):
             async for features, chunk in self._read(work, pulse, Stage.READING, READ_SHARE):
-                if first is None:
+                if order == 0:
                     check_same_features(features, model.features, file=work.upload.original_filename)
-                    first = chunk
                 await store(order, samples, chunk, state)
                 if model.config.ewma is not None and not model.state_needs_placement:
                     state = await asyncio.to_thread(model.advance, chunk.features, state)
                 order += 1
                 samples += chunk.features.shape[0]
             require_samples(samples, file=work.upload.original_filename)
-        return Split(model.features, samples, first)
+        return Split(model.features, samples)
 
     async def _read(
         self, work: Work, pulse: Pulse, stage: Stage, share: float

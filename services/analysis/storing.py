@@ -6,6 +6,7 @@ from typing import Any
 
 from services.analysis.engine import Chunk, SequenceState
 from services.analysis.outcomes import hold, scope_of
+from services.analysis.recent import RecentChunks, Samples
 from services.analysis.repository import PostgresUnits
 from services.analysis.repository_chunks import NewChunk
 from services.analysis.repository_work import FeatureChunk
@@ -18,8 +19,9 @@ OWN_CHUNKS = 1
 
 
 class ChunkStore:
-    def __init__(self, units: PostgresUnits, new_id: IdGenerator) -> None:
+    def __init__(self, units: PostgresUnits, recent: RecentChunks, new_id: IdGenerator) -> None:
         self._units = units
+        self._recent = recent
         self._new_id = new_id
 
     async def keep_features(self, work: Work, first: int, chunk: Chunk) -> None:
@@ -35,6 +37,7 @@ class ChunkStore:
         """Keep samples of a monitoring run and put them on its work list; `announce` asks others to help."""
         analysis, samples = work.analysis, chunk.features.shape[0]
         stream = await asyncio.to_thread(self._features(work, first, chunk).encoded)
+        self._recent.keep(analysis.id, order, Samples(chunk.features, chunk.metadata))
         before: Mapping[str, Any] | None = state.as_dict() if state is not None else None
         async with self._units(scope_of(analysis)) as unit:
             await hold(unit, work)

@@ -14,6 +14,7 @@ from services.analysis.joining import Joiner
 from services.analysis.models import ModelStore
 from services.analysis.outcomes import OutcomeWriter
 from services.analysis.processing import Processor
+from services.analysis.recent import RecentChunks
 from services.analysis.repository import PostgresUnits
 from services.analysis.scoring import ChunkScorer
 from services.analysis.settings import Settings, WorkerSettings
@@ -37,11 +38,12 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
     storage = Storage.at(installation.storage_url)
     models = ModelStore(storage)
     outcomes = OutcomeWriter(units, models, infra.clock, infra.new_id)
-    scorer = ChunkScorer(units, models, settings, infra.new_id)
+    recent = RecentChunks()
+    scorer = ChunkScorer(units, models, recent, settings, infra.new_id)
     processor = Processor(
         units,
         Computer(storage),
-        ChunkStore(units, infra.new_id),
+        ChunkStore(units, recent, infra.new_id),
         scorer,
         Joiner(units, outcomes, infra.clock, infra.new_id),
         models,

@@ -14,8 +14,9 @@ import pytest
 
 from services.analysis.domain import Analysis, AnomalyFilter, Status
 from services.analysis.models import ModelStore
+from services.analysis.recent import RecentChunks, Samples
 from services.analysis.repository_chunks import ClaimedChunk
-from services.analysis.scoring import ChunkScorer, Samples
+from services.analysis.scoring import ChunkScorer
 from services.analysis.stages import CHUNK_SAMPLES
 from shared.access import Scope
 from shared.events.analysis import CHUNK_STORED, ChunkStored
@@ -35,7 +36,7 @@ class GatedScorer(ChunkScorer):
     """The run's own worker, which leaves its chunks to others until it is let through."""
 
     def __init__(self, place: Workplace) -> None:
-        super().__init__(place.units, ModelStore(place.storage), place.settings, uuid4)
+        super().__init__(place.units, ModelStore(place.storage), RecentChunks(), place.settings, uuid4)
         self.reached, self.gate = asyncio.Event(), asyncio.Event()
 
     async def finish(self, *arguments: Any) -> None:
@@ -48,7 +49,7 @@ class SlowScorer(ChunkScorer):
     """A worker that has taken a chunk, and stops before it scores it."""
 
     def __init__(self, place: Workplace) -> None:
-        super().__init__(place.units, ModelStore(place.storage), place.settings, uuid4)
+        super().__init__(place.units, ModelStore(place.storage), RecentChunks(), place.settings, uuid4)
         self.reached, self.gate = asyncio.Event(), asyncio.Event()
 
     async def _samples(self, analysis: Analysis, chunk: ClaimedChunk) -> Samples:
@@ -75,7 +76,7 @@ def announced(analysis: Analysis, order: int) -> Event[ChunkStored]:
 
 
 def helper(place: Workplace) -> ChunkScorer:
-    return ChunkScorer(place.units, ModelStore(place.storage), place.settings, uuid4)
+    return ChunkScorer(place.units, ModelStore(place.storage), RecentChunks(), place.settings, uuid4)
 
 
 async def baseline(place: Workplace, **config: Any) -> Analysis:
@@ -218,7 +219,7 @@ async def test_a_helpers_fault_is_left_to_the_runs_worker(place: Workplace, orde
     own = GatedScorer(place)
     working = asyncio.create_task(place.processor(scorer=own).handle(received(run)))
     await own.reached.wait()
-    broken = ChunkScorer(place.units, NoModels(place.storage), place.settings, uuid4)
+    broken = ChunkScorer(place.units, NoModels(place.storage), RecentChunks(), place.settings, uuid4)
     for order in orders:
         await broken.handle(announced(run, order))
         assert await lease(place, run, order) is None

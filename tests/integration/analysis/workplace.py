@@ -22,6 +22,7 @@ from services.analysis.joining import Joiner
 from services.analysis.models import ModelStore
 from services.analysis.outcomes import OutcomeWriter, attempt_event
 from services.analysis.processing import Processor
+from services.analysis.recent import RecentChunks
 from services.analysis.repository import PostgresUnits
 from services.analysis.scoring import ChunkScorer
 from services.analysis.settings import Settings
@@ -71,12 +72,13 @@ class Workplace:
     ) -> Processor:
         models, clock = ModelStore(self.storage), SystemClock()
         outcomes = OutcomeWriter(self.units, models, clock, uuid4)
+        recent = RecentChunks()
         chosen = self.settings.model_copy(update=settings)
         return Processor(
             self.units,
             computer or Computer(self.storage),
-            ChunkStore(self.units, uuid4),
-            scorer or ChunkScorer(self.units, models, chosen, uuid4),
+            ChunkStore(self.units, recent, uuid4),
+            scorer or ChunkScorer(self.units, models, recent, chosen, uuid4),
             Joiner(self.units, outcomes, clock, uuid4),
             models,
             outcomes,
