@@ -41,8 +41,10 @@ def large(plant: Plant, console: Console) -> None:
         whole = time.perf_counter() - began
         worked = sum(timings.values())
         computing = sum(timings.get(stage, 0.0) for stage in ("fitting", "scoring"))
-        seconds = (uploaded, whole - uploaded - worked, timings.get("reading", 0.0), computing)
-        cells = [f"{value:.2f}" for value in (*seconds, timings.get("storing", 0.0), whole)]
+        # The transaction that ends a monitoring run cannot tell how long it takes itself: `waiting` holds it.
+        storing = timings.get("storing")
+        seconds = (uploaded, whole - uploaded - worked, timings["reading"], computing, storing, whole)
+        cells = ["" if value is None else f"{value:.2f}" for value in seconds]
         table.add_row(kind, f"{len(content) / 1e6:.0f} MB", *cells)
     console.print(table)
 

@@ -103,6 +103,11 @@ def with_login(dsn: str, user: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{quote(user)}:{quote(password, safe='')}@{place}"))
 
 
+# A program computes on one core, and more workers use more of them. Threads that wait for each other win
+# little where cores are free, and cost many times that where they are not.
+COMPUTING_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
 @dataclass(frozen=True)
 class LocalEnvironment:
     """One environment's settings, secrets and ports, and everything that follows from them."""
@@ -171,6 +176,7 @@ class LocalEnvironment:
             "DINSIGHT_PASSWORD_PEPPER": self.secrets.password_pepper,
             "DINSIGHT_LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
+            **dict.fromkeys(COMPUTING_THREADS, "1"),
         }
         for service in DATABASE_SERVICES:
             password = self.secrets.service_passwords[service]
