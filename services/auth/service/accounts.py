@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.auth.domain import Client, Organization, User
+from services.auth.domain_accounts import Purpose
 from services.auth.errors import AccountClosed, EmailTaken, WeakPassword, WrongPassword
 from services.auth.repository import Unit
 from services.auth.service.announce import as_member, tell_member
@@ -113,6 +114,8 @@ class AccountService:
         now = self._clock.now()
         await unit.users.set_password(user.id, self._hasher.prehash(new), self._hasher.cost, now)
         await unit.sessions.revoke_all(user.id, now, kept=identity.session_id)
+        # Links that somebody else may have asked for and read must not undo this.
+        await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
         await self._letters.password_changed(unit, user)
         await self._audit(unit, "user.password_changed", user)
         return None

@@ -76,6 +76,15 @@ async def test_a_changed_password_is_told_of(person: Person, mailbox: Mailbox) -
     await mailbox.letter(person.email, "password-changed")
 
 
+async def test_a_changed_password_makes_links_for_another_worthless(person: Person, mailbox: Mailbox) -> None:
+    await post(person.api, "/auth/forgot-password", email=person.email)
+    token = await mailbox.token(person.email, "reset")
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert (await person.send("POST", "/users/me/password", change)).status_code == 204
+    late = await post(person.api, "/auth/reset-password", token=token, password="yet another battery")
+    assert late.status_code == 400
+
+
 async def test_requests_are_answered_alike_and_throttled_for_each_address(
     api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
 ) -> None:
