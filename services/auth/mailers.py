@@ -48,7 +48,8 @@ class FolderMailer:
         self._sender = sender
 
     async def send(self, queued: QueuedLetter, letter: Letter) -> Sending:
-        content = compose(self._sender, queued, letter).as_bytes()
+        # Read as it lies: an encoding for old servers would break links and change their tokens.
+        content = compose(self._sender, queued, letter, encoding="8bit").as_bytes()
         try:
             await asyncio.to_thread(self._write, queued, content)
         except OSError as error:
@@ -105,8 +106,13 @@ class SmtpMailer:
         return STARTTLS.get(asked, True if self._username else None)
 
 
-def compose(sender: str, queued: QueuedLetter, letter: Letter) -> EmailMessage:
-    """The same letter has the same Message-ID in every attempt: a receiver may drop repeats."""
+def compose(
+    sender: str, queued: QueuedLetter, letter: Letter, *, encoding: str | None = None
+) -> EmailMessage:
+    """The same letter has the same Message-ID in every attempt: a receiver may drop repeats.
+
+    Without an `encoding` the text gets one that every server carries.
+    """
     plain = letter.recipient.isascii()
     message = EmailMessage(policy=SMTP if plain else SMTPUTF8)
     name, address = parseaddr(sender)
@@ -117,7 +123,7 @@ def compose(sender: str, queued: QueuedLetter, letter: Letter) -> EmailMessage:
     message["Message-ID"] = f"<{queued.id}@{address.rpartition('@')[2]}>"
     # Out-of-office programs must not answer (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.text)
+    message.set_content(letter.text, cte=encoding)
     return message
 
 

@@ -5,6 +5,7 @@ to any address.
 """
 
 import json
+import textwrap
 from datetime import timedelta
 
 from services.auth.domain import Organization, User
@@ -22,6 +23,7 @@ from shared.clock import Clock, IdGenerator
 from shared.crypto import Encryptor
 
 PURPOSE = "auth.mail.sealed"
+COLUMNS = 76
 # What follows `#` stays in the browser: no proxy between here and there writes it to a log.
 LINK = "{base}/{page}#token={token}"
 FOOTER = "You get this mail because of an account or an invitation at {base}. Nobody reads answers to it."
@@ -90,7 +92,7 @@ class LetterWriter:
     ) -> None:
         """Queue a letter. After `lifetime` its link is dead, and then it is not sent any more."""
         now = self._clock.now()
-        text = f"{text}\n\n-- \n{FOOTER.format(base=self._base)}\n"
+        text = f"{_wrapped(text)}\n\n-- \n{_wrapped(FOOTER.format(base=self._base))}\n"
         content = json.dumps({"recipient": recipient, "subject": f"DInsight: {subject}", "text": text})
         sealed = self._encryptor.encrypt(content, purpose=PURPOSE)
         await unit.mail.add(QueuedLetter(self._new_id(), kind, sealed, 0, now + lifetime, now))
@@ -100,6 +102,14 @@ class LetterWriter:
 
     def _until(self, lifetime: timedelta) -> str:
         return f"{self._clock.now() + lifetime:%Y-%m-%d %H:%M} UTC"
+
+
+def _wrapped(text: str) -> str:
+    """Paragraphs in lines that mail programs leave as they are; a link stays whole."""
+    return "\n\n".join(
+        textwrap.fill(paragraph, COLUMNS, break_long_words=False, break_on_hyphens=False)
+        for paragraph in text.split("\n\n")
+    )
 
 
 def open_letter(encryptor: Encryptor, queued: QueuedLetter) -> Letter:

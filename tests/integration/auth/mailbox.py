@@ -31,14 +31,14 @@ class Mailbox:
         return found
 
     async def letter(self, recipient: str, kind: str, count: int = 1) -> str:
-        """The text of the letter number `count` of that kind, once it is there."""
+        """The text of the letter number `count` of that kind, once it is there, in one line."""
 
         async def there() -> list[EmailMessage]:
             found = self.letters(recipient, kind)
             return found if len(found) >= count else []
 
         found = await eventually(there, what=f"letter {count} of kind {kind}")
-        return str(found[count - 1].get_content())
+        return " ".join(str(found[count - 1].get_content()).split())
 
     async def token(self, recipient: str, kind: str, count: int = 1) -> str:
         """The token in its link."""

@@ -15,7 +15,8 @@ from services.auth.mailers import mailer_for
 from tests.integration.auth.smtp_server import HOST, PASSWORD, USER, mail_server, self_signed
 
 SENDER = "DInsight <dinsight@plant.example>"
-LETTER = Letter("ada@example.org", "DInsight: Grüße", "Follow this link:\n\nhttp://x/#token=abc\n")
+LINK = f"http://127.0.0.1:8000/reset-password#token={'abc-' * 11}"
+LETTER = Letter("ada@example.org", "DInsight: Grüße", f"Zum Öffnen des Kontos:\n\n{LINK}\n")
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
 
 
@@ -110,6 +111,9 @@ async def test_a_folder_holds_letters_that_only_their_owner_reads(tmp_path: Path
     [path] = folder.iterdir()
     assert (path.suffix, path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (".eml", 0o600, 0o700)
     assert parsed(path.read_bytes())["To"] == LETTER.recipient
+    assert f"\n{LINK}\n" in path.read_text(encoding="utf-8").replace("\r", ""), (
+        "it can be copied from the file"
+    )
 
 
 async def test_a_folder_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ async def test_a_letter_is_encrypted_while_it_waits_and_gone_when_it_was_sent(
     assert (letter.recipient, letter.subject) == ("ada@example.org", "DInsight: Verify your address")
     assert "http://dinsight.example/verify-email#token=" in letter.text
     assert "token" not in repr(letter)
+    assert [line for line in letter.text.splitlines() if len(line) > 76 and "#token=" not in line] == []
     assert (queued(setting).status, queued(setting).letter.sealed) == (LetterStatus.SENT, "")
     assert await setting.mail() == []
 
