@@ -41,6 +41,11 @@ class Layout:
         return self.state_dir / "storage"
 
     @property
+    def mail(self) -> Path:
+        """Letters that would go out, where no mail server is named."""
+        return self.state_dir / "mail"
+
+    @property
     def postgres(self) -> Path:
         """The database cluster; a link when the database's user cannot enter this folder."""
         return self.state_dir / "postgres"
@@ -74,10 +79,11 @@ class Layout:
         return self.logs / f"{program}.log"
 
     def create(self) -> None:
-        """Make the folders; uploads are tenants' data, so that folder is the owner's alone."""
+        """Make the folders; those of uploads and letters, which hold links, are the owner's alone."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
         self.storage.mkdir(mode=0o700, exist_ok=True)
+        self.mail.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -174,6 +174,7 @@ class LocalEnvironment:
             "DINSIGHT_KAFKA_HEARTBEAT_MS": str(HEARTBEAT_MS),
             "DINSIGHT_ENCRYPTION_KEYS": self.secrets.encryption_keys,
             "DINSIGHT_PASSWORD_PEPPER": self.secrets.password_pepper,
+            "DINSIGHT_AUTH_MAIL_URL": self.layout.mail.as_uri(),
             "DINSIGHT_LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(COMPUTING_THREADS, "1"),
@@ -188,6 +189,7 @@ class LocalEnvironment:
                 ours[f"DINSIGHT_{service.upper()}_URL"] = f"http://{HOST}:{self.ports[service]}"
         if "gateway" in self.ports:
             ours[port_variable("gateway")] = str(self.ports["gateway"])
+            ours["DINSIGHT_AUTH_PUBLIC_URL"] = self.gateway_url
         # An empty DINSIGHT_ variable counts as not set.
         theirs = {name: value for name, value in self.environ.items() if value or name not in ours}
         return {**ours, **theirs}

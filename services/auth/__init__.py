@@ -1,1 +1,1 @@
-"""Users, organizations, memberships, sessions, signing keys and the audit trail."""
+"""Users, organizations, memberships, sessions, signing keys, mail, invitations and the audit trail."""

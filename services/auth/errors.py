@@ -4,7 +4,16 @@ from datetime import timedelta
 from math import ceil
 from uuid import UUID
 
-from shared.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+from shared.errors import (
+    BadRequest,
+    Conflict,
+    FieldError,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unprocessable,
+)
 
 
 class WrongCredentials(Unauthenticated):
@@ -18,7 +27,7 @@ class TooManyAttempts(TooManyRequests):
     def __init__(self, wait: timedelta) -> None:
         seconds = max(1, ceil(wait.total_seconds()))
         super().__init__(
-            f"Too many failed attempts from here. Try again in {seconds} s.",
+            f"Too many attempts from here. Try again in {seconds} s.",
             headers={"Retry-After": str(seconds)},
         )
 
@@ -71,3 +80,47 @@ class LastOwner(Conflict):
 class OwnersOnly(Forbidden):
     def __init__(self) -> None:
         super().__init__("Only an owner may make, change or remove an owner. Ask one of them.")
+
+
+class InvalidLink(BadRequest):
+    """One answer for a token that never was, that was used, and whose time is over."""
+
+    def __init__(self) -> None:
+        super().__init__("The link is not valid: it was used or replaced, or is too old. Ask for another.")
+
+
+class EmailNotVerified(Forbidden):
+    """Only who knows the password gets to see this."""
+
+    def __init__(self) -> None:
+        super().__init__("Verify your e-mail address first: follow the link in the mail that was sent to it.")
+
+
+class EmailVerified(Conflict):
+    def __init__(self) -> None:
+        super().__init__("Your e-mail address is verified already.")
+
+
+class WeakPassword(Unprocessable):
+    """`reason` finishes the sentence "The password ...", and never repeats it."""
+
+    def __init__(self, reason: str, pointer: str) -> None:
+        detail = f"The password {reason}. Take several unrelated words, or let a password manager make one."
+        super().__init__(detail, errors=[FieldError(pointer, detail)])
+
+
+class InvitationNotFound(NotFound):
+    def __init__(self, invitation_id: UUID) -> None:
+        super().__init__(
+            f"The organization has no open invitation {invitation_id}. GET .../invitations lists them."
+        )
+
+
+class InvitationForAnother(Forbidden):
+    def __init__(self) -> None:
+        super().__init__("The invitation is for another e-mail address. Ask for one for yours.")
+
+
+class AlreadyMember(Conflict):
+    def __init__(self, email: str) -> None:
+        super().__init__(f"{email} belongs to the organization already. Change the role instead.")

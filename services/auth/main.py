@@ -7,17 +7,26 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.auth.handlers import subscribe
+from services.auth.mailers import mailer_for
+from services.auth.postman import Postman
 from services.auth.repository import PostgresUnits, Units
 from services.auth.routes import Services, build_router
 from services.auth.service.accounts import AccountService
+from services.auth.service.invitations import InvitationService
 from services.auth.service.keys import KeyRing
+from services.auth.service.letters import LetterWriter
 from services.auth.service.members import MemberService
+from services.auth.service.one_time import OneTimeTokens
 from services.auth.service.organizations import OrganizationService
+from services.auth.service.password_rules import PasswordRules
 from services.auth.service.passwords import PasswordHasher
+from services.auth.service.recovery import RecoveryService
+from services.auth.service.registration import RegistrationService
 from services.auth.service.sign_in import SignInService
 from services.auth.service.throttle import Throttle
 from services.auth.service.tokens import AccessTokens
 from services.auth.service.trail import TrailService
+from services.auth.service.verification import VerificationService
 from services.auth.settings import Settings
 from services.auth.upkeep import Upkeep
 from shared.audit import Auditor
@@ -33,22 +42,33 @@ from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
 # Their bodies hold passwords and their answers tokens: neither may be kept, not even as a hash.
-NEVER_KEPT = ("/api/v1/auth/", "/api/v1/users/me/password")
+NEVER_KEPT = ("/api/v1/auth/", "/api/v1/users/me/password", "/api/v1/users/me/invitations")
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("auth", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
-    services = _services(infra, units, settings)
+    encryptor = Encryptor(installation.encryption_keys.get_secret_value())
+    services = _services(infra, units, encryptor, settings)
     # Its own tokens are verified with its own keys, without asking itself over HTTP.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail)
     upkeep = Upkeep(units, infra.clock, services.keys)
+    postman = Postman(
+        units,
+        mailer_for(settings.mail_url.get_secret_value(), settings.mail_sender, settings.mail_timeout_seconds),
+        encryptor,
+        services.recovery,
+        infra.clock,
+        attempts=settings.mail_attempts,
+        first_retry=timedelta(seconds=settings.mail_first_retry_seconds),
+        poll_seconds=settings.mail_poll_seconds,
+    )
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(infra.relay.run(), consumer.run(), upkeep.run()):
+        async with infra.running(infra.relay.run(), consumer.run(), upkeep.run(), postman.run()):
             yield
 
     app = build_application(
@@ -62,21 +82,40 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     return app
 
 
-def _services(infra: Infrastructure, units: Units, settings: Settings) -> Services:
+def _services(infra: Infrastructure, units: Units, encryptor: Encryptor, settings: Settings) -> Services:
     clock, new_id, auditor = infra.clock, infra.new_id, Auditor(infra.clock)
     hasher = PasswordHasher(settings.password_pepper.get_secret_value(), settings.bcrypt_cost)
-    throttle = Throttle(clock)
+    rules, throttle = PasswordRules.shipped(), Throttle(clock)
     token_lifetime = timedelta(minutes=settings.access_token_minutes)
     keys = KeyRing(
         units,
         clock,
-        Encryptor(infra.installation.encryption_keys.get_secret_value()),
+        encryptor,
         key_lifetime=timedelta(days=settings.signing_key_days),
         token_lifetime=token_lifetime,
     )
+    letters = LetterWriter(clock, new_id, encryptor, settings.public_url)
+    one_time = OneTimeTokens(clock, new_id)
+    verification = VerificationService(clock, auditor, one_time, letters)
     organizations = OrganizationService(clock, new_id, auditor)
+    accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, letters)
+    invitations = InvitationService(clock, new_id, auditor, letters, verification)
     return Services(
-        accounts=AccountService(clock, new_id, auditor, hasher, throttle, organizations),
+        registration=RegistrationService(
+            new_id,
+            auditor,
+            accounts,
+            rules,
+            verification,
+            invitations,
+            letters,
+            hide_taken=settings.require_verified_email,
+        ),
+        verification=verification,
+        recovery=RecoveryService(
+            clock, new_id, auditor, hasher, rules, throttle, one_time, letters, verification
+        ),
+        accounts=accounts,
         sign_in=SignInService(
             clock,
             new_id,
@@ -85,9 +124,11 @@ def _services(infra: Infrastructure, units: Units, settings: Settings) -> Servic
             throttle,
             idle=timedelta(days=settings.session_idle_days),
             longest=timedelta(days=settings.session_longest_days),
+            reminder=verification if settings.require_verified_email else None,
         ),
         organizations=organizations,
         members=MemberService(clock, auditor),
+        invitations=invitations,
         trail=TrailService(),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,

@@ -209,6 +209,116 @@ DELETE FROM password_attempts WHERE subject = :subject;
 -- Failures that do not count any more.
 DELETE FROM password_attempts WHERE failed_at < :before;
 
+-- name: insert_letter!
+-- A letter to be sent; what it says comes encrypted.
+INSERT INTO mail (id, kind, sealed, next_attempt_at, expires_at, created_at)
+VALUES (:id, :kind, :sealed, :created_at, :expires_at, :created_at);
+
+-- name: claim_letters
+-- Take the letters that are due, longest due first, for a while: others skip those meanwhile.
+UPDATE mail SET lease_id = gen_random_uuid(), leased_until = :until
+WHERE id IN (
+    SELECT id FROM mail
+    WHERE status = 'waiting' AND next_attempt_at <= :now AND coalesce(leased_until <= :now, true)
+    ORDER BY next_attempt_at LIMIT :wanted
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id, kind, sealed, attempts, expires_at, created_at, lease_id;
+
+-- name: finish_letter^
+-- A letter was sent or is given up: what it said is deleted. Only whoever took it may say so.
+UPDATE mail
+SET status = :status, sealed = NULL, attempts = attempts + 1, error = :error, finished_at = :now,
+    lease_id = NULL, leased_until = NULL
+WHERE id = :id AND lease_id = :lease_id
+RETURNING id;
+
+-- name: put_letter_back^
+-- An attempt failed; another one is made later.
+UPDATE mail
+SET attempts = attempts + 1, error = :error, next_attempt_at = :due, lease_id = NULL, leased_until = NULL
+WHERE id = :id AND lease_id = :lease_id
+RETURNING id;
+
+-- name: forget_finished_letters!
+-- That they were sent is of no interest any more.
+DELETE FROM mail WHERE status <> 'waiting' AND finished_at < :before;
+
+-- name: insert_one_time_token!
+-- A new one-time token, by its hash.
+INSERT INTO one_time_tokens (id, user_id, purpose, token_hash, created_at, expires_at)
+VALUES (:id, :user_id, :purpose, :token_hash, :created_at, :expires_at);
+
+-- name: redeem_one_time_token^
+-- Use a token up: of two requests at once one finds it.
+DELETE FROM one_time_tokens WHERE token_hash = :token_hash AND purpose = :purpose AND expires_at > :now
+RETURNING user_id;
+
+-- name: revoke_one_time_tokens!
+-- All tokens of a user for one end.
+DELETE FROM one_time_tokens WHERE user_id = :user_id AND purpose = :purpose;
+
+-- name: count_one_time_tokens$
+-- How many were made for a user lately.
+SELECT count(*) FROM one_time_tokens
+WHERE user_id = :user_id AND purpose = :purpose AND created_at > :since;
+
+-- name: delete_expired_one_time_tokens!
+-- Tokens that are good for nothing any more.
+DELETE FROM one_time_tokens WHERE expires_at < :before;
+
+-- name: insert_reset_request!
+-- Somebody asks for a new password; whether there is such an account is seen later.
+INSERT INTO reset_requests (id, email, ip_address, user_agent, requested_at)
+VALUES (:id, :email, :ip_address::text::inet, :user_agent, :requested_at);
+
+-- name: take_reset_requests
+-- The oldest requests, to be answered in this transaction; other replicas take others.
+DELETE FROM reset_requests WHERE id IN (
+    SELECT id FROM reset_requests ORDER BY requested_at LIMIT :wanted FOR UPDATE SKIP LOCKED
+)
+RETURNING id, email, host(ip_address) AS ip_address, user_agent, requested_at;
+
+-- name: insert_invitation!
+-- A new invitation; an older one of the same address is replaced, and its link is worth nothing any more.
+INSERT INTO invitations (id, organization_id, email, role, token_hash, invited_by, created_at, expires_at)
+VALUES (:id, :organization_id, :email, :role, :token_hash, :invited_by, :created_at, :expires_at)
+ON CONFLICT (organization_id, email) DO UPDATE
+SET id = excluded.id, role = excluded.role, token_hash = excluded.token_hash,
+    invited_by = excluded.invited_by, created_at = excluded.created_at, expires_at = excluded.expires_at;
+
+-- name: get_invitation^
+-- One invitation of the organization.
+SELECT * FROM invitations WHERE organization_id = :organization_id AND id = :id;
+
+-- name: get_invitation_by_email^
+-- The organization's invitation of an address.
+SELECT * FROM invitations WHERE organization_id = :organization_id AND email = :email;
+
+-- name: list_invitations
+-- The organization's invitations that may still be accepted, newest first.
+SELECT * FROM invitations
+WHERE organization_id = :organization_id AND expires_at > :now
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: delete_invitation^
+-- An invitation is accepted or taken back.
+DELETE FROM invitations WHERE organization_id = :organization_id AND id = :id RETURNING id;
+
+-- name: find_invitation_place$
+-- The organization that a link invites to, whichever it is.
+SELECT invitation_place(:token_hash);
+
+-- name: get_invitation_by_token^
+-- The invitation of a link, in the transaction of its organization; locked, so that it is accepted once.
+SELECT * FROM invitations WHERE token_hash = :token_hash FOR UPDATE;
+
+-- name: remove_expired_invitations!
+-- Of all organizations, those that nobody can accept any more.
+SELECT delete_expired_invitations(:before);
+
 -- name: insert_audit_entry!
 -- One entry of the audit trail; there is no update and no delete.
 INSERT INTO audit_logs (id, user_id, organization_id, action, resource_type, resource_id, changes, ip_address,

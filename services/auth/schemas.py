@@ -1,7 +1,7 @@
 """HTTP models of the auth service."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
@@ -13,6 +13,7 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     WithJsonSchema,
+    model_validator,
 )
 
 from services.auth.domain import AuditEntry, Belonging, Member, Organization, RefreshToken, TokenPair, User
@@ -70,6 +71,15 @@ class Registration(BaseModel):
     organization_name: Name | None = Field(
         default=None, description="Founds an organization that the new user owns", examples=["Example Plant"]
     )
+    invitation_token: Annotated[SecretStr, Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Joins the organization of that invitation, which must be for this address"
+    )
+
+    @model_validator(mode="after")
+    def _one_organization(self) -> Self:
+        if self.organization_name is not None and self.invitation_token is not None:
+            raise ValueError("give organization_name or invitation_token, not both")
+        return self
 
 
 class Credentials(BaseModel):

@@ -27,3 +27,17 @@ class Settings(ServiceSettings):
     # ... and one in use ends after this, and its user signs in again.
     session_longest_days: int = Field(default=90, ge=1)
     signing_key_days: int = Field(default=30, ge=1)
+    # `smtp://user:password@host:587?starttls=true`, `smtps://...`, or a folder that letters are written into.
+    mail_url: SecretStr = SecretStr("file:///var/lib/dinsight/mail")
+    mail_sender: str = "DInsight <dinsight@localhost>"
+    # What the links in letters begin with: where people reach the platform.
+    public_url: str = "http://127.0.0.1:8000"
+    # One letter, from connecting to the server's last word.
+    mail_timeout_seconds: float = Field(default=30, gt=0, le=120)
+    # Eight attempts at the default pauses span about 14 hours: a mail server may be down over night.
+    mail_attempts: int = Field(default=8, ge=1, le=50)
+    mail_first_retry_seconds: float = Field(default=30, gt=0)
+    # Bounds how long somebody waits for a link; each look is two indexed queries.
+    mail_poll_seconds: float = Field(default=1, gt=0)
+    # On, nobody signs in before following the link, and registering does not tell which addresses are known.
+    require_verified_email: bool = False

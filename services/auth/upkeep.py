@@ -6,6 +6,7 @@ import asyncpg
 import structlog
 
 from services.auth.domain import FAILURES_FORGOTTEN_AFTER
+from services.auth.domain_accounts import MAIL_REMEMBERED_FOR
 from services.auth.repository import Units
 from services.auth.service.keys import KeyRing
 from shared.access import Scope
@@ -44,3 +45,6 @@ class Upkeep:
             await unit.trail.ensure_partitions(PARTITION_MONTHS_AHEAD)
             await unit.sessions.delete_expired(now)
             await unit.attempts.forget_old(now - FAILURES_FORGOTTEN_AFTER)
+            await unit.one_time.delete_expired(now)
+            await unit.invitations.delete_expired(now)
+            await unit.mail.forget_finished(now - MAIL_REMEMBERED_FOR)

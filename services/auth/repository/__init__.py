@@ -1,11 +1,19 @@
 """All SQL of the auth service, and its unit of work."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.auth.repository.invitations import InvitationRepository, PostgresInvitationRepository
 from services.auth.repository.keys import KeyRepository, PostgresKeyRepository
+from services.auth.repository.mail import MailRepository, PostgresMailRepository
+from services.auth.repository.one_time import (
+    OneTimeTokenRepository,
+    PostgresOneTimeTokenRepository,
+    PostgresResetRequestRepository,
+    ResetRequestRepository,
+)
 from services.auth.repository.organizations import (
     MembershipRepository,
     OrganizationRepository,
@@ -38,14 +46,24 @@ class Unit:
     sessions: SessionRepository
     attempts: AttemptRepository
     keys: KeyRepository
+    mail: MailRepository
+    one_time: OneTimeTokenRepository
+    reset_requests: ResetRequestRepository
+    invitations: InvitationRepository
     trail: TrailRepository
     outbox: Outbox
     inbox: Inbox
     # Who signs in is known only after looking: from here on the transaction sees what that user may see.
     act_as: Callable[[Scope], Awaitable[None]]
+    # What happens inside is done and, with `undo`, undone again: the work is the same either way.
+    savepoint: Callable[[bool], AbstractAsyncContextManager[None]]
 
 
 Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
+
+
+class _Undone(Exception):
+    """Rolls a savepoint back, and goes no further."""
 
 
 class PostgresUnits:
@@ -66,6 +84,14 @@ class PostgresUnits:
                     SET_SCOPE, str(scope.organization_id or ""), str(scope.user_id or "")
                 )
 
+            @asynccontextmanager
+            async def savepoint(undo: bool) -> AsyncIterator[None]:
+                with suppress(_Undone):
+                    async with connection.transaction():
+                        yield
+                        if undo:
+                            raise _Undone
+
             yield Unit(
                 users=PostgresUserRepository(connection, self._queries),
                 organizations=PostgresOrganizationRepository(connection, self._queries),
@@ -73,8 +99,13 @@ class PostgresUnits:
                 sessions=PostgresSessionRepository(connection, self._queries),
                 attempts=PostgresAttemptRepository(connection, self._queries),
                 keys=PostgresKeyRepository(connection, self._queries),
+                mail=PostgresMailRepository(connection, self._queries),
+                one_time=PostgresOneTimeTokenRepository(connection, self._queries),
+                reset_requests=PostgresResetRequestRepository(connection, self._queries),
+                invitations=PostgresInvitationRepository(connection, self._queries),
                 trail=PostgresTrailRepository(connection, self._queries),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
                 act_as=act_as,
+                savepoint=savepoint,
             )

@@ -12,8 +12,8 @@ from services.auth.schemas import (
     RegistrationOut,
     TokenPairOut,
 )
-from services.auth.service.accounts import AccountService
 from services.auth.service.keys import RELOAD_AFTER, KeyRing
+from services.auth.service.registration import RegistrationService
 from services.auth.service.sign_in import SignInService, granted
 from services.auth.service.tokens import AccessTokens
 from shared.access import Scope
@@ -23,7 +23,11 @@ KEYS_CACHE = f"public, max-age={int(RELOAD_AFTER.total_seconds())}"
 
 
 def build_router(
-    accounts: AccountService, sign_in: SignInService, tokens: AccessTokens, keys: KeyRing, units: Units
+    registration: RegistrationService,
+    sign_in: SignInService,
+    tokens: AccessTokens,
+    keys: KeyRing,
+    units: Units,
 ) -> APIRouter:
     router = APIRouter(prefix="/auth", tags=["sign-in"])
 
@@ -31,22 +35,25 @@ def build_router(
         "/register",
         status_code=201,
         summary="Open an account",
-        description="With `organization_name` an organization is founded that the new user owns.",
-        responses=problem_responses(400, 409, 422),
+        description="With `organization_name` an organization is founded that the new user owns; with"
+        " `invitation_token` the user joins the one that sent it. A link to verify the address goes there by"
+        " mail. Where that is required for signing in, a taken address gets the same answer as a free one.",
+        responses=problem_responses(400, 403, 409, 422),
     )
     async def register(body: Registration) -> RegistrationOut:
-        password = body.password.get_secret_value()
+        person = (body.email, body.password.get_secret_value(), body.full_name)
         async with units(Scope()) as unit:
-            user, organization = await accounts.register(
-                unit, body.email, password, body.full_name, body.organization_name
-            )
-        return RegistrationOut.of(user, organization)
+            if body.invitation_token is not None:
+                token = body.invitation_token.get_secret_value()
+                return RegistrationOut.of(*await registration.register_invited(unit, *person, token))
+            return RegistrationOut.of(*await registration.register(unit, *person, body.organization_name))
 
     @router.post(
         "/login",
         summary="Sign in",
-        description="Unknown addresses and wrong passwords get the same answer. Failures slow the next try.",
-        responses=problem_responses(400, 401, 422, 429),
+        description="Unknown addresses and wrong passwords get the same answer. Failures slow the next try."
+        " 403 with the right password: the address must be verified first, and a link is on its way.",
+        responses=problem_responses(400, 401, 403, 422, 429),
     )
     async def login(body: Credentials, client: RequestClient, response: Response) -> TokenPairOut:
         async with units(Scope()) as unit:

@@ -5,10 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from services.auth.domain import Client, Organization, User
-from services.auth.errors import AccountClosed, EmailTaken, WrongPassword
+from services.auth.domain_accounts import Purpose
+from services.auth.errors import AccountClosed, EmailTaken, WeakPassword, WrongPassword
 from services.auth.repository import Unit
 from services.auth.service.announce import as_member, tell_member
+from services.auth.service.letters import LetterWriter
 from services.auth.service.organizations import OrganizationService
+from services.auth.service.password_rules import PasswordRules, names_around
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.throttle import Throttle
 from shared.audit import Auditor
@@ -25,15 +28,19 @@ class AccountService:
         new_id: IdGenerator,
         auditor: Auditor,
         hasher: PasswordHasher,
+        rules: PasswordRules,
         throttle: Throttle,
         organizations: OrganizationService,
+        letters: LetterWriter,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
         self._hasher = hasher
+        self._rules = rules
         self._throttle = throttle
         self._organizations = organizations
+        self._letters = letters
 
     async def register(
         self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
@@ -89,8 +96,8 @@ class AccountService:
 
     async def change_password(
         self, unit: Unit, identity: Identity, current: str, new: str, client: Client
-    ) -> WrongPassword | None:
-        """Set another password and end every other session; WrongPassword when `current` is not right."""
+    ) -> WrongPassword | WeakPassword | None:
+        """Set another password and end every other session, or give why not."""
         user = await unit.users.lock(identity.user_id)
         if user is None or not user.is_active:
             raise AccountClosed
@@ -98,10 +105,18 @@ class AccountService:
         if not check.matches:
             await self._audit(unit, "user.password_change_failed", user)
             return WrongPassword()
+        await self._throttle.succeeded(unit, str(identity.user_id), client)
+        try:
+            names = await names_around(unit, user)
+            self._rules.check(new, user.email, names, pointer="/body/new_password")
+        except WeakPassword as refusal:
+            return refusal
         now = self._clock.now()
         await unit.users.set_password(user.id, self._hasher.prehash(new), self._hasher.cost, now)
         await unit.sessions.revoke_all(user.id, now, kept=identity.session_id)
-        await self._throttle.succeeded(unit, str(identity.user_id), client)
+        # Links that somebody else may have asked for and read must not undo this.
+        await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
+        await self._letters.password_changed(unit, user)
         await self._audit(unit, "user.password_changed", user)
         return None
 

@@ -4,11 +4,11 @@ import hashlib
 import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from services.auth.domain import Client, Grant, RefreshToken, TokenState, User
-from services.auth.errors import SessionEnded, SessionNotFound, WrongCredentials
+from services.auth.errors import EmailNotVerified, SessionEnded, SessionNotFound, WrongCredentials
 from services.auth.repository import Unit
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.throttle import Throttle
@@ -37,6 +37,12 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
+class Reminder(Protocol):
+    async def remind(self, unit: Unit, user: User) -> None:
+        """Send a link to verify the address with, unless one has just been sent."""
+        ...
+
+
 class SignInService:
     def __init__(
         self,
@@ -48,8 +54,12 @@ class SignInService:
         *,
         idle: timedelta,
         longest: timedelta,
+        reminder: Reminder | None = None,
     ) -> None:
-        """A session ends when it is not used for `idle`, and `longest` after the sign-in at the latest."""
+        """A session ends when it is not used for `idle`, and `longest` after the sign-in at the latest.
+
+        With a `reminder` only those sign in whose address is verified; it tells the others.
+        """
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
@@ -57,6 +67,7 @@ class SignInService:
         self._throttle = throttle
         self._idle = idle
         self._longest = longest
+        self._reminder = reminder
 
     async def admit(self, unit: Unit, email: str, client: Client) -> None:
         """Count the attempt before it is made, in a transaction of its own. Raises TooManyAttempts."""
@@ -64,7 +75,7 @@ class SignInService:
 
     async def sign_in(
         self, unit: Unit, email: str, password: str, client: Client
-    ) -> Grant | WrongCredentials:
+    ) -> Grant | WrongCredentials | EmailNotVerified:
         """Begin a session. Unknown addresses take as long and get the same answer as wrong passwords."""
         user = await unit.users.by_email(email)
         prehash = self._hasher.prehash(password)
@@ -75,6 +86,12 @@ class SignInService:
             )
             return WrongCredentials()
         await unit.act_as(Scope(user_id=user.id))
+        if self._reminder is not None and not user.email_verified:
+            await self._reminder.remind(unit, user)
+            await self._auditor.record(
+                unit.outbox, "user.login_unverified", user_id=user.id, organization_id=None
+            )
+            return EmailNotVerified()
         now = self._clock.now()
         if check.cost < self._hasher.cost:
             await unit.users.set_password(user.id, prehash, self._hasher.cost, now)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from services.auth.main import create_app
 from services.auth.settings import Settings
 from shared.settings import InstallationSettings
+from tests.integration.auth.mailbox import Mailbox
 from tests.support.installation import TestDatabase
 from tests.support.service import running
 
@@ -24,6 +25,7 @@ def auth_settings(database: TestDatabase, **overrides: Any) -> Settings:
         "database_url": SecretStr(database.dsn("auth")),
         "password_pepper": SecretStr("pepper of the tests, long enough"),
         "bcrypt_cost": 4,
+        "mail_poll_seconds": 0.05,
     }
     return Settings(**values | overrides)
 
@@ -77,10 +79,17 @@ async def register(api: httpx2.AsyncClient, *, organization: str | None = "Plant
 
 
 @pytest.fixture(scope="package")
+def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Mailbox:
+    """Where the service's letters land."""
+    return Mailbox(tmp_path_factory.mktemp("mail"))
+
+
+@pytest.fixture(scope="package")
 async def api(
-    installation: InstallationSettings, database: TestDatabase
+    installation: InstallationSettings, database: TestDatabase, mailbox: Mailbox
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(create_app(installation, auth_settings(database))) as client:
+    app = create_app(installation, auth_settings(database, mail_url=mailbox.url))
+    async with running(app) as client:
         yield client
 
 

@@ -32,13 +32,14 @@ async def test_writes_and_sign_ins_land_in_the_trail(api: httpx2.AsyncClient, pe
     await api.post("/api/v1/auth/login", json={"email": person.email, "password": "not the right one"})
     place = f"/organizations/{person.organization_id}"
     await person.send("PATCH", place, {"industry": "steel"})
-    found = await actions(person, 5)
+    found = await actions(person, 6)
     assert sorted(found) == [
         "organization.created",
         "organization.updated",
         "user.logged_in",
         "user.login_failed",
         "user.registered",
+        "user.verification_sent",
     ]
     assert await actions(person, 1, action="user.login_failed") == ["user.login_failed"]
     [changed] = (await person.get("/audit-logs", action="organization.updated"))["items"]
@@ -50,7 +51,7 @@ async def test_writes_and_sign_ins_land_in_the_trail(api: httpx2.AsyncClient, pe
 
 
 async def test_the_trail_pages_and_filters_by_time(person: Person) -> None:
-    await actions(person, 3)
+    await actions(person, 4)
     everything = (await person.get("/audit-logs"))["items"]
     times = [datetime.fromisoformat(item["created_at"]) for item in everything]
     assert times == sorted(times, reverse=True)

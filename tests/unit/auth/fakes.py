@@ -24,6 +24,14 @@ from services.auth.repository import Unit
 from shared.access import Role, Scope
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.support.fakes import FakeInbox, FakeOutbox
+from tests.unit.auth.fakes_accounts import (
+    FakeInvitations,
+    FakeMail,
+    FakeOneTimeTokens,
+    FakeResetRequests,
+    restore,
+    snapshot,
+)
 
 
 @dataclass
@@ -270,7 +278,7 @@ class FakeTrail:
 
 
 class FakeUnits:
-    """One memory for all units; nothing is rolled back."""
+    """One memory for all units; nothing is rolled back but what happens at a savepoint."""
 
     def __init__(self) -> None:
         self.users = FakeUsers()
@@ -279,6 +287,10 @@ class FakeUnits:
         self.sessions = FakeSessions()
         self.attempts = FakeAttempts()
         self.keys = FakeKeys()
+        self.mail = FakeMail()
+        self.one_time = FakeOneTimeTokens()
+        self.reset_requests = FakeResetRequests()
+        self.invitations = FakeInvitations()
         self.trail = FakeTrail()
         self.outbox = FakeOutbox()
         self.scopes: list[Scope] = []
@@ -287,6 +299,13 @@ class FakeUnits:
         async def act_as(scope: Scope) -> None:
             self.scopes.append(scope)
 
+        @asynccontextmanager
+        async def savepoint(undo: bool) -> AsyncIterator[None]:
+            before = snapshot(vars(self).values())
+            yield
+            if undo:
+                restore(before)
+
         return Unit(
             users=self.users,
             organizations=self.organizations,
@@ -294,10 +313,15 @@ class FakeUnits:
             sessions=self.sessions,
             attempts=self.attempts,
             keys=self.keys,
+            mail=self.mail,
+            one_time=self.one_time,
+            reset_requests=self.reset_requests,
+            invitations=self.invitations,
             trail=self.trail,
             outbox=self.outbox,
             inbox=FakeInbox(),
             act_as=act_as,
+            savepoint=savepoint,
         )
 
     @asynccontextmanager

@@ -9,19 +9,24 @@ from services.auth.domain import Client, Grant
 from services.auth.errors import SessionEnded, TooManyAttempts, WrongCredentials
 from services.auth.repository import Unit
 from services.auth.service.accounts import AccountService
+from services.auth.service.letters import LetterWriter
 from services.auth.service.organizations import OrganizationService
+from services.auth.service.password_rules import PasswordRules
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.sign_in import SignInService, granted
 from services.auth.service.throttle import Throttle
 from shared.access import Scope
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
+from shared.crypto import Encryptor
 from shared.events.auth import AUDIT_RECORDED
 from tests.support.fakes import FakeClock
 from tests.unit.auth.fakes import FakeUnits
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
+# 32 bytes in base64.
+KEYS = "test:" + "A" * 43 + "="
 IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
 
 
@@ -37,8 +42,10 @@ class Setting:
             time_ordered_id,
             auditor,
             PasswordHasher("pepper", 4),
+            PasswordRules(()),
             Throttle(self.clock),
             OrganizationService(self.clock, time_ordered_id, auditor),
+            LetterWriter(self.clock, time_ordered_id, Encryptor(KEYS), "http://dinsight.example"),
         )
 
     def service(self, cost: int) -> SignInService:

@@ -154,6 +154,16 @@ def test_what_the_person_set_goes_before_what_is_worked_out(layout: Layout) -> N
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector"
 
 
+def test_letters_land_in_a_folder_until_a_mail_server_is_named(layout: Layout) -> None:
+    made = environment(layout, EXTERNAL)
+    env = service(made, "auth").env
+    assert env["DINSIGHT_AUTH_MAIL_URL"] == (layout.state_dir / "mail").as_uri()
+    assert layout.mail.stat().st_mode & 0o777 == 0o700
+    assert env["DINSIGHT_AUTH_PUBLIC_URL"] == made.gateway_url
+    named = {**EXTERNAL, "DINSIGHT_AUTH_MAIL_URL": "smtp://mail.example"}
+    assert service(environment(layout, named), "auth").env["DINSIGHT_AUTH_MAIL_URL"] == "smtp://mail.example"
+
+
 def test_without_services_there_is_nothing_to_visit(layout: Layout) -> None:
     plan = environment(layout, EXTERNAL, with_services=False).plan()
     assert plan.services == ()

@@ -29,6 +29,10 @@ CHOICES = {
     "DINSIGHT_GATEWAY_TRUSTED_PROXIES",
     "DINSIGHT_ALLOWED_ORIGINS",
     "DINSIGHT_LOG_LEVEL",
+    "DINSIGHT_AUTH_MAIL_URL",
+    "DINSIGHT_AUTH_MAIL_SENDER",
+    "DINSIGHT_AUTH_PUBLIC_URL",
+    "DINSIGHT_AUTH_REQUIRE_VERIFIED_EMAIL",
 }
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {

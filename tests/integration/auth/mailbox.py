@@ -1,0 +1,46 @@
+"""Reads the letters that the service wrote into a folder, as the person who got them would."""
+
+import email
+import email.policy
+import re
+from email.message import EmailMessage
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from tests.support.waiting import eventually
+
+TOKEN = re.compile(r"#token=(\S+)")
+
+
+class Mailbox:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def url(self) -> SecretStr:
+        return SecretStr(self.folder.as_uri())
+
+    def letters(self, recipient: str, kind: str) -> list[EmailMessage]:
+        """Those that have come, oldest first."""
+        found = []
+        for path in sorted(self.folder.glob(f"*-{kind}-????????-*.eml")):
+            letter = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            if letter["To"] == recipient:
+                found.append(letter)
+        return found
+
+    async def letter(self, recipient: str, kind: str, count: int = 1) -> str:
+        """The text of the letter number `count` of that kind, once it is there, in one line."""
+
+        async def there() -> list[EmailMessage]:
+            found = self.letters(recipient, kind)
+            return found if len(found) >= count else []
+
+        found = await eventually(there, what=f"letter {count} of kind {kind}")
+        return " ".join(str(found[count - 1].get_content()).split())
+
+    async def token(self, recipient: str, kind: str, count: int = 1) -> str:
+        """The token in its link."""
+        [token] = TOKEN.findall(await self.letter(recipient, kind, count))
+        return str(token)

@@ -1,0 +1,39 @@
+"""What has expired is forgotten, and what has not stays."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from services.auth.domain_accounts import INVITATION_LIFETIME, MAIL_REMEMBERED_FOR, VERIFICATION_LIFETIME
+from services.auth.service.keys import KeyRing
+from services.auth.upkeep import Upkeep
+from shared.crypto import Encryptor
+from tests.unit.auth.accounts_setting import KEYS, AccountsSetting
+from tests.unit.auth.repository_suite import an_organization
+from tests.unit.auth.repository_suite_accounts import an_invitation
+
+
+async def test_links_invitations_and_letters_go_when_their_time_is_over() -> None:
+    setting = AccountsSetting()
+    units, clock = setting.units, setting.clock
+    user = await setting.register()
+    invitation = an_invitation(an_organization(), user)
+    expires_at = clock.now() + INVITATION_LIFETIME
+    await units.invitations.add(replace(invitation, expires_at=expires_at))
+    await setting.mail()
+    keys = KeyRing(
+        units, clock, Encryptor(KEYS), key_lifetime=timedelta(days=30), token_lifetime=timedelta(minutes=15)
+    )
+    upkeep = Upkeep(units, clock, keys)
+
+    def left() -> tuple[int, int, int]:
+        return len(units.one_time.tokens), len(units.invitations.invitations), len(units.mail.letters)
+
+    clock.time += VERIFICATION_LIFETIME
+    await upkeep.once()
+    assert left() == (1, 1, 1)
+    clock.advance(seconds=1)
+    await upkeep.once()
+    assert left() == (0, 1, 1)
+    clock.time = expires_at + timedelta(seconds=1)
+    await upkeep.once()
+    assert left() == (0, 0, 0), f"letters are remembered for {MAIL_REMEMBERED_FOR}"
