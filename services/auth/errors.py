@@ -4,7 +4,16 @@ from datetime import timedelta
 from math import ceil
 from uuid import UUID
 
-from shared.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthenticated
+from shared.access import Role
+from shared.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    NotFound,
+    TooManyRequests,
+    Unauthenticated,
+    Unprocessable,
+)
 
 
 class WrongCredentials(Unauthenticated):
@@ -61,6 +70,34 @@ class MemberNotFound(NotFound):
 class SessionNotFound(NotFound):
     def __init__(self, session_id: UUID) -> None:
         super().__init__(f"You have no live session {session_id}. GET /users/me/sessions lists yours.")
+
+
+class ApiKeyNotFound(NotFound):
+    def __init__(self, key_id: UUID) -> None:
+        super().__init__(f"The organization has no API key {key_id}. GET .../api-keys lists them.")
+
+
+class ApiKeyRefused(Unauthenticated):
+    """One answer for a key that is malformed, unknown, expired, deleted, or whose user has left."""
+
+    def __init__(self) -> None:
+        super().__init__("The API key is not valid. Ask an administrator of the organization for a new one.")
+
+
+class RoleTooHigh(Forbidden):
+    def __init__(self, own: Role) -> None:
+        most = min(own, Role.ADMIN).label
+        super().__init__(
+            f"A key may have at most your own role, and never that of an owner: {most} or lower."
+        )
+
+
+class ExpiryPassed(Unprocessable):
+    def __init__(self) -> None:
+        detail = "must lie in the future"
+        super().__init__(
+            "The key would have expired already.", errors=[FieldError("/body/expires_at", detail)]
+        )
 
 
 class LastOwner(Conflict):

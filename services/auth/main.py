@@ -8,8 +8,9 @@ from fastapi import FastAPI
 
 from services.auth.handlers import subscribe
 from services.auth.repository import PostgresUnits, Units
-from services.auth.routes import Services, build_router
+from services.auth.routes import Services, build_internal_router, build_router
 from services.auth.service.accounts import AccountService
+from services.auth.service.api_keys import ApiKeyService
 from services.auth.service.keys import KeyRing
 from services.auth.service.members import MemberService
 from services.auth.service.organizations import OrganizationService
@@ -33,7 +34,8 @@ from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
 # Their bodies hold passwords and their answers tokens: neither may be kept, not even as a hash.
-NEVER_KEPT = ("/api/v1/auth/", "/api/v1/users/me/password")
+NEVER_KEPT = ("/api/v1/auth/", "/api/v1/users/me/password", "/internal/")
+NEVER_KEPT_ENDS = ("/api-keys",)
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -56,9 +58,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Users, organizations, memberships, sessions and the audit trail.",
         lifespan=lifespan,
         checks={**infra.checks(), "consumer": consumer.check, "signing keys": services.keys.check},
-        middleware=[Idempotency.middleware(infra.database, guard, never_kept=NEVER_KEPT)],
+        middleware=[
+            Idempotency.middleware(
+                infra.database, guard, never_kept=NEVER_KEPT, never_kept_ends=NEVER_KEPT_ENDS
+            )
+        ],
     )
     app.include_router(build_router(services, units, guard))
+    app.include_router(build_internal_router(services, units))
     return app
 
 
@@ -91,6 +98,7 @@ def _services(infra: Infrastructure, units: Units, settings: Settings) -> Servic
         trail=TrailService(),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
+        api_keys=ApiKeyService(clock, new_id, auditor),
     )
 
 

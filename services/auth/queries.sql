@@ -184,6 +184,38 @@ UPDATE signing_keys SET verifies_until = :verifies_until WHERE id <> :successor 
 -- Keys that verify nothing any more.
 DELETE FROM signing_keys WHERE verifies_until < :now;
 
+-- name: insert_api_key!
+-- A new API key; its secret comes hashed.
+INSERT INTO api_keys (id, organization_id, name, role, secret_hash, created_by, created_at, expires_at,
+                      last_used_at)
+VALUES (:id, :organization_id, :name, :role, :secret_hash, :created_by, :created_at, :expires_at,
+        :last_used_at);
+
+-- name: get_api_key^
+-- One API key of the active organization.
+SELECT * FROM api_keys WHERE id = :id;
+
+-- name: list_api_keys
+-- An organization's API keys, newest first.
+SELECT * FROM api_keys
+WHERE organization_id = :organization_id
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: delete_api_key^
+-- An API key ends.
+DELETE FROM api_keys WHERE organization_id = :organization_id AND id = :id RETURNING *;
+
+-- name: api_key_organization$
+-- Whose the key with this id and secret is; only its holder can ask.
+SELECT api_key_organization(:id, :secret_hash);
+
+-- name: note_api_key_use!
+-- When the key was last used, written now and then only.
+UPDATE api_keys SET last_used_at = :now
+WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :before);
+
 -- name: count_attempt^
 -- Count an attempt as failed before it is made, unless its subject has to wait: attempts made at the same
 -- time cannot slip through together. Gives no row when it has to wait.
@@ -212,19 +244,20 @@ DELETE FROM password_attempts WHERE failed_at < :before;
 -- name: insert_audit_entry!
 -- One entry of the audit trail; there is no update and no delete.
 INSERT INTO audit_logs (id, user_id, organization_id, action, resource_type, resource_id, changes, ip_address,
-                        user_agent, created_at)
+                        user_agent, created_at, api_key_id)
 VALUES (:id, :user_id, :organization_id, :action, :resource_type, :resource_id, :changes,
-        :ip_address::text::inet, :user_agent, :created_at);
+        :ip_address::text::inet, :user_agent, :created_at, :api_key_id);
 
 -- name: list_audit_entries
 -- The organization's trail, and its members' sign-ins, newest first.
 SELECT id, user_id, organization_id, action, resource_type, resource_id, changes,
-       host(ip_address) AS ip_address, user_agent, created_at
+       host(ip_address) AS ip_address, user_agent, created_at, api_key_id
 FROM audit_logs
 WHERE (:user_id::uuid IS NULL OR user_id = :user_id)
   AND (:action::text IS NULL OR action = :action)
   AND (:resource_type::text IS NULL OR resource_type = :resource_type)
   AND (:resource_id::uuid IS NULL OR resource_id = :resource_id)
+  AND (:api_key_id::uuid IS NULL OR api_key_id = :api_key_id)
   AND (:since::timestamptz IS NULL OR created_at >= :since)
   AND (:until::timestamptz IS NULL OR created_at < :until)
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))

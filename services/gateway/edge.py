@@ -82,6 +82,7 @@ def middleware(allowed_origins: tuple[str, ...]) -> list[Middleware]:
         allow_headers=[
             "Authorization",
             "Content-Type",
+            "X-API-Key",
             "X-Organization-Id",
             "Idempotency-Key",
             "Last-Event-ID",

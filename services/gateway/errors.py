@@ -2,7 +2,15 @@
 
 from typing import ClassVar
 
-from shared.errors import BadGateway, DInsightError, NotFound, PayloadTooLarge, Unavailable
+from shared.errors import (
+    BadGateway,
+    BadRequest,
+    DInsightError,
+    NotFound,
+    PayloadTooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 
 # Long enough for a supervisor to restart a service, short enough for a person to wait.
 RETRY_AFTER_SECONDS = 2
@@ -63,6 +71,21 @@ class BodyTooLarge(PayloadTooLarge):
         super().__init__(
             f"The request's body is larger than the {limit} bytes that are accepted here. Split it.",
             extra={"limit": limit},
+        )
+
+
+class TwoCredentials(BadRequest):
+    def __init__(self) -> None:
+        super().__init__(
+            "The request has an access token and an API key. Send Authorization or X-API-Key, not both."
+        )
+
+
+class ApiKeyRefused(Unauthenticated):
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key is not valid: it was mistyped, has expired or was deleted, or its user has left. Ask"
+            " an administrator of the organization for a new one."
         )
 
 

@@ -6,8 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from services.gateway import edge
+from services.gateway.admission import KeyAdmission
+from services.gateway.api_keys import ApiKeys
 from services.gateway.catalogue import Catalogue
 from services.gateway.handlers import Feed
 from services.gateway.proxy import Limits, Proxy
@@ -42,6 +45,7 @@ class Gateway:
         self.kafka = KafkaConnection(installation, client_id="dinsight-gateway")
         self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
         self.guard = Guard(TokenVerifier(self.fetch_keys))
+        self.api_keys = ApiKeys(self.peers[Service.AUTH])
         self.proxy = Proxy(
             addresses,
             self.guard,
@@ -93,13 +97,16 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         lifespan=lifespan,
         checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
         details={name: gateway.upstream(name) for name in gateway.peers},
-        middleware=edge.middleware(installation.allowed_origins),
+        middleware=[
+            *edge.middleware(installation.allowed_origins),
+            Middleware(KeyAdmission, api_keys=gateway.api_keys),
+        ],
         # The proxy limits bodies, by route.
         max_body_size=None,
         openapi_url=None,
     )
     catalogue = Catalogue(gateway.peers, app.openapi, fresh_seconds=settings.catalogue_seconds)
-    app.include_router(build_router(gateway.streams, catalogue, gateway.guard))
+    app.include_router(build_router(gateway.streams, catalogue, gateway.guard, gateway.api_keys))
     app.router.default = gateway.proxy
     return app
 

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.auth.repository.api_keys import ApiKeyRepository, PostgresApiKeyRepository
 from services.auth.repository.keys import KeyRepository, PostgresKeyRepository
 from services.auth.repository.organizations import (
     MembershipRepository,
@@ -38,6 +39,7 @@ class Unit:
     sessions: SessionRepository
     attempts: AttemptRepository
     keys: KeyRepository
+    api_keys: ApiKeyRepository
     trail: TrailRepository
     outbox: Outbox
     inbox: Inbox
@@ -73,6 +75,7 @@ class PostgresUnits:
                 sessions=PostgresSessionRepository(connection, self._queries),
                 attempts=PostgresAttemptRepository(connection, self._queries),
                 keys=PostgresKeyRepository(connection, self._queries),
+                api_keys=PostgresApiKeyRepository(connection, self._queries),
                 trail=PostgresTrailRepository(connection, self._queries),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),

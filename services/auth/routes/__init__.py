@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from services.auth.repository import Units
-from services.auth.routes import audit_logs, members, organizations, sessions, sign_in, users
+from services.auth.routes import api_keys, audit_logs, members, organizations, sessions, sign_in, users
 from services.auth.service.accounts import AccountService
+from services.auth.service.api_keys import ApiKeyService
 from services.auth.service.keys import KeyRing
 from services.auth.service.members import MemberService
 from services.auth.service.organizations import OrganizationService
@@ -27,6 +28,7 @@ class Services:
     trail: TrailService
     tokens: AccessTokens
     keys: KeyRing
+    api_keys: ApiKeyService
 
 
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
@@ -38,5 +40,11 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     router.include_router(sessions.build_router(services.sign_in, units, guard))
     router.include_router(organizations.build_router(services.accounts, services.organizations, units, guard))
     router.include_router(members.build_router(services.organizations, services.members, units, guard))
+    router.include_router(api_keys.build_router(services.organizations, services.api_keys, units, guard))
     router.include_router(audit_logs.build_router(services.trail, units, guard))
     return router
+
+
+def build_internal_router(services: Services, units: Units) -> APIRouter:
+    """What other services ask, and clients do not reach."""
+    return api_keys.build_internal_router(services.api_keys, services.tokens, units)

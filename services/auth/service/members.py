@@ -46,8 +46,11 @@ class MemberService:
         return member
 
     async def remove(self, unit: Unit, caller: Caller, user_id: UUID) -> None:
-        """End a membership; everybody may end their own. Raises MemberNotFound, OwnersOnly, LastOwner."""
-        if user_id != caller.user_id:
+        """End a membership; everybody may end their own, but not a key its user's.
+
+        Raises MemberNotFound, OwnersOnly, LastOwner.
+        """
+        if user_id != caller.user_id or caller.api_key_id is not None:
             caller.require(Permission.MEMBERS_WRITE)
         member = await self._locked(unit, caller, user_id)
         role = member.membership.role

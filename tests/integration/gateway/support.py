@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from uuid import uuid4
 
 import psutil
 import uvicorn
@@ -40,6 +41,9 @@ class Upstream:
     tokens: TokenIssuer
     requests: list[web.Request] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    # What auth knows of API keys: the token of each good one.
+    keys_known: dict[str, str] = field(default_factory=dict)
+    exchanges: int = 0
     received: int = 0
     peak_memory: int = 0
 
@@ -47,6 +51,7 @@ class Upstream:
         app = web.Application(client_max_size=0)
         app.router.add_get(JWKS_PATH, self.keys)
         app.router.add_get("/openapi.json", self.openapi)
+        app.router.add_post("/internal/api-keys/token", self.exchange)
         app.router.add_get("/health/ready", self.echo)
         app.router.add_post("/api/v1/analyses", self.take)
         app.router.add_get("/api/v1/file-uploads/large", self.give)
@@ -59,6 +64,13 @@ class Upstream:
 
     async def keys(self, _request: web.Request) -> web.Response:
         return web.json_response(self.tokens.jwks())
+
+    async def exchange(self, request: web.Request) -> web.Response:
+        self.exchanges += 1
+        token = self.keys_known.get((await request.json())["api_key"])
+        if token is None:
+            return web.json_response({}, status=401)
+        return web.json_response({"access_token": token, "expires_in": 300, "key_id": str(uuid4())})
 
     async def openapi(self, _request: web.Request) -> web.Response:
         return web.json_response(OPENAPI)
