@@ -6,12 +6,14 @@ from uuid import UUID
 
 from shared.access import Role
 from shared.errors import (
+    BadRequest,
     Conflict,
     FieldError,
     Forbidden,
     NotFound,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     Unprocessable,
 )
 
@@ -35,6 +37,40 @@ class TooManyAttempts(TooManyRequests):
 class SessionEnded(Unauthenticated):
     def __init__(self) -> None:
         super().__init__("The refresh token is not valid any more. Sign in again.")
+
+
+class OidcOff(NotFound):
+    def __init__(self) -> None:
+        super().__init__(
+            "This installation has no sign-in provider. Sign in with POST /auth/login; operators set one up"
+            " with DINSIGHT_AUTH_OIDC_..."
+        )
+
+
+class FlowUnknown(BadRequest):
+    def __init__(self) -> None:
+        super().__init__(
+            "This sign-in was not begun in this browser, was completed already, or took too long. Begin again"
+            " at /api/v1/auth/oidc/login."
+        )
+
+
+class ProviderRefused(Unauthenticated):
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The sign-in provider does not let you in: {why}. Begin again, or ask who runs it.")
+
+
+class ProviderAway(Unavailable):
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The sign-in provider cannot be used at the moment: {why}. Try again shortly.")
+
+
+class AddressNotVerified(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is an account with your e-mail address, and nobody has verified that the address is its"
+            " owner's. Sign in to it with its password and verify the address first."
+        )
 
 
 class AccountClosed(Unauthenticated):

@@ -1,18 +1,20 @@
 """Composition root of the auth service."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
 
 from services.auth.handlers import subscribe
+from services.auth.provider import Provider, ProviderAccess
 from services.auth.repository import PostgresUnits, Units
 from services.auth.routes import Services, build_internal_router, build_router
 from services.auth.service.accounts import AccountService
 from services.auth.service.api_keys import ApiKeyService
 from services.auth.service.keys import KeyRing
 from services.auth.service.members import MemberService
+from services.auth.service.oidc import OidcService
 from services.auth.service.organizations import OrganizationService
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.sign_in import SignInService
@@ -41,7 +43,8 @@ NEVER_KEPT_ENDS = ("/api-keys",)
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("auth", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
-    services = _services(infra, units, settings)
+    provider = _provider(infra, settings)
+    services = _services(infra, units, settings, provider)
     # Its own tokens are verified with its own keys, without asking itself over HTTP.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
@@ -50,7 +53,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(infra.relay.run(), consumer.run(), upkeep.run()):
+        async with AsyncExitStack() as stack:
+            if provider is not None:
+                await stack.enter_async_context(provider.open())
+            await stack.enter_async_context(infra.running(infra.relay.run(), consumer.run(), upkeep.run()))
             yield
 
     app = build_application(
@@ -69,7 +75,19 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     return app
 
 
-def _services(infra: Infrastructure, units: Units, settings: Settings) -> Services:
+def _provider(infra: Infrastructure, settings: Settings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    access = ProviderAccess(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.oidc_client_secret.get_secret_value(),
+        settings.oidc_redirect_url,
+    )
+    return Provider(access, infra.clock)
+
+
+def _services(infra: Infrastructure, units: Units, settings: Settings, provider: Provider | None) -> Services:
     clock, new_id, auditor = infra.clock, infra.new_id, Auditor(infra.clock)
     hasher = PasswordHasher(settings.password_pepper.get_secret_value(), settings.bcrypt_cost)
     throttle = Throttle(clock)
@@ -82,23 +100,25 @@ def _services(infra: Infrastructure, units: Units, settings: Settings) -> Servic
         token_lifetime=token_lifetime,
     )
     organizations = OrganizationService(clock, new_id, auditor)
+    sign_in = SignInService(
+        clock,
+        new_id,
+        auditor,
+        hasher,
+        throttle,
+        idle=timedelta(days=settings.session_idle_days),
+        longest=timedelta(days=settings.session_longest_days),
+    )
     return Services(
         accounts=AccountService(clock, new_id, auditor, hasher, throttle, organizations),
-        sign_in=SignInService(
-            clock,
-            new_id,
-            auditor,
-            hasher,
-            throttle,
-            idle=timedelta(days=settings.session_idle_days),
-            longest=timedelta(days=settings.session_longest_days),
-        ),
+        sign_in=sign_in,
         organizations=organizations,
         members=MemberService(clock, auditor),
         trail=TrailService(),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=ApiKeyService(clock, new_id, auditor),
+        oidc=OidcService(clock, new_id, auditor, sign_in, provider),
     )
 
 

@@ -241,6 +241,38 @@ DELETE FROM password_attempts WHERE subject = :subject;
 -- Failures that do not count any more.
 DELETE FROM password_attempts WHERE failed_at < :before;
 
+-- name: insert_user_without_password^
+-- A new account whose hash no password has; no row when the address is taken.
+INSERT INTO users (id, email, password_hash, full_name, role, is_active, email_verified, last_login,
+                   created_at, updated_at)
+VALUES (:id, :email, '!', :full_name, :role, :is_active, :email_verified, :last_login,
+        :created_at, :updated_at)
+ON CONFLICT (email) DO NOTHING
+RETURNING id;
+
+-- name: insert_oidc_flow!
+-- A browser goes to the provider.
+INSERT INTO oidc_flows (state_hash, secret_hash, expires_at) VALUES (:state_hash, :secret_hash, :expires_at);
+
+-- name: take_oidc_flow^
+-- The browser that went comes back, once and in time.
+DELETE FROM oidc_flows WHERE state_hash = :state_hash AND secret_hash = :secret_hash AND expires_at > :now
+RETURNING state_hash;
+
+-- name: delete_expired_oidc_flows!
+-- Browsers that will not come back.
+DELETE FROM oidc_flows WHERE expires_at <= :now;
+
+-- name: get_linked_user$
+-- The account of whom the provider names.
+SELECT user_id FROM user_identities WHERE issuer = :issuer AND subject = :subject;
+
+-- name: insert_user_identity!
+-- From now on the provider's word signs in to this account.
+INSERT INTO user_identities (issuer, subject, user_id, linked_at)
+VALUES (:issuer, :subject, :user_id, :linked_at)
+ON CONFLICT (issuer, subject) DO NOTHING;
+
 -- name: insert_audit_entry!
 -- One entry of the audit trail; there is no update and no delete.
 INSERT INTO audit_logs (id, user_id, organization_id, action, resource_type, resource_id, changes, ip_address,

@@ -66,6 +66,8 @@ OPEN = frozenset(
         ("POST", f"{PREFIX}/auth/forgot-password"),
         ("POST", f"{PREFIX}/auth/reset-password"),
         ("POST", f"{PREFIX}/auth/verify-email"),
+        ("GET", f"{PREFIX}/auth/oidc/login"),
+        ("GET", f"{PREFIX}/auth/oidc/callback"),
         ("GET", f"{PREFIX}/auth/jwks.json"),
     }
 )

@@ -32,6 +32,24 @@ REVOKE ALL ON FUNCTION api_key_organization(uuid, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION api_key_organization(uuid, text) TO dinsight_auth;
 """
 
+# A flow is one browser's way to the provider and back, by hashes; an identity is whom the provider names.
+OIDC = """
+CREATE TABLE oidc_flows (
+    state_hash VARCHAR(64) PRIMARY KEY,
+    secret_hash VARCHAR(64) NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL
+);
+CREATE INDEX oidc_flows_expires ON oidc_flows (expires_at);
+CREATE TABLE user_identities (
+    issuer TEXT NOT NULL,
+    subject VARCHAR(255) NOT NULL,
+    user_id UUID NOT NULL REFERENCES users(id) ON DELETE CASCADE,
+    linked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX user_identities_user ON user_identities (user_id);
+"""
+
 # No foreign key: the trail outlives the key.
 TRAIL = """
 ALTER TABLE audit_logs ADD COLUMN api_key_id UUID;
@@ -42,4 +60,5 @@ def upgrade() -> None:
     run(API_KEYS)
     run(tenant_isolation("auth", "api_keys"))
     run(EXCHANGE)
+    run(OIDC)
     run(TRAIL)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.auth.repository.api_keys import ApiKeyRepository, PostgresApiKeyRepository
 from services.auth.repository.keys import KeyRepository, PostgresKeyRepository
+from services.auth.repository.oidc import OidcRepository, PostgresOidcRepository
 from services.auth.repository.organizations import (
     MembershipRepository,
     OrganizationRepository,
@@ -40,6 +41,7 @@ class Unit:
     attempts: AttemptRepository
     keys: KeyRepository
     api_keys: ApiKeyRepository
+    oidc: OidcRepository
     trail: TrailRepository
     outbox: Outbox
     inbox: Inbox
@@ -76,6 +78,7 @@ class PostgresUnits:
                 attempts=PostgresAttemptRepository(connection, self._queries),
                 keys=PostgresKeyRepository(connection, self._queries),
                 api_keys=PostgresApiKeyRepository(connection, self._queries),
+                oidc=PostgresOidcRepository(connection, self._queries),
                 trail=PostgresTrailRepository(connection, self._queries),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),

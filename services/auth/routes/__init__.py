@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from services.auth.repository import Units
-from services.auth.routes import api_keys, audit_logs, members, organizations, sessions, sign_in, users
+from services.auth.routes import api_keys, audit_logs, members, oidc, organizations, sessions, sign_in, users
 from services.auth.service.accounts import AccountService
 from services.auth.service.api_keys import ApiKeyService
 from services.auth.service.keys import KeyRing
 from services.auth.service.members import MemberService
+from services.auth.service.oidc import OidcService
 from services.auth.service.organizations import OrganizationService
 from services.auth.service.sign_in import SignInService
 from services.auth.service.tokens import AccessTokens
@@ -29,6 +30,7 @@ class Services:
     tokens: AccessTokens
     keys: KeyRing
     api_keys: ApiKeyService
+    oidc: OidcService
 
 
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
@@ -36,6 +38,7 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     router.include_router(
         sign_in.build_router(services.accounts, services.sign_in, services.tokens, services.keys, units)
     )
+    router.include_router(oidc.build_router(services.oidc, services.tokens, units))
     router.include_router(users.build_router(services.accounts, units, guard))
     router.include_router(sessions.build_router(services.sign_in, units, guard))
     router.include_router(organizations.build_router(services.accounts, services.organizations, units, guard))

@@ -19,12 +19,12 @@ from services.auth.domain import (
     SigningKey,
     User,
 )
-from services.auth.domain_api_keys import ApiKey
 from services.auth.errors import SlugTaken
 from services.auth.repository import Unit
 from shared.access import Role, Scope
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.support.fakes import FakeInbox, FakeOutbox
+from tests.unit.auth.fakes_access import FakeApiKeys, FakeOidc
 
 
 @dataclass
@@ -38,6 +38,12 @@ class FakeUsers:
             return False
         self.users[user.id] = user
         self.passwords[user.id] = prehash, cost
+        return True
+
+    async def add_without_password(self, user: User) -> bool:
+        if await self.by_email(user.email):
+            return False
+        self.users[user.id] = user
         return True
 
     async def get(self, user_id: UUID) -> User | None:
@@ -256,39 +262,6 @@ class FakeKeys:
 
 
 @dataclass
-class FakeApiKeys:
-    keys: dict[UUID, ApiKey] = field(default_factory=dict)
-    hashes: dict[UUID, str] = field(default_factory=dict)
-
-    async def add(self, key: ApiKey, secret_hash: str) -> None:
-        self.keys[key.id] = key
-        self.hashes[key.id] = secret_hash
-
-    async def get(self, key_id: UUID) -> ApiKey | None:
-        return self.keys.get(key_id)
-
-    async def list(self, organization_id: UUID, page: PageRequest) -> Slice[ApiKey]:
-        found = [key for key in self.keys.values() if key.organization_id == organization_id]
-        found.sort(key=lambda key: (key.created_at, key.id), reverse=True)
-        if page.after:
-            found = [k for k in found if (k.created_at, k.id) < (page.after.at, page.after.id)]
-        return Slice.cut(found, page.limit, lambda key: Cursor(key.created_at, key.id))
-
-    async def delete(self, organization_id: UUID, key_id: UUID) -> ApiKey | None:
-        key = self.keys.get(key_id)
-        return self.keys.pop(key_id) if key and key.organization_id == organization_id else None
-
-    async def organization_of(self, key_id: UUID, secret_hash: str) -> UUID | None:
-        key = self.keys.get(key_id)
-        return key.organization_id if key and self.hashes[key_id] == secret_hash else None
-
-    async def used(self, key_id: UUID, now: datetime, before: datetime) -> None:
-        key = self.keys[key_id]
-        if key.last_used_at is None or key.last_used_at < before:
-            self.keys[key_id] = replace(key, last_used_at=now)
-
-
-@dataclass
 class FakeTrail:
     entries: list[AuditEntry] = field(default_factory=list)
 
@@ -314,6 +287,7 @@ class FakeUnits:
         self.attempts = FakeAttempts()
         self.keys = FakeKeys()
         self.api_keys = FakeApiKeys()
+        self.oidc = FakeOidc()
         self.trail = FakeTrail()
         self.outbox = FakeOutbox()
         self.scopes: list[Scope] = []
@@ -330,6 +304,7 @@ class FakeUnits:
             attempts=self.attempts,
             keys=self.keys,
             api_keys=self.api_keys,
+            oidc=self.oidc,
             trail=self.trail,
             outbox=self.outbox,
             inbox=FakeInbox(),

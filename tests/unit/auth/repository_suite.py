@@ -8,6 +8,7 @@ import pytest
 
 from services.auth.domain import Membership, Organization, RefreshToken, SigningKey, User
 from services.auth.domain_api_keys import ApiKey
+from services.auth.domain_oidc import Link
 from services.auth.errors import SlugTaken
 from services.auth.repository import Units
 from shared.access import Role, Scope
@@ -207,6 +208,33 @@ class RepositorySuite:
                 found = await unit.api_keys.get(key.id)
                 seen.append(found.last_used_at if found else None)
             assert seen == [NOW + MINUTE, NOW + MINUTE, NOW + 7 * MINUTE]
+
+    async def test_a_flow_works_once_in_its_browser_and_in_time(self, units: Units) -> None:
+        state, secret, late = uuid4().hex, uuid4().hex, uuid4().hex
+        async with units(Scope()) as unit:
+            await unit.oidc.begin(state, secret, NOW + MINUTE)
+            await unit.oidc.begin(late, secret, NOW)
+            assert not await unit.oidc.take(state, "another browser", NOW)
+            assert not await unit.oidc.take("another state", secret, NOW)
+            assert not await unit.oidc.take(late, secret, NOW)
+            assert await unit.oidc.take(state, secret, NOW)
+            assert not await unit.oidc.take(state, secret, NOW)
+            await unit.oidc.delete_expired(NOW)
+            assert not await unit.oidc.take(late, secret, NOW - MINUTE)
+
+    async def test_whom_the_provider_names_has_one_account(self, units: Units) -> None:
+        first, second, subject = a_user(), a_user(), uuid4().hex
+        async with units(Scope()) as unit:
+            assert await unit.users.add_without_password(first)
+            assert not await unit.users.add_without_password(replace(second, email=first.email))
+            assert await unit.users.add_without_password(second)
+            for password in ("", "!"):
+                assert not (await unit.users.check_password(first.id, password, COST)).matches
+            assert await unit.oidc.user_of("https://idp.example", subject) is None
+            for user in (first, second):
+                await unit.oidc.link(Link("https://idp.example", subject, user.id, NOW))
+            assert await unit.oidc.user_of("https://idp.example", subject) == first.id
+            assert await unit.oidc.user_of("https://other.example", subject) is None
 
     async def test_keys_retire_when_a_successor_comes(self, units: Units) -> None:
         # Far in the past, and gone at the end: a running service's own keys stay out of it.
