@@ -8,6 +8,7 @@ from shared.errors import (
     DInsightError,
     NotFound,
     PayloadTooLarge,
+    TooManyRequests,
     Unauthenticated,
     Unavailable,
 )
@@ -62,8 +63,8 @@ class BodyTooSlow(DInsightError):
     title: ClassVar[str] = "Request too slow"
     code: ClassVar[str] = "request-too-slow"
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"Nothing of the request's body arrived for {seconds:g} seconds. Send it again.")
+    def __init__(self) -> None:
+        super().__init__("The request's body stopped, or came too slowly. Send it again.")
 
 
 class BodyTooLarge(PayloadTooLarge):
@@ -71,6 +72,14 @@ class BodyTooLarge(PayloadTooLarge):
         super().__init__(
             f"The request's body is larger than the {limit} bytes that are accepted here. Split it.",
             extra={"limit": limit},
+        )
+
+
+class TooOften(TooManyRequests):
+    def __init__(self, limit: str, wait: int) -> None:
+        super().__init__(
+            f"Too many requests in a minute (limit: {limit}). Try again in {wait} s.",
+            headers={"Retry-After": str(wait)},
         )
 
 

@@ -9,10 +9,13 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from services.gateway import edge
-from services.gateway.admission import KeyAdmission
+from services.gateway.admission import Admission, Most
 from services.gateway.api_keys import ApiKeys
 from services.gateway.catalogue import Catalogue
+from services.gateway.connections import with_deadline
 from services.gateway.handlers import Feed
+from services.gateway.limits import RateLimits
+from services.gateway.operations import Operations
 from services.gateway.proxy import Limits, Proxy
 from services.gateway.routes import build_router
 from services.gateway.routing import Service
@@ -46,10 +49,16 @@ class Gateway:
         self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
         self.guard = Guard(TokenVerifier(self.fetch_keys))
         self.api_keys = ApiKeys(self.peers[Service.AUTH])
+        self.limits = RateLimits(settings.rate_limit_url.get_secret_value())
         self.proxy = Proxy(
             addresses,
             self.guard,
-            Limits(settings.connect_seconds, settings.idle_seconds, settings.largest_upload_bytes),
+            Limits(
+                settings.connect_seconds,
+                settings.idle_seconds,
+                settings.largest_upload_bytes,
+                settings.slowest_upload_bytes_per_second,
+            ),
         )
         self.streams = EventStreams(
             clock, capacity=settings.stream_events_per_organization, reach=settings.stream_window
@@ -77,6 +86,7 @@ class Gateway:
             for peer in self.peers.values():
                 await stack.enter_async_context(peer.open())
             await stack.enter_async_context(self.proxy.open())
+            stack.push_async_callback(self.limits.close)
             await stack.enter_async_context(background(self.feed.run()))
             yield
 
@@ -99,7 +109,18 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         details={name: gateway.upstream(name) for name in gateway.peers},
         middleware=[
             *edge.middleware(installation.allowed_origins),
-            Middleware(KeyAdmission, api_keys=gateway.api_keys),
+            Middleware(Operations, networks=settings.operations_networks),
+            Middleware(
+                Admission,
+                api_keys=gateway.api_keys,
+                guard=gateway.guard,
+                limits=gateway.limits,
+                most=Most(
+                    settings.address_requests_per_minute,
+                    settings.caller_requests_per_minute,
+                    settings.sign_in_requests_per_minute,
+                ),
+            ),
         ],
         # The proxy limits bodies, by route.
         max_body_size=None,
@@ -127,6 +148,7 @@ def main() -> None:
         port=settings.port,
         trusted_proxies=settings.trusted_proxies,
         on_stop=end_streams,
+        protocol=with_deadline(settings.head_seconds),
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 import psutil
@@ -11,6 +12,7 @@ import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 
+from services.gateway.connections import HeadDeadline, with_deadline
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
 from shared.infrastructure import JWKS_PATH
@@ -157,12 +159,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(app: FastAPI) -> AsyncIterator[str]:
+async def listening(app: FastAPI, protocol: type[asyncio.Protocol] = HeadDeadline) -> AsyncIterator[str]:
     """Serve the application on a free port, as in production; gives its address."""
     config = uvicorn.Config(
         app,
         port=0,
-        http="httptools",
+        http=protocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -193,9 +195,10 @@ def everything_at(installation: InstallationSettings, address: str) -> Installat
 
 @asynccontextmanager
 async def gateway(
-    installation: InstallationSettings, upstream_address: str, **settings: float
+    installation: InstallationSettings, upstream_address: str, **values: Any
 ) -> AsyncIterator[str]:
     """A gateway in front of the upstream; gives its address."""
-    app = create_app(everything_at(installation, upstream_address), Settings.model_validate(settings))
-    async with listening(app) as address:
+    settings = Settings.model_validate(values)
+    app = create_app(everything_at(installation, upstream_address), settings)
+    async with listening(app, with_deadline(settings.head_seconds)) as address:
         yield address
