@@ -207,6 +207,10 @@ LIMIT :limit;
 -- An API key ends.
 DELETE FROM api_keys WHERE organization_id = :organization_id AND id = :id RETURNING *;
 
+-- name: delete_api_keys_of
+-- The keys of a member who leaves: they must not come back to life should the member come back.
+DELETE FROM api_keys WHERE organization_id = :organization_id AND created_by = :user_id RETURNING *;
+
 -- name: api_key_organization$
 -- Whose the key with this id and secret is; only its holder can ask.
 SELECT api_key_organization(:id, :secret_hash);

@@ -1,5 +1,6 @@
 """API keys of an organization."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Protocol
@@ -24,6 +25,10 @@ class ApiKeyRepository(Protocol):
 
     async def delete(self, organization_id: UUID, key_id: UUID) -> ApiKey | None:
         """Delete a key and give what it was."""
+        ...
+
+    async def delete_of(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
+        """Delete the keys that the user made there and give what they were."""
         ...
 
     async def organization_of(self, key_id: UUID, secret_hash: str) -> UUID | None:
@@ -61,6 +66,12 @@ class PostgresApiKeyRepository:
     async def delete(self, organization_id: UUID, key_id: UUID) -> ApiKey | None:
         row = await self._queries.delete_api_key(self._connection, organization_id=organization_id, id=key_id)
         return _key(row)
+
+    async def delete_of(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
+        rows = self._queries.delete_api_keys_of(
+            self._connection, organization_id=organization_id, user_id=user_id
+        )
+        return [key async for row in rows if (key := _key(row))]
 
     async def organization_of(self, key_id: UUID, secret_hash: str) -> UUID | None:
         found: UUID | None = await self._queries.api_key_organization(

@@ -65,14 +65,7 @@ class ApiKeyService:
         key = await unit.api_keys.delete(caller.organization_id, key_id)
         if key is None:
             raise ApiKeyNotFound(key_id)
-        await self._auditor.wrote(
-            unit.outbox,
-            caller,
-            "api_key.deleted",
-            "api_key",
-            key_id,
-            before={"name": key.name, "role": key.role.label},
-        )
+        await audit_deleted(self._auditor, unit, caller, key)
 
     async def exchange(self, unit: Unit, presented: str) -> KeyGrant:
         """What the key allows now. Raises ApiKeyRefused, with one answer whatever is wrong.
@@ -98,3 +91,14 @@ class ApiKeyService:
             raise ApiKeyRefused
         await unit.api_keys.used(key_id, now, now - USE_NOTED_EVERY)
         return KeyGrant(key, min(key.role, maker.membership.role), maker.email, maker.full_name)
+
+
+async def audit_deleted(auditor: Auditor, unit: Unit, caller: Caller, key: ApiKey) -> None:
+    await auditor.wrote(
+        unit.outbox,
+        caller,
+        "api_key.deleted",
+        "api_key",
+        key.id,
+        before={"name": key.name, "role": key.role.label},
+    )

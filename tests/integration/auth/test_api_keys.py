@@ -228,6 +228,33 @@ async def test_a_key_never_has_more_than_its_user_has_now(person: Person, databa
     assert found.json()["items"][0]["role"] == "viewer"
 
 
+async def test_a_member_who_leaves_takes_the_keys_along_for_good(
+    person: Person, database: TestDatabase
+) -> None:
+    admin = await join(database, person, "admin")
+    program, made = await make(admin)
+    place = f"/organizations/{person.organization_id}/members/{admin.id}"
+    assert (await person.send("DELETE", place)).status_code == 204
+    assert (await person.get(keys_of(person)))["items"] == []
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+        await connection.execute(
+            "INSERT INTO auth.user_organizations (user_id, organization_id, role) VALUES ($1, $2, 'admin')",
+            admin.id,
+            person.organization_id,
+        )
+    finally:
+        await connection.close()
+    assert (await program.exchange()).status_code == 401
+
+    async def told() -> list[Any]:
+        entries: list[Any] = (await person.get("/audit-logs", action="api_key.deleted"))["items"]
+        return entries
+
+    [entry] = await eventually(told, what="the trail")
+    assert (entry["resource_id"], entry["user_id"]) == (made["id"], str(person.id))
+
+
 async def test_the_last_use_is_kept(person: Person) -> None:
     program, made = await make(person)
     assert made["last_used_at"] is None

@@ -1,5 +1,6 @@
 """API keys and sign-ins through a provider, in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -31,6 +32,16 @@ class FakeApiKeys:
     async def delete(self, organization_id: UUID, key_id: UUID) -> ApiKey | None:
         key = self.keys.get(key_id)
         return self.keys.pop(key_id) if key and key.organization_id == organization_id else None
+
+    async def delete_of(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
+        found = [
+            key
+            for key in self.keys.values()
+            if (key.organization_id, key.created_by) == (organization_id, user_id)
+        ]
+        for key in found:
+            del self.keys[key.id]
+        return found
 
     async def organization_of(self, key_id: UUID, secret_hash: str) -> UUID | None:
         key = self.keys.get(key_id)

@@ -186,6 +186,7 @@ class RepositorySuite:
             assert await unit.api_keys.delete(uuid4(), keys[0].id) is None
             assert await unit.api_keys.delete(organization.id, keys[0].id) == keys[0]
             assert await unit.api_keys.get(keys[0].id) is None
+            assert await unit.api_keys.delete_of(organization.id, uuid4()) == []
         async with units(Scope()) as unit:
             # Without an organization the holder of the secret learns whose key it is, and nobody else.
             secret_hash = f"hash of {keys[1].id.hex}"[:64]
@@ -208,6 +209,9 @@ class RepositorySuite:
                 found = await unit.api_keys.get(key.id)
                 seen.append(found.last_used_at if found else None)
             assert seen == [NOW + MINUTE, NOW + MINUTE, NOW + 7 * MINUTE]
+            [deleted] = await unit.api_keys.delete_of(organization.id, user.id)
+            assert deleted.id == key.id
+            assert await unit.api_keys.get(key.id) is None
 
     async def test_a_flow_works_once_in_its_browser_and_in_time(self, units: Units) -> None:
         state, secret, late = uuid4().hex, uuid4().hex, uuid4().hex
