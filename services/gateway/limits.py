@@ -21,6 +21,9 @@ STORAGE_SECONDS = 0.25
 STORAGE_RETRY_SECONDS = 5.0
 MOST_CONNECTIONS = 50
 WINDOW_SECONDS = 60
+# Counters in memory, some ten megabytes; each address and caller has two at most.
+MOST_COUNTED = 100_000
+LOOK_SECONDS = 10.0
 # Who has one IPv6 address has at least the 64 bits behind it, and often eight more.
 IPV6_PREFIX = 56
 
@@ -44,6 +47,36 @@ class Standing:
             "RateLimit-Policy": f'"{self.limit}";q={self.most};w={WINDOW_SECONDS}',
             "RateLimit": f'"{self.limit}";r={self.left};t={self.resets_in}',
         }
+
+
+class Memory(MemoryStorage):
+    """Counts in this process. Looks for what has expired now and then, where its base does so at every hit:
+    with the addresses of a flood that would be a flood of its own."""
+
+    def __init__(self, *, most: int = MOST_COUNTED, now: Callable[[], float] = time.time) -> None:
+        super().__init__(wrap_exceptions=True)
+        self._most = most
+        self._time = now
+        self._next_look = now() + LOOK_SECONDS
+
+    async def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        await self.get(key)
+        self._forget()
+        self.storage[key] += amount
+        self.expirations.setdefault(key, self._time() + expiry)
+        return self.storage[key]
+
+    def _forget(self) -> None:
+        now = self._time()
+        if now >= self._next_look:
+            self._next_look = now + LOOK_SECONDS
+            for key in [key for key, at in self.expirations.items() if at <= now]:
+                del self.expirations[key]
+                self.storage.pop(key, None)
+        if len(self.storage) > self._most:
+            # Memory is worth more than the counts of a minute.
+            self.storage.clear()
+            self.expirations.clear()
 
 
 class RateLimits:
@@ -115,7 +148,7 @@ def _pool(url: str) -> ConnectionPool:
 
 def _storage(url: str, pool: ConnectionPool | None) -> Storage:
     if pool is None:
-        return MemoryStorage(wrap_exceptions=True)
+        return Memory()
     options: dict[str, Any] = {"connection_pool": pool}
     return RedisStorage(
         f"async+{url}",

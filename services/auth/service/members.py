@@ -47,7 +47,7 @@ class MemberService:
         return member
 
     async def remove(self, unit: Unit, caller: Caller, user_id: UUID) -> None:
-        """End a membership and the API keys that rest on it. Everybody may end their own, but no key its user's.
+        """End a membership, and the API keys that rest on it. Everybody may end their own; no key its user's.
 
         Raises MemberNotFound, OwnersOnly, LastOwner.
         """

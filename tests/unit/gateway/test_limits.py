@@ -6,7 +6,14 @@ from limits.errors import StorageError
 from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
-from services.gateway.limits import STORAGE_RETRY_SECONDS, RateLimits, Standing, neighbourhood
+from services.gateway.limits import (
+    LOOK_SECONDS,
+    STORAGE_RETRY_SECONDS,
+    Memory,
+    RateLimits,
+    Standing,
+    neighbourhood,
+)
 from services.gateway.routing import is_guarded, is_open
 from services.gateway.settings import Settings
 
@@ -42,6 +49,19 @@ async def test_callers_and_limits_are_counted_apart() -> None:
     assert other is not None
     assert elsewhere is not None
     assert (other.wait, elsewhere.wait) == (0, 0)
+
+
+async def test_memory_forgets_what_has_expired_and_is_bounded() -> None:
+    seconds = 1_000_000.0
+    memory = Memory(most=50, now=lambda: seconds)
+    for number in range(20):
+        assert await memory.incr(f"old {number}", 5) == 1
+    seconds += LOOK_SECONDS
+    assert await memory.incr("new", 5) == 1
+    assert set(memory.storage) == set(memory.expirations) == {"new"}
+    for number in range(1000):
+        await memory.incr(f"flood {number}", 60)
+        assert len(memory.storage) <= 51
 
 
 class Away(MemoryStorage):
