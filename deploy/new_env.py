@@ -11,7 +11,17 @@ from pathlib import Path
 EXAMPLE = Path(__file__).with_name("compose.env.example")
 PASSWORD_BYTES = 24
 KEY_BYTES = 32
-MAY_BE_EMPTY = frozenset({"DINSIGHT_GATEWAY_TRUSTED_PROXIES", "DINSIGHT_ALLOWED_ORIGINS"})
+MAY_BE_EMPTY = frozenset(
+    {
+        "DINSIGHT_GATEWAY_TRUSTED_PROXIES",
+        "DINSIGHT_ALLOWED_ORIGINS",
+        "DINSIGHT_GATEWAY_RATE_LIMIT_URL",
+        "DINSIGHT_AUTH_OIDC_ISSUER",
+        "DINSIGHT_AUTH_OIDC_CLIENT_ID",
+        "DINSIGHT_AUTH_OIDC_CLIENT_SECRET",
+        "DINSIGHT_AUTH_OIDC_REDIRECT_URL",
+    }
+)
 
 
 def secret(name: str) -> str:

@@ -99,6 +99,8 @@ class Caller:
     token: str = field(repr=False)
     # Claims of the token, for the services that need more than the above (sessions, memberships).
     memberships: Mapping[UUID, Role] = field(default_factory=dict)
+    # The API key that the request came with; `user_id` is then the user who made it.
+    api_key_id: UUID | None = None
 
     @property
     def scope(self) -> Scope:

@@ -59,6 +59,7 @@ class Auditor:
             resource_type=resource_type,
             resource_id=resource_id,
             changes=changes or None,
+            api_key_id=caller.api_key_id,
         )
 
     async def record(
@@ -71,6 +72,7 @@ class Auditor:
         resource_type: str | None = None,
         resource_id: UUID | None = None,
         changes: Mapping[str, Any] | None = None,
+        api_key_id: UUID | None = None,
     ) -> None:
         context = structlog.contextvars.get_contextvars()
         payload = AuditRecorded(
@@ -82,6 +84,7 @@ class Auditor:
             ip_address=context.get("client_address"),
             user_agent=context.get("user_agent"),
             occurred_at=self._clock.now(),
+            api_key_id=api_key_id,
         )
         key = organization_id or user_id or "installation"
         await outbox.add(AUDIT_RECORDED, key, payload, organization_id=organization_id)

@@ -25,18 +25,20 @@ def serve(
     port: int,
     trusted_proxies: tuple[str, ...] = (),
     on_stop: Callable[[], None] | None = None,
+    protocol: type[asyncio.Protocol] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight.
 
     Addresses in X-Forwarded-For are believed from `trusted_proxies` only. `on_stop` is called when the end
     is asked for, so that endless answers can end too; it runs as a signal handler and must only hand over.
+    `protocol` speaks HTTP instead of the server's own.
     """
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http="httptools",
+        http=protocol or "httptools",
         log_config=None,
         access_log=False,
         server_header=False,

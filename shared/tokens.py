@@ -18,6 +18,8 @@ ALGORITHM = "Ed25519"
 ISSUER = "dinsight"
 AUDIENCE = "dinsight-api"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
+# The id of the API key that the token was given for; tokens of people lack the claim.
+API_KEY_CLAIM = "akid"
 CLOCK_LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
 # An unknown key id may be a new key or an attacker's invention: ask again, but not more often than this.
@@ -39,6 +41,8 @@ class Identity:
     token: str = field(repr=False)
     # Seconds since the epoch; what outlives its request, such as an event stream, ends then.
     expires_at: float = float("inf")
+    # Set when an API key calls; the user is then the one who made the key.
+    api_key_id: UUID | None = None
 
     def in_organization(self, requested: UUID | None) -> Caller:
         """The caller in the requested organization, or in the only one there is."""
@@ -63,6 +67,7 @@ class Identity:
             role=self.memberships[requested],
             token=self.token,
             memberships=self.memberships,
+            api_key_id=self.api_key_id,
         )
 
 
@@ -107,7 +112,7 @@ class TokenVerifier:
 
     @staticmethod
     def _identity(claims: Mapping[str, Any], token: str) -> Identity:
-        session = claims.get("sid")
+        session, api_key = claims.get("sid"), claims.get(API_KEY_CLAIM)
         return Identity(
             user_id=UUID(claims["sub"]),
             email=claims["email"],
@@ -116,6 +121,7 @@ class TokenVerifier:
             session_id=UUID(session) if session else None,
             token=token,
             expires_at=float(claims["exp"]),
+            api_key_id=UUID(api_key) if api_key else None,
         )
 
     async def _current_keys(self, fresh_seconds: float) -> KeySet:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractResolver
 from standardwebhooks import Webhook as Signer
 
 from services.alerting.deliveries import Outcome
@@ -18,8 +19,21 @@ from shared.clock import Clock
 USER_AGENT = "DInsight-Webhook/1"
 # The receiver says that it wants no more of these.
 GONE = 410
-# Carries an IPv4 address in its last 32 bits (RFC 6052).
+# Carries an IPv4 address in its last 32 bits (RFC 6052); networks that have IPv6 alone reach IPv4 by it.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# All that has been given out of IPv6. What lies outside (IPv4-compatible and translated addresses, local
+# NAT64, site-local, segment routing) leads into networks of one's own or nowhere.
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Inside it, and not for the internet: tunnels that carry an IPv4 address, and documentation.
+NOT_REACHED = (
+    ipaddress.IPv6Network("2001::/32"),
+    ipaddress.IPv6Network("2002::/16"),
+    ipaddress.IPv6Network("3fff::/20"),
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv4Network("192.88.99.0/24"),
+)
+# The interface part of ISATAP addresses begins so, and an IPv4 address follows (RFC 5214).
+ISATAP = (0x00005EFE, 0x02005EFE)
 REFUSED = (
     "the receiver's address is not public, so it is not connected to; the operator allows private ones"
     " with DINSIGHT_ALERTING_WEBHOOK_ALLOW_PRIVATE=true"
@@ -38,13 +52,17 @@ class AddressRefused(OSError):
 def is_public(address: Address) -> bool:
     """Whether the address belongs to the internet at large, looked at through every IPv4-in-IPv6 form."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
+        inner = address.ipv4_mapped
         if inner is None and address in NAT64:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(inner)
-        if address.teredo is not None or address.scope_id is not None:
+        if address.scope_id is not None or address not in GLOBAL_UNICAST:
             return False
+        if int(address) >> 32 & 0xFFFFFFFF in ISATAP:
+            return False
+    if any(address in network for network in NOT_REACHED):
+        return False
     return address.is_global and not address.is_multicast
 
 
@@ -59,8 +77,17 @@ def public_socket(info: Any) -> socket.socket:
 class WebhookSender:
     """Usable while `open`. Every message has its own connection, and so its own check of the address."""
 
-    def __init__(self, clock: Clock, *, allow_private: bool, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        allow_private: bool,
+        timeout_seconds: float,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """Names are looked up by the system unless a `resolver` is given."""
         self._clock = clock
+        self._resolver = resolver
         self._allow_private = allow_private
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._session: aiohttp.ClientSession | None = None
@@ -72,6 +99,7 @@ class WebhookSender:
             # Zero: the dispatcher bounds how many messages are under way.
             limit=0,
             use_dns_cache=False,
+            resolver=self._resolver,
             socket_factory=None if self._allow_private else public_socket,
         )
         async with aiohttp.ClientSession(

@@ -170,6 +170,7 @@ class AuditEntry:
     ip_address: str | None
     user_agent: str | None
     created_at: datetime
+    api_key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ class AuditFilter:
     resource_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
+    api_key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

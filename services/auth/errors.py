@@ -4,6 +4,7 @@ from datetime import timedelta
 from math import ceil
 from uuid import UUID
 
+from shared.access import Role
 from shared.errors import (
     BadRequest,
     Conflict,
@@ -12,6 +13,7 @@ from shared.errors import (
     NotFound,
     TooManyRequests,
     Unauthenticated,
+    Unavailable,
     Unprocessable,
 )
 
@@ -35,6 +37,40 @@ class TooManyAttempts(TooManyRequests):
 class SessionEnded(Unauthenticated):
     def __init__(self) -> None:
         super().__init__("The refresh token is not valid any more. Sign in again.")
+
+
+class OidcOff(NotFound):
+    def __init__(self) -> None:
+        super().__init__(
+            "This installation has no sign-in provider. Sign in with POST /auth/login; operators set one up"
+            " with DINSIGHT_AUTH_OIDC_..."
+        )
+
+
+class FlowUnknown(BadRequest):
+    def __init__(self) -> None:
+        super().__init__(
+            "This sign-in was not begun in this browser, was completed already, or took too long. Begin again"
+            " at /api/v1/auth/oidc/login."
+        )
+
+
+class ProviderRefused(Unauthenticated):
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The sign-in provider does not let you in: {why}. Begin again, or ask who runs it.")
+
+
+class ProviderAway(Unavailable):
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The sign-in provider cannot be used at the moment: {why}. Try again shortly.")
+
+
+class AddressNotVerified(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "There is an account with your e-mail address, and nobody has verified that the address is its"
+            " owner's. Sign in to it with its password and verify the address first."
+        )
 
 
 class AccountClosed(Unauthenticated):
@@ -70,6 +106,34 @@ class MemberNotFound(NotFound):
 class SessionNotFound(NotFound):
     def __init__(self, session_id: UUID) -> None:
         super().__init__(f"You have no live session {session_id}. GET /users/me/sessions lists yours.")
+
+
+class ApiKeyNotFound(NotFound):
+    def __init__(self, key_id: UUID) -> None:
+        super().__init__(f"The organization has no API key {key_id}. GET .../api-keys lists them.")
+
+
+class ApiKeyRefused(Unauthenticated):
+    """One answer for a key that is malformed, unknown, expired, deleted, or whose user has left."""
+
+    def __init__(self) -> None:
+        super().__init__("The API key is not valid. Ask an administrator of the organization for a new one.")
+
+
+class RoleTooHigh(Forbidden):
+    def __init__(self, own: Role) -> None:
+        most = min(own, Role.ADMIN).label
+        super().__init__(
+            f"A key may have at most your own role, and never that of an owner: {most} or lower."
+        )
+
+
+class ExpiryPassed(Unprocessable):
+    def __init__(self) -> None:
+        detail = "must lie in the future"
+        super().__init__(
+            "The key would have expired already.", errors=[FieldError("/body/expires_at", detail)]
+        )
 
 
 class LastOwner(Conflict):

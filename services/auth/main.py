@@ -1,7 +1,7 @@
 """Composition root of the auth service."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
@@ -9,13 +9,16 @@ from fastapi import FastAPI
 from services.auth.handlers import subscribe
 from services.auth.mailers import mailer_for
 from services.auth.postman import Postman
+from services.auth.provider import Provider, ProviderAccess
 from services.auth.repository import PostgresUnits, Units
-from services.auth.routes import Services, build_router
+from services.auth.routes import Services, build_internal_router, build_router
 from services.auth.service.accounts import AccountService
+from services.auth.service.api_keys import ApiKeyService
 from services.auth.service.invitations import InvitationService
 from services.auth.service.keys import KeyRing
 from services.auth.service.letters import LetterWriter
 from services.auth.service.members import MemberService
+from services.auth.service.oidc import OidcService
 from services.auth.service.one_time import OneTimeTokens
 from services.auth.service.organizations import OrganizationService
 from services.auth.service.password_rules import PasswordRules
@@ -42,14 +45,21 @@ from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
 # Their bodies hold passwords and their answers tokens: neither may be kept, not even as a hash.
-NEVER_KEPT = ("/api/v1/auth/", "/api/v1/users/me/password", "/api/v1/users/me/invitations")
+NEVER_KEPT = (
+    "/api/v1/auth/",
+    "/api/v1/users/me/password",
+    "/api/v1/users/me/invitations",
+    "/internal/",
+)
+NEVER_KEPT_ENDS = ("/api-keys",)
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("auth", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
-    services = _services(infra, units, encryptor, settings)
+    provider = _provider(infra, settings)
+    services = _services(infra, units, encryptor, settings, provider)
     # Its own tokens are verified with its own keys, without asking itself over HTTP.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
@@ -68,7 +78,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(infra.relay.run(), consumer.run(), upkeep.run(), postman.run()):
+        async with AsyncExitStack() as stack:
+            if provider is not None:
+                await stack.enter_async_context(provider.open())
+            loops = (infra.relay.run(), consumer.run(), upkeep.run(), postman.run())
+            await stack.enter_async_context(infra.running(*loops))
             yield
 
     app = build_application(
@@ -76,13 +90,36 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Users, organizations, memberships, sessions and the audit trail.",
         lifespan=lifespan,
         checks={**infra.checks(), "consumer": consumer.check, "signing keys": services.keys.check},
-        middleware=[Idempotency.middleware(infra.database, guard, never_kept=NEVER_KEPT)],
+        middleware=[
+            Idempotency.middleware(
+                infra.database, guard, never_kept=NEVER_KEPT, never_kept_ends=NEVER_KEPT_ENDS
+            )
+        ],
     )
     app.include_router(build_router(services, units, guard))
+    app.include_router(build_internal_router(services, units))
     return app
 
 
-def _services(infra: Infrastructure, units: Units, encryptor: Encryptor, settings: Settings) -> Services:
+def _provider(infra: Infrastructure, settings: Settings) -> Provider | None:
+    if not settings.oidc_issuer:
+        return None
+    access = ProviderAccess(
+        settings.oidc_issuer,
+        settings.oidc_client_id,
+        settings.oidc_client_secret.get_secret_value(),
+        settings.oidc_redirect_url,
+    )
+    return Provider(access, infra.clock)
+
+
+def _services(
+    infra: Infrastructure,
+    units: Units,
+    encryptor: Encryptor,
+    settings: Settings,
+    provider: Provider | None,
+) -> Services:
     clock, new_id, auditor = infra.clock, infra.new_id, Auditor(infra.clock)
     hasher = PasswordHasher(settings.password_pepper.get_secret_value(), settings.bcrypt_cost)
     rules, throttle = PasswordRules.shipped(), Throttle(clock)
@@ -100,6 +137,16 @@ def _services(infra: Infrastructure, units: Units, encryptor: Encryptor, setting
     organizations = OrganizationService(clock, new_id, auditor)
     accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, letters)
     invitations = InvitationService(clock, new_id, auditor, letters, verification)
+    sign_in = SignInService(
+        clock,
+        new_id,
+        auditor,
+        hasher,
+        throttle,
+        idle=timedelta(days=settings.session_idle_days),
+        longest=timedelta(days=settings.session_longest_days),
+        reminder=verification if settings.require_verified_email else None,
+    )
     return Services(
         registration=RegistrationService(
             new_id,
@@ -116,22 +163,15 @@ def _services(infra: Infrastructure, units: Units, encryptor: Encryptor, setting
             clock, new_id, auditor, hasher, rules, throttle, one_time, letters, verification
         ),
         accounts=accounts,
-        sign_in=SignInService(
-            clock,
-            new_id,
-            auditor,
-            hasher,
-            throttle,
-            idle=timedelta(days=settings.session_idle_days),
-            longest=timedelta(days=settings.session_longest_days),
-            reminder=verification if settings.require_verified_email else None,
-        ),
+        sign_in=sign_in,
         organizations=organizations,
         members=MemberService(clock, auditor),
         invitations=invitations,
         trail=TrailService(),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
+        api_keys=ApiKeyService(clock, new_id, auditor),
+        oidc=OidcService(clock, new_id, auditor, sign_in, provider),
     )
 
 

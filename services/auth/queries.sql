@@ -184,6 +184,42 @@ UPDATE signing_keys SET verifies_until = :verifies_until WHERE id <> :successor 
 -- Keys that verify nothing any more.
 DELETE FROM signing_keys WHERE verifies_until < :now;
 
+-- name: insert_api_key!
+-- A new API key; its secret comes hashed.
+INSERT INTO api_keys (id, organization_id, name, role, secret_hash, created_by, created_at, expires_at,
+                      last_used_at)
+VALUES (:id, :organization_id, :name, :role, :secret_hash, :created_by, :created_at, :expires_at,
+        :last_used_at);
+
+-- name: get_api_key^
+-- One API key of the active organization.
+SELECT * FROM api_keys WHERE id = :id;
+
+-- name: list_api_keys
+-- An organization's API keys, newest first.
+SELECT * FROM api_keys
+WHERE organization_id = :organization_id
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: delete_api_key^
+-- An API key ends.
+DELETE FROM api_keys WHERE organization_id = :organization_id AND id = :id RETURNING *;
+
+-- name: delete_api_keys_of
+-- The keys of a member who leaves: they must not come back to life should the member come back.
+DELETE FROM api_keys WHERE organization_id = :organization_id AND created_by = :user_id RETURNING *;
+
+-- name: api_key_organization$
+-- Whose the key with this id and secret is; only its holder can ask.
+SELECT api_key_organization(:id, :secret_hash);
+
+-- name: note_api_key_use!
+-- When the key was last used, written now and then only.
+UPDATE api_keys SET last_used_at = :now
+WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :before);
+
 -- name: count_attempt^
 -- Count an attempt as failed before it is made, unless its subject has to wait: attempts made at the same
 -- time cannot slip through together. Gives no row when it has to wait.
@@ -318,23 +354,55 @@ SELECT * FROM invitations WHERE token_hash = :token_hash FOR UPDATE;
 -- name: remove_expired_invitations!
 -- Of all organizations, those that nobody can accept any more.
 SELECT delete_expired_invitations(:before);
+-- name: insert_user_without_password^
+-- A new account whose hash no password has; no row when the address is taken.
+INSERT INTO users (id, email, password_hash, full_name, role, is_active, email_verified, last_login,
+                   created_at, updated_at)
+VALUES (:id, :email, '!', :full_name, :role, :is_active, :email_verified, :last_login,
+        :created_at, :updated_at)
+ON CONFLICT (email) DO NOTHING
+RETURNING id;
+
+-- name: insert_oidc_flow!
+-- A browser goes to the provider.
+INSERT INTO oidc_flows (state_hash, secret_hash, expires_at) VALUES (:state_hash, :secret_hash, :expires_at);
+
+-- name: take_oidc_flow^
+-- The browser that went comes back, once and in time.
+DELETE FROM oidc_flows WHERE state_hash = :state_hash AND secret_hash = :secret_hash AND expires_at > :now
+RETURNING state_hash;
+
+-- name: delete_expired_oidc_flows!
+-- Browsers that will not come back.
+DELETE FROM oidc_flows WHERE expires_at <= :now;
+
+-- name: get_linked_user$
+-- The account of whom the provider names.
+SELECT user_id FROM user_identities WHERE issuer = :issuer AND subject = :subject;
+
+-- name: insert_user_identity!
+-- From now on the provider's word signs in to this account.
+INSERT INTO user_identities (issuer, subject, user_id, linked_at)
+VALUES (:issuer, :subject, :user_id, :linked_at)
+ON CONFLICT (issuer, subject) DO NOTHING;
 
 -- name: insert_audit_entry!
 -- One entry of the audit trail; there is no update and no delete.
 INSERT INTO audit_logs (id, user_id, organization_id, action, resource_type, resource_id, changes, ip_address,
-                        user_agent, created_at)
+                        user_agent, created_at, api_key_id)
 VALUES (:id, :user_id, :organization_id, :action, :resource_type, :resource_id, :changes,
-        :ip_address::text::inet, :user_agent, :created_at);
+        :ip_address::text::inet, :user_agent, :created_at, :api_key_id);
 
 -- name: list_audit_entries
 -- The organization's trail, and its members' sign-ins, newest first.
 SELECT id, user_id, organization_id, action, resource_type, resource_id, changes,
-       host(ip_address) AS ip_address, user_agent, created_at
+       host(ip_address) AS ip_address, user_agent, created_at, api_key_id
 FROM audit_logs
 WHERE (:user_id::uuid IS NULL OR user_id = :user_id)
   AND (:action::text IS NULL OR action = :action)
   AND (:resource_type::text IS NULL OR resource_type = :resource_type)
   AND (:resource_id::uuid IS NULL OR resource_id = :resource_id)
+  AND (:api_key_id::uuid IS NULL OR api_key_id = :api_key_id)
   AND (:since::timestamptz IS NULL OR created_at >= :since)
   AND (:until::timestamptz IS NULL OR created_at < :until)
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))

@@ -1,6 +1,8 @@
 """Settings of the auth service, read from `DINSIGHT_AUTH_...`; the pepper from `DINSIGHT_PASSWORD_PEPPER`."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -41,3 +43,19 @@ class Settings(ServiceSettings):
     mail_poll_seconds: float = Field(default=1, gt=0)
     # On, nobody signs in before following the link, and registering does not tell which addresses are known.
     require_verified_email: bool = False
+    # An OpenID Connect provider: all four, or none. The issuer is written as its own description has it.
+    oidc_issuer: str = Field(default="", pattern=r"^$|^https?://\S+$")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    # `https://<this installation>/api/v1/auth/oidc/callback`, or a page of one's own that calls it.
+    oidc_redirect_url: str = Field(default="", pattern=r"^$|^https?://\S+$")
+
+    @model_validator(mode="after")
+    def _whole_provider(self) -> Self:
+        parts = (self.oidc_issuer, self.oidc_client_id, self.oidc_redirect_url)
+        given = [bool(part) for part in (*parts, self.oidc_client_secret.get_secret_value())]
+        if any(given) and not all(given):
+            raise ValueError(
+                "set all of DINSIGHT_AUTH_OIDC_ISSUER, _CLIENT_ID, _CLIENT_SECRET and _REDIRECT_URL, or none"
+            )
+        return self

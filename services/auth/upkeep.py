@@ -44,6 +44,7 @@ class Upkeep:
         async with self._units(Scope()) as unit:
             await unit.trail.ensure_partitions(PARTITION_MONTHS_AHEAD)
             await unit.sessions.delete_expired(now)
+            await unit.oidc.delete_expired(now)
             await unit.attempts.forget_old(now - FAILURES_FORGOTTEN_AFTER)
             await unit.one_time.delete_expired(now)
             await unit.invitations.delete_expired(now)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.errors import AddressTooLong, HeadersTooLarge
+from services.gateway.routing import PREFIX
 from shared.errors import DInsightError
 from shared.http.problems import render
 
@@ -23,6 +24,8 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 # Answers are data. A page that needs more says so itself.
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -52,7 +55,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _secure(MutableHeaders(scope=message), scope["scheme"])
+                _secure(MutableHeaders(scope=message), scope)
             await send(message)
 
         try:
@@ -82,11 +85,12 @@ def middleware(allowed_origins: tuple[str, ...]) -> list[Middleware]:
         allow_headers=[
             "Authorization",
             "Content-Type",
+            "X-API-Key",
             "X-Organization-Id",
             "Idempotency-Key",
             "Last-Event-ID",
         ],
-        expose_headers=["Location", "Retry-After", "Idempotency-Replayed"],
+        expose_headers=["Location", "Retry-After", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"],
     )
     return [Middleware(Edge), *([cross_origin] if allowed_origins else [])]
 
@@ -103,9 +107,12 @@ def _refusal(scope: Scope) -> DInsightError | None:
     return None
 
 
-def _secure(headers: MutableHeaders, scheme: str) -> None:
+def _secure(headers: MutableHeaders, scope: Scope) -> None:
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    if scheme == "https":
+    # An organization's data stays out of caches, unless the service says that an answer is everybody's.
+    if scope["path"].startswith(PREFIX):
+        headers.setdefault("Cache-Control", "no-store")
+    if scope["scheme"] == "https":
         headers["Strict-Transport-Security"] = STRICT_TRANSPORT

@@ -2,7 +2,16 @@
 
 from typing import ClassVar
 
-from shared.errors import BadGateway, DInsightError, NotFound, PayloadTooLarge, Unavailable
+from shared.errors import (
+    BadGateway,
+    BadRequest,
+    DInsightError,
+    NotFound,
+    PayloadTooLarge,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+)
 
 # Long enough for a supervisor to restart a service, short enough for a person to wait.
 RETRY_AFTER_SECONDS = 2
@@ -54,8 +63,8 @@ class BodyTooSlow(DInsightError):
     title: ClassVar[str] = "Request too slow"
     code: ClassVar[str] = "request-too-slow"
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"Nothing of the request's body arrived for {seconds:g} seconds. Send it again.")
+    def __init__(self) -> None:
+        super().__init__("The request's body stopped, or came too slowly. Send it again.")
 
 
 class BodyTooLarge(PayloadTooLarge):
@@ -63,6 +72,29 @@ class BodyTooLarge(PayloadTooLarge):
         super().__init__(
             f"The request's body is larger than the {limit} bytes that are accepted here. Split it.",
             extra={"limit": limit},
+        )
+
+
+class TooOften(TooManyRequests):
+    def __init__(self, limit: str, wait: int) -> None:
+        super().__init__(
+            f"Too many requests in a minute (limit: {limit}). Try again in {wait} s.",
+            headers={"Retry-After": str(wait)},
+        )
+
+
+class TwoCredentials(BadRequest):
+    def __init__(self) -> None:
+        super().__init__(
+            "The request has an access token and an API key. Send Authorization or X-API-Key, not both."
+        )
+
+
+class ApiKeyRefused(Unauthenticated):
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key is not valid: it was mistyped, has expired or was deleted, or its user has left. Ask"
+            " an administrator of the organization for a new one."
         )
 
 

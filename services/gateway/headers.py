@@ -33,6 +33,8 @@ OURS_IN = frozenset(
     }
 )
 FORWARDED = b"x-forwarded-"
+# A service gets the access token that the key was exchanged for, never the key.
+API_KEY = b"x-api-key"
 # What the gateway itself says to a client.
 OURS_OUT = frozenset({b"server", b"date", b"x-powered-by"})
 
@@ -46,7 +48,7 @@ def for_service(
     headers: CIMultiDict[str] = CIMultiDict(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in received
-        if name not in HOP_BY_HOP | OURS_IN | named and not name.startswith(FORWARDED)
+        if name not in HOP_BY_HOP | OURS_IN | named | {API_KEY} and not name.startswith(FORWARDED)
     )
     if client_address:
         headers["X-Forwarded-For"] = client_address

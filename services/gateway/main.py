@@ -6,10 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from services.gateway import edge
+from services.gateway.admission import Admission, Most
+from services.gateway.api_keys import ApiKeys
 from services.gateway.catalogue import Catalogue
+from services.gateway.connections import with_deadline
 from services.gateway.handlers import Feed
+from services.gateway.limits import RateLimits
+from services.gateway.operations import Operations
 from services.gateway.proxy import Limits, Proxy
 from services.gateway.routes import build_router
 from services.gateway.routing import Service
@@ -42,10 +48,17 @@ class Gateway:
         self.kafka = KafkaConnection(installation, client_id="dinsight-gateway")
         self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
         self.guard = Guard(TokenVerifier(self.fetch_keys))
+        self.api_keys = ApiKeys(self.peers[Service.AUTH])
+        self.limits = RateLimits(settings.rate_limit_url.get_secret_value())
         self.proxy = Proxy(
             addresses,
             self.guard,
-            Limits(settings.connect_seconds, settings.idle_seconds, settings.largest_upload_bytes),
+            Limits(
+                settings.connect_seconds,
+                settings.idle_seconds,
+                settings.largest_upload_bytes,
+                settings.slowest_upload_bytes_per_second,
+            ),
         )
         self.streams = EventStreams(
             clock, capacity=settings.stream_events_per_organization, reach=settings.stream_window
@@ -73,6 +86,7 @@ class Gateway:
             for peer in self.peers.values():
                 await stack.enter_async_context(peer.open())
             await stack.enter_async_context(self.proxy.open())
+            stack.push_async_callback(self.limits.close)
             await stack.enter_async_context(background(self.feed.run()))
             yield
 
@@ -93,13 +107,27 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         lifespan=lifespan,
         checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
         details={name: gateway.upstream(name) for name in gateway.peers},
-        middleware=edge.middleware(installation.allowed_origins),
+        middleware=[
+            *edge.middleware(installation.allowed_origins),
+            Middleware(Operations, networks=settings.operations_networks),
+            Middleware(
+                Admission,
+                api_keys=gateway.api_keys,
+                guard=gateway.guard,
+                limits=gateway.limits,
+                most=Most(
+                    settings.address_requests_per_minute,
+                    settings.caller_requests_per_minute,
+                    settings.sign_in_requests_per_minute,
+                ),
+            ),
+        ],
         # The proxy limits bodies, by route.
         max_body_size=None,
         openapi_url=None,
     )
     catalogue = Catalogue(gateway.peers, app.openapi, fresh_seconds=settings.catalogue_seconds)
-    app.include_router(build_router(gateway.streams, catalogue, gateway.guard))
+    app.include_router(build_router(gateway.streams, catalogue, gateway.guard, gateway.api_keys))
     app.router.default = gateway.proxy
     return app
 
@@ -120,6 +148,7 @@ def main() -> None:
         port=settings.port,
         trusted_proxies=settings.trusted_proxies,
         on_stop=end_streams,
+        protocol=with_deadline(settings.head_seconds),
     )
 
 

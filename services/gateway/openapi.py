@@ -15,7 +15,8 @@ TITLE = "DInsight"
 DESCRIPTION = (
     "Predictive maintenance: upload a machine's normal samples, monitor later ones, get anomalies explained"
     " and alerts delivered.\n\n"
-    "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`. Errors"
+    "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`;"
+    " programs send an API key as `X-API-Key` instead. Errors"
     ' are RFC 9457 problems. Lists answer `{"items": [...], "next_cursor": ...}`; hand `next_cursor` back'
     " as `cursor` for the next page."
 )

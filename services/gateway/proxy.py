@@ -1,6 +1,7 @@
 """The streaming proxy: bodies pass piece by piece, in both directions, and never lie in memory whole."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from services.gateway import headers, routing
+from services.gateway.admission import IDENTITY
 from services.gateway.errors import (
     AnswerBroken,
     AnswerTooLate,
@@ -42,15 +44,31 @@ class Limits:
     connect_seconds: float
     idle_seconds: float
     largest_upload_bytes: int
+    slowest_bytes_per_second: float
+
+
+class Patience:
+    """How long the rest of a body is waited for. Waiting uses it up, and bytes that come bring it back.
+
+    Only the wait for the client counts: a service that reads slowly is not the client's fault.
+    """
+
+    def __init__(self, idle_seconds: float, slowest_bytes_per_second: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._slowest = slowest_bytes_per_second
+        self.left = idle_seconds
+
+    def came(self, size: int, waited: float) -> None:
+        self.left = min(self._idle_seconds, max(0.0, self.left - waited) + size / self._slowest)
 
 
 class RequestBody:
     """The client's body as it arrives. `failure` or `gone` say why it ended early."""
 
-    def __init__(self, receive: Receive, *, exists: bool, limit: int, idle_seconds: float) -> None:
+    def __init__(self, receive: Receive, *, exists: bool, limit: int, patience: "Patience") -> None:
         self._receive = receive
         self._limit = limit
-        self._idle_seconds = idle_seconds
+        self._patience = patience
         self._ended = asyncio.Event()
         self.exists = exists
         self.failure: DInsightError | None = None
@@ -61,16 +79,18 @@ class RequestBody:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size, more = 0, True
         while more:
+            began = time.monotonic()
             try:
-                async with asyncio.timeout(self._idle_seconds):
+                async with asyncio.timeout(self._patience.left):
                     message = await self._receive()
             except TimeoutError:
-                self.failure = BodyTooSlow(self._idle_seconds)
+                self.failure = BodyTooSlow()
                 raise self.failure from None
             if message["type"] == "http.disconnect":
                 self.gone = True
                 raise ClientGone
             piece = message.get("body", b"")
+            self._patience.came(len(piece), time.monotonic() - began)
             size += len(piece)
             if size > self._limit:
                 self.failure = BodyTooLarge(self._limit)
@@ -117,7 +137,7 @@ class Proxy:
         rule = routing.find(path)
         if rule is None:
             raise UnknownPath(path)
-        if not routing.is_open(scope["method"], path):
+        if IDENTITY not in scope and not routing.is_open(scope["method"], path):
             await self._guard.identify(Headers(scope=scope).get("Authorization"))
         limit = rule.largest_body(self._limits.largest_upload_bytes)
         if (headers.content_length(scope["headers"]) or 0) > limit:
@@ -126,7 +146,7 @@ class Proxy:
             receive,
             exists=headers.has_body(scope["headers"]),
             limit=limit,
-            idle_seconds=self._limits.idle_seconds,
+            patience=Patience(self._limits.idle_seconds, self._limits.slowest_bytes_per_second),
         )
         exchange = asyncio.create_task(self._exchange(rule.service, scope, body, send))
         hang_up = asyncio.create_task(body.hang_up())

@@ -1,6 +1,7 @@
 """The gateway's own HTTP: the event stream and the documents."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -9,11 +10,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.gateway import docs
+from services.gateway.admission import PRESENTED_KEY
+from services.gateway.api_keys import ApiKeys
 from services.gateway.catalogue import Catalogue
 from services.gateway.domain import StreamEvent, Wanted
 from services.gateway.handlers import TOPICS
 from services.gateway.schemas import ResetItem, StreamItem
-from services.gateway.service import EventStreams, Opened, Reset
+from services.gateway.service import EventStreams, Opened, Renew, Reset
 from shared.access import Caller, Permission
 from shared.errors import FieldError, Unprocessable
 from shared.events.asyncapi import build_document
@@ -51,7 +54,17 @@ def wanted_events(
     return Wanted(asked, machine_id)
 
 
-def build_router(streams: EventStreams, catalogue: Catalogue, guard: Guard) -> APIRouter:
+def key_renewal(api_keys: ApiKeys) -> Callable[[Request], Renew | None]:
+    """A dependency: asks anew whether the request's API key is good; None for people, whose token says it."""
+
+    def renewal(request: Request) -> Renew | None:
+        key = request.scope.get(PRESENTED_KEY)
+        return None if key is None else partial(api_keys.good_until, key)
+
+    return renewal
+
+
+def build_router(streams: EventStreams, catalogue: Catalogue, guard: Guard, api_keys: ApiKeys) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(guard.may(Permission.STREAM_READ))]
     user = Annotated[Identity, Depends(guard.identity)]
@@ -67,11 +80,13 @@ def build_router(streams: EventStreams, catalogue: Catalogue, guard: Guard) -> A
         caller: reader,
         identity: user,
         wanted: Annotated[Wanted, Depends(wanted_events)],
+        renew: Annotated[Renew | None, Depends(key_renewal(api_keys))],
         last_event_id: Annotated[str | None, Header(description="Resume after this event")] = None,
     ) -> AsyncIterator[ServerSentEvent]:
         """Server-sent events of the organization. Send the last `id` back as Last-Event-ID to resume."""
+        expires_at = identity.expires_at if renew is None else await renew()
         async for event in streams.follow(
-            caller.organization_id, wanted, last_event_id=last_event_id, expires_at=identity.expires_at
+            caller.organization_id, wanted, last_event_id=last_event_id, expires_at=expires_at, renew=renew
         ):
             yield server_sent(event)
 

@@ -66,9 +66,19 @@ OPEN = frozenset(
         ("POST", f"{PREFIX}/auth/forgot-password"),
         ("POST", f"{PREFIX}/auth/reset-password"),
         ("POST", f"{PREFIX}/auth/verify-email"),
+        ("GET", f"{PREFIX}/auth/oidc/login"),
+        ("GET", f"{PREFIX}/auth/oidc/callback"),
         ("GET", f"{PREFIX}/auth/jwks.json"),
     }
 )
+
+
+# Of these, the ones that somebody would call often to guess, to fill the database or to send mail.
+GUARDED = OPEN - {
+    ("POST", f"{PREFIX}/auth/refresh"),
+    ("POST", f"{PREFIX}/auth/logout"),
+    ("GET", f"{PREFIX}/auth/jwks.json"),
+}
 
 
 def find(path: str) -> Rule | None:
@@ -87,3 +97,8 @@ def find(path: str) -> Rule | None:
 
 def is_open(method: str, path: str) -> bool:
     return ("GET" if method == "HEAD" else method, path) in OPEN
+
+
+def is_guarded(method: str, path: str) -> bool:
+    """Whether the tighter limit for signing in counts."""
+    return ("GET" if method == "HEAD" else method, path) in GUARDED

@@ -1,7 +1,8 @@
 """The event stream: events come in from the topics and go out to each client of their organization."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import isinf
@@ -11,6 +12,10 @@ from opentelemetry import metrics
 
 from services.gateway.domain import Overrun, StreamEvent, Wanted, Window
 from shared.clock import Clock
+from shared.errors import DInsightError
+
+# Asks whether the caller may go on, and gives until when (seconds since the epoch).
+Renew = Callable[[], Awaitable[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +75,18 @@ class EventStreams:
             channel.wake()
 
     async def follow(
-        self, organization_id: UUID, wanted: Wanted, *, last_event_id: str | None, expires_at: float
+        self,
+        organization_id: UUID,
+        wanted: Wanted,
+        *,
+        last_event_id: str | None,
+        expires_at: float,
+        renew: Renew | None = None,
     ) -> AsyncIterator[Opened | StreamEvent | Reset]:
         """Events of the organization from now on, or from the one after `last_event_id` on.
 
-        Ends when the caller's token has expired, the client has fallen behind, or the gateway stops.
+        Ends when the caller's token has expired and is not renewed, the client has fallen behind, or the
+        gateway stops.
         """
         channel = self._channel(organization_id)
         channel.readers += 1
@@ -86,7 +98,11 @@ class EventStreams:
             for missed in missed_events:
                 if isinstance(missed, Reset) or missed in wanted:
                     yield missed
-            while not self._closed and self._left(expires_at) > 0:
+            while not self._closed:
+                if self._left(expires_at) <= 0:
+                    expires_at = await _renewed(renew)
+                    if self._left(expires_at) <= 0:
+                        return
                 try:
                     events = channel.window.since(place)
                 except Overrun:
@@ -96,20 +112,17 @@ class EventStreams:
                 for event in events:
                     if event in wanted:
                         yield event
-                if place == channel.window.end and not await self._change(channel, expires_at):
-                    return
+                if place == channel.window.end:
+                    await self._change(channel, expires_at)
         finally:
             channel.readers -= 1
             self._open.add(-1)
 
-    async def _change(self, channel: _Channel, expires_at: float) -> bool:
-        """Wait for the next event; False when the token expires before it."""
+    async def _change(self, channel: _Channel, expires_at: float) -> None:
+        """Wait for the next event, or until the token expires."""
         seconds = self._left(expires_at)
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(channel.change(), None if isinf(seconds) else seconds)
-        except TimeoutError:
-            return False
-        return True
 
     def _left(self, expires_at: float) -> float:
         return expires_at - self._clock.now().timestamp()
@@ -140,3 +153,13 @@ class EventStreams:
 
 def _reset(window: Window, reason: str) -> Reset:
     return Reset(reason, window.newest.id if window.newest else None)
+
+
+async def _renewed(renew: Renew | None) -> float:
+    """Until when the caller may go on: not at all when that is refused, or cannot be found out."""
+    if renew is None:
+        return float("-inf")
+    try:
+        return await renew()
+    except DInsightError:
+        return float("-inf")

@@ -30,7 +30,10 @@ class MembershipChanged(Payload):
 
 
 class AuditRecorded(Payload):
-    """One entry of the audit trail. `changes` holds before and after, without secrets."""
+    """One entry of the audit trail. `changes` holds before and after, without secrets.
+
+    `api_key_id` is the key that a program acted with, `user_id` then the user who made that key.
+    """
 
     user_id: UUID | None
     action: str
@@ -40,6 +43,7 @@ class AuditRecorded(Payload):
     ip_address: str | None = None
     user_agent: str | None = None
     occurred_at: datetime
+    api_key_id: UUID | None = None
 
 
 ORGANIZATION_CHANGED = Topic(

@@ -6,13 +6,21 @@ from uuid import UUID
 
 import structlog
 from fastapi import Depends, Header
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from shared.access import Caller, Permission
-from shared.errors import Unauthenticated
+from shared.errors import Forbidden, Unauthenticated
 from shared.tokens import Identity, TokenVerifier
 
+API_KEY_HEADER = "X-API-Key"
 bearer_scheme = HTTPBearer(auto_error=False, description="An access token from POST /auth/login")
+# For the documents: the gateway exchanges a key for an access token, and services see that alone.
+key_scheme = APIKeyHeader(
+    name=API_KEY_HEADER,
+    auto_error=False,
+    description="An API key from POST /organizations/{id}/api-keys, for programs; not beside a token",
+)
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 
 
 class Guard:
@@ -26,16 +34,26 @@ class Guard:
         kind, _, token = (authorization or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthenticated(
-                "Sign in first: send an access token as Authorization: Bearer ...",
+                "Sign in: send an access token as Authorization: Bearer ..., or an API key as X-API-Key.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         return await self._verifier.verify(token.strip())
 
     async def identity(
-        self, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
+        self, credentials: Bearer, _key: Annotated[str | None, Depends(key_scheme)]
     ) -> Identity:
-        """The signed-in user, whatever the organization."""
+        """The signed-in user or the API key, whatever the organization."""
         return await self.identify(f"{credentials.scheme} {credentials.credentials}" if credentials else None)
+
+    async def person(self, credentials: Bearer) -> Identity:
+        """The signed-in user. Raises Forbidden for an API key: it has no account of its own."""
+        identity = await self.identity(credentials, None)
+        if identity.api_key_id is not None:
+            raise Forbidden(
+                "An API key has no account: profile, password, sessions and founding organizations are for"
+                " people. Sign in with POST /auth/login."
+            )
+        return identity
 
     def may(self, permission: Permission) -> Callable[..., Awaitable[Caller]]:
         """A dependency that gives the caller in the active organization, if the role has `permission`."""

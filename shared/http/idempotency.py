@@ -10,6 +10,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from starlette.datastructures import Headers
@@ -69,25 +70,41 @@ class _Answer:
 class Idempotency:
     """ASGI middleware; keys belong to the user who sent them.
 
-    Requests under the paths in `never_kept` pass as if they had no key: what they hold must not be stored.
+    Requests under the paths in `never_kept`, and at those that end in `never_kept_ends`, pass as if they had
+    no key: what they hold must not be stored.
     """
 
     def __init__(
-        self, app: ASGIApp, database: Database, guard: Guard, never_kept: tuple[str, ...] = ()
+        self,
+        app: ASGIApp,
+        database: Database,
+        guard: Guard,
+        never_kept: tuple[str, ...] = (),
+        never_kept_ends: tuple[str, ...] = (),
     ) -> None:
         self._app = app
         self._database = database
         self._guard = guard
         self._never_kept = never_kept
+        self._never_kept_ends = never_kept_ends
 
     @classmethod
-    def middleware(cls, database: Database, guard: Guard, *, never_kept: tuple[str, ...] = ()) -> Middleware:
-        return Middleware(cls, database=database, guard=guard, never_kept=never_kept)
+    def middleware(
+        cls,
+        database: Database,
+        guard: Guard,
+        *,
+        never_kept: tuple[str, ...] = (),
+        never_kept_ends: tuple[str, ...] = (),
+    ) -> Middleware:
+        return Middleware(
+            cls, database=database, guard=guard, never_kept=never_kept, never_kept_ends=never_kept_ends
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         key = headers.get(HEADER)
-        if key is None or scope["method"] not in WRITES or scope["path"].startswith(self._never_kept):
+        if key is None or scope["method"] not in WRITES or self._holds_secrets(scope["path"]):
             return await self._app(scope, receive, send)
         request = Request(scope)
         if not 0 < len(key) <= LONGEST_KEY:
@@ -99,12 +116,15 @@ class Idempotency:
             # The route itself says what is wrong.
             return await self._app(scope, receive, send)
         fingerprint, receive = await self._fingerprint(scope, headers, receive)
-        known = await self._claim(identity, key, fingerprint)
+        known = await self._claim(_owner(identity), key, fingerprint)
         if known is not None:
             return await self._known(request, known, fingerprint)(scope, receive, send)
-        await self._run(identity, key, scope, receive, send)
+        await self._run(_owner(identity), key, scope, receive, send)
 
-    async def _run(self, identity: Identity, key: str, scope: Scope, receive: Receive, send: Send) -> None:
+    def _holds_secrets(self, path: str) -> bool:
+        return path.startswith(self._never_kept) or path.endswith(self._never_kept_ends)
+
+    async def _run(self, owner: UUID, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer()
 
         async def passing(message: Message) -> None:
@@ -112,7 +132,7 @@ class Idempotency:
             await send(message)
 
         done = False
-        renewing = asyncio.create_task(self._renew(identity, key))
+        renewing = asyncio.create_task(self._renew(owner, key))
         try:
             await self._app(scope, receive, passing)
             done = 0 < answer.status < 500 and len(answer.body) <= LARGEST_KEPT_ANSWER_BYTES
@@ -121,28 +141,26 @@ class Idempotency:
             async with self._database.transaction(access.Scope()) as connection:
                 if done:
                     kept = [pair for pair in answer.headers if pair[0] != "date"]
-                    await connection.execute(
-                        KEEP, identity.user_id, key, answer.status, kept, bytes(answer.body)
-                    )
+                    await connection.execute(KEEP, owner, key, answer.status, kept, bytes(answer.body))
                 else:
-                    await connection.execute(FORGET, identity.user_id, key)
+                    await connection.execute(FORGET, owner, key)
 
-    async def _renew(self, identity: Identity, key: str) -> None:
+    async def _renew(self, owner: UUID, key: str) -> None:
         """Hold the claim for as long as the request runs: a large upload takes its time."""
         while True:
             await asyncio.sleep(ABANDONED_AFTER.total_seconds() / 4)
             try:
                 async with self._database.transaction(access.Scope()) as connection:
-                    await connection.execute(RENEW, identity.user_id, key)
+                    await connection.execute(RENEW, owner, key)
             except DATABASE_AWAY as error:
                 logger.warning("idempotency key not renewed", error=str(error))
 
-    async def _claim(self, identity: Identity, key: str, fingerprint: str) -> Any | None:
+    async def _claim(self, owner: UUID, key: str, fingerprint: str) -> Any | None:
         async with self._database.transaction(access.Scope()) as connection:
-            await connection.execute(FORGET_OLD, identity.user_id, KEPT_FOR)
-            if await connection.fetchval(CLAIM, identity.user_id, key, fingerprint, ABANDONED_AFTER):
+            await connection.execute(FORGET_OLD, owner, KEPT_FOR)
+            if await connection.fetchval(CLAIM, owner, key, fingerprint, ABANDONED_AFTER):
                 return None
-            return await connection.fetchrow(LOOK_UP, identity.user_id, key)
+            return await connection.fetchrow(LOOK_UP, owner, key)
 
     @staticmethod
     def _known(request: Request, known: Any, fingerprint: str) -> Response:
@@ -174,3 +192,8 @@ class Idempotency:
             return messages.pop(0) if messages else await receive()
 
         return digest.hexdigest(), replay
+
+
+def _owner(identity: Identity) -> UUID:
+    """Whose the key is. API keys of one user may act in different organizations, so each has its own."""
+    return identity.api_key_id or identity.user_id

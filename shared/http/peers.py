@@ -8,7 +8,7 @@ import aiohttp
 from opentelemetry.propagate import inject
 
 from shared.access import Caller
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, Unauthenticated, Unavailable
 
 # Peers are next door; one that takes longer is down for this request.
 TIMEOUT = aiohttp.ClientTimeout(total=5)
@@ -31,22 +31,35 @@ class Peer:
 
     async def get(self, path: str, *, caller: Caller | None = None) -> Mapping[str, Any]:
         """GET a JSON object. Raises NotFound on 404, Unavailable when the peer cannot answer."""
-        if self._session is None:
-            raise Unavailable(f"The {self._name} service cannot be asked yet. Try again shortly.")
         headers: dict[str, str] = {}
-        inject(headers)
         if caller is not None:
             headers["Authorization"] = f"Bearer {caller.token}"
             headers["X-Organization-Id"] = str(caller.organization_id)
+        return await self._ask("GET", path, headers)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """POST a JSON object, get one. Raises Unauthenticated on 401, and as `get` does."""
+        return await self._ask("POST", path, {}, body)
+
+    async def _ask(
+        self, method: str, path: str, headers: dict[str, str], body: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        if self._session is None:
+            raise Unavailable(f"The {self._name} service cannot be asked yet. Try again shortly.")
+        inject(headers)
         try:
-            async with self._session.get(self._base_url + path, headers=headers) as response:
+            async with self._session.request(
+                method, self._base_url + path, headers=headers, json=body
+            ) as response:
                 if response.status == 404:
                     raise NotFound(f"The {self._name} service knows nothing at {path}.")
+                if response.status == 401:
+                    raise Unauthenticated(f"The {self._name} service does not accept these credentials.")
                 if response.status != 200:
                     raise Unavailable(
                         f"The {self._name} service answered {response.status}. Try again shortly."
                     )
-                body: Mapping[str, Any] = await response.json()
-                return body
+                answer: Mapping[str, Any] = await response.json()
+                return answer
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
             raise Unavailable(f"The {self._name} service does not answer. Try again shortly.") from error

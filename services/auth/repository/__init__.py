@@ -5,9 +5,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.auth.repository.api_keys import ApiKeyRepository, PostgresApiKeyRepository
 from services.auth.repository.invitations import InvitationRepository, PostgresInvitationRepository
 from services.auth.repository.keys import KeyRepository, PostgresKeyRepository
 from services.auth.repository.mail import MailRepository, PostgresMailRepository
+from services.auth.repository.oidc import OidcRepository, PostgresOidcRepository
 from services.auth.repository.one_time import (
     OneTimeTokenRepository,
     PostgresOneTimeTokenRepository,
@@ -50,6 +52,8 @@ class Unit:
     one_time: OneTimeTokenRepository
     reset_requests: ResetRequestRepository
     invitations: InvitationRepository
+    api_keys: ApiKeyRepository
+    oidc: OidcRepository
     trail: TrailRepository
     outbox: Outbox
     inbox: Inbox
@@ -103,6 +107,8 @@ class PostgresUnits:
                 one_time=PostgresOneTimeTokenRepository(connection, self._queries),
                 reset_requests=PostgresResetRequestRepository(connection, self._queries),
                 invitations=PostgresInvitationRepository(connection, self._queries),
+                api_keys=PostgresApiKeyRepository(connection, self._queries),
+                oidc=PostgresOidcRepository(connection, self._queries),
                 trail=PostgresTrailRepository(connection, self._queries),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),

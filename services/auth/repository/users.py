@@ -20,6 +20,10 @@ class UserRepository(Protocol):
         """Add the account; False when its address is taken."""
         ...
 
+    async def add_without_password(self, user: User) -> bool:
+        """Add an account that no password opens; False when its address is taken."""
+        ...
+
     async def get(self, user_id: UUID) -> User | None: ...
 
     async def by_email(self, email: str) -> User | None: ...
@@ -44,6 +48,10 @@ class PostgresUserRepository:
 
     async def add(self, user: User, prehash: str, cost: int) -> bool:
         row = await self._queries.insert_user(self._connection, **asdict(user), prehash=prehash, cost=cost)
+        return row is not None
+
+    async def add_without_password(self, user: User) -> bool:
+        row = await self._queries.insert_user_without_password(self._connection, **asdict(user))
         return row is not None
 
     async def get(self, user_id: UUID) -> User | None:

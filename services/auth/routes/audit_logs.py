@@ -36,8 +36,9 @@ def build_router(trail: TrailService, units: Units, guard: Guard) -> APIRouter:
         resource_id: UUID | None = None,
         since: AwareDatetime | None = None,
         until: AwareDatetime | None = None,
+        api_key_id: UUID | None = None,
     ) -> Page[AuditEntryOut]:
-        wanted = AuditFilter(user_id, action, resource_type, resource_id, since, until)
+        wanted = AuditFilter(user_id, action, resource_type, resource_id, since, until, api_key_id)
         async with units(caller.scope) as unit:
             found = await trail.list(unit, wanted, page)
         return Page[AuditEntryOut].of(found, AuditEntryOut.of)

@@ -24,6 +24,7 @@ def build_router(
 ) -> APIRouter:
     router = APIRouter(responses=problem_responses(400, 401, 422))
     signed_in = Annotated[Identity, Depends(guard.identity)]
+    person = Annotated[Identity, Depends(guard.person)]
 
     @router.get(
         PLACE, tags=["organizations"], summary="List open invitations", responses=problem_responses(404)
@@ -72,7 +73,7 @@ def build_router(
         description="Refresh your token afterwards: it lists your organizations.",
         responses=problem_responses(403, 409),
     )
-    async def accept_invitation(identity: signed_in, body: TokenRequest) -> OwnOrganizationOut:
+    async def accept_invitation(identity: person, body: TokenRequest) -> OwnOrganizationOut:
         async with units(Scope(user_id=identity.user_id)) as unit:
             token = body.token.get_secret_value()
             return OwnOrganizationOut.of_belonging(await invitations.accept(unit, identity, token))

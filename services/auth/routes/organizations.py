@@ -23,6 +23,7 @@ def build_router(
         prefix="/organizations", tags=["organizations"], responses=problem_responses(400, 401, 422)
     )
     signed_in = Annotated[Identity, Depends(guard.identity)]
+    person = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="List your organizations")
     async def list_organizations(identity: signed_in, page: PageParameters) -> Page[OwnOrganizationOut]:
@@ -35,10 +36,10 @@ def build_router(
         status_code=201,
         summary="Found an organization",
         description="You become its owner. Refresh your token afterwards: it lists your organizations.",
-        responses=problem_responses(409),
+        responses=problem_responses(403, 409),
     )
     async def create_organization(
-        identity: signed_in, body: OrganizationCreate, response: Response
+        identity: person, body: OrganizationCreate, response: Response
     ) -> OrganizationOut:
         async with units(Scope(user_id=identity.user_id)) as unit:
             owner = await accounts.current(unit, identity)

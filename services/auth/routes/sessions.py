@@ -16,8 +16,10 @@ from shared.tokens import Identity
 
 
 def build_router(sign_in: SignInService, units: Units, guard: Guard) -> APIRouter:
-    router = APIRouter(prefix="/users/me/sessions", tags=["account"], responses=problem_responses(401, 422))
-    signed_in = Annotated[Identity, Depends(guard.identity)]
+    router = APIRouter(
+        prefix="/users/me/sessions", tags=["account"], responses=problem_responses(401, 403, 422)
+    )
+    signed_in = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="List your live sessions", responses=problem_responses(400))
     async def list_sessions(identity: signed_in, page: PageParameters) -> Page[SessionOut]:

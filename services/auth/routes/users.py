@@ -16,8 +16,8 @@ from shared.tokens import Identity
 
 
 def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRouter:
-    router = APIRouter(prefix="/users/me", tags=["account"], responses=problem_responses(401))
-    signed_in = Annotated[Identity, Depends(guard.identity)]
+    router = APIRouter(prefix="/users/me", tags=["account"], responses=problem_responses(401, 403))
+    signed_in = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="Show your account")
     async def get_me(identity: signed_in) -> UserOut:

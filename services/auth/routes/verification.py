@@ -15,7 +15,7 @@ from shared.tokens import Identity
 
 def build_router(verification: VerificationService, units: Units, guard: Guard) -> APIRouter:
     router = APIRouter()
-    signed_in = Annotated[Identity, Depends(guard.identity)]
+    signed_in = Annotated[Identity, Depends(guard.person)]
 
     @router.post(
         "/auth/verify-email",
@@ -34,7 +34,7 @@ def build_router(verification: VerificationService, units: Units, guard: Guard) 
         tags=["account"],
         summary="Have the link to verify your address sent again",
         description="One that was sent within the last two minutes is not repeated.",
-        responses=problem_responses(401, 409),
+        responses=problem_responses(401, 403, 409),
     )
     async def send_verification(identity: signed_in) -> None:
         async with units(Scope(user_id=identity.user_id)) as unit:

@@ -7,6 +7,7 @@ from services.auth.domain import Member
 from services.auth.errors import LastOwner, MemberNotFound, OwnersOnly
 from services.auth.repository import Unit
 from services.auth.service.announce import tell_member
+from services.auth.service.api_keys import audit_deleted
 from shared.access import Caller, Permission, Role
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -46,8 +47,11 @@ class MemberService:
         return member
 
     async def remove(self, unit: Unit, caller: Caller, user_id: UUID) -> None:
-        """End a membership; everybody may end their own. Raises MemberNotFound, OwnersOnly, LastOwner."""
-        if user_id != caller.user_id:
+        """End a membership, and the API keys that rest on it. Everybody may end their own; no key its user's.
+
+        Raises MemberNotFound, OwnersOnly, LastOwner.
+        """
+        if user_id != caller.user_id or caller.api_key_id is not None:
             caller.require(Permission.MEMBERS_WRITE)
         member = await self._locked(unit, caller, user_id)
         role = member.membership.role
@@ -59,6 +63,8 @@ class MemberService:
         await tell_member(
             unit.outbox, replace(member, membership=membership), self._clock.now(), deleted=True
         )
+        for key in await unit.api_keys.delete_of(caller.organization_id, user_id):
+            await audit_deleted(self._auditor, unit, caller, key)
         await self._auditor.wrote(
             unit.outbox,
             caller,

@@ -61,15 +61,23 @@ class OrganizationService:
         return organization
 
     async def list(self, unit: Unit, identity: Identity, page: PageRequest) -> Slice[Belonging]:
-        return await unit.organizations.of_user(identity.user_id, page)
+        if identity.api_key_id is None:
+            return await unit.organizations.of_user(identity.user_id, page)
+        # Its user may have others; the key has this one.
+        [own] = identity.memberships
+        caller = await self.enter(unit, identity, own, Permission.ORGANIZATION_READ)
+        return Slice([await self.get(unit, caller)], None)
 
     async def enter(
         self, unit: Unit, identity: Identity, organization_id: UUID, permission: Permission
     ) -> Caller:
         """The caller in that organization, with the role that the database knows now: a token may be older.
 
+        An API key enters its own organization alone, whatever others its user has, and keeps its own role.
         Raises OrganizationNotFound for those who do not belong, Forbidden when the role lacks `permission`.
         """
+        if identity.api_key_id is not None and organization_id not in identity.memberships:
+            raise OrganizationNotFound(organization_id)
         await unit.act_as(Scope(organization_id=organization_id, user_id=identity.user_id))
         organization = await unit.organizations.get(organization_id)
         member = await unit.memberships.get(organization_id, identity.user_id)
@@ -83,7 +91,10 @@ class OrganizationService:
             role=member.membership.role,
             token=identity.token,
             memberships=identity.memberships,
+            api_key_id=identity.api_key_id,
         )
+        if identity.api_key_id is not None:
+            caller = replace(caller, role=min(caller.role, identity.memberships[organization_id]))
         caller.require(permission)
         return caller
 

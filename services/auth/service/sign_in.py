@@ -2,9 +2,10 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from services.auth.domain import Client, Grant, RefreshToken, TokenState, User
@@ -85,21 +86,28 @@ class SignInService:
                 unit.outbox, "user.login_failed", user_id=user.id if user else None, organization_id=None
             )
             return WrongCredentials()
-        await unit.act_as(Scope(user_id=user.id))
+        if check.cost < self._hasher.cost:
+            await unit.users.set_password(user.id, prehash, self._hasher.cost, self._clock.now())
+        await self._throttle.succeeded(unit, email, client)
         if self._reminder is not None and not user.email_verified:
+            await unit.act_as(Scope(user_id=user.id))
             await self._reminder.remind(unit, user)
             await self._auditor.record(
                 unit.outbox, "user.login_unverified", user_id=user.id, organization_id=None
             )
             return EmailNotVerified()
+        return await self.begin(unit, user, client)
+
+    async def begin(
+        self, unit: Unit, user: User, client: Client, changes: Mapping[str, Any] | None = None
+    ) -> Grant:
+        """Begin a session for somebody who has shown to be this user; `changes` tell the trail how."""
+        await unit.act_as(Scope(user_id=user.id))
         now = self._clock.now()
-        if check.cost < self._hasher.cost:
-            await unit.users.set_password(user.id, prehash, self._hasher.cost, now)
         user = replace(await unit.users.lock(user.id) or user, last_login=now)
         await unit.users.update(user)
-        await self._throttle.succeeded(unit, email, client)
         session_id = self._new_id()
-        await self._audit(unit, "user.logged_in", user.id, session_id)
+        await self._audit(unit, "user.logged_in", user.id, session_id, changes)
         return await self._grant(unit, user, session_id, now, client)
 
     async def refresh(self, unit: Unit, refresh_token: str, client: Client) -> Grant | SessionEnded:
@@ -167,7 +175,14 @@ class SignInService:
         await unit.sessions.add(token)
         return Grant(user, await unit.memberships.active_of(user.id), family_id, secret)
 
-    async def _audit(self, unit: Unit, action: str, user_id: UUID, session_id: UUID | None) -> None:
+    async def _audit(
+        self,
+        unit: Unit,
+        action: str,
+        user_id: UUID,
+        session_id: UUID | None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> None:
         await self._auditor.record(
             unit.outbox,
             action,
@@ -175,4 +190,5 @@ class SignInService:
             organization_id=None,
             resource_type="session",
             resource_id=session_id,
+            changes=changes,
         )

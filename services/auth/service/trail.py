@@ -24,6 +24,7 @@ class TrailService:
             ip_address=address_or_none(payload.ip_address),
             user_agent=payload.user_agent,
             created_at=payload.occurred_at,
+            api_key_id=payload.api_key_id,
         )
         await unit.trail.add(entry)
 

@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
+from yarl import URL
 
 from services.alerting.webhooks import REFUSED, WebhookSender
 from shared.clock import SystemClock
@@ -174,11 +176,46 @@ async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, 
     assert receiver.came == []
 
 
-async def test_a_host_of_mere_numbers_is_not_called(receiver: Receiver) -> None:
+@pytest.mark.parametrize(
+    "host", ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "0.0.0.0"]
+)
+async def test_other_spellings_of_loopback_are_not_called(receiver: Receiver, host: str) -> None:
     sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5)
     async with sender.open():
-        outcome = await sender.send(receiver.url.replace("127.0.0.1", "2130706433"), SECRET, uuid4(), MESSAGE)
+        outcome = await sender.send(receiver.url.replace("127.0.0.1", host), SECRET, uuid4(), MESSAGE)
     assert (outcome.delivered, outcome.final, receiver.came) == (False, True, [])
+
+
+class Names(AbstractResolver):
+    """Answers with one address after the other, as a name does whose owner moves it."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses = list(addresses)
+        self.asked = 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked += 1
+        address = self.addresses.pop(0)
+        kind = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return [ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_a_name_that_moves_inside_is_refused_at_the_connection(receiver: Receiver) -> None:
+    port = URL(receiver.url).port
+    names = Names("10.0.0.1", "127.0.0.1", "::ffff:127.0.0.1", "::127.0.0.1")
+    sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5, resolver=names)
+    async with sender.open():
+        for asked in range(1, 5):
+            outcome = await sender.send(f"http://moving.example:{port}/hook", SECRET, uuid4(), MESSAGE)
+            assert (outcome.delivered, outcome.error) == (False, REFUSED)
+            # Nothing is remembered, and what was looked at is what is connected to.
+            assert names.asked == asked
+    assert receiver.came == []
 
 
 async def test_private_addresses_are_reached_when_allowed(receiver: Receiver) -> None:

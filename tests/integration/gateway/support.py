@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
 
 import psutil
 import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 
+from services.gateway.connections import HeadDeadline, with_deadline
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
 from shared.infrastructure import JWKS_PATH
@@ -40,6 +43,9 @@ class Upstream:
     tokens: TokenIssuer
     requests: list[web.Request] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    # What auth knows of API keys: the token of each good one.
+    keys_known: dict[str, str] = field(default_factory=dict)
+    exchanges: int = 0
     received: int = 0
     peak_memory: int = 0
 
@@ -47,6 +53,7 @@ class Upstream:
         app = web.Application(client_max_size=0)
         app.router.add_get(JWKS_PATH, self.keys)
         app.router.add_get("/openapi.json", self.openapi)
+        app.router.add_post("/internal/api-keys/token", self.exchange)
         app.router.add_get("/health/ready", self.echo)
         app.router.add_post("/api/v1/analyses", self.take)
         app.router.add_get("/api/v1/file-uploads/large", self.give)
@@ -59,6 +66,13 @@ class Upstream:
 
     async def keys(self, _request: web.Request) -> web.Response:
         return web.json_response(self.tokens.jwks())
+
+    async def exchange(self, request: web.Request) -> web.Response:
+        self.exchanges += 1
+        token = self.keys_known.get((await request.json())["api_key"])
+        if token is None:
+            return web.json_response({}, status=401)
+        return web.json_response({"access_token": token, "expires_in": 300, "key_id": str(uuid4())})
 
     async def openapi(self, _request: web.Request) -> web.Response:
         return web.json_response(OPENAPI)
@@ -145,12 +159,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(app: FastAPI) -> AsyncIterator[str]:
+async def listening(app: FastAPI, protocol: type[asyncio.Protocol] = HeadDeadline) -> AsyncIterator[str]:
     """Serve the application on a free port, as in production; gives its address."""
     config = uvicorn.Config(
         app,
         port=0,
-        http="httptools",
+        http=protocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -181,9 +195,10 @@ def everything_at(installation: InstallationSettings, address: str) -> Installat
 
 @asynccontextmanager
 async def gateway(
-    installation: InstallationSettings, upstream_address: str, **settings: float
+    installation: InstallationSettings, upstream_address: str, **values: Any
 ) -> AsyncIterator[str]:
     """A gateway in front of the upstream; gives its address."""
-    app = create_app(everything_at(installation, upstream_address), Settings.model_validate(settings))
-    async with listening(app) as address:
+    settings = Settings.model_validate(values)
+    app = create_app(everything_at(installation, upstream_address), settings)
+    async with listening(app, with_deadline(settings.head_seconds)) as address:
         yield address

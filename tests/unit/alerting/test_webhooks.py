@@ -15,6 +15,12 @@ from services.alerting.webhooks import AddressRefused, is_public, public_socket
         "224.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+        # Other ways to write an IPv4 address into an IPv6 one: compatible, translated, local NAT64, ISATAP.
+        "::127.0.0.1", "::169.254.169.254", "::ffff:0:127.0.0.1", "64:ff9b:1::a00:1", "64:ff9b::7f00:1",
+        "2001:4860:0:1:0:5efe:10.0.0.1", "2001:4860:0:1:200:5efe:10.0.0.1", "2002:5db8:d70e::1",
+        # Neither given out nor private by name.
+        "fec0::1", "5f00::1", "4000::1", "3fff::1", "2001:db8::1", "100::1", "192.0.0.9", "192.88.99.1",
+        "198.18.0.1", "240.0.0.1", "0.1.2.3",
     ],
 )  # fmt: skip
 def test_addresses_of_one_s_own_network_are_refused(address: str) -> None:
@@ -25,7 +31,13 @@ def test_addresses_of_one_s_own_network_are_refused(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:93.184.215.14"]
+    "address",
+    [
+        "93.184.215.14",
+        "2606:2800:21f:cb07:6820:80da:af6b:8b2c",
+        "::ffff:93.184.215.14",
+        "64:ff9b::93.184.215.14",
+    ],
 )
 def test_addresses_of_the_internet_are_not(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))

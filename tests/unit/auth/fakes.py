@@ -24,6 +24,7 @@ from services.auth.repository import Unit
 from shared.access import Role, Scope
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.support.fakes import FakeInbox, FakeOutbox
+from tests.unit.auth.fakes_access import FakeApiKeys, FakeOidc
 from tests.unit.auth.fakes_accounts import (
     FakeInvitations,
     FakeMail,
@@ -45,6 +46,12 @@ class FakeUsers:
             return False
         self.users[user.id] = user
         self.passwords[user.id] = prehash, cost
+        return True
+
+    async def add_without_password(self, user: User) -> bool:
+        if await self.by_email(user.email):
+            return False
+        self.users[user.id] = user
         return True
 
     async def get(self, user_id: UUID) -> User | None:
@@ -291,6 +298,8 @@ class FakeUnits:
         self.one_time = FakeOneTimeTokens()
         self.reset_requests = FakeResetRequests()
         self.invitations = FakeInvitations()
+        self.api_keys = FakeApiKeys()
+        self.oidc = FakeOidc()
         self.trail = FakeTrail()
         self.outbox = FakeOutbox()
         self.scopes: list[Scope] = []
@@ -317,6 +326,8 @@ class FakeUnits:
             one_time=self.one_time,
             reset_requests=self.reset_requests,
             invitations=self.invitations,
+            api_keys=self.api_keys,
+            oidc=self.oidc,
             trail=self.trail,
             outbox=self.outbox,
             inbox=FakeInbox(),

@@ -7,6 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.auth.domain import Membership, Organization, RefreshToken, SigningKey, User
+from services.auth.domain_api_keys import ApiKey
+from services.auth.domain_oidc import Link
 from services.auth.errors import SlugTaken
 from services.auth.repository import Units
 from shared.access import Role, Scope
@@ -165,6 +167,78 @@ class RepositorySuite:
             assert await unit.attempts.count(subject, NOW, long_ago) == 1
             await unit.attempts.forget_old(NOW + MINUTE)
             assert await unit.attempts.free_at(subject) is None
+
+    async def test_api_keys_are_listed_found_by_their_secret_and_deleted(self, units: Units) -> None:
+        user, organization = a_user(), an_organization()
+        keys = [
+            ApiKey(uuid4(), organization.id, "k", Role.VIEWER, user.id, NOW + step * MINUTE, None, None)
+            for step in range(3)
+        ]
+        async with units(Scope(organization_id=organization.id)) as unit:
+            await unit.users.add(user, "prehash", COST)
+            await unit.organizations.add(organization)
+            for key in keys:
+                await unit.api_keys.add(key, f"hash of {key.id.hex}"[:64])
+            page = await unit.api_keys.list(organization.id, PageRequest(limit=2))
+            assert page.items == [keys[2], keys[1]]
+            rest = await unit.api_keys.list(organization.id, PageRequest(limit=2, after=page.next_cursor))
+            assert (rest.items, rest.next_cursor) == ([keys[0]], None)
+            assert await unit.api_keys.delete(uuid4(), keys[0].id) is None
+            assert await unit.api_keys.delete(organization.id, keys[0].id) == keys[0]
+            assert await unit.api_keys.get(keys[0].id) is None
+            assert await unit.api_keys.delete_of(organization.id, uuid4()) == []
+        async with units(Scope()) as unit:
+            # Without an organization the holder of the secret learns whose key it is, and nobody else.
+            secret_hash = f"hash of {keys[1].id.hex}"[:64]
+            assert await unit.api_keys.organization_of(keys[1].id, secret_hash) == organization.id
+            assert await unit.api_keys.organization_of(keys[1].id, "another") is None
+            assert await unit.api_keys.organization_of(keys[2].id, secret_hash) is None
+            assert await unit.api_keys.organization_of(keys[0].id, f"hash of {keys[0].id.hex}"[:64]) is None
+
+    async def test_a_keys_use_is_noted_now_and_then(self, units: Units) -> None:
+        user, organization = a_user(), an_organization()
+        key = ApiKey(uuid4(), organization.id, "k", Role.VIEWER, user.id, NOW, None, None)
+        async with units(Scope(organization_id=organization.id)) as unit:
+            await unit.users.add(user, "prehash", COST)
+            await unit.organizations.add(organization)
+            await unit.api_keys.add(key, "hash")
+            seen = []
+            for minute in (1, 3, 7):
+                now = NOW + minute * MINUTE
+                await unit.api_keys.used(key.id, now, now - 5 * MINUTE)
+                found = await unit.api_keys.get(key.id)
+                seen.append(found.last_used_at if found else None)
+            assert seen == [NOW + MINUTE, NOW + MINUTE, NOW + 7 * MINUTE]
+            [deleted] = await unit.api_keys.delete_of(organization.id, user.id)
+            assert deleted.id == key.id
+            assert await unit.api_keys.get(key.id) is None
+
+    async def test_a_flow_works_once_in_its_browser_and_in_time(self, units: Units) -> None:
+        state, secret, late = uuid4().hex, uuid4().hex, uuid4().hex
+        async with units(Scope()) as unit:
+            await unit.oidc.begin(state, secret, NOW + MINUTE)
+            await unit.oidc.begin(late, secret, NOW)
+            assert not await unit.oidc.take(state, "another browser", NOW)
+            assert not await unit.oidc.take("another state", secret, NOW)
+            assert not await unit.oidc.take(late, secret, NOW)
+            assert await unit.oidc.take(state, secret, NOW)
+            assert not await unit.oidc.take(state, secret, NOW)
+            await unit.oidc.delete_expired(NOW)
+            assert not await unit.oidc.take(late, secret, NOW - MINUTE)
+
+    async def test_whom_the_provider_names_has_one_account(self, units: Units) -> None:
+        first, second, subject = a_user(), a_user(), uuid4().hex
+        async with units(Scope()) as unit:
+            assert await unit.users.add_without_password(first)
+            assert not await unit.users.add_without_password(replace(second, email=first.email))
+            assert await unit.users.add_without_password(second)
+            for password in ("", "!"):
+                assert not (await unit.users.check_password(first.id, password, COST)).matches
+            assert await unit.oidc.user_of("https://idp.example", subject) is None
+            for user in (first, second):
+                await unit.oidc.link(Link("https://idp.example", subject, user.id, NOW))
+            assert await unit.oidc.user_of("https://idp.example", subject) == first.id
+            assert await unit.oidc.user_of("https://other.example", subject) is None
 
     async def test_keys_retire_when_a_successor_comes(self, units: Units) -> None:
         # Far in the past, and gone at the end: a running service's own keys stay out of it.

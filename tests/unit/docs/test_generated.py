@@ -94,6 +94,25 @@ def test_every_operation_says_how_it_can_fail(openapi: dict[str, Any]) -> None:
             assert list(content["content"]) == ["application/problem+json"], (method, path)
 
 
+ACCOUNT = ("/api/v1/users/me",)
+
+
+def test_people_and_programs_have_their_schemes(openapi: dict[str, Any]) -> None:
+    """A key works wherever a token does, but for what belongs to a person."""
+    schemes = openapi["components"]["securitySchemes"]
+    kinds = {name: (scheme["type"], scheme.get("name")) for name, scheme in schemes.items()}
+    bearer = [name for name, kind in kinds.items() if kind == ("http", None)]
+    key = [name for name, kind in kinds.items() if kind == ("apiKey", "X-API-Key")]
+    assert (len(bearer), len(key)) == (1, 1)
+    wrong = []
+    for method, path, operation in operations(openapi):
+        offered = {name for option in operation.get("security", ()) for name in option}
+        personal = path.startswith(ACCOUNT) or (method, path) == ("post", "/api/v1/organizations")
+        if offered and offered != (set(bearer) if personal else {*bearer, *key}):
+            wrong.append((method, path, offered))
+    assert wrong == []
+
+
 # The AsyncAPI document
 
 

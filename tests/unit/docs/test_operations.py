@@ -26,6 +26,8 @@ def shown(field: FieldInfo) -> str:
         value = value.get_secret_value()
     if value in ("", ()):
         return "none"
+    if isinstance(value, tuple):
+        return ",".join(value)
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

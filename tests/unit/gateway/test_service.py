@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from services.gateway.domain import StreamEvent, Wanted
 from services.gateway.service import EventStreams, Opened, Reset
+from shared.errors import Unauthenticated
 from tests.support.fakes import FakeClock
 from tests.unit.gateway.test_domain import ORGANIZATION, event
 
@@ -89,3 +90,25 @@ async def test_an_unknown_last_event_is_a_reset() -> None:
     answer = await anext(client)
     assert isinstance(answer, Reset)
     assert answer.last_event_id == news.id
+
+
+async def test_a_renewed_caller_goes_on_and_ends_when_it_is_refused() -> None:
+    clock = FakeClock()
+    found = streams(clock)
+    answers: list[float] = [clock.now().timestamp() + 120]
+
+    async def renew() -> float:
+        if not answers:
+            raise Unauthenticated("deleted")
+        return answers.pop()
+
+    soon = clock.now().timestamp() + 60
+    followed = found.follow(ORGANIZATION, Wanted(), last_event_id=None, expires_at=soon, renew=renew)
+    assert await anext(followed) == Opened()
+    clock.advance(seconds=61)
+    news = event(61)
+    found.publish([news])
+    assert await anext(followed) == news
+    clock.advance(seconds=60)
+    found.publish([event(121)])
+    assert await rest(followed) == []

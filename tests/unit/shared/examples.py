@@ -51,6 +51,7 @@ EXAMPLES: dict[str, Payload] = {
         ip_address="203.0.113.7",
         user_agent="browser",
         occurred_at=_AT,
+        api_key_id=_id(9),
     ),
     "machine.changed": machines.MachineChanged(
         machine_id=_id(3),

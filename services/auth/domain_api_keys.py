@@ -1,0 +1,59 @@
+"""API keys: how they look, and when they hold."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from shared.access import Role
+
+# Secret scanners find leaked keys by this shape: `dk_`, the key's id, `_`, 256 random bits, all hexadecimal.
+KEY_PREFIX = "dk"
+SECRET_BYTES = 32
+KEY_SHAPE = re.compile(rf"{KEY_PREFIX}_(?P<id>[0-9a-f]{{32}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What an organization knows of a key; its secret's hash stays in the database."""
+
+    id: UUID
+    organization_id: UUID
+    name: str
+    role: Role
+    created_by: UUID
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+    def holds(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGrant:
+    """What a key allows now: never more than the user who made it may do now."""
+
+    key: ApiKey
+    role: Role
+    email: str
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyToken:
+    """`expires_in` is the access token's lifetime in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    key_id: UUID
+
+
+def key_text(key_id: UUID, secret: str) -> str:
+    return f"{KEY_PREFIX}_{key_id.hex}_{secret}"
+
+
+def read_key(text: str) -> tuple[UUID, str] | None:
+    """The id and the secret in a key's text; None when it has not the shape of a key."""
+    found = KEY_SHAPE.fullmatch(text)
+    return None if found is None else (UUID(found["id"]), found["secret"])

@@ -1,0 +1,102 @@
+"""API keys at the edge: exchanged at auth for short-lived access tokens, which are kept for a minute."""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from opentelemetry import metrics
+
+from services.gateway.errors import ApiKeyRefused
+from shared.errors import Unauthenticated
+from shared.http.peers import Peer
+
+EXCHANGE_PATH = "/internal/api-keys/token"
+# A deleted key counts as long as what is kept of it: it is worth nothing after a minute.
+KEPT_SECONDS = 60.0
+# A flood of one bad key costs one question in this time; a key made in between works soon.
+REFUSED_SECONDS = 10.0
+# Some megabytes at most, whatever is presented.
+MOST_KEPT = 10_000
+LONGEST_KEY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLease:
+    """What a key allows until `until` (seconds of the monotonic clock); without a token: nothing."""
+
+    token: str | None = field(repr=False)
+    until: float
+
+
+class ApiKeys:
+    """Gives the access token of a key. Keys are known by their hash only."""
+
+    def __init__(
+        self,
+        auth: Peer,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        epoch: Callable[[], float] = time.time,
+        most_kept: int = MOST_KEPT,
+    ) -> None:
+        self._auth = auth
+        self._now = now
+        self._epoch = epoch
+        self._most_kept = most_kept
+        self._kept: OrderedDict[bytes, KeyLease] = OrderedDict()
+        self._asked: dict[bytes, asyncio.Task[KeyLease]] = {}
+        meter = metrics.get_meter("dinsight.gateway")
+        self._exchanges = meter.create_counter(
+            "dinsight_gateway_key_exchanges", "1", "API keys exchanged at auth, by outcome"
+        )
+
+    async def token(self, key: str) -> str:
+        """The access token. Raises ApiKeyRefused, or Unavailable while auth is away."""
+        lease = await self.lease(key)
+        if lease.token is None:
+            raise ApiKeyRefused
+        return lease.token
+
+    async def good_until(self, key: str) -> float:
+        """Until when the key is good without asking again, in seconds since the epoch. Raises as `token`."""
+        lease = await self.lease(key)
+        if lease.token is None:
+            raise ApiKeyRefused
+        return self._epoch() + lease.until - self._now()
+
+    async def lease(self, key: str) -> KeyLease:
+        if len(key) > LONGEST_KEY:
+            raise ApiKeyRefused
+        digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
+        kept = self._kept.get(digest)
+        if kept is not None and self._now() < kept.until:
+            return kept
+        # Requests that come together ask once. One that hangs up does not take the answer from the others.
+        task = self._asked.get(digest)
+        if task is None:
+            task = self._asked[digest] = asyncio.create_task(self._exchange(key))
+            task.add_done_callback(lambda done: self._keep(digest, done))
+        return await asyncio.shield(task)
+
+    async def _exchange(self, key: str) -> KeyLease:
+        # Counted from the question on: what auth answers is true of then, not of now.
+        began = self._now()
+        try:
+            answer = await self._auth.post(EXCHANGE_PATH, {"api_key": key})
+        except Unauthenticated:
+            self._exchanges.add(1, {"outcome": "refused"})
+            return KeyLease(None, began + REFUSED_SECONDS)
+        self._exchanges.add(1, {"outcome": "accepted"})
+        return KeyLease(answer["access_token"], began + KEPT_SECONDS)
+
+    def _keep(self, digest: bytes, done: "asyncio.Task[KeyLease]") -> None:
+        self._asked.pop(digest, None)
+        if done.cancelled() or done.exception() is not None:
+            return
+        self._kept[digest] = done.result()
+        self._kept.move_to_end(digest)
+        while len(self._kept) > self._most_kept:
+            self._kept.popitem(last=False)

@@ -1,0 +1,305 @@
+"""API keys: who makes them, what they may, when they end."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx2
+import pytest
+
+from services.auth.domain_api_keys import read_key
+from tests.integration.auth.conftest import Person, register
+from tests.support.installation import TestDatabase
+from tests.support.waiting import eventually
+
+EXCHANGE = "/internal/api-keys/token"
+
+
+@dataclass
+class Program:
+    """Somebody's integration: asks with the token that its key was exchanged for, as the gateway does."""
+
+    api: httpx2.AsyncClient
+    key: str
+
+    async def exchange(self) -> httpx2.Response:
+        return await self.api.post(EXCHANGE, json={"api_key": self.key})
+
+    async def send(self, method: str, path: str, body: Any = None) -> httpx2.Response:
+        answer = await self.exchange()
+        assert answer.status_code == 200, answer.text
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        return await self.api.request(method, f"/api/v1{path}", headers=headers, json=body)
+
+
+def keys_of(person: Person) -> str:
+    return f"/organizations/{person.organization_id}/api-keys"
+
+
+async def make(person: Person, role: str = "operator", **values: Any) -> tuple[Program, dict[str, Any]]:
+    body = {"name": "historian", "role": role, **values}
+    response = await person.send("POST", keys_of(person), body)
+    assert response.status_code == 201, response.text
+    made = response.json()
+    return Program(person.api, made.pop("key")), made
+
+
+async def join(database: TestDatabase, owner: Person, role: str) -> Person:
+    """Another member of the owner's organization."""
+    member = await register(owner.api, organization=None)
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+        await connection.execute(
+            "INSERT INTO auth.user_organizations (user_id, organization_id, role) VALUES ($1, $2, $3)",
+            member.id,
+            owner.organization_id,
+            role,
+        )
+    finally:
+        await connection.close()
+    member.organization_id = owner.organization_id
+    await member.sign_in()
+    return member
+
+
+async def test_a_key_is_shown_once_and_kept_as_a_hash(person: Person, database: TestDatabase) -> None:
+    response = await person.send("POST", keys_of(person), {"name": " historian ", "role": "viewer"})
+    made = response.json()
+    assert response.headers["Cache-Control"] == "no-store"
+    parts = read_key(made["key"])
+    assert parts is not None
+    assert (str(parts[0]), made["name"], made["role"]) == (made["id"], "historian", "viewer")
+    listed = await person.get(keys_of(person))
+    assert listed["items"] == [{name: value for name, value in made.items() if name != "key"}]
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+        row = str(await connection.fetchrow("SELECT * FROM auth.api_keys WHERE id = $1", parts[0]))
+        outbox = str(await connection.fetch("SELECT value FROM auth.outbox"))
+        kept = str(await connection.fetch("SELECT * FROM auth.idempotency_keys"))
+    finally:
+        await connection.close()
+    assert parts[1] not in row + outbox + kept
+
+
+async def test_the_answer_with_the_key_is_not_kept_for_an_idempotency_key(
+    person: Person, database: TestDatabase
+) -> None:
+    path, body = f"/api/v1{keys_of(person)}", {"name": "k", "role": "viewer"}
+    headers = person.headers | {"Idempotency-Key": uuid4().hex}
+    first, second = [await person.api.post(path, json=body, headers=headers) for _ in range(2)]
+    assert first.json()["key"] != second.json()["key"]
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("owner", 422), ("member", 422), ("admin", 201), ("operator", 201)]
+)
+async def test_no_key_is_an_owner(person: Person, role: str, status: int) -> None:
+    response = await person.send("POST", keys_of(person), {"name": "k", "role": role})
+    assert response.status_code == status, response.text
+
+
+async def test_keys_are_for_administrators(person: Person, database: TestDatabase) -> None:
+    operator = await join(database, person, "operator")
+    assert (await operator.send("POST", keys_of(person), {"name": "k", "role": "viewer"})).status_code == 403
+    assert (await operator.send("GET", keys_of(person))).status_code == 403
+    stranger = await register(person.api)
+    _, made = await make(person)
+    for method, path in (("GET", keys_of(person)), ("DELETE", f"{keys_of(person)}/{made['id']}")):
+        assert (await stranger.send(method, path)).status_code == 404
+    # Nor through the stranger's own organization.
+    assert (await stranger.send("DELETE", f"{keys_of(stranger)}/{made['id']}")).status_code == 404
+
+
+async def test_an_expiry_in_the_past_is_refused(person: Person) -> None:
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    body = {"name": "k", "role": "viewer", "expires_at": past}
+    response = await person.send("POST", keys_of(person), body)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/body/expires_at"
+
+
+async def test_the_token_has_one_membership_and_names_the_key(person: Person) -> None:
+    other = await person.send("POST", "/organizations", {"name": "Second"})
+    assert other.status_code == 201
+    program, made = await make(person, "viewer")
+    answer = (await program.exchange()).json()
+    assert answer["key_id"] == made["id"]
+    found = await program.send("GET", "/organizations")
+    assert [(o["id"], o["role"]) for o in found.json()["items"]] == [(str(person.organization_id), "viewer")]
+    # Its user owns another organization; the key has nothing to do with that.
+    assert (await program.send("GET", f"/organizations/{other.json()['id']}")).status_code == 404
+    assert (await program.send("GET", f"/organizations/{person.organization_id}")).json()["role"] == "viewer"
+
+
+async def test_a_key_may_what_its_role_may(person: Person) -> None:
+    admin, _ = await make(person, "admin")
+    viewer, _ = await make(person, "viewer")
+    place = f"/organizations/{person.organization_id}"
+    assert (await admin.send("PATCH", place, {"industry": "paper"})).status_code == 200
+    assert (await viewer.send("PATCH", place, {"industry": "steel"})).status_code == 403
+    assert (await admin.send("GET", "/audit-logs")).status_code == 200
+    assert (await viewer.send("GET", "/audit-logs")).status_code == 403
+    assert (await admin.send("POST", keys_of(person), {"name": "k", "role": "admin"})).status_code == 201
+    # Its user is an owner, but a key takes nobody's ownership and removes nobody in its user's name.
+    assert (await viewer.send("DELETE", f"{place}/members/{person.id}")).status_code == 403
+    assert (await admin.send("DELETE", f"{place}/members/{person.id}")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/users/me"),
+        ("PATCH", "/users/me"),
+        ("POST", "/users/me/password"),
+        ("GET", "/users/me/sessions"),
+        ("DELETE", "/users/me/sessions"),
+        ("DELETE", f"/users/me/sessions/{UUID(int=1)}"),
+        ("POST", "/organizations"),
+    ],
+)
+async def test_a_key_has_no_account(person: Person, method: str, path: str) -> None:
+    program, _ = await make(person, "admin")
+    bodies = {
+        "/users/me": {"full_name": "X"},
+        "/users/me/password": {"current_password": "x", "new_password": "correct horse battery"},
+        "/organizations": {"name": "X"},
+    }
+    response = await program.send(method, path, bodies.get(path) if method != "GET" else None)
+    assert response.status_code == 403
+    assert "no account" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("text", ["", "dk_", "nonsense", f"dk_{'0' * 32}_{'0' * 64}", "dk_\x00"])
+async def test_what_is_no_key_is_refused(api: httpx2.AsyncClient, text: str) -> None:
+    assert (await api.post(EXCHANGE, json={"api_key": text})).status_code == 401
+
+
+async def test_a_key_of_another_secret_is_refused(person: Person) -> None:
+    first, _ = await make(person)
+    second, _ = await make(person)
+    mixed = first.key.rpartition("_")[0] + "_" + second.key.rpartition("_")[2]
+    assert (await Program(person.api, mixed).exchange()).status_code == 401
+    assert (await Program(person.api, first.key + " ").exchange()).status_code == 401
+
+
+async def test_a_deleted_key_is_refused(person: Person) -> None:
+    program, made = await make(person)
+    place = f"{keys_of(person)}/{made['id']}"
+    assert (await program.exchange()).status_code == 200
+    assert (await person.send("DELETE", place)).status_code == 204
+    assert (await program.exchange()).status_code == 401
+    assert (await person.send("DELETE", place)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE auth.api_keys SET expires_at = now() WHERE id = $1",
+        "UPDATE auth.organizations AS o SET is_active = false FROM auth.api_keys AS k"
+        " WHERE o.id = k.organization_id AND k.id = $1",
+        "UPDATE auth.users AS u SET is_active = false FROM auth.api_keys AS k"
+        " WHERE u.id = k.created_by AND k.id = $1",
+        "DELETE FROM auth.user_organizations AS m USING auth.api_keys AS k"
+        " WHERE m.user_id = k.created_by AND k.id = $1",
+    ],
+    ids=["expired", "organization closed", "account closed", "its user left"],
+)
+async def test_a_key_ends_with_what_it_rests_on(person: Person, database: TestDatabase, change: str) -> None:
+    program, made = await make(person)
+    assert (await program.exchange()).status_code == 200
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+        await connection.execute(change, UUID(made["id"]))
+    finally:
+        await connection.close()
+    assert (await program.exchange()).status_code == 401
+
+
+async def test_a_key_never_has_more_than_its_user_has_now(person: Person, database: TestDatabase) -> None:
+    admin = await join(database, person, "admin")
+    program, _ = await make(admin, "admin")
+    lowered = await person.send(
+        "PATCH", f"/organizations/{person.organization_id}/members/{admin.id}", {"role": "viewer"}
+    )
+    assert lowered.status_code == 200
+    found = await program.send("GET", "/organizations")
+    assert found.json()["items"][0]["role"] == "viewer"
+
+
+async def test_a_member_who_leaves_takes_the_keys_along_for_good(
+    person: Person, database: TestDatabase
+) -> None:
+    admin = await join(database, person, "admin")
+    program, made = await make(admin)
+    place = f"/organizations/{person.organization_id}/members/{admin.id}"
+    assert (await person.send("DELETE", place)).status_code == 204
+    assert (await person.get(keys_of(person)))["items"] == []
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+        await connection.execute(
+            "INSERT INTO auth.user_organizations (user_id, organization_id, role) VALUES ($1, $2, 'admin')",
+            admin.id,
+            person.organization_id,
+        )
+    finally:
+        await connection.close()
+    assert (await program.exchange()).status_code == 401
+
+    async def told() -> list[Any]:
+        entries: list[Any] = (await person.get("/audit-logs", action="api_key.deleted"))["items"]
+        return entries
+
+    [entry] = await eventually(told, what="the trail")
+    assert (entry["resource_id"], entry["user_id"]) == (made["id"], str(person.id))
+
+
+async def test_the_last_use_is_kept(person: Person) -> None:
+    program, made = await make(person)
+    assert made["last_used_at"] is None
+    await program.exchange()
+    [first] = (await person.get(keys_of(person)))["items"]
+    assert first["last_used_at"] is not None
+    await program.exchange()
+    assert (await person.get(keys_of(person)))["items"] == [first]
+
+
+async def test_the_trail_names_the_key(person: Person) -> None:
+    program, made = await make(person, "admin")
+    place = f"/organizations/{person.organization_id}"
+    await program.send("PATCH", place, {"industry": "paper"})
+    await person.send("DELETE", f"{keys_of(person)}/{made['id']}")
+
+    async def entries() -> list[dict[str, Any]]:
+        items: list[dict[str, Any]] = (await person.get("/audit-logs"))["items"]
+        found = [e for e in items if e["action"].startswith(("api_key.", "organization.updated"))]
+        return found if len(found) == 3 else []
+
+    found = {e["action"]: e for e in await eventually(entries, what="the trail")}
+    assert set(found) == {"api_key.created", "organization.updated", "api_key.deleted"}
+    assert found["organization.updated"]["api_key_id"] == made["id"]
+    assert {e["user_id"] for e in found.values()} == {str(person.id)}
+    assert found["api_key.created"]["api_key_id"] is None
+    assert found["api_key.created"]["resource_id"] == made["id"]
+    assert found["api_key.created"]["changes"]["after"]["name"] == "historian"
+    by_key = await person.get("/audit-logs", api_key_id=made["id"])
+    assert [e["action"] for e in by_key["items"]] == ["organization.updated"]
+
+
+async def test_two_keys_of_one_user_do_not_share_idempotency_keys(person: Person) -> None:
+    """Else the answer of one organization would be told to the other."""
+    second = (await person.send("POST", "/organizations", {"name": "Second"})).json()["id"]
+    await person.refresh()
+    answers = []
+    for organization in (str(person.organization_id), second):
+        response = await person.api.post(
+            f"/api/v1/organizations/{organization}/api-keys",
+            json={"name": "k", "role": "admin"},
+            headers=person.headers,
+        )
+        token = (await Program(person.api, response.json()["key"]).exchange()).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "same"}
+        path = f"/api/v1/organizations/{person.organization_id}"
+        answers.append((await person.api.patch(path, json={"industry": "x"}, headers=headers)).status_code)
+    assert answers == [200, 404]
