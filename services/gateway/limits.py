@@ -15,8 +15,8 @@ from limits.errors import StorageError
 from opentelemetry import metrics
 from redis.asyncio import BlockingConnectionPool, ConnectionPool
 
-# Redis next door answers in a millisecond; nobody waits for one that does not.
-STORAGE_SECONDS = 0.25
+# Redis next door answers in a millisecond; nobody waits long for one that does not.
+STORAGE_SECONDS = 0.5
 # A storage that failed is left alone for a while, so that its absence slows nothing down.
 STORAGE_RETRY_SECONDS = 5.0
 MOST_CONNECTIONS = 50
@@ -86,12 +86,16 @@ class RateLimits:
         self,
         url: str = "",
         *,
+        seconds: float = STORAGE_SECONDS,
         storage: Storage | None = None,
         now: Callable[[], float] = time.monotonic,
         epoch: Callable[[], float] = time.time,
     ) -> None:
-        """Counts in Redis at `redis://...` or `rediss://...`, or in memory without a `url`."""
-        self._pool = _pool(url) if url else None
+        """Counts in Redis at `redis://...` or `rediss://...`, or in memory without a `url`.
+
+        A storage that takes longer than `seconds` is away.
+        """
+        self._pool = _pool(url, seconds) if url else None
         self._windows = SlidingWindowCounterRateLimiter(storage or _storage(url, self._pool))
         self._now = now
         self._epoch = epoch
@@ -135,14 +139,14 @@ class RateLimits:
         return Standing(limit, item.amount, left, resets_in, 0 if passed else max(1, resets_in))
 
 
-def _pool(url: str) -> ConnectionPool:
+def _pool(url: str, seconds: float) -> ConnectionPool:
     # One that waits when all are in use: many requests at once must not look like an absent storage.
     return BlockingConnectionPool.from_url(
         url,
         max_connections=MOST_CONNECTIONS,
-        timeout=STORAGE_SECONDS,
-        socket_timeout=STORAGE_SECONDS,
-        socket_connect_timeout=STORAGE_SECONDS,
+        timeout=seconds,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
     )
 
 

@@ -49,7 +49,9 @@ class Gateway:
         self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
         self.guard = Guard(TokenVerifier(self.fetch_keys))
         self.api_keys = ApiKeys(self.peers[Service.AUTH])
-        self.limits = RateLimits(settings.rate_limit_url.get_secret_value())
+        self.limits = RateLimits(
+            settings.rate_limit_url.get_secret_value(), seconds=settings.rate_limit_seconds
+        )
         self.proxy = Proxy(
             addresses,
             self.guard,

@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     sign_in_requests_per_minute: int = Field(default=120, ge=1)
     # redis://... counts over several gateways; without it each counts for itself.
     rate_limit_url: SecretStr = SecretStr("")
+    # How long Redis may take for an answer; after that requests pass uncounted for some seconds.
+    rate_limit_seconds: float = Field(default=0.5, gt=0)
     # Who may see metrics, and what readiness is made of: supervisors and Prometheus, asking directly.
     operations_networks: CommaSeparated = (
         "127.0.0.0/8",

@@ -8,8 +8,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx2
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from services.auth.domain_api_keys import read_key
+from shared.tokens import ALGORITHM
 from tests.integration.auth.conftest import Person, register
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
@@ -224,8 +227,23 @@ async def test_a_key_never_has_more_than_its_user_has_now(person: Person, databa
         "PATCH", f"/organizations/{person.organization_id}/members/{admin.id}", {"role": "viewer"}
     )
     assert lowered.status_code == 200
-    found = await program.send("GET", "/organizations")
-    assert found.json()["items"][0]["role"] == "viewer"
+    token = (await program.exchange()).json()["access_token"]
+    claims = jwt.decode(token, await _keys(person), algorithms=[ALGORITHM]).claims
+    assert [membership["role"] for membership in claims["memberships"]] == ["viewer"]
+    assert (await program.send("GET", "/audit-logs")).status_code == 403
+
+
+async def _keys(person: Person) -> KeySet:
+    return KeySet.import_key_set((await person.api.get("/api/v1/auth/jwks.json")).json())
+
+
+async def test_a_key_does_not_leave_in_its_users_name(person: Person, database: TestDatabase) -> None:
+    admin = await join(database, person, "admin")
+    program, _ = await make(admin, "viewer")
+    place = f"/organizations/{person.organization_id}/members/{admin.id}"
+    assert (await program.send("DELETE", place)).status_code == 403
+    # Its user may.
+    assert (await admin.send("DELETE", place)).status_code == 204
 
 
 async def test_a_member_who_leaves_takes_the_keys_along_for_good(
