@@ -38,7 +38,7 @@ def token_hash(token: str) -> str:
 
 
 class Reminder(Protocol):
-    async def remind(self, unit: Unit, user: User) -> None:
+    async def remind(self, unit: Unit, user: User, /) -> None:
         """Send a link to verify the address with, unless one has just been sent."""
         ...
 
@@ -87,6 +87,8 @@ class SignInService:
             return WrongCredentials()
         await unit.act_as(Scope(user_id=user.id))
         if self._reminder is not None and not user.email_verified:
+            # Not a guess: whoever waits for the link may try again.
+            await self._throttle.succeeded(unit, email, client)
             await self._reminder.remind(unit, user)
             await self._auditor.record(
                 unit.outbox, "user.login_unverified", user_id=user.id, organization_id=None
