@@ -39,7 +39,7 @@ def token_hash(token: str) -> str:
 
 
 class Reminder(Protocol):
-    async def remind(self, unit: Unit, user: User) -> None:
+    async def remind(self, unit: Unit, user: User, /) -> None:
         """Send a link to verify the address with, unless one has just been sent."""
         ...
 

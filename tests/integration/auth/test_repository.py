@@ -1,5 +1,9 @@
-"""The PostgreSQL repositories keep to the common suite."""
+"""The PostgreSQL repositories keep to the common suite.
 
+On a database of their own: a running service would send the letters and answer the requests.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -11,22 +15,31 @@ from services.auth.repository import PostgresUnits, Units
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.postgres.connection import Database
-from tests.support.installation import TestDatabase
+from shared.postgres.migrate import upgrade
+from tests.support.installation import TestDatabase, create_database, drop_database
 from tests.unit.auth.repository_suite import MINUTE, RepositorySuite
 from tests.unit.auth.repository_suite_accounts import LONG_AGO, AccountsRepositorySuite, a_letter
 
 
+@pytest.fixture(scope="module")
+async def own_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
+    created = await create_database(postgres_admin_dsn)
+    await asyncio.to_thread(upgrade, "auth", created.admin_dsn)
+    yield created
+    await drop_database(postgres_admin_dsn, created)
+
+
 class TestPostgres(RepositorySuite, AccountsRepositorySuite):
     @pytest.fixture
-    async def units(self, database: TestDatabase) -> AsyncIterator[Units]:
-        async with Database(database.dsn("auth"), service="auth", pool_size=1) as pool:
+    async def units(self, own_database: TestDatabase) -> AsyncIterator[Units]:
+        async with Database(own_database.dsn("auth"), service="auth", pool_size=1) as pool:
             yield PostgresUnits(pool, SystemClock(), time_ordered_id)
 
 
-async def test_of_two_at_once_each_takes_other_letters_and_requests(database: TestDatabase) -> None:
+async def test_of_two_at_once_each_takes_other_letters_and_requests(own_database: TestDatabase) -> None:
     letters = [a_letter() for _ in range(2)]
     requests = [ResetRequest(uuid4(), "x@example.org", Client(None, None), LONG_AGO) for _ in range(2)]
-    async with Database(database.dsn("auth"), service="auth", pool_size=2) as pool:
+    async with Database(own_database.dsn("auth"), service="auth", pool_size=2) as pool:
         units = PostgresUnits(pool, SystemClock(), time_ordered_id)
         async with units(Scope()) as unit:
             for letter, request in zip(letters, requests, strict=True):

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from services.auth.domain import Client, Grant
-from services.auth.errors import SessionEnded, TooManyAttempts, WrongCredentials
+from services.auth.domain import Client, Grant, User
+from services.auth.errors import EmailNotVerified, SessionEnded, TooManyAttempts, WrongCredentials
 from services.auth.repository import Unit
 from services.auth.service.accounts import AccountService
 from services.auth.service.letters import LetterWriter
 from services.auth.service.organizations import OrganizationService
 from services.auth.service.password_rules import PasswordRules
 from services.auth.service.passwords import PasswordHasher
-from services.auth.service.sign_in import SignInService, granted
+from services.auth.service.sign_in import Reminder, SignInService, granted
 from services.auth.service.throttle import Throttle
 from shared.access import Scope
 from shared.audit import Auditor
@@ -28,6 +28,16 @@ HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
 # 32 bytes in base64.
 KEYS = "test:" + "A" * 43 + "="
 IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
+
+
+class Reminded:
+    """Notes who would be sent a link."""
+
+    def __init__(self) -> None:
+        self.users: list[User] = []
+
+    async def remind(self, _unit: Unit, user: User) -> None:
+        self.users.append(user)
 
 
 class Setting:
@@ -48,7 +58,7 @@ class Setting:
             LetterWriter(self.clock, time_ordered_id, Encryptor(KEYS), "http://dinsight.example"),
         )
 
-    def service(self, cost: int) -> SignInService:
+    def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:
         return SignInService(
             self.clock,
             time_ordered_id,
@@ -57,6 +67,7 @@ class Setting:
             Throttle(self.clock),
             idle=IDLE,
             longest=LONGEST,
+            reminder=reminder,
         )
 
     async def login(self) -> Grant:
@@ -106,6 +117,20 @@ async def test_hashes_follow_a_raised_cost_when_their_user_signs_in(setting: Set
     assert cost == 6
     assert isinstance(await setting.service(cost=5).sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
     assert [cost for _, cost in setting.units.users.passwords.values()] == [6], "it never goes down"
+
+
+async def test_only_verified_addresses_sign_in_where_that_is_required(setting: Setting) -> None:
+    reminder = Reminded()
+    strict = setting.service(cost=4, reminder=reminder)
+    for _ in range(6):
+        await strict.admit(setting.unit, EMAIL, HERE)
+        assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), EmailNotVerified)
+    assert [user.email for user in reminder.users] == [EMAIL] * 6
+    assert isinstance(await strict.sign_in(setting.unit, EMAIL, "not the right one", HERE), WrongCredentials)
+    assert len(reminder.users) == 6, "a guesser sends no mail"
+    [user] = setting.units.users.users.values()
+    await setting.units.users.update(replace(user, email_verified=True))
+    assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
 
 
 async def test_a_session_ends_when_idle(setting: Setting) -> None:
