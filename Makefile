@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test up down status logs demo test test-unit test-kafka lint bench bench-detection docs
+.PHONY: help ready ready-test up down status logs demo test test-unit test-kafka fuzz lint bench bench-detection docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test-unit: ready-test ## Run the tests that need no server
 test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn and Java 17)
 	@$(BIN)/python -m dinsight.local.kafka
 	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest tests/integration tests/e2e
+
+fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
+	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))
 
 lint: ready-test ## Check types and style
 	@$(BIN)/ruff check .

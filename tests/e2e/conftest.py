@@ -10,7 +10,8 @@ from tests.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with Stack(workers=2) as running:
+    # The cheapest bcrypt there is: some tests sign in by the hundred.
+    with Stack(workers=2, settings={"DINSIGHT_AUTH_BCRYPT_COST": "4"}) as running:
         yield running
 
 
