@@ -14,6 +14,7 @@ from services.auth.service.keys import KeyRing
 from services.auth.service.members import MemberService
 from services.auth.service.organizations import OrganizationService
 from services.auth.service.passwords import PasswordHasher
+from services.auth.service.secrets import SettingsSealer
 from services.auth.service.sign_in import SignInService
 from services.auth.service.throttle import Throttle
 from services.auth.service.tokens import AccessTokens
@@ -32,8 +33,8 @@ from shared.process import serve
 from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
-# Their bodies hold passwords and their answers tokens: neither may be kept, not even as a hash.
-NEVER_KEPT = ("/api/v1/auth/", "/api/v1/users/me/password")
+# Their bodies hold passwords or secrets and their answers tokens: none may be kept, not even as a hash.
+NEVER_KEPT = ("/api/v1/auth/", "/api/v1/users/me/password", "/api/v1/organizations/")
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -67,14 +68,15 @@ def _services(infra: Infrastructure, units: Units, settings: Settings) -> Servic
     hasher = PasswordHasher(settings.password_pepper.get_secret_value(), settings.bcrypt_cost)
     throttle = Throttle(clock)
     token_lifetime = timedelta(minutes=settings.access_token_minutes)
+    encryptor = Encryptor(infra.installation.encryption_keys.get_secret_value())
     keys = KeyRing(
         units,
         clock,
-        Encryptor(infra.installation.encryption_keys.get_secret_value()),
+        encryptor,
         key_lifetime=timedelta(days=settings.signing_key_days),
         token_lifetime=token_lifetime,
     )
-    organizations = OrganizationService(clock, new_id, auditor)
+    organizations = OrganizationService(clock, new_id, auditor, SettingsSealer(encryptor))
     return Services(
         accounts=AccountService(clock, new_id, auditor, hasher, throttle, organizations),
         sign_in=SignInService(

@@ -16,7 +16,8 @@ from pydantic import (
 )
 
 from services.auth.domain import AuditEntry, Belonging, Member, Organization, RefreshToken, TokenPair, User
-from shared.http.fields import JsonObject, NotNull
+from services.auth.schemas_settings import PlainSettings, Settings
+from shared.http.fields import NotNull
 
 # RFC 5321 allows a path of 256 characters, two of which are the angle brackets around the address.
 LONGEST_EMAIL = 254
@@ -181,7 +182,7 @@ class OrganizationCreate(BaseModel):
     slug: Slug | None = Field(default=None, description="Unique; made from the name when left out")
     description: Description | None = None
     industry: Industry | None = None
-    settings: JsonObject = {}
+    settings: PlainSettings = {}
 
 
 class OrganizationUpdate(BaseModel):
@@ -193,16 +194,19 @@ class OrganizationUpdate(BaseModel):
     slug: Annotated[Slug | None, NotNull()] = None
     description: Description | None = None
     industry: Industry | None = None
-    settings: Annotated[JsonObject | None, NotNull()] = None
+    settings: Annotated[Settings | None, NotNull()] = None
 
 
 class OrganizationOut(BaseModel):
+    model_config = ConfigDict(validate_by_name=True)
+
     id: UUID
     name: str
     slug: str
     description: str | None
     industry: str | None
-    settings: dict[str, Any]
+    settings: dict[str, Any] = Field(validation_alias="public_settings", description="Without the secrets")
+    secret_names: list[str] = Field(description="The secrets that the settings hold")
     subscription_tier: str
     is_active: bool
     created_at: datetime

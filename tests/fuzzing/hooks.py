@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import schemathesis
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import strategies as st
 
 from shared.http.pages import Cursor
@@ -14,4 +15,14 @@ CURSORS = st.builds(
     st.builds(UUID, int=st.integers(0, 2**128 - 1)),
 ).map(Cursor.encode)
 
+
+def _deliverable(address: str) -> bool:
+    """Domains such as `.test` are reserved, and no account has an address there."""
+    try:
+        return bool(validate_email(address, check_deliverability=False, globally_deliverable=False))
+    except EmailNotValidError:
+        return False
+
+
 schemathesis.openapi.format("cursor", CURSORS)
+schemathesis.openapi.format("email", st.emails().filter(_deliverable))

@@ -1,5 +1,6 @@
 """Sign-in, refresh and the throttle, without a server."""
 
+import base64
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,17 +12,20 @@ from services.auth.repository import Unit
 from services.auth.service.accounts import AccountService
 from services.auth.service.organizations import OrganizationService
 from services.auth.service.passwords import PasswordHasher
+from services.auth.service.secrets import SettingsSealer
 from services.auth.service.sign_in import SignInService, granted
 from services.auth.service.throttle import Throttle
 from shared.access import Scope
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
+from shared.crypto import Encryptor
 from shared.events.auth import AUDIT_RECORDED
 from tests.support.fakes import FakeClock
 from tests.unit.auth.fakes import FakeUnits
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
+ENCRYPTOR = Encryptor("test:" + base64.b64encode(b"k" * 32).decode())
 IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
 
 
@@ -38,7 +42,7 @@ class Setting:
             auditor,
             PasswordHasher("pepper", 4),
             Throttle(self.clock),
-            OrganizationService(self.clock, time_ordered_id, auditor),
+            OrganizationService(self.clock, time_ordered_id, auditor, SettingsSealer(ENCRYPTOR)),
         )
 
     def service(self, cost: int) -> SignInService:
