@@ -1,7 +1,7 @@
 """A thousand wrong guesses at once, at everything that can be guessed: none is right, few are even looked at.
 
-The auth service is called itself, which believes `X-Forwarded-For`: guesser and user have each an address. What
-the document offers without a token is guessed at, also what comes later.
+The auth service is called itself, which believes `X-Forwarded-For`: guesser and user have each an address.
+What the document offers without a token is guessed at, also what comes later.
 """
 
 import asyncio
