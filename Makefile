@@ -44,10 +44,11 @@ test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn a
 fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
 	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))
 
-lint: ready-test ## Check types and style
+lint: ready-test ## Check types and style, look for secrets and for known holes in dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.supply_chain
 
 bench: ready ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job
