@@ -6,12 +6,12 @@ import httpx2
 
 from tests.isolation import attacks, matrix
 from tests.isolation.tenants import furnished
-from tests.stack import Stack
+from tests.stack import FOR_MANY_CALLS, Stack
 
 
 def main() -> int:
     with (
-        Stack(settings={"DINSIGHT_AUTH_BCRYPT_COST": "4"}) as stack,
+        Stack(settings=FOR_MANY_CALLS) as stack,
         httpx2.Client(base_url=stack.gateway_url, timeout=60) as client,
     ):
         document = client.get("/openapi.json").json()

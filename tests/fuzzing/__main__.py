@@ -6,7 +6,7 @@ import sys
 
 from tests.e2e.plant import Plant
 from tests.fuzzing.run import fuzz
-from tests.stack import Stack
+from tests.stack import FOR_MANY_CALLS, Stack
 
 # An access token is good for an hour at most, and so is a run.
 LONGEST_SECONDS = 3_000.0
@@ -17,7 +17,7 @@ def main() -> int:
     reader.add_argument("--examples", type=int, default=50, help="for each operation and phase")
     reader.add_argument("--seed", type=int, default=secrets.randbelow(2**31), help="of a run to repeat")
     wanted = reader.parse_args()
-    settings = {"DINSIGHT_AUTH_BCRYPT_COST": "4", "DINSIGHT_AUTH_ACCESS_TOKEN_MINUTES": "60"}
+    settings = {**FOR_MANY_CALLS, "DINSIGHT_AUTH_ACCESS_TOKEN_MINUTES": "60"}
     with Stack(settings=settings) as stack, Plant.joined(stack.gateway_url) as plant:
         token = plant.headers["Authorization"].removeprefix("Bearer ")
         done = fuzz(
