@@ -7,6 +7,7 @@ attacked without a word here. `python -m tests.isolation_matrix` prints the matr
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -30,6 +31,7 @@ class Outcome:
     answers: list[attacks.Answer]
     before: Mapping[str, str]
     after: Mapping[str, str]
+    recorded: list[Mapping[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +54,13 @@ def attacker(client: httpx2.Client, stack: Stack, document: Document) -> Tenant:
 
 @pytest.fixture(scope="module")
 def outcome(client: httpx2.Client, stack: Stack, document: Document, attacker: Tenant) -> Outcome:
-    """Every attack on every operation, and what the victim sees of its things before and after."""
+    """Every attack on every operation; what the victim sees before and after, and in its trail."""
     victim = furnished(client, stack.admin_dsn, document)
     scene = attacks.Scene(attacker, victim)
-    before = snapshot(victim)
+    before, began = snapshot(victim), datetime.now(UTC)
     answers = [answer for attack in attacks.ATTACKS for answer in attacks.run(scene, attack)]
-    return Outcome(document, answers, before, snapshot(victim))
+    recorded = victim.ask("/audit-logs", since=began.isoformat())["items"]
+    return Outcome(document, answers, before, snapshot(victim), recorded)
 
 
 @pytest.mark.parametrize("attack", attacks.ATTACKS)
@@ -70,6 +73,7 @@ def test_every_operation_withstands(outcome: Outcome, attack: str) -> None:
 def test_nothing_of_the_victim_has_changed(outcome: Outcome) -> None:
     changed = [name for name, seen in outcome.before.items() if outcome.after[name] != seen]
     assert changed == []
+    assert outcome.recorded == []
 
 
 def test_every_operation_is_attacked_or_open_to_all(outcome: Outcome) -> None:

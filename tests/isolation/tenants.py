@@ -26,6 +26,7 @@ FURNISHING = (
     "POST /organizations/{organization_id}/invitations",
     "POST /organizations/{organization_id}/api-keys",
 )
+TRAIL = "list_audit_logs"
 
 
 class NoForeignId(AssertionError):
@@ -148,7 +149,7 @@ def name_the_rest(tenant: Tenant) -> None:
     for operation in found:
         for name in operation.path_names:
             key, collection = operation.key(name), operation.collection(name)
-            if key in tenant.ids:
+            if key in tenant.ids or not operation.secured:
                 continue
             items: list[dict[str, Any]] = []
             if collection in lists:
@@ -162,10 +163,11 @@ def name_the_rest(tenant: Tenant) -> None:
 
 
 def snapshot(tenant: Tenant) -> dict[str, str]:
-    """Everything that the tenant's owner can read, by address."""
+    """Everything that the tenant's owner can read, by address; but the trail, to which entries come late."""
     seen = {}
     for operation in operations(tenant.document):
-        if operation.method == "GET" and operation.secured and not operation.streams:
+        readable = operation.method == "GET" and operation.secured and not operation.streams
+        if readable and operation.id != TRAIL:
             answer = tenant.call(operation, tenant.owner)
             assert answer.status_code in (200, 409), f"{operation.name}: {answer.status_code} {answer.text}"
             seen[operation.name] = json.dumps(answer.json(), sort_keys=True)
