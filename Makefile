@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test up down status logs demo test test-unit test-kafka lint bench bench-detection docs
+.PHONY: help ready ready-test up down status logs demo test test-unit test-kafka fuzz lint bench bench-detection docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,10 +41,14 @@ test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn a
 	@$(BIN)/python -m dinsight.local.kafka
 	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest tests/integration tests/e2e
 
-lint: ready-test ## Check types and style
+fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
+	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))
+
+lint: ready-test ## Check types and style, look for secrets and for known holes in dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tests.supply_chain
 
 bench: ready ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job

@@ -22,6 +22,7 @@ from dinsight.demo.command import demo
 from dinsight.legacy import import_legacy
 from dinsight.local.errors import LocalError
 from dinsight.local.layout import Layout
+from dinsight.re_encrypt import re_encrypt
 
 app = typer.Typer(
     name="dinsight",
@@ -181,6 +182,7 @@ def migrate() -> None:
 
 app.command()(demo)
 app.command("import-legacy")(import_legacy)
+app.command("re-encrypt")(re_encrypt)
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

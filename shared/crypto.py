@@ -3,6 +3,9 @@
 import base64
 import binascii
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -61,6 +64,29 @@ class Encryptor:
             raise EncryptionError("the value was not encrypted with this key for this purpose") from None
         return plain.decode()
 
+    def renewed(self, value: str, *, purpose: str) -> str:
+        """The same secret under the current key; the value itself when it is under that one already."""
+        if value.partition(".")[0] == self._current:
+            return value
+        return self.encrypt(self.decrypt(value, purpose=purpose), purpose=purpose)
+
     @staticmethod
     def _bound(key_id: str, purpose: str) -> bytes:
         return f"{key_id}|{purpose}".encode()
+
+
+class Renew(Protocol):
+    def __call__(self, value: str, *, purpose: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedColumn:
+    """A column that holds secrets; each service lists its own, so that `dinsight re-encrypt` finds them all.
+
+    `renew` gives the row's new value from its id, its value, and a function that renews one sealed secret.
+    A value without a secret comes back equal. The table's primary key is `id`.
+    """
+
+    table: str
+    column: str
+    renew: Callable[[Any, Any, Renew], Any]

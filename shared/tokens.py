@@ -89,11 +89,12 @@ class TokenVerifier:
             except (JoseError, ValueError):
                 keys = await self._current_keys(KEYS_RETRY_SECONDS)
                 decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
-            if decoded.header.get("typ") != TOKEN_TYPE:
+            # Auth writes no extension that a verifier must understand, so none is understood.
+            if decoded.header.get("typ") != TOKEN_TYPE or "crit" in decoded.header:
                 raise Unauthenticated("This is no access token. Sign in again.")
             self._registry().validate(decoded.claims)
             return self._identity(decoded.claims, token)
-        except (JoseError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Unauthenticated(
                 "The access token is not valid or has expired. Refresh it, or sign in again.",
                 headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},

@@ -29,6 +29,8 @@ from dinsight.local.processes import ProcessRef, send
 from dinsight.local.state import Condition, Phase, RunState, load_state
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
 
+# For tests that call by the thousand: the cheapest bcrypt there is.
+FOR_MANY_CALLS = {"DINSIGHT_AUTH_BCRYPT_COST": "4"}
 _POLL_S = 0.05
 _NOTICED_S = 10.0
 

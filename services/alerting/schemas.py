@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.alerting.deliveries import Delivery, DeliveryStatus
 from services.alerting.domain import Alert, AlertStatus, Change, Rule
-from shared.http.fields import JsonObject, reject_null
+from shared.http.fields import SOMETHING_STORABLE, JsonObject, NotNull
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=SOMETHING_STORABLE)
+]
 SeverityLabel = Literal["low", "medium", "high", "critical"]
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
 
@@ -33,7 +35,9 @@ ACTIONS_EXAMPLE = {
     "version": 1,
     "on": ["raised", "severity_changed", "reopened", "resolved"],
     "steps": [{"after": "PT0S", "channels": ["webhook:cmms"]}],
-    "webhooks": {"cmms": {"url": "https://example.org/hook", "secret": "whsec_<base64 of 24 to 64 bytes>"}},
+    "webhooks": {
+        "cmms": {"url": "https://example.org/hook", "secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"}
+    },
 }
 CONDITION_TEXT = (
     "When the rule fires. A node is `all`, `any`, `not` or a leaf `{signal, op, value}`. Signals:"
@@ -68,11 +72,11 @@ class AlertRuleUpdate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[Name | None, AfterValidator(reject_null)] = None
-    condition: Annotated[Condition | None, AfterValidator(reject_null)] = None
-    actions: Annotated[ActionsDocument | None, AfterValidator(reject_null)] = None
-    severity: Annotated[SeverityLabel | None, AfterValidator(reject_null)] = None
-    is_active: Annotated[bool | None, AfterValidator(reject_null)] = None
+    name: Annotated[Name | None, NotNull()] = None
+    condition: Annotated[Condition | None, NotNull()] = None
+    actions: Annotated[ActionsDocument | None, NotNull()] = None
+    severity: Annotated[SeverityLabel | None, NotNull()] = None
+    is_active: Annotated[bool | None, NotNull()] = None
 
 
 class AlertRuleOut(BaseModel):

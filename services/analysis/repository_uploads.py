@@ -17,6 +17,9 @@ from services.analysis.domain import (
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
+# config_data numbers its rows with a 4-byte integer; a made-up cursor may hold more.
+LARGEST_NUMBER = 2**31 - 1
+
 
 class Configs(Protocol):
     async def current(self, organization_id: UUID, now: datetime) -> Configuration:
@@ -76,7 +79,7 @@ class PostgresConfigs:
             self._connection,
             after_at=page.after.at if page.after else None,
             # Configurations are numbered; the cursor carries the number in its UUID.
-            after_id=page.after.id.int if page.after else None,
+            after_id=min(page.after.id.int, LARGEST_NUMBER) if page.after else None,
             limit=page.limit + 1,
         )
         configs = [rows.configuration(row) async for row in found]

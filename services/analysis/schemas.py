@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.analysis.domain import (
     Analysis,
@@ -16,10 +16,16 @@ from services.analysis.domain import (
     Status,
 )
 from services.analysis.health import MachineHealth
-from shared.http.fields import reject_null
+from shared.http.fields import SOMETHING_STORABLE, NotNull
 
 ColumnName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255, pattern=r"^[^\x00]*$")]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+FeatureName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=SOMETHING_STORABLE)
+]
+# What lies outside is refused by the engine too, which knows the parameters a client may not set.
+Fraction = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
 Optimizer = Literal["adam", "sgd", "lbfgs"]
 Scaling = Literal["auto", "none", "standard"]
 Detector = Literal["feature_mahalanobis", "map_mahalanobis", "t2_spe"]
@@ -30,20 +36,20 @@ class ConfigChange(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    gamma0: Annotated[Number | None, AfterValidator(reject_null)] = None
-    optimizer: Annotated[Optimizer | None, AfterValidator(reject_null)] = None
-    alpha: Annotated[Number | None, AfterValidator(reject_null)] = None
-    end_meta: Annotated[ColumnName | None, AfterValidator(reject_null)] = Field(
+    gamma0: Annotated[Fraction | None, NotNull()] = None
+    optimizer: Annotated[Optimizer | None, NotNull()] = None
+    alpha: Annotated[Positive | None, NotNull()] = None
+    end_meta: Annotated[ColumnName | None, NotNull()] = Field(
         None, description="Last metadata column; empty when the file starts with features"
     )
-    start_dim: Annotated[ColumnName | None, AfterValidator(reject_null)] = None
-    end_dim: Annotated[ColumnName | None, AfterValidator(reject_null)] = None
-    scaling: Annotated[Scaling | None, AfterValidator(reject_null)] = None
-    detector: Annotated[Detector | None, AfterValidator(reject_null)] = None
-    ewma: Number | None = Field(
+    start_dim: Annotated[FeatureName | None, NotNull()] = None
+    end_dim: Annotated[FeatureName | None, NotNull()] = None
+    scaling: Annotated[Scaling | None, NotNull()] = None
+    detector: Annotated[Detector | None, NotNull()] = None
+    ewma: Weight | None = Field(
         None, description="Weight of the moving average, 0 to 1; null looks at single samples"
     )
-    sensitivity: Annotated[Number | None, AfterValidator(reject_null)] = None
+    sensitivity: Annotated[Positive | None, NotNull()] = None
 
 
 class ConfigOut(BaseModel):

@@ -14,6 +14,8 @@ from shared.access import Role
 # An answer lost on the way is asked for again within seconds; a stolen token is used later.
 LOST_ANSWER_GRACE = timedelta(seconds=10)
 LONGEST_SLUG = 100
+# What stands under this name in an organization's settings is sealed, and only its names are shown.
+SECRETS = "secrets"
 # Typing errors cost nothing; from then on every failure doubles the wait, up to a quarter of an hour.
 FREE_FAILURES = 5
 LONGEST_WAIT = timedelta(minutes=15)
@@ -51,6 +53,14 @@ class Organization:
     created_at: datetime
     updated_at: datetime
     version: int
+
+    @property
+    def public_settings(self) -> dict[str, Any]:
+        return {name: value for name, value in self.settings.items() if name != SECRETS}
+
+    @property
+    def secret_names(self) -> list[str]:
+        return sorted(self.settings.get(SECRETS, {}))
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Organization":
         """The organization after `changes` (fields by name)."""

@@ -25,6 +25,7 @@ from services.auth.service.password_rules import PasswordRules
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.recovery import RecoveryService
 from services.auth.service.registration import RegistrationService
+from services.auth.service.secrets import SettingsSealer
 from services.auth.service.sign_in import SignInService
 from services.auth.service.throttle import Throttle
 from services.auth.service.tokens import AccessTokens
@@ -44,14 +45,14 @@ from shared.process import serve
 from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
-# Their bodies hold passwords and their answers tokens: neither may be kept, not even as a hash.
+# Their bodies hold passwords or secrets and their answers tokens: none may be kept, not even as a hash.
 NEVER_KEPT = (
     "/api/v1/auth/",
     "/api/v1/users/me/password",
     "/api/v1/users/me/invitations",
+    "/api/v1/organizations/",
     "/internal/",
 )
-NEVER_KEPT_ENDS = ("/api-keys",)
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -90,11 +91,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Users, organizations, memberships, sessions and the audit trail.",
         lifespan=lifespan,
         checks={**infra.checks(), "consumer": consumer.check, "signing keys": services.keys.check},
-        middleware=[
-            Idempotency.middleware(
-                infra.database, guard, never_kept=NEVER_KEPT, never_kept_ends=NEVER_KEPT_ENDS
-            )
-        ],
+        middleware=[Idempotency.middleware(infra.database, guard, never_kept=NEVER_KEPT)],
     )
     app.include_router(build_router(services, units, guard))
     app.include_router(build_internal_router(services, units))
@@ -134,7 +131,7 @@ def _services(
     letters = LetterWriter(clock, new_id, encryptor, settings.public_url)
     one_time = OneTimeTokens(clock, new_id)
     verification = VerificationService(clock, auditor, one_time, letters)
-    organizations = OrganizationService(clock, new_id, auditor)
+    organizations = OrganizationService(clock, new_id, auditor, SettingsSealer(encryptor))
     accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, letters)
     invitations = InvitationService(clock, new_id, auditor, letters, verification)
     sign_in = SignInService(

@@ -17,9 +17,11 @@ from pydantic import (
 )
 
 from services.auth.domain import AuditEntry, Belonging, Member, Organization, RefreshToken, TokenPair, User
-from shared.http.fields import JsonObject, reject_null
+from services.auth.schemas_settings import PlainSettings, Settings
+from shared.http.fields import NotNull
 
-LONGEST_EMAIL = 255
+# RFC 5321 allows a path of 256 characters, two of which are the angle brackets around the address.
+LONGEST_EMAIL = 254
 
 
 def _email(text: str) -> str:
@@ -49,7 +51,12 @@ KnownPassword = Annotated[SecretStr, Field(min_length=1, max_length=128), AfterV
 # A name is one line: control characters are refused, also because the database cannot store all of them.
 Name = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    StringConstraints(
+        strip_whitespace=True,
+        min_length=1,
+        max_length=255,
+        pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$",
+    ),
 ]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Industry = Annotated[
@@ -128,7 +135,7 @@ class ProfileUpdate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    full_name: Annotated[Name | None, AfterValidator(reject_null)] = None
+    full_name: Annotated[Name | None, NotNull()] = None
 
 
 class PasswordChange(BaseModel):
@@ -185,7 +192,7 @@ class OrganizationCreate(BaseModel):
     slug: Slug | None = Field(default=None, description="Unique; made from the name when left out")
     description: Description | None = None
     industry: Industry | None = None
-    settings: JsonObject = {}
+    settings: PlainSettings = {}
 
 
 class OrganizationUpdate(BaseModel):
@@ -193,20 +200,23 @@ class OrganizationUpdate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[Name | None, AfterValidator(reject_null)] = None
-    slug: Annotated[Slug | None, AfterValidator(reject_null)] = None
+    name: Annotated[Name | None, NotNull()] = None
+    slug: Annotated[Slug | None, NotNull()] = None
     description: Description | None = None
     industry: Industry | None = None
-    settings: Annotated[JsonObject | None, AfterValidator(reject_null)] = None
+    settings: Annotated[Settings | None, NotNull()] = None
 
 
 class OrganizationOut(BaseModel):
+    model_config = ConfigDict(validate_by_name=True)
+
     id: UUID
     name: str
     slug: str
     description: str | None
     industry: str | None
-    settings: dict[str, Any]
+    settings: dict[str, Any] = Field(validation_alias="public_settings", description="Without the secrets")
+    secret_names: list[str] = Field(description="The secrets that the settings hold")
     subscription_tier: str
     is_active: bool
     created_at: datetime

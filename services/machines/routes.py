@@ -11,6 +11,7 @@ from services.machines.schemas import MachineCreate, MachineOut, MachineUpdate
 from services.machines.service import MachineService
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
+from shared.http.fields import STORABLE
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
 
@@ -28,9 +29,12 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
         caller: reader,
         page: PageParameters,
         status: MachineStatus | None = None,
-        location: Annotated[str | None, Query(max_length=500, description="Prefix of the location")] = None,
+        location: Annotated[
+            str | None, Query(max_length=500, pattern=STORABLE, description="Prefix of the location")
+        ] = None,
         q: Annotated[
-            str | None, Query(max_length=255, description="Text in name, model, serial or place")
+            str | None,
+            Query(max_length=255, pattern=STORABLE, description="Text in name, model, serial or place"),
         ] = None,
     ) -> Page[MachineOut]:
         async with units(caller.scope) as unit:

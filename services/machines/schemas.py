@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.machines.domain import Machine, MachineStatus
-from shared.http.fields import JsonObject, reject_null
+from shared.http.fields import SOMETHING_STORABLE, STORABLE, JsonObject, NotNull
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255)]
-Location = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=SOMETHING_STORABLE)
+]
+ShortText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255, pattern=STORABLE)]
+Location = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=STORABLE)]
 
 
 class MachineCreate(BaseModel):
@@ -30,12 +32,12 @@ class MachineUpdate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[Name | None, AfterValidator(reject_null)] = None
+    name: Annotated[Name | None, NotNull()] = None
     model: ShortText | None = None
     serial_number: ShortText | None = None
     location: Location | None = None
-    status: Annotated[MachineStatus | None, AfterValidator(reject_null)] = None
-    metadata: Annotated[JsonObject | None, AfterValidator(reject_null)] = None
+    status: Annotated[MachineStatus | None, NotNull()] = None
+    metadata: Annotated[JsonObject | None, NotNull()] = None
 
 
 class MachineOut(BaseModel):

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problems
+from shared.http.document import Application
 
 Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT_SECONDS = 3.0
@@ -67,7 +68,7 @@ def build_application(
         async with lifespan():
             yield
 
-    app = FastAPI(
+    app = Application(
         title=f"DInsight {service}",
         description=description,
         version="1",

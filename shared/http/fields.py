@@ -3,18 +3,42 @@
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator
+from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
 # Free-form objects are notes about a thing, not a place to store files.
 LARGEST_JSON_OBJECT_BYTES = 64 * 1024
+# PostgreSQL stores every character but U+0000. White space around a text is cut off, so a name needs more.
+STORABLE = r"^[^\x00]*$"
+SOMETHING_STORABLE = r"^[^\x00]*[^\x00\s][^\x00]*$"
 
 
 def reject_null(value: T | None) -> T:
-    """For fields of a PATCH that may be left out but not emptied."""
     if value is None:
         raise ValueError("must not be null: leave the field out to keep its value")
     return value
+
+
+class NotNull:
+    """Marks a field of a PATCH that may be left out but not emptied; its JSON schema does not offer null."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(reject_null, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return without_null(handler(schema))
+
+
+def without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same JSON schema without null among its alternatives."""
+    alternatives = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    if not alternatives:
+        return schema
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    return {**alternatives[0], **rest} if len(alternatives) == 1 else {**rest, "anyOf": alternatives}
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:

@@ -70,41 +70,25 @@ class _Answer:
 class Idempotency:
     """ASGI middleware; keys belong to the user who sent them.
 
-    Requests under the paths in `never_kept`, and at those that end in `never_kept_ends`, pass as if they had
-    no key: what they hold must not be stored.
+    Requests under the paths in `never_kept` pass as if they had no key: what they hold must not be stored.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        database: Database,
-        guard: Guard,
-        never_kept: tuple[str, ...] = (),
-        never_kept_ends: tuple[str, ...] = (),
+        self, app: ASGIApp, database: Database, guard: Guard, never_kept: tuple[str, ...] = ()
     ) -> None:
         self._app = app
         self._database = database
         self._guard = guard
         self._never_kept = never_kept
-        self._never_kept_ends = never_kept_ends
 
     @classmethod
-    def middleware(
-        cls,
-        database: Database,
-        guard: Guard,
-        *,
-        never_kept: tuple[str, ...] = (),
-        never_kept_ends: tuple[str, ...] = (),
-    ) -> Middleware:
-        return Middleware(
-            cls, database=database, guard=guard, never_kept=never_kept, never_kept_ends=never_kept_ends
-        )
+    def middleware(cls, database: Database, guard: Guard, *, never_kept: tuple[str, ...] = ()) -> Middleware:
+        return Middleware(cls, database=database, guard=guard, never_kept=never_kept)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
         key = headers.get(HEADER)
-        if key is None or scope["method"] not in WRITES or self._holds_secrets(scope["path"]):
+        if key is None or scope["method"] not in WRITES or scope["path"].startswith(self._never_kept):
             return await self._app(scope, receive, send)
         request = Request(scope)
         if not 0 < len(key) <= LONGEST_KEY:
@@ -120,9 +104,6 @@ class Idempotency:
         if known is not None:
             return await self._known(request, known, fingerprint)(scope, receive, send)
         await self._run(_owner(identity), key, scope, receive, send)
-
-    def _holds_secrets(self, path: str) -> bool:
-        return path.startswith(self._never_kept) or path.endswith(self._never_kept_ends)
 
     async def _run(self, owner: UUID, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer()

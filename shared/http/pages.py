@@ -52,7 +52,10 @@ class PageRequest:
 
 def _page_request(
     limit: Annotated[int, Query(ge=1, le=LARGEST_LIMIT)] = DEFAULT_LIMIT,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    cursor: Annotated[
+        str | None,
+        Query(max_length=200, description="Of the page before", json_schema_extra={"format": "cursor"}),
+    ] = None,
 ) -> PageRequest:
     return PageRequest(limit, Cursor.decode(cursor) if cursor else None)
 

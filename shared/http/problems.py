@@ -12,12 +12,14 @@ from opentelemetry import trace
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from shared.errors import DInsightError, FieldError
 from shared.postgres.connection import DATABASE_AWAY
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "2"
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 logger = structlog.get_logger(__name__)
 
 
@@ -102,13 +104,16 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = ", ".join(_allowed(app, request))
         return render(
             request,
             error.status_code,
             str(error.detail),
             f"{request.method} {request.url.path}: {error.detail}.",
             code=str(error.detail).lower().replace(" ", "-"),
-            headers=error.headers,
+            headers=headers,
         )
 
     async def unstorable(request: Request, _error: Exception) -> Response:
@@ -132,3 +137,14 @@ def install(app: FastAPI) -> None:
         logger.error("unhandled error", path=request.url.path, exc_info=error)
         detail = "Something went wrong on our side. It is logged; quote the trace id when you report it."
         return render(request, 500, "Internal error", detail, code="internal")
+
+
+def _allowed(app: FastAPI, request: Request) -> list[str]:
+    """Every method of the address: the framework names those of the first route alone."""
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.router.routes
+        )
+    ]

@@ -32,6 +32,7 @@ DATABASE_AWAY = (
 )
 # A statement that takes longer than this is a mistake; long work happens outside transactions.
 COMMAND_TIMEOUT_SECONDS = 60
+PING_SECONDS = 2
 
 
 def _encode_json(value: Any) -> str:
@@ -97,6 +98,13 @@ class Database:
         return connection
 
     async def ping(self) -> None:
-        """Raise when the database does not answer."""
-        async with self._pool.acquire(timeout=2) as connection:
-            await connection.execute("SELECT 1", timeout=2)
+        """Raise when the database does not answer.
+
+        It is asked on a connection of its own: a service whose pool is busy is not one without a database,
+        and taking it out of service would only make the others busier.
+        """
+        connection = await asyncpg.connect(self.dsn, timeout=PING_SECONDS)
+        try:
+            await connection.execute("SELECT 1", timeout=PING_SECONDS)
+        finally:
+            await connection.close(timeout=PING_SECONDS)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.plant import Plant
-from tests.stack import Stack
+from tests.stack import FOR_MANY_CALLS, Stack
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with Stack(workers=2) as running:
+    with Stack(workers=2, settings=FOR_MANY_CALLS) as running:
         yield running
 
 

@@ -57,6 +57,10 @@ class Plant:
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         return self._answer(self._client.get(path, params=parameters))
 
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document of everything."""
+        return dict(self._client.get(self._client.base_url.copy_with(path="/openapi.json")).json())
+
     def machine(self, name: str = "Rig") -> str:
         return str(self.post("/machines", {"name": name})["id"])
 

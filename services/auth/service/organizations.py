@@ -9,6 +9,7 @@ from services.auth.domain import Belonging, Membership, Organization, User, slug
 from services.auth.errors import OrganizationNotFound, SlugTaken
 from services.auth.repository import Unit
 from services.auth.service.announce import as_member, tell_member, tell_organization
+from services.auth.service.secrets import SettingsSealer
 from shared.access import Caller, Permission, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -21,10 +22,11 @@ SUFFIX_LENGTH = 8
 
 
 class OrganizationService:
-    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor) -> None:
+    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, sealer: SettingsSealer) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self._sealer = sealer
 
     async def create(self, unit: Unit, owner: User, values: Mapping[str, Any]) -> Organization:
         """Found an organization with `owner` as its first member. Raises SlugTaken for a slug in `values`."""
@@ -111,6 +113,9 @@ class OrganizationService:
             raise OrganizationNotFound(caller.organization_id)
         if not changes:
             return Belonging(before, caller.role)
+        if "settings" in changes:
+            sealed = self._sealer.sealed(before.id, before.settings, changes["settings"])
+            changes = {**changes, "settings": sealed}
         organization = before.changed(changes, self._clock.now())
         await unit.organizations.update(organization)
         await tell_organization(unit.outbox, organization)

@@ -7,6 +7,7 @@ import pytest
 
 from shared.postgres.connection import Connection
 from tests.integration.schema.catalog import Table, read_installation, read_specification
+from tests.integration.schema.tenants import Filled, two_tenants
 from tests.support.installation import TestDatabase, create_database, drop_database
 
 
@@ -34,3 +35,10 @@ async def admin(database: TestDatabase) -> AsyncIterator[Connection]:
 async def installed(admin: Connection) -> Mapping[str, Table]:
     """The specification's tables as the migrations made them."""
     return await read_installation(admin)
+
+
+@pytest.fixture(scope="package")
+async def filled(postgres_admin_dsn: str) -> AsyncIterator[Filled]:
+    """A database with rows of two organizations in every tenant table."""
+    async with two_tenants(postgres_admin_dsn) as filled:
+        yield filled

@@ -1,20 +1,9 @@
 """Row-level security on every tenant table, tried with the services' own logins and rows of two tenants."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
-from uuid import UUID, uuid4
-
 import asyncpg
 import pytest
 
-from shared.postgres.connection import Connection
-from shared.postgres.migrate import upgrade
-from shared.postgres.provision import SERVICES
-from tests.support.installation import TestDatabase, create_database, drop_database
+from tests.integration.schema.tenants import WRITE_ONLY, Filled, as_service, insert, readable
 
 # The specification's list; every plain table with organization_id must be guarded too.
 NAMED_IN_THE_SPECIFICATION = {
@@ -23,108 +12,6 @@ NAMED_IN_THE_SPECIFICATION = {
     "analysis.analyses",
     "alerting.alerts",
 }
-RELATIONS = """
-SELECT n.nspname AS schema, c.relname AS name, c.relkind::text AS kind, c.relispartition AS is_partition,
-       c.relrowsecurity AND c.relforcerowsecurity AS forced,
-       has_table_privilege('dinsight_' || n.nspname, c.oid, 'SELECT, INSERT, UPDATE, DELETE') AS any_right,
-       coalesce('security_barrier=true' = ANY (c.reloptions), false) AS barrier,
-       coalesce('security_invoker=true' = ANY (c.reloptions), false) AS invoker
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p', 'v', 'm') AND (
-    (n.nspname, c.relname) = ('auth', 'organizations')
-    OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'organization_id'))
-ORDER BY 1, 2
-"""
-COLUMNS = """
-SELECT a.attname AS name, format_type(a.atttypid, NULL) AS type, a.atthasdef AS has_default,
-       a.attnotnull AS required
-FROM pg_attribute a WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped
-"""
-# Only shows what COPY wrote through it: nothing.
-WRITE_ONLY = frozenset({"analysis.feature_data_loader"})
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    schema: str
-    name: str
-    kind: str
-    is_partition: bool
-    forced: bool
-    any_right: bool
-    barrier: bool
-    invoker: bool
-
-    @property
-    def place(self) -> str:
-        return f"{self.schema}.{self.name}"
-
-    @property
-    def tenant_column(self) -> str:
-        return "id" if self.place == "auth.organizations" else "organization_id"
-
-
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """A migrated database with one row of each of two organizations in every tenant table."""
-
-    database: TestDatabase
-    mine: UUID
-    theirs: UUID
-    relations: Sequence[Relation]
-
-
-@pytest.fixture(scope="module")
-async def filled(postgres_admin_dsn: str) -> AsyncIterator[Filled]:
-    database = await create_database(postgres_admin_dsn)
-    try:
-        for service in SERVICES:
-            await asyncio.to_thread(upgrade, service, database.admin_dsn)
-        admin = await asyncpg.connect(database.admin_dsn)
-        try:
-            found = [Relation(**row) for row in await admin.fetch(RELATIONS, SERVICES)]
-            filled = Filled(database, uuid4(), uuid4(), found)
-            # Rows need not be of any use: no trigger runs, so no foreign key is checked.
-            await admin.execute("SET session_replication_role = replica")
-            for relation in found:
-                if relation.kind in "rp" and not relation.is_partition:
-                    for organization in (filled.mine, filled.theirs):
-                        await _insert(admin, relation, organization)
-        finally:
-            await admin.close()
-        yield filled
-    finally:
-        await drop_database(postgres_admin_dsn, database)
-
-
-async def _insert(connection: Connection, relation: Relation, organization: UUID) -> None:
-    values: dict[str, Any] = {}
-    for column in await connection.fetch(COLUMNS, relation.place):
-        if column["name"] == relation.tenant_column:
-            values[column["name"]] = organization
-        elif column["required"] and not column["has_default"]:
-            values[column["name"]] = _value(column["type"])
-    await connection.execute(*_statement(relation, values))
-
-
-def _statement(relation: Relation, values: dict[str, Any]) -> list[Any]:
-    names = ", ".join(f'"{name}"' for name in values)
-    places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
-    return [f"INSERT INTO {relation.place} ({names}) VALUES ({places})", *values.values()]
-
-
-def _value(type_name: str) -> Any:
-    if type_name == "uuid":
-        return uuid4()
-    if type_name.endswith("[]"):
-        return [1.0]
-    if type_name == "jsonb":
-        return json.dumps({})
-    if type_name.startswith("timestamp"):
-        return datetime(2026, 1, 1, tzinfo=UTC)
-    if type_name.startswith("character") or type_name == "text":
-        return uuid4().hex[:20]
-    return 1
 
 
 def test_every_tenant_table_is_guarded(filled: Filled) -> None:
@@ -149,24 +36,24 @@ async def test_a_partition_named_directly_shows_nothing(filled: Filled) -> None:
     partitions = [r for r in filled.relations if r.is_partition]
     assert partitions
     for partition in partitions:
-        async with _as_service(filled, partition.schema, filled.mine) as connection:
+        async with as_service(filled, partition.schema, filled.mine) as connection:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await connection.fetch(f"SELECT * FROM {partition.place}")
 
 
 async def test_without_an_organization_no_row_is_seen(filled: Filled) -> None:
     seen = {}
-    for relation in _readable(filled):
-        async with _as_service(filled, relation.schema, None) as connection:
+    for relation in readable(filled):
+        async with as_service(filled, relation.schema, None) as connection:
             seen[relation.place] = await connection.fetchval(f"SELECT count(*) FROM {relation.place}")
     assert len(seen) >= len(NAMED_IN_THE_SPECIFICATION)
     assert seen == dict.fromkeys(seen, 0)
 
 
 async def test_only_the_own_organization_is_seen_whatever_is_asked(filled: Filled) -> None:
-    for relation in _readable(filled):
+    for relation in readable(filled):
         column = relation.tenant_column
-        async with _as_service(filled, relation.schema, filled.mine) as connection:
+        async with as_service(filled, relation.schema, filled.mine) as connection:
             seen = await connection.fetch(f"SELECT {column} FROM {relation.place}")
             assert {row[0] for row in seen} == {filled.mine}, relation.place
             forged = f"SELECT count(*) FROM {relation.place} WHERE {column} = $1 OR true AND {column} = $1"
@@ -174,11 +61,11 @@ async def test_only_the_own_organization_is_seen_whatever_is_asked(filled: Fille
 
 
 async def test_another_organizations_rows_cannot_be_written(filled: Filled) -> None:
-    for relation in _readable(filled):
+    for relation in readable(filled):
         if relation.kind == "v":
             continue
         column = relation.tenant_column
-        async with _as_service(filled, relation.schema, filled.mine) as connection:
+        async with as_service(filled, relation.schema, filled.mine) as connection:
             for statement in (
                 f"UPDATE {relation.place} SET {column} = {column} WHERE {column} = $1",
                 f"DELETE FROM {relation.place} WHERE {column} = $1",
@@ -190,34 +77,4 @@ async def test_another_organizations_rows_cannot_be_written(filled: Filled) -> N
                     # An append-only table: nobody may.
                     assert relation.place == "auth.audit_logs"
             with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.CheckViolationError)):
-                await _insert(connection, relation, filled.theirs)
-
-
-def _readable(filled: Filled) -> list[Relation]:
-    """Where rows of the two organizations lie and the service has some right."""
-    return [
-        relation
-        for relation in filled.relations
-        if relation.any_right and not relation.is_partition and relation.place not in WRITE_ONLY
-    ]
-
-
-class _as_service:
-    """A transaction under the service's own login, with the setting of an organization; rolled back."""
-
-    def __init__(self, filled: Filled, service: str, organization: UUID | None) -> None:
-        self._dsn = filled.database.dsn(service)
-        self._organization = organization
-
-    async def __aenter__(self) -> Connection:
-        self._connection = await asyncpg.connect(self._dsn)
-        self._transaction = self._connection.transaction()
-        await self._transaction.start()
-        if self._organization is not None:
-            await self._connection.execute(
-                "SELECT set_config('app.organization_id', $1, true)", str(self._organization)
-            )
-        return self._connection
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._connection.close()
+                await insert(connection, relation, filled.theirs)

@@ -16,6 +16,7 @@ from services.auth.service.password_rules import PasswordRules
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.recovery import RecoveryService
 from services.auth.service.registration import RegistrationService
+from services.auth.service.secrets import SettingsSealer
 from services.auth.service.throttle import Throttle
 from services.auth.service.verification import VerificationService
 from shared.audit import Auditor
@@ -45,7 +46,7 @@ class AccountsSetting:
         tokens = OneTimeTokens(self.clock, new_id)
         self.verification = VerificationService(self.clock, auditor, tokens, letters)
         self.invitations = InvitationService(self.clock, new_id, auditor, letters, self.verification)
-        organizations = OrganizationService(self.clock, new_id, auditor)
+        organizations = OrganizationService(self.clock, new_id, auditor, SettingsSealer(encryptor))
         self.accounts = AccountService(
             self.clock, new_id, auditor, hasher, rules, throttle, organizations, letters
         )

@@ -1,5 +1,6 @@
 """Sign-in, refresh and the throttle, without a server."""
 
+import base64
 from dataclasses import replace
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from services.auth.service.letters import LetterWriter
 from services.auth.service.organizations import OrganizationService
 from services.auth.service.password_rules import PasswordRules
 from services.auth.service.passwords import PasswordHasher
+from services.auth.service.secrets import SettingsSealer
 from services.auth.service.sign_in import Reminder, SignInService, granted
 from services.auth.service.throttle import Throttle
 from shared.access import Scope
@@ -25,8 +27,7 @@ from tests.unit.auth.fakes import FakeUnits
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
-# 32 bytes in base64.
-KEYS = "test:" + "A" * 43 + "="
+ENCRYPTOR = Encryptor("test:" + base64.b64encode(b"k" * 32).decode())
 IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
 
 
@@ -54,8 +55,8 @@ class Setting:
             PasswordHasher("pepper", 4),
             PasswordRules(()),
             Throttle(self.clock),
-            OrganizationService(self.clock, time_ordered_id, auditor),
-            LetterWriter(self.clock, time_ordered_id, Encryptor(KEYS), "http://dinsight.example"),
+            OrganizationService(self.clock, time_ordered_id, auditor, SettingsSealer(ENCRYPTOR)),
+            LetterWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
         )
 
     def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:

@@ -32,7 +32,17 @@ def test_help_names_every_command_and_is_quick() -> None:
         [sys.executable, "-m", "dinsight.cli", "--help"], capture_output=True, text=True, check=True
     )
     assert time.monotonic() - began < 5
-    for command in ("up", "down", "status", "logs", "migrate", "demo", "import-legacy", "dead-letters"):
+    for command in (
+        "up",
+        "down",
+        "status",
+        "logs",
+        "migrate",
+        "demo",
+        "import-legacy",
+        "re-encrypt",
+        "dead-letters",
+    ):
         assert f" {command} " in said.stdout
 
 

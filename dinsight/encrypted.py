@@ -1,0 +1,71 @@
+"""Moves every stored secret to the current key, batch by batch; what is there already is passed over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dinsight.slices import acting_as
+from services.alerting import encrypted as alerting
+from services.auth import encrypted as auth
+from shared.crypto import EncryptedColumn, EncryptionError, Encryptor
+from shared.postgres.connection import Connection
+
+COLUMNS: Mapping[str, Sequence[EncryptedColumn]] = {"auth": auth.COLUMNS, "alerting": alerting.COLUMNS}
+# Rows of a batch are locked until it commits: few enough that no request waits long.
+BATCH = 200
+NEXT = "SELECT id, {column} AS value FROM {table} {after} ORDER BY id LIMIT $1 FOR UPDATE"
+STORE = "UPDATE {table} SET {column} = $2 WHERE id = $1"
+
+
+@dataclass
+class Moved:
+    """What was done with one column. `unreadable` are ids of rows whose secret no given key opens."""
+
+    place: str
+    rows: int
+    renewed: int
+    unreadable: list[str]
+
+
+async def move(connection: Connection, encryptor: Encryptor, batch: int = BATCH) -> AsyncIterator[Moved]:
+    """Each column in turn. Every batch is a transaction: ended in the middle, it goes on where it was."""
+    for service, columns in COLUMNS.items():
+        for column in columns:
+            yield await _column(connection, service, column, encryptor, batch)
+
+
+async def _column(
+    connection: Connection, service: str, column: EncryptedColumn, encryptor: Encryptor, batch: int
+) -> Moved:
+    moved = Moved(f"{service}.{column.table}.{column.column}", 0, 0, [])
+    last: Any = None
+    while True:
+        async with connection.transaction(), acting_as(connection, service):
+            rows = await _next(connection, column, last, batch)
+            for row in rows:
+                await _row(connection, column, row, encryptor, moved)
+        if len(rows) < batch:
+            return moved
+        last = rows[-1]["id"]
+
+
+async def _next(connection: Connection, column: EncryptedColumn, last: Any, batch: int) -> list[Any]:
+    after = "" if last is None else "WHERE id > $2"
+    statement = NEXT.format(table=column.table, column=column.column, after=after)
+    return await connection.fetch(statement, batch, *([] if last is None else [last]))
+
+
+async def _row(
+    connection: Connection, column: EncryptedColumn, row: Any, encryptor: Encryptor, moved: Moved
+) -> None:
+    moved.rows += 1
+    try:
+        value = column.renew(row["id"], row["value"], encryptor.renewed)
+    except EncryptionError:
+        moved.unreadable.append(str(row["id"]))
+        return
+    if value != row["value"]:
+        await connection.execute(STORE.format(table=column.table, column=column.column), row["id"], value)
+        moved.renewed += 1

@@ -1,0 +1,35 @@
+"""Every column of the auth service that holds secrets to be read again; what is only compared is hashed."""
+
+from typing import Any
+from uuid import UUID
+
+from services.auth.domain import SECRETS
+from services.auth.service.keys import PURPOSE
+from services.auth.service.letters import PURPOSE as LETTER
+from services.auth.service.secrets import secret_purpose
+from shared.crypto import EncryptedColumn, Renew
+
+
+def _signing_key(_id: str, value: str, renew: Renew) -> str:
+    return renew(value, purpose=PURPOSE)
+
+
+def _letter(_id: UUID, value: str | None, renew: Renew) -> str | None:
+    return value if value is None else renew(value, purpose=LETTER)
+
+
+def _settings(organization_id: UUID, value: dict[str, Any] | None, renew: Renew) -> dict[str, Any] | None:
+    if not value or SECRETS not in value:
+        return value
+    secrets = {
+        name: renew(sealed, purpose=secret_purpose(organization_id, name))
+        for name, sealed in value[SECRETS].items()
+    }
+    return {**value, SECRETS: secrets}
+
+
+COLUMNS = (
+    EncryptedColumn("signing_keys", "private_jwk", _signing_key),
+    EncryptedColumn("mail", "sealed", _letter),
+    EncryptedColumn("organizations", "settings", _settings),
+)

@@ -1,0 +1,189 @@
+"""A thousand wrong guesses at once, at everything that can be guessed: none is right, few are even looked at.
+
+The auth service is called itself, which believes `X-Forwarded-For`: guesser and user have each an address.
+What the document offers without a token is guessed at, also what comes later.
+"""
+
+import asyncio
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import aiohttp
+import pytest
+
+from services.auth.domain import FREE_FAILURES
+from tests.e2e.plant import PASSWORD, Plant
+from tests.isolation.bodies import sample
+from tests.isolation.operations import Document, operations, resolved
+from tests.stack import Stack
+
+ATTEMPTS = 1_000
+# Where a guess has nothing to hit and nothing is counted, fewer show the same.
+FEW = 250
+AT_ONCE = 50
+GUESSER, USER = {"X-Forwarded-For": "198.51.100.7"}, {"X-Forwarded-For": "203.0.113.9"}
+LOGIN = "/api/v1/auth/login"
+# They have tests of their own here, or there is nothing to guess.
+NOT_GUESSED = frozenset({"login", "register", "refresh"})
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One wrong request."""
+
+    path: str
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Siege:
+    """How the guesses were answered, and how the legitimate user fared meanwhile."""
+
+    statuses: Counter[int]
+    seconds: float
+    user: list[int]
+    ready: list[str]
+
+
+async def siege(stack: Stack, email: str, guesses: Callable[[], Guess], attempts: int = ATTEMPTS) -> Siege:
+    statuses: Counter[int] = Counter()
+    user: list[int] = []
+    ready: list[str] = []
+    left = iter(range(attempts))
+    connector = aiohttp.TCPConnector(limit=AT_ONCE + 2)
+    async with aiohttp.ClientSession(stack.env["DINSIGHT_AUTH_URL"], connector=connector) as session:
+
+        async def guessing() -> None:
+            for _ in left:
+                guess = guesses()
+                async with session.post(guess.path, json=guess.body, headers=guess.headers) as response:
+                    await response.read()
+                    statuses[response.status] += 1
+
+        async def living(done: asyncio.Event) -> None:
+            while not done.is_set():
+                async with session.get("/health/ready") as response:
+                    ready.append(await response.text() if response.status != 200 else "ready")
+                body = {"email": email, "password": PASSWORD}
+                async with session.post(LOGIN, json=body, headers=USER) as response:
+                    user.append(response.status)
+
+        done = asyncio.Event()
+        began = time.monotonic()
+        life = asyncio.create_task(living(done))
+        await asyncio.gather(*(guessing() for _ in range(AT_ONCE)))
+        seconds = time.monotonic() - began
+        done.set()
+        await life
+    return Siege(statuses, seconds, user, ready)
+
+
+def holds(outcome: Siege, *expected: int) -> None:
+    """Every guess is refused as documented, and the service goes on as if nothing were."""
+    assert set(outcome.statuses) <= set(expected), outcome.statuses
+    assert outcome.user
+    assert set(outcome.user) == {200}
+    assert set(outcome.ready) == {"ready"}
+
+
+def looked_at(outcome: Siege) -> int:
+    """Guesses that were compared with anything; the free ones, and one for each wait that has passed."""
+    return outcome.statuses.total() - outcome.statuses[429]
+
+
+def most_looked_at(seconds: float) -> int:
+    """The waits double, so in n seconds about log2(n) of them pass; two more for where the clock is read."""
+    return FREE_FAILURES + int(seconds + 1).bit_length() + 2
+
+
+def test_passwords_of_one_account(stack: Stack, plant: Plant) -> None:
+    email = plant.get("/users/me")["email"]
+
+    def guess() -> Guess:
+        return Guess(LOGIN, {"email": email, "password": secrets.token_urlsafe(12)}, GUESSER)
+
+    outcome = asyncio.run(siege(stack, email, guess))
+    holds(outcome, 401, 429)
+    assert looked_at(outcome) <= most_looked_at(outcome.seconds)
+
+
+def test_one_password_for_many_accounts(stack: Stack, plant: Plant) -> None:
+    email = plant.get("/users/me")["email"]
+
+    def guess() -> Guess:
+        return Guess(LOGIN, {"email": f"{secrets.token_hex(8)}@example.org", "password": PASSWORD}, GUESSER)
+
+    holds(asyncio.run(siege(stack, email, guess, FEW)), 401, 429)
+
+
+def test_the_current_password_with_a_stolen_token(stack: Stack, plant: Plant) -> None:
+    email = plant.get("/users/me")["email"]
+    headers = {**GUESSER, **plant.headers}
+
+    def guess() -> Guess:
+        body = {"current_password": secrets.token_urlsafe(12), "new_password": f"{PASSWORD}!"}
+        return Guess("/api/v1/users/me/password", body, headers)
+
+    outcome = asyncio.run(siege(stack, email, guess))
+    holds(outcome, 403, 429)
+    assert looked_at(outcome) <= most_looked_at(outcome.seconds)
+
+
+def test_refresh_tokens(stack: Stack, plant: Plant) -> None:
+    email = plant.get("/users/me")["email"]
+
+    def guess() -> Guess:
+        return Guess("/api/v1/auth/refresh", {"refresh_token": secrets.token_urlsafe(32)}, GUESSER)
+
+    holds(asyncio.run(siege(stack, email, guess)), 401, 429)
+
+
+def test_everything_else_that_takes_a_secret_without_a_token(stack: Stack, plant: Plant) -> None:
+    """What ends sessions, and the one-time tokens of mails where the installation sends them."""
+    email = plant.get("/users/me")["email"]
+    document = plant.document()
+    guessed = _guessable(document)
+    assert "/api/v1/auth/logout" in guessed
+    for path, schema in guessed.items():
+        outcome = asyncio.run(siege(stack, email, partial(_guess, document, path, schema), FEW))
+        # What must not tell whether it found something answers as if it had.
+        holds(outcome, 202, 204, 400, 401, 404, 422, 429)
+
+
+def test_api_keys(stack: Stack, plant: Plant) -> None:
+    email = plant.get("/users/me")["email"]
+
+    def guess() -> Guess:
+        headers = {**GUESSER, "X-API-Key": secrets.token_urlsafe(32)}
+        return Guess("/api/v1/organizations", {"name": "Rig"}, headers)
+
+    holds(asyncio.run(siege(stack, email, guess, FEW)), 401, 429)
+
+
+def _guessable(document: Document) -> dict[str, Mapping[str, Any]]:
+    """Bodies, by address, of the open operations that take a token or an address."""
+    return {
+        operation.path: operation.body
+        for operation in operations(document)
+        if operation.method == "POST"
+        and not operation.secured
+        and operation.body is not None
+        and operation.id not in NOT_GUESSED
+    }
+
+
+def _guess(document: Document, path: str, schema: Mapping[str, Any]) -> Guess:
+    body = sample(document, resolved(document, schema), {})
+    tokens = {name: secrets.token_urlsafe(32) for name in body if name.endswith("token")}
+    return Guess(path, body | tokens, GUESSER)
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(0.0, FREE_FAILURES + 3), (10.0, FREE_FAILURES + 6)])
+def test_how_many_are_looked_at(seconds: float, most: int) -> None:
+    assert most_looked_at(seconds) == most

@@ -1,0 +1,144 @@
+"""Nobody reaches into another organization: every operation of the gateway's document, every attack.
+
+Which operations there are, what they take and where ids stand is read from the document; a new endpoint is
+attacked without a word here. `python -m tests.isolation_matrix` prints the matrix.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+
+from services.gateway.routing import OPEN
+from tests.e2e.plant import eventually
+from tests.isolation import attacks, matrix
+from tests.isolation.bodies import PASSWORD
+from tests.isolation.operations import Document, Operation, operations
+from tests.isolation.tenants import NoForeignId, Tenant, furnished, name_the_rest, snapshot
+from tests.stack import Stack
+
+# Of the operations that write, those that leave nothing in the trail, and why.
+NOT_RECORDED = {"refresh": "it only goes on with a session whose beginning is recorded"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    document: Document
+    answers: list[attacks.Answer]
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    recorded: list[Mapping[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack) -> Iterator[httpx2.Client]:
+    stack.wait_ready()
+    with httpx2.Client(base_url=stack.gateway_url, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def document(client: httpx2.Client) -> Document:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def attacker(client: httpx2.Client, stack: Stack, document: Document) -> Tenant:
+    return furnished(client, stack.admin_dsn, document)
+
+
+@pytest.fixture(scope="module")
+def outcome(client: httpx2.Client, stack: Stack, document: Document, attacker: Tenant) -> Outcome:
+    """Every attack on every operation; what the victim sees before and after, and in its trail."""
+    victim = furnished(client, stack.admin_dsn, document)
+    scene = attacks.Scene(attacker, victim)
+    before, began = snapshot(victim), datetime.now(UTC)
+    answers = [answer for attack in attacks.ATTACKS for answer in attacks.run(scene, attack)]
+    recorded = victim.ask("/audit-logs", since=began.isoformat())["items"]
+    return Outcome(document, answers, before, snapshot(victim), recorded)
+
+
+@pytest.mark.parametrize("attack", attacks.ATTACKS)
+def test_every_operation_withstands(outcome: Outcome, attack: str) -> None:
+    answers = [a for a in outcome.answers if a.attack == attack or (attack == "query" and a.attack == "own")]
+    assert answers
+    assert [f"{answer.operation.name}: {answer.wrong}" for answer in answers if answer.wrong] == []
+
+
+def test_nothing_of_the_victim_has_changed(outcome: Outcome) -> None:
+    changed = [name for name, seen in outcome.before.items() if outcome.after[name] != seen]
+    assert changed == []
+    assert outcome.recorded == []
+
+
+def test_every_operation_is_attacked_or_open_to_all(outcome: Outcome) -> None:
+    attacked = {answer.operation.id for answer in outcome.answers}
+    free = [operation for operation in operations(outcome.document) if operation.id not in attacked]
+    assert {(operation.method, operation.path) for operation in free} <= OPEN
+    print(f"\n{matrix.table(outcome.document, outcome.answers)}\n\n{matrix.summary(outcome.answers)}")
+
+
+def test_an_operation_whose_ids_are_not_known_fails() -> None:
+    described = {
+        "operationId": "get_gadget",
+        "security": [{"HTTPBearer": []}],
+        "parameters": [{"name": "gadget_id", "in": "path", "schema": {"type": "string"}}],
+    }
+    document = {"paths": {"/api/v1/gadgets/{gadget_id}": {"get": described}}}
+    with httpx2.Client() as client, pytest.raises(NoForeignId, match=r"no id for \{gadget_id\}"):
+        name_the_rest(Tenant(client, document, owner={}))
+
+
+def test_every_write_leaves_an_entry_in_the_trail(
+    outcome: Outcome, attacker: Tenant, document: Document
+) -> None:
+    """Each write of the document is done for once, on one's own things, under a name of its own."""
+    agents = {}
+    for operation in sorted(filter(_records, operations(document)), key=_order):
+        agent = f"trail/{operation.id}"
+        response = attacker.call(operation, {**attacker.owner, "User-Agent": agent})
+        assert response.is_success, f"{operation.name}: {response.status_code} {response.text}"
+        agents[agent] = operation.name
+    tokens = _sign_in_and_out(attacker)
+    agents |= {"trail/login": "POST /auth/login", "trail/logout": "POST /auth/logout"}
+    # The entry of an organization's founding is in that organization's trail, which a newer token opens.
+    newer = replace(attacker, owner={"Authorization": f"Bearer {tokens['access_token']}"})
+    organizations = [organization["id"] for organization in newer.ask("/organizations")["items"]]
+    assert len(organizations) == 2
+    missing = dict(agents)
+
+    def recorded() -> bool:
+        for organization_id in organizations:
+            reader = replace(newer, owner={**newer.owner, "X-Organization-Id": organization_id})
+            for entry in reader.ask("/audit-logs", limit=500)["items"]:
+                missing.pop(entry["user_agent"], None)
+        return not missing
+
+    with suppress(AssertionError):
+        eventually(recorded, seconds=30, what="an entry of every write")
+    assert list(missing.values()) == []
+
+
+def _sign_in_and_out(person: Tenant) -> Mapping[str, str]:
+    """The tokens of a session that has ended; the access token is good for its few minutes still."""
+    body = {"email": person.ask("/users/me")["email"], "password": PASSWORD}
+    response = person.client.post("/api/v1/auth/login", json=body, headers={"User-Agent": "trail/login"})
+    tokens: dict[str, str] = response.json()
+    body = {"refresh_token": tokens["refresh_token"]}
+    ended = person.client.post("/api/v1/auth/logout", json=body, headers={"User-Agent": "trail/logout"})
+    assert ended.status_code == 204
+    return tokens
+
+
+def _records(operation: Operation) -> bool:
+    return operation.writes and operation.secured and operation.id not in NOT_RECORDED
+
+
+def _order(operation: Operation) -> tuple[bool, str]:
+    """What is made and changed comes before what is deleted."""
+    return operation.method == "DELETE", operation.path

@@ -1,0 +1,1 @@
+"""Calls of every operation with generated data, by the merged OpenAPI document."""

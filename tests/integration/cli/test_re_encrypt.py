@@ -1,0 +1,173 @@
+"""Changing the encryption key: every stored secret moves, whatever table it lies in, and nothing is lost."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from dinsight.encrypted import COLUMNS, Moved, move
+from services.alerting.service_rules import secret_purpose as webhook_purpose
+from services.auth.repository import PostgresUnits
+from services.auth.service.keys import KeyRing
+from services.auth.service.letters import PURPOSE as LETTER
+from services.auth.service.secrets import secret_purpose as settings_purpose
+from shared.clock import SystemClock, time_ordered_id
+from shared.crypto import EncryptionError, Encryptor
+from shared.postgres.connection import Connection, Database, prepare_connection
+from shared.postgres.provision import SERVICES, provision
+from tests.support.installation import PASSWORD, TestDatabase
+
+OLD = "old:" + base64.b64encode(b"o" * 32).decode()
+NEW = "new:" + base64.b64encode(b"n" * 32).decode()
+ORGANIZATIONS = 45
+BATCH = 10
+ADD_ORGANIZATION = "INSERT INTO auth.organizations (id, name, slug, settings) VALUES ($1, 'Plant', $2, $3)"
+ADD_RULE = """
+INSERT INTO alerting.alert_rules (id, organization_id, machine_id, name, condition, actions, severity,
+                                  created_by)
+VALUES ($1, $2, $3, 'Rule', '{}', $4, 'high', $5)
+"""
+ADD_LETTER = """
+INSERT INTO auth.mail (id, kind, sealed, next_attempt_at, expires_at, created_at)
+VALUES ($1, 'test', $2, now(), now(), now())
+"""
+TABLES = """
+SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+"""
+# What stands in a row when it is written out: a key's id, a dot, and at least nonce and tag in base64.
+SEALED_WITH_OLD = r"\mold\.[A-Za-z0-9+/]{38,}"
+
+
+@pytest.fixture
+async def admin(target: TestDatabase) -> AsyncIterator[Connection]:
+    connection = await asyncpg.connect(target.admin_dsn)
+    await prepare_connection(connection)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
+    """Secrets of every kind under the old key; a machine and people need not be there for that."""
+    encryptor = Encryptor(OLD)
+    # A copied database has lost what its roles look at first.
+    await provision(target.admin_dsn, dict.fromkeys(SERVICES, PASSWORD))
+    await admin.execute("SET session_replication_role = replica")
+    for number in range(ORGANIZATIONS):
+        id_ = uuid4()
+        sealed = encryptor.encrypt(f"secret {number}", purpose=settings_purpose(id_, "smtp"))
+        settings = {"a": number, "secrets": {"smtp": sealed}} if number % 2 else {"a": number}
+        await admin.execute(ADD_ORGANIZATION, id_, f"plant-{number}", settings)
+    rules = [uuid4() for _ in range(3)]
+    for id_ in rules:
+        sealed = encryptor.encrypt("webhook", purpose=webhook_purpose(id_, "cmms"))
+        actions = {"version": 1, "webhooks": {"cmms": {"url": "https://example.org", "secret": sealed}}}
+        await admin.execute(ADD_RULE, id_, uuid4(), uuid4(), actions, uuid4())
+    await admin.execute("SET session_replication_role = origin")
+    await admin.execute(ADD_LETTER, uuid4(), encryptor.encrypt("a letter", purpose=LETTER))
+    await admin.execute(ADD_LETTER, uuid4(), None)
+    await signing_key(target, OLD)
+    return rules
+
+
+async def signing_key(target: TestDatabase, keys: str) -> str:
+    """The id of the key that signs, which is made or opened with these encryption keys."""
+    async with Database(target.dsn("auth"), service="auth", pool_size=1) as database:
+        units = PostgresUnits(database, SystemClock(), time_ordered_id)
+        lifetimes = {"key_lifetime": timedelta(days=30), "token_lifetime": timedelta(minutes=15)}
+        return str((await KeyRing(units, SystemClock(), Encryptor(keys), **lifetimes).signing()).kid)
+
+
+async def moved(connection: Connection, encryptor: Encryptor) -> dict[str, Moved]:
+    return {column.place: column async for column in move(connection, encryptor, BATCH)}
+
+
+async def under_the_old_key(connection: Connection) -> set[str]:
+    """Tables with something sealed by the old key, found in all tables that there are."""
+    found = set()
+    for row in await connection.fetch(TABLES, SERVICES):
+        count = f"SELECT count(*) FROM {row[0]} AS row WHERE row::text ~ $1"
+        if await connection.fetchval(count, SEALED_WITH_OLD):
+            found.add(str(row[0]))
+    return found
+
+
+async def test_every_secret_moves_and_the_old_key_can_go(
+    admin: Connection, target: TestDatabase, rules: list[UUID]
+) -> None:
+    signed_with = await signing_key(target, f"{NEW},{OLD}")
+    listed = {f"{service}.{column.table}" for service, columns in COLUMNS.items() for column in columns}
+    assert await under_the_old_key(admin) == listed
+    counts = await moved(admin, Encryptor(f"{NEW},{OLD}"))
+    settings = counts["auth.organizations.settings"]
+    assert (settings.rows, settings.renewed) == (ORGANIZATIONS, ORGANIZATIONS // 2)
+    assert counts["alerting.alert_rules.actions"].renewed == len(rules)
+    assert counts["auth.signing_keys.private_jwk"].renewed == 1
+    assert not any(column.unreadable for column in counts.values())
+    assert await under_the_old_key(admin) == set()
+
+    assert await signing_key(target, NEW) == signed_with
+    await readable(admin, Encryptor(NEW))
+    again = await moved(admin, Encryptor(f"{NEW},{OLD}"))
+    assert not any(column.renewed for column in again.values())
+
+
+async def readable(connection: Connection, encryptor: Encryptor) -> None:
+    rows = await connection.fetch("SELECT id, settings FROM auth.organizations WHERE settings ? 'secrets'")
+    assert len(rows) == ORGANIZATIONS // 2
+    for row in rows:
+        sealed = row["settings"]["secrets"]["smtp"]
+        secret = encryptor.decrypt(sealed, purpose=settings_purpose(row["id"], "smtp"))
+        assert secret == f"secret {row['settings']['a']}"
+    for row in await connection.fetch("SELECT id, actions FROM alerting.alert_rules"):
+        sealed = row["actions"]["webhooks"]["cmms"]["secret"]
+        assert encryptor.decrypt(sealed, purpose=webhook_purpose(row["id"], "cmms")) == "webhook"
+
+
+class Dying(Encryptor):
+    """Ends the command in the middle."""
+
+    def __init__(self, keys: str, after: int) -> None:
+        super().__init__(keys)
+        self._left = after
+
+    def renewed(self, value: str, *, purpose: str) -> str:
+        self._left -= 1
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return super().renewed(value, purpose=purpose)
+
+
+async def test_it_goes_on_where_it_was_ended(
+    admin: Connection, target: TestDatabase, rules: list[UUID]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        await moved(admin, Dying(f"{NEW},{OLD}", after=BATCH + 3))
+    # Whole batches are kept, the one that was broken off is as it was.
+    done = await admin.fetchval(
+        "SELECT count(*) FROM auth.organizations WHERE settings #>> '{secrets,smtp}' LIKE 'new.%'"
+    )
+    assert 0 < done < ORGANIZATIONS // 2
+    counts = await moved(admin, Encryptor(f"{NEW},{OLD}"))
+    assert counts["auth.organizations.settings"].renewed == ORGANIZATIONS // 2 - done
+    assert await under_the_old_key(admin) == set()
+    await readable(admin, Encryptor(NEW))
+
+
+async def test_what_no_key_opens_is_told_of_and_left(admin: Connection, rules: list[UUID]) -> None:
+    with pytest.raises(EncryptionError):
+        Encryptor(NEW).renewed(Encryptor(OLD).encrypt("x", purpose="p"), purpose="p")
+    broken: dict[str, Any] = {"secrets": {"smtp": "lost." + base64.b64encode(b"x" * 40).decode()}}
+    lost = uuid4()
+    await admin.execute(ADD_ORGANIZATION, lost, "lost", broken)
+    counts = await moved(admin, Encryptor(f"{NEW},{OLD}"))
+    assert counts["auth.organizations.settings"].unreadable == [str(lost)]
+    assert counts["auth.organizations.settings"].renewed == ORGANIZATIONS // 2
+    kept = await admin.fetchval("SELECT settings FROM auth.organizations WHERE id = $1", lost)
+    assert json.dumps(kept) == json.dumps(broken)
