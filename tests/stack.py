@@ -29,8 +29,13 @@ from dinsight.local.processes import ProcessRef, send
 from dinsight.local.state import Condition, Phase, RunState, load_state
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
 
-# For tests that call by the thousand: the cheapest bcrypt there is.
-FOR_MANY_CALLS = {"DINSIGHT_AUTH_BCRYPT_COST": "4"}
+# For tests that call by the thousand, all from one address: the cheapest bcrypt there is, and no rate limits.
+FOR_MANY_CALLS = {
+    "DINSIGHT_AUTH_BCRYPT_COST": "4",
+    "DINSIGHT_GATEWAY_ADDRESS_REQUESTS_PER_MINUTE": "1000000",
+    "DINSIGHT_GATEWAY_CALLER_REQUESTS_PER_MINUTE": "1000000",
+    "DINSIGHT_GATEWAY_SIGN_IN_REQUESTS_PER_MINUTE": "1000000",
+}
 _POLL_S = 0.05
 _NOTICED_S = 10.0
 

@@ -6,7 +6,7 @@ from docs import generate
 
 # Names of what must not stand in logs of addresses; `types` and `cursor` are not among them.
 SECRET = re.compile(r"(token|password|secret|api[-_]?key|signature|code)(?!_id)", re.IGNORECASE)
-# A provider sends its code this way (RFC 6749, 4.1.2): it works once, and only in the browser that went there.
+# A provider sends its code this way (RFC 6749, 4.1.2): it works once, and in the browser that went there.
 BY_PROTOCOL = {"get /api/v1/auth/oidc/callback: code"}
 HINTS = re.compile(r"hint|question|sms|phone", re.IGNORECASE)
 
