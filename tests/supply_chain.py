@@ -82,8 +82,11 @@ def document(secrets: SecretsCollection) -> dict[str, Any]:
             kept[file].add(secret)
     with default_settings():
         written: dict[str, Any] = baseline.format_for_output(kept)
-    # The moment of writing would make every two baselines differ.
+    # The moment and the folder of writing would make every two baselines differ.
     del written["generated_at"]
+    for file, entries in written["results"].items():
+        for entry in entries:
+            entry["filename"] = file
     return written
 
 

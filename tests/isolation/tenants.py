@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 import httpx2
 
+from services.auth.service.sign_in import token_hash
 from tests.e2e.plant import eventually
 from tests.isolation.bodies import CONFIG, FEATURES, PASSWORD, ROWS, payload
 from tests.isolation.operations import Document, Operation, operations
@@ -20,6 +22,12 @@ RULE = {
     "condition": {"version": 1, "when": {"signal": "anomaly.distance", "op": "gt", "value": 0}},
     "severity": "high",
 }
+# An invitation whose letter has been read: its link holds the token.
+INVITE = """
+INSERT INTO auth.invitations (id, organization_id, email, role, token_hash, invited_by, created_at,
+                              expires_at)
+VALUES (gen_random_uuid(), $1, $2, 'admin', $3, $4, now(), now() + interval '1 day')
+"""
 JOIN = "INSERT INTO auth.user_organizations (user_id, organization_id, role) VALUES ($1, $2, $3)"
 # Made when the installation can; whatever a later endpoint needs to have is added here.
 FURNISHING = (
@@ -64,8 +72,11 @@ class Tenant:
 def furnished(client: httpx2.Client, admin_dsn: str, document: Document) -> Tenant:
     """A tenant with a machine, a map, an anomaly, a rule, an alert, a second member and whatever else."""
     owner_id, email, organization_id = _register(client)
-    viewer_id, viewer_email, _ = _register(client)
-    asyncio.run(_join(admin_dsn, viewer_id, organization_id, "viewer"))
+    viewer_id, viewer_email, another_organization_id = _register(client)
+    token = secrets.token_urlsafe()
+    invited = (another_organization_id, email, token_hash(token), viewer_id)
+    asyncio.run(_write(admin_dsn, JOIN, viewer_id, organization_id, "viewer"))
+    asyncio.run(_write(admin_dsn, INVITE, *invited))
     tenant = Tenant(client, document, _sign_in(client, email, organization_id))
     tenant.viewer = _sign_in(client, viewer_email, organization_id)
     tenant.ids = {
@@ -73,6 +84,7 @@ def furnished(client: httpx2.Client, admin_dsn: str, document: Document) -> Tena
         "user_id": viewer_id,
         "owner_id": owner_id,
         "machine_id": str(tenant.send("POST", "/machines", json={"name": "Rig"})["id"]),
+        "token": token,
     }
     tenant.ids["config_id"] = str(tenant.send("POST", "/configs", json=CONFIG)["id"])
     rule = RULE | {"machine_id": tenant.ids["machine_id"]}
@@ -104,10 +116,10 @@ def _sign_in(client: httpx2.Client, email: str, organization_id: str) -> dict[st
     return {"Authorization": f"Bearer {token}", "X-Organization-Id": organization_id}
 
 
-async def _join(admin_dsn: str, user_id: str, organization_id: str, role: str) -> None:
+async def _write(admin_dsn: str, statement: str, *values: str) -> None:
     connection = await asyncpg.connect(admin_dsn)
     try:
-        await connection.execute(JOIN, user_id, organization_id, role)
+        await connection.execute(statement, *values)
     finally:
         await connection.close()
 
