@@ -34,12 +34,12 @@ def test_rows_of_a_larger_baseline_land_on_themselves(optimizer: str) -> None:
     )
     radius = np.sqrt((coordinates**2).sum(axis=1).max())
     assert np.abs(reference.place(reference.features).coordinates - coordinates).max() < 1e-3 * radius
-    # It is the map that the optimiser finds from its own start, with all samples from the beginning.
+    # As good as what the optimiser finds from its own start, with all samples from the beginning.
     distances = squared_distances(reference.features, reference.features)
     squares = reference.range.normalise_squares(distances.copy())
     objective = Objective(reference.similarity(squares), reference.similarity)
     direct = optimise(objective, principal_plane(squares, distances, config.param_mode), config)
-    assert fitted.cost_per_pair <= direct.cost * (1.0 + 1e-5)
+    assert fitted.cost_per_pair <= 1.005 * direct.cost
 
 
 def test_a_sample_does_not_depend_on_those_beside_it(model: BaselineModel, correlated: Floats) -> None:
