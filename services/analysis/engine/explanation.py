@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .detectors import FeatureMahalanobis
-from .scaling import MIN_SPECTRUM_BINS, Scaling
+from .scaling import LARGEST_VALUE, MIN_SPECTRUM_BINS, Scaling
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +100,8 @@ def explain(
     drops = correction**2 * diagonal
     total = drops.sum(axis=1, keepdims=True)
     shares = np.divide(drops, total, out=np.zeros_like(drops), where=total > 0.0)
-    expected = x - correction * scaling.std
+    with np.errstate(over="ignore"):  # beside the wildest values another feature's correction may overflow
+        expected = np.clip(x - correction * scaling.std, -LARGEST_VALUE, LARGEST_VALUE)
     ranked = _largest(shares, min(top, x.shape[1]))
     bands = _bands(shares, correction, names, top)
     return [
