@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -48,7 +49,8 @@ class BaselineReport:
     """How far a baseline carries; `verdict` is `ready`, `usable` or `unreliable`, `advice` says what to do.
 
     `effective_samples` allows for neighbours in time resembling each other; `condition` is that of the shrunk
-    covariance; `outliers` the 1-based samples that were left out of what was learnt; `regimes` separate groups;
+    covariance; `outliers` the 1-based samples that were left out of what was learnt; `regimes` the separate
+    groups;
     `expected_false_alarms` the share of the baseline's own samples above the threshold, out of sample, and
     `false_alarms_bound` its 95 % upper confidence bound (Clopper and Pearson 1934).
     """
@@ -178,10 +180,7 @@ def count_regimes(coordinates: Floats) -> int:
     most = 1
     for axis in coordinates.T:
         groups = _cut(np.sort(axis), least, DEEPEST_CUT)
-        apart = sum(
-            separation(left, right) > REGIME_SEPARATION
-            for left, right in zip(groups[:-1], groups[1:], strict=True)
-        )
+        apart = sum(separation(left, right) > REGIME_SEPARATION for left, right in pairwise(groups))
         most = max(most, 1 + apart)
     return most
 

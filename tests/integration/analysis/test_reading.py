@@ -66,6 +66,12 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
         ({"sensitivity": None}, "/body/sensitivity"),
         ({"detector": "guess"}, "/body/detector"),
         ({"start_dim": ""}, "/body/start_dim"),
+        ({"start_dim": "f_9", "end_dim": "f_2"}, "/body/start_dim"),
+        ({"end_meta": "load", "end_dim": "load"}, "/body/end_dim"),
+        ({"optimizer": "newton"}, "/body/optimizer"),
+        ({"alpha": 1e300}, "/body/alpha"),
+        ({"sensitivity": 1e9}, "/body/sensitivity"),
+        ({"w1": -0.1}, "/body/w1"),
     ],
 )
 async def test_what_a_client_may_not_set(client: AnalysisClient, body: dict[str, Any], pointer: str) -> None:
