@@ -50,9 +50,11 @@ lint: ready-test ## Check types and style
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: ready ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
+bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job
-	@$(BIN)/python -m bench.maps
+	@$(RIVALS)/python -m bench.maps
+	@$(RIVALS)/python -m bench.large_maps
+	@$(BIN)/python -m bench.big_file
 
 bench-detection: ready ## Reprint detection and deterioration on the real data sets
 	@$(BIN)/python -m bench.detection
