@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from services.analysis.engine import BaselineModel, EngineConfig, EngineError, Scores, fit_baseline
 from services.analysis.engine.config import DETECTORS
+from services.analysis.engine.covariance import orthonormal
 
 Floats = NDArray[np.float64]
 
@@ -196,3 +197,17 @@ def test_the_default_shrinkage_of_the_covariance_is_chosen_by_held_out_likelihoo
     broken[:, 1] += 0.1  # ten times its own noise, a tenth of its standard deviation
     assert model.score(broken).anomaly.all()
     assert all(explanation.features[0].name in {"s0x", "s1x"} for explanation in model.explain(broken))
+
+
+def test_directions_are_made_orthonormal_in_their_order() -> None:
+    generator = np.random.default_rng(0)
+    exact, _ = np.linalg.qr(generator.standard_normal((60, 8)))
+    # Each later direction is contaminated by those before it, as those of small variances are.
+    sizes = np.geomspace(1.0, 1e-6, 8)
+    contaminated = exact * sizes + 1e-9 * generator.standard_normal((60, 8)) @ np.triu(np.ones((8, 8)))
+    found = orthonormal(contaminated)
+    np.testing.assert_allclose(found.T @ found, np.eye(8), atol=1e-13)
+    np.testing.assert_allclose(np.abs((found * exact).sum(axis=0)), 1.0, atol=1e-3)
+    # Copies have no Cholesky factor, and still come out orthonormal.
+    copies = orthonormal(np.repeat(exact[:, :2], 2, axis=1))
+    np.testing.assert_allclose(copies.T @ copies, np.eye(4), atol=1e-12)
