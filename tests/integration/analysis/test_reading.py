@@ -80,6 +80,17 @@ async def test_what_a_client_may_not_set(client: AnalysisClient, body: dict[str,
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_what_is_no_number_is_refused_too(client: AnalysisClient, number: str) -> None:
+    response = await client.api.post(
+        "/api/v1/configs",
+        content=f'{{"alpha": {number}}}',
+        headers={**client.headers, "content-type": "application/json"},
+    )
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/body/alpha"]
+
+
 async def test_anomalies_are_dated_filtered_and_paged(client: AnalysisClient) -> None:
     run = await monitored(client, samples(40, seed=3, shifted=[8, 20, 39]))
     listed = (await client.get("/anomalies", analysis_id=run["id"], severity="critical")).json()["items"]
