@@ -158,12 +158,13 @@ def orthonormal(directions: Floats) -> Floats:
     and others 2015) are a few matrix products, where qr is thousands of small ones that wait for each other
     on a busy machine.
     """
-    repaired = directions / np.linalg.norm(directions, axis=0)
+    repaired: Floats = directions / np.linalg.norm(directions, axis=0)
     for _ in range(2):
         try:
             factor = np.linalg.cholesky(repaired.T @ repaired)
         except np.linalg.LinAlgError:
-            return np.linalg.qr(directions)[0]
+            repaired, _ = np.linalg.qr(directions)
+            break
         repaired = repaired @ np.linalg.inv(factor).T
     return repaired
 
