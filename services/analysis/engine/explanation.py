@@ -94,7 +94,7 @@ def explain(
     With z the standardised deviation and P the precision, the squared distance would drop by
     (Pz)_j^2 / P_jj if feature j alone took the value z_j - (Pz)_j / P_jj that agrees with the rest.
     """
-    from . import kernels  # late: numba takes most of a second to load
+    from . import kernels, ranking  # late: numba takes most of a second to load
 
     k, d = x.shape
     top = min(top, d)
@@ -106,7 +106,7 @@ def explain(
     bands, parts = np.empty((k, top, 3), dtype=np.int64), np.empty((k, top, 2))
     least = LEAST_BAND if d >= MIN_SPECTRUM_BINS else d + 1  # no bands among a few sensors
     with kernels.parallel(correction.size):
-        kernels.rank_features(
+        ranking.rank_features(
             correction, diagonal, BAND_WINDOW, BAND_CONTRAST, least, features, shares, bands, parts
         )
     observed = np.take_along_axis(x, features, axis=1)
