@@ -1,9 +1,11 @@
 # Every target stands on the virtual environment and, where none is named, a PostgreSQL server: `ready` makes both.
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 BIN := .venv/bin
+RIVALS := .venv-bench/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test up down status logs demo test test-unit test-kafka fuzz lint bench bench-detection docs
+.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz lint bench \
+        bench-detection docs
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +17,9 @@ ready:
 ready-test:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
 	@"$(PYTHON)" -I dinsight/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL
+
+ready-bench: ready
+	@"$(PYTHON)" -I dinsight/bootstrap.py --rivals
 
 up: ready ## Install what is missing, start everything, wait until it is ready
 	@$(BIN)/dinsight up $(if $(WORKERS),--workers $(WORKERS))
@@ -50,10 +55,12 @@ lint: ready-test ## Check types and style, look for secrets and for known holes 
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.supply_chain
 
-bench: ready ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
+bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job
 	@$(BIN)/python -m bench.scaling
-	@$(BIN)/python -m bench.maps
+	@$(RIVALS)/python -m bench.maps
+	@$(RIVALS)/python -m bench.large_maps
+	@$(BIN)/python -m bench.big_file
 
 bench-detection: ready ## Reprint detection and deterioration on the real data sets
 	@$(BIN)/python -m bench.detection

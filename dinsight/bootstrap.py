@@ -89,11 +89,11 @@ def install_package(package: str, why: str) -> None:
 class Checkout:
     """The folder being made ready. Stamp files in the virtual environment say what it was made from."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, venv: str = ".venv", lock: str = "lock.txt") -> None:
         self.root = root
-        self.venv = root / ".venv"
+        self.venv = root / venv
         self.python = self.venv / "bin" / "python"
-        self.lock = root / "requirements" / "lock.txt"
+        self.lock = root / "requirements" / lock
 
     def make_environment(self) -> None:
         if self.python.exists() and self._works([self.python, "-m", "pip", "--version"]):
@@ -101,10 +101,10 @@ class Checkout:
         minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
         if importlib.util.find_spec("ensurepip") is None:
             install_package(f"{minor}-venv", "Python cannot make virtual environments")
-        run([sys.executable, "-m", "venv", "--clear", self.venv], f"making .venv with {minor}")
+        run([sys.executable, "-m", "venv", "--clear", self.venv], f"making {self.venv.name} with {minor}")
 
     def install_packages(self) -> None:
-        self._locked_packages()
+        self.install_locked()
         self._the_project()
 
     def _works(self, command: Sequence[str | Path]) -> bool:
@@ -113,7 +113,7 @@ class Checkout:
         )
         return asked.returncode == 0
 
-    def _locked_packages(self) -> None:
+    def install_locked(self) -> None:
         stamp = self.venv / ".dinsight-lock"
         wanted = digest(self.lock)
         if read(stamp) == wanted:
@@ -234,13 +234,21 @@ def prepare(checkout: Checkout, server_variable: str) -> None:
             server.result()
 
 
+def prepare_rivals(root: Path) -> None:
+    """What the map is compared with, in an environment of its own: the platform runs without it."""
+    rivals = Checkout(root, ".venv-bench", "bench.txt")
+    rivals.make_environment()
+    rivals.install_locked()
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument(
         "--server-variable",
-        required=True,
         help="no PostgreSQL is installed when this variable names a server",
     )
+    wanted.add_argument("--rivals", action="store_true", help="prepare .venv-bench only")
     options = parser.parse_args(arguments)
     try:
         if sys.version_info < OLDEST_PYTHON:
@@ -249,7 +257,11 @@ def main(arguments: Sequence[str]) -> int:
                 f"Python 3.11 or newer is needed, {sys.executable} is {found}. "
                 "Install the package python3.11, or name another: make PYTHON=/path/to/python3.11"
             )
-        prepare(Checkout(Path(__file__).resolve().parents[1]), options.server_variable)
+        root = Path(__file__).resolve().parents[1]
+        if options.rivals:
+            prepare_rivals(root)
+        else:
+            prepare(Checkout(root), options.server_variable)
     except CannotPrepare as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

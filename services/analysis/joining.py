@@ -96,7 +96,9 @@ def _judge(model: BaselineModel, chunks: Sequence[ScoredSummary], places: Floats
     summary = ScoreSummary.merge(ScoreSummary(**chunk.summary) for chunk in chunks)
     order = np.arange(len(places), dtype=np.float64)
     worn = deterioration(order, places, model.coordinates, failing=model.config.failing_wear)
-    health = assess_health(summary.anomaly_fraction, worn.latest, model.config)
+    health = assess_health(
+        summary.anomaly_fraction, worn.latest, model.config, samples=summary.samples, baseline=model.report
+    )
     return summary.results(health) | {"wear": worn.latest}
 
 

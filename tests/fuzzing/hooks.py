@@ -1,6 +1,7 @@
 """What the document's own formats look like; Schemathesis loads this by name."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import schemathesis
@@ -29,6 +30,6 @@ schemathesis.openapi.format("email", st.emails().filter(_deliverable))
 
 
 @schemathesis.hook
-def before_call(_context: object, case: "schemathesis.Case", _kwargs: object) -> None:
+def before_call(_context: object, case: "schemathesis.Case[Any]", _kwargs: object) -> None:
     """The document offers a token or an API key; the caller has a token, and both are refused."""
     case.headers.pop("X-API-Key", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from .errors import ConfigError
@@ -16,8 +17,25 @@ THRESHOLD_RULES = ("sigma", "quantile")
 MAP_DIMENSIONS = 2
 """`dinsight_data` and `monitor_data` store x and y, so `lowdim` is 2 and others are refused."""
 
-MIN_LANDMARKS = 50
-"""Fewer references cannot carry a map of a file that is larger than that."""
+MIN_LANDMARKS, MOST_LANDMARKS = 50, 8000
+"""Fewer references cannot carry a map of a file that is larger than that; more need 3 n^2 numbers, 1.5 GB."""
+
+MOST_ITERATIONS = 1_000_000
+"""A thousand times the default: a typing error would hold a worker for days."""
+
+LARGEST_STEP, LARGEST_SENSITIVITY = 1e3, 1e3
+"""A map has a diameter of about 1, a threshold lies a few standard deviations off: larger is a mistake."""
+
+LEAST_WIDTH, LARGEST_WIDTH = 1e-6, 1e6
+"""Of the similarity's terms, for distances between 0 and 1; beyond these a term is a step or a constant."""
+
+LARGEST_SEED = 2**63 - 1
+
+LONGEST_NAME = 255
+"""Characters of the columns of `config_data`."""
+
+NUMBERED = re.compile(r"(.*?)(\d+)")
+"""A numbered column: `f_12`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +106,11 @@ class EngineConfig:
     def _validate_map(self) -> None:
         self._number("gamma0", 0.0, 1.0)
         self._choice("optimizer", OPTIMIZERS)
-        self._number("alpha", 0.0, math.inf, open_low=True)
+        self._number("alpha", 0.0, LARGEST_STEP, open_low=True)
         for name in ("end_meta", "start_dim", "end_dim", "which_w1"):
             self._text(name, empty=name == "end_meta")
-        self._integer("imax", 1)
+        self._validate_columns()
+        self._integer("imax", 1, MOST_ITERATIONS)
         self._integer("lowdim", 1)
         if self.lowdim != MAP_DIMENSIONS:
             raise ConfigError(
@@ -99,21 +118,37 @@ class EngineConfig:
             )
         for name in ("eta", "beta1", "beta2"):
             self._number(name, 0.0, 1.0, open_high=True)
-        self._number("epsilon", 0.0, math.inf, open_low=True)
+        self._number("epsilon", 0.0, 1.0, open_low=True)
         self._number("beta", 0.0, 1.0, open_low=True, open_high=True)
         self._number("a", 0.0, 1.0)
-        for name in ("w1", "w2", "param_mode"):
-            self._number(name, 0.0, math.inf, open_low=True)
+        for name in ("w1", "w2"):
+            self._number(name, LEAST_WIDTH, LARGEST_WIDTH)
+        self._number("param_mode", 0.0, LARGEST_STEP, open_low=True)
         self._choice("mode", MODES)
         self._choice("scaling", SCALINGS)
-        self._integer("landmarks", MIN_LANDMARKS)
-        self._integer("seed", 0)
+        self._integer("landmarks", MIN_LANDMARKS, MOST_LANDMARKS)
+        self._integer("seed", 0, LARGEST_SEED)
+
+    def _validate_columns(self) -> None:
+        """What the names alone tell; their places in a file are checked when it is read."""
+        for name in ("start_dim", "end_dim"):
+            if self.end_meta and getattr(self, name) == self.end_meta:
+                raise ConfigError(
+                    f"{name} and end_meta are both '{self.end_meta}': features begin after the metadata",
+                    field=name,
+                )
+        first, last = NUMBERED.fullmatch(self.start_dim), NUMBERED.fullmatch(self.end_dim)
+        if first and last and first[1] == last[1] and int(first[2]) > int(last[2]):
+            raise ConfigError(
+                f"start_dim '{self.start_dim}' comes after end_dim '{self.end_dim}': swap them",
+                field="start_dim",
+            )
 
     def _validate_detection(self) -> None:
         self._choice("detector", DETECTORS)
         if self.ewma is not None:
             self._number("ewma", 0.0, 1.0, open_low=True)
-        self._number("sensitivity", 0.0, math.inf, open_low=True)
+        self._number("sensitivity", 0.0, LARGEST_SENSITIVITY, open_low=True)
         self._choice("threshold_rule", THRESHOLD_RULES)
         self._number("quantile", 0.5, 1.0, open_high=True)
         bands = self.severity_bands
@@ -144,12 +179,13 @@ class EngineConfig:
             most = "" if math.isinf(high) else f" and {'below' if open_high else 'at most'} {high:g}"
             raise ConfigError(f"{name} must be {least}{most}, and is {value!r}", field=name)
 
-    def _integer(self, name: str, low: int) -> None:
+    def _integer(self, name: str, low: int, high: int | None = None) -> None:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ConfigError(f"{name} must be a whole number, and is {value!r}", field=name)
-        if value < low:
-            raise ConfigError(f"{name} must be at least {low}, and is {value}", field=name)
+        if value < low or (high is not None and value > high):
+            most = "" if high is None else f" and at most {high}"
+            raise ConfigError(f"{name} must be at least {low}{most}, and is {value}", field=name)
 
     def _choice(self, name: str, known: tuple[str, ...]) -> None:
         value = getattr(self, name)
@@ -160,3 +196,7 @@ class EngineConfig:
         value = getattr(self, name)
         if not isinstance(value, str) or not (empty or value.strip()):
             raise ConfigError(f"{name} must be a name, and is {value!r}", field=name)
+        if len(value) > LONGEST_NAME:
+            raise ConfigError(
+                f"{name} must have at most {LONGEST_NAME} characters, and has {len(value)}", field=name
+            )

@@ -32,11 +32,10 @@ class DistanceRange:
 
     def normalise_squares(self, squares: Floats) -> Floats:
         """Turn squared distances into squared normalised ones, in place: max(0, (D - low)/span)^2."""
-        np.sqrt(squares, out=squares)
-        squares -= self.low
-        squares /= self.span
-        np.clip(squares, 0.0, FARTHEST, out=squares)
-        np.square(squares, out=squares)
+        from . import kernels
+
+        with kernels.parallel(squares.size):
+            kernels.normalise(squares, self.low, self.span, FARTHEST)
         return squares
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .detectors import FeatureMahalanobis
-from .scaling import MIN_SPECTRUM_BINS, Scaling
+from .scaling import LARGEST_VALUE, MIN_SPECTRUM_BINS, Scaling
 
 Floats = NDArray[np.float64]
 
@@ -94,62 +94,34 @@ def explain(
     With z the standardised deviation and P the precision, the squared distance would drop by
     (Pz)_j^2 / P_jj if feature j alone took the value z_j - (Pz)_j / P_jj that agrees with the rest.
     """
-    diagonal = space.precision_diagonal()
-    correction = space.pull(scaling.standardise(x)) / diagonal
+    from . import kernels, ranking  # late: numba takes most of a second to load
+
+    k, d = x.shape
+    top = min(top, d)
+    diagonal = space.precision_diagonal
+    correction = space.pull(scaling.standardise(x))
+    correction /= diagonal
     correction[:, scaling.dropped] = 0.0
-    drops = correction**2 * diagonal
-    total = drops.sum(axis=1, keepdims=True)
-    shares = np.divide(drops, total, out=np.zeros_like(drops), where=total > 0.0)
-    expected = x - correction * scaling.std
-    ranked = _largest(shares, min(top, x.shape[1]))
-    bands = _bands(shares, correction, names, top)
+    features, shares = np.empty((k, top), dtype=np.int64), np.empty((k, top))
+    bands, parts = np.empty((k, top, 3), dtype=np.int64), np.empty((k, top, 2))
+    least = LEAST_BAND if d >= MIN_SPECTRUM_BINS else d + 1  # no bands among a few sensors
+    with kernels.parallel(correction.size):
+        ranking.rank_features(
+            correction, diagonal, BAND_WINDOW, BAND_CONTRAST, least, features, shares, bands, parts
+        )
+    observed = np.take_along_axis(x, features, axis=1)
+    deviations = np.take_along_axis(correction, features, axis=1)
+    with np.errstate(over="ignore"):  # beside the wildest values another feature's correction may overflow
+        expected = np.clip(observed - deviations * scaling.std[features], -LARGEST_VALUE, LARGEST_VALUE)
+    columns = (features, expected, observed, deviations, shares, bands, parts)
     return [
         Explanation(
+            tuple(FeatureShare(names[j], *numbers) for j, *numbers in zip(*ranked, strict=True) if j >= 0),
             tuple(
-                FeatureShare(
-                    names[j],
-                    float(expected[i, j]),
-                    float(x[i, j]),
-                    float(correction[i, j]),
-                    float(shares[i, j]),
-                )
-                for j in order
-                if shares[i, j] > 0.0
+                BandShare(names[first], names[last], weight, mean, names[peak])
+                for (first, last, peak), (weight, mean) in zip(runs, weights, strict=True)
+                if first >= 0
             ),
-            bands[i],
         )
-        for i, order in enumerate(ranked.tolist())
+        for *ranked, runs, weights in zip(*(column.tolist() for column in columns), strict=True)
     ]
-
-
-def _largest(shares: Floats, count: int) -> NDArray[np.intp]:
-    """Columns (k, count) of each row's largest values, largest first."""
-    some = np.argpartition(-shares, count - 1, axis=1)[:, :count]
-    order = np.argsort(-np.take_along_axis(shares, some, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1)
-
-
-def _bands(shares: Floats, correction: Floats, names: Sequence[str], top: int) -> list[tuple[BandShare, ...]]:
-    """Bands of each row: runs of bins whose moving average stands out."""
-    k, d = shares.shape
-    if d < MIN_SPECTRUM_BINS:
-        return [()] * k
-    until = np.pad(np.cumsum(shares, axis=1), ((0, 0), (1, 0)))
-    padded = np.pad(until, ((0, 0), (BAND_WINDOW // 2, BAND_WINDOW // 2)), mode="edge")
-    moving = (padded[:, BAND_WINDOW:] - padded[:, :-BAND_WINDOW]) / BAND_WINDOW
-    marked = np.zeros((k, d + 2), dtype=np.int8)
-    marked[:, 1:-1] = (moving > BAND_CONTRAST / d) & (shares > 0.0)
-    edges = np.diff(marked, axis=1)
-    rows, first = np.nonzero(edges == 1)
-    _, last = np.nonzero(edges == -1)
-    wide = last - first >= LEAST_BAND
-    rows, first, last = rows[wide], first[wide], last[wide]
-    weight = until[rows, last] - until[rows, first]
-    found: list[list[BandShare]] = [[] for _ in range(k)]
-    for band in np.lexsort((-weight, rows)):
-        i, start, stop = int(rows[band]), int(first[band]), int(last[band])
-        if len(found[i]) < top:
-            peak = start + int(shares[i, start:stop].argmax())
-            mean = float(correction[i, start:stop].sum()) / (stop - start)
-            found[i].append(BandShare(names[start], names[stop - 1], float(weight[band]), mean, names[peak]))
-    return [tuple(bands) for bands in found]

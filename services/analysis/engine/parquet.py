@@ -21,6 +21,9 @@ from .sources import Source
 Floats = NDArray[np.float64]
 Part = tuple[Floats, list[dict[str, Value]]]
 
+DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What Arrow raises for bytes that are no Parquet; broken names come out as undecodable text."""
+
 
 def parquet_columns(source: Source, config: EngineConfig) -> Columns:
     """The columns of a Parquet file, from its schema alone."""
@@ -49,14 +52,14 @@ def parquet_parts(source: Source, columns: Columns, rows: int) -> Iterator[Part]
                     _metadata(batch, columns, source.name, first),
                 )
                 first += batch.num_rows
-        except (pa.ArrowException, OSError) as error:
+        except DAMAGE as error:
             raise _damaged(source, error) from error
 
 
 def _opened(source: Source, stream: object) -> arrow_parquet.ParquetFile:
     try:
         return arrow_parquet.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+    except DAMAGE as error:
         raise _damaged(source, error) from error
 
 
@@ -97,12 +100,29 @@ def _metadata(batch: pa.RecordBatch, columns: Columns, file: str, first: int) ->
     entries: list[dict[str, Value]] = [{} for _ in range(batch.num_rows)]
     for place in (*range(columns.start), *range(columns.stop, len(columns.header))):
         name = columns.header[place]
-        for i, (entry, value) in enumerate(zip(entries, batch.column(place).to_pylist(), strict=True)):
+        for i, (entry, value) in enumerate(zip(entries, _cells(batch.column(place)), strict=True)):
             try:
                 entry[name] = _value(value)
             except ValueError as error:
                 raise TableError(str(error), file=file, row=first + i + 1, column=name) from None
     return entries
+
+
+def _cells(column: pa.Array) -> list[object]:
+    """A column's values; times in microseconds, and as Arrow's text where Python has no such time."""
+    kind = column.type
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":
+        column = compute.cast(column, pa.timestamp("us", kind.tz), safe=False)
+    elif pa.types.is_time64(kind):
+        column = compute.cast(column, pa.time64("us"), safe=False)
+    elif pa.types.is_duration(kind):
+        column = compute.cast(column, pa.duration("us"), safe=False)
+    try:
+        return list(column.to_pylist())
+    except (ValueError, OverflowError):  # a year beyond 9999, or a time zone nobody knows
+        if pa.types.is_timestamp(kind):
+            column = compute.cast(column, pa.timestamp(column.type.unit))
+        return list(compute.cast(column, pa.string()).to_pylist())
 
 
 def _value(value: object) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -36,6 +37,9 @@ REGIME_SEPARATION = 5.0
 LEAST_REGIME = 0.05
 """Smaller groups are outliers, not a regime."""
 
+DEEPEST_CUT = 3
+"""Groups are cut in two so often: up to eight regimes are told apart along an axis."""
+
 MOST_NAMED = 10
 """Outliers that are named in words; the list holds all."""
 
@@ -45,7 +49,8 @@ class BaselineReport:
     """How far a baseline carries; `verdict` is `ready`, `usable` or `unreliable`, `advice` says what to do.
 
     `effective_samples` allows for neighbours in time resembling each other; `condition` is that of the shrunk
-    covariance; `outliers` the 1-based samples that were left out of what was learnt; `regimes` 1 or 2;
+    covariance; `outliers` the 1-based samples that were left out of what was learnt; `regimes` the separate
+    groups;
     `expected_false_alarms` the share of the baseline's own samples above the threshold, out of sample, and
     `false_alarms_bound` its 95 % upper confidence bound (Clopper and Pearson 1934).
     """
@@ -121,7 +126,7 @@ def assess_baseline(
         )
     if regimes > 1:
         notes.append(
-            "The baseline falls into two separate groups (for instance two loads or speeds): faults "
+            f"The baseline falls into {regimes} separate groups (for instance loads or speeds): faults "
             "between them are hard to see. A baseline for each would be sharper."
         )
     if condition > ILL_CONDITIONED:
@@ -170,26 +175,32 @@ def upper_bound(share: float, samples: float) -> float:
 
 
 def count_regimes(coordinates: Floats) -> int:
-    """2 if the map positions (n, 2) fall into two well separated groups along an axis of the map, else 1."""
-    return 2 if any(_separation(axis) > REGIME_SEPARATION for axis in coordinates.T) else 1
+    """Well separated groups of map positions (n, 2) along an axis of the map; 1 if there is no gap."""
+    least = max(2, int(np.ceil(LEAST_REGIME * coordinates.shape[0])))
+    most = 1
+    for axis in coordinates.T:
+        groups = _cut(np.sort(axis), least, DEEPEST_CUT)
+        apart = sum(separation(left, right) > REGIME_SEPARATION for left, right in pairwise(groups))
+        most = max(most, 1 + apart)
+    return most
 
 
-def _separation(values: Floats) -> float:
-    """Ashman's D of the best cut of values (n,) into two groups, neither smaller than LEAST_REGIME."""
-    ordered = np.sort(values)
+def _cut(ordered: Floats, least: int, depth: int) -> list[Floats]:
+    """Rising values cut where their parts are tightest, and the parts again; neighbours need not be apart."""
     n = ordered.size
-    least = max(2, int(np.ceil(LEAST_REGIME * n)))
-    if n < 2 * least:
-        return 0.0
+    if depth == 0 or n < 2 * least:
+        return [ordered]
     left = np.arange(1, n)
-    sums, squares = np.cumsum(ordered)[:-1], np.cumsum(ordered**2)[:-1]
-    total, total_squares = ordered.sum(), (ordered**2).sum()
-    mean_left, mean_right = sums / left, (total - sums) / (n - left)
-    inner_left = np.maximum(squares / left - mean_left**2, 0.0)
-    inner_right = np.maximum((total_squares - squares) / (n - left) - mean_right**2, 0.0)
-    inside = left * inner_left + (n - left) * inner_right
-    cut = least - 1 + int(inside[least - 1 : n - least].argmin())
-    spread = float(np.sqrt((inner_left[cut] + inner_right[cut]) / 2.0))
-    gap = float(mean_right[cut] - mean_left[cut])
+    centred = ordered - ordered.mean()
+    sums = np.cumsum(centred)[:-1]
+    between = sums**2 / (left * (n - left))  # the squares between the parts, up to a factor
+    cut = least + int(between[least - 1 : n - least].argmax())
+    return [*_cut(ordered[:cut], least, depth - 1), *_cut(ordered[cut:], least, depth - 1)]
+
+
+def separation(left: Floats, right: Floats) -> float:
+    """Ashman's D (1994): the distance of two groups' means over the root of their mean variance."""
+    spread = float(np.sqrt((left.var() + right.var()) / 2.0))
+    gap = float(right.mean() - left.mean())
     # Two groups of identical samples have no spread: the gap over rounding is separation enough.
     return gap / max(spread, 1e-9) if gap > 1e-6 else 0.0

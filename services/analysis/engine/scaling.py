@@ -20,17 +20,21 @@ STD_RATIO = 10.0
 MIN_SPECTRUM_BINS = 32
 """A shorter run of numbered columns is more likely a list of sensors than a spectrum."""
 
-LARGEST_VALUE = 1e150
-"""Above it squares leave float64; no measurement is that large, so it is refused by name."""
+LARGEST_VALUE = 1e300
+"""Above it differences leave float64; no measurement is that large, so it is refused by name."""
 
-LEAST_RANGE = 1e-150
-"""A feature that moves less than this is constant: squares of smaller differences leave float64."""
+LEAST_RANGE = 1e-302
+"""A feature that moves less than this is constant: its standard deviation may have lost digits, or have no
+inverse."""
 
 FARTHEST_SCORE = 1e60
 """Deviations are cut here, so that the square of the wildest monitoring value is still a number."""
 
 ROUNDING = 8 * np.finfo(np.float64).eps
 """A feature whose range is below this share of its size is constant up to rounding."""
+
+LARGEST_DECADES = 300
+"""Powers of ten that float64 holds with room to spare."""
 
 CHUNK_VALUES = 4_000_000
 """Values handled at once (32 MB), so that memory stays bounded beside the caller's array."""
@@ -130,13 +134,14 @@ def _choose(
         return wanted, "set in the configuration"
     if std.size == 0:
         return "none", "every feature is constant"
-    ratio = float(np.exp(np.log(std.max()) - np.log(std.min())))
-    if ratio <= STD_RATIO:
-        return "none", f"the features' standard deviations differ by a factor of {ratio:.3g} only"
+    decades = float(np.log10(std.max()) - np.log10(std.min()))
+    apart = f"{10.0**decades:.3g}" if decades < LARGEST_DECADES else f"1e{decades:.0f}"
+    if decades <= np.log10(STD_RATIO):
+        return "none", f"the features' standard deviations differ by a factor of {apart} only"
     kept = [name for name, drop in zip(names, dropped, strict=True) if not drop] if some_dropped else names
     if is_spectrum(kept, std):
         return "none", f"the {std.size} features are one spectrum, whose bins share a unit"
-    return "standard", f"the features' standard deviations differ by a factor of {ratio:.3g}"
+    return "standard", f"the features' standard deviations differ by a factor of {apart}"
 
 
 def is_spectrum(names: Sequence[str], std: Floats) -> bool:

@@ -66,12 +66,29 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
         ({"sensitivity": None}, "/body/sensitivity"),
         ({"detector": "guess"}, "/body/detector"),
         ({"start_dim": ""}, "/body/start_dim"),
+        ({"start_dim": "f_9", "end_dim": "f_2"}, "/body/start_dim"),
+        ({"end_meta": "load", "end_dim": "load"}, "/body/end_dim"),
+        ({"optimizer": "newton"}, "/body/optimizer"),
+        ({"alpha": 1e300}, "/body/alpha"),
+        ({"sensitivity": 1e9}, "/body/sensitivity"),
+        ({"w1": -0.1}, "/body/w1"),
     ],
 )
 async def test_what_a_client_may_not_set(client: AnalysisClient, body: dict[str, Any], pointer: str) -> None:
     response = await client.post("/configs", body)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_what_is_no_number_is_refused_too(client: AnalysisClient, number: str) -> None:
+    response = await client.api.post(
+        "/api/v1/configs",
+        content=f'{{"alpha": {number}}}',
+        headers={**client.headers, "content-type": "application/json"},
+    )
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/body/alpha"]
 
 
 async def test_anomalies_are_dated_filtered_and_paged(client: AnalysisClient) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -11,8 +12,11 @@ import numpy as np
 from ..covariance import Axes, Sample, choose_shrinkage
 from .base import Floats
 
+MOST_PRECISION_FEATURES = 2048
+"""A precision matrix of so many features takes 32 MB."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class FeatureMahalanobis:
     """`sqrt((z - centre)' P (z - centre))` with P the inverse of the shrunk covariance.
 
@@ -58,17 +62,33 @@ class FeatureMahalanobis:
     def pull(self, z: Floats) -> Floats:
         """`P (z - centre)` (k, d) of standardised rows z (k, d)."""
         centred = z - self.axes.mean
-        weights = 1.0 / self.inside - 1.0 / self.floor
-        pulled: Floats = (centred @ self.axes.vectors * weights) @ self.axes.vectors.T
+        if self._precision is not None:
+            pulled: Floats = centred @ self._precision
+            return pulled
+        pulled = (centred @ self.axes.vectors * self._weights) @ self.axes.vectors.T
         pulled += centred / self.floor
         return pulled
 
+    @property
+    def _weights(self) -> Floats:
+        weights: Floats = 1.0 / self.inside - 1.0 / self.floor
+        return weights
+
+    @cached_property
+    def _precision(self) -> Floats | None:
+        """P (d, d), where it is small and one product with it is cheaper than two with the axes."""
+        d, r = self.axes.vectors.shape
+        if d > MOST_PRECISION_FEATURES or 2 * r <= d:
+            return None
+        precision: Floats = (self.axes.vectors * self._weights) @ self.axes.vectors.T
+        precision[np.diag_indices(d)] += 1.0 / self.floor
+        return precision
+
+    @cached_property
     def precision_diagonal(self) -> Floats:
         """Diagonal (d,) of P."""
-        weights = 1.0 / self.inside - 1.0 / self.floor
-        diagonal: Floats = (
-            np.einsum("ij,j,ij->i", self.axes.vectors, weights, self.axes.vectors) + 1.0 / self.floor
-        )
+        diagonal: Floats = np.einsum("ij,j,ij->i", self.axes.vectors, self._weights, self.axes.vectors)
+        diagonal += 1.0 / self.floor
         return diagonal
 
     def to_arrays(self) -> dict[str, Floats]:

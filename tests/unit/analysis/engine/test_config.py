@@ -62,6 +62,25 @@ def test_the_defaults_are_those_of_the_specification() -> None:
         ("start_dim", " "),
         ("failing_fraction", 0.01),
         ("deteriorating_wear", float("inf")),
+        ("imax", 10**9),
+        ("imax", float("nan")),
+        ("alpha", 1e300),
+        ("alpha", float("inf")),
+        ("alpha", "0.1"),
+        ("gamma0", float("nan")),
+        ("w1", 1e-300),
+        ("w2", 1e300),
+        ("param_mode", float("inf")),
+        ("epsilon", float("-inf")),
+        ("sensitivity", 1e9),
+        ("sensitivity", float("nan")),
+        ("ewma", float("nan")),
+        ("landmarks", 1_000_000),
+        ("seed", 2**64),
+        ("end_dim", "x" * 256),
+        ("start_dim", "f_1024"),
+        ("start_dim", "participant"),
+        ("end_dim", "participant"),
     ],
 )
 def test_a_parameter_out_of_its_range_is_refused_by_name(field: str, value: Any) -> None:
@@ -73,3 +92,8 @@ def test_a_parameter_out_of_its_range_is_refused_by_name(field: str, value: Any)
 
 def test_no_metadata_before_the_features_is_allowed() -> None:
     assert EngineConfig(end_meta="").validate().end_meta == ""
+
+
+def test_columns_whose_names_tell_no_order_are_left_to_the_file() -> None:
+    for first, last in (("speed", "load"), ("a_9", "b_1"), ("f_007", "f_7"), ("f_7", "f_7")):
+        EngineConfig(start_dim=first, end_dim=last).validate()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import kendalltau
+from scipy.stats import betabinom, binom, kendalltau
 
 from services.analysis.engine import (
+    BaselineReport,
     EngineConfig,
     EngineError,
     assess_health,
@@ -20,6 +22,7 @@ from services.analysis.engine import (
     read_all,
 )
 from services.analysis.engine.deterioration import fit_trend, mann_kendall
+from services.analysis.engine.health import chance_at_rate, chance_beside_baseline
 
 Floats = NDArray[np.float64]
 
@@ -116,6 +119,43 @@ def test_health_has_reasons() -> None:
     json.dumps(health.as_dict())
 
 
+def report_of(samples: float, false_alarms: float = 0.0) -> BaselineReport:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 3))
+    fitted = fit_baseline(x, EngineConfig(optimizer="lbfgs"), feature_names=list("abc")).report
+    return replace(fitted, effective_samples=samples, expected_false_alarms=false_alarms)
+
+
+def test_a_few_anomalies_among_a_few_samples_may_be_chance() -> None:
+    config, small, large = EngineConfig(), report_of(30.0), report_of(3000.0, 0.002)
+
+    def state(hits: int, samples: int, baseline: BaselineReport) -> str:
+        health = assess_health(hits / samples, None, config, samples=samples, baseline=baseline)
+        assert len(health.reasons) == 1
+        return health.state
+
+    # One of twenty is 5 %, and a sound machine shows as many; so is a fifth of five.
+    assert state(1, 20, small) == state(1, 5, small) == "ok"
+    assert "too few" in assess_health(0.05, None, config, samples=20, baseline=small).reasons[0]
+    # Three are more than this baseline's rate explains, and no proof of a failing machine's share.
+    assert state(3, 20, small) == "deteriorating"
+    assert state(16, 20, small) == "failing"
+    # Among many samples the limits stand as they are.
+    assert state(49, 1000, large) == "ok"
+    assert state(50, 1000, large) == "deteriorating"
+    assert state(150, 1000, large) == "failing"
+    # A baseline that promises little cannot speak for a fault.
+    assert state(100, 1000, report_of(40.0, 0.1)) == "ok"
+
+
+def test_the_chances_are_those_of_the_published_distributions() -> None:
+    baseline = report_of(50.0, 0.02)
+    assert chance_beside_baseline(3, 20, baseline) == pytest.approx(betabinom.sf(2, 20, 1.5, 49.5))
+    assert chance_at_rate(3, 20, 0.05) == pytest.approx(binom.sf(2, 20, 0.05))
+    assert chance_beside_baseline(0, 20, baseline) == chance_at_rate(0, 20, 0.05) == 1.0
+    assert chance_beside_baseline(20_000, 100_000, baseline) < 0.01
+
+
 def test_engines_that_run_to_failure_deteriorate(data: Path) -> None:
     """Three units here; the command prints all fifty."""
     path = data / "turbofan-units-001-050.csv"
@@ -136,4 +176,11 @@ def test_engines_that_run_to_failure_deteriorate(data: Path) -> None:
         assert found.trend.significant
         assert found.trend.slope > 0.0
         assert assess_health(scores.summary.anomaly_fraction, found.latest, config).state == "failing"
+        # Young engines are well: their first twenty cycles after the baseline are no alarm.
+        young = slice(0, 20)
+        wear = deterioration(
+            np.arange(20.0), coordinates[young], model.coordinates, failing=config.failing_wear
+        ).latest
+        share = float(scores.anomaly[young].mean())
+        assert assess_health(share, wear, config, samples=20, baseline=model.report).state == "ok"
         json.dumps(found.as_dict(), allow_nan=False)

@@ -7,8 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from services.analysis.engine import BaselineModel, EngineError
+from services.analysis.engine import BaselineModel, EngineConfig, EngineError
 from services.analysis.engine.distances import squared_distances
+from services.analysis.engine.mapping import map_samples
+from services.analysis.engine.optimisers import Objective, optimise
+from services.analysis.engine.scaling import learn_scaling
+from services.analysis.engine.start import principal_plane
 
 Floats = NDArray[np.float64]
 
@@ -17,6 +21,25 @@ def test_baseline_rows_land_on_themselves(model: BaselineModel, correlated: Floa
     radius = np.sqrt((model.coordinates**2).sum(axis=1).max())
     placed = model.place(correlated)
     assert np.abs(placed.coordinates - model.coordinates).max() < 1e-3 * radius
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
+def test_rows_of_a_larger_baseline_land_on_themselves(optimizer: str) -> None:
+    """Above a thousand samples the map starts from that of some; every sample must still find home."""
+    generator = np.random.default_rng(2)
+    x = generator.standard_normal((1300, 10)) * np.geomspace(3.0, 0.3, 10)
+    config = EngineConfig(optimizer=optimizer, scaling="none").validate()
+    fitted, reference, coordinates = map_samples(
+        x, learn_scaling(x, config, list("abcdefghij")), config, lambda _: None
+    )
+    radius = np.sqrt((coordinates**2).sum(axis=1).max())
+    assert np.abs(reference.place(reference.features).coordinates - coordinates).max() < 1e-3 * radius
+    # As good as what the optimiser finds from its own start, with all samples from the beginning.
+    distances = squared_distances(reference.features, reference.features)
+    squares = reference.range.normalise_squares(distances.copy())
+    objective = Objective(reference.similarity(squares), reference.similarity)
+    direct = optimise(objective, principal_plane(squares, distances, config.param_mode), config)
+    assert fitted.cost_per_pair <= 1.005 * direct.cost
 
 
 def test_a_sample_does_not_depend_on_those_beside_it(model: BaselineModel, correlated: Floats) -> None:
