@@ -43,7 +43,7 @@ class Joiner:
                 summaries = await unit.chunks.summaries(analysis.id)
                 places = await unit.chunks.places(analysis.id)
             # Nothing of this changes any more: every chunk is scored, and the run is ours.
-            results = await asyncio.to_thread(_judge, model, summaries, places)
+            results = await asyncio.to_thread(_results, model, summaries, places)
             async with self._units(scope_of(analysis)) as unit:
                 await hold(unit, work)
                 results |= {"timings": watch.timings}
@@ -91,7 +91,7 @@ class Joiner:
         )
 
 
-def _judge(model: BaselineModel, chunks: Sequence[ScoredSummary], places: Floats) -> dict[str, Any]:
+def _results(model: BaselineModel, chunks: Sequence[ScoredSummary], places: Floats) -> dict[str, Any]:
     """The run's results: counts, and the machine's health from the anomalies and the wear."""
     summary = ScoreSummary.merge(ScoreSummary(**chunk.summary) for chunk in chunks)
     order = np.arange(len(places), dtype=np.float64)

@@ -16,6 +16,10 @@ SET name = excluded.name, status = excluded.status, version = excluded.version,
 WHERE m.version < excluded.version AND NOT m.deleted
 RETURNING true;
 
+-- name: lock_analyses_of_machine
+-- First of all: workers, too, lock an analysis before what belongs to it.
+SELECT id FROM analyses WHERE machine_id = :machine_id ORDER BY id FOR UPDATE;
+
 -- name: discard_objects_of_machine!
 -- Note the objects of a machine's uploads (all below a prefix) and models for deletion.
 INSERT INTO discarded_objects (prefix)
@@ -26,7 +30,7 @@ SELECT d.model_key FROM dinsight_data d JOIN analyses a ON a.dinsight_id = d.id
 WHERE a.machine_id = :machine_id AND d.model_key IS NOT NULL;
 
 -- name: delete_anomalies_of_machine!
--- First of the rows that go with a machine.
+-- Of the machine's runs.
 DELETE FROM anomalies WHERE machine_id = :machine_id;
 
 -- name: delete_monitor_of_machine!
@@ -167,11 +171,14 @@ UPDATE analyses SET status = 'failed', stage = NULL, lease_token = NULL, lease_u
 WHERE id = :id AND lease_token = :token AND status = 'processing' RETURNING true;
 
 -- name: requeue_analysis^
--- Back to waiting, if it is still stalled.
+-- Back to waiting, if it is still stalled. One that is locked is being ended this moment.
 UPDATE analyses SET status = 'pending', stage = NULL, lease_token = NULL, lease_until = NULL,
     requeued_at = clock_timestamp()
-WHERE id = :id AND ((status = 'processing' AND lease_until < clock_timestamp())
-    OR (status = 'pending' AND coalesce(requeued_at, created_at) < clock_timestamp() - :patience::interval))
+WHERE id = (
+    SELECT id FROM analyses
+    WHERE id = :id AND ((status = 'processing' AND lease_until < clock_timestamp())
+        OR (status = 'pending' AND coalesce(requeued_at, created_at) < clock_timestamp() - :patience::interval))
+    FOR NO KEY UPDATE SKIP LOCKED)
 RETURNING *;
 
 -- name: stalled_analyses
@@ -296,7 +303,8 @@ ORDER BY chunk_index;
 -- The stored features of the chunk that holds a sample.
 SELECT first_sample, samples, array_send(feature_values) AS features, metadata::text AS metadata
 FROM feature_data
-WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample;
+WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample
+ORDER BY first_sample DESC LIMIT 1;
 
 -- name: get_anomaly^
 -- One anomaly.

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# 8 chunks of 512 x 1,024 are 32 MiB; the oldest has most likely gone to another worker.
-MOST_KEPT = 8
+# Eight chunks of 512 x 1,024; what is older has most likely gone to another worker.
+MOST_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +23,22 @@ class Samples:
 
 
 class RecentChunks:
-    def __init__(self, most: int = MOST_KEPT) -> None:
-        self._most = most
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._kept: OrderedDict[tuple[UUID, int], Samples] = OrderedDict()
 
     def keep(self, analysis_id: UUID, process_order: int, samples: Samples) -> None:
+        self.take(analysis_id, process_order)  # of an attempt before this one
         self._kept[analysis_id, process_order] = samples
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        self._bytes += samples.features.nbytes
+        while self._bytes > self._most_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= oldest.features.nbytes
 
     def take(self, analysis_id: UUID, process_order: int) -> Samples | None:
         """The chunk, which is kept no longer."""
-        return self._kept.pop((analysis_id, process_order), None)
+        samples = self._kept.pop((analysis_id, process_order), None)
+        if samples is not None:
+            self._bytes -= samples.features.nbytes
+        return samples

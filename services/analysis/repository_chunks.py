@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.arrays import decode_floats
-from services.analysis.repository_work import MonitorRow
+from services.analysis.repository_work import MonitorRow, plain
 from shared.postgres.connection import Connection
 
 Floats = NDArray[np.float64]
@@ -102,8 +102,7 @@ class PostgresChunks:
         )
         if done is not True:
             return False
-        values = {name: getattr(points, name) for name in points.__dataclass_fields__}
-        await self._queries.insert_monitor(self._connection, [values])
+        await self._queries.insert_monitor(self._connection, [plain(points)])
         return True
 
     async def counts(self, analysis_id: UUID) -> tuple[int, int]:

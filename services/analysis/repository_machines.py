@@ -45,6 +45,8 @@ class PostgresMachineRefs:
 
     async def forget(self, machine_id: UUID) -> None:
         queries, connection = self._queries, self._connection
+        async for _ in queries.lock_analyses_of_machine(connection, machine_id=machine_id):
+            pass  # the locks are what is wanted
         await queries.discard_objects_of_machine(connection, machine_id=machine_id)
         await queries.delete_anomalies_of_machine(connection, machine_id=machine_id)
         await queries.delete_monitor_of_machine(connection, machine_id=machine_id)

@@ -179,7 +179,7 @@ class PostgresWork:
         await self._queries.insert_map(self._connection, **asdict(row))
 
     async def add_anomalies(self, anomalies: Sequence[Anomaly]) -> None:
-        await self._queries.insert_anomaly(self._connection, [_plain(anomaly) for anomaly in anomalies])
+        await self._queries.insert_anomaly(self._connection, [plain(anomaly) for anomaly in anomalies])
 
     async def model_key(self, dinsight_id: UUID) -> str | None:
         key: str | None = await self._queries.model_key(self._connection, id=dinsight_id)
@@ -228,6 +228,6 @@ class PostgresUpkeep:
         return {row["known"] async for row in found}
 
 
-def _plain(row: Any) -> dict[str, Any]:
+def plain(row: Any) -> dict[str, Any]:
     """The fields, without copying the long lists as `asdict` does."""
     return {name: getattr(row, name) for name in row.__dataclass_fields__}

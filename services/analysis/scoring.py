@@ -7,6 +7,7 @@ is scored by the run's own worker before it ends the run.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -20,6 +21,7 @@ import structlog
 from services.analysis.domain import Analysis, Stage
 from services.analysis.engine import BaselineModel, Scores, SequenceState
 from services.analysis.models import ModelStore
+from services.analysis.outcomes import hold, scope_of
 from services.analysis.pulse import LeaseLost, Pulse
 from services.analysis.recent import RecentChunks, Samples
 from services.analysis.repository import PostgresUnits
@@ -34,6 +36,8 @@ from shared.events.base import Event
 
 # Between two looks at chunks that others score.
 LOOK_AGAIN_SECONDS = 0.05
+# How often a run's chunks are counted while it scores some itself: often enough for its progress.
+COUNT_SECONDS = 0.5
 
 logger = structlog.get_logger(__name__)
 
@@ -66,39 +70,51 @@ class ChunkScorer:
                 return
             model_key = await unit.work.model_key(analysis.dinsight_id)
         try:
-            model = await self._models.load(model_key or "")
+            if model_key is None:
+                raise LookupError(f"the baseline of analysis {analysis.id} has no model")
+            model = await self._models.load(model_key)
             await self._score(analysis, chunk, model, _state(chunk))
         except LeaseLost:
             logger.info("chunk is in other hands", analysis_id=str(analysis.id))
+        except asyncio.CancelledError:
+            await asyncio.shield(self._release(scope, chunk))
+            raise
         except Exception as error:  # whatever it was, the run's own worker meets it too, and explains it
             logger.warning("chunk left to its run's worker", analysis_id=str(analysis.id), exc_info=error)
-            async with self._units(scope) as unit:
-                await unit.chunks.release(chunk)
+            await self._release(scope, chunk)
 
     async def finish(self, work: Work, model: BaselineModel, pulse: Pulse) -> None:
         """Score what others leave of a run, until all of it is scored.
 
-        Where the sequence's state can only be told by scoring, every chunk is scored here, in order.
+        Where the sequence's state can only be told by scoring, every chunk is scored here, in order. Raises
+        LeaseLost when the run is no longer ours.
         """
-        analysis = work.analysis
+        analysis, chained = work.analysis, model.state_needs_placement
         state: SequenceState | None = None
+        counted = float("-inf")
         while True:
-            pulse.check()
-            async with self._units(Scope(organization_id=analysis.organization_id)) as unit:
-                token = self._new_id()
-                chunk = await unit.chunks.claim_next(analysis.id, token, self._lease)
-                chunks, scored = await unit.chunks.counts(analysis.id)
+            async with self._units(scope_of(analysis)) as unit:
+                await hold(unit, work)
+                chunk = await unit.chunks.claim_next(analysis.id, self._new_id(), self._lease)
+                if chunk is None or time.monotonic() - counted > COUNT_SECONDS:
+                    chunks, scored = await unit.chunks.counts(analysis.id)
+                    counted = time.monotonic()
             pulse.report(Stage.SCORING, READ_SHARE + (SCORED_SHARE - READ_SHARE) * scored / max(1, chunks))
             if chunk is not None:
-                before = state if model.state_needs_placement else _state(chunk)
                 try:
-                    state = await self._score(analysis, chunk, model, before)
+                    state = await self._score(analysis, chunk, model, state if chained else _state(chunk))
                 except LeaseLost:
+                    if chained:  # what comes next would not know what came before
+                        raise
                     logger.warning("chunk took longer than its lease", analysis_id=str(analysis.id))
             elif scored == chunks:
                 return
             else:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _release(self, scope: Scope, chunk: ClaimedChunk) -> None:
+        async with self._units(scope) as unit:
+            await unit.chunks.release(chunk)
 
     async def _score(
         self,
@@ -108,12 +124,11 @@ class ChunkScorer:
         state: SequenceState | None,
     ) -> SequenceState:
         """Score a claimed chunk and keep what comes of it. Raises LeaseLost when it is no longer ours."""
-        scope = Scope(organization_id=analysis.organization_id)
         samples = self._recent.take(analysis.id, chunk.process_order) or await self._samples(analysis, chunk)
         with Stopwatch(analysis.analysis_type).stage("chunk"):
             scores, anomalies = await asyncio.to_thread(_judge, model, samples, state, chunk.first_sample)
         row = _row(analysis, chunk, scores, samples, self._new_id())
-        async with self._units(scope) as unit:
+        async with self._units(scope_of(analysis)) as unit:
             ours = await unit.chunks.share(analysis.id) and await unit.chunks.complete(
                 chunk, row, asdict(scores.summary), anomalies
             )
@@ -122,7 +137,7 @@ class ChunkScorer:
         return scores.state
 
     async def _samples(self, analysis: Analysis, chunk: ClaimedChunk) -> Samples:
-        async with self._units(Scope(organization_id=analysis.organization_id)) as unit:
+        async with self._units(scope_of(analysis)) as unit:
             rows = await unit.reading.feature_rows(analysis.file_upload_id, chunk.first_sample)
         if rows is None or len(rows.features) != chunk.samples:
             raise LookupError(f"the samples of chunk {chunk.process_order} of {analysis.id} are not there")

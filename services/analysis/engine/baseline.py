@@ -48,7 +48,7 @@ def fit_baseline(
         raise EngineError(
             f"a baseline needs at least {LEAST_SAMPLES} samples and one feature, and has {n} and {d}"
         )
-    report = progress if progress is not None else _silent
+    report = _rising(progress) if progress is not None else _silent
     scaling = learn_scaling(samples, config, names)
     fitted, reference, coordinates = map_samples(
         samples, scaling, config, lambda share: report(MAP_SHARE * share)
@@ -103,6 +103,18 @@ def fit_baseline(
             config,
         ),
     )
+
+
+def _rising(progress: Progress) -> Progress:
+    """Passes on the highest share so far: a step that begins again does not turn it back."""
+    highest = 0.0
+
+    def report(share: float) -> None:
+        nonlocal highest
+        highest = max(highest, share)
+        progress(highest)
+
+    return report
 
 
 def _silent(_: float) -> None:

@@ -49,10 +49,6 @@ class Scores:
             self.x.size, int(self.anomaly.sum()), float(self.distance.max(initial=0.0)), self.threshold
         )
 
-    def results(self, health: Health | None = None) -> dict[str, Any]:
-        """`analyses.results` of a monitoring run that is one chunk."""
-        return self.summary.results(health)
-
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
@@ -169,34 +165,26 @@ class BaselineModel:
             coordinates[rows], misfit[rows] = part.coordinates, part.misfit
         return Placement(coordinates, misfit)
 
-    def advance(
-        self, x: Floats, state: SequenceState | None = None, *, placement: Placement | None = None
-    ) -> SequenceState:
+    def advance(self, x: Floats, state: SequenceState | None = None) -> SequenceState:
         """The sequence's state after samples x (m, d), without scoring them.
 
-        It lets chunks be scored in parallel: the states are cheap to pass on in order. Only a detector on the
-        map needs the samples placed for it; `placement` spares doing that twice.
+        It lets chunks be scored in parallel: the states are passed on in order, which is cheap but for a
+        detector on the map (`state_needs_placement`).
         """
         samples = as_samples(x, self.features)
         if self.config.ewma is None:
             return SequenceState((), (state.count if state is not None else 0) + samples.shape[0])
-        return smooth(self._observed(samples, placement), self.detector.centre, self.config.ewma, state)[1]
+        placed = self.place(samples) if self.state_needs_placement else None
+        return smooth(self._observed(samples, placed), self.detector.centre, self.config.ewma, state)[1]
 
-    def score(
-        self,
-        x: Floats,
-        state: SequenceState | None = None,
-        *,
-        first_row: int = 0,
-        placement: Placement | None = None,
-    ) -> Scores:
+    def score(self, x: Floats, state: SequenceState | None = None, *, first_row: int = 0) -> Scores:
         """Place and judge samples x (m, d), in sequence after `state` (None: the sequence begins).
 
-        `first_row` is the number of samples before these, for messages; `placement` is what `place` returned
-        for x, if it was called before. Raises EngineError naming a value that is not a finite number.
+        `first_row` is the number of samples before these, for messages. Raises EngineError naming a value
+        that is not a finite number.
         """
         samples = as_samples(x, self.features, first_row)
-        placed = placement if placement is not None else self.place(samples, first_row=first_row)
+        placed = self.place(samples, first_row=first_row)
         distance = np.empty(samples.shape[0])
         for rows in row_chunks(*samples.shape):
             part = Placement(placed.coordinates[rows], placed.misfit[rows])
@@ -225,11 +213,10 @@ class BaselineModel:
             explanations += explain(samples[rows], self.features, self.scaling, self.space, top)
         return explanations
 
-    def _observed(self, samples: Floats, placement: Placement | None) -> Floats:
-        """What the detector reads of samples (m, d)."""
-        if self.config.detector not in ON_MAP:
+    def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
+        """What the detector reads of samples (m, d); their places are needed by one on the map."""
+        if placed is None or self.config.detector not in ON_MAP:
             return self.scaling.standardise(samples)
-        placed = placement if placement is not None else self.place(samples)
         observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
         return observed
 

@@ -24,6 +24,9 @@ Part = tuple[Floats, list[dict[str, Value]]]
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
 """What Arrow raises for bytes that are no Parquet; broken names come out as undecodable text."""
 
+BUFFER_BYTES = 2**16
+"""Read at once of a column; without it a whole row group, which may be the whole file, is read ahead."""
+
 
 def parquet_columns(source: Source, config: EngineConfig) -> Columns:
     """The columns of a Parquet file, from its schema alone."""
@@ -58,7 +61,9 @@ def parquet_parts(source: Source, columns: Columns, rows: int) -> Iterator[Part]
 
 def _opened(source: Source, stream: object) -> arrow_parquet.ParquetFile:
     try:
-        return arrow_parquet.ParquetFile(pa.PythonFile(stream, mode="r"), pre_buffer=False)
+        return arrow_parquet.ParquetFile(
+            pa.PythonFile(stream, mode="r"), pre_buffer=False, buffer_size=BUFFER_BYTES
+        )
     except DAMAGE as error:
         raise _damaged(source, error) from error
 

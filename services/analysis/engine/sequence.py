@@ -48,8 +48,7 @@ def smooth(
 
     keep = 1.0 - weight
     average = np.array(state.average) if state is not None and state.average else np.zeros(z.shape[1])
-    averages, last = lfilter([weight], [1.0, -keep], z - centre, axis=0, zi=(keep * average)[None, :])
-    del last  # equals keep * averages[-1]; the average itself is what a reader of the state expects
+    averages, _ = lfilter([weight], [1.0, -keep], z - centre, axis=0, zi=(keep * average)[None, :])
     end = averages[-1] if z.shape[0] else average
     smoothed: Floats = centre + averages / np.sqrt(weight / (2.0 - weight))
     return smoothed, SequenceState(tuple(end.tolist()), count)

@@ -25,6 +25,8 @@ CREATE TABLE monitor_chunks (
     PRIMARY KEY (analysis_id, process_order)
 );
 CREATE INDEX monitor_chunks_organization ON monitor_chunks (organization_id);
+CREATE INDEX monitor_chunks_waiting ON monitor_chunks (analysis_id, process_order) WHERE summary IS NULL;
+CREATE INDEX feature_data_first_sample ON feature_data (file_upload_id, first_sample);
 """
 
 

@@ -6,7 +6,6 @@ No broker here: the events are handed over by the tests.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +16,8 @@ from services.analysis.models import ModelStore
 from services.analysis.recent import RecentChunks, Samples
 from services.analysis.repository_chunks import ClaimedChunk
 from services.analysis.scoring import ChunkScorer
-from services.analysis.stages import CHUNK_SAMPLES
+from services.analysis.stages import CHUNK_SAMPLES, Work
+from services.analysis.storing import ChunkStore
 from shared.access import Scope
 from shared.events.analysis import CHUNK_STORED, ChunkStored
 from shared.events.base import Event
@@ -57,6 +57,20 @@ class SlowScorer(ChunkScorer):
         self.reached.set()
         await self.gate.wait()
         return found
+
+
+class GatedStore(ChunkStore):
+    """Keeps no more chunks than the first two until it is let through."""
+
+    def __init__(self, place: Workplace) -> None:
+        super().__init__(place.units, RecentChunks(), uuid4)
+        self.reached, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def list_chunk(self, work: Work, order: int, *arguments: Any, **options: Any) -> None:
+        if order == 2:
+            self.reached.set()
+            await self.gate.wait()
+        await super().list_chunk(work, order, *arguments, **options)
 
 
 class NoModels(ModelStore):
@@ -188,11 +202,13 @@ async def test_what_comes_too_late_changes_nothing(place: Workplace) -> None:
     await again.reached.wait()
     slow.gate.set()
     await helping
-    assert await place.count("monitor_data", run) == 0
-    again.gate.set()
-    await working
+    # The one that lost the run finds chunks of the new attempt, and leaves them alone.
     own.gate.set()
     await dying
+    assert await place.count("monitor_data", run) == 0
+    assert [await lease(place, run, order) for order in range(CHUNKS)] == [None] * CHUNKS
+    again.gate.set()
+    await working
     await outcome(place, run)
     await slow.handle(announced(run, 1))
     await outcome(place, run)
@@ -202,8 +218,13 @@ async def test_a_refused_run_leaves_nothing(place: Workplace) -> None:
     lines = TABLE.decode().splitlines()
     lines[ROWS - 20] = lines[ROWS - 20].rsplit(",", 1)[0] + ",broken"
     run = await place.monitored(await baseline(place), "\n".join(lines).encode())
-    store = place.processor()
-    await store.handle(received(run))
+    store = GatedStore(place)
+    working = asyncio.create_task(place.processor(chunks=store).handle(received(run)))
+    await store.reached.wait()
+    await helper(place).handle(announced(run, 1))
+    assert await place.count("monitor_data", run) == 1
+    store.gate.set()
+    await working
     found = await place.now(run)
     assert found.status is Status.FAILED
     assert found.error is not None
@@ -228,10 +249,44 @@ async def test_a_helpers_fault_is_left_to_the_runs_worker(place: Workplace, orde
     await outcome(place, run)
 
 
+async def test_a_helper_that_is_shut_down_gives_its_chunk_back(place: Workplace) -> None:
+    run = await place.monitored(await baseline(place), TABLE)
+    own, slow = GatedScorer(place), SlowScorer(place)
+    working = asyncio.create_task(place.processor(scorer=own).handle(received(run)))
+    await own.reached.wait()
+    helping = asyncio.create_task(slow.handle(announced(run, 2)))
+    await slow.reached.wait()
+    helping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await helping
+    assert await lease(place, run, 2) is None
+    own.gate.set()
+    await working
+    await outcome(place, run)
+
+
+async def test_a_machine_deleted_while_its_run_is_scored(place: Workplace) -> None:
+    run = await place.monitored(await baseline(place), TABLE)
+    own, slow = GatedScorer(place), SlowScorer(place)
+    working = asyncio.create_task(place.processor(scorer=own).handle(received(run)))
+    await own.reached.wait()
+    await helper(place).handle(announced(run, 1))
+    helping = asyncio.create_task(slow.handle(announced(run, 2)))
+    await slow.reached.wait()
+    async with place.units(Scope(organization_id=run.organization_id)) as unit:
+        await unit.machines.forget(run.machine_id)
+    slow.gate.set()
+    own.gate.set()
+    await asyncio.gather(working, helping)
+    for table in ("feature_data", "monitor_data", "monitor_chunks", "anomalies"):
+        assert await place.count(table, run) == 0
+    assert await place.events(run, "analysis.completed") + await place.events(run, "analysis.failed") == 0
+
+
 async def test_an_unknown_chunk_or_run_is_nothing_to_do(place: Workplace) -> None:
     run = await place.monitored(await baseline(place), TABLE)
     await helper(place).handle(announced(run, 1))
     await helper(place).handle(announced(replace(run, id=uuid4()), 1))
-    await place.processor(lease_seconds=timedelta(minutes=1).total_seconds()).handle(received(run))
+    await place.processor().handle(received(run))
     await helper(place).handle(announced(run, 9))
     await outcome(place, run)

@@ -68,7 +68,12 @@ class Workplace:
     admin: "asyncpg.Connection[asyncpg.Record]"
 
     def processor(
-        self, computer: Computer | None = None, *, scorer: ChunkScorer | None = None, **settings: float
+        self,
+        computer: Computer | None = None,
+        *,
+        scorer: ChunkScorer | None = None,
+        chunks: ChunkStore | None = None,
+        **settings: float,
     ) -> Processor:
         models, clock = ModelStore(self.storage), SystemClock()
         outcomes = OutcomeWriter(self.units, models, clock, uuid4)
@@ -77,7 +82,7 @@ class Workplace:
         return Processor(
             self.units,
             computer or Computer(self.storage),
-            ChunkStore(self.units, recent, uuid4),
+            chunks or ChunkStore(self.units, recent, uuid4),
             scorer or ChunkScorer(self.units, models, recent, chosen, uuid4),
             Joiner(self.units, outcomes, clock, uuid4),
             models,

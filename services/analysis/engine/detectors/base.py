@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 class Detector(Protocol):
     """A distance from the baseline's normal; learns on the baseline only and never changes.
 
-    A detector reads either the standardised features or the standardised map position (`on_map`).
+    A detector reads either the standardised features or the standardised map position (those in `ON_MAP`).
     """
 
     @property

@@ -52,7 +52,7 @@ def test_a_state_can_be_passed_on_before_the_scores_are_there(
     first, second = correlated[:120], correlated[120:]
     state = moving.advance(first)
     assert state == moving.score(first).state
-    ahead = moving.score(second, state, placement=moving.place(second))
+    ahead = moving.score(second, state)
     np.testing.assert_array_equal(ahead.distance, moving.score(second, moving.score(first).state).distance)
 
 
