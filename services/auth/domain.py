@@ -16,6 +16,8 @@ LOST_ANSWER_GRACE = timedelta(seconds=10)
 LONGEST_SLUG = 100
 # What stands under this name in an organization's settings is sealed, and only its names are shown.
 SECRETS = "secrets"
+# Everybody who enters the organization reads its row.
+MOST_SECRETS = 50
 # Typing errors cost nothing; from then on every failure doubles the wait, up to a quarter of an hour.
 FREE_FAILURES = 5
 LONGEST_WAIT = timedelta(minutes=15)

@@ -13,6 +13,10 @@ VERIFICATION_LIFETIME = timedelta(days=3)
 # Whoever asked sits before the screen; a mailbox that is read by others later holds nothing of use.
 RESET_LIFETIME = timedelta(hours=1)
 INVITATION_LIFETIME = timedelta(days=7)
+# One address is not written to more often; an organization invites a whole shift at once, and no town.
+INVITATION_PAUSE = timedelta(minutes=2)
+INVITATION_WINDOW = timedelta(hours=1)
+MOST_INVITATIONS = 100
 # What only tells of something is of no use after a day or two.
 NOTICE_LIFETIME = timedelta(days=2)
 # A second letter soon after the first would be the first one over again.

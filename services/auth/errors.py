@@ -69,7 +69,7 @@ class AddressNotVerified(Conflict):
     def __init__(self) -> None:
         super().__init__(
             "There is an account with your e-mail address, and nobody has verified that the address is its"
-            " owner's. Sign in to it with its password and verify the address first."
+            " owner's. Ask for a new password: its link verifies the address, and ends sessions of others."
         )
 
 
@@ -171,6 +171,12 @@ class WeakPassword(Unprocessable):
     def __init__(self, reason: str, pointer: str) -> None:
         detail = f"The password {reason}. Take several unrelated words, or let a password manager make one."
         super().__init__(detail, errors=[FieldError(pointer, detail)])
+
+
+class TooManySecrets(Unprocessable):
+    def __init__(self, most: int) -> None:
+        detail = f"An organization has at most {most} secrets. Set those that are not needed to null."
+        super().__init__(detail, errors=[FieldError("/body/settings/secrets", detail)])
 
 
 class InvitationNotFound(NotFound):

@@ -49,11 +49,11 @@ class FolderMailer:
 
     async def send(self, queued: QueuedLetter, letter: Letter) -> Sending:
         # Read as it lies: an encoding for old servers would break links and change their tokens.
-        content = compose(self._sender, queued, letter, encoding="8bit").as_bytes()
         try:
+            content = compose(self._sender, queued, letter, encoding="8bit").as_bytes()
             await asyncio.to_thread(self._write, queued, content)
-        except OSError as error:
-            return Sending(f"{type(error).__name__}: {error.strerror}")
+        except (OSError, ValueError) as error:
+            return _failure(error)
         return Sending(None)
 
     def _write(self, queued: QueuedLetter, content: bytes) -> None:

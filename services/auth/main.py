@@ -168,7 +168,7 @@ def _services(
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=ApiKeyService(clock, new_id, auditor),
-        oidc=OidcService(clock, new_id, auditor, sign_in, provider),
+        oidc=OidcService(clock, new_id, auditor, sign_in, letters, provider),
     )
 
 

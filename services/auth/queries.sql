@@ -35,6 +35,10 @@ SELECT crypt(:prehash, gen_salt('bf', :cost)) IS NULL AS matches;
 -- A new password hash.
 UPDATE users SET password_hash = crypt(:prehash, gen_salt('bf', :cost)), updated_at = :now WHERE id = :id;
 
+-- name: drop_password!
+-- No password opens the account any more.
+UPDATE users SET password_hash = '!', updated_at = :now WHERE id = :id;
+
 -- name: update_user!
 -- Everything that may change, but the password.
 UPDATE users
@@ -330,6 +334,10 @@ SELECT * FROM invitations WHERE organization_id = :organization_id AND id = :id;
 -- name: get_invitation_by_email^
 -- The organization's invitation of an address.
 SELECT * FROM invitations WHERE organization_id = :organization_id AND email = :email;
+
+-- name: count_invitations$
+-- The organization's open invitations that were sent lately.
+SELECT count(*) FROM invitations WHERE organization_id = :organization_id AND created_at > :since;
 
 -- name: list_invitations
 -- The organization's invitations that may still be accepted, newest first.

@@ -48,19 +48,20 @@ Email = Annotated[
 ]
 NewPassword = Annotated[SecretStr, Field(min_length=12, max_length=128), AfterValidator(_whole_characters)]
 KnownPassword = Annotated[SecretStr, Field(min_length=1, max_length=128), AfterValidator(_whole_characters)]
-# A name is one line: control characters are refused, also because the database cannot store all of them.
+# What ends a line or controls one, in any script. A name is one line, and stands in the subjects of letters.
+BREAKS = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 Name = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True,
         min_length=1,
         max_length=255,
-        pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$",
+        pattern=rf"^[^{BREAKS}]*[^{BREAKS}\s][^{BREAKS}]*$",
     ),
 ]
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Industry = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$")
+    str, StringConstraints(strip_whitespace=True, max_length=100, pattern=rf"^[^{BREAKS}]*$")
 ]
 Description = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=10_000, pattern=r"^[^\x00]*$")

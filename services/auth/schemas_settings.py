@@ -5,10 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from services.auth.domain import SECRETS
+from services.auth.domain import MOST_SECRETS, SECRETS
 from shared.http.fields import JsonObject
 
-MOST_SECRETS = 50
 LONGEST_SECRET = 5_000
 SECRET_NAME = re.compile(r"[a-z0-9_]{1,50}")
 

@@ -46,12 +46,12 @@ class Guard:
         return await self.identify(f"{credentials.scheme} {credentials.credentials}" if credentials else None)
 
     async def person(self, credentials: Bearer) -> Identity:
-        """The signed-in user. Raises Forbidden for an API key: it has no account of its own."""
+        """The signed-in user. Raises Forbidden for an API key: it has no account, and admits nobody."""
         identity = await self.identity(credentials, None)
         if identity.api_key_id is not None:
             raise Forbidden(
-                "An API key has no account: profile, password, sessions and founding organizations are for"
-                " people. Sign in with POST /auth/login."
+                "This is for people: accounts, organizations, members, invitations and API keys. Sign in with"
+                " POST /auth/login."
             )
         return identity
 

@@ -28,6 +28,10 @@ class InvitationRepository(Protocol):
         """Those that may still be accepted."""
         ...
 
+    async def count_since(self, organization_id: UUID, since: datetime) -> int:
+        """How many were sent since then and are still open."""
+        ...
+
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool: ...
 
     async def place(self, token_hash: str) -> UUID | None:
@@ -71,6 +75,12 @@ class PostgresInvitationRepository:
         )
         found = [invitation async for row in rows if (invitation := _invitation(row))]
         return Slice.cut(found, page.limit, lambda i: Cursor(i.created_at, i.id))
+
+    async def count_since(self, organization_id: UUID, since: datetime) -> int:
+        found: int = await self._queries.count_invitations(
+            self._connection, organization_id=organization_id, since=since
+        )
+        return found
 
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool:
         row = await self._queries.delete_invitation(

@@ -40,6 +40,10 @@ class UserRepository(Protocol):
 
     async def set_password(self, user_id: UUID, prehash: str, cost: int, now: datetime) -> None: ...
 
+    async def drop_password(self, user_id: UUID, now: datetime) -> None:
+        """From now on no password opens the account, until one is set."""
+        ...
+
 
 class PostgresUserRepository:
     def __init__(self, connection: Connection, queries: Any) -> None:
@@ -77,6 +81,9 @@ class PostgresUserRepository:
 
     async def set_password(self, user_id: UUID, prehash: str, cost: int, now: datetime) -> None:
         await self._queries.set_password(self._connection, id=user_id, prehash=prehash, cost=cost, now=now)
+
+    async def drop_password(self, user_id: UUID, now: datetime) -> None:
+        await self._queries.drop_password(self._connection, id=user_id, now=now)
 
 
 def _user(row: asyncpg.Record | None) -> User | None:

@@ -69,7 +69,7 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
         invitations.build_router(services.organizations, services.invitations, units, guard)
     )
     router.include_router(api_keys.build_router(services.organizations, services.api_keys, units, guard))
-    router.include_router(audit_logs.build_router(services.trail, units, guard))
+    router.include_router(audit_logs.build_router(services.organizations, services.trail, units, guard))
     return router
 
 

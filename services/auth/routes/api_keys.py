@@ -26,6 +26,8 @@ def build_router(
         responses=problem_responses(400, 401, 403, 404, 422),
     )
     signed_in = Annotated[Identity, Depends(guard.identity)]
+    # A key that made or deleted keys could make itself permanent.
+    person = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="List an organization's API keys")
     async def list_api_keys(
@@ -46,7 +48,7 @@ def build_router(
         ),
     )
     async def create_api_key(
-        identity: signed_in, organization_id: UUID, body: ApiKeyCreate, response: Response
+        identity: person, organization_id: UUID, body: ApiKeyCreate, response: Response
     ) -> NewApiKeyOut:
         role = Role.parse(body.role)
         async with units(Scope()) as unit:
@@ -61,7 +63,7 @@ def build_router(
         summary="Delete an API key",
         description="It stops to work within a minute.",
     )
-    async def delete_api_key(identity: signed_in, organization_id: UUID, api_key_id: UUID) -> None:
+    async def delete_api_key(identity: person, organization_id: UUID, api_key_id: UUID) -> None:
         async with units(Scope()) as unit:
             caller = await organizations.enter(unit, identity, organization_id, Permission.API_KEYS_WRITE)
             await api_keys.delete(unit, caller, api_key_id)

@@ -9,18 +9,25 @@ from pydantic import AwareDatetime
 from services.auth.domain import AuditFilter
 from services.auth.repository import Units
 from services.auth.schemas import AuditEntryOut
+from services.auth.service.organizations import OrganizationService
 from services.auth.service.trail import TrailService
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
+from shared.tokens import Identity
 
 Word = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")]
 
 
-def build_router(trail: TrailService, units: Units, guard: Guard) -> APIRouter:
-    router = APIRouter(prefix="/audit-logs", tags=["audit"], responses=problem_responses(400, 401, 403, 422))
+def build_router(
+    organizations: OrganizationService, trail: TrailService, units: Units, guard: Guard
+) -> APIRouter:
+    router = APIRouter(
+        prefix="/audit-logs", tags=["audit"], responses=problem_responses(400, 401, 403, 404, 422)
+    )
     reader = Annotated[Caller, Depends(guard.may(Permission.AUDIT_READ))]
+    signed_in = Annotated[Identity, Depends(guard.identity)]
 
     @router.get(
         "",
@@ -29,6 +36,7 @@ def build_router(trail: TrailService, units: Units, guard: Guard) -> APIRouter:
     )
     async def list_audit_logs(
         caller: reader,
+        identity: signed_in,
         page: PageParameters,
         user_id: UUID | None = None,
         action: Word = None,
@@ -40,6 +48,8 @@ def build_router(trail: TrailService, units: Units, guard: Guard) -> APIRouter:
     ) -> Page[AuditEntryOut]:
         wanted = AuditFilter(user_id, action, resource_type, resource_id, since, until, api_key_id)
         async with units(caller.scope) as unit:
+            # The token may be older than the caller's place in the organization.
+            await organizations.enter(unit, identity, caller.organization_id, Permission.AUDIT_READ)
             found = await trail.list(unit, wanted, page)
         return Page[AuditEntryOut].of(found, AuditEntryOut.of)
 

@@ -43,10 +43,10 @@ def build_router(
         tags=["organizations"],
         summary="Invite somebody",
         description="A link that works once goes to the address. Inviting again replaces it.",
-        responses=problem_responses(403, 404, 409),
+        responses=problem_responses(403, 404, 409, 429),
     )
     async def create_invitation(
-        identity: signed_in, organization_id: UUID, body: InvitationCreate, response: Response
+        identity: person, organization_id: UUID, body: InvitationCreate, response: Response
     ) -> InvitationOut:
         async with units(Scope()) as unit:
             caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_WRITE)
@@ -61,7 +61,7 @@ def build_router(
         summary="Take an invitation back",
         responses=problem_responses(403, 404),
     )
-    async def delete_invitation(identity: signed_in, organization_id: UUID, invitation_id: UUID) -> None:
+    async def delete_invitation(identity: person, organization_id: UUID, invitation_id: UUID) -> None:
         async with units(Scope()) as unit:
             caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_WRITE)
             await invitations.withdraw(unit, caller, invitation_id)

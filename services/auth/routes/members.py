@@ -25,6 +25,8 @@ def build_router(
         responses=problem_responses(401, 404, 422),
     )
     signed_in = Annotated[Identity, Depends(guard.identity)]
+    # Who belongs to the organization is for people to say: a leaked key must not outlive itself.
+    person = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="List an organization's members", responses=problem_responses(400))
     async def list_members(
@@ -37,7 +39,7 @@ def build_router(
 
     @router.patch("/{user_id}", summary="Change a member's role", responses=problem_responses(400, 403, 409))
     async def update_member(
-        identity: signed_in, organization_id: UUID, user_id: UUID, body: MemberUpdate
+        identity: person, organization_id: UUID, user_id: UUID, body: MemberUpdate
     ) -> MemberOut:
         async with units(Scope()) as unit:
             caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_WRITE)
@@ -49,7 +51,7 @@ def build_router(
         summary="Remove a member, or leave",
         responses=problem_responses(400, 403, 409),
     )
-    async def remove_member(identity: signed_in, organization_id: UUID, user_id: UUID) -> None:
+    async def remove_member(identity: person, organization_id: UUID, user_id: UUID) -> None:
         async with units(Scope()) as unit:
             caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_READ)
             await members.remove(unit, caller, user_id)

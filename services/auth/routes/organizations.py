@@ -57,7 +57,7 @@ def build_router(
         "/{organization_id}", summary="Change an organization", responses=problem_responses(403, 404, 409)
     )
     async def update_organization(
-        identity: signed_in, organization_id: UUID, body: OrganizationUpdate
+        identity: person, organization_id: UUID, body: OrganizationUpdate
     ) -> OwnOrganizationOut:
         changes = body.model_dump(exclude_unset=True)
         async with units(Scope()) as unit:

@@ -4,7 +4,13 @@ import secrets
 from uuid import UUID
 
 from services.auth.domain import Belonging, Membership, User
-from services.auth.domain_accounts import INVITATION_LIFETIME, Invitation
+from services.auth.domain_accounts import (
+    INVITATION_LIFETIME,
+    INVITATION_PAUSE,
+    INVITATION_WINDOW,
+    MOST_INVITATIONS,
+    Invitation,
+)
 from services.auth.errors import (
     AccountClosed,
     AlreadyMember,
@@ -13,13 +19,14 @@ from services.auth.errors import (
     InvitationNotFound,
     OrganizationNotFound,
     OwnersOnly,
+    TooManyAttempts,
 )
 from services.auth.repository import Unit
 from services.auth.service.announce import as_member, tell_member
 from services.auth.service.letters import LetterWriter
 from services.auth.service.sign_in import TOKEN_BYTES, token_hash
 from services.auth.service.verification import VerificationService
-from shared.access import Caller, Role, Scope
+from shared.access import LEAST_ROLE, Caller, Permission, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
@@ -47,13 +54,14 @@ class InvitationService:
     async def invite(self, unit: Unit, caller: Caller, email: str, role: Role) -> Invitation:
         """Send a link; one that was sent to the address before is worth nothing then.
 
-        Raises OwnersOnly, AlreadyMember.
+        Raises OwnersOnly, AlreadyMember, TooManyAttempts.
         """
         organization = await unit.organizations.lock(caller.organization_id)
         if organization is None:
             raise OrganizationNotFound(caller.organization_id)
         before = await unit.invitations.of_email(organization.id, email)
         self._at_most_own(caller, role, before)
+        await self._slow_down(unit, organization.id, before)
         user = await unit.users.by_email(email)
         if user and await unit.memberships.get(organization.id, user.id):
             raise AlreadyMember(email)
@@ -116,6 +124,8 @@ class InvitationService:
             raise InvalidLink
         if await unit.memberships.get(organization.id, user.id):
             raise AlreadyMember(user.email)
+        if not await self._stands(unit, invitation):
+            raise InvalidLink
         await unit.invitations.remove(organization.id, invitation.id)
         user = await self._verification.verified(unit, user)
         now = self._clock.now()
@@ -133,6 +143,23 @@ class InvitationService:
             changes={"after": {"role": membership.role.label, "invited_by": invitation.invited_by}},
         )
         return user, Belonging(organization, membership.role)
+
+    async def _slow_down(self, unit: Unit, organization_id: UUID, before: Invitation | None) -> None:
+        """Letters with a text of the sender's go to addresses that asked for none: no tool to flood them."""
+        now = self._clock.now()
+        if before is not None and now - before.created_at < INVITATION_PAUSE:
+            raise TooManyAttempts(before.created_at + INVITATION_PAUSE - now)
+        if await unit.invitations.count_since(organization_id, now - INVITATION_WINDOW) >= MOST_INVITATIONS:
+            raise TooManyAttempts(INVITATION_WINDOW)
+
+    @staticmethod
+    async def _stands(unit: Unit, invitation: Invitation) -> bool:
+        """Whether who sent it could send it now: an administrator who was removed comes back by no link."""
+        inviter = await unit.memberships.get(invitation.organization_id, invitation.invited_by)
+        if inviter is None or not inviter.is_active:
+            return False
+        least = max(LEAST_ROLE[Permission.MEMBERS_WRITE], invitation.role)
+        return inviter.membership.role >= least
 
     @staticmethod
     def _at_most_own(caller: Caller, role: Role, before: Invitation | None) -> None:

@@ -75,6 +75,15 @@ class LetterWriter:
             unit, "password-changed", user.email, "Your password was changed", text, NOTICE_LIFETIME
         )
 
+    async def provider_linked(self, unit: Unit, user: User, issuer: str) -> None:
+        text = (
+            f"From {self._clock.now():%Y-%m-%d at %H:%M} UTC on you sign in to this account through {issuer}."
+            " Its password and its sessions until then have ended; ask for a new password if you want one."
+            "\n\nIf it was not you, tell an administrator of your organization."
+        )
+        subject = "You sign in another way"
+        await self._write(unit, "provider-linked", user.email, subject, text, NOTICE_LIFETIME)
+
     async def invitation(
         self, unit: Unit, invitation: Invitation, organization: Organization, inviter: str, token: str
     ) -> None:

@@ -10,6 +10,7 @@ from services.auth.errors import AccountClosed, AddressNotVerified, FlowUnknown,
 from services.auth.provider import Provider
 from services.auth.repository import Unit
 from services.auth.service.accounts import DEFAULT_ROLE
+from services.auth.service.letters import LetterWriter
 from services.auth.service.sign_in import TOKEN_BYTES, SignInService, token_hash
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -25,6 +26,7 @@ class OidcService:
         new_id: IdGenerator,
         auditor: Auditor,
         sign_in: SignInService,
+        letters: LetterWriter,
         provider: Provider | None,
     ) -> None:
         """Without a `provider` everything answers OidcOff."""
@@ -32,6 +34,7 @@ class OidcService:
         self._new_id = new_id
         self._auditor = auditor
         self._sign_in = sign_in
+        self._letters = letters
         self._provider = provider
 
     @property
@@ -87,7 +90,7 @@ class OidcService:
         user_id = await unit.oidc.user_of(named.issuer, named.subject)
         found = await unit.users.get(user_id) if user_id else await self._by_address(unit, named)
         if isinstance(found, AddressNotVerified):
-            return await self._failed(unit, None, found)
+            return await self._failed(unit, await unit.users.by_email(named.email), found)
         if found is None or not found.is_active:
             return await self._failed(unit, found, AccountClosed())
         return await self._sign_in.begin(unit, found, client, {"method": METHOD, "issuer": named.issuer})
@@ -95,13 +98,20 @@ class OidcService:
     async def _by_address(self, unit: Unit, named: Named) -> User | AddressNotVerified:
         """The account with the verified address, from now on linked.
 
-        An account whose address nobody verified may be a stranger's, who waits there for its owner.
+        An account whose address nobody verified may be a stranger's, who waits there for its owner. One that
+        is verified may have been opened by a stranger, too: what opened it until now does so no more.
         """
-        user = await unit.users.by_email(named.email) or await self._opened(unit, named)
+        known = await unit.users.by_email(named.email)
+        user = known or await self._opened(unit, named)
         if user is None or not user.email_verified:
             return AddressNotVerified()
         if user.is_active:
-            await unit.oidc.link(Link(named.issuer, named.subject, user.id, self._clock.now()))
+            now = self._clock.now()
+            await unit.oidc.link(Link(named.issuer, named.subject, user.id, now))
+            if known is not None:
+                await unit.users.drop_password(user.id, now)
+                await unit.sessions.revoke_all(user.id, now, kept=None)
+                await self._letters.provider_linked(unit, user, named.issuer)
             await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": named.issuer}})
         return user
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from services.auth.domain import SECRETS
+from services.auth.domain import MOST_SECRETS, SECRETS
+from services.auth.errors import TooManySecrets
 from shared.crypto import Encryptor
 
 
@@ -20,7 +21,10 @@ class SettingsSealer:
     def sealed(
         self, organization_id: UUID, before: Mapping[str, Any], sent: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The settings to store. Secrets that are not sent stay, and those sent as null go."""
+        """The settings to store. Secrets that are not sent stay, and those sent as null go.
+
+        Raises TooManySecrets.
+        """
         secrets = dict(before.get(SECRETS, {}))
         for name, secret in sent.get(SECRETS, {}).items():
             if secret is None:
@@ -28,5 +32,7 @@ class SettingsSealer:
             else:
                 purpose = secret_purpose(organization_id, name)
                 secrets[name] = self._encryptor.encrypt(secret, purpose=purpose)
+        if len(secrets) > MOST_SECRETS:
+            raise TooManySecrets(MOST_SECRETS)
         plain = {name: value for name, value in sent.items() if name != SECRETS}
         return plain | ({SECRETS: secrets} if secrets else {})

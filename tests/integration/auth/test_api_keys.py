@@ -139,15 +139,29 @@ async def test_the_token_has_one_membership_and_names_the_key(person: Person) ->
 async def test_a_key_may_what_its_role_may(person: Person) -> None:
     admin, _ = await make(person, "admin")
     viewer, _ = await make(person, "viewer")
-    place = f"/organizations/{person.organization_id}"
-    assert (await admin.send("PATCH", place, {"industry": "paper"})).status_code == 200
-    assert (await viewer.send("PATCH", place, {"industry": "steel"})).status_code == 403
     assert (await admin.send("GET", "/audit-logs")).status_code == 200
     assert (await viewer.send("GET", "/audit-logs")).status_code == 403
-    assert (await admin.send("POST", keys_of(person), {"name": "k", "role": "admin"})).status_code == 201
-    # Its user is an owner, but a key takes nobody's ownership and removes nobody in its user's name.
-    assert (await viewer.send("DELETE", f"{place}/members/{person.id}")).status_code == 403
-    assert (await admin.send("DELETE", f"{place}/members/{person.id}")).status_code == 403
+    for program in (admin, viewer):
+        assert (await program.send("GET", f"/organizations/{person.organization_id}")).status_code == 200
+
+
+async def test_a_leaked_key_does_not_outlive_itself(person: Person) -> None:
+    """An administrator's key makes no keys, invites nobody, and leaves members and secrets alone."""
+    admin, made = await make(person, "admin")
+    place = f"/organizations/{person.organization_id}"
+    for method, path, body in (
+        ("POST", f"{place}/api-keys", {"name": "k", "role": "viewer"}),
+        ("DELETE", f"{place}/api-keys/{made['id']}", None),
+        ("POST", f"{place}/invitations", {"email": "mallory@example.org", "role": "admin"}),
+        ("DELETE", f"{place}/invitations/{made['id']}", None),
+        ("PATCH", f"{place}/members/{person.id}", {"role": "viewer"}),
+        ("DELETE", f"{place}/members/{person.id}", None),
+        ("PATCH", place, {"settings": {"secrets": {"smtp": "mine"}}}),
+        ("POST", "/organizations", {"name": "Mine"}),
+    ):
+        answer = await admin.send(method, path, body)
+        assert answer.status_code == 403, (method, path, answer.text)
+        assert "for people" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +185,7 @@ async def test_a_key_has_no_account(person: Person, method: str, path: str) -> N
     }
     response = await program.send(method, path, bodies.get(path) if method != "GET" else None)
     assert response.status_code == 403
-    assert "no account" in response.json()["detail"]
+    assert "for people" in response.json()["detail"]
 
 
 @pytest.mark.parametrize("text", ["", "dk_", "nonsense", f"dk_{'0' * 32}_{'0' * 64}", "dk_\x00"])
@@ -284,40 +298,18 @@ async def test_the_last_use_is_kept(person: Person) -> None:
 
 
 async def test_the_trail_names_the_key(person: Person) -> None:
-    program, made = await make(person, "admin")
-    place = f"/organizations/{person.organization_id}"
-    await program.send("PATCH", place, {"industry": "paper"})
+    """What a key did elsewhere is recorded by the other services; here it is made and deleted."""
+    _, made = await make(person, "admin")
     await person.send("DELETE", f"{keys_of(person)}/{made['id']}")
 
     async def entries() -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = (await person.get("/audit-logs"))["items"]
-        found = [e for e in items if e["action"].startswith(("api_key.", "organization.updated"))]
-        return found if len(found) == 3 else []
+        found = [e for e in items if e["action"].startswith("api_key.")]
+        return found if len(found) == 2 else []
 
     found = {e["action"]: e for e in await eventually(entries, what="the trail")}
-    assert set(found) == {"api_key.created", "organization.updated", "api_key.deleted"}
-    assert found["organization.updated"]["api_key_id"] == made["id"]
+    assert set(found) == {"api_key.created", "api_key.deleted"}
     assert {e["user_id"] for e in found.values()} == {str(person.id)}
     assert found["api_key.created"]["api_key_id"] is None
     assert found["api_key.created"]["resource_id"] == made["id"]
     assert found["api_key.created"]["changes"]["after"]["name"] == "historian"
-    by_key = await person.get("/audit-logs", api_key_id=made["id"])
-    assert [e["action"] for e in by_key["items"]] == ["organization.updated"]
-
-
-async def test_two_keys_of_one_user_do_not_share_idempotency_keys(person: Person) -> None:
-    """Else the answer of one organization would be told to the other."""
-    second = (await person.send("POST", "/organizations", {"name": "Second"})).json()["id"]
-    await person.refresh()
-    answers = []
-    for organization in (str(person.organization_id), second):
-        response = await person.api.post(
-            f"/api/v1/organizations/{organization}/api-keys",
-            json={"name": "k", "role": "admin"},
-            headers=person.headers,
-        )
-        token = (await Program(person.api, response.json()["key"]).exchange()).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "same"}
-        path = f"/api/v1/organizations/{person.organization_id}"
-        answers.append((await person.api.patch(path, json={"industry": "x"}, headers=headers)).status_code)
-    assert answers == [200, 404]

@@ -3,9 +3,11 @@
 import asyncio
 from uuid import uuid4
 
+import asyncpg
 import httpx2
 import pytest
 
+from services.auth.domain_accounts import MOST_INVITATIONS
 from shared.events.auth import MEMBERSHIP_CHANGED
 from tests.integration.auth.conftest import PASSWORD, Person, register
 from tests.integration.auth.mailbox import Mailbox
@@ -89,11 +91,23 @@ async def test_somebody_with_an_account_accepts_once(
     assert (await invite(person, guest.email)).status_code == 409, "a member already"
 
 
+async def age(database: TestDatabase, email: str) -> None:
+    """As if the invitations to an address had been sent some minutes ago."""
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+        statement = "UPDATE auth.invitations SET created_at = created_at - interval '5 min' WHERE email = $1"
+        await connection.execute(statement, email)
+    finally:
+        await connection.close()
+
+
 async def test_inviting_again_replaces_and_taking_back_ends(
-    api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
+    api: httpx2.AsyncClient, person: Person, database: TestDatabase, mailbox: Mailbox
 ) -> None:
     guest = await register(api)
     first = (await invite(person, guest.email, "viewer")).json()
+    assert (await invite(person, guest.email, "admin")).status_code == 429, "one address, one letter a while"
+    await age(database, guest.email)
     second = (await invite(person, guest.email, "admin")).json()
     assert (await person.get(place(person)))["items"] == [second]
     old = await mailbox.token(guest.email, "invitation")
@@ -114,12 +128,43 @@ async def test_nobody_invites_above_their_own_role(
     assert (await invite(viewer, email, "viewer")).status_code == 403
     assert (await invite(admin, email, "owner")).status_code == 403
     assert (await invite(admin, email, "admin")).status_code == 201
+    await age(database, email)
     owner = await invite(person, email, "owner")
     assert owner.status_code == 201
+    await age(database, email)
     assert (await invite(admin, email, "viewer")).status_code == 403, "that would take the owner's back"
     assert (await admin.send("DELETE", f"{place(admin)}/{owner.json()['id']}")).status_code == 403
     assert [i["role"] for i in (await viewer.get(place(viewer)))["items"]] == ["owner"]
     assert (await viewer.send("DELETE", f"{place(viewer)}/{owner.json()['id']}")).status_code == 403
+
+
+async def test_who_was_removed_comes_back_by_no_invitation_of_theirs(
+    api: httpx2.AsyncClient, person: Person, database: TestDatabase, mailbox: Mailbox
+) -> None:
+    admin, guest = await colleague(api, database, person, "admin"), await register(api)
+    assert (await invite(admin, guest.email, "admin")).status_code == 201
+    token = await mailbox.token(guest.email, "invitation")
+    members = f"/organizations/{person.organization_id}/members"
+    assert (await person.send("PATCH", f"{members}/{admin.id}", {"role": "operator"})).status_code == 200
+    assert (await guest.send("POST", ACCEPT, {"token": token})).status_code == 400
+    assert (await person.send("DELETE", f"{members}/{admin.id}")).status_code == 204
+    assert (await guest.send("POST", ACCEPT, {"token": token})).status_code == 400
+
+
+async def test_an_organization_writes_to_no_whole_town(person: Person, database: TestDatabase) -> None:
+    connection = await asyncpg.connect(database.admin_dsn)
+    statement = (
+        "INSERT INTO auth.invitations (id, organization_id, email, role, token_hash, invited_by, created_at,"
+        " expires_at) SELECT gen_random_uuid(), $1, md5(n::text || $4) || '@example.org', 'viewer',"
+        " md5(n::text || $4), $2, now(), now() + interval '1 day' FROM generate_series(1, $3) AS n"
+    )
+    try:
+        await connection.execute(statement, person.organization_id, person.id, MOST_INVITATIONS, uuid4().hex)
+    finally:
+        await connection.close()
+    refused = await invite(person, f"{uuid4().hex}@example.org")
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 60
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])

@@ -169,10 +169,13 @@ async def test_an_account_that_a_stranger_may_have_opened_is_not_handed_over(
     waiting = await register(browser.api)
     response = await browser.sign_in(email=waiting.email)
     assert response.status_code == 409
-    assert "verify the address first" in response.json()["detail"]
-    # Once its owner has verified it, it is that person's.
+    assert "Ask for a new password" in response.json()["detail"]
+    # Should its owner verify it all the same, what the stranger has there ends with the link.
     await verify(database, waiting.email)
     assert (await me(browser.api, await browser.sign_in(email=waiting.email)))["id"] == str(waiting.id)
+    body = {"email": waiting.email, "password": waiting.password}
+    assert (await browser.api.post("/api/v1/auth/login", json=body)).status_code == 401
+    assert (await waiting.refresh()).status_code == 401
 
 
 async def test_a_closed_account_stays_closed(browser: Browser, database: TestDatabase) -> None:

@@ -75,6 +75,20 @@ async def test_only_administrators_read_the_trail_and_only_their_own(
     assert {item["user_id"] for item in seen} == {str(stranger.id)}
 
 
+async def test_who_was_demoted_reads_no_more_of_it(
+    api: httpx2.AsyncClient, database: TestDatabase, person: Person
+) -> None:
+    """At once: the token still says administrator."""
+    admin = await register(api, organization=None)
+    await join(database, admin, person.organization_id, "admin")
+    assert (await admin.send("GET", "/audit-logs")).status_code == 200
+    members = f"/organizations/{person.organization_id}/members"
+    assert (await person.send("PATCH", f"{members}/{admin.id}", {"role": "viewer"})).status_code == 200
+    assert (await admin.send("GET", "/audit-logs")).status_code == 403
+    assert (await person.send("DELETE", f"{members}/{admin.id}")).status_code == 204
+    assert (await admin.send("GET", "/audit-logs")).status_code == 404
+
+
 async def test_events_of_other_services_are_kept_once_and_when_they_happened(
     person: Person, database: TestDatabase
 ) -> None:

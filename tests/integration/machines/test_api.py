@@ -184,3 +184,16 @@ async def test_an_idempotency_key_makes_a_write_happen_once(
     assert other.status_code == 422
     listed = await api.get("/api/v1/machines", headers=headers)
     assert len(listed.json()["items"]) == 1
+
+
+async def test_two_api_keys_of_one_user_do_not_share_idempotency_keys(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
+) -> None:
+    """Else the answer of one organization would be told to the other."""
+    user, made = uuid4(), []
+    for place in (organization, uuid4()):
+        headers = tokens.headers(place, user_id=user, akid=str(uuid4())) | {"Idempotency-Key": "same"}
+        response = await api.post("/api/v1/machines", json={"name": "Pump"}, headers=headers)
+        assert response.status_code == 201, response.text
+        made.append(response.json()["id"])
+    assert made[0] != made[1]

@@ -76,6 +76,9 @@ class FakeUsers:
     async def set_password(self, user_id: UUID, prehash: str, cost: int, now: datetime) -> None:
         self.passwords[user_id] = prehash, cost
 
+    async def drop_password(self, user_id: UUID, now: datetime) -> None:
+        self.passwords.pop(user_id, None)
+
 
 @dataclass
 class FakeMemberships:

@@ -150,6 +150,10 @@ class FakeInvitations:
             found = [i for i in found if (i.created_at, i.id) < (page.after.at, page.after.id)]
         return Slice.cut(found, page.limit, lambda i: Cursor(i.created_at, i.id))
 
+    async def count_since(self, organization_id: UUID, since: datetime) -> int:
+        found = self.invitations.values()
+        return sum(i.organization_id == organization_id and i.created_at > since for i in found)
+
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool:
         found = await self.get(organization_id, invitation_id)
         return found is not None and self.invitations.pop((organization_id, found.email)) is not None

@@ -1,10 +1,20 @@
 """Letters leave, come again or are given up, and are forgotten."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
-from services.auth.domain_accounts import LONGEST_RETRY, LetterStatus, Sending, retry_delay
+from services.auth.domain_accounts import (
+    LONGEST_RETRY,
+    Letter,
+    LetterStatus,
+    QueuedLetter,
+    Sending,
+    retry_delay,
+)
+from services.auth.mailers import mailer_for
 from shared.crypto import Encryptor
 from tests.unit.auth.accounts_setting import FIRST_RETRY, AccountsSetting
 from tests.unit.auth.fakes_accounts import Queued
@@ -94,3 +104,12 @@ async def test_a_letter_taken_by_one_who_died_is_sent_by_another(setting: Accoun
 def test_pauses_grow_fourfold_and_no_further_than_the_longest() -> None:
     assert [retry_delay(attempts, FIRST_RETRY) / FIRST_RETRY for attempts in (1, 2, 3)] == [1, 4, 16]
     assert retry_delay(1_000_000, FIRST_RETRY) == LONGEST_RETRY
+
+
+async def test_a_letter_that_cannot_be_written_is_told_of_not_raised(tmp_path: Path) -> None:
+    """Else one of them would end the service again and again."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    queued = QueuedLetter(uuid4(), "test", "sealed", 0, now, now)
+    mailer = mailer_for(tmp_path.as_uri(), "DInsight <dinsight@example.org>", 1)
+    sending = await mailer.send(queued, Letter("ada@example.org", "two\nlines", "text"))
+    assert sending.error is not None

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from services.auth.schemas import LONGEST_EMAIL, Credentials, Email
+from services.auth.schemas import LONGEST_EMAIL, Credentials, Email, Registration
 
 EMAIL = TypeAdapter(Email)
 
@@ -38,3 +38,13 @@ def test_any_text_is_an_address_that_can_be_stored_or_refused(text: str) -> None
 def test_passwords_show_nowhere() -> None:
     body = Credentials.model_validate({"email": "a@example.org", "password": "correct horse"})
     assert "correct horse" not in f"{body!r} {body.model_dump_json()}"
+
+
+@pytest.mark.parametrize("character", ["\n", "\x00", "\x7f", "\x85", "\u2028", "\u2029"], ids=ascii)
+def test_a_name_is_one_line_in_any_script(character: str) -> None:
+    """It stands in the subjects of letters, which have one line."""
+    body = {"email": "a@example.org", "password": "correct horse", "full_name": "Ada"}
+    for field in ("full_name", "organization_name"):
+        with pytest.raises(ValidationError):
+            Registration.model_validate(body | {field: f"Plant{character}North"})
+    assert Registration.model_validate(body | {"organization_name": "Werk Süd 北"}).organization_name

@@ -8,7 +8,9 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
+from services.auth.domain import MOST_SECRETS
 from services.auth.encrypted import COLUMNS
+from services.auth.errors import TooManySecrets
 from services.auth.schemas import OrganizationCreate, OrganizationOut, OrganizationUpdate
 from services.auth.service.secrets import SettingsSealer, secret_purpose
 from shared.crypto import EncryptionError, Encryptor
@@ -91,3 +93,13 @@ def test_secrets_move_to_the_current_key(encryptor: Encryptor) -> None:
     assert settings.renew(ORGANIZATION, after, Encryptor(f"{NEW},{OLD}").renewed) == after
     for without in (None, {}, {"a": 1}):
         assert settings.renew(ORGANIZATION, without, encryptor.renewed) == without
+
+
+def test_secrets_are_bounded_over_all_changes(encryptor: Encryptor) -> None:
+    """Not per request: everybody who enters the organization reads its row."""
+    sealer = SettingsSealer(encryptor)
+    full = sealer.sealed(ORGANIZATION, {}, {"secrets": {f"s{n}": "x" for n in range(MOST_SECRETS)}})
+    with pytest.raises(TooManySecrets):
+        sealer.sealed(ORGANIZATION, full, {"secrets": {"another": "x"}})
+    swapped = sealer.sealed(ORGANIZATION, full, {"secrets": {"another": "x", "s0": None}})
+    assert len(swapped["secrets"]) == MOST_SECRETS
