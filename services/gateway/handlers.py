@@ -1,9 +1,10 @@
 """Events from the topics to the streams, without a consumer group: every gateway sees them all."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -28,6 +29,7 @@ from shared.events.base import Topic
 from shared.events.codec import UndecodableRecord, decode
 from shared.kafka.connection import KafkaConnection
 
+T = TypeVar("T")
 TOPICS: Mapping[str, Topic[Any]] = {
     topic.name: topic
     for topic in (
@@ -41,6 +43,9 @@ TOPICS: Mapping[str, Topic[Any]] = {
     )
 }
 RETRY_SECONDS = 1.0
+# Joining takes a second, and what comes from the past comes without a pause: after this long nothing will.
+START_SECONDS = 15.0
+STOP_SECONDS = 5.0
 POLL_MS = 500
 RECORDS_PER_POLL = 1_000
 # A broker that was replaced, or a topic that grew, is noticed by comparing its ends with our positions.
@@ -78,13 +83,14 @@ class Feed:
         while True:
             consumer = self._consumer()
             try:
-                await consumer.start()
-                await self._follow(consumer)
+                places, behind = await _within(START_SECONDS, self._open(consumer))
+                await self._follow(consumer, places, behind)
             except (KafkaError, OSError, TimeoutError, BrokerChanged) as error:
                 logger.warning("event stream waits for the broker", error=f"{type(error).__name__}: {error}")
             finally:
                 self._following = False
-                await consumer.stop()
+                with suppress(TimeoutError):
+                    await _within(STOP_SECONDS, consumer.stop())
             await asyncio.sleep(RETRY_SECONDS)
 
     def _consumer(self) -> AIOKafkaConsumer:
@@ -98,16 +104,32 @@ class Feed:
             max_poll_records=RECORDS_PER_POLL,
         )
 
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+    async def _open(
+        self, consumer: AIOKafkaConsumer
+    ) -> tuple[Sequence[TopicPartition], dict[TopicPartition, int]]:
+        """What is read, and how far each partition's past goes."""
+        await consumer.start()
         places = await self._places()
         consumer.assign(places)
-        behind = await self._seek(consumer, places)
+        return places, await self._seek(consumer, places)
+
+    async def _follow(
+        self,
+        consumer: AIOKafkaConsumer,
+        places: Sequence[TopicPartition],
+        behind: dict[TopicPartition, int],
+    ) -> None:
         backlog: list[StreamEvent] = []
         loop = asyncio.get_running_loop()
         next_check = loop.time() + CHECK_SECONDS
+        moved = loop.time()
         reached: dict[TopicPartition, int] = {}
         while True:
-            records = await consumer.getmany(timeout_ms=POLL_MS)
+            records = await _within(START_SECONDS, consumer.getmany(timeout_ms=POLL_MS))
+            if records:
+                moved = loop.time()
+            elif behind and loop.time() - moved > START_SECONDS:
+                raise BrokerChanged("the past that the broker names does not come")
             reached |= {place: batch[0].offset for place, batch in records.items() if batch}
             events = list(_events(records))
             if behind:
@@ -121,7 +143,7 @@ class Feed:
                 backlog.clear()
                 self._following = True
             if loop.time() > next_check:
-                await self._compare(consumer, places, reached)
+                await _within(START_SECONDS, self._compare(consumer, places, reached))
                 next_check = loop.time() + CHECK_SECONDS
 
     async def _places(self) -> Sequence[TopicPartition]:
@@ -159,6 +181,23 @@ class Feed:
             if offset < ends[place]:
                 behind[place] = ends[place]
         return behind
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    """`work`, or TimeoutError. The client of a broker that died may wait for good; then it is left behind.
+
+    When it stops, it may raise the cancellation of its own tasks, which is none of ours.
+    """
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait([task], timeout=seconds)
+        if not done:
+            raise TimeoutError(f"the client of the broker did nothing for {seconds:g} s")
+        if task.cancelled():
+            raise TimeoutError("the client of the broker was cut off")
+        return task.result()
+    finally:
+        task.cancel()
 
 
 def _events(records: Records) -> Iterator[StreamEvent]:
