@@ -83,14 +83,14 @@ class Feed:
         while True:
             consumer = self._consumer()
             try:
-                places, behind = await _within(START_SECONDS, self._open(consumer))
+                places, behind = await within(START_SECONDS, self._open(consumer))
                 await self._follow(consumer, places, behind)
             except (KafkaError, OSError, TimeoutError, BrokerChanged) as error:
                 logger.warning("event stream waits for the broker", error=f"{type(error).__name__}: {error}")
             finally:
                 self._following = False
                 with suppress(TimeoutError):
-                    await _within(STOP_SECONDS, consumer.stop())
+                    await within(STOP_SECONDS, consumer.stop())
             await asyncio.sleep(RETRY_SECONDS)
 
     def _consumer(self) -> AIOKafkaConsumer:
@@ -125,7 +125,7 @@ class Feed:
         moved = loop.time()
         reached: dict[TopicPartition, int] = {}
         while True:
-            records = await _within(START_SECONDS, consumer.getmany(timeout_ms=POLL_MS))
+            records = await within(START_SECONDS, consumer.getmany(timeout_ms=POLL_MS))
             if records:
                 moved = loop.time()
             elif behind and loop.time() - moved > START_SECONDS:
@@ -143,7 +143,7 @@ class Feed:
                 backlog.clear()
                 self._following = True
             if loop.time() > next_check:
-                await _within(START_SECONDS, self._compare(consumer, places, reached))
+                await within(START_SECONDS, self._compare(consumer, places, reached))
                 next_check = loop.time() + CHECK_SECONDS
 
     async def _places(self) -> Sequence[TopicPartition]:
@@ -183,7 +183,7 @@ class Feed:
         return behind
 
 
-async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
     """`work`, or TimeoutError. The client of a broker that died may wait for good; then it is left behind.
 
     When it stops, it may raise the cancellation of its own tasks, which is none of ours.
