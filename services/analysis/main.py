@@ -47,7 +47,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        work = (infra.relay.run(), consumer.run(), reconciler.run(), keeper.run())
+        work = (infra.relay.loop, consumer.loop, reconciler.run(), keeper.run())
         async with infra.running(*work, peers=(machines,)):
             yield
 

@@ -12,7 +12,7 @@ from services.analysis.domain import Analysis, Stage
 from services.analysis.repository import PostgresUnits, Unit
 from shared.access import Scope
 from shared.events.analysis import ANALYSIS_PROGRESSED, AnalysisProgressed
-from shared.kafka.consumer import PASSING_FAULTS
+from shared.kafka.consumer import TRANSIENT_ERRORS
 
 logger = structlog.get_logger(__name__)
 
@@ -88,7 +88,7 @@ class Pulse:
                 if time.monotonic() - renewed >= self._heartbeat_seconds:
                     await self._renew()
                     renewed = time.monotonic()
-            except PASSING_FAULTS as error:
+            except TRANSIENT_ERRORS as error:
                 # The lease in the database decides, when it is back, whether the work still counts.
                 logger.warning("heartbeat missed", analysis_id=str(self._analysis.id), error=str(error))
 

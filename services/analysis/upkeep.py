@@ -17,7 +17,7 @@ from services.analysis.storage import Storage
 from shared.access import Scope
 from shared.clock import Clock
 from shared.events.analysis import UPLOAD_RECEIVED
-from shared.kafka.consumer import PASSING_FAULTS
+from shared.kafka.consumer import TRANSIENT_ERRORS
 
 UPLOADS = "uploads"
 # What one round takes on; the next round is seconds away.
@@ -50,7 +50,7 @@ class Reconciler:
         while True:
             try:
                 await self.round()
-            except PASSING_FAULTS as error:
+            except TRANSIENT_ERRORS as error:
                 logger.warning("reconciler waits for the database", error=str(error))
             await asyncio.sleep(self._settings.reconcile_seconds)
 
@@ -93,7 +93,7 @@ class Keeper:
                 if rounds % ROUNDS_BETWEEN_SWEEPS == 0:
                     await self.sweep()
                 rounds += 1
-            except (*PASSING_FAULTS, asyncpg.PostgresError, BaseError) as error:
+            except (*TRANSIENT_ERRORS, asyncpg.PostgresError, BaseError) as error:
                 logger.error("upkeep failed, trying again later", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(self._settings.upkeep_seconds)
 

@@ -70,7 +70,7 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(uploads.run(), chunks.run()):
+        async with infra.running(uploads.loop, chunks.loop):
             yield
 
     return build_application(
