@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from .config import EngineConfig
 from .detectors import DETECTORS, FeatureMahalanobis
-from .distances import DistanceRange
 from .errors import EngineError
-from .projection import ReferenceMap
-from .readiness import BaselineReport
-from .scaling import Scaling
-from .similarity import Similarity
+from .map.distances import DistanceRange
+from .map.projection import ReferenceMap
+from .map.scaling import Scaling
+from .map.similarity import Similarity
+from .verdict.readiness import BaselineReport
 
 if TYPE_CHECKING:
     from .model import BaselineModel

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from . import archive
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
-from .explanation import Explanation, explain
-from .health import Health
-from .projection import Placement, ReferenceMap
-from .readiness import BaselineReport
-from .scaling import Scaling, as_samples, row_chunks
-from .sequence import SequenceState, smooth
-from .threshold import severities
+from .map.projection import Placement, ReferenceMap
+from .map.scaling import Scaling, as_samples, row_chunks
+from .verdict.explanation import Explanation, explain
+from .verdict.health import Health
+from .verdict.readiness import BaselineReport
+from .verdict.sequence import SequenceState, smooth
+from .verdict.threshold import severities
 
 Floats = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from services.analysis.engine import (
     fit_baseline,
 )
 from services.analysis.engine.config import DETECTORS
-from services.analysis.engine.threshold import severities
+from services.analysis.engine.verdict.threshold import severities
 
 Floats = NDArray[np.float64]
 
