@@ -1,11 +1,12 @@
 """The analysis engine: the map of normal, projection, detection, explanation, deterioration.
 
-Pure: arrays and files in, frozen results out; no database, broker or HTTP. Its algorithm and symbols are
-described in docs and in each function with the source of its formula.
+Pure: arrays and files in, frozen results out; no database, broker or HTTP. docs/engine.md describes
+the algorithm; each function names its symbols and the source of its formula.
 """
 
 from __future__ import annotations
 
+from .archive import pack_model, unpack_model
 from .baseline import fit_baseline
 from .config import EngineConfig
 from .errors import ConfigError, EngineError, TableError
@@ -46,6 +47,8 @@ __all__ = [
     "fit_baseline",
     "open_table",
     "open_tables",
+    "pack_model",
     "read_all",
     "require_samples",
+    "unpack_model",
 ]

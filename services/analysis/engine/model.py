@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import archive
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
 from .map.projection import Placement, ReferenceMap
@@ -239,12 +238,3 @@ class BaselineModel:
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
         }
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The model as named arrays without Python objects, for `numpy.savez`; exact."""
-        return archive.pack(self)
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The model that `to_arrays` described. Raises EngineError for another version's arrays."""
-        return cls(**archive.unpack(arrays))

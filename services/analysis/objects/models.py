@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from services.analysis.engine import BaselineModel
+from services.analysis.engine import BaselineModel, pack_model, unpack_model
 from services.analysis.objects.store import Storage
 
 PREFIX = "models"
@@ -43,10 +43,10 @@ class ModelStore:
 
 def _pack(model: BaselineModel) -> memoryview:
     target = io.BytesIO()
-    np.savez(target, **model.to_arrays())  # type: ignore[arg-type]
+    np.savez(target, **pack_model(model))  # type: ignore[arg-type]
     return target.getbuffer()
 
 
 def _unpack(content: bytes) -> BaselineModel:
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        return BaselineModel.from_arrays(dict(arrays))
+        return unpack_model(dict(arrays))
