@@ -1,4 +1,7 @@
-"""Distances between samples and their normalisation by the baseline's range (algorithm.md, 2.1 to 2.3)."""
+"""Distances between samples, normalised by the baseline's range.
+
+See docs/engine.md, "The map of normal", step 2.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Compiled inner loops of the map. Import it late: numba takes most of a second to load.
 
-The similarity of algorithm.md section 2.4, `s(r) = a*exp(-r^2/w1) + (1 - a)*(1 - r^2/w2)`, is evaluated
-billions of times, so the loops are fused (no n x n temporaries), parallel over rows and vectorised over
-columns. Each row is summed by one thread in one order: the result does not depend on the number of threads.
+The similarity `s(r) = a*exp(-r^2/w1) + (1 - a)*(1 - r^2/w2)` (docs/engine.md, "The map of normal", step 3)
+is evaluated billions of times, so the loops are fused (no n x n temporaries), parallel over rows and
+vectorised over columns. Each row is summed by one thread in one order: the result does not depend on the
+number of threads.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The baseline map: distances, similarity, start, optimisation, orientation (algorithm.md, section 2)."""
+"""The baseline map: distances, similarity, start, optimisation, orientation.
+
+See docs/engine.md, "The map of normal".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Canonical orientation: the same data always gives the same picture (algorithm.md, 2.8)."""
+"""Canonical orientation: the same data always gives the same picture.
+
+See docs/engine.md, "The map of normal", step 7.
+"""
 
 from __future__ import annotations
 

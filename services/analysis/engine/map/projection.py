@@ -1,4 +1,4 @@
-"""Placing samples on a finished map, each on its own (algorithm.md, section 3)."""
+"""Placing samples on a finished map, each on its own (docs/engine.md, "Projection")."""
 
 from __future__ import annotations
 

@@ -101,7 +101,10 @@ def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:
 
 
 def learn_scaling(x: Floats, config: EngineConfig, names: Sequence[str]) -> Scaling:
-    """Learn mean, std and the map's scaling from baseline samples x (n, d), (algorithm.md, 1)."""
+    """Learn mean, std and the map's scaling from baseline samples x (n, d).
+
+    See docs/engine.md, "The map of normal", step 1.
+    """
     n, d = x.shape
     low, high = x.min(axis=0), x.max(axis=0)
     spread = high - low

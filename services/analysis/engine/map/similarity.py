@@ -1,4 +1,4 @@
-"""The similarity that the map preserves (algorithm.md, 2.4)."""
+"""The similarity that the map preserves (docs/engine.md, "The map of normal", step 3)."""
 
 from __future__ import annotations
 

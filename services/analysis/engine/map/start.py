@@ -1,4 +1,4 @@
-"""Starting positions of the optimisation (algorithm.md, 2.6)."""
+"""Starting positions of the optimisation (docs/engine.md, "The map of normal", step 5)."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ class Optimum:
 
 
 class Objective:
-    """E(P) per pair (algorithm.md, 2.5) with its gradient, for target similarities (n, n).
+    """E(P) per pair with its gradient, for target similarities (n, n).
+
+    See docs/engine.md, "The map of normal", step 4.
 
     The gradient is that of E / n, so that its size, and with it the meaning of a step, does not depend on
     how many samples there are.

@@ -1,4 +1,4 @@
-"""Reading uploaded tables in chunks: CSV (`,` `;` tab), gzip CSV and Parquet (algorithm.md, 1)."""
+"""Reading uploaded tables in chunks: CSV (`,` `;` tab), gzip CSV and Parquet (docs/engine.md, "Tables")."""
 
 from __future__ import annotations
 

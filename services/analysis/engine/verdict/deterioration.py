@@ -1,4 +1,7 @@
-"""Wear over an ordered column: series, robust trend, crossing of the failing level (algorithm.md, 5)."""
+"""Wear over an ordered column: series, robust trend, crossing of the failing level.
+
+See docs/engine.md, "Deterioration and health".
+"""
 
 from __future__ import annotations
 

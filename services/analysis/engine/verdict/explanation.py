@@ -1,4 +1,7 @@
-"""Why a sample is an anomaly: the features that explain it, and bands of them (algorithm.md, 4)."""
+"""Why a sample is an anomaly: the features that explain it, and bands of them.
+
+See docs/engine.md, "Detection".
+"""
 
 from __future__ import annotations
 
