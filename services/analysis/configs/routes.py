@@ -14,9 +14,7 @@ from shared.http.problems import problem_responses
 
 
 def build_config_router(configs: ConfigService, units: PostgresUnits, guard: Guard) -> APIRouter:
-    router = APIRouter(
-        prefix="/api/v1", tags=["analyses", "configs"], responses=problem_responses(400, 401, 403, 422)
-    )
+    router = APIRouter(prefix="/api/v1", tags=["configs"], responses=problem_responses(400, 401, 403, 422))
     reader = Annotated[Caller, Depends(guard.may(Permission.CONFIGS_READ))]
     writer = Annotated[Caller, Depends(guard.may(Permission.CONFIGS_WRITE))]
 

@@ -17,9 +17,7 @@ from shared.http.problems import problem_responses
 def build_health_router(
     health: HealthService, directory: MachineDirectory, units: PostgresUnits, guard: Guard
 ) -> APIRouter:
-    router = APIRouter(
-        prefix="/api/v1", tags=["anomalies", "health"], responses=problem_responses(400, 401, 403, 422)
-    )
+    router = APIRouter(prefix="/api/v1", tags=["health"], responses=problem_responses(400, 401, 403, 422))
     reader = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_READ))]
 
     @router.get(
