@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from dinsight.encrypted import COLUMNS, Moved, move
-from services.alerting.service_rules import secret_purpose as webhook_purpose
+from services.alerting.rules.service import secret_purpose as webhook_purpose
 from services.auth.repository import PostgresUnits
 from services.auth.service.keys import KeyRing
 from services.auth.service.letters import PURPOSE as LETTER
