@@ -10,7 +10,7 @@ from uuid import UUID
 
 from opentelemetry import metrics
 
-from services.gateway.domain import Overrun, StreamEvent, Wanted, Window
+from services.gateway.stream.domain import Overrun, StreamEvent, Wanted, Window
 from shared.clock import Clock
 from shared.errors import DInsightError
 

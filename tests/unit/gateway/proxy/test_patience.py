@@ -1,6 +1,6 @@
 """How long the rest of a body is waited for."""
 
-from services.gateway.proxy import Patience
+from services.gateway.proxy.service import Patience
 
 
 def test_a_drop_now_and_then_uses_the_patience_up() -> None:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
-from services.gateway.domain import StreamEvent, Wanted
-from services.gateway.service import EventStreams, Opened, Reset
+from services.gateway.stream.domain import StreamEvent, Wanted
+from services.gateway.stream.service import EventStreams, Opened, Reset
 from shared.errors import Unauthenticated
 from tests.support.fakes import FakeClock
-from tests.unit.gateway.test_domain import ORGANIZATION, event
+from tests.unit.gateway.stream.test_domain import ORGANIZATION, event
 
 NEVER = float("inf")
 Followed = AsyncIterator[Opened | StreamEvent | Reset]

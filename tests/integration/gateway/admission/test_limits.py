@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from services.gateway.limits import RateLimits
+from services.gateway.admission.limits import RateLimits
 from shared.settings import InstallationSettings
 from tests.integration.gateway.support import Upstream, gateway
 from tests.support.redis_server import PROGRAM, redis_server

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.headers import content_length, for_client, for_service, has_body
+from services.gateway.proxy.headers import content_length, for_client, for_service, has_body
 
 
 def test_hop_by_hop_headers_and_those_that_connection_names_stay_behind() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.gateway.handlers import within
+from services.gateway.stream.handlers import within
 
 
 async def test_the_result_comes_through() -> None:

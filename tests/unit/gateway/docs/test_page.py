@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.describe import Field, Schemas
-from services.gateway.docs import DocsPage
+from services.gateway.docs.describe import Field, Schemas
+from services.gateway.docs.page import DocsPage
 
 DOCUMENT: dict[str, Any] = {
     "paths": {

@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from services.gateway.operations import Operations
+from services.gateway.admission.operations import Operations
 from services.gateway.settings import Settings
 
 READY = {"status": "not ready", "broker": "unreachable", "machines": "ok"}

@@ -4,7 +4,7 @@ from typing import Any
 
 from openapi_spec_validator import validate
 
-from services.gateway.openapi import merge
+from services.gateway.docs.openapi import merge
 from shared.http.application import problem_schema
 
 OK = {"description": "ok"}

@@ -6,7 +6,7 @@ from limits.errors import StorageError
 from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
-from services.gateway.limits import (
+from services.gateway.admission.limits import (
     LOOK_SECONDS,
     STORAGE_RETRY_SECONDS,
     Memory,

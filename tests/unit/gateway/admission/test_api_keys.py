@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.api_keys import KEPT_SECONDS, LONGEST_KEY, REFUSED_SECONDS, ApiKeys
+from services.gateway.admission.api_keys import KEPT_SECONDS, LONGEST_KEY, REFUSED_SECONDS, ApiKeys
 from services.gateway.errors import ApiKeyRefused
 from shared.errors import Unauthenticated, Unavailable
 from shared.http.peers import Peer

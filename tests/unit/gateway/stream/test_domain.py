@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.gateway.domain import Overrun, StreamEvent, Wanted, Window, in_order
+from services.gateway.stream.domain import Overrun, StreamEvent, Wanted, Window, in_order
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORGANIZATION = uuid4()

@@ -6,10 +6,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway import headers, routing
-from services.gateway.api_keys import ApiKeys
+from services.gateway import routing
+from services.gateway.admission.api_keys import ApiKeys
+from services.gateway.admission.limits import RateLimits, Standing, neighbourhood
 from services.gateway.errors import TooOften, TwoCredentials
-from services.gateway.limits import RateLimits, Standing, neighbourhood
+from services.gateway.proxy import headers
 from shared.errors import DInsightError, Unauthenticated, Unavailable
 from shared.http.caller import Guard
 from shared.http.problems import render

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from services.gateway.openapi import Document, merge
+from services.gateway.docs.openapi import Document, merge
 from shared.errors import NotFound, Unavailable
 from shared.http.application import problem_schema
 from shared.http.peers import Peer

@@ -9,8 +9,8 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from services.gateway.describe import Schemas
-from services.gateway.openapi import METHODS
+from services.gateway.docs.describe import Schemas
+from services.gateway.docs.openapi import METHODS
 
 # What FastAPI says of an answer of which its route says nothing.
 UNDESCRIBED = "Successful Response"

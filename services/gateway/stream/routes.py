@@ -1,32 +1,27 @@
-"""The gateway's own HTTP: the event stream and the documents."""
+"""HTTP of the event stream."""
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.gateway import docs
-from services.gateway.admission import PRESENTED_KEY
-from services.gateway.api_keys import ApiKeys
-from services.gateway.catalogue import Catalogue
-from services.gateway.domain import StreamEvent, Wanted
-from services.gateway.handlers import TOPICS
-from services.gateway.schemas import ResetItem, StreamItem
-from services.gateway.service import EventStreams, Opened, Renew, Reset
+from services.gateway.admission.api_keys import ApiKeys
+from services.gateway.admission.middleware import PRESENTED_KEY
+from services.gateway.stream.domain import StreamEvent, Wanted
+from services.gateway.stream.handlers import TOPICS
+from services.gateway.stream.schemas import ResetItem, StreamItem
+from services.gateway.stream.service import EventStreams, Opened, Renew, Reset
 from shared.access import Caller, Permission
 from shared.errors import FieldError, Unprocessable
-from shared.events.asyncapi import build_document
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
 from shared.tokens import Identity
 
 # How long a client waits before it connects again.
 RECONNECT_MS = 2_000
-SCRIPT, STYLE = "text/javascript", "text/css"
 STREAM_RESPONSES = {
     200: {
         "model": StreamItem,
@@ -64,7 +59,7 @@ def key_renewal(api_keys: ApiKeys) -> Callable[[Request], Renew | None]:
     return renewal
 
 
-def build_router(streams: EventStreams, catalogue: Catalogue, guard: Guard, api_keys: ApiKeys) -> APIRouter:
+def build_router(streams: EventStreams, guard: Guard, api_keys: ApiKeys) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(guard.may(Permission.STREAM_READ))]
     user = Annotated[Identity, Depends(guard.identity)]
@@ -89,29 +84,6 @@ def build_router(streams: EventStreams, catalogue: Catalogue, guard: Guard, api_
             caller.organization_id, wanted, last_event_id=last_event_id, expires_at=expires_at, renew=renew
         ):
             yield server_sent(event)
-
-    @router.get("/openapi.json", include_in_schema=False)
-    async def openapi_document() -> Response:
-        return Response(orjson.dumps(await catalogue.document()), media_type="application/json")
-
-    @router.get("/asyncapi", include_in_schema=False)
-    async def asyncapi_document() -> Response:
-        return Response(orjson.dumps(build_document()), media_type="application/json")
-
-    @router.get("/docs", include_in_schema=False)
-    async def docs_page(request: Request) -> Response:
-        page = docs.DocsPage(await catalogue.document(), str(request.base_url)).html()
-        return Response(
-            page, media_type="text/html", headers={"Content-Security-Policy": docs.CONTENT_SECURITY_POLICY}
-        )
-
-    @router.get("/docs/docs.css", include_in_schema=False)
-    async def docs_style() -> Response:
-        return Response(docs.asset("docs.css"), media_type=STYLE)
-
-    @router.get("/docs/docs.js", include_in_schema=False)
-    async def docs_script() -> Response:
-        return Response(docs.asset("docs.js"), media_type=SCRIPT)
 
     return router
 

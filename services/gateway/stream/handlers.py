@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from services.gateway.domain import StreamEvent, in_order
-from services.gateway.service import EventStreams
+from services.gateway.stream.domain import StreamEvent, in_order
+from services.gateway.stream.service import EventStreams
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED

@@ -13,8 +13,8 @@ from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 from yarl import URL
 
-from services.gateway import headers, routing
-from services.gateway.admission import IDENTITY
+from services.gateway import routing
+from services.gateway.admission.middleware import IDENTITY
 from services.gateway.errors import (
     AnswerBroken,
     AnswerTooLate,
@@ -23,6 +23,7 @@ from services.gateway.errors import (
     ServiceDown,
     UnknownPath,
 )
+from services.gateway.proxy import headers
 from services.gateway.routing import Service
 from shared.errors import DInsightError, Unavailable
 from shared.http.caller import Guard
