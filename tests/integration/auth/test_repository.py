@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import pytest
 
+from dinsight.provision.migrations import upgrade
 from services.auth.domain import Client
 from services.auth.domain_accounts import LetterStatus, ResetRequest
 from services.auth.repository import PostgresUnits, Units
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.postgres.connection import Database
-from shared.postgres.migrate import upgrade
 from tests.support.installation import TestDatabase, create_database, drop_database
 from tests.unit.auth.repository_suite import MINUTE, RepositorySuite
 from tests.unit.auth.repository_suite_accounts import LONG_AGO, AccountsRepositorySuite, a_letter
