@@ -66,7 +66,7 @@ async def test_a_broker_that_forgets_gets_its_topics_before_services_start_anew(
             workshop.program("database", kind=Kind.SERVER),
         ),
         jobs=(topics,),
-        services=(workshop.program("one"), workshop.program("two")),
+        services=(workshop.program("one", "lingers"), workshop.program("two")),
         after_broker_loss=(topics,),
     )
     async with workshop.running(plan):
@@ -83,6 +83,8 @@ async def test_a_broker_that_forgets_gets_its_topics_before_services_start_anew(
         assert workshop.state().program("broker").port == port
     lines = workshop.journal.read_text(encoding="utf-8").splitlines()
     second = len(lines) - 1 - lines[::-1].index("topics")
+    # A service that still runs would write to the empty broker, on topics of the broker's own making.
+    assert lines.index(f"stopped {before['one'].pid}") < lines.index(f"started {after['broker'].pid}")
     assert lines.index(f"started {after['broker'].pid}") < second
     assert second < lines.index(f"started {after['one'].pid}")
 
