@@ -1,7 +1,6 @@
 """A real Redis on a free loopback port, where the machine has the program."""
 
 import asyncio
-import random
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -10,7 +9,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from dinsight.local.ports import free_port
+from tests.support.ports import reserve_port
 from tests.support.waiting import eventually
 
 PROGRAM = shutil.which("redis-server")
@@ -21,7 +20,7 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = free_port(random.Random())
+        self._port = reserve_port()
         self._process: asyncio.subprocess.Process | None = None
         self.url = f"redis://127.0.0.1:{self._port}/0"
 

@@ -16,12 +16,12 @@ import pytest
 
 from dinsight.local.backoff import Backoff
 from dinsight.local.layout import Layout
-from dinsight.local.ports import free_port
 from dinsight.local.probes import http_ready
 from dinsight.local.processes import ProcessRef, identify
 from dinsight.local.programs import Job, Kind, Plan, Program
 from dinsight.local.state import RunState, load_state
 from dinsight.local.supervisor import Supervisor
+from tests.support.ports import reserve_port
 
 FAKE = Path(__file__).with_name("fake_program.py")
 PATIENCE_S = 15.0
@@ -42,7 +42,7 @@ class Workshop:
         return [line for line in lines if line.startswith(word)]
 
     def program(self, name: str, *options: str, kind: Kind = Kind.SERVICE, forgets: bool = False) -> Program:
-        port = free_port(random.Random())
+        port = reserve_port()
         return Program(
             name=name,
             title=name,
