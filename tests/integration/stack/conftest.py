@@ -24,7 +24,7 @@ from dinsight.local.supervisor import Supervisor
 from tests.support.ports import reserve_port
 
 FAKE = Path(__file__).with_name("fake_program.py")
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -52,8 +52,8 @@ class Workshop:
             cwd=self.layout.state_dir,
             port=port,
             ready=http_ready(port),
-            stop_grace_s=2.0,
-            ready_timeout_s=10.0,
+            stop_grace_s=PATIENCE_S,
+            ready_timeout_s=PATIENCE_S,
             forgets=forgets,
         )
 
