@@ -164,7 +164,7 @@ async def test_a_body_that_drips_is_given_up(limited: Any, tokens: TokenIssuer, 
         writer.write(f"{head}Content-Length: 1000000\r\n\r\n".encode())
         dripping = asyncio.create_task(_dripping(writer, b"x"))
         try:
-            answer = await asyncio.wait_for(reader.readline(), 10)
+            answer = await asyncio.wait_for(reader.readline(), PATIENT)
         finally:
             dripping.cancel()
             writer.close()
@@ -181,7 +181,7 @@ async def test_a_head_that_does_not_end_is_given_up(limited: Any, head: bytes) -
     async with limited(head_seconds=0.3) as place:
         reader, writer = await _connection(place)
         writer.write(head)
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENT) == b""
         writer.close()
 
 
@@ -190,11 +190,11 @@ async def test_a_head_in_time_is_answered_and_the_next_one_too(limited: Any) -> 
         reader, writer = await _connection(place)
         for _ in range(2):
             writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-            answer = await asyncio.wait_for(reader.readuntil(b'"}'), 10)
+            answer = await asyncio.wait_for(reader.readuntil(b'"}'), PATIENT)
             assert answer.startswith(b"HTTP/1.1 200")
         # And one that begins and does not end.
         writer.write(b"GET /")
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENT) == b""
         writer.close()
 
 

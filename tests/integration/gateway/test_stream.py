@@ -23,7 +23,7 @@ from tests.servers import Broker
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
