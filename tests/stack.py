@@ -19,16 +19,16 @@ from uuid import uuid4
 
 import asyncpg
 
-from dinsight.local import lifecycle
-from dinsight.local.layout import Layout
-from dinsight.local.log_files import tail
-from dinsight.local.plan import LocalEnvironment, worker_name
-from dinsight.local.postgres import remove_cluster
-from dinsight.local.processes import ProcessRef, is_alive, send
-from dinsight.local.settings import DATABASE_SERVICES
-from dinsight.local.state import Condition, Phase, RunState, load_state
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
 from tests.support.ports import reserve_port
+from tools.local import lifecycle
+from tools.local.layout import Layout
+from tools.local.log_files import tail
+from tools.local.plan import LocalEnvironment, worker_name
+from tools.local.postgres import remove_cluster
+from tools.local.processes import ProcessRef, is_alive, send
+from tools.local.settings import DATABASE_SERVICES
+from tools.local.state import Condition, Phase, RunState, load_state
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dinsight.local.ports import HOST, free_port
+from tools.local.ports import HOST, free_port
 
 _LOCKS = Path(tempfile.gettempdir()) / f"dinsight-test-ports-{os.getuid()}"
 # Held until this process ends; the kernel releases them however it ends.

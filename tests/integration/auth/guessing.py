@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 
-from services.auth.domain import FREE_FAILURES
+from services.auth.sign_in.domain import FREE_FAILURES
 
 Ask = Callable[[], Awaitable[httpx2.Response]]
 

@@ -7,7 +7,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.auth.domain import FREE_FAILURES
+from services.auth.sign_in.domain import FREE_FAILURES
 from shared.events.auth import AUDIT_RECORDED, MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
 from shared.tokens import TokenVerifier
 from tests.integration.auth.conftest import PASSWORD, Person, register

@@ -1,0 +1,181 @@
+"""Verifying an address and setting a forgotten password, by the letters that the service sends."""
+
+import asyncio
+from functools import partial
+from uuid import uuid4
+
+import asyncpg
+import httpx2
+
+from services.auth.main import create_app
+from services.auth.sign_in.domain import FREE_FAILURES
+from shared.settings import InstallationSettings
+from tests.integration.auth.conftest import PASSWORD, Person, auth_settings, register
+from tests.integration.auth.guessing import until_refused
+from tests.integration.auth.mailbox import Mailbox
+from tests.integration.auth.trail import entry, recorded
+from tests.support.installation import TestDatabase
+from tests.support.service import running
+from tests.support.waiting import eventually
+
+NEW_PASSWORD = "a different battery"
+
+
+async def post(api: httpx2.AsyncClient, path: str, **body: object) -> httpx2.Response:
+    return await api.post(f"/api/v1{path}", json=body)
+
+
+async def test_an_address_is_verified_once(api: httpx2.AsyncClient, person: Person, mailbox: Mailbox) -> None:
+    token = await mailbox.token(person.email, "verification")
+    assert (await person.get("/users/me"))["email_verified"] is False
+    assert (await post(api, "/auth/verify-email", token=token + "x")).status_code == 400
+    assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 400
+
+    answers = await asyncio.gather(*(post(api, "/auth/verify-email", token=token) for _ in range(3)))
+    assert sorted(answer.status_code for answer in answers) == [204, 400, 400]
+    assert (await person.get("/users/me"))["email_verified"] is True
+    assert (await person.send("POST", "/users/me/verification")).status_code == 409
+    await recorded(person, "user.email_verified")
+
+
+async def test_the_link_is_not_repeated_at_once(person: Person, mailbox: Mailbox) -> None:
+    await mailbox.letter(person.email, "verification")
+    assert (await person.send("POST", "/users/me/verification")).status_code == 202
+    assert (await person.send("POST", "/auth/forgot-password", {"email": person.email})).status_code == 202
+    await mailbox.letter(person.email, "reset")
+    assert len(mailbox.letters(person.email, "verification")) == 1
+
+
+async def test_a_forgotten_password_is_set_anew_and_ends_all_sessions(
+    api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
+) -> None:
+    assert (await post(api, "/auth/forgot-password", email=person.email.upper())).status_code == 202
+    token = await mailbox.token(person.email, "reset")
+    weak = await post(api, "/auth/reset-password", token=token, password="DInsight-2026!")
+    assert weak.status_code == 422, "the token is not used up by a password that is refused"
+    assert weak.json()["errors"][0]["pointer"] == "/body/password"
+    assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 204
+    assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 400
+
+    assert (await person.refresh()).status_code == 401
+    assert (await post(api, "/auth/login", email=person.email, password=PASSWORD)).status_code == 401
+    person.password = NEW_PASSWORD
+    await person.sign_in()
+    assert (await person.get("/users/me"))["email_verified"] is True, "the link came by mail"
+    assert "was changed" in await mailbox.letter(person.email, "password-changed")
+    await recorded(person, "user.password_reset", "user.email_verified")
+    asked = await entry(person, "user.password_reset_requested")
+    assert asked["ip_address"] == "127.0.0.1", "who asked, not who answered"
+
+
+async def test_a_changed_password_is_told_of(person: Person, mailbox: Mailbox) -> None:
+    weak = {"current_password": PASSWORD, "new_password": "123456789012"}
+    refused = await person.send("POST", "/users/me/password", weak)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/body/new_password"
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert (await person.send("POST", "/users/me/password", change)).status_code == 204
+    await mailbox.letter(person.email, "password-changed")
+
+
+async def test_a_changed_password_makes_links_for_another_worthless(person: Person, mailbox: Mailbox) -> None:
+    await post(person.api, "/auth/forgot-password", email=person.email)
+    token = await mailbox.token(person.email, "reset")
+    change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    assert (await person.send("POST", "/users/me/password", change)).status_code == 204
+    late = await post(person.api, "/auth/reset-password", token=token, password="yet another battery")
+    assert late.status_code == 400
+
+
+async def test_requests_are_answered_alike_and_throttled_for_each_address(
+    api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
+) -> None:
+    stranger = f"{uuid4().hex}@example.org"
+    contents = []
+    for email in (person.email, stranger):
+        ask = partial(post, api, "/auth/forgot-password", email=email)
+        answers = [await ask() for _ in range(FREE_FAILURES)]
+        assert {answer.status_code for answer in answers} == {202}
+        await until_refused(ask)
+        contents.append([answer.content for answer in answers])
+    assert contents[0] == contents[1]
+    await mailbox.letter(person.email, "reset", count=3)
+    person.password = NEW_PASSWORD
+    # Any of the three links works, and then none of them.
+    token = await mailbox.token(person.email, "reset")
+    assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 204
+    later = await mailbox.token(person.email, "reset", count=3)
+    assert (await post(api, "/auth/reset-password", token=later, password=PASSWORD)).status_code == 400
+    assert len(mailbox.letters(person.email, "reset")) == 3
+    assert mailbox.letters(stranger, "reset") == []
+
+
+async def test_no_token_is_found_in_the_database(
+    api: httpx2.AsyncClient, person: Person, mailbox: Mailbox, database: TestDatabase
+) -> None:
+    verification = await mailbox.token(person.email, "verification")
+    await post(api, "/auth/forgot-password", email=person.email)
+    reset = await mailbox.token(person.email, "reset")
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+
+        async def done() -> bool:
+            rows = await connection.fetch("SELECT sealed FROM auth.mail WHERE status = 'sent'")
+            waiting = await connection.fetchval("SELECT count(*) FROM auth.mail WHERE status = 'waiting'")
+            return bool(rows) and not waiting and all(row["sealed"] is None for row in rows)
+
+        await eventually(done, what="all letters sent and forgotten")
+        for table in ("mail", "one_time_tokens", "outbox", "audit_logs", "idempotency_keys"):
+            text = "\n".join(
+                str(row) for row in await connection.fetch(f"SELECT t::text FROM auth.{table} t")
+            )
+            assert verification not in text
+            assert reset not in text
+    finally:
+        await connection.close()
+
+
+async def test_where_verifying_is_required_a_taken_address_looks_free(
+    installation: InstallationSettings, database: TestDatabase, person: Person, mailbox: Mailbox
+) -> None:
+    settings = auth_settings(database, mail_url=mailbox.url, require_verified_email=True)
+    async with running(create_app(installation, settings)) as strict:
+        fresh = f"{uuid4().hex}@example.org"
+        form = {"password": PASSWORD, "full_name": "Eve", "organization_name": f"Plant {uuid4().hex}"}
+        taken = await post(strict, "/auth/register", email=person.email, **form)
+        free = await post(strict, "/auth/register", email=fresh, **form)
+        assert (taken.status_code, free.status_code) == (201, 201)
+        assert _shape(taken.json(), person.email) == _shape(free.json(), fresh)
+        assert "tried to open an account" in await mailbox.letter(person.email, "registration-repeated")
+
+        wrong = await post(strict, "/auth/login", email=fresh, password="not the right one")
+        right = await post(strict, "/auth/login", email=fresh, password=PASSWORD)
+        assert (wrong.status_code, right.status_code) == (401, 403)
+        assert "Verify" in right.json()["detail"]
+        token = await mailbox.token(fresh, "verification")
+        assert (await post(strict, "/auth/verify-email", token=token)).status_code == 204
+        assert (await post(strict, "/auth/login", email=fresh, password=PASSWORD)).status_code == 200
+    assert (await person.get("/users/me"))["full_name"] == "Ada Engineer", "nothing of the other is left"
+    assert len((await person.get("/organizations"))["items"]) == 1
+
+
+def _shape(answer: dict[str, dict[str, object]], email: str) -> object:
+    """What the answers have in common: all but ids and times."""
+    assert answer["user"]["email"] == email
+    varying = ("id", "created_at", "updated_at", "email")
+    return {part: {n: v for n, v in values.items() if n not in varying} for part, values in answer.items()}
+
+
+async def test_taken_addresses_are_said_to_be_taken_where_it_is_not_required(person: Person) -> None:
+    form = {"email": person.email, "password": PASSWORD, "full_name": "Eve"}
+    assert (await post(person.api, "/auth/register", **form)).status_code == 409
+
+
+async def test_accounts_of_others_stay_as_they_are(api: httpx2.AsyncClient, mailbox: Mailbox) -> None:
+    """A token changes its own user only."""
+    first, second = await register(api), await register(api)
+    await post(api, "/auth/forgot-password", email=first.email)
+    token = await mailbox.token(first.email, "reset")
+    assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 204
+    assert (await second.refresh()).status_code == 200
+    await second.sign_in()
