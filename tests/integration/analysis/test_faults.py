@@ -19,6 +19,7 @@ from tests.integration.analysis.workplace import (
     Workplace,
     received,
 )
+from tests.support.waiting import eventually
 
 
 async def test_an_event_that_comes_twice_is_done_once(place: Workplace) -> None:
@@ -46,9 +47,10 @@ async def test_a_killed_workers_analysis_is_taken_over(place: Workplace) -> None
     async with place.units(Scope(organization_id=analysis.organization_id)) as unit:
         await unit.work.add_features(chunk.encoded())
     reconciler = Reconciler(place.units, place.settings)
-    assert await reconciler.round() == 1
-    assert await place.events(analysis, "upload.received") == 1
-    assert await reconciler.round() == 0
+    for _ in range(2):
+        # Not counted: other tests' analyses lie in the same database.
+        await reconciler.round()
+        assert await place.events(analysis, "upload.received") == 1
     await place.processor().handle(received(analysis))
     found = await place.ended_once(analysis, Status.COMPLETED)
     assert found.attempts == 2
@@ -59,16 +61,18 @@ async def test_a_living_lease_is_respected(place: Workplace) -> None:
     await place.claim(analysis, timedelta(minutes=1))
     await place.processor().handle(received(analysis))
     assert (await place.now(analysis)).status is Status.PROCESSING
-    assert await Reconciler(place.units, place.settings).round() == 0
+    await Reconciler(place.units, place.settings).round()
+    assert await place.events(analysis, "upload.received") == 0
 
 
 async def test_a_forgotten_upload_is_put_back_after_a_while(place: Workplace) -> None:
     analysis = await place.uploaded()
     hasty = Reconciler(place.units, place.settings.model_copy(update={"pending_patience_seconds": 0.0}))
-    assert await hasty.round() >= 1
-    assert await place.events(analysis, "upload.received") >= 1
+    await hasty.round()
+    assert await place.events(analysis, "upload.received") == 1
     # It was put back just now: the patient one leaves it alone.
-    assert await Reconciler(place.units, place.settings).round() == 0
+    await Reconciler(place.units, place.settings).round()
+    assert await place.events(analysis, "upload.received") == 1
 
 
 @pytest.mark.parametrize("pulse_seconds", [0.02, 3600.0], ids=["noticed", "unnoticed"])
@@ -98,11 +102,11 @@ async def test_the_heartbeat_keeps_a_long_analysis(place: Workplace) -> None:
     await slow.reached.wait()
     query = "SELECT lease_until FROM analysis.analyses WHERE id = $1"
     first = await place.admin.fetchval(query, analysis.id)
-    for _ in range(600):
-        if await place.admin.fetchval(query, analysis.id) > first:
-            break
-        await asyncio.sleep(0.05)
-    assert await place.admin.fetchval(query, analysis.id) > first
+
+    async def renewed() -> bool:
+        return bool(await place.admin.fetchval(query, analysis.id) > first)
+
+    await eventually(renewed, what="a longer lease")
     slow.gate.set()
     await working
     await place.ended_once(analysis, Status.COMPLETED)
