@@ -2,17 +2,38 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
+from dinsight.installation import SERVICES
+
 logger = logging.getLogger(__name__)
 
-SERVICES = ("auth", "machines", "analysis", "alerting")
 NEEDED_EXTENSIONS = ("uuid-ossp", "pgcrypto")
 # Used where the server has them; the platform works without.
 WELCOME_EXTENSIONS = ("pg_stat_statements", "timescaledb")
 # Roles belong to the whole server: two installations provisioned at once must take turns.
 PROVISION_LOCK = 0x44494E53
+
+
+async def ensure_database(admin_dsn: str) -> None:
+    """Create the database that an address names, on a server that does not have it yet."""
+    parts = urlsplit(admin_dsn)
+    name = unquote(parts.path.lstrip("/"))
+    try:
+        await (await asyncpg.connect(admin_dsn)).close()
+    except asyncpg.InvalidCatalogNameError:
+        maintenance = urlunsplit(parts._replace(path="/postgres"))
+        connection = await asyncpg.connect(maintenance)
+        try:
+            quoted = await connection.fetchval("SELECT quote_ident($1)", name)
+            # Another installer may be a moment ahead.
+            with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f"CREATE DATABASE {quoted}")
+        finally:
+            await connection.close()
 
 
 async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from shared.postgres.connection import Connection
 from tests.support.installation import TestDatabase
 
