@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 
 from dinsight.provision.migrations import upgrade
+from services.analysis.database.unit import PostgresUnits
 from services.analysis.main import create_app
-from services.analysis.repository import PostgresUnits
+from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
-from services.analysis.storage import Storage
 from services.analysis.worker import create_worker
 from shared.clock import SystemClock
 from shared.postgres.connection import Database

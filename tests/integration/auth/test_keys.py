@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from dinsight.provision.migrations import upgrade
-from services.auth.repository import PostgresUnits
-from services.auth.service.keys import KeyRing
+from services.auth.database.unit import PostgresUnits
+from services.auth.keys.service import KeyRing
 from shared.clock import SystemClock, time_ordered_id
 from shared.crypto import Encryptor
 from shared.postgres.connection import Database

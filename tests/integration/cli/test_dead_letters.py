@@ -104,7 +104,7 @@ async def at_work(
     consumer.on(AUDIT_RECORDED, handler)
     hour = timedelta(hours=1)
     relay = Relay(pool, kafka, service=SERVICE, outbox_retention=hour, inbox_retention=hour)
-    async with background(consumer.run(), relay.run()):
+    async with background(consumer.loop.run(), relay.loop.run()):
         yield
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,16 +24,19 @@ EVERYTHING = (*CODE, "tests")
 MOST_LINES = 350
 MOST_BODY_LINES = 10
 # Pure rules: no database, broker or HTTP.
-PURE = re.compile(r"services/\w+/(domain\.py|engine/.*)$")
+PURE = re.compile(r"services/\w+/((\w+/)?domain\.py|engine/.*)$")
 OUTSIDE_WORLD = ("asyncpg", "aiokafka", "aiohttp", "fastapi", "faststream", "sqlalchemy", "starlette")
 # Only the repository speaks to the database; beside it its parts and the composition root's helpers.
 SQL = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WITH \w+ AS \()\s", re.IGNORECASE)
 ROUTE_METHODS = ("get", "post", "patch", "put", "delete")
 # They run before the packages that print better are there, or as processes whose output is a log.
 MAY_PRINT = ("tools/bootstrap.py", "tools/local/")
-REQUIRED = ("main.py", "settings.py", "schemas.py", "errors.py", "domain.py", "handlers.py", "README.md")
-# One file, or a folder of the same name once it is long.
-REQUIRED_PARTS = ("routes", "service")
+REQUIRED = ("main.py", "settings.py", "errors.py", "README.md")
+# One file, or a folder of the same name once it is long; of a service that has rooms, a file in one of them.
+REQUIRED_PARTS = ("routes", "schemas", "service", "domain", "handlers")
+REPOSITORIES = ("database", "repository.py")
+# What may be imported by what, as the first of these names in a module's path says.
+LAYERS = ("domain", "repository", "database", "jobs", "service", "routes", "handlers", "schemas", "main")
 QUERY = re.compile(r"^-- name: (?P<name>\w+)\S*\n(?P<next>.*)$", re.MULTILINE)
 
 
@@ -62,10 +66,12 @@ def test_rules_and_the_engine_know_nothing_of_the_world() -> None:
 
 
 def test_dependencies_point_inwards() -> None:
-    """domain <- repository <- service <- routes, handlers <- main."""
+    """domain <- repository, database <- service, jobs <- routes, handlers <- main."""
     forbidden = {
-        "domain": ("repository", "service", "routes", "handlers", "schemas", "main"),
-        "repository": ("service", "routes", "handlers", "schemas", "main"),
+        "domain": ("repository", "database", "jobs", "service", "routes", "handlers", "schemas", "main"),
+        "repository": ("database", "jobs", "service", "routes", "handlers", "schemas", "main"),
+        "database": ("jobs", "service", "routes", "handlers", "schemas", "main"),
+        "jobs": ("service", "routes", "handlers", "schemas", "main"),
         "service": ("routes", "handlers", "schemas", "main"),
         "routes": ("main",),
         "handlers": ("routes", "schemas", "main"),
@@ -74,13 +80,19 @@ def test_dependencies_point_inwards() -> None:
     for path in python_files("services"):
         if len(path.parts) < 3:
             continue
-        layer = path.parts[2].removesuffix(".py").split("_")[0]
+        layer = _layer(path.with_suffix("").parts)
         for name in imports(path):
             parts = name.split(".")
-            inside = parts[:2] == ["services", path.parts[1]] and len(parts) > 2
-            if inside and parts[2].split("_")[0] in forbidden.get(layer, ()):
+            inside = parts[:2] == ["services", path.parts[1]]
+            if inside and _layer(parts) in forbidden.get(layer, ()):
                 wrong.append(f"{path} imports {name}")
     assert wrong == []
+
+
+def _layer(module: Sequence[str]) -> str:
+    """The layer of `services`, a service, and what is in it; none for what serves several, as its errors."""
+    names = (part.split("_")[0] for part in module[2:])
+    return next((name for name in names if name in LAYERS), "")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -88,11 +100,10 @@ def test_every_service_has_the_same_parts(service: str) -> None:
     folder = ROOT / "services" / service
     missing = [name for name in REQUIRED if not (folder / name).is_file()]
     if service in WITH_TABLES:
-        missing += [name for name in ("migrations", "queries.sql") if not (folder / name).exists()]
-    for part in (*REQUIRED_PARTS, *(["repository"] if service in WITH_TABLES else [])):
-        # A service that is split by verb has files that name the verbs instead.
-        split = service == "analysis" and part == "service"
-        if not split and not (folder / f"{part}.py").is_file() and not (folder / part).is_dir():
+        missing += [name for name in ("migrations", "queries.sql") if not list(folder.rglob(name))]
+        missing += [] if any((folder / name).exists() for name in REPOSITORIES) else ["repository"]
+    for part in REQUIRED_PARTS:
+        if not list(folder.rglob(f"{part}.py")) and not (folder / part).is_dir():
             missing.append(part)
     assert missing == []
 
@@ -135,8 +146,7 @@ def _text(path: Path) -> str:
 def test_routes_are_made_in_routes_and_subscriptions_in_handlers() -> None:
     wrong = []
     for path in python_files("services"):
-        part = path.parts[2] if len(path.parts) > 2 else ""
-        if "fastapi.APIRouter" in imports(path) and not part.startswith("routes"):
+        if "fastapi.APIRouter" in imports(path) and _layer(path.with_suffix("").parts) != "routes":
             wrong.append(f"{path} makes a router")
         if "faststream" in {name.split(".")[0] for name in imports(path)}:
             wrong.append(f"{path} uses FastStream, which shared/kafka stands for")
@@ -156,7 +166,7 @@ def test_sql_stands_in_queries_sql() -> None:
 
 @pytest.mark.parametrize("service", WITH_TABLES)
 def test_queries_are_named_once_and_described(service: str) -> None:
-    text = (ROOT / "services" / service / "queries.sql").read_text(encoding="utf-8")
+    text = _queries(service).read_text(encoding="utf-8")
     queries = [(found["name"], found["next"]) for found in QUERY.finditer(text)]
     assert queries
     assert [name for name, following in queries if not following.startswith("-- ")] == []
@@ -165,11 +175,16 @@ def test_queries_are_named_once_and_described(service: str) -> None:
 
 @pytest.mark.parametrize("service", WITH_TABLES)
 def test_every_query_is_used(service: str) -> None:
-    folder = ROOT / "services" / service
-    text = (folder / "queries.sql").read_text(encoding="utf-8")
+    folder, text = ROOT / "services" / service, _queries(service).read_text(encoding="utf-8")
     source = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     unused = [q["name"] for q in QUERY.finditer(text) if not re.search(rf"\b{q['name']}\b", source)]
     assert unused == []
+
+
+def _queries(service: str) -> Path:
+    """The one file of a service's SQL."""
+    (path,) = (ROOT / "services" / service).rglob("queries.sql")
+    return path
 
 
 def test_programs_do_not_print() -> None:
