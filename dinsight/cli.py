@@ -17,6 +17,7 @@ from dinsight.installation import CommandError, Find, named_by_environment
 from dinsight.legacy_import.command import import_legacy
 from dinsight.provision.command import provision
 from dinsight.re_encrypt.command import re_encrypt
+from dinsight.republish.command import republish
 
 
 class Commands(TyperGroup):
@@ -47,6 +48,7 @@ def build(find: Find) -> typer.Typer:
 
     app.command()(provision)
     app.add_typer(dead_letters.app, name="dead-letters")
+    app.command()(republish)
     app.command("re-encrypt")(re_encrypt)
     app.command("import-legacy")(import_legacy)
     return app

@@ -46,6 +46,16 @@ class Installation:
         """The password that the service logs in to its database with."""
         return unquote(urlsplit(self._variable(database_variable(service))).password or "")
 
+    def database_error(self, error: Exception) -> CommandError:
+        """Says which server failed, and how; the address without its login."""
+        parts = urlsplit(self.admin_dsn)
+        server = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+        return CommandError(f"PostgreSQL at {server} ({DATABASE_URL}): {type(error).__name__}: {error}")
+
+    def broker_error(self, error: Exception) -> CommandError:
+        server = f"The broker at {self.kafka_bootstrap} ({KAFKA_BOOTSTRAP})"
+        return CommandError(f"{server}: {type(error).__name__}: {error}")
+
     def _variable(self, name: str) -> str:
         value = self.variables.get(name)
         if not value:

@@ -141,6 +141,4 @@ def _read(installation: Installation, topic: str | None) -> list[Parked]:
     try:
         return asyncio.run(read_parked(installation.kafka_bootstrap, topics))
     except (KafkaError, OSError) as error:
-        raise CommandError(
-            f"the broker at {installation.kafka_bootstrap} does not answer: {error}"
-        ) from error
+        raise installation.broker_error(error) from error

@@ -5,11 +5,10 @@ from __future__ import annotations
 import traceback
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
-from dinsight.installation import DATABASE_URL, KAFKA_BOOTSTRAP, SERVICES, CommandError, Installation
+from dinsight.installation import SERVICES, Installation
 
 
 class Step(StrEnum):
@@ -32,25 +31,15 @@ def provision(
                 _databases(installation)
             else:
                 _topics(installation)
+        # The traceback goes first, for the log; the sentence comes last, where a supervisor shows it.
         except KafkaError as error:
-            server = f"The broker at {installation.kafka_bootstrap} ({KAFKA_BOOTSTRAP})"
-            raise CommandError(_explained(server, error)) from error
+            traceback.print_exception(error)
+            raise installation.broker_error(error) from error
         except (OSError, PostgresError) as error:
             if step is not Step.DATABASES:
                 raise
-            server = f"PostgreSQL at {without_login(installation.admin_dsn)} ({DATABASE_URL})"
-            raise CommandError(_explained(server, error)) from error
-
-
-def _explained(server: str, error: Exception) -> str:
-    """The traceback goes first, for the log; the sentence comes last, where a supervisor shows it."""
-    traceback.print_exception(error)
-    return f"{server}: {type(error).__name__}: {error}"
-
-
-def without_login(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+            traceback.print_exception(error)
+            raise installation.database_error(error) from error
 
 
 def _databases(installation: Installation) -> None:

@@ -190,12 +190,15 @@ class LocalEnvironment:
 
     def plan(self) -> Plan:
         servers = tuple(self._servers())
-        topics = self._job("topics", "Topics")
+        databases = self._job("databases", "Database roles and migrations", "provision", "databases")
+        topics = self._job("topics", "Topics", "provision", "topics")
+        republish = self._job("republish", "Events of the last day", "republish")
+        forgets = any(server.forgets for server in servers)
         return Plan(
             servers=servers,
-            jobs=(self._job("databases", "Database roles and migrations"), topics),
+            jobs=(databases,) if forgets else (databases, topics),
+            refill=(topics, republish) if forgets else (),
             services=tuple(self._services()) if self.with_services else (),
-            after_broker_loss=(topics,),
             addresses={"gateway": self.gateway_url} if self.with_services else {},
         )
 
@@ -210,11 +213,11 @@ class LocalEnvironment:
 
             yield tansu(self.ports["kafka"], self.layout.state_dir, self.environ)
 
-    def _job(self, name: str, title: str) -> Job:
+    def _job(self, name: str, title: str, *command: str) -> Job:
         return Job(
             name=name,
             title=title,
-            argv=(sys.executable, "-m", "dinsight", "provision", name),
+            argv=(sys.executable, "-m", "dinsight", *command),
             env=self.variables(),
             cwd=self.layout.root,
         )

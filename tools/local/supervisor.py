@@ -97,6 +97,8 @@ class Supervisor:
         await self._start_all(self._servers)
         self._broker_lost.clear()
         await asyncio.gather(*(self._run_job(job) for job in self._plan.jobs))
+        for job in self._plan.refill:
+            await self._run_job(job)
         await self._start_all(self._services)
         self._state.doing = ""
         self._set_phase(Phase.UP)
@@ -177,14 +179,14 @@ class Supervisor:
             self._broker_lost.set()
 
     async def _refill_broker(self) -> None:
-        """The broker came back empty: make its topics before anybody writes, then start the services anew."""
+        """The broker comes back empty: refill it while no service runs, then start the services anew."""
         self._tell_doing("the broker ended; restarting it, then the services")
         await asyncio.gather(*(one.stop(GRACE_WITHOUT_BROKER_S) for one in self._services))
         while self._broker_lost.is_set():
             self._broker_lost.clear()
             await asyncio.gather(*(one.ready.wait() for one in self._servers))
             try:
-                for job in self._plan.after_broker_loss:
+                for job in self._plan.refill:
                     await self._run_job(job)
             except StartupFailed as error:
                 # The broker may have ended again under the job; try until it stays.

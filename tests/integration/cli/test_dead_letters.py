@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -102,8 +102,7 @@ async def at_work(
     group = f"{SERVICE}-{uuid4().hex[:8]}"
     consumer = Consumer(kafka, pool, Units(pool), time_ordered_id, group=group)
     consumer.on(AUDIT_RECORDED, handler)
-    hour = timedelta(hours=1)
-    relay = Relay(pool, kafka, service=SERVICE, outbox_retention=hour, inbox_retention=hour)
+    relay = Relay(pool, kafka, service=SERVICE)
     async with background(consumer.loop.run(), relay.loop.run()):
         yield
 
@@ -253,4 +252,4 @@ async def test_mistakes_are_named(command: Command) -> None:
 async def test_a_broker_that_is_away_is_named() -> None:
     code, told = await command_on({KAFKA_BOOTSTRAP: "127.0.0.1:9"})("list")
     assert code == 1
-    assert "the broker at 127.0.0.1:9 does not answer" in told
+    assert "The broker at 127.0.0.1:9 (DINSIGHT_KAFKA_BOOTSTRAP)" in told
