@@ -1,4 +1,4 @@
-"""Which of a service's relays is at work: the one whose database session holds the service's advisory lock."""
+"""Which of a service's relays is at work: the one whose session holds the service's advisory lock."""
 
 import zlib
 
