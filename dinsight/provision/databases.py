@@ -14,6 +14,10 @@ logger = logging.getLogger(__name__)
 NEEDED_EXTENSIONS = ("uuid-ossp", "pgcrypto")
 # Used where the server has them; the platform works without.
 WELCOME_EXTENSIONS = ("pg_stat_statements", "timescaledb")
+# The schema with a hypertable. TimescaleDB runs policies as the table's owner, who must be allowed to log in
+# for that. A limit of no connections keeps everybody out all the same: it does not count background workers.
+HYPERTABLES_OF = "analysis"
+ROLE_OF_BACKGROUND_JOBS = "LOGIN CONNECTION LIMIT 0 PASSWORD NULL"
 # Roles belong to the whole server: two installations provisioned at once must take turns.
 PROVISION_LOCK = 0x44494E53
 
@@ -50,6 +54,7 @@ async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
         await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         for service in SERVICES:
             await _service(connection, database, service, passwords[service])
+        await _background_jobs(connection)
     finally:
         await connection.close()
 
@@ -90,3 +95,14 @@ async def _service(
     defaults = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {service} GRANT"
     await connection.execute(f"{defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {login}")
     await connection.execute(f"{defaults} USAGE, SELECT ON SEQUENCES TO {login}")
+
+
+async def _background_jobs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Let TimescaleDB, where it is, run the policies of the schema that has a hypertable."""
+    role = f"dinsight_{HYPERTABLES_OF}_owner"
+    if await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
+        " AND EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND NOT (rolcanlogin AND rolconnlimit = 0))",
+        role,
+    ):
+        await connection.execute(f"ALTER ROLE {role} {ROLE_OF_BACKGROUND_JOBS}")

@@ -15,7 +15,13 @@ from dinsight.installation import Installation
 from tools.bootstrap import CannotPrepare, must_be_able_to_install, requirements
 from tools.cli import app
 from tools.local.errors import LocalError, MissingSoftware
-from tools.local.postgres import choose_binaries, find_binaries, stray_server
+from tools.local.postgres import (
+    LocalPostgres,
+    PostgresBinaries,
+    choose_binaries,
+    find_binaries,
+    stray_server,
+)
 
 RUNNER = CliRunner()
 NOWHERE = {"DINSIGHT_DATABASE_URL": "", "DINSIGHT_KAFKA_BOOTSTRAP": ""}
@@ -114,6 +120,17 @@ def test_the_newest_server_is_found_and_old_ones_are_not(tmp_path: Path) -> None
     data.mkdir()
     (data / "PG_VERSION").write_text("15\n", encoding="ascii")
     assert choose_binaries(data, found).major == 15
+
+
+def test_timescaledb_is_loaded_where_it_is_and_reports_nothing_to_anybody(tmp_path: Path) -> None:
+    plain = PostgresBinaries(fake_postgres(tmp_path / "plain" / "bin", "15.2"), 15)
+    with_timescale = PostgresBinaries(fake_postgres(tmp_path / "timescale" / "bin", "15.2"), 15)
+    (tmp_path / "timescale" / "lib").mkdir()
+    (tmp_path / "timescale" / "lib" / "timescaledb.so").touch()
+    for binaries, loaded in ((plain, False), (with_timescale, True)):
+        argv = LocalPostgres(tmp_path, 5432, "", binaries, None).server().argv
+        assert ("shared_preload_libraries=timescaledb" in argv) is loaded
+        assert ("timescaledb.telemetry_level=off" in argv) is loaded
 
 
 def test_no_server_at_all_names_the_package_and_the_variable(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def outside_the_lock() -> set[str]:
     """Top-level modules of the packages installed here that production has not, and of our own that stay."""
     packages = locked()
     found = packages_distributions()
-    return NOT_SHIPPED | {
+    return set(NOT_SHIPPED) | {
         module
         for module, distributions in found.items()
         if not packages & {normalized(name) for name in distributions} and module not in PRODUCTION

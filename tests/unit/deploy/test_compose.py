@@ -141,6 +141,12 @@ def test_the_health_check_asks_the_programs_own_port(program: Program) -> None:
     assert SERVICES[program.name]["healthcheck"]["test"][-1] == str(port_of(program.name))
 
 
+def test_timescaledb_reports_nothing_to_anybody() -> None:
+    command = SERVICES["postgres"]["command"]
+    assert "timescaledb" in SERVICES["postgres"]["image"]
+    assert ["-c", "timescaledb.telemetry_level=off"] in [command[i : i + 2] for i in range(len(command))]
+
+
 def test_only_the_gateway_is_published_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
     assert published == {"gateway": [f"127.0.0.1:8000:{port_of('gateway')}"]}
