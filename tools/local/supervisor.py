@@ -98,6 +98,8 @@ class Supervisor:
         await self._start_all(self._servers)
         self._broker_lost.clear()
         await asyncio.gather(*(self._run_job(job) for job in self._plan.jobs))
+        for job in self._plan.refill:
+            await self._run_job(job)
         await self._start_all(self._services)
         self._services_run = True
         self._state.doing = ""
@@ -181,7 +183,7 @@ class Supervisor:
                 child.hold()
 
     async def _refill_broker(self) -> None:
-        """The broker comes back empty: make its topics before anybody writes, then start the services anew.
+        """The broker comes back empty: refill it while no service runs, then start the services anew.
 
         It is held back until the services have ended: for their clients it would create the topics, with its
         own default number of partitions.
@@ -195,7 +197,7 @@ class Supervisor:
             self._broker_lost.clear()
             await asyncio.gather(*(one.ready.wait() for one in self._servers))
             try:
-                for job in self._plan.after_broker_loss:
+                for job in self._plan.refill:
                     await self._run_job(job)
             except StartupFailed as error:
                 # The broker may have ended again under the job; try until it stays.

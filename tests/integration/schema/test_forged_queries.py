@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from shared.postgres.connection import Connection
 from tests.integration.schema.tenants import Filled, Relation, as_service, insert, readable
 

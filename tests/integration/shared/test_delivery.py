@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -62,8 +62,7 @@ def kafka(installation: InstallationSettings) -> KafkaConnection:
 
 
 def make_relay(pool: Database, kafka: KafkaConnection) -> Relay:
-    retention = timedelta(hours=1)
-    return Relay(pool, kafka, service=SERVICE, outbox_retention=retention, inbox_retention=retention)
+    return Relay(pool, kafka, service=SERVICE)
 
 
 def organization(name: str, organization_id: UUID | None = None) -> OrganizationChanged:
@@ -135,24 +134,6 @@ async def test_two_relays_publish_nothing_twice_and_the_second_takes_over(
         await asyncio.gather(first, second, return_exceptions=True)
     records = await read_to_end(bootstrap, ORGANIZATION_CHANGED.name)
     assert sum(record.key == str(id_).encode() for record in records) == 100
-
-
-async def test_what_the_broker_forgot_is_published_again(
-    pool: Database, kafka: KafkaConnection, bootstrap: str
-) -> None:
-    """The broker's ends lie before the positions noted: as after a restart of a broker that keeps no disk."""
-    units = Units(pool)
-    id_ = uuid4()
-    async with background(make_relay(pool, kafka).loop.run()):
-        await publish(units, organization("precious", id_))
-        await eventually(lambda: drained(pool), what="an empty outbox")
-    async with pool.transaction(Scope()) as connection:
-        await connection.execute("UPDATE outbox SET position = 1000000000 WHERE published_at IS NOT NULL")
-    async with background(make_relay(pool, kafka).loop.run()):
-        async with reading(bootstrap, ORGANIZATION_CHANGED) as reader:
-            events = await reader.wait_for(ORGANIZATION_CHANGED, 2, organization_id=id_)
-        await eventually(lambda: drained(pool), what="an empty outbox")
-    assert events[0].id == events[1].id
 
 
 async def test_a_relay_killed_between_publish_and_mark_loses_nothing_and_doubles_no_effect(

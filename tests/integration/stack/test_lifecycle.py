@@ -194,7 +194,7 @@ def test_two_ups_at_once_start_one_platform(folder: Path) -> None:
         "DINSIGHT_STATE_DIR": str(folder),
         "DINSIGHT_GATEWAY_PORT": str(reserve_port()),
     }
-    command = [sys.executable, "-m", "dinsight.cli"]
+    command = [sys.executable, "-m", "tools.cli"]
     ups = [
         subprocess.Popen(
             [*command, "up", "--servers-only"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True

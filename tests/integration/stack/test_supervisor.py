@@ -57,16 +57,15 @@ async def test_a_killed_service_leaves_no_helper_behind(workshop: Workshop) -> N
         await workshop.until(lambda: not is_alive(helper))
 
 
-async def test_a_broker_that_forgets_gets_its_topics_before_services_start_anew(workshop: Workshop) -> None:
-    topics = workshop.note_job("topics")
+async def test_a_broker_that_forgets_is_refilled_before_services_start_anew(workshop: Workshop) -> None:
     plan = Plan(
         servers=(
             workshop.program("broker", kind=Kind.SERVER, forgets=True),
             workshop.program("database", kind=Kind.SERVER),
         ),
-        jobs=(topics,),
+        jobs=(workshop.note_job("databases"),),
         services=(workshop.program("one", "lingers"), workshop.program("two")),
-        after_broker_loss=(topics,),
+        refill=(workshop.note_job("topics"), workshop.note_job("republish")),
     )
     async with workshop.running(plan):
         before = refs(workshop)
@@ -81,11 +80,15 @@ async def test_a_broker_that_forgets_gets_its_topics_before_services_start_anew(
         assert {name for name in after if after[name] != before[name]} == {"broker", "one", "two"}
         assert workshop.state().program("broker").port == port
     lines = workshop.journal.read_text(encoding="utf-8").splitlines()
-    second = len(lines) - 1 - lines[::-1].index("topics")
+    first, second = (
+        lines[lines.index(f"started {refs['broker'].pid}") : lines.index(f"started {refs['one'].pid}")]
+        for refs in (before, after)
+    )
+    jobs = ("databases", "topics", "republish")
+    assert [line for line in first if line in jobs] == ["databases", "topics", "republish"]
+    assert [line for line in second if line in jobs] == ["topics", "republish"]
     # A service that still runs would write to the empty broker, on topics of the broker's own making.
     assert lines.index(f"stopped {before['one'].pid}") < lines.index(f"started {after['broker'].pid}")
-    assert lines.index(f"started {after['broker'].pid}") < second
-    assert second < lines.index(f"started {after['one'].pid}")
 
 
 async def test_a_broker_killed_again_while_its_topics_are_made(workshop: Workshop) -> None:
@@ -96,7 +99,7 @@ async def test_a_broker_killed_again_while_its_topics_are_made(workshop: Worksho
         servers=(workshop.program("broker", kind=Kind.SERVER, forgets=True),),
         jobs=(slow,),
         services=(workshop.program("one"),),
-        after_broker_loss=(slow,),
+        refill=(slow,),
     )
     async with workshop.running(plan):
         first = refs(workshop)["broker"]
