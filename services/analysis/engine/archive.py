@@ -15,9 +15,9 @@ from .detectors import DETECTORS, FeatureMahalanobis
 from .errors import EngineError
 from .map.distances import DistanceRange
 from .map.projection import ReferenceMap
-from .map.scaling import Scaling
-from .map.similarity import Similarity
 from .model import BaselineModel
+from .scaling import Scaling
+from .similarity import Similarity
 from .verdict.readiness import BaselineReport
 
 VERSION = 1

@@ -12,8 +12,8 @@ from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
 from .detectors.covariance import Rows, Sample
 from .errors import EngineError
 from .map.mapping import map_samples
-from .map.scaling import as_samples, learn_scaling
 from .model import BaselineModel
+from .scaling import as_samples, learn_scaling
 from .verdict.readiness import assess_baseline
 from .verdict.threshold import Calibration, calibrate
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..map.scaling import row_chunks
+from ..scaling import row_chunks
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

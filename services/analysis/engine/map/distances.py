@@ -35,7 +35,7 @@ class DistanceRange:
 
     def normalise_squares(self, squares: Floats) -> Floats:
         """Turn squared distances into squared normalised ones, in place: max(0, (D - low)/span)^2."""
-        from . import kernels
+        from .. import kernels
 
         with kernels.parallel(squares.size):
             kernels.normalise(squares, self.low, self.span, FARTHEST)

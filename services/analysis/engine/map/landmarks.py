@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scaling import Scaling, row_chunks
 from .distances import squared_distances
-from .scaling import Scaling, row_chunks
 
 Floats = NDArray[np.float64]
 

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..optimisers import Objective, Optimum, optimise
+from ..scaling import Scaling, row_chunks
+from ..similarity import Similarity, local_width
 from .distances import DistanceRange, distance_range, squared_distances
 from .landmarks import choose_landmarks
 from .orientation import canonical
 from .projection import ReferenceMap, Target
 from .quality import trustworthiness
-from .scaling import Scaling, row_chunks
-from .similarity import Similarity, local_width
 from .start import principal_plane, random_disk
 
 Floats = NDArray[np.float64]
@@ -48,7 +48,7 @@ class MapFit:
 
 def fit_map(z: Floats, config: EngineConfig, progress: Callable[[float], None] | None = None) -> MapFit:
     """Fit the map of samples z (n, d), given in the map's feature space; memory is O(n^2)."""
-    from . import kernels
+    from .. import kernels
 
     distances = squared_distances(z, z)
     np.fill_diagonal(distances, 0.0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..similarity import Similarity
 from .distances import DistanceRange, squared_distances
-from .similarity import Similarity
 
 Floats = NDArray[np.float64]
 
@@ -73,7 +73,7 @@ class Target:
         reference, and the linear solution of landmark MDS (de Silva and Tenenbaum 2004), which is right for
         samples far outside.
         """
-        from . import kernels
+        from .. import kernels
 
         nearest = self._coordinates[squares.argmin(axis=1)]
         start = np.stack([nearest, self._offset - squares @ self._solve])

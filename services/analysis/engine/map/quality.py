@@ -18,7 +18,7 @@ def trustworthiness(distances: Floats, coordinates: Floats, k: int = NEIGHBOURS)
     """
     from scipy.spatial import cKDTree
 
-    from . import kernels
+    from .. import kernels
 
     n = distances.shape[0]
     k = min(k, (n - 1) // 2)

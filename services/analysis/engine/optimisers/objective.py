@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..map.similarity import Similarity
+from ..similarity import Similarity
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class Objective:
 
     def __call__(self, positions: Floats) -> tuple[float, Floats]:
         """Cost per pair and gradient (2, n) at positions (2, n)."""
-        from ..map import kernels
+        from .. import kernels
 
         n = positions.shape[1]
         if self._sums is None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detectors import FeatureMahalanobis
-from ..map.scaling import LARGEST_VALUE, MIN_SPECTRUM_BINS, Scaling
+from ..scaling import LARGEST_VALUE, MIN_SPECTRUM_BINS, Scaling
 
 Floats = NDArray[np.float64]
 
@@ -97,7 +97,7 @@ def explain(
     With z the standardised deviation and P the precision, the squared distance would drop by
     (Pz)_j^2 / P_jj if feature j alone took the value z_j - (Pz)_j / P_jj that agrees with the rest.
     """
-    from ..map import kernels  # late, like the next: numba takes most of a second to load
+    from .. import kernels  # late, like the next: numba takes most of a second to load
     from . import ranking
 
     k, d = x.shape

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..map.kernels import Floats, compiled
+from ..kernels import Floats, compiled
 
 
 @compiled(parallel=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..config import EngineConfig
 from ..detectors import Detector
 from ..detectors.covariance import Rows, Sample
-from ..map.scaling import row_chunks
+from ..scaling import row_chunks
 from .sequence import smooth
 
 Floats = NDArray[np.float64]

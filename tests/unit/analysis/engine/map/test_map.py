@@ -16,9 +16,9 @@ from services.analysis.engine.map.distances import distance_range, squared_dista
 from services.analysis.engine.map.mapping import MapFit, fit_map
 from services.analysis.engine.map.orientation import canonical
 from services.analysis.engine.map.quality import trustworthiness
-from services.analysis.engine.map.similarity import Similarity
 from services.analysis.engine.map.start import implied_radius, principal_plane, random_disk
 from services.analysis.engine.optimisers import Objective
+from services.analysis.engine.similarity import Similarity
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from scipy.optimize import minimize
 from services.analysis.engine import BaselineModel, EngineConfig, EngineError
 from services.analysis.engine.map.distances import squared_distances
 from services.analysis.engine.map.mapping import map_samples
-from services.analysis.engine.map.scaling import learn_scaling
 from services.analysis.engine.map.start import principal_plane
 from services.analysis.engine.optimisers import Objective, optimise
+from services.analysis.engine.scaling import learn_scaling
 
 Floats = NDArray[np.float64]
 

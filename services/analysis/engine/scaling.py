@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import EngineConfig
-from ..errors import EngineError
+from .config import EngineConfig
+from .errors import EngineError
 
 Floats = NDArray[np.float64]
 
