@@ -13,7 +13,7 @@ from shared.events.analysis import ANOMALY_ACKNOWLEDGED, AnomalyAcknowledged
 from shared.http.pages import PageRequest, Slice
 
 # A year of a machine in four severities fits.
-MOST_DAYS = 2000
+MAX_DAILY_COUNTS = 2000
 
 
 class AnomalyService:
@@ -30,7 +30,7 @@ class AnomalyService:
     async def daily(
         self, unit: Unit, machine_id: UUID | None, since: date | None, until: date | None
     ) -> list[DailyAnomalies]:
-        return await unit.anomalies.daily(machine_id, since, until, MOST_DAYS)
+        return await unit.anomalies.daily(machine_id, since, until, MAX_DAILY_COUNTS)
 
     async def list(self, unit: Unit, wanted: AnomalyFilter, page: PageRequest) -> Slice[Anomaly]:
         return await unit.anomalies.list(wanted, page)

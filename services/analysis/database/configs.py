@@ -11,7 +11,7 @@ from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
 # config_data numbers its rows with a 4-byte integer; a made-up cursor may hold more.
-LARGEST_NUMBER = 2**31 - 1
+MAX_ID = 2**31 - 1
 
 
 class Configs(Protocol):
@@ -58,7 +58,7 @@ class PostgresConfigs:
             self._connection,
             after_at=page.after.at if page.after else None,
             # Configurations are numbered; the cursor carries the number in its UUID.
-            after_id=min(page.after.id.int, LARGEST_NUMBER) if page.after else None,
+            after_id=min(page.after.id.int, MAX_ID) if page.after else None,
             limit=page.limit + 1,
         )
         configs = [rows.configuration(row) async for row in found]

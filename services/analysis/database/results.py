@@ -12,7 +12,7 @@ from shared.postgres.connection import Connection
 
 Floats = NDArray[np.float64]
 # PostgreSQL's array bounds are 4-byte integers.
-LAST_POSITION = 2**31 - 1
+MAX_POSITION = 2**31 - 1
 
 
 class PostgresResults:
@@ -22,7 +22,7 @@ class PostgresResults:
 
     async def map_points(self, dinsight_id: UUID, start: int, stop: int | None) -> PointChunk | None:
         row = await self._queries.map_points(
-            self._connection, id=dinsight_id, first=start + 1, last=LAST_POSITION if stop is None else stop
+            self._connection, id=dinsight_id, first=start + 1, last=MAX_POSITION if stop is None else stop
         )
         if row is None:
             return None
@@ -41,7 +41,7 @@ class PostgresResults:
             self._connection,
             analysis_id=analysis_id,
             start=start,
-            stop=LAST_POSITION if stop is None else stop,
+            stop=MAX_POSITION if stop is None else stop,
         )
         return [
             PointChunk(
@@ -61,7 +61,7 @@ class PostgresResults:
             self._connection,
             file_upload_id=upload_id,
             start=start,
-            stop=LAST_POSITION if stop is None else stop,
+            stop=MAX_POSITION if stop is None else stop,
         )
         return [MetadataChunk(row["first_sample"], row["samples"], row["metadata"]) async for row in found]
 

@@ -20,8 +20,8 @@ from services.analysis.results.domain import PointChunk
 
 Floats = NDArray[np.float64]
 # Runs that are looked back on.
-LOOKED_BACK = 50
-DAYS_SHOWN = 400
+MAX_RUNS = 50
+MAX_DAILY_COUNTS = 400
 UNKNOWN = "unknown"
 
 
@@ -29,8 +29,8 @@ class HealthService:
     async def health(self, unit: Unit, machine: MachineRef) -> MachineHealth:
         """The machine's state and how it came to it."""
         machine_id = machine.id
-        runs = await unit.uploads.newest(machine_id, AnalysisType.MONITORING, LOOKED_BACK)
-        daily = await unit.anomalies.daily(machine_id, None, None, DAYS_SHOWN)
+        runs = await unit.uploads.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS)
+        daily = await unit.anomalies.daily(machine_id, None, None, MAX_DAILY_COUNTS)
         if not runs:
             reasons = ["no monitoring run is completed yet"]
             return MachineHealth(machine_id, UNKNOWN, reasons, [], daily)
@@ -47,7 +47,7 @@ class HealthService:
             raise NoBaseline(name)
         baseline, dinsight_id = baselines[0], baselines[0].dinsight_id
         normal = await unit.results.map_points(dinsight_id, 0, None)
-        newest = await unit.uploads.newest(machine_id, AnalysisType.MONITORING, LOOKED_BACK)
+        newest = await unit.uploads.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS)
         runs = [run for run in reversed(newest) if run.dinsight_id == dinsight_id]
         chunks = [chunk for run in runs for chunk in await unit.results.monitor_points(run.id, 0, None)]
         if normal is None or not chunks:

@@ -9,7 +9,7 @@ QUEUE = "analysis"
 # A worker may die this often on one file; then the file is what kills it.
 MAX_ATTEMPTS = 3
 # A table of this size in text takes a worker some tens of milliseconds to read.
-SMALL_BYTES = 1024 * 1024
+MAX_SMALL_BYTES = 1024 * 1024
 # Compressed files may hold more than they look: beyond so many values a job counts as large.
 MAX_SMALL_VALUES = 500_000
 # How the progress of a whole analysis is shared out.
@@ -32,4 +32,4 @@ class Kind(StrEnum):
 
 
 def size_of(upload: FileUpload) -> Size:
-    return Size.SMALL if upload.file_size <= SMALL_BYTES else Size.LARGE
+    return Size.SMALL if upload.file_size <= MAX_SMALL_BYTES else Size.LARGE

@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 from services.analysis.database.unit import PostgresUnits
-from services.analysis.jobs.domain import SMALL_BYTES
+from services.analysis.jobs.domain import MAX_SMALL_BYTES
 from services.analysis.objects.models import PREFIX as MODELS
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
@@ -56,7 +56,7 @@ class Chores:
     async def adopt(self) -> None:
         """Enqueue what a version before the queue has stored while this one started."""
         async with self._units(Scope()) as unit:
-            adopted = await unit.upkeep.adopt(SMALL_BYTES)
+            adopted = await unit.upkeep.adopt(MAX_SMALL_BYTES)
         if adopted:
             logger.warning("analyses without a job enqueued", count=adopted)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 # Eight chunks of 512 x 1,024; what is older has most likely gone to another worker.
-MOST_BYTES = 32 * 2**20
+MAX_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class Samples:
 
 
 class RecentChunks:
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[tuple[UUID, int], Samples] = OrderedDict()
 
@@ -32,7 +32,7 @@ class RecentChunks:
         self.take(analysis_id, process_order)  # of an attempt before this one
         self._kept[analysis_id, process_order] = samples
         self._bytes += samples.features.nbytes
-        while self._bytes > self._most_bytes:
+        while self._bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= oldest.features.nbytes
 

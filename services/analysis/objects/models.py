@@ -12,7 +12,7 @@ from services.analysis.objects.store import Storage
 
 PREFIX = "models"
 # A model with 2,000 references of 1,024 features takes some 25 MB.
-KEPT_MODELS = 4
+MAX_CACHED_MODELS = 4
 
 
 class ModelStore:
@@ -35,7 +35,7 @@ class ModelStore:
         if key not in self._kept:
             content = await self._storage.get(key)
             self._kept[key] = await asyncio.to_thread(_unpack, content)
-            while len(self._kept) > KEPT_MODELS:
+            while len(self._kept) > MAX_CACHED_MODELS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]

@@ -19,7 +19,7 @@ from shared.http.pages import PageRequest, Slice
 
 Floats = NDArray[np.float64]
 # An answer of a million numbers is some 20 MB of JSON; larger ranges are to be asked for in parts.
-MOST_VALUES = 1_000_000
+MAX_VALUES = 1_000_000
 
 
 class ResultService:
@@ -66,8 +66,8 @@ class ResultService:
             raise BadRange("features", f"There is no feature {unknown[0]!r} in this upload.")
         end = samples if stop is None else min(stop, samples)
         count = max(0, end - start)
-        if count * max(1, len(wanted)) > MOST_VALUES:
-            most = MOST_VALUES // max(1, len(wanted))
+        if count * max(1, len(wanted)) > MAX_VALUES:
+            most = MAX_VALUES // max(1, len(wanted))
             raise BadRange(
                 "stop",
                 f"That is more than one answer takes: ask for at most {most} samples, or for fewer features.",

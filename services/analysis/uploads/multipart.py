@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from services.analysis.uploads.errors import BrokenForm
 from shared.errors import UnsupportedMediaType
 
-LONGEST_VALUE_BYTES = 4096
+MAX_VALUE_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -44,8 +44,8 @@ class Part:
         value = b""
         async for chunk in self.chunks():
             value += chunk
-            if len(value) > LONGEST_VALUE_BYTES:
-                raise BrokenForm(f"The form field {self.name} is longer than {LONGEST_VALUE_BYTES} bytes.")
+            if len(value) > MAX_VALUE_BYTES:
+                raise BrokenForm(f"The form field {self.name} is longer than {MAX_VALUE_BYTES} bytes.")
         try:
             return value.decode().strip()
         except UnicodeDecodeError:

@@ -25,7 +25,7 @@ from shared.errors import DInsightError, Unavailable
 from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived
 from shared.jobs.queue import NewJob
 
-LONGEST_FILENAME = 255
+MAX_FILENAME_CHARACTERS = 255
 # Boundaries and headers around the files in a form.
 FORM_OVERHEAD_BYTES = 2**20
 FILES_FIELD = "files"
@@ -247,8 +247,10 @@ async def _with_model(unit: Unit, baseline: Analysis) -> Analysis:
 def _checked_name(filename: str | None) -> str:
     if not filename or not filename.strip():
         raise BadUpload(FILES_FIELD, "A part named 'files' has no filename: send it as a file.")
-    if len(filename) > LONGEST_FILENAME:
-        raise BadUpload(FILES_FIELD, f"The name of a file is longer than {LONGEST_FILENAME} characters.")
+    if len(filename) > MAX_FILENAME_CHARACTERS:
+        raise BadUpload(
+            FILES_FIELD, f"The name of a file is longer than {MAX_FILENAME_CHARACTERS} characters."
+        )
     if not filename.isprintable():
         raise BadUpload(FILES_FIELD, "The name of a file holds characters that cannot be shown. Rename it.")
     if not filename.lower().endswith(TABLE_SUFFIXES):

@@ -13,10 +13,10 @@ def test_only_editable_parameters_can_be_set() -> None:
     assert set(ConfigChange.model_fields) == set(EDITABLE)
 
 
-def test_the_choices_are_the_engines() -> None:
+def test_the_choices_match_the_engine() -> None:
     assert (get_args(Optimizer), get_args(Detector)) == (OPTIMIZERS, DETECTORS)
     assert set(get_args(Scaling)) == set(SCALINGS)
 
 
-def test_every_parameter_is_the_engines() -> None:
+def test_every_parameter_is_one_of_the_engine() -> None:
     assert set(PARAMETERS) <= {field.name for field in fields(EngineConfig)}
