@@ -238,7 +238,7 @@ async def test_a_machine_deleted_while_its_run_is_scored(place: Workplace) -> No
     scoring = asyncio.create_task(place.do(run, Kind.CHUNK, scorer=slow))
     await slow.gate.reached.wait()
     async with place.units(Scope(organization_id=run.organization_id)) as unit:
-        await unit.machines.forget(run.machine_id)
+        await unit.machines.purge(run.machine_id)
     slow.gate.open.set()
     await scoring
     for table in TABLES:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.analysis.database.analyses import FeatureChunk
+from services.analysis.database.results import FeatureChunk
 from services.analysis.domain import Analysis, Status
 from services.analysis.jobs.domain import MAX_SMALL_VALUES, Kind
 from services.analysis.jobs.finalize import INTERNAL_ERROR, WORKER_DIED
@@ -46,7 +46,7 @@ async def test_a_killed_workers_analysis_is_taken_over(place: Workplace) -> None
         uuid4(), analysis.organization_id, analysis.file_upload_id, 0, 0, samples(5), [{"load": "low"}] * 5
     )
     async with place.units(Scope(organization_id=analysis.organization_id)) as unit:
-        await unit.analyses.add_features(chunk.encoded())
+        await unit.results.add_features(chunk.encode())
     await place.do(analysis)
     found = await place.ended_once(analysis, Status.COMPLETED)
     assert found.attempts == 2

@@ -79,7 +79,7 @@ async def test_deleting_a_machine_deletes_its_data(place: Workplace) -> None:
             assert await place.count(table, gone) == 0, table
     rest = "SELECT count(*) FROM analysis.analyses WHERE machine_id = $1"
     assert await place.admin.fetchval(rest, analysis.machine_id) == 0
-    await Chores(place.units, place.storage, place.settings, SystemClock()).empty_bin()
+    await Chores(place.units, place.storage, place.settings, SystemClock()).delete_discarded()
     assert await place.storage.list(upload_prefix(analysis.file_upload_id)) == []
     assert await place.storage.list(f"models/{analysis.id}") == []
 

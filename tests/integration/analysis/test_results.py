@@ -45,7 +45,7 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
     second = (await client.post("/configs", {"sensitivity": 4, "ewma": 0.2})).json()
     third = (await client.post("/configs", {"ewma": None})).json()
     assert [second["version"], third["version"]] == [2, 3]
-    assert (third["sensitivity"], third["ewma"]) == (4, None)
+    assert (third["sensitivity"], third["threshold_sigmas"], third["ewma"]) == (4, 4, None)
     page = (await client.get("/configs", limit=2)).json()
     rest = (await client.get("/configs", limit=2, cursor=page["next_cursor"])).json()
     assert [config["id"] for config in page["items"] + rest["items"]] == [
@@ -54,6 +54,13 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
         first["id"],
     ]
     assert rest["items"] == [first]
+
+
+async def test_the_threshold_has_two_names(client: AnalysisClient) -> None:
+    for body in ({"threshold_sigmas": 5}, {"sensitivity": 5}, {"sensitivity": 5, "threshold_sigmas": 5}):
+        response = await client.post("/configs", body)
+        assert response.status_code == 201, response.text
+        assert (response.json()["sensitivity"], response.json()["threshold_sigmas"]) == (5, 5)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +78,9 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
         ({"optimizer": "newton"}, "/body/optimizer"),
         ({"alpha": 1e300}, "/body/alpha"),
         ({"sensitivity": 1e9}, "/body/sensitivity"),
+        ({"threshold_sigmas": 1e9}, "/body/threshold_sigmas"),
+        ({"threshold_sigmas": None}, "/body/threshold_sigmas"),
+        ({"sensitivity": 3, "threshold_sigmas": 4}, "/body/threshold_sigmas"),
         ({"w1": -0.1}, "/body/w1"),
     ],
 )

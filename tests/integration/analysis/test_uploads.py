@@ -223,7 +223,7 @@ async def test_200_mb_pass_through_in_bounded_memory(
     objects: Callable[[UUID | None], list[str]],
     storage_folder: Path,
 ) -> None:
-    settings = analysis_settings.model_copy(update={"largest_upload_bytes": 2**30})
+    settings = analysis_settings.model_copy(update={"max_upload_bytes": 2**30})
     app = create_app(analysis_installation, settings)
     chunk = b"0.125," * 10_923
     highest = 0

@@ -96,7 +96,7 @@ class CsvTable:
         return self.source.name
 
     def parts(self, rows: int) -> Iterator[csv_fast.Part]:
-        """Yield the fast reader's parts, and the strict one's from the first row that the fast one rejects."""
+        """Yield the fast reader's parts, and from the first row that it rejects the strict one's."""
         done = 0
         if self.header_lines:
             try:

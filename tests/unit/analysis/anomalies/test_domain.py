@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.analysis.anomalies.domain import moment, sample_time
+from services.analysis.anomalies.domain import parse_time, sample_time
 
 UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -24,7 +24,7 @@ UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_times_are_parsed(text: object, expected: datetime | None) -> None:
-    assert moment(text) == expected
+    assert parse_time(text) == expected
 
 
 def test_a_time_column_sets_the_time_of_the_sample() -> None:
