@@ -84,6 +84,15 @@ class AddressNotVerified(Conflict):
         )
 
 
+class ProviderAccountMismatch(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "The account with your e-mail address is linked to a different account at the sign-in provider."
+            " Sign in with that one. If it no longer exists, ask the operator of this installation to remove"
+            " the link."
+        )
+
+
 class AccountClosed(Unauthenticated):
     def __init__(self) -> None:
         super().__init__("The account is closed. Ask an administrator of the installation.")

@@ -20,6 +20,10 @@ class OidcRepository(Protocol):
 
     async def user_of(self, issuer: str, subject: str) -> UUID | None: ...
 
+    async def subject_of(self, issuer: str, user_id: UUID) -> str | None:
+        """Who at that provider opens the account."""
+        ...
+
     async def link(self, link: Link) -> None:
         """Keep the link; one that is there stays."""
         ...
@@ -47,6 +51,12 @@ class PostgresOidcRepository:
     async def user_of(self, issuer: str, subject: str) -> UUID | None:
         found: UUID | None = await self._queries.get_linked_user(
             self._connection, issuer=issuer, subject=subject
+        )
+        return found
+
+    async def subject_of(self, issuer: str, user_id: UUID) -> str | None:
+        found: str | None = await self._queries.get_linked_subject(
+            self._connection, issuer=issuer, user_id=user_id
         )
         return found
 

@@ -388,6 +388,11 @@ DELETE FROM oidc_flows WHERE expires_at <= :now;
 -- The account of whom the provider names.
 SELECT user_id FROM user_identities WHERE issuer = :issuer AND subject = :subject;
 
+-- name: get_linked_subject$
+-- Whom the provider names when the account is signed in to; the first one where there are several.
+SELECT subject FROM user_identities WHERE issuer = :issuer AND user_id = :user_id
+ORDER BY linked_at, subject LIMIT 1;
+
 -- name: insert_user_identity!
 -- From now on the provider's word signs in to this account.
 INSERT INTO user_identities (issuer, subject, user_id, linked_at)

@@ -80,6 +80,18 @@ class LetterWriter:
         subject = "You sign in another way"
         await self._write(unit, "provider-linked", user.email, subject, text, NOTICE_LIFETIME)
 
+    async def provider_refused(self, unit: Unit, user: User, issuer: str) -> None:
+        text = (
+            f"On {self._clock.now():%Y-%m-%d at %H:%M} UTC, someone tried to sign in to your DInsight account"
+            f" through {issuer}. They used an account there that has your e-mail address but is not the one"
+            " your DInsight account is linked to, so the sign-in was refused.\n\nIf your account there was"
+            " recreated, ask the operator of your DInsight installation to remove the old link. Otherwise, tell"
+            " an administrator of your organization."
+        )
+        await self._write(
+            unit, "provider-refused", user.email, "A sign-in was refused", text, NOTICE_LIFETIME
+        )
+
     async def invitation(
         self, unit: Unit, invitation: Invitation, organization: Organization, inviter: str, token: str
     ) -> None:

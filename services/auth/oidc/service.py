@@ -5,12 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.auth.database.unit import Unit
-from services.auth.errors import AccountClosed, AddressNotVerified, FlowUnknown, OidcOff, ProviderRefused
+from services.auth.errors import (
+    AccountClosed,
+    AddressNotVerified,
+    FlowUnknown,
+    OidcOff,
+    ProviderAccountMismatch,
+    ProviderRefused,
+)
 from services.auth.mail.letters import LetterWriter
 from services.auth.oidc.domain import FLOW_LIFETIME, Flow, Link, Named
 from services.auth.oidc.provider import Provider
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
-from services.auth.sign_in.domain import Client, Grant
+from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER, Client, Grant
 from services.auth.sign_in.service import SignInService
 from services.auth.users.domain import User
 from services.auth.users.service import DEFAULT_ROLE
@@ -91,23 +98,32 @@ class OidcService:
             return await self._failed(unit, None, named)
         user_id = await unit.oidc.user_of(named.issuer, named.subject)
         found = await unit.users.get(user_id) if user_id else await self._by_address(unit, named)
-        if isinstance(found, AddressNotVerified):
+        if isinstance(found, DInsightError):
             return await self._failed(unit, await unit.users.by_email(named.email), found)
         if found is None or not found.is_active:
             return await self._failed(unit, found, AccountClosed())
         return await self._sign_in.begin(unit, found, client, {"method": METHOD, "issuer": named.issuer})
 
-    async def _by_address(self, unit: Unit, named: Named) -> User | AddressNotVerified:
+    async def _by_address(
+        self, unit: Unit, named: Named
+    ) -> User | AddressNotVerified | ProviderAccountMismatch:
         """The account with the verified address, from now on linked.
 
         An account whose address nobody verified may be a stranger's, who waits there for its owner. One that
-        is verified may have been opened by a stranger, too: what opened it until now does so no more.
+        is verified may have been opened by a stranger, too: what opened it until now does so no more. And one
+        that is linked belongs to that subject alone: providers give addresses to other people.
         """
         known = await unit.users.by_email(named.email)
         user = known or await self._opened(unit, named)
         if user is None or not user.email_verified:
             return AddressNotVerified()
-        if user.is_active:
+        # Locked: of several subjects that come at once, each must see the link of the one before.
+        user = await unit.users.lock(user.id) or user
+        linked = await unit.oidc.subject_of(named.issuer, user.id)
+        if linked is not None and linked != named.subject:
+            await self._warn_owner(unit, user, named.issuer)
+            return ProviderAccountMismatch()
+        if linked is None and user.is_active:
             now = self._clock.now()
             await unit.oidc.link(Link(named.issuer, named.subject, user.id, now))
             if known is not None:
@@ -116,6 +132,13 @@ class OidcService:
                 await self._letters.provider_linked(unit, user, named.issuer)
             await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": named.issuer}})
         return user
+
+    async def _warn_owner(self, unit: Unit, user: User, issuer: str) -> None:
+        """Tell the owner of a refused attempt, once until a day has passed without one."""
+        now = self._clock.now()
+        subject = f"provider-refused|{user.id}"
+        if await unit.attempts.count(subject, now, now - FAILURES_FORGOTTEN_AFTER) == 1:
+            await self._letters.provider_refused(unit, user, issuer)
 
     async def _opened(self, unit: Unit, named: Named) -> User | None:
         """A new account without a password; None when the address was taken this moment."""

@@ -8,6 +8,7 @@ from services.auth.invitations.service import InvitationService
 from services.auth.mail.domain import Letter
 from services.auth.mail.letters import LetterWriter
 from services.auth.mail.postman import Postman
+from services.auth.oidc.service import OidcService
 from services.auth.one_time_tokens.service import OneTimeTokens
 from services.auth.organizations.secrets import SettingsSealer
 from services.auth.organizations.service import OrganizationService
@@ -16,6 +17,7 @@ from services.auth.passwords.rules import PasswordRules
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration.service import RegistrationService
 from services.auth.sign_in.domain import Client
+from services.auth.sign_in.service import SignInService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
 from services.auth.users.service import AccountService
@@ -64,6 +66,16 @@ class AccountsSetting:
         self.recovery = RecoveryService(
             self.clock, new_id, auditor, hasher, rules, throttle, tokens, letters, self.verification
         )
+        sign_in = SignInService(
+            self.clock,
+            new_id,
+            auditor,
+            hasher,
+            throttle,
+            idle=timedelta(days=30),
+            longest=timedelta(days=90),
+        )
+        self.oidc = OidcService(self.clock, new_id, auditor, sign_in, letters, None)
         self.postman = self.postman_with(encryptor)
 
     def postman_with(self, encryptor: Encryptor) -> Postman:

@@ -29,5 +29,9 @@ class FakeOidc:
         link = self.links.get((issuer, subject))
         return link.user_id if link else None
 
+    async def subject_of(self, issuer: str, user_id: UUID) -> str | None:
+        found = [link for link in self.links.values() if (link.issuer, link.user_id) == (issuer, user_id)]
+        return min(found, key=lambda link: link.linked_at).subject if found else None
+
     async def link(self, link: Link) -> None:
         self.links.setdefault((link.issuer, link.subject), link)

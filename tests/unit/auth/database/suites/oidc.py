@@ -43,3 +43,6 @@ class OidcSuite:
                 await unit.oidc.link(Link("https://idp.example", subject, user.id, NOW))
             assert await unit.oidc.user_of("https://idp.example", subject) == first.id
             assert await unit.oidc.user_of("https://other.example", subject) is None
+            assert await unit.oidc.subject_of("https://idp.example", first.id) == subject
+            assert await unit.oidc.subject_of("https://other.example", first.id) is None
+            assert await unit.oidc.subject_of("https://idp.example", second.id) is None
