@@ -85,8 +85,8 @@ class LetterWriter:
             f"On {self._clock.now():%Y-%m-%d at %H:%M} UTC, someone tried to sign in to your DInsight account"
             f" through {issuer}. They used an account there that has your e-mail address but is not the one"
             " your DInsight account is linked to, so the sign-in was refused.\n\nIf your account there was"
-            " recreated, ask the operator of your DInsight installation to remove the old link. Otherwise, tell"
-            " an administrator of your organization."
+            " recreated, ask the operator of your DInsight installation to remove the old link. Otherwise,"
+            " tell an administrator of your organization."
         )
         await self._write(
             unit, "provider-refused", user.email, "A sign-in was refused", text, NOTICE_LIFETIME

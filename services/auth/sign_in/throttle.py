@@ -7,10 +7,12 @@ from services.auth.database.unit import Unit
 from services.auth.errors import TooManyAttempts
 from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER, Client, wait_after
 from shared.clock import Clock
+from shared.http.addresses import network_of
 
 
 class Throttle:
-    """Counts failures per account and address together: nobody can lock another one out from elsewhere.
+    """Counts failures per account and network together: nobody can lock another one out from elsewhere. An
+    IPv4 address is a network of its own; of IPv6, whoever has one address has its whole /64.
 
     The account is named as it was typed, known or not, so that waiting tells nothing about it.
     """
@@ -35,4 +37,4 @@ class Throttle:
 
     @staticmethod
     def _subject(account: str, client: Client) -> str:
-        return hashlib.sha256(f"{account}|{client.address}".encode()).hexdigest()
+        return hashlib.sha256(f"{account}|{network_of(client.address)}".encode()).hexdigest()
