@@ -82,7 +82,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         async with AsyncExitStack() as stack:
             if provider is not None:
                 await stack.enter_async_context(provider.open())
-            loops = (infra.relay.run(), consumer.run(), upkeep.run(), postman.run())
+            loops = (infra.relay.loop, consumer.loop, upkeep.run(), postman.run())
             await stack.enter_async_context(infra.running(*loops))
             yield
 

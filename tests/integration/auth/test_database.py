@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from dinsight.provision.migrations import upgrade
 from services.auth.database.unit import PostgresUnits, Units
 from services.auth.mail.domain import LetterStatus
 from services.auth.recovery.domain import ResetRequest
@@ -16,7 +17,6 @@ from services.auth.sign_in.domain import Client
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.postgres.connection import Database
-from shared.postgres.migrate import upgrade
 from tests.support.installation import TestDatabase, create_database, drop_database
 from tests.unit.auth.database.examples import LONG_AGO, MINUTE, a_letter
 from tests.unit.auth.database.suite import RepositorySuite
