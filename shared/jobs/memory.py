@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
-from shared.clock import Clock
+from shared.clock import Clock, IdGenerator, time_ordered_id
 from shared.jobs.queue import Depth, Job, LeaseLost, NewJob, Size
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -32,8 +32,9 @@ class _Row:
 class MemoryQueue:
     """Implements Queue and Jobs at once: there are no transactions, so what is said holds immediately."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, new_id: IdGenerator = time_ordered_id) -> None:
         self._clock = clock
+        self._new_id = new_id
         self._rows: dict[UUID, _Row] = {}
         self._turns: dict[tuple[str, UUID | None], datetime] = {}
         self._order = itertools.count()
@@ -120,7 +121,7 @@ class MemoryQueue:
         return running[row.job.organization_id], row.job.size, turn, row.run_at, row.order
 
     def _take(self, row: _Row, now: datetime, lease: timedelta) -> Job:
-        row.token, row.until = uuid4(), now + lease
+        row.token, row.until = self._new_id(), now + lease
         row.attempts += 1
         # Turns within one moment count too.
         turn = max(now, *self._turns.values()) if self._turns else now
