@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from services.auth.keys.service import PURPOSE
-from services.auth.mail.letters import PURPOSE as LETTER
+from services.auth.mail.messages import PURPOSE as LETTER
 from services.auth.organizations.domain import SECRETS
 from services.auth.organizations.secrets import secret_purpose
 from shared.crypto import EncryptedColumn, Renew

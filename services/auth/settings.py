@@ -34,13 +34,11 @@ class Settings(ServiceSettings):
     mail_sender: str = "DInsight <dinsight@localhost>"
     # What the links in letters begin with: where people reach the platform.
     public_url: str = "http://127.0.0.1:8000"
-    # One letter, from connecting to the server's last word.
+    # For one message, from connecting to the server's last reply.
     mail_timeout_seconds: float = Field(default=30, gt=0, le=120)
-    # Eight attempts at the default pauses span about 14 hours: a mail server may be down over night.
-    mail_attempts: int = Field(default=8, ge=1, le=50)
+    # Twelve attempts at the default pauses span about 19 hours: a mail server may be down overnight.
+    mail_attempts: int = Field(default=12, ge=1, le=50)
     mail_first_retry_seconds: float = Field(default=30, gt=0)
-    # Bounds how long somebody waits for a link; each look is two indexed queries.
-    mail_poll_seconds: float = Field(default=1, gt=0)
     # On, nobody signs in before following the link, and registering does not tell which addresses are known.
     require_verified_email: bool = False
     # An OpenID Connect provider: all four, or none. The issuer is written as its own description has it.

@@ -24,7 +24,11 @@ class Size(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to be done about `subject_id`. `args` hold ids and places, never data of a tenant."""
+    """A job to be done about `subject_id`. `args` hold ids and places, never data of a tenant.
+
+    Without an `organization_id` the job belongs to the organization of the transaction that enqueues it, and
+    to the installation if that has none.
+    """
 
     id: UUID
     queue: str

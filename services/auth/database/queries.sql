@@ -249,39 +249,25 @@ DELETE FROM password_attempts WHERE subject = :subject;
 -- Failures that do not count any more.
 DELETE FROM password_attempts WHERE failed_at < :before;
 
--- name: insert_letter!
--- A letter to be sent; what it says comes encrypted.
-INSERT INTO mail (id, kind, sealed, next_attempt_at, expires_at, created_at)
-VALUES (:id, :kind, :sealed, :created_at, :expires_at, :created_at);
+-- name: insert_message!
+-- A message to be sent; its content is encrypted.
+INSERT INTO mail (id, kind, sealed, expires_at, created_at)
+VALUES (:id, :kind, :sealed, :expires_at, :created_at);
 
--- name: claim_letters
--- Take the letters that are due, longest due first, for a while: others skip those meanwhile.
-UPDATE mail SET lease_id = gen_random_uuid(), leased_until = :until
-WHERE id IN (
-    SELECT id FROM mail
-    WHERE status = 'waiting' AND next_attempt_at <= :now AND coalesce(leased_until <= :now, true)
-    ORDER BY next_attempt_at LIMIT :wanted
-    FOR UPDATE SKIP LOCKED
-)
-RETURNING id, kind, sealed, attempts, expires_at, created_at, lease_id;
+-- name: get_waiting_message^
+-- A message that is still to be sent.
+SELECT id, kind, sealed, expires_at, created_at FROM mail WHERE id = :id AND status = 'waiting';
 
--- name: finish_letter^
--- A letter was sent or is given up: what it said is deleted. Only whoever took it may say so.
-UPDATE mail
-SET status = :status, sealed = NULL, attempts = attempts + 1, error = :error, finished_at = :now,
-    lease_id = NULL, leased_until = NULL
-WHERE id = :id AND lease_id = :lease_id
-RETURNING id;
+-- name: note_message_failure!
+-- Why the last attempt failed.
+UPDATE mail SET error = :error WHERE id = :id;
 
--- name: put_letter_back^
--- An attempt failed; another one is made later.
-UPDATE mail
-SET attempts = attempts + 1, error = :error, next_attempt_at = :due, lease_id = NULL, leased_until = NULL
-WHERE id = :id AND lease_id = :lease_id
-RETURNING id;
+-- name: finish_message!
+-- A message was sent or given up; its content is deleted.
+UPDATE mail SET status = :status, sealed = NULL, error = :error, finished_at = :now WHERE id = :id;
 
--- name: forget_finished_letters!
--- That they were sent is of no interest any more.
+-- name: delete_finished_messages!
+-- Messages that were sent or given up long ago.
 DELETE FROM mail WHERE status <> 'waiting' AND finished_at < :before;
 
 -- name: insert_one_time_token!
@@ -312,11 +298,9 @@ DELETE FROM one_time_tokens WHERE expires_at < :before;
 INSERT INTO reset_requests (id, email, ip_address, user_agent, requested_at)
 VALUES (:id, :email, :ip_address::text::inet, :user_agent, :requested_at);
 
--- name: take_reset_requests
--- The oldest requests, to be answered in this transaction; other replicas take others.
-DELETE FROM reset_requests WHERE id IN (
-    SELECT id FROM reset_requests ORDER BY requested_at LIMIT :wanted FOR UPDATE SKIP LOCKED
-)
+-- name: take_reset_request^
+-- The request, which is answered in this transaction.
+DELETE FROM reset_requests WHERE id = :id
 RETURNING id, email, host(ip_address) AS ip_address, user_agent, requested_at;
 
 -- name: insert_invitation!

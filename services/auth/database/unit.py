@@ -19,6 +19,8 @@ from services.auth.database.trail import PostgresTrailRepository, TrailRepositor
 from services.auth.database.users import PostgresUserRepository, UserRepository
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
+from shared.jobs.postgres import PostgresQueue
+from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox, PostgresInbox
 from shared.kafka.outbox import Outbox, PostgresOutbox
 from shared.postgres.connection import SET_SCOPE, Database
@@ -42,6 +44,7 @@ class Unit:
     api_keys: ApiKeyRepository
     oidc: OidcRepository
     trail: TrailRepository
+    jobs: Jobs
     outbox: Outbox
     inbox: Inbox
     # Who signs in is known only after looking: from here on the transaction sees what that user may see.
@@ -60,8 +63,9 @@ class _Undone(Exception):
 class PostgresUnits:
     """Opens units of work: one transaction each."""
 
-    def __init__(self, database: Database, clock: Clock, new_id: IdGenerator) -> None:
+    def __init__(self, database: Database, queue: PostgresQueue, clock: Clock, new_id: IdGenerator) -> None:
         self._database = database
+        self._queue = queue
         self._clock = clock
         self._new_id = new_id
         self._queries = load_queries(__file__)
@@ -97,6 +101,7 @@ class PostgresUnits:
                 api_keys=PostgresApiKeyRepository(connection, self._queries),
                 oidc=PostgresOidcRepository(connection, self._queries),
                 trail=PostgresTrailRepository(connection, self._queries),
+                jobs=self._queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
                 act_as=act_as,

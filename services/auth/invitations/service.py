@@ -21,7 +21,7 @@ from services.auth.invitations.domain import (
     MOST_INVITATIONS,
     Invitation,
 )
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.messages import MessageWriter
 from services.auth.members.domain import Membership
 from services.auth.members.events import as_member, tell_member
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
@@ -41,13 +41,13 @@ class InvitationService:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
-        letters: LetterWriter,
+        messages: MessageWriter,
         verification: VerificationService,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
-        self._letters = letters
+        self._messages = messages
         self._verification = verification
 
     async def list(self, unit: Unit, caller: Caller, page: PageRequest) -> Slice[Invitation]:
@@ -79,7 +79,7 @@ class InvitationService:
             expires_at=now + INVITATION_LIFETIME,
         )
         await unit.invitations.add(invitation)
-        await self._letters.invitation(unit, invitation, organization, caller.full_name, token)
+        await self._messages.invitation(unit, invitation, organization, caller.full_name, token)
         await self._wrote(unit, caller, "invitation.sent", invitation, after=True)
         return invitation
 

@@ -13,7 +13,7 @@ from services.auth.errors import (
     ProviderAccountMismatch,
     ProviderRefused,
 )
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.messages import MessageWriter
 from services.auth.oidc.domain import FLOW_LIFETIME, Flow, Link, Named
 from services.auth.oidc.provider import Provider
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
@@ -35,7 +35,7 @@ class OidcService:
         new_id: IdGenerator,
         auditor: Auditor,
         sign_in: SignInService,
-        letters: LetterWriter,
+        messages: MessageWriter,
         provider: Provider | None,
     ) -> None:
         """Without a `provider` everything answers OidcOff."""
@@ -43,7 +43,7 @@ class OidcService:
         self._new_id = new_id
         self._auditor = auditor
         self._sign_in = sign_in
-        self._letters = letters
+        self._messages = messages
         self._provider = provider
 
     @property
@@ -129,7 +129,7 @@ class OidcService:
             if known is not None:
                 await unit.users.drop_password(user.id, now)
                 await unit.sessions.revoke_all(user.id, now, kept=None)
-                await self._letters.provider_linked(unit, user, named.issuer)
+                await self._messages.provider_linked(unit, user, named.issuer)
             await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": named.issuer}})
         return user
 
@@ -138,7 +138,7 @@ class OidcService:
         now = self._clock.now()
         subject = f"provider-refused|{user.id}"
         if await unit.attempts.count(subject, now, now - FAILURES_FORGOTTEN_AFTER) == 1:
-            await self._letters.provider_refused(unit, user, issuer)
+            await self._messages.provider_refused(unit, user, issuer)
 
     async def _opened(self, unit: Unit, named: Named) -> User | None:
         """A new account without a password; None when the address was taken this moment."""

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from services.auth.sign_in.domain import Client
 
-# Whoever asked sits before the screen; a mailbox that is read by others later holds nothing of use.
+# The kind of the jobs that answer one request each; they are in the queue of the mail that they lead to.
+RESET_JOB = "password-reset"
+# Whoever asked is waiting for the mail; a link found in the mailbox later must be useless.
 RESET_LIFETIME = timedelta(hours=1)
 # Nobody's mailbox is filled by others, from however many addresses they ask.
 MOST_RESETS = 3

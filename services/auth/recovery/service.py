@@ -1,14 +1,23 @@
 """A new password for somebody who forgot theirs."""
 
+from uuid import UUID
+
 import structlog
 
 from services.auth.database.unit import Unit
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.domain import QUEUE
+from services.auth.mail.messages import MessageWriter
 from services.auth.one_time_tokens.domain import Purpose
 from services.auth.one_time_tokens.service import OneTimeTokens
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules, names_around
-from services.auth.recovery.domain import MOST_RESETS, RESET_LIFETIME, RESETS_COUNTED_FOR, ResetRequest
+from services.auth.recovery.domain import (
+    MOST_RESETS,
+    RESET_JOB,
+    RESET_LIFETIME,
+    RESETS_COUNTED_FOR,
+    ResetRequest,
+)
 from services.auth.sign_in.domain import LONGEST_AGENT, Client
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
@@ -16,6 +25,7 @@ from services.auth.verification.service import VerificationService
 from shared.access import Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
+from shared.jobs.queue import NewJob
 
 
 class RecoveryService:
@@ -28,7 +38,7 @@ class RecoveryService:
         rules: PasswordRules,
         throttle: Throttle,
         tokens: OneTimeTokens,
-        letters: LetterWriter,
+        messages: MessageWriter,
         verification: VerificationService,
     ) -> None:
         self._clock = clock
@@ -38,27 +48,27 @@ class RecoveryService:
         self._rules = rules
         self._throttle = throttle
         self._tokens = tokens
-        self._letters = letters
+        self._messages = messages
         self._verification = verification
 
     async def request(self, unit: Unit, email: str, client: Client) -> None:
-        """Note the wish, whoever the address belongs to. Raises TooManyAttempts."""
+        """Store the request, whether or not the address has an account. Raises TooManyAttempts."""
         await self._throttle.admit(unit, f"forgot|{email}", client)
         agent = client.agent[:LONGEST_AGENT] if client.agent else None
-        await unit.reset_requests.add(
-            ResetRequest(self._new_id(), email, Client(client.address, agent), self._clock.now())
-        )
+        request = ResetRequest(self._new_id(), email, Client(client.address, agent), self._clock.now())
+        await unit.reset_requests.add(request)
+        await unit.jobs.enqueue([NewJob(request.id, QUEUE, RESET_JOB, request.id)])
 
-    async def answer(self, unit: Unit, most: int) -> int:
-        """Send links for requests that were noted, and give their number. Nobody waits for this."""
-        requests = await unit.reset_requests.take(most)
-        for request in requests:
-            # The trail shows who asked, not who answers.
-            with structlog.contextvars.bound_contextvars(
-                client_address=request.client.address, user_agent=request.client.agent
-            ):
-                await self._answer(unit, request)
-        return len(requests)
+    async def answer(self, unit: Unit, request_id: UUID) -> None:
+        """Send a link if the request's address has an account. Nobody waits for this."""
+        request = await unit.reset_requests.take(request_id)
+        if request is None:
+            return
+        # The audit trail shows who asked, not who answers.
+        with structlog.contextvars.bound_contextvars(
+            client_address=request.client.address, user_agent=request.client.agent
+        ):
+            await self._answer(unit, request)
 
     async def reset(self, unit: Unit, token: str, password: str, client: Client) -> None:
         """Set another password and end all sessions. Raises InvalidLink, WeakPassword."""
@@ -70,7 +80,7 @@ class RecoveryService:
         await unit.sessions.revoke_all(user.id, now, kept=None)
         await self._verification.verified(unit, user)
         await self._throttle.succeeded(unit, user.email, client)
-        await self._letters.password_changed(unit, user)
+        await self._messages.password_changed(unit, user)
         await self._audit(unit, "user.password_reset", user)
 
     async def _answer(self, unit: Unit, request: ResetRequest) -> None:
@@ -83,7 +93,7 @@ class RecoveryService:
         if lately >= MOST_RESETS:
             return
         token = await self._tokens.issue(unit, user, Purpose.RESET_PASSWORD, RESET_LIFETIME)
-        await self._letters.reset(unit, user, token)
+        await self._messages.reset(unit, user, token)
         await self._audit(unit, "user.password_reset_requested", user)
 
     async def _audit(self, unit: Unit, action: str, user: User) -> None:

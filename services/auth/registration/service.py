@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.auth.database.unit import Unit
 from services.auth.errors import EmailTaken, InvitationForAnother
 from services.auth.invitations.service import InvitationService
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.messages import MessageWriter
 from services.auth.organizations.domain import Organization
 from services.auth.passwords.rules import PasswordRules
 from services.auth.users.domain import User
@@ -27,7 +27,7 @@ class RegistrationService:
         rules: PasswordRules,
         verification: VerificationService,
         invitations: InvitationService,
-        letters: LetterWriter,
+        messages: MessageWriter,
         *,
         hide_taken: bool,
     ) -> None:
@@ -38,7 +38,7 @@ class RegistrationService:
         self._rules = rules
         self._verification = verification
         self._invitations = invitations
-        self._letters = letters
+        self._messages = messages
         self._hide_taken = hide_taken
 
     async def register(
@@ -92,7 +92,7 @@ class RegistrationService:
         if owner is None:
             await self._verification.tell(unit, user, token)
             return user, organization
-        await self._letters.registration_repeated(unit, owner)
+        await self._messages.registration_repeated(unit, owner)
         await self._audit_repeated(unit, owner)
         return replace(user, email=email), organization
 

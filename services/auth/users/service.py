@@ -6,7 +6,7 @@ from typing import Any
 
 from services.auth.database.unit import Unit
 from services.auth.errors import AccountClosed, EmailTaken, WeakPassword, WrongPassword
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.messages import MessageWriter
 from services.auth.members.events import as_member, tell_member
 from services.auth.one_time_tokens.domain import Purpose
 from services.auth.organizations.domain import Organization
@@ -33,7 +33,7 @@ class AccountService:
         rules: PasswordRules,
         throttle: Throttle,
         organizations: OrganizationService,
-        letters: LetterWriter,
+        messages: MessageWriter,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
@@ -42,7 +42,7 @@ class AccountService:
         self._rules = rules
         self._throttle = throttle
         self._organizations = organizations
-        self._letters = letters
+        self._messages = messages
 
     async def register(
         self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
@@ -118,7 +118,7 @@ class AccountService:
         await unit.sessions.revoke_all(user.id, now, kept=identity.session_id)
         # Links that somebody else may have asked for and read must not undo this.
         await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
-        await self._letters.password_changed(unit, user)
+        await self._messages.password_changed(unit, user)
         await self._audit(unit, "user.password_changed", user)
         return None
 

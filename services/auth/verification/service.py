@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from services.auth.database.unit import Unit
 from services.auth.errors import AccountClosed, EmailVerified
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.messages import MessageWriter
 from services.auth.one_time_tokens.domain import Purpose
 from services.auth.one_time_tokens.service import OneTimeTokens
 from services.auth.users.domain import User
@@ -15,18 +15,20 @@ from shared.tokens import Identity
 
 
 class VerificationService:
-    def __init__(self, clock: Clock, auditor: Auditor, tokens: OneTimeTokens, letters: LetterWriter) -> None:
+    def __init__(
+        self, clock: Clock, auditor: Auditor, tokens: OneTimeTokens, messages: MessageWriter
+    ) -> None:
         self._clock = clock
         self._auditor = auditor
         self._tokens = tokens
-        self._letters = letters
+        self._messages = messages
 
     async def issue(self, unit: Unit, user: User) -> str:
         """A token to be sent with `tell`."""
         return await self._tokens.issue(unit, user, Purpose.VERIFY_EMAIL, VERIFICATION_LIFETIME)
 
     async def tell(self, unit: Unit, user: User, token: str) -> None:
-        await self._letters.verification(unit, user, token)
+        await self._messages.verification(unit, user, token)
         await self._audit(unit, "user.verification_sent", user)
 
     async def remind(self, unit: Unit, user: User) -> None:

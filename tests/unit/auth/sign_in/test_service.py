@@ -8,7 +8,7 @@ import pytest
 
 from services.auth.database.unit import Unit
 from services.auth.errors import EmailNotVerified, SessionEnded, TooManyAttempts, WrongCredentials, granted
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.messages import MessageWriter
 from services.auth.organizations.secrets import SettingsSealer
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
@@ -57,7 +57,7 @@ class Setting:
             PasswordRules(()),
             Throttle(self.clock),
             OrganizationService(self.clock, time_ordered_id, auditor, SettingsSealer(ENCRYPTOR)),
-            LetterWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
+            MessageWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
         )
 
     def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:

@@ -10,13 +10,14 @@ from datetime import timedelta
 
 from services.auth.database.unit import Unit
 from services.auth.invitations.domain import INVITATION_LIFETIME, Invitation
-from services.auth.mail.domain import NOTICE_LIFETIME, Letter, QueuedLetter
+from services.auth.mail.domain import MESSAGE_JOB, NOTICE_LIFETIME, QUEUE, Message, StoredMessage
 from services.auth.organizations.domain import Organization
 from services.auth.recovery.domain import RESET_LIFETIME
 from services.auth.users.domain import User
 from services.auth.verification.domain import VERIFICATION_LIFETIME
 from shared.clock import Clock, IdGenerator
 from shared.crypto import Encryptor
+from shared.jobs.queue import NewJob
 
 PURPOSE = "auth.mail.sealed"
 COLUMNS = 76
@@ -25,7 +26,7 @@ LINK = "{base}/{page}#token={token}"
 FOOTER = "You get this mail because of an account or an invitation at {base}. Nobody reads answers to it."
 
 
-class LetterWriter:
+class MessageWriter:
     def __init__(self, clock: Clock, new_id: IdGenerator, encryptor: Encryptor, public_url: str) -> None:
         self._clock = clock
         self._new_id = new_id
@@ -112,7 +113,9 @@ class LetterWriter:
         text = f"{_wrapped(text)}\n\n-- \n{_wrapped(FOOTER.format(base=self._base))}\n"
         content = json.dumps({"recipient": recipient, "subject": f"DInsight: {subject}", "text": text})
         sealed = self._encryptor.encrypt(content, purpose=PURPOSE)
-        await unit.mail.add(QueuedLetter(self._new_id(), kind, sealed, 0, now + lifetime, now))
+        message = StoredMessage(self._new_id(), kind, sealed, now + lifetime, now)
+        await unit.mail.add(message)
+        await unit.jobs.enqueue([NewJob(message.id, QUEUE, MESSAGE_JOB, message.id)])
 
     def _link(self, page: str, token: str) -> str:
         return LINK.format(base=self._base, page=page, token=token)
@@ -129,6 +132,6 @@ def _wrapped(text: str) -> str:
     )
 
 
-def open_letter(encryptor: Encryptor, queued: QueuedLetter) -> Letter:
-    """What a queued letter says. Raises EncryptionError."""
-    return Letter(**json.loads(encryptor.decrypt(queued.sealed, purpose=PURPOSE)))
+def unseal(encryptor: Encryptor, message: StoredMessage) -> Message:
+    """What a stored message says. Raises EncryptionError."""
+    return Message(**json.loads(encryptor.decrypt(message.sealed, purpose=PURPOSE)))
