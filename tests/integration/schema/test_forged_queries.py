@@ -25,7 +25,7 @@ WITHOUT_ORGANIZATION = {
     "auth.refresh_tokens": "hashes, by user",
     "auth.signing_keys": "of the installation",
     "auth.password_attempts": "hashes of accounts and addresses",
-    "auth.mail": "letters of the installation, sealed; to addresses that may have no account",
+    "auth.mail": "mail of the installation, encrypted; to addresses that may have no account",
     "auth.one_time_tokens": "hashes, by user",
     "auth.reset_requests": "addresses that may have no account",
     "auth.oidc_flows": "hashes of browsers on their way",
@@ -36,6 +36,8 @@ WITHOUT_ORGANIZATION = {
 TELLING_LITTLE = {"uuid", "integer", "bigint", "boolean", "void"}
 # Gives back of the given object keys those that are in use: what it tells, its caller has said.
 ECHOES = {"analysis.known_objects"}
+# A worker claims jobs of all organizations; jobs hold ids and places, no data of a tenant.
+OF_THE_QUEUE = {"claim_jobs", "queue_depth"}
 PRIMARY_KEY = """
 SELECT a.attname::text AS name, format_type(a.atttypid, NULL) AS type
 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
@@ -204,6 +206,7 @@ async def test_functions_that_act_as_owner_tell_little(admin_of_filled: Connecti
         columns = re.fullmatch(r"TABLE\((.*)\)|(?:SETOF )?(.*)", row["result"])
         assert columns is not None
         types = [part.split()[-1] for part in (columns[1] or columns[2]).split(",")]
-        if not set(types) <= TELLING_LITTLE and row["place"] not in ECHOES:
+        known = row["place"] in ECHOES or row["place"].split(".")[1] in OF_THE_QUEUE
+        if not set(types) <= TELLING_LITTLE and not known:
             telling[row["place"]] = row["result"]
     assert telling == {}

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from starlette.routing import Route
 
 from shared.events.base import Topic
+from shared.jobs.schema import TABLES as JOB_TABLES
 from shared.settings import InstallationSettings
 from tests.unit.architecture.source import ROOT, python_files, tree
 
@@ -143,4 +144,6 @@ def tables(service: str) -> set[str]:
             for match in CREATE_TABLE.finditer(text)
             if not text[match.end() :].lstrip().startswith("PARTITION OF")
         }
+        if "jobs_schema(" in text:
+            found |= {match["name"] for match in CREATE_TABLE.finditer(JOB_TABLES)}
     return found
