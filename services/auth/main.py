@@ -30,6 +30,7 @@ from services.auth.recovery.domain import RESET_JOB
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration.service import RegistrationService
 from services.auth.routes import Services, build_internal_router, build_router
+from services.auth.sessions.service import SessionService
 from services.auth.settings import Settings
 from services.auth.sign_in.service import SignInService
 from services.auth.sign_in.throttle import Throttle
@@ -163,16 +164,14 @@ def _services(
     organizations = OrganizationService(clock, new_id, auditor, SettingsSealer(encryptor))
     accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, messages)
     invitations = InvitationService(clock, new_id, auditor, messages, verification)
-    sign_in = SignInService(
+    sessions = SessionService(
         clock,
         new_id,
         auditor,
-        hasher,
-        throttle,
-        idle=timedelta(days=settings.session_idle_days),
-        longest=timedelta(days=settings.session_longest_days),
-        reminder=verification if settings.require_verified_email else None,
+        idle_timeout=timedelta(days=settings.session_idle_days),
+        max_lifetime=timedelta(days=settings.session_longest_days),
     )
+    reminder = verification if settings.require_verified_email else None
     return Services(
         registration=RegistrationService(
             new_id,
@@ -189,7 +188,8 @@ def _services(
             clock, new_id, auditor, hasher, rules, throttle, one_time, messages, verification
         ),
         accounts=accounts,
-        sign_in=sign_in,
+        sign_in=SignInService(clock, auditor, hasher, throttle, sessions, reminder),
+        sessions=sessions,
         organizations=organizations,
         members=MemberService(clock, auditor),
         invitations=invitations,
@@ -197,7 +197,7 @@ def _services(
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=ApiKeyService(clock, new_id, auditor),
-        oidc=OidcService(clock, new_id, auditor, sign_in, messages, provider),
+        oidc=OidcService(clock, new_id, auditor, sessions, messages, provider),
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.auth.recovery.domain import ResetRequest
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 from shared.postgres.connection import Connection
 
 

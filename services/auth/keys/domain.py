@@ -1,7 +1,7 @@
 """Signing keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,3 +16,12 @@ class SigningKey:
     created_at: datetime
     signs_from: datetime
     verifies_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """`expires_in` is the access token's lifetime in seconds."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int

@@ -8,8 +8,9 @@ from uuid import UUID
 from joserfc import jwt
 
 from services.auth.api_keys.domain import KeyGrant, KeyToken
+from services.auth.keys.domain import TokenPair
 from services.auth.keys.service import KeyRing
-from services.auth.sign_in.domain import Grant, TokenPair
+from services.auth.sessions.domain import Grant
 from shared.access import Role
 from shared.clock import Clock, IdGenerator
 from shared.tokens import ALGORITHM, API_KEY_CLAIM, AUDIENCE, ISSUER, TOKEN_TYPE

@@ -11,7 +11,7 @@ from services.auth.keys.tokens import AccessTokens
 from services.auth.oidc.domain import FLOW_LIFETIME
 from services.auth.oidc.schemas import ProviderAnswer
 from services.auth.oidc.service import OidcService
-from services.auth.sign_in.client import RequestClient
+from services.auth.sessions.client import RequestClient
 from services.auth.sign_in.schemas import TokenPairOut
 from shared.access import Scope
 from shared.http.problems import problem_responses

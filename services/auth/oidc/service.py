@@ -17,8 +17,9 @@ from services.auth.mail.messages import MessageWriter
 from services.auth.oidc.domain import FLOW_LIFETIME, Flow, Link, Named
 from services.auth.oidc.provider import Provider
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
-from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER, Client, Grant
-from services.auth.sign_in.service import SignInService
+from services.auth.sessions.domain import Client, Grant
+from services.auth.sessions.service import SessionService
+from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER
 from services.auth.users.domain import User
 from services.auth.users.service import DEFAULT_ROLE
 from shared.audit import Auditor
@@ -34,7 +35,7 @@ class OidcService:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
-        sign_in: SignInService,
+        sessions: SessionService,
         messages: MessageWriter,
         provider: Provider | None,
     ) -> None:
@@ -42,7 +43,7 @@ class OidcService:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
-        self._sign_in = sign_in
+        self._sessions = sessions
         self._messages = messages
         self._provider = provider
 
@@ -102,7 +103,7 @@ class OidcService:
             return await self._failed(unit, await unit.users.by_email(named.email), found)
         if found is None or not found.is_active:
             return await self._failed(unit, found, AccountClosed())
-        return await self._sign_in.begin(unit, found, client, {"method": METHOD, "issuer": named.issuer})
+        return await self._sessions.start(unit, found, client, {"method": METHOD, "issuer": named.issuer})
 
     async def _by_address(
         self, unit: Unit, named: Named

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 
 # The kind of the jobs that answer one request each; they are in the queue of the mail that they lead to.
 RESET_JOB = "password-reset"

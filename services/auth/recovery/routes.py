@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from services.auth.database.unit import Units
 from services.auth.recovery.schemas import ForgotPassword, PasswordReset
 from services.auth.recovery.service import RecoveryService
-from services.auth.sign_in.client import RequestClient
+from services.auth.sessions.client import RequestClient
 from shared.access import Scope
 from shared.http.problems import problem_responses
 

@@ -18,7 +18,7 @@ from services.auth.recovery.domain import (
     RESETS_COUNTED_FOR,
     ResetRequest,
 )
-from services.auth.sign_in.domain import LONGEST_AGENT, Client
+from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
 from services.auth.verification.service import VerificationService
@@ -54,7 +54,7 @@ class RecoveryService:
     async def request(self, unit: Unit, email: str, client: Client) -> None:
         """Store the request, whether or not the address has an account. Raises TooManyAttempts."""
         await self._throttle.admit(unit, f"forgot|{email}", client)
-        agent = client.agent[:LONGEST_AGENT] if client.agent else None
+        agent = client.agent[:MAX_AGENT_LENGTH] if client.agent else None
         request = ResetRequest(self._new_id(), email, Client(client.address, agent), self._clock.now())
         await unit.reset_requests.add(request)
         await unit.jobs.enqueue([NewJob(request.id, QUEUE, RESET_JOB, request.id)])

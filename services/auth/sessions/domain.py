@@ -1,10 +1,16 @@
 """Refresh tokens, and the sessions that they form."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from services.auth.members.domain import Membership
+from services.auth.users.domain import User
+
+# The agent is shown to the session's owner; what is longer is no name of a browser.
+MAX_AGENT_LENGTH = 500
 # An answer lost on the way is asked for again within seconds; a stolen token is used later.
 LOST_ANSWER_GRACE = timedelta(seconds=10)
 
@@ -12,7 +18,7 @@ LOST_ANSWER_GRACE = timedelta(seconds=10)
 class TokenState(StrEnum):
     LIVE = "live"
     # Rotated moments ago: its successor may never have reached the client.
-    ANSWER_LOST = "answer lost"
+    RESPONSE_LOST = "answer lost"
     REUSED = "reused"
     ENDED = "ended"
 
@@ -38,4 +44,22 @@ class RefreshToken:
             return TokenState.ENDED
         if self.rotated_at is None:
             return TokenState.LIVE
-        return TokenState.ANSWER_LOST if now - self.rotated_at <= LOST_ANSWER_GRACE else TokenState.REUSED
+        return TokenState.RESPONSE_LOST if now - self.rotated_at <= LOST_ANSWER_GRACE else TokenState.REUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request came from, as far as it is known."""
+
+    address: str | None
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a successful sign-in or refresh allows."""
+
+    user: User
+    memberships: Sequence[Membership]
+    session_id: UUID
+    refresh_token: str = field(repr=False)

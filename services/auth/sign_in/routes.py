@@ -5,7 +5,8 @@ from fastapi import APIRouter, Response
 from services.auth.database.unit import Units
 from services.auth.errors import granted
 from services.auth.keys.tokens import AccessTokens
-from services.auth.sign_in.client import RequestClient
+from services.auth.sessions.client import RequestClient
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in.schemas import Credentials, RefreshRequest, TokenPairOut
 from services.auth.sign_in.service import SignInService
 from shared.access import Scope
@@ -14,6 +15,7 @@ from shared.http.problems import problem_responses
 
 def build_router(
     sign_in: SignInService,
+    sessions: SessionService,
     tokens: AccessTokens,
     units: Units,
 ) -> APIRouter:
@@ -42,13 +44,13 @@ def build_router(
     )
     async def refresh(body: RefreshRequest, client: RequestClient, response: Response) -> TokenPairOut:
         async with units(Scope()) as unit:
-            outcome = await sign_in.refresh(unit, body.refresh_token.get_secret_value(), client)
+            outcome = await sessions.refresh(unit, body.refresh_token.get_secret_value(), client)
         response.headers["Cache-Control"] = "no-store"
         return TokenPairOut.of(await tokens.issue(granted(outcome)))
 
     @router.post("/logout", status_code=204, summary="Sign out", responses=problem_responses(400, 422))
     async def logout(body: RefreshRequest) -> None:
         async with units(Scope()) as unit:
-            await sign_in.sign_out(unit, body.refresh_token.get_secret_value())
+            await sessions.sign_out(unit, body.refresh_token.get_secret_value())
 
     return router

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from services.auth.database.unit import Unit
 from services.auth.errors import TooManyAttempts
-from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER, Client, wait_after
+from services.auth.sessions.domain import Client
+from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER, wait_after
 from shared.clock import Clock
 from shared.http.addresses import network_of
 

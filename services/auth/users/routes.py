@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from services.auth.database.unit import Units
 from services.auth.errors import granted
-from services.auth.sign_in.client import RequestClient
+from services.auth.sessions.client import RequestClient
 from services.auth.users.schemas import PasswordChange, ProfileUpdate, UserOut
 from services.auth.users.service import AccountService
 from shared.access import Scope

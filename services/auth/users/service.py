@@ -13,7 +13,7 @@ from services.auth.organizations.domain import Organization
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules, names_around
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
 from shared.audit import Auditor

@@ -18,8 +18,8 @@ from services.auth.recovery.answerer import ResetAnswerer
 from services.auth.recovery.domain import RESET_JOB
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration.service import RegistrationService
-from services.auth.sign_in.domain import Client
-from services.auth.sign_in.service import SignInService
+from services.auth.sessions.domain import Client
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
 from services.auth.users.service import AccountService
@@ -72,16 +72,14 @@ class AccountsSetting:
         self.recovery = RecoveryService(
             self.clock, new_id, auditor, hasher, rules, throttle, tokens, messages, self.verification
         )
-        sign_in = SignInService(
+        sessions = SessionService(
             self.clock,
             new_id,
             auditor,
-            hasher,
-            throttle,
-            idle=timedelta(days=30),
-            longest=timedelta(days=90),
+            idle_timeout=timedelta(days=30),
+            max_lifetime=timedelta(days=90),
         )
-        self.oidc = OidcService(self.clock, new_id, auditor, sign_in, messages, None)
+        self.oidc = OidcService(self.clock, new_id, auditor, sessions, messages, None)
         self.worker = self.worker_with(encryptor)
 
     def worker_with(self, encryptor: Encryptor) -> Worker:

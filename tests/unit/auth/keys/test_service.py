@@ -8,7 +8,7 @@ import pytest
 
 from services.auth.keys.service import PUBLISHED_AHEAD, RELOAD_AFTER, KeyRing
 from services.auth.keys.tokens import AccessTokens
-from services.auth.sign_in.domain import Grant
+from services.auth.sessions.domain import Grant
 from shared.clock import time_ordered_id
 from shared.crypto import EncryptionError, Encryptor
 from shared.tokens import TokenVerifier

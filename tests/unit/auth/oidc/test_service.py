@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from services.auth.errors import ProviderAccountMismatch
 from services.auth.oidc.domain import Named
-from services.auth.sign_in.domain import Grant
+from services.auth.sessions.domain import Grant
 from shared.events.auth import AUDIT_RECORDED
 from tests.unit.auth.accounts_setting import HERE, AccountsSetting
 

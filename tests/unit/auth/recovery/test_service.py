@@ -6,7 +6,7 @@ import pytest
 
 from services.auth.errors import EmailVerified, InvalidLink, TooManyAttempts, WeakPassword
 from services.auth.recovery.domain import MOST_RESETS
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 from services.auth.sign_in.throttle import Throttle
 from shared.events.auth import AUDIT_RECORDED
 from shared.tokens import Identity

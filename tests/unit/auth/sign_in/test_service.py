@@ -13,7 +13,8 @@ from services.auth.organizations.secrets import SettingsSealer
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
-from services.auth.sign_in.domain import Client, Grant
+from services.auth.sessions.domain import Client, Grant
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in.service import Reminder, SignInService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
@@ -29,7 +30,7 @@ from tests.unit.auth.database.fakes.unit import FakeUnits
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
 ENCRYPTOR = Encryptor("test:" + base64.b64encode(b"k" * 32).decode())
-IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
+IDLE_TIMEOUT, MAX_LIFETIME = timedelta(days=30), timedelta(days=90)
 
 
 class Reminded:
@@ -47,8 +48,11 @@ class Setting:
         self.clock = FakeClock()
         self.units = FakeUnits()
         self.unit: Unit = self.units.unit()
-        self.sign_in = self.service(cost=4)
         auditor = Auditor(self.clock)
+        self.sessions = SessionService(
+            self.clock, time_ordered_id, auditor, idle_timeout=IDLE_TIMEOUT, max_lifetime=MAX_LIFETIME
+        )
+        self.sign_in = self.service(cost=4)
         self.accounts = AccountService(
             self.clock,
             time_ordered_id,
@@ -63,20 +67,18 @@ class Setting:
     def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:
         return SignInService(
             self.clock,
-            time_ordered_id,
             Auditor(self.clock),
             PasswordHasher("pepper", cost),
             Throttle(self.clock),
-            idle=IDLE,
-            longest=LONGEST,
-            reminder=reminder,
+            self.sessions,
+            reminder,
         )
 
     async def login(self) -> Grant:
         return granted(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE))
 
     async def refresh(self, grant: Grant) -> Grant | SessionEnded:
-        return await self.sign_in.refresh(self.unit, grant.refresh_token, HERE)
+        return await self.sessions.refresh(self.unit, grant.refresh_token, HERE)
 
     def audited(self) -> list[str]:
         return [payload.action for payload in self.units.outbox.payloads(AUDIT_RECORDED)]
@@ -137,9 +139,9 @@ async def test_only_verified_addresses_sign_in_where_that_is_required(setting: S
 
 async def test_a_session_ends_when_idle(setting: Setting) -> None:
     grant = await setting.login()
-    setting.clock.time += IDLE - timedelta(seconds=1)
+    setting.clock.time += IDLE_TIMEOUT - timedelta(seconds=1)
     grant = granted(await setting.refresh(grant))
-    setting.clock.time += IDLE
+    setting.clock.time += IDLE_TIMEOUT
     assert isinstance(await setting.refresh(grant), SessionEnded)
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from services.auth.errors import TooManyAttempts
-from services.auth.sign_in.domain import FREE_FAILURES, Client
+from services.auth.sessions.domain import Client
+from services.auth.sign_in.domain import FREE_FAILURES
 from services.auth.sign_in.throttle import Throttle
 from tests.support.fakes import FakeClock
 from tests.unit.auth.database.fakes.unit import FakeUnits

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from services.auth.database.unit import Units
 from services.auth.recovery.domain import ResetRequest
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 from shared.access import Scope
 from tests.unit.auth.database.examples import NOW
 

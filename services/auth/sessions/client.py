@@ -5,7 +5,7 @@ from typing import Annotated
 import structlog
 from fastapi import Depends
 
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 from services.auth.trail.service import address_or_none
 
 
