@@ -1,4 +1,4 @@
-"""What the service does by itself from time to time."""
+"""Periodic chores of the service."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -6,12 +6,12 @@ from datetime import datetime
 from services.auth.database.unit import Unit, Units
 from services.auth.keys.service import KeyRing
 from services.auth.mail.domain import RETENTION
-from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER
+from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
 from shared.access import Scope
 from shared.clock import Clock
 from shared.jobs.janitor import Chore, Janitor
 
-# Keys and partitions are made long before they are needed; an hour missed does no harm.
+# Keys and partitions are created long before they are needed, so a missed hour does no harm.
 EVERY_SECONDS = 3600.0
 PARTITION_MONTHS_AHEAD = 3
 
@@ -34,7 +34,7 @@ def build_janitor(units: Units, clock: Clock, keys: KeyRing) -> Janitor:
             "delete expired sessions": chore(lambda unit, now: unit.sessions.delete_expired(now)),
             "delete expired sign-in flows": chore(lambda unit, now: unit.oidc.delete_expired(now)),
             "forget old failures": chore(
-                lambda unit, now: unit.attempts.forget_old(now - FAILURES_FORGOTTEN_AFTER)
+                lambda unit, now: unit.attempts.delete_old(now - FAILURES_EXPIRE_AFTER)
             ),
             "delete expired links": chore(lambda unit, now: unit.one_time.delete_expired(now)),
             "delete expired invitations": chore(lambda unit, now: unit.invitations.delete_expired(now)),

@@ -21,7 +21,7 @@ from services.auth.members.service import MemberService
 from services.auth.oidc.provider import Provider, ProviderAccess
 from services.auth.oidc.service import OidcService
 from services.auth.one_time_tokens.service import OneTimeTokens
-from services.auth.organizations.secrets import SettingsSealer
+from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
@@ -53,8 +53,8 @@ from shared.process import serve
 from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
-# Their bodies hold passwords or secrets and their answers tokens: none may be kept, not even as a hash.
-NEVER_KEPT = (
+# Their requests contain passwords or secrets, and their responses tokens: not even hashes may be stored.
+NEVER_STORED = (
     "/api/v1/auth/",
     "/api/v1/users/me/password",
     "/api/v1/users/me/invitations",
@@ -70,7 +70,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     provider = _provider(infra, settings)
     services = _services(infra, units, encryptor, settings, provider)
-    # Its own tokens are verified with its own keys, without asking itself over HTTP.
+    # The service verifies tokens with its own keys, without a request to itself.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail)
@@ -96,7 +96,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
             "consumer": consumer.check,
             "signing keys": services.keys.check,
         },
-        middleware=[Idempotency.middleware(infra.database, guard, never_kept=NEVER_KEPT)],
+        middleware=[Idempotency.middleware(infra.database, guard, never_kept=NEVER_STORED)],
     )
     app.include_router(build_router(services, units, guard))
     app.include_router(build_internal_router(services, units))
@@ -161,7 +161,7 @@ def _services(
     messages = MessageWriter(clock, new_id, encryptor, settings.public_url)
     one_time = OneTimeTokens(clock, new_id)
     verification = VerificationService(clock, auditor, one_time, messages)
-    organizations = OrganizationService(clock, new_id, auditor, SettingsSealer(encryptor))
+    organizations = OrganizationService(clock, new_id, auditor, SettingsEncryptor(encryptor))
     accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, messages)
     invitations = InvitationService(clock, new_id, auditor, messages, verification)
     sessions = SessionService(
@@ -169,7 +169,7 @@ def _services(
         new_id,
         auditor,
         idle_timeout=timedelta(days=settings.session_idle_days),
-        max_lifetime=timedelta(days=settings.session_longest_days),
+        max_lifetime=timedelta(days=settings.session_max_days),
     )
     reminder = verification if settings.require_verified_email else None
     return Services(
@@ -181,7 +181,7 @@ def _services(
             verification,
             invitations,
             messages,
-            hide_taken=settings.require_verified_email,
+            hide_existing=settings.require_verified_email,
         ),
         verification=verification,
         recovery=RecoveryService(

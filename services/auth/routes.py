@@ -1,4 +1,4 @@
-"""HTTP of the auth service."""
+"""The HTTP API of the auth service."""
 
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ from shared.http.caller import Guard
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use-cases that the routes call."""
+    """What the routes call."""
 
     registration: RegistrationService
     verification: VerificationService
@@ -76,5 +76,5 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
 
 
 def build_internal_router(services: Services, units: Units) -> APIRouter:
-    """What other services ask, and clients do not reach."""
+    """Routes for other services, which the gateway does not expose."""
     return api_keys.build_internal_router(services.api_keys, services.tokens, units)

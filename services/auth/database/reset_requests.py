@@ -1,4 +1,4 @@
-"""Requests for a new password that wait for their answer."""
+"""Password reset requests that wait to be answered."""
 
 from typing import Any, Protocol
 from uuid import UUID
@@ -12,7 +12,7 @@ class ResetRequestRepository(Protocol):
     async def add(self, request: ResetRequest) -> None: ...
 
     async def take(self, request_id: UUID) -> ResetRequest | None:
-        """The request, which is gone when the transaction ends."""
+        """Delete and return the request."""
         ...
 
 

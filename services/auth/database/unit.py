@@ -1,4 +1,4 @@
-"""All SQL of the auth service, and its unit of work."""
+"""The unit of work: one transaction, and the repositories in it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -29,7 +29,7 @@ from shared.postgres.queries import load_queries
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One transaction's collaborators."""
+    """The repositories in one transaction."""
 
     users: UserRepository
     organizations: OrganizationRepository
@@ -47,9 +47,9 @@ class Unit:
     jobs: Jobs
     outbox: Outbox
     inbox: Inbox
-    # Who signs in is known only after looking: from here on the transaction sees what that user may see.
+    # Who signs in is known only after a look-up: from then on the transaction sees what that user may see.
     act_as: Callable[[Scope], Awaitable[None]]
-    # What happens inside is done and, with `undo`, undone again: the work is the same either way.
+    # With `undo`, the work inside is done and then rolled back, so that it takes the same time.
     savepoint: Callable[[bool], AbstractAsyncContextManager[None]]
 
 
@@ -57,11 +57,11 @@ Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
 
 
 class _Undone(Exception):
-    """Rolls a savepoint back, and goes no further."""
+    """Rolls back a savepoint."""
 
 
 class PostgresUnits:
-    """Opens units of work: one transaction each."""
+    """Opens units of work."""
 
     def __init__(self, database: Database, queue: PostgresQueue, clock: Clock, new_id: IdGenerator) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Signing keys."""
+"""Signing keys, and the tokens that they sign."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key pair in JWK form, the private half encrypted. `verifies_until` is None while no successor is."""
+    """A key pair as JWKs, the private key encrypted. `verifies_until` is None until there is a successor."""
 
     id: str
     public_jwk: Mapping[str, Any]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-# The queue of jobs, and the kind of those that send one message each.
+# The queue, and the kind of its jobs that send one message each.
 QUEUE = "mail"
 MESSAGE_JOB = "message"
 CONCURRENCY = 8
@@ -15,9 +15,9 @@ HEARTBEAT_SECONDS = 10.0
 # The bound of each pause is four times the one before: half a minute, two minutes, ... up to six hours.
 RETRY_FACTOR = 4.0
 MAX_RETRY_DELAY = timedelta(hours=6)
-# A notice is of no use after a day or two.
+# A notice is useless after a day or two.
 NOTICE_LIFETIME = timedelta(days=2)
-# Whether a message was sent can be looked up for this long; its content is deleted at once.
+# How long the outcome is kept; the content is deleted at once.
 RETENTION = timedelta(days=7)
 
 
@@ -38,7 +38,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message that waits to be sent, which is no longer worth it after `expires_at`."""
+    """A message that waits to be sent, which is pointless after `expires_at`."""
 
     id: UUID
     kind: str

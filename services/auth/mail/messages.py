@@ -1,7 +1,7 @@
-"""The letters that the service sends: plain text, written in the transaction of the change they tell of.
+"""Writes messages into the mail queue, in the transaction of the change that they report.
 
-What they hold besides a link is little: whoever opens an account could otherwise have any text of theirs sent
-to any address.
+Besides a link, a message contains little that users chose: otherwise anyone who creates an account could send
+arbitrary text to arbitrary addresses.
 """
 
 import json
@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from services.auth.database.unit import Unit
 from services.auth.invitations.domain import INVITATION_LIFETIME, Invitation
+from services.auth.mail import texts
 from services.auth.mail.domain import MESSAGE_JOB, NOTICE_LIFETIME, QUEUE, Message, StoredMessage
 from services.auth.organizations.domain import Organization
 from services.auth.recovery.domain import RESET_LIFETIME
@@ -20,10 +21,9 @@ from shared.crypto import Encryptor
 from shared.jobs.queue import NewJob
 
 PURPOSE = "auth.mail.sealed"
-COLUMNS = 76
-# What follows `#` stays in the browser: no proxy between here and there writes it to a log.
+LINE_LENGTH = 76
+# Browsers do not send the fragment after `#`, so the token reaches no proxy's log.
 LINK = "{base}/{page}#token={token}"
-FOOTER = "You get this mail because of an account or an invitation at {base}. Nobody reads answers to it."
 
 
 class MessageWriter:
@@ -34,84 +34,54 @@ class MessageWriter:
         self._base = public_url.rstrip("/")
 
     async def verification(self, unit: Unit, user: User, token: str) -> None:
-        text = (
-            f"Somebody, probably you, opened an account with this address. Follow this link to show that the"
-            f" address is yours:\n\n{self._link('verify-email', token)}\n\n"
-            f"It works once, until {self._until(VERIFICATION_LIFETIME)}. If it was not you, do nothing."
+        text = texts.VERIFICATION.format(
+            link=self._link("verify-email", token), until=self._until(VERIFICATION_LIFETIME)
         )
-        await self._write(
-            unit, "verification", user.email, "Verify your address", text, VERIFICATION_LIFETIME
-        )
+        subject = "Verify your e-mail address for DInsight"
+        await self._enqueue(unit, "verification", user.email, subject, text, VERIFICATION_LIFETIME)
 
     async def registration_repeated(self, unit: Unit, user: User) -> None:
-        text = (
-            "Somebody, perhaps you, tried to open an account with this address. There is one already, and"
-            " nothing has changed.\n\nIf it was you: sign in, or ask for a new password if you forgot yours."
-            " If it was not you, do nothing."
-        )
-        await self._write(
-            unit, "registration-repeated", user.email, "You have an account", text, VERIFICATION_LIFETIME
-        )
+        subject, text = "You already have a DInsight account", texts.REGISTRATION_REPEATED
+        await self._enqueue(unit, "registration-repeated", user.email, subject, text, VERIFICATION_LIFETIME)
 
     async def reset(self, unit: Unit, user: User, token: str) -> None:
-        text = (
-            f"Somebody, probably you, asked for a new password for this account. Follow this link to set"
-            f" one:\n\n{self._link('reset-password', token)}\n\n"
-            f"It works once, until {self._until(RESET_LIFETIME)}, and ends all sessions. If it was not you,"
-            f" do nothing: the password stays as it is."
-        )
-        await self._write(unit, "reset", user.email, "Set a new password", text, RESET_LIFETIME)
+        text = texts.RESET.format(link=self._link("reset-password", token), until=self._until(RESET_LIFETIME))
+        await self._enqueue(unit, "reset", user.email, "Reset your DInsight password", text, RESET_LIFETIME)
 
     async def password_changed(self, unit: Unit, user: User) -> None:
-        text = (
-            f"The password of this account was changed on {self._clock.now():%Y-%m-%d at %H:%M} UTC. Sessions"
-            " elsewhere have ended.\n\nIf it was not you, ask for a new password at once, and tell an"
-            " administrator of your organization."
-        )
-        await self._write(
-            unit, "password-changed", user.email, "Your password was changed", text, NOTICE_LIFETIME
-        )
+        subject, text = "Your DInsight password was changed", texts.CHANGED.format(at=self._now())
+        await self._enqueue(unit, "password-changed", user.email, subject, text, NOTICE_LIFETIME)
 
     async def provider_linked(self, unit: Unit, user: User, issuer: str) -> None:
-        text = (
-            f"From {self._clock.now():%Y-%m-%d at %H:%M} UTC on you sign in to this account through {issuer}."
-            " Its password and its sessions until then have ended; ask for a new password if you want one."
-            "\n\nIf it was not you, tell an administrator of your organization."
-        )
-        subject = "You sign in another way"
-        await self._write(unit, "provider-linked", user.email, subject, text, NOTICE_LIFETIME)
+        subject = "Your DInsight sign-in method has changed"
+        text = texts.PROVIDER_LINKED.format(at=self._now(), issuer=issuer)
+        await self._enqueue(unit, "provider-linked", user.email, subject, text, NOTICE_LIFETIME)
 
     async def provider_refused(self, unit: Unit, user: User, issuer: str) -> None:
-        text = (
-            f"On {self._clock.now():%Y-%m-%d at %H:%M} UTC, someone tried to sign in to your DInsight account"
-            f" through {issuer}. They used an account there that has your e-mail address but is not the one"
-            " your DInsight account is linked to, so the sign-in was refused.\n\nIf your account there was"
-            " recreated, ask the operator of your DInsight installation to remove the old link. Otherwise,"
-            " tell an administrator of your organization."
-        )
-        await self._write(
-            unit, "provider-refused", user.email, "A sign-in was refused", text, NOTICE_LIFETIME
-        )
+        subject = "A sign-in to your DInsight account was refused"
+        text = texts.PROVIDER_REFUSED.format(at=self._now(), issuer=issuer)
+        await self._enqueue(unit, "provider-refused", user.email, subject, text, NOTICE_LIFETIME)
 
     async def invitation(
         self, unit: Unit, invitation: Invitation, organization: Organization, inviter: str, token: str
     ) -> None:
-        text = (
-            f"{inviter} invites you to the organization {organization.name} as {invitation.role.label}."
-            f" Follow this link to join it:\n\n{self._link('invitation', token)}\n\n"
-            f"If you have no account yet, open one with this address and the token of the link. It works"
-            f" once, until {self._until(INVITATION_LIFETIME)}. If you do not know them, do nothing."
+        text = texts.INVITATION.format(
+            inviter=inviter,
+            organization=organization.name,
+            role=invitation.role.label,
+            link=self._link("invitation", token),
+            until=self._until(INVITATION_LIFETIME),
         )
-        subject = f"Join {organization.name}"
-        await self._write(unit, "invitation", invitation.email, subject, text, INVITATION_LIFETIME)
+        subject = f"Join {organization.name} on DInsight"
+        await self._enqueue(unit, "invitation", invitation.email, subject, text, INVITATION_LIFETIME)
 
-    async def _write(
+    async def _enqueue(
         self, unit: Unit, kind: str, recipient: str, subject: str, text: str, lifetime: timedelta
     ) -> None:
-        """Queue a letter. After `lifetime` its link is dead, and then it is not sent any more."""
+        """Store a message and the job that sends it. It is not sent later than after `lifetime`."""
         now = self._clock.now()
-        text = f"{_wrapped(text)}\n\n-- \n{_wrapped(FOOTER.format(base=self._base))}\n"
-        content = json.dumps({"recipient": recipient, "subject": f"DInsight: {subject}", "text": text})
+        text = f"{_wrapped(text)}\n\n-- \n{_wrapped(texts.FOOTER.format(base=self._base))}\n"
+        content = json.dumps({"recipient": recipient, "subject": subject, "text": text})
         sealed = self._encryptor.encrypt(content, purpose=PURPOSE)
         message = StoredMessage(self._new_id(), kind, sealed, now + lifetime, now)
         await unit.mail.add(message)
@@ -120,18 +90,21 @@ class MessageWriter:
     def _link(self, page: str, token: str) -> str:
         return LINK.format(base=self._base, page=page, token=token)
 
+    def _now(self) -> str:
+        return f"{self._clock.now():%Y-%m-%d at %H:%M} UTC"
+
     def _until(self, lifetime: timedelta) -> str:
-        return f"{self._clock.now() + lifetime:%Y-%m-%d %H:%M} UTC"
+        return f"{self._clock.now() + lifetime:%Y-%m-%d at %H:%M} UTC"
 
 
 def _wrapped(text: str) -> str:
-    """Paragraphs in lines that mail programs leave as they are; a link stays whole."""
+    """Wrap each paragraph so that mail programs do not; a link stays whole."""
     return "\n\n".join(
-        textwrap.fill(paragraph, COLUMNS, break_long_words=False, break_on_hyphens=False)
-        for paragraph in text.split("\n\n")
+        textwrap.fill(paragraph, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+        for paragraph in text.strip().split("\n\n")
     )
 
 
 def unseal(encryptor: Encryptor, message: StoredMessage) -> Message:
-    """What a stored message says. Raises EncryptionError."""
+    """Decrypt a stored message. Raises EncryptionError."""
     return Message(**json.loads(encryptor.decrypt(message.sealed, purpose=PURPOSE)))

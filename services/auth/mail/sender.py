@@ -24,7 +24,7 @@ logger = structlog.get_logger(__name__)
 
 
 class MailSender:
-    """A handler of jobs."""
+    """Handles jobs of kind `message`."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class MailSender:
             if message is None:
                 await unit.jobs.complete(job)
                 return
-        # Whoever has lost the lease by now must not send: another worker does.
+        # Without the lease this worker must not send, because another one does.
         await lease.turn()
         delivery = await self._attempt(message)
         delay = self._retry.delay(job.attempt)

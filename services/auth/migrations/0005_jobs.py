@@ -7,7 +7,7 @@ from shared.postgres.ddl import run
 revision = "auth_0005"
 down_revision = "auth_0004"
 
-# Attempts that were made count on.
+# Attempts that were already made still count.
 MOVE = f"""
 INSERT INTO jobs (id, queue, kind, organization_id, subject_id, args, size, run_at, attempts)
 SELECT id, 'mail', 'message', '{INSTALLATION}', id, '{{}}', 0, next_attempt_at, attempts

@@ -1,4 +1,4 @@
-"""Answers requests for a new password, one job each, while nobody waits for it."""
+"""Answers password reset requests in the background, one job each."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ logger = structlog.get_logger(__name__)
 
 
 class ResetAnswerer:
-    """A handler of jobs: each answer is one transaction."""
+    """Handles jobs of kind `password-reset`, each in one transaction."""
 
     def __init__(self, units: Units, recovery: RecoveryService) -> None:
         self._units = units
@@ -29,7 +29,7 @@ class ResetAnswerer:
             await unit.jobs.retry(job, after, counted=counted)
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
-        """Drop the request: whoever asked can ask again."""
+        """Drop the request: its user can ask again."""
         async with self._units(Scope(organization_id=job.organization_id)) as unit:
             await unit.jobs.complete(job)
             await unit.reset_requests.take(job.subject_id)

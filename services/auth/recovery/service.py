@@ -1,4 +1,4 @@
-"""A new password for somebody who forgot theirs."""
+"""Password reset."""
 
 from uuid import UUID
 
@@ -10,12 +10,12 @@ from services.auth.mail.messages import MessageWriter
 from services.auth.one_time_tokens.domain import Purpose
 from services.auth.one_time_tokens.service import OneTimeTokens
 from services.auth.passwords.hashing import PasswordHasher
-from services.auth.passwords.rules import PasswordRules, names_around
+from services.auth.passwords.rules import PasswordRules, related_names
 from services.auth.recovery.domain import (
-    MOST_RESETS,
+    MAX_RESETS,
     RESET_JOB,
     RESET_LIFETIME,
-    RESETS_COUNTED_FOR,
+    RESET_WINDOW,
     ResetRequest,
 )
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client
@@ -60,37 +60,37 @@ class RecoveryService:
         await unit.jobs.enqueue([NewJob(request.id, QUEUE, RESET_JOB, request.id)])
 
     async def answer(self, unit: Unit, request_id: UUID) -> None:
-        """Send a link if the request's address has an account. Nobody waits for this."""
+        """Send a link if the address of the request has an account."""
         request = await unit.reset_requests.take(request_id)
         if request is None:
             return
-        # The audit trail shows who asked, not who answers.
+        # The audit trail shows where the request came from.
         with structlog.contextvars.bound_contextvars(
             client_address=request.client.address, user_agent=request.client.agent
         ):
             await self._answer(unit, request)
 
     async def reset(self, unit: Unit, token: str, password: str, client: Client) -> None:
-        """Set another password and end all sessions. Raises InvalidLink, WeakPassword."""
+        """Set a new password and end all sessions. Raises InvalidLink, WeakPassword."""
         user = await self._tokens.redeem(unit, token, Purpose.RESET_PASSWORD)
         await unit.act_as(Scope(user_id=user.id))
-        self._rules.check(password, user.email, await names_around(unit, user))
+        self._rules.check(password, user.email, await related_names(unit, user))
         now = self._clock.now()
         await unit.users.set_password(user.id, self._hasher.prehash(password), self._hasher.cost, now)
         await unit.sessions.revoke_all(user.id, now, kept=None)
-        await self._verification.verified(unit, user)
+        await self._verification.mark_verified(unit, user)
         await self._throttle.succeeded(unit, user.email, client)
         await self._messages.password_changed(unit, user)
         await self._audit(unit, "user.password_reset", user)
 
     async def _answer(self, unit: Unit, request: ResetRequest) -> None:
         found = await unit.users.by_email(request.email)
-        # Locked: of requests that are answered side by side, each must see the tokens of the others.
+        # Locked, so that concurrent answers see the tokens of each other.
         user = await unit.users.lock(found.id) if found else None
         if user is None or not user.is_active:
             return
-        lately = await self._tokens.lately(unit, user, Purpose.RESET_PASSWORD, RESETS_COUNTED_FOR)
-        if lately >= MOST_RESETS:
+        recent = await self._tokens.count_recent(unit, user, Purpose.RESET_PASSWORD, RESET_WINDOW)
+        if recent >= MAX_RESETS:
             return
         token = await self._tokens.issue(unit, user, Purpose.RESET_PASSWORD, RESET_LIFETIME)
         await self._messages.reset(unit, user, token)

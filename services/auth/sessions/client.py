@@ -1,4 +1,4 @@
-"""Where a request came from, as the edge saw it."""
+"""Where a request came from, according to the gateway."""
 
 from typing import Annotated
 
@@ -6,12 +6,12 @@ import structlog
 from fastapi import Depends
 
 from services.auth.sessions.domain import Client
-from services.auth.trail.service import address_or_none
+from services.auth.trail.service import normalized_address
 
 
 async def _client() -> Client:
     context = structlog.contextvars.get_contextvars()
-    return Client(address_or_none(context.get("client_address")), context.get("user_agent"))
+    return Client(normalized_address(context.get("client_address")), context.get("user_agent"))
 
 
 RequestClient = Annotated[Client, Depends(_client)]

@@ -1,4 +1,4 @@
-"""The caller's live sessions."""
+"""The caller's active sessions."""
 
 from typing import Annotated
 from uuid import UUID
@@ -21,13 +21,13 @@ def build_router(sessions: SessionService, units: Units, guard: Guard) -> APIRou
     )
     signed_in = Annotated[Identity, Depends(guard.person)]
 
-    @router.get("", summary="List your live sessions", responses=problem_responses(400))
+    @router.get("", summary="List your active sessions", responses=problem_responses(400))
     async def list_sessions(identity: signed_in, page: PageParameters) -> Page[SessionOut]:
         async with units(Scope(user_id=identity.user_id)) as unit:
             found = await sessions.list(unit, identity.user_id, page)
         return Page[SessionOut].of(found, lambda token: SessionOut.of(token, identity.session_id))
 
-    @router.delete("", status_code=204, summary="End all your sessions but this one")
+    @router.delete("", status_code=204, summary="End all your other sessions")
     async def end_other_sessions(identity: signed_in) -> None:
         async with units(Scope(user_id=identity.user_id)) as unit:
             await sessions.end_others(unit, identity.user_id, identity.session_id)

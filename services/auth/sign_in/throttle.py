@@ -1,4 +1,4 @@
-"""Guessing passwords becomes slow, for the guesser only."""
+"""Slows down guessing, without locking out the owner of the account."""
 
 import hashlib
 from datetime import timedelta
@@ -6,14 +6,15 @@ from datetime import timedelta
 from services.auth.database.unit import Unit
 from services.auth.errors import TooManyAttempts
 from services.auth.sessions.domain import Client
-from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER, wait_after
+from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER, wait_after
 from shared.clock import Clock
 from shared.http.addresses import network_of
 
 
 class Throttle:
-    """Counts failures per account and network together: nobody can lock another one out from elsewhere. An
-    IPv4 address is a network of its own; of IPv6, whoever has one address has its whole /64.
+    """Counts failures per account and network, so that nobody can lock an account for others.
+
+    A network is one IPv4 address, or an IPv6 /64, all of which belongs to whoever has one of its addresses.
 
     The account is named as it was typed, known or not, so that waiting tells nothing about it.
     """
@@ -22,10 +23,10 @@ class Throttle:
         self._clock = clock
 
     async def admit(self, unit: Unit, account: str, client: Client) -> None:
-        """Count an attempt as failed before it is made. Raises TooManyAttempts while one has to wait."""
+        """Count an attempt as failed before it is made. Raises TooManyAttempts if it must wait."""
         subject = self._subject(account, client)
         now = self._clock.now()
-        failures = await unit.attempts.count(subject, now, now - FAILURES_FORGOTTEN_AFTER)
+        failures = await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER)
         if failures is None:
             free_at = await unit.attempts.free_at(subject)
             raise TooManyAttempts(free_at - now if free_at else timedelta())
@@ -34,7 +35,7 @@ class Throttle:
             await unit.attempts.delay(subject, now + wait)
 
     async def succeeded(self, unit: Unit, account: str, client: Client) -> None:
-        await unit.attempts.forget(self._subject(account, client))
+        await unit.attempts.reset(self._subject(account, client))
 
     @staticmethod
     def _subject(account: str, client: Client) -> str:

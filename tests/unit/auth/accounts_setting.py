@@ -10,7 +10,7 @@ from services.auth.mail.messages import MessageWriter
 from services.auth.mail.sender import MailSender
 from services.auth.oidc.service import OidcService
 from services.auth.one_time_tokens.service import OneTimeTokens
-from services.auth.organizations.secrets import SettingsSealer
+from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
@@ -44,7 +44,7 @@ MAX_ATTEMPTS = 3
 
 
 class AccountsSetting:
-    def __init__(self, *, hide_taken: bool = False) -> None:
+    def __init__(self, *, hide_existing: bool = False) -> None:
         self.clock, self.transport = FakeClock(), FakeTransport()
         self.units = FakeUnits(self.clock)
         self.unit: Unit = self.units.unit()
@@ -55,7 +55,7 @@ class AccountsSetting:
         tokens = OneTimeTokens(self.clock, new_id)
         self.verification = VerificationService(self.clock, auditor, tokens, messages)
         self.invitations = InvitationService(self.clock, new_id, auditor, messages, self.verification)
-        organizations = OrganizationService(self.clock, new_id, auditor, SettingsSealer(encryptor))
+        organizations = OrganizationService(self.clock, new_id, auditor, SettingsEncryptor(encryptor))
         self.accounts = AccountService(
             self.clock, new_id, auditor, hasher, rules, throttle, organizations, messages
         )
@@ -67,7 +67,7 @@ class AccountsSetting:
             self.verification,
             self.invitations,
             messages,
-            hide_taken=hide_taken,
+            hide_existing=hide_existing,
         )
         self.recovery = RecoveryService(
             self.clock, new_id, auditor, hasher, rules, throttle, tokens, messages, self.verification

@@ -40,7 +40,7 @@ async def test_a_message_is_encrypted_while_it_waits_and_deleted_once_sent(setti
     assert sealed.startswith("test.")
     assert "ada" not in sealed
     [message] = await setting.mail()
-    assert (message.recipient, message.subject) == ("ada@example.org", "DInsight: Verify your address")
+    assert (message.recipient, message.subject) == ("ada@example.org", "Verify your e-mail address for DInsight")
     assert "http://dinsight.example/verify-email#token=" in message.text
     assert "token" not in repr(message)
     assert [line for line in message.text.splitlines() if len(line) > 76 and "#token=" not in line] == []

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from services.auth.errors import ProviderAccountMismatch
-from services.auth.oidc.domain import Named
+from services.auth.oidc.domain import ProviderIdentity
 from services.auth.sessions.domain import Grant
 from shared.events.auth import AUDIT_RECORDED
 from tests.unit.auth.accounts_setting import HERE, AccountsSetting
@@ -11,8 +11,8 @@ from tests.unit.auth.accounts_setting import HERE, AccountsSetting
 ISSUER = "https://idp.example"
 
 
-def named(email: str, subject: str | None = None) -> Named:
-    return Named(ISSUER, subject or uuid4().hex, email, "Ada")
+def named(email: str, subject: str | None = None) -> ProviderIdentity:
+    return ProviderIdentity(ISSUER, subject or uuid4().hex, email, "Ada")
 
 
 async def test_another_subject_with_a_linked_address_is_refused_and_the_owner_told() -> None:
