@@ -16,6 +16,8 @@ from services.alerting.deliveries.domain import RetryPolicy
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe
 from services.alerting.replicas.service import MachineDirectory, ReferenceService
+from services.alerting.rules.compiled import ConditionCache
+from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
 from services.alerting.rules.service import RuleService
 from services.alerting.settings import Settings
@@ -41,7 +43,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     rules = RuleService(clock, new_id, auditor, encryptor, references, teller)
     alerts = AlertService(clock, auditor, references, teller)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, references, Evaluator(clock, new_id, teller))
+    subscribe(consumer, references, Evaluator(clock, new_id, teller, ConditionCache(compile_condition)))
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,

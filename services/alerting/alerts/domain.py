@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.alerting.rules.conditions import Observation, Severity
 from services.alerting.rules.domain import Rule
+from services.alerting.rules.signals import Observation, Severity
 
 # A screen that shows an alert need not see each of 100,000 anomalies: an alert that goes on tells of itself
 # at its second finding, at each power of ten, at each rise of severity, and otherwise once in this time.

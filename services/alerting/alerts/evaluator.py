@@ -9,18 +9,20 @@ from opentelemetry import metrics
 from services.alerting.alerts.domain import Alert, Change, Finding
 from services.alerting.alerts.telling import Teller
 from services.alerting.database.unit import Unit, WatchingRule
-from services.alerting.rules.conditions import Severity
+from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.domain import Rule
+from services.alerting.rules.signals import Severity
 from shared.clock import Clock, IdGenerator
 
 
 class Evaluator:
     """The caller of `observe` opened the transaction and commits it."""
 
-    def __init__(self, clock: Clock, new_id: IdGenerator, teller: Teller) -> None:
+    def __init__(self, clock: Clock, new_id: IdGenerator, teller: Teller, conditions: ConditionCache) -> None:
         self._clock = clock
         self._new_id = new_id
         self._teller = teller
+        self._conditions = conditions
         meter = metrics.get_meter("dinsight.alerting")
         self._raised = meter.create_counter("dinsight_alerts_raised", "1", "Alerts opened, by severity")
         self._duration = meter.create_histogram(
@@ -35,7 +37,8 @@ class Evaluator:
         if finding is None:
             return
         for watch in watching:
-            severity = watch.rule.condition.judge(finding.observation, watch.rule.severity)
+            condition = self._conditions.of(watch.rule)
+            severity = condition.judge(finding.observation, watch.rule.severity)
             if severity is not None:
                 await self._record(unit, watch, finding, severity)
         self._duration.record(time.perf_counter() - started, {"source": finding.observation.source})
@@ -51,8 +54,9 @@ class Evaluator:
 
     async def _open(self, unit: Unit, watch: WatchingRule, finding: Finding, severity: Severity) -> bool:
         rule, now = watch.rule, self._clock.now()
-        if rule.condition.reopen_within is not None:
-            recent = await unit.alerts.lock_resolved_since(rule, now - rule.condition.reopen_within)
+        reopen_within = self._conditions.of(rule).reopen_within
+        if reopen_within is not None:
+            recent = await unit.alerts.lock_resolved_since(rule, now - reopen_within)
             if recent is not None:
                 alert = recent.reopened(finding, severity, now)
                 await unit.alerts.update(alert)

@@ -1,7 +1,7 @@
 """What the messages of the analysis service mean to a rule. Pure."""
 
 from services.alerting.alerts.domain import Finding
-from services.alerting.rules.conditions import Observation, Severity, Source
+from services.alerting.rules.signals import Observation, Severity, Source
 from shared.events.analysis import AnalysisCompleted, AnalysisFailed, AnomalyDetected
 
 # Enough to see what is wrong; the anomaly itself holds the whole explanation.

@@ -9,8 +9,8 @@ from services.alerting.alerts.domain import AlertFilter, AlertStatus
 from services.alerting.alerts.schemas import AlertDetail, AlertNote, AlertOut
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
-from services.alerting.rules.conditions import Severity
-from services.alerting.rules.schemas import SeverityLabel
+from services.alerting.rules.leaves import SeverityLabel
+from services.alerting.rules.signals import Severity
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.alerting.alerts.domain import Alert, AlertStatus
 from services.alerting.deliveries.domain import Delivery
 from services.alerting.deliveries.schemas import DeliveryOut
-from services.alerting.rules.schemas import SeverityLabel
+from services.alerting.rules.leaves import SeverityLabel
 
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
 

@@ -10,8 +10,8 @@ import asyncpg
 
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.database.paging import page_parameters
-from services.alerting.rules.conditions import Severity
 from services.alerting.rules.domain import Rule
+from services.alerting.rules.signals import Severity
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 

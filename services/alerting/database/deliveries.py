@@ -10,7 +10,7 @@ import asyncpg
 
 from services.alerting.alerts.domain import Change
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
-from services.alerting.rules.actions import Actions
+from services.alerting.rules.domain import Actions
 from shared.postgres.connection import Connection
 
 DELIVERY_COLUMNS = tuple(field.name for field in fields(Delivery))

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.alerting.alerts.domain import Change
-from services.alerting.rules.actions import Webhook
+from services.alerting.rules.domain import Webhook
 
 
 class DeliveryStatus(StrEnum):

@@ -37,7 +37,7 @@ def build_rules_router(
     async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
         await directory.ensure(caller, body.machine_id)
         async with units(caller.scope) as unit:
-            rule = await service.create(unit, caller, body.model_dump())
+            rule = await service.create(unit, caller, dict(body))
         response.headers["Location"] = f"/api/v1/alert-rules/{rule.id}"
         return AlertRuleOut.of(rule)
 
@@ -48,7 +48,7 @@ def build_rules_router(
 
     @router.patch("/{rule_id}", summary="Change an alert rule", responses=problem_responses(404))
     async def update_alert_rule(caller: writer, rule_id: UUID, body: AlertRuleUpdate) -> AlertRuleOut:
-        changes = body.model_dump(exclude_unset=True)
+        changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
             return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes))
 

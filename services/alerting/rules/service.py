@@ -7,12 +7,10 @@ from uuid import UUID
 from services.alerting.alerts.domain import Change
 from services.alerting.alerts.telling import Teller
 from services.alerting.database.unit import Unit
-from services.alerting.errors import InvalidRule, MachineNotFound, RuleNotFound
+from services.alerting.errors import MachineNotFound, RuleNotFound
 from services.alerting.replicas.service import ReferenceService
-from services.alerting.rules.actions import Actions, read_actions
-from services.alerting.rules.condition_reader import read_condition
-from services.alerting.rules.conditions import Severity
-from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.rules.domain import Actions, Rule, RuleFilter
+from services.alerting.rules.signals import Severity
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -45,10 +43,7 @@ class RuleService:
         self._teller = teller
 
     async def create(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Rule:
-        """Add a rule; `values` are validated fields by name, condition and actions as sent.
-
-        Raises InvalidRule with every problem of both documents, MachineNotFound.
-        """
+        """Add a rule; `values` are validated fields by name. Raises InvalidRule, MachineNotFound."""
         rule_id, now = self._new_id(), self._clock.now()
         read = self._read(rule_id, values)
         machine = await unit.references.hold_machine(values["machine_id"])
@@ -126,23 +121,14 @@ class RuleService:
     def _read(
         self, rule_id: UUID, values: Mapping[str, Any], actions: Actions | None = None
     ) -> dict[str, Any]:
-        """Give what is not kept as sent. Raises InvalidRule with the problems of both documents."""
+        """Give what is not kept as sent. Raises InvalidRule."""
         read: dict[str, Any] = {}
         if "severity" in values:
             read["severity"] = Severity.parse(values["severity"])
-        errors: list[InvalidRule] = []
         if "condition" in values:
-            try:
-                read |= {"condition": read_condition(values["condition"]), "document": values["condition"]}
-            except InvalidRule as error:
-                errors.append(error)
+            read["condition"] = values["condition"].as_sent
         if "actions" in values:
-            try:
-                read["actions"] = read_actions(values["actions"], self._seal(rule_id), before=actions)
-            except InvalidRule as error:
-                errors.append(error)
-        if errors:
-            raise InvalidRule([field for error in errors for field in error.errors])
+            read["actions"] = values["actions"].sealed(self._seal(rule_id), actions)
         return read
 
     def _seal(self, rule_id: UUID) -> Any:
@@ -156,7 +142,7 @@ def _audited(rule: Rule) -> dict[str, Any]:
     return {
         "machine_id": rule.machine_id,
         "name": rule.name,
-        "condition": rule.document,
+        "condition": rule.condition,
         "actions": rule.actions.public(),
         "severity": rule.severity.label,
         "is_active": rule.is_active,

@@ -14,8 +14,10 @@ from services.alerting.alerts.service import AlertService
 from services.alerting.alerts.telling import Teller
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.replicas.service import ReferenceService
-from services.alerting.rules.conditions import Severity
+from services.alerting.rules.compiled import ConditionCache
+from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.service import RuleService
+from services.alerting.rules.signals import Severity
 from shared.access import Caller, Role, Scope
 from shared.audit import Auditor
 from shared.clock import SystemClock, time_ordered_id
@@ -43,7 +45,7 @@ class Replica:
         self.units = PostgresUnits(database, clock, time_ordered_id)
         teller, references, auditor = Teller(clock, time_ordered_id), ReferenceService(), Auditor(clock)
         self.references = references
-        self.evaluator = Evaluator(clock, time_ordered_id, teller)
+        self.evaluator = Evaluator(clock, time_ordered_id, teller, ConditionCache(compile_condition))
         self.alerts = AlertService(clock, auditor, references, teller)
         self.rules = RuleService(clock, time_ordered_id, auditor, Encryptor(KEYS), references, teller)
 

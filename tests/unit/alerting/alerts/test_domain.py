@@ -8,7 +8,7 @@ import pytest
 from services.alerting.alerts.domain import Alert, AlertStatus, Change, is_power_of_ten
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.deliveries.domain import RetryPolicy
-from services.alerting.rules.conditions import Severity
+from services.alerting.rules.signals import Severity
 from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule
 from tests.unit.alerting.examples import SAMPLE_TIME, anomaly
 

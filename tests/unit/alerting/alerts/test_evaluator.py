@@ -1,27 +1,43 @@
 """Messages against rules, on fakes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from services.alerting.alerts.domain import Finding
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly, of_failed
 from services.alerting.alerts.telling import Teller
-from services.alerting.rules.condition_reader import read_condition
+from services.alerting.rules.compiled import Condition, ConditionCache
+from services.alerting.rules.conditions import compile_condition
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED
 from tests.support.fakes import FakeClock
 from tests.unit.alerting.database.repository_suite import NOW, World
-from tests.unit.alerting.examples import anomaly, condition, failed
+from tests.unit.alerting.examples import anomaly, condition, failed, leaf
 from tests.unit.alerting.fakes import FakeUnits
+
+
+class CountingCompiler:
+    """Compiles, and keeps what it was asked to."""
+
+    def __init__(self) -> None:
+        self.compiled: list[Mapping[str, Any]] = []
+
+    def __call__(self, document: Mapping[str, Any]) -> Condition:
+        self.compiled.append(document)
+        return compile_condition(document)
 
 
 class Bench:
     def __init__(self) -> None:
         self.units, self.clock = FakeUnits(), FakeClock(NOW)
         self.world = World(self.units)
-        self.evaluator = Evaluator(self.clock, uuid4, Teller(self.clock, uuid4))
+        self.compiler = CountingCompiler()
+        self.evaluator = Evaluator(
+            self.clock, uuid4, Teller(self.clock, uuid4), ConditionCache(self.compiler)
+        )
 
     async def observe(self, interpret: Callable[[], Finding | None]) -> None:
         async with self.units(self.world.scope) as unit:
@@ -71,8 +87,7 @@ async def test_raised_once_then_told_seldom_and_delivered_for_what_notifies() ->
 
 async def test_a_resolved_alert_opens_again_only_while_it_is_young() -> None:
     bench = Bench()
-    document = condition(dedupe={"reopen_within": "PT1H"})
-    bench.world.rule = replace(bench.world.rule, document=document, condition=read_condition(document))
+    bench.world.rule = replace(bench.world.rule, condition=condition(dedupe={"reopen_within": "PT1H"}))
     await bench.world.store()
     await bench.anomaly()
     for waited, change in ((timedelta(hours=1), "reopened"), (timedelta(hours=1, seconds=1), "raised")):
@@ -82,3 +97,19 @@ async def test_a_resolved_alert_opens_again_only_while_it_is_young() -> None:
         await bench.anomaly()
         assert bench.told[-1] == change
     assert len(bench.units.memory.alerts) == 2
+
+
+async def test_a_condition_is_parsed_once_per_version_of_its_rule() -> None:
+    bench = Bench()
+    await bench.world.store()
+    for _ in range(5):
+        await bench.anomaly()
+    assert bench.compiler.compiled == [bench.world.rule.condition]
+    changed = bench.world.rule.changed({"condition": condition(leaf(100))}, NOW)
+    async with bench.units(bench.world.scope) as unit:
+        await unit.rules.update(changed)
+    for _ in range(5):
+        await bench.anomaly()
+    assert bench.compiler.compiled == [bench.world.rule.condition, changed.condition]
+    [alert] = bench.units.memory.alerts.values()
+    assert alert.count == 5, "the new condition is the one that judges"

@@ -12,10 +12,8 @@ from services.alerting.alerts.findings import of_anomaly
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome
 from services.alerting.replicas.domain import MachineRef, MemberRef
-from services.alerting.rules.actions import Actions, Webhook
-from services.alerting.rules.condition_reader import read_condition
-from services.alerting.rules.conditions import Severity
-from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.rules.domain import Actions, Rule, RuleFilter, Webhook
+from services.alerting.rules.signals import Severity
 from shared.access import Scope
 from shared.http.pages import PageRequest
 from tests.unit.alerting.examples import anomaly, condition
@@ -39,14 +37,12 @@ def make_machine(organization_id: UUID, **fields: Any) -> MachineRef:
 
 
 def make_rule(machine: MachineRef, user_id: UUID, **fields: Any) -> Rule:
-    document = condition()
     rule = Rule(
         id=uuid4(),
         organization_id=machine.organization_id,
         machine_id=machine.id,
         name="Leaves normal",
-        document=document,
-        condition=read_condition(document),
+        condition=condition(),
         actions=ACTIONS,
         severity=Severity.MEDIUM,
         is_active=True,

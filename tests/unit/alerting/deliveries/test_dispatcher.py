@@ -8,7 +8,7 @@ import pytest
 
 from services.alerting.deliveries.dispatcher import LEASE, Dispatcher, Pace
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, RetryPolicy
-from services.alerting.rules.actions import Actions
+from services.alerting.rules.domain import Actions
 from services.alerting.rules.service import secret_purpose
 from shared.crypto import Encryptor
 from tests.support.fakes import FakeClock

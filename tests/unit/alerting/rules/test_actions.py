@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from services.alerting.errors import InvalidRule
-from services.alerting.rules.actions import Actions, read_actions
+from services.alerting.rules.actions import ActionsDocument
+from services.alerting.rules.domain import Actions
+from tests.unit.alerting import examples
 from tests.unit.alerting.examples import SECRET, actions
 
 
@@ -18,46 +20,51 @@ def webhook(**fields: Any) -> dict[str, Any]:
     return actions() | {"webhooks": {"cmms": {k: v for k, v in hook.items() if v is not None}}}
 
 
+def read(document: Any, before: Actions | None = None) -> Actions:
+    return ActionsDocument.model_validate(document).sealed(seal, before)
+
+
 def refused(document: Any) -> dict[str, str]:
-    with pytest.raises(InvalidRule) as caught:
-        read_actions(document, seal)
-    return {error.pointer.removeprefix("/body/actions"): error.detail for error in caught.value.errors}
+    return examples.refused(ActionsDocument, document)
 
 
 def test_secrets_are_sealed_and_never_shown() -> None:
-    read = read_actions(actions(url="https://example.org/hook?key=k"), seal)
-    assert read.webhook("webhook:cmms") == Actions.load(read.stored()).webhook("webhook:cmms")
-    assert SECRET not in str(read.stored())
-    assert "sealed" not in str(read.public())
-    found = read.webhook("webhook:cmms")
+    sealed = read(actions(url="https://example.org/hook?key=k"))
+    assert sealed.webhook("webhook:cmms") == Actions.load(sealed.stored()).webhook("webhook:cmms")
+    assert SECRET not in str(sealed.stored())
+    assert "sealed" not in str(sealed.public())
+    found = sealed.webhook("webhook:cmms")
     assert found is not None
     assert found.target == "https://example.org/hook"
-    assert Actions.load(read.stored()) == read
+    assert Actions.load(sealed.stored()) == sealed
 
 
 def test_what_was_shown_can_be_sent_back_and_keeps_its_secret() -> None:
-    before = read_actions(actions(), seal)
-    assert read_actions(before.public(), seal, before=before) == before
-    assert refused(before.public())["/webhooks/cmms"].startswith("needs secret")
+    before = read(actions())
+    assert read(before.public(), before) == before
+    with pytest.raises(InvalidRule) as caught:
+        read(before.public())
+    [error] = caught.value.errors
+    assert (error.pointer, error.detail[:14]) == ("/body/actions/webhooks/cmms", "needs a secret")
 
 
 def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
-    read = read_actions(actions(on=["raised", "resolved"]), seal)
-    assert read.notified("raised") == ("webhook:cmms",)
-    assert read.notified("severity_changed") == ()
-    assert read_actions(actions(), seal).notified("updated") == ()
-    assert read_actions({"version": 1}, seal).notified("raised") == ()
+    sealed = read(actions(on=["raised", "resolved"]))
+    assert sealed.notified("raised") == ("webhook:cmms",)
+    assert sealed.notified("severity_changed") == ()
+    assert read(actions()).notified("updated") == ()
+    assert read({"version": 1}).notified("raised") == ()
 
 
 @pytest.mark.parametrize(
     ("document", "pointer", "hint"),
     [
-        ("hello", "", "object"),
-        ({}, "", "version must be 1"),
-        (actions(colour=1), "/colour", "not known"),
+        ("hello", "", "dictionary"),
+        ({}, "/version", "required"),
+        (actions(colour=1), "/colour", "not permitted"),
         (actions(runbook_url="https://example.org"), "/runbook_url", "not evaluated yet"),
-        (actions(on=[]), "/on", "1 to 5"),
-        (actions(on=["updated"]), "/on/0", "one of raised"),
+        (actions(on=[]), "/on", "at least 1 item"),
+        (actions(on=["updated"]), "/on/0", "should be 'raised'"),
         (actions(steps=[{"channels": ["email"]}]), "/steps/0/channels/0", "not sent yet"),
         (actions(steps=[{"channels": ["webhook:other"]}]), "/steps/0/channels/0", "one of webhook:cmms"),
         (actions(steps=[{"channels": ["webhook:other"]}]), "/webhooks/cmms", "in no step"),
@@ -68,8 +75,8 @@ def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
             "not evaluated",
         ),
         (actions(steps=[{"channels": ["webhook:cmms"], "repeat": "PT4H"}]), "/steps/0/repeat", "not eval"),
-        (actions(steps=[{}]), "/steps/0", "needs channels"),
-        (actions(webhooks=[]), "/webhooks", "object"),
+        (actions(steps=[{}]), "/steps/0/channels", "required"),
+        (actions(webhooks=[]), "/webhooks", "dictionary"),
         (webhook(url="http://user:pw@example.org/"), "/webhooks/cmms/url", "no user"),
         (webhook(url="https://"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="https://example.org:99999/"), "/webhooks/cmms/url", "http or https"),
@@ -77,12 +84,12 @@ def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
         (webhook(url="http://127.1/"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="https://example.org/a b"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="file:///etc/passwd"), "/webhooks/cmms/url", "http or https"),
-        (webhook(url=None), "/webhooks/cmms", "needs url"),
-        (webhook(secret=None), "/webhooks/cmms", "needs secret"),
+        (webhook(url=None), "/webhooks/cmms/url", "required"),
         (webhook(secret="c2hvcnQ="), "/webhooks/cmms/secret", "24 to 64"),
         (webhook(secret="no base64!" * 4), "/webhooks/cmms/secret", "openssl rand"),
-        (webhook(secret=7), "/webhooks/cmms/secret", "base64"),
-        (webhook(retries=3), "/webhooks/cmms/retries", "not known"),
+        (webhook(secret=7), "/webhooks/cmms/secret", "string"),
+        (webhook(retries=3), "/webhooks/cmms/retries", "not permitted"),
+        (actions(webhooks={"A B": {"url": "https://example.org"}}), "/webhooks/A B", "pattern"),
     ],
 )
 def test_what_cannot_be_done_is_refused_where_it_stands(document: Any, pointer: str, hint: str) -> None:
