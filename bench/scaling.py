@@ -21,10 +21,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from services.analysis.database.jobs import FeatureChunk
+from services.analysis.database.unit import PostgresUnits
 from services.analysis.engine import BaselineModel, Chunk, EngineConfig, fit_baseline, open_table
-from services.analysis.repository import PostgresUnits
-from services.analysis.repository_work import FeatureChunk
-from services.analysis.stages import CHUNK_SAMPLES
+from services.analysis.jobs.fit import CHUNK_SAMPLES
 from shared.access import Scope
 from shared.clock import SystemClock
 from shared.postgres.connection import Database

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from services.gateway.catalogue import Catalogue
+from services.gateway.docs.catalogue import Catalogue
 from services.gateway.routing import Service
 from shared.access import LEAST_ROLE, Caller, Permission, Role
 from shared.events.asyncapi import build_document

@@ -63,7 +63,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     async def lifespan() -> AsyncIterator[None]:
         async with (
             sender.open(),
-            infra.running(infra.relay.run(), consumer.run(), dispatcher.run(), peers=(machines,)),
+            infra.running(infra.relay.loop, consumer.loop, dispatcher.run(), peers=(machines,)),
         ):
             yield
 

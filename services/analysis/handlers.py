@@ -1,9 +1,9 @@
 """Events that the analysis service listens to."""
 
-from services.analysis.directory import MachineDirectory
-from services.analysis.processing import Processor
-from services.analysis.repository import Unit
-from services.analysis.scoring import ChunkScorer
+from services.analysis.database.unit import Unit
+from services.analysis.jobs.runner import Processor
+from services.analysis.jobs.score import ChunkScorer
+from services.analysis.machines.directory import MachineDirectory
 from shared.events.analysis import CHUNK_STORED, UPLOAD_RECEIVED
 from shared.events.base import Event
 from shared.events.machines import MACHINE_CHANGED, MachineChanged

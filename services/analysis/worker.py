@@ -9,18 +9,17 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.analysis.database.unit import PostgresUnits
 from services.analysis.handlers import subscribe_scorer, subscribe_worker
-from services.analysis.joining import Joiner
-from services.analysis.models import ModelStore
-from services.analysis.outcomes import OutcomeWriter
-from services.analysis.processing import Processor
-from services.analysis.recent import RecentChunks
-from services.analysis.repository import PostgresUnits
-from services.analysis.scoring import ChunkScorer
+from services.analysis.jobs.chunks import ChunkStore
+from services.analysis.jobs.finalize import Joiner, OutcomeWriter
+from services.analysis.jobs.fit import Computer
+from services.analysis.jobs.recent import RecentChunks
+from services.analysis.jobs.runner import Processor
+from services.analysis.jobs.score import ChunkScorer
+from services.analysis.objects.models import ModelStore
+from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings, WorkerSettings
-from services.analysis.stages import Computer
-from services.analysis.storage import Storage
-from services.analysis.storing import ChunkStore
 from shared.http.application import build_application
 from shared.infrastructure import Infrastructure
 from shared.kafka.consumer import Consumer
@@ -70,7 +69,7 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(uploads.run(), chunks.run()):
+        async with infra.running(uploads.loop, chunks.loop):
             yield
 
     return build_application(

@@ -8,19 +8,20 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from services.gateway import edge
-from services.gateway.admission import Admission, Most
-from services.gateway.api_keys import ApiKeys
-from services.gateway.catalogue import Catalogue
-from services.gateway.connections import with_deadline
-from services.gateway.handlers import Feed
-from services.gateway.limits import RateLimits
-from services.gateway.operations import Operations
-from services.gateway.proxy import Limits, Proxy
-from services.gateway.routes import build_router
+from services.gateway.admission import edge
+from services.gateway.admission.api_keys import ApiKeys
+from services.gateway.admission.connections import with_deadline
+from services.gateway.admission.limits import RateLimits
+from services.gateway.admission.middleware import Admission, Most
+from services.gateway.admission.operations import Operations
+from services.gateway.docs import routes as documents
+from services.gateway.docs.catalogue import Catalogue
+from services.gateway.proxy.service import Limits, Proxy
 from services.gateway.routing import Service
-from services.gateway.service import EventStreams
 from services.gateway.settings import Settings
+from services.gateway.stream import routes as stream
+from services.gateway.stream.handlers import Feed
+from services.gateway.stream.service import EventStreams
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.http.application import Check, build_application
@@ -129,7 +130,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         openapi_url=None,
     )
     catalogue = Catalogue(gateway.peers, app.openapi, fresh_seconds=settings.catalogue_seconds)
-    app.include_router(build_router(gateway.streams, catalogue, gateway.guard, gateway.api_keys))
+    app.include_router(stream.build_router(gateway.streams, gateway.guard, gateway.api_keys))
+    app.include_router(documents.build_router(catalogue))
     app.router.default = gateway.proxy
     return app
 

@@ -23,7 +23,7 @@ from shared import access
 from shared.errors import Unauthenticated, Unavailable
 from shared.http.caller import Guard
 from shared.http.problems import render
-from shared.postgres.connection import DATABASE_AWAY, Database
+from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 from shared.tokens import Identity
 
 HEADER = "Idempotency-Key"
@@ -133,7 +133,7 @@ class Idempotency:
             try:
                 async with self._database.transaction(access.Scope()) as connection:
                     await connection.execute(RENEW, owner, key)
-            except DATABASE_AWAY as error:
+            except TRANSIENT_DATABASE_ERRORS as error:
                 logger.warning("idempotency key not renewed", error=str(error))
 
     async def _claim(self, owner: UUID, key: str, fingerprint: str) -> Any | None:

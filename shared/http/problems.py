@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from shared.errors import DInsightError, FieldError
-from shared.postgres.connection import DATABASE_AWAY
+from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "2"
@@ -143,7 +143,7 @@ def install(app: FastAPI) -> None:
 
     for unstorable_error in (asyncpg.CharacterNotInRepertoireError, UnicodeEncodeError):
         app.add_exception_handler(unstorable_error, unstorable)
-    for away_error in DATABASE_AWAY:
+    for away_error in TRANSIENT_DATABASE_ERRORS:
         app.add_exception_handler(away_error, away)
 
     @app.exception_handler(Exception)

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import EngineConfig
-from .covariance import Rows, Sample
 from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
+from .detectors.covariance import Rows, Sample
 from .errors import EngineError
-from .mapping import map_samples
+from .map.mapping import map_samples
+from .map.scaling import as_samples, learn_scaling
 from .model import BaselineModel
-from .readiness import assess_baseline
-from .scaling import as_samples, learn_scaling
-from .threshold import Calibration, calibrate
+from .verdict.readiness import assess_baseline
+from .verdict.threshold import Calibration, calibrate
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]

@@ -10,14 +10,14 @@ import httpx2
 import pytest
 from aiohttp import web
 
+from dinsight.provision.migrations import upgrade
+from services.analysis.database.unit import PostgresUnits
 from services.analysis.main import create_app
-from services.analysis.repository import PostgresUnits
+from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
-from services.analysis.storage import Storage
 from services.analysis.worker import create_worker
 from shared.clock import SystemClock
 from shared.postgres.connection import Database
-from shared.postgres.migrate import upgrade
 from shared.settings import InstallationSettings
 from tests.integration.analysis.client import AnalysisClient
 from tests.integration.analysis.workplace import Workplace

@@ -11,13 +11,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.analysis.domain import Analysis, AnomalyFilter, Status
-from services.analysis.models import ModelStore
-from services.analysis.recent import RecentChunks, Samples
-from services.analysis.repository_chunks import ClaimedChunk
-from services.analysis.scoring import ChunkScorer
-from services.analysis.stages import CHUNK_SAMPLES, Work
-from services.analysis.storing import ChunkStore
+from services.analysis.anomalies.domain import AnomalyFilter
+from services.analysis.database.chunks import ClaimedChunk
+from services.analysis.domain import Analysis, Status
+from services.analysis.jobs.chunks import ChunkStore
+from services.analysis.jobs.fit import CHUNK_SAMPLES, Work
+from services.analysis.jobs.recent import RecentChunks, Samples
+from services.analysis.jobs.score import ChunkScorer
+from services.analysis.objects.models import ModelStore
 from shared.access import Scope
 from shared.events.analysis import CHUNK_STORED, ChunkStored
 from shared.events.base import Event
@@ -106,8 +107,8 @@ async def outcome(place: Workplace, analysis: Analysis) -> tuple[Any, ...]:
     assert found.results is not None
     results = {name: value for name, value in found.results.items() if name != "timings"}
     async with place.units(Scope(organization_id=analysis.organization_id)) as unit:
-        points = await unit.reading.monitor_points(analysis.id, 0, None)
-        page = await unit.reading.anomalies(AnomalyFilter(analysis_id=analysis.id), PageRequest(500, None))
+        points = await unit.results.monitor_points(analysis.id, 0, None)
+        page = await unit.anomalies.list(AnomalyFilter(analysis_id=analysis.id), PageRequest(500, None))
     assert [chunk.first for chunk in points] == [order * CHUNK_SAMPLES for order in range(CHUNKS)]
     assert await place.events(analysis, "analysis.completed") == 1
     assert await place.events(analysis, "anomaly.detected") == len(page.items)

@@ -6,12 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from services.analysis.domain import (
-    Status,
-)
-from services.analysis.processing import OUR_FAULT, WORKER_DIED
-from services.analysis.repository_work import FeatureChunk
-from services.analysis.upkeep import Reconciler
+from services.analysis.database.jobs import FeatureChunk
+from services.analysis.domain import Status
+from services.analysis.jobs.janitor import Reconciler
+from services.analysis.jobs.runner import OUR_FAULT, WORKER_DIED
 from shared.access import Scope
 from tests.integration.analysis.client import samples
 from tests.integration.analysis.workplace import (

@@ -9,26 +9,19 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.analysis.domain import (
-    Analysis,
-    AnalysisType,
-    FileUpload,
-    MachineRef,
-    Status,
-    file_key,
-    upload_prefix,
-)
-from services.analysis.joining import Joiner
-from services.analysis.models import ModelStore
-from services.analysis.outcomes import OutcomeWriter, attempt_event
-from services.analysis.processing import Processor
-from services.analysis.recent import RecentChunks
-from services.analysis.repository import PostgresUnits
-from services.analysis.scoring import ChunkScorer
+from services.analysis.database.unit import PostgresUnits
+from services.analysis.domain import Analysis, AnalysisType, Status
+from services.analysis.jobs.chunks import ChunkStore
+from services.analysis.jobs.finalize import Joiner, OutcomeWriter, attempt_event
+from services.analysis.jobs.fit import Computer, Fitted
+from services.analysis.jobs.recent import RecentChunks
+from services.analysis.jobs.runner import Processor
+from services.analysis.jobs.score import ChunkScorer
+from services.analysis.machines.domain import MachineRef
+from services.analysis.objects.models import ModelStore
+from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
-from services.analysis.stages import Computer, Fitted
-from services.analysis.storage import Storage
-from services.analysis.storing import ChunkStore
+from services.analysis.uploads.domain import FileUpload, file_key, upload_prefix
 from shared.access import Scope
 from shared.clock import SystemClock
 from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived

@@ -12,7 +12,7 @@ import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 
-from services.gateway.connections import HeadDeadline, with_deadline
+from services.gateway.admission.connections import HeadDeadline, with_deadline
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
 from shared.infrastructure import JWKS_PATH

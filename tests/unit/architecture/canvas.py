@@ -91,9 +91,9 @@ class _Recorder:
 
 
 def consumed(service: str) -> set[str]:
-    handlers = importlib.import_module(f"services.{service}.handlers")
     if service == "gateway":
-        return set(handlers.TOPICS)
+        return set(importlib.import_module("services.gateway.stream.handlers").TOPICS)
+    handlers = importlib.import_module(f"services.{service}.handlers")
     recorder = _Recorder()
     subscribing = [
         function

@@ -19,23 +19,24 @@ from tests.unit.architecture.source import (
     tree,
 )
 
-CODE = ("shared", "services", "dinsight")
+CODE = ("shared", "services", "dinsight", "tools")
 EVERYTHING = (*CODE, "tests")
 MOST_LINES = 350
 MOST_BODY_LINES = 10
 # Pure rules: no database, broker or HTTP.
-PURE = re.compile(r"services/\w+/(\w+/)?(domain\.py|engine/.*)$")
+PURE = re.compile(r"services/\w+/((\w+/)?domain\.py|engine/.*)$")
 OUTSIDE_WORLD = ("asyncpg", "aiokafka", "aiohttp", "fastapi", "faststream", "sqlalchemy", "starlette")
 # Only the repository speaks to the database; beside it its parts and the composition root's helpers.
 SQL = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WITH \w+ AS \()\s", re.IGNORECASE)
 ROUTE_METHODS = ("get", "post", "patch", "put", "delete")
 # They run before the packages that print better are there, or as processes whose output is a log.
-MAY_PRINT = ("dinsight/bootstrap.py", "dinsight/local/")
-REQUIRED = ("main.py", "settings.py", "errors.py", "handlers.py", "README.md")
-# One file, a folder of the same name once it is long, or one in each noun's folder.
-REQUIRED_PARTS = ("routes", "service", "schemas", "domain")
-REPOSITORIES = ("database", "repository", "repository.py")
-LAYERS = ("domain", "database", "repository", "service", "routes", "handlers", "schemas", "main")
+MAY_PRINT = ("tools/bootstrap.py", "tools/local/", "dinsight/provision/")
+REQUIRED = ("main.py", "settings.py", "errors.py", "README.md")
+# One file, or a folder of the same name once it is long; of a service that has rooms, a file in one of them.
+REQUIRED_PARTS = ("routes", "schemas", "service", "domain", "handlers")
+REPOSITORIES = ("database", "repository.py")
+# What may be imported by what, as the first of these names in a module's path says.
+LAYERS = ("domain", "repository", "database", "jobs", "service", "routes", "handlers", "schemas", "main")
 QUERY = re.compile(r"^-- name: (?P<name>\w+)\S*\n(?P<next>.*)$", re.MULTILINE)
 
 
@@ -65,28 +66,33 @@ def test_rules_and_the_engine_know_nothing_of_the_world() -> None:
 
 
 def test_dependencies_point_inwards() -> None:
-    """domain <- repository <- service <- routes, handlers <- main."""
+    """domain <- repository, database <- service, jobs <- routes, handlers <- main."""
     forbidden = {
-        "domain": ("database", "repository", "service", "routes", "handlers", "schemas", "main"),
-        "database": ("service", "routes", "handlers", "schemas", "main"),
-        "repository": ("service", "routes", "handlers", "schemas", "main"),
+        "domain": ("repository", "database", "jobs", "service", "routes", "handlers", "schemas", "main"),
+        "repository": ("database", "jobs", "service", "routes", "handlers", "schemas", "main"),
+        "database": ("jobs", "service", "routes", "handlers", "schemas", "main"),
+        "jobs": ("service", "routes", "handlers", "schemas", "main"),
         "service": ("routes", "handlers", "schemas", "main"),
         "routes": ("main",),
         "handlers": ("routes", "schemas", "main"),
     }
     wrong = []
     for path in python_files("services"):
-        layer = _layer(path.with_suffix("").parts[2:])
+        if len(path.parts) < 3:
+            continue
+        layer = _layer(path.with_suffix("").parts)
         for name in imports(path):
             parts = name.split(".")
-            if parts[:2] == ["services", path.parts[1]] and _layer(parts[2:]) in forbidden.get(layer, ()):
+            inside = parts[:2] == ["services", path.parts[1]]
+            if inside and _layer(parts) in forbidden.get(layer, ()):
                 wrong.append(f"{path} imports {name}")
     assert wrong == []
 
 
-def _layer(parts: Sequence[str]) -> str:
-    """The layer that a file belongs to: the first part of its path, below the service, that names one."""
-    return next((layer for part in parts if (layer := part.split("_")[0]) in LAYERS), "")
+def _layer(module: Sequence[str]) -> str:
+    """The layer of `services`, a service, and what is in it; none for what serves several, as its errors."""
+    names = (part.split("_")[0] for part in module[2:])
+    return next((name for name in names if name in LAYERS), "")
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -94,21 +100,12 @@ def test_every_service_has_the_same_parts(service: str) -> None:
     folder = ROOT / "services" / service
     missing = [name for name in REQUIRED if not (folder / name).is_file()]
     if service in WITH_TABLES:
-        missing += [] if (folder / "migrations").is_dir() else ["migrations"]
+        missing += [name for name in ("migrations", "queries.sql") if not list(folder.rglob(name))]
         missing += [] if any((folder / name).exists() for name in REPOSITORIES) else ["repository"]
-        assert _queries(service).is_file()
     for part in REQUIRED_PARTS:
-        # A service that is split by verb has files that name the verbs instead.
-        split = service == "analysis" and part == "service"
-        if not split and not (folder / part).is_dir() and not any(folder.rglob(f"{part}.py")):
+        if not list(folder.rglob(f"{part}.py")) and not (folder / part).is_dir():
             missing.append(part)
     assert missing == []
-
-
-def _queries(service: str) -> Path:
-    """The one file of a service's SQL."""
-    [found] = (ROOT / "services" / service).rglob("queries.sql")
-    return found
 
 
 def test_routes_and_subscribers_are_short() -> None:
@@ -149,7 +146,7 @@ def _text(path: Path) -> str:
 def test_routes_are_made_in_routes_and_subscriptions_in_handlers() -> None:
     wrong = []
     for path in python_files("services"):
-        if "fastapi.APIRouter" in imports(path) and _layer(path.with_suffix("").parts[2:]) != "routes":
+        if "fastapi.APIRouter" in imports(path) and _layer(path.with_suffix("").parts) != "routes":
             wrong.append(f"{path} makes a router")
         if "faststream" in {name.split(".")[0] for name in imports(path)}:
             wrong.append(f"{path} uses FastStream, which shared/kafka stands for")
@@ -178,11 +175,16 @@ def test_queries_are_named_once_and_described(service: str) -> None:
 
 @pytest.mark.parametrize("service", WITH_TABLES)
 def test_every_query_is_used(service: str) -> None:
-    folder = ROOT / "services" / service
-    text = _queries(service).read_text(encoding="utf-8")
+    folder, text = ROOT / "services" / service, _queries(service).read_text(encoding="utf-8")
     source = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     unused = [q["name"] for q in QUERY.finditer(text) if not re.search(rf"\b{q['name']}\b", source)]
     assert unused == []
+
+
+def _queries(service: str) -> Path:
+    """The one file of a service's SQL."""
+    (path,) = (ROOT / "services" / service).rglob("queries.sql")
+    return path
 
 
 def test_programs_do_not_print() -> None:

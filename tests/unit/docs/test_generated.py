@@ -12,7 +12,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from docs import generate
-from services.gateway.openapi import METHODS
+from services.gateway.docs.openapi import METHODS
 from services.gateway.routing import find
 from shared.access import LEAST_ROLE, Permission, Role
 from shared.events.registry import TOPICS

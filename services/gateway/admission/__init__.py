@@ -1,0 +1,1 @@
+"""What a request must get past: limits, credentials, and what the outside may see."""

@@ -1,0 +1,1 @@
+"""Passes requests on to the services, piece by piece."""

@@ -1,0 +1,216 @@
+"""Limits at a gateway on a real port, counted in memory and in Redis; slow clients; what answers carry."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from services.gateway.admission.limits import RateLimits
+from shared.settings import InstallationSettings
+from tests.integration.gateway.support import Upstream, gateway
+from tests.support.redis_server import PROGRAM, redis_server
+from tests.support.tokens import TokenIssuer
+from tests.support.waiting import eventually
+
+MOST = 5
+# A loaded machine is no absent Redis.
+PATIENT = 30.0
+KEY = "dk_" + "3" * 32 + "_" + "4" * 64
+Ask = Callable[[], Awaitable[aiohttp.ClientResponse]]
+
+
+async def refused(ask: Ask, *, most: int = MOST) -> aiohttp.ClientResponse:
+    """The first 429. On the border of two minutes a few more than usual pass; twice as many never do."""
+    for number in range(2 * most + 1):
+        response = await ask()
+        if response.status == 429:
+            assert number >= most
+            return response
+    raise AssertionError("no request was refused")
+
+
+@pytest.fixture
+def limited(
+    installation: InstallationSettings, upstream_address: str
+) -> Callable[..., AbstractAsyncContextManager[str]]:
+    """Makes a gateway with small limits."""
+    return lambda **settings: gateway(installation, upstream_address, **settings)
+
+
+@pytest.fixture
+async def session(tokens: TokenIssuer) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as made:
+        yield made
+
+
+async def test_a_caller_that_asks_too_often_waits_and_others_do_not(
+    limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer, upstream: Upstream
+) -> None:
+    organization, ada, eva = uuid4(), uuid4(), uuid4()
+    async with limited(caller_requests_per_minute=MOST) as place:
+
+        async def ask(user: UUID = ada) -> aiohttp.ClientResponse:
+            headers = tokens.headers(organization, user_id=user)
+            return await session.get(f"{place}/api/v1/machines", headers=headers)
+
+        first = await ask()
+        assert first.headers["RateLimit-Policy"] == '"caller";q=5;w=60'
+        response = await refused(ask, most=MOST - 1)
+        assert response.content_type == "application/problem+json"
+        assert (await response.json())["type"] == "urn:dinsight:problem:too-many-requests"
+        assert 1 <= int(response.headers["Retry-After"]) <= 60
+        assert response.headers["RateLimit"].startswith('"caller";r=0;t=')
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        reached = len(upstream.requests)
+        assert (await ask(eva)).status == 200
+        assert len(upstream.requests) == reached + 1
+
+
+async def test_an_api_key_is_a_caller_of_its_own(
+    limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer, upstream: Upstream
+) -> None:
+    organization, user = uuid4(), uuid4()
+    upstream.keys_known[KEY] = tokens.issue(organization, user_id=user, akid=str(uuid4()))
+    async with limited(caller_requests_per_minute=MOST) as place:
+        url = f"{place}/api/v1/machines"
+        await refused(lambda: session.get(url, headers={"X-API-Key": KEY}))
+        by_its_user = await session.get(url, headers=tokens.headers(organization, user_id=user))
+        assert by_its_user.status == 200
+
+
+async def test_an_address_is_limited_whoever_asks_and_health_is_not_counted(
+    limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer
+) -> None:
+    async with limited(address_requests_per_minute=MOST) as place:
+        await refused(lambda: session.get(f"{place}/api/v1/machines"))
+        signed_in = await session.get(f"{place}/api/v1/machines", headers=tokens.headers(uuid4()))
+        assert signed_in.status == 429
+        for path in ("/health/live", "/metrics"):
+            assert (await session.get(place + path)).status == 200
+
+
+async def test_signing_in_is_limited_more_tightly(limited: Any, session: aiohttp.ClientSession) -> None:
+    async with limited(sign_in_requests_per_minute=MOST) as place:
+        await refused(lambda: session.post(f"{place}/api/v1/auth/login", json={}))
+        assert (await session.post(f"{place}/api/v1/auth/register", json={})).status == 429
+        # A session that is there goes on.
+        assert (await session.post(f"{place}/api/v1/auth/refresh", json={})).status == 200
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
+async def test_gateways_count_together_in_redis_and_let_pass_while_it_is_away(
+    limited: Any, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    async with redis_server(tmp_path) as redis:
+        shared = {
+            "rate_limit_url": SecretStr(redis.url),
+            "rate_limit_seconds": PATIENT,
+            "address_requests_per_minute": MOST,
+        }
+        async with limited(**shared) as one, limited(**shared) as other:
+            await refused(lambda: session.get(f"{one}/api/v1/machines"))
+            assert (await session.get(f"{other}/api/v1/machines")).status == 429
+            await redis.stop()
+            for place in (one, other):
+                # 401: it passed, and there is no token.
+                assert (await session.get(f"{place}/api/v1/machines")).status == 401
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
+async def test_many_requests_at_once_are_all_counted(tmp_path: Path) -> None:
+    async with redis_server(tmp_path) as redis:
+        limits = RateLimits(redis.url, seconds=PATIENT)
+        found = await asyncio.gather(*(limits.hit("caller", MOST, "ada") for _ in range(100)))
+        assert None not in found
+        assert sum(1 for standing in found if standing and not standing.wait) <= 2 * MOST
+        await limits.close()
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
+async def test_redis_is_used_again_when_it_is_back(tmp_path: Path) -> None:
+    seconds = 0.0
+    async with redis_server(tmp_path) as redis:
+        limits = RateLimits(redis.url, seconds=PATIENT, now=lambda: seconds)
+        assert await limits.hit("caller", MOST, "ada") is not None
+        await redis.stop()
+        assert await limits.hit("caller", MOST, "ada") is None
+        await redis.start()
+        seconds += 60
+        assert await limits.hit("caller", MOST, "ada") is not None
+        await limits.close()
+
+
+async def _connection(place: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    return await asyncio.open_connection("127.0.0.1", int(place.rpartition(":")[2]))
+
+
+async def _dripping(writer: asyncio.StreamWriter, drop: bytes) -> None:
+    while True:
+        writer.write(drop)
+        await asyncio.sleep(0.02)
+
+
+async def test_a_body_that_drips_is_given_up(limited: Any, tokens: TokenIssuer, upstream: Upstream) -> None:
+    async with limited(idle_seconds=0.3, slowest_upload_bytes_per_second=1_000_000) as place:
+        reader, writer = await _connection(place)
+        token = tokens.issue(uuid4())
+        head = f"POST /api/v1/analyses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        writer.write(f"{head}Content-Length: 1000000\r\n\r\n".encode())
+        dripping = asyncio.create_task(_dripping(writer, b"x"))
+        try:
+            answer = await asyncio.wait_for(reader.readline(), 10)
+        finally:
+            dripping.cancel()
+            writer.close()
+        assert answer.startswith(b"HTTP/1.1 408")
+
+        async def cancelled() -> bool:
+            return upstream.cancelled == ["/api/v1/analyses"]
+
+        await eventually(cancelled, what="the service's request ends too")
+
+
+@pytest.mark.parametrize("head", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_head_that_does_not_end_is_given_up(limited: Any, head: bytes) -> None:
+    async with limited(head_seconds=0.3) as place:
+        reader, writer = await _connection(place)
+        writer.write(head)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_a_head_in_time_is_answered_and_the_next_one_too(limited: Any) -> None:
+    async with limited(head_seconds=1) as place:
+        reader, writer = await _connection(place)
+        for _ in range(2):
+            writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = await asyncio.wait_for(reader.readuntil(b'"}'), 10)
+            assert answer.startswith(b"HTTP/1.1 200")
+        # And one that begins and does not end.
+        writer.write(b"GET /")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_answers_carry_nothing_of_the_inside(client: aiohttp.ClientSession) -> None:
+    for path in ("/api/v1/machines", "/api/v1/analyses/silent", "/nothing", "/api/v1/machines/redirect"):
+        response = await client.get(path, allow_redirects=False)
+        text = f"{response.headers} {await response.text() if response.status != 200 else ''}".lower()
+        for word in ("uvicorn", "aiohttp", "python", "secret/1.0", "traceback", "127.0.0.1:"):
+            assert word not in text, (path, word)
+        assert response.headers["Permissions-Policy"]
+        if path.startswith("/api/"):
+            assert response.headers["Cache-Control"] == "no-store"
+
+
+async def test_a_browser_may_send_an_api_key(stranger: aiohttp.ClientSession) -> None:
+    ask = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-api-key"}
+    response = await stranger.options("/api/v1/machines", headers={"Origin": "https://plant.example", **ask})
+    assert response.status == 200
+    assert "X-API-Key" in response.headers["Access-Control-Allow-Headers"]

@@ -1,0 +1,100 @@
+"""The window of the newest events."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.gateway.stream.domain import Overrun, StreamEvent, Wanted, Window, in_order
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ORGANIZATION = uuid4()
+
+
+def event(
+    seconds: float = 0, *, type: str = "alert.raised", machine_id: UUID | None = None, id: UUID | None = None
+) -> StreamEvent:
+    """An event that many seconds after NOW."""
+    time = NOW + timedelta(seconds=seconds)
+    return StreamEvent(id or uuid4(), type, time, ORGANIZATION, machine_id or uuid4(), "{}")
+
+
+def window(capacity: int = 3) -> Window:
+    return Window(capacity=capacity, reach=timedelta(minutes=15))
+
+
+def test_events_are_kept_in_order_of_arrival() -> None:
+    kept, events = window(), [event(), event(), event()]
+    assert all(kept.add(each, NOW) for each in events)
+    assert kept.since(0) == events
+    assert kept.since(2) == events[2:]
+    assert kept.since(3) == []
+
+
+def test_a_repeated_event_is_dropped_even_when_it_was_kept_no_more() -> None:
+    kept, first = window(), event()
+    kept.add(first, NOW)
+    for _ in range(5):
+        kept.add(event(), NOW)
+    assert not kept.add(first, NOW)
+
+
+def test_an_event_from_before_the_window_is_dropped() -> None:
+    kept = window()
+    assert not kept.add(event(-901), NOW)
+    assert kept.add(event(-899), NOW)
+
+
+def test_what_becomes_too_old_leaves() -> None:
+    kept = window()
+    kept.add(event(), NOW)
+    kept.forget(NOW + timedelta(seconds=901))
+    assert (kept.newest, kept.begin, kept.end) == (None, 1, 1)
+
+
+def test_who_falls_behind_the_window_is_told() -> None:
+    kept = window()
+    for _ in range(4):
+        kept.add(event(), NOW)
+    with pytest.raises(Overrun):
+        kept.since(0)
+    assert len(kept.since(1)) == 3
+
+
+def test_resuming_gives_what_came_after() -> None:
+    kept, events = window(), [event(0), event(10), event(20)]
+    for each in events:
+        kept.add(each, NOW)
+    assert kept.resume(events[0].id) == events[1:]
+    assert kept.resume(events[2].id) == []
+    assert kept.resume(uuid4()) is None
+
+
+def test_resuming_repeats_what_lies_close_before() -> None:
+    """Another gateway may have seen the two in the other order."""
+    kept, events = window(), [event(0), event(9.5), event(10)]
+    for each in events:
+        kept.add(each, NOW)
+    assert kept.resume(events[2].id) == [events[1]]
+
+
+def test_an_event_that_is_kept_no_more_cannot_be_resumed_from() -> None:
+    kept, first = window(), event()
+    kept.add(first, NOW)
+    for _ in range(3):
+        kept.add(event(), NOW)
+    assert kept.resume(first.id) is None
+
+
+def test_what_a_client_wants() -> None:
+    machine = uuid4()
+    mine = event(machine_id=machine)
+    assert mine in Wanted()
+    assert mine in Wanted(frozenset({"alert.raised"}), machine)
+    assert mine not in Wanted(frozenset({"alert.changed"}))
+    assert mine not in Wanted(machine_id=uuid4())
+
+
+def test_the_past_is_told_as_it_happened() -> None:
+    late, early = event(2), event(1)
+    assert in_order([late, early]) == [early, late]
