@@ -42,7 +42,7 @@ def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guar
     @router.get("/{alert_id}", summary="Show an alert and its deliveries", responses=problem_responses(404))
     async def get_alert(caller: reader, alert_id: UUID) -> AlertDetail:
         async with units(caller.scope) as unit:
-            return AlertDetail.with_deliveries(*await service.get(unit, alert_id))
+            return AlertDetail.with_deliveries(*await service.get(unit, alert_id), caller)
 
     @router.post(
         "/{alert_id}/acknowledge",

@@ -7,6 +7,8 @@ from pydantic import BaseModel, Field
 
 from services.alerting.alerts.domain import Change
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus
+from services.alerting.rules.domain import host_of
+from shared.access import Caller, Permission
 
 
 class DeliveryOut(BaseModel):
@@ -15,7 +17,7 @@ class DeliveryOut(BaseModel):
     id: UUID
     message_id: UUID
     channel: str
-    target: str
+    target: str = Field(description="Without its query. Below the role admin, reduced to its host.")
     change: Change
     attempt: int
     status: DeliveryStatus
@@ -27,8 +29,10 @@ class DeliveryOut(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, delivery: Delivery) -> "DeliveryOut":
+    def of(cls, delivery: Delivery, caller: Caller) -> "DeliveryOut":
         values = {name: getattr(delivery, name) for name in cls.model_fields}
+        if not caller.may(Permission.WEBHOOK_ADDRESSES_READ):
+            values["target"] = host_of(delivery.target)
         if delivery.status is not DeliveryStatus.PENDING:
             values["next_attempt_at"] = None
         return cls.model_validate(values)

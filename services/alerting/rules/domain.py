@@ -14,6 +14,12 @@ Notifiable: TypeAlias = Literal["raised", "severity_changed", "acknowledged", "r
 DEFAULT_ON: tuple[Notifiable, ...] = ("raised", "severity_changed", "reopened", "resolved")
 
 
+def host_of(url: str) -> str:
+    """The address without path and query, which often hold a key."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """`sealed_secret` is encrypted; it is opened only to sign a message."""
@@ -49,9 +55,14 @@ class Actions:
             {name: {"url": hook.url, "secret": hook.sealed_secret} for name, hook in self.webhooks.items()}
         )
 
-    def public(self) -> dict[str, Any]:
-        """The document as a client may see it: no secrets, in no form."""
-        return self._document({name: {"url": hook.url} for name, hook in self.webhooks.items()})
+    def public(self, *, whole_addresses: bool) -> dict[str, Any]:
+        """The document as a client may see it: without secrets, addresses whole or reduced to their host."""
+        return self._document(
+            {
+                name: {"url": hook.url if whole_addresses else host_of(hook.url)}
+                for name, hook in self.webhooks.items()
+            }
+        )
 
     def _document(self, webhooks: Mapping[str, Any]) -> dict[str, Any]:
         steps = [{"after": "PT0S", "channels": list(self.channels)}] if self.channels else []

@@ -10,6 +10,7 @@ from services.alerting.rules.actions import ActionsDocument
 from services.alerting.rules.conditions import ConditionDocument
 from services.alerting.rules.domain import Rule
 from services.alerting.rules.leaves import SeverityLabel
+from shared.access import Caller, Permission
 from shared.http.fields import SOMETHING_STORABLE, NotNull, storable
 
 Name = Annotated[
@@ -51,7 +52,9 @@ class AlertRuleOut(BaseModel):
     machine_id: UUID
     name: str
     condition: dict[str, Any]
-    actions: dict[str, Any] = Field(description="Without the webhooks' secrets")
+    actions: dict[str, Any] = Field(
+        description="Without secrets. Below the role admin, addresses are reduced to their host."
+    )
     severity: SeverityLabel
     is_active: bool
     created_by: UUID
@@ -59,14 +62,14 @@ class AlertRuleOut(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, rule: Rule) -> "AlertRuleOut":
+    def of(cls, rule: Rule, caller: Caller) -> "AlertRuleOut":
         return cls(
             id=rule.id,
             organization_id=rule.organization_id,
             machine_id=rule.machine_id,
             name=rule.name,
             condition=dict(rule.condition),
-            actions=rule.actions.public(),
+            actions=rule.actions.public(whole_addresses=caller.may(Permission.WEBHOOK_ADDRESSES_READ)),
             severity=rule.severity.label,
             is_active=rule.is_active,
             created_by=rule.created_by,

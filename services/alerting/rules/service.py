@@ -143,7 +143,7 @@ def _audited(rule: Rule) -> dict[str, Any]:
         "machine_id": rule.machine_id,
         "name": rule.name,
         "condition": rule.condition,
-        "actions": rule.actions.public(),
+        "actions": rule.actions.public(whole_addresses=False),
         "severity": rule.severity.label,
         "is_active": rule.is_active,
     }

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 from aiohttp import web
+from fastapi import FastAPI
 
 from dinsight.provision.migrations import upgrade
 from services.alerting.main import create_app
@@ -76,10 +77,13 @@ def alerting_settings(database: TestDatabase) -> Settings:
 
 
 @pytest.fixture(scope="package")
-async def api(
-    alerting_installation: InstallationSettings, alerting_settings: Settings
-) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(create_app(alerting_installation, alerting_settings)) as client:
+def application(alerting_installation: InstallationSettings, alerting_settings: Settings) -> FastAPI:
+    return create_app(alerting_installation, alerting_settings)
+
+
+@pytest.fixture(scope="package")
+async def api(application: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with running(application) as client:
         yield client
 
 

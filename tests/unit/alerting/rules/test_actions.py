@@ -32,7 +32,7 @@ def test_secrets_are_sealed_and_never_shown() -> None:
     sealed = read(actions(url="https://example.org/hook?key=k"))
     assert sealed.webhook("webhook:cmms") == Actions.load(sealed.stored()).webhook("webhook:cmms")
     assert SECRET not in str(sealed.stored())
-    assert "sealed" not in str(sealed.public())
+    assert "sealed" not in str(sealed.public(whole_addresses=True))
     found = sealed.webhook("webhook:cmms")
     assert found is not None
     assert found.target == "https://example.org/hook"
@@ -41,11 +41,25 @@ def test_secrets_are_sealed_and_never_shown() -> None:
 
 def test_what_was_shown_can_be_sent_back_and_keeps_its_secret() -> None:
     before = read(actions())
-    assert read(before.public(), before) == before
+    assert read(before.public(whole_addresses=True), before) == before
     with pytest.raises(InvalidRule) as caught:
-        read(before.public())
+        read(before.public(whole_addresses=True))
     [error] = caught.value.errors
     assert (error.pointer, error.detail[:14]) == ("/body/actions/webhooks/cmms", "needs a secret")
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://example.org/hook?key=k", "https://example.org"),
+        ("http://10.0.0.1:8080/a/b", "http://10.0.0.1:8080"),
+        ("https://example.org?key=k", "https://example.org"),
+        ("http://[2001:db8::1]:80/hook", "http://[2001:db8::1]:80"),
+    ],
+)
+def test_addresses_can_be_reduced_to_their_host(url: str, host: str) -> None:
+    reduced = read(actions(url=url)).public(whole_addresses=False)
+    assert reduced["webhooks"] == {"cmms": {"url": host}}
 
 
 def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
