@@ -13,7 +13,7 @@ from services.analysis.database.unit import PostgresUnits
 from services.analysis.handlers import subscribe
 from services.analysis.health.routes import build_health_router
 from services.analysis.health.service import HealthService
-from services.analysis.jobs.janitor import Keeper, Reconciler
+from services.analysis.jobs.janitor import Chores
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.objects.store import Storage
 from services.analysis.results.routes import build_result_router
@@ -43,22 +43,22 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
-    reconciler = Reconciler(units, settings)
-    keeper = Keeper(units, storage, settings, infra.clock)
+    janitor = Chores(units, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="analysis")
     subscribe(consumer, directory)
 
+    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        work = (infra.relay.loop, consumer.loop, reconciler.run(), keeper.run())
-        async with infra.running(*work, peers=(machines,)):
+        async with infra.running(*loops, peers=(machines,)):
             yield
 
     app = build_application(
         service="analysis",
         description="Uploads, maps of normal, monitoring, anomalies and their explanations.",
         lifespan=lifespan,
-        checks={**infra.checks(), "consumer": consumer.check},
+        checks={**infra.checks(*loops), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     largest = settings.largest_upload_bytes + BODY_SLACK_BYTES

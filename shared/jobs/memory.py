@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -54,13 +54,21 @@ class MemoryQueue:
         self._ours(job)
         del self._rows[job.id]
 
-    async def retry(self, job: Job, after: timedelta, *, counted: bool = True) -> None:
+    async def retry(
+        self, job: Job, after: timedelta, *, counted: bool = True, size: Size | None = None
+    ) -> None:
         row = self._ours(job)
         row.token, row.run_at = None, self._clock.now() + after
         row.attempts -= 0 if counted else 1
+        row.job = replace(row.job, size=row.job.size if size is None else size)
 
-    async def cancel(self, subject_ids: Sequence[UUID]) -> int:
-        removed = [row.job.id for row in self._rows.values() if row.job.subject_id in subject_ids]
+    async def cancel(self, subject_ids: Sequence[UUID], *, but: Job | None = None) -> int:
+        kept = but.id if but else None
+        removed = [
+            row.job.id
+            for row in self._rows.values()
+            if row.job.subject_id in subject_ids and row.job.id != kept
+        ]
         for job_id in removed:
             del self._rows[job_id]
         return len(removed)
@@ -134,6 +142,7 @@ class MemoryQueue:
             organization_id=row.job.organization_id,
             args=row.job.args,
             size=row.job.size,
+            run_at=row.run_at,
             attempt=row.attempts,
             token=row.token,
             waited=now - row.due,

@@ -41,14 +41,23 @@ class PostgresJobs:
     async def complete(self, job: Job) -> None:
         _ours(job, await self._queries.complete_job(self._connection, id=job.id, token=job.token))
 
-    async def retry(self, job: Job, after: timedelta, *, counted: bool = True) -> None:
+    async def retry(
+        self, job: Job, after: timedelta, *, counted: bool = True, size: Size | None = None
+    ) -> None:
         given_back = await self._queries.retry_job(
-            self._connection, id=job.id, token=job.token, after=after, counted=counted
+            self._connection,
+            id=job.id,
+            token=job.token,
+            after=after,
+            counted=counted,
+            size=None if size is None else int(size),
         )
         _ours(job, given_back)
 
-    async def cancel(self, subject_ids: Sequence[UUID]) -> int:
-        removed = self._queries.cancel_jobs(self._connection, subject_ids=list(subject_ids))
+    async def cancel(self, subject_ids: Sequence[UUID], *, but: Job | None = None) -> int:
+        removed = self._queries.cancel_jobs(
+            self._connection, subject_ids=list(subject_ids), but=but.id if but else None
+        )
         return len([row async for row in removed])
 
 
@@ -91,9 +100,11 @@ class PostgresQueue:
             )
             return {row["id"] async for row in held}
 
-    async def retry(self, job: Job, after: timedelta, *, counted: bool = True) -> None:
+    async def retry(
+        self, job: Job, after: timedelta, *, counted: bool = True, size: Size | None = None
+    ) -> None:
         async with self._database.transaction(Scope(organization_id=job.organization_id)) as connection:
-            await self.jobs(connection).retry(job, after, counted=counted)
+            await self.jobs(connection).retry(job, after, counted=counted, size=size)
 
     async def depth(self, queue: str) -> Depth:
         async with self._database.transaction(Scope()) as connection:
@@ -128,6 +139,7 @@ def _job(row: asyncpg.Record) -> Job:
         organization_id=None if organization_id == INSTALLATION else organization_id,
         args=row["args"],
         size=Size(row["size"]),
+        run_at=row["run_at"],
         attempt=row["attempts"],
         token=row["lease_token"],
         waited=row["waited"],

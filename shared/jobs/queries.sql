@@ -19,16 +19,16 @@ DELETE FROM jobs WHERE id = :id AND lease_token = :token RETURNING true;
 -- name: retry_job$
 -- Back to waiting, if the lease is ours.
 UPDATE jobs SET lease_token = NULL, lease_until = NULL, run_at = clock_timestamp() + :after::interval,
-    attempts = attempts - (CASE WHEN :counted THEN 0 ELSE 1 END)
+    attempts = attempts - (CASE WHEN :counted THEN 0 ELSE 1 END), size = coalesce(:size::smallint, size)
 WHERE id = :id AND lease_token = :token RETURNING true;
 
 -- name: cancel_jobs
--- Remove everything that is to be done about these subjects.
-DELETE FROM jobs WHERE subject_id = ANY (:subject_ids::uuid[]) RETURNING id;
+-- Remove what is to be done about these subjects, but one job.
+DELETE FROM jobs WHERE subject_id = ANY (:subject_ids::uuid[]) AND id IS DISTINCT FROM :but::uuid RETURNING id;
 
 -- name: claim_jobs
 -- Take due jobs of all organizations, fairly.
-SELECT id, queue, kind, organization_id, subject_id, args, size, attempts, lease_token, waited
+SELECT id, queue, kind, organization_id, subject_id, args, size, run_at, attempts, lease_token, waited
 FROM claim_jobs(:queue, :wanted, :max_size, :per_organization, :lease::interval);
 
 -- name: heartbeat_jobs

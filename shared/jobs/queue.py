@@ -48,6 +48,7 @@ class Job:
     organization_id: UUID | None
     args: Mapping[str, Any]
     size: Size
+    run_at: datetime
     attempt: int
     token: UUID
     waited: timedelta
@@ -77,15 +78,18 @@ class Jobs(Protocol):
         """End the job. Raises LeaseLost when it is no longer ours; then the transaction must not commit."""
         ...
 
-    async def retry(self, job: Job, after: timedelta, *, counted: bool = True) -> None:
+    async def retry(
+        self, job: Job, after: timedelta, *, counted: bool = True, size: Size | None = None
+    ) -> None:
         """Give the job back, due after a while. An attempt that was cut short from outside is not `counted`.
 
-        Raises LeaseLost when it is no longer ours.
+        One that turned out to be larger than it looked gets another `size`. Raises LeaseLost when the job
+        is no longer ours.
         """
         ...
 
-    async def cancel(self, subject_ids: Sequence[UUID]) -> int:
-        """Remove all jobs about these subjects, claimed ones too, and give their number."""
+    async def cancel(self, subject_ids: Sequence[UUID], *, but: Job | None = None) -> int:
+        """Remove all jobs about these subjects, claimed ones too, `but` one, and give their number."""
         ...
 
 
@@ -113,7 +117,9 @@ class Queue(Protocol):
         """Renew the leases, and give the ids of the jobs that are still ours."""
         ...
 
-    async def retry(self, job: Job, after: timedelta, *, counted: bool = True) -> None:
+    async def retry(
+        self, job: Job, after: timedelta, *, counted: bool = True, size: Size | None = None
+    ) -> None:
         """As `Jobs.retry`, in a transaction of its own."""
         ...
 

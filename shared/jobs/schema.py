@@ -54,7 +54,7 @@ CREATE FUNCTION claim_jobs(
     p_queue text, p_wanted integer, p_max_size integer, p_per_organization integer, p_lease interval
 ) RETURNS TABLE (
     id uuid, queue text, kind text, organization_id uuid, subject_id uuid, args jsonb, size smallint,
-    attempts integer, lease_token uuid, waited interval
+    run_at timestamptz, attempts integer, lease_token uuid, waited interval
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = {search_path} AS $$
 #variable_conflict use_column
 DECLARE
@@ -100,8 +100,8 @@ BEGIN
         RETURN QUERY UPDATE jobs j SET lease_token = gen_random_uuid(), lease_until = now_at + p_lease,
             attempts = j.attempts + 1
         WHERE j.id = picked AND j.lease_token IS NULL
-        RETURNING j.id, j.queue, j.kind, j.organization_id, j.subject_id, j.args, j.size, j.attempts,
-                  j.lease_token, now_at - greatest(j.run_at, j.enqueued_at);
+        RETURNING j.id, j.queue, j.kind, j.organization_id, j.subject_id, j.args, j.size, j.run_at,
+                  j.attempts, j.lease_token, now_at - greatest(j.run_at, j.enqueued_at);
         INSERT INTO job_turns (queue, organization_id, claimed_at)
         SELECT j.queue, j.organization_id, clock_timestamp() FROM jobs j WHERE j.id = picked
         ON CONFLICT ON CONSTRAINT job_turns_pkey DO UPDATE SET claimed_at = excluded.claimed_at;

@@ -211,7 +211,7 @@ class Worker:
         with suppress(LeaseLost):
             try:
                 await handler.put_back(job, timedelta(), counted=False)
-            except OSError as error:
+            except Exception as error:  # the process ends in any case
                 logger.warning("job left to the end of its lease", error=f"{type(error).__name__}: {error}")
 
     # Keeping

@@ -1,16 +1,15 @@
-"""SQL of the chunks of monitoring runs: who scores which, and what came of it."""
+"""SQL of the chunks of monitoring runs, and what came of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from services.analysis.database.analyses import MonitorRow, plain
 from services.analysis.database.arrays import decode_floats
-from services.analysis.database.jobs import MonitorRow, plain
 from shared.postgres.connection import Connection
 
 Floats = NDArray[np.float64]
@@ -29,15 +28,12 @@ class NewChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimedChunk:
-    """A chunk that is ours until its lease ends; `token` says so."""
-
+class UnscoredChunk:
     analysis_id: UUID
     process_order: int
     first_sample: int
     samples: int
     state: Mapping[str, Any] | None
-    token: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,46 +53,29 @@ class PostgresChunks:
     async def add(self, chunk: NewChunk) -> None:
         await self._queries.insert_chunk(self._connection, **asdict(chunk))
 
-    async def share(self, analysis_id: UUID) -> bool:
-        """Whether the analysis is being worked on; if so, nobody deletes it until the transaction ends."""
-        return await self._queries.share_analysis(self._connection, id=analysis_id) is True
-
-    async def claim(
-        self, analysis_id: UUID, process_order: int, token: UUID, lease: timedelta
-    ) -> ClaimedChunk | None:
-        row = await self._queries.claim_chunk(
-            self._connection, analysis_id=analysis_id, process_order=process_order, token=token, lease=lease
+    async def get(self, analysis_id: UUID, process_order: int) -> UnscoredChunk | None:
+        """The chunk; None when it is scored, or gone."""
+        row = await self._queries.get_chunk(
+            self._connection, analysis_id=analysis_id, process_order=process_order
         )
-        return _claimed(row) if row else None
-
-    async def claim_next(self, analysis_id: UUID, token: UUID, lease: timedelta) -> ClaimedChunk | None:
-        """The run's first chunk that nobody works on."""
-        row = await self._queries.claim_next_chunk(
-            self._connection, analysis_id=analysis_id, token=token, lease=lease
-        )
-        return _claimed(row) if row else None
-
-    async def release(self, chunk: ClaimedChunk) -> None:
-        await self._queries.release_chunk(
-            self._connection,
-            analysis_id=chunk.analysis_id,
-            process_order=chunk.process_order,
-            token=chunk.token,
+        if row is None:
+            return None
+        return UnscoredChunk(
+            row["analysis_id"], row["process_order"], row["first_sample"], row["samples"], row["state"]
         )
 
     async def complete(
         self,
-        chunk: ClaimedChunk,
+        chunk: UnscoredChunk,
         points: MonitorRow,
         summary: Mapping[str, Any],
         anomalies: Sequence[Mapping[str, Any]],
     ) -> bool:
-        """Keep what came of a chunk; False, and nothing kept, when it is no longer ours."""
+        """Keep what came of a chunk; False, and nothing kept, when it is scored already, or gone."""
         done = await self._queries.complete_chunk(
             self._connection,
             analysis_id=chunk.analysis_id,
             process_order=chunk.process_order,
-            token=chunk.token,
             summary=summary,
             anomalies=list(anomalies) or None,
         )
@@ -105,10 +84,11 @@ class PostgresChunks:
         await self._queries.insert_monitor(self._connection, [plain(points)])
         return True
 
-    async def counts(self, analysis_id: UUID) -> tuple[int, int]:
-        """How many chunks the run has, and how many of them are scored."""
-        row = await self._queries.count_chunks(self._connection, analysis_id=analysis_id)
-        return row["chunks"], row["scored"]
+    async def hand_on(self, analysis_id: UUID, process_order: int, state: Mapping[str, Any]) -> None:
+        """Note the moving average before a chunk, which the scoring of the one before it has told."""
+        await self._queries.hand_on_state(
+            self._connection, analysis_id=analysis_id, process_order=process_order, state=state
+        )
 
     async def summaries(self, analysis_id: UUID) -> list[ScoredSummary]:
         """Of all chunks, in order."""
@@ -131,14 +111,3 @@ class PostgresChunks:
 
     async def delete(self, analysis_id: UUID) -> None:
         await self._queries.delete_chunks(self._connection, analysis_id=analysis_id)
-
-
-def _claimed(row: Any) -> ClaimedChunk:
-    return ClaimedChunk(
-        row["analysis_id"],
-        row["process_order"],
-        row["first_sample"],
-        row["samples"],
-        row["state"],
-        row["lease_token"],
-    )

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from services.analysis.database import rows
 from services.analysis.machines.domain import MachineRef
+from shared.jobs.queue import Jobs
 from shared.postgres.connection import Connection
 
 
 class PostgresMachineRefs:
-    def __init__(self, connection: Connection, queries: Any) -> None:
+    def __init__(self, connection: Connection, queries: Any, jobs: Jobs) -> None:
         self._connection = connection
         self._queries = queries
+        self._jobs = jobs
 
     async def get(self, machine_id: UUID) -> MachineRef | None:
         row = await self._queries.get_machine_ref(self._connection, id=machine_id)
@@ -27,8 +29,9 @@ class PostgresMachineRefs:
 
     async def forget(self, machine_id: UUID) -> None:
         queries, connection = self._queries, self._connection
-        async for _ in queries.lock_analyses_of_machine(connection, machine_id=machine_id):
-            pass  # the locks are what is wanted
+        locked = queries.lock_analyses_of_machine(connection, machine_id=machine_id)
+        # Whoever works on one of them has lost its lease.
+        await self._jobs.cancel([row["id"] async for row in locked])
         await queries.discard_objects_of_machine(connection, machine_id=machine_id)
         await queries.delete_anomalies_of_machine(connection, machine_id=machine_id)
         await queries.delete_monitor_of_machine(connection, machine_id=machine_id)

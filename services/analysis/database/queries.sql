@@ -131,105 +131,73 @@ SELECT * FROM analyses
 WHERE machine_id = :machine_id AND analysis_type = :analysis_type AND status = 'completed'
 ORDER BY completed_at DESC, id DESC LIMIT :limit;
 
--- name: claim_analysis^
--- Take the work: it waits, or whoever had it has been silent too long. The database's clock judges for all.
-UPDATE analyses SET status = 'processing', stage = 'reading', progress = 0, attempts = attempts + 1,
-    lease_token = :token, lease_until = clock_timestamp() + :lease::interval
-WHERE id = :id AND (status = 'pending' OR (status = 'processing' AND lease_until < clock_timestamp()))
-RETURNING *;
+-- name: begin_analysis^
+-- A worker begins, or begins anew. One that has ended stays as it is.
+UPDATE analyses SET status = 'processing', stage = 'reading', progress = 0, attempts = :attempt,
+    chunks = NULL, chunks_scored = 0, read_at = NULL, timings = NULL
+WHERE id = :id AND status IN ('pending', 'processing') RETURNING *;
 
--- name: renew_lease$
--- Keep the work; nothing comes back when it was taken away.
-UPDATE analyses SET lease_until = clock_timestamp() + :lease::interval
-WHERE id = :id AND lease_token = :token AND status = 'processing' RETURNING true;
+-- name: lock_analysis^
+-- One that is being worked on, while something about it is decided.
+SELECT * FROM analyses WHERE id = :id AND status = 'processing' FOR NO KEY UPDATE;
 
--- name: hold_lease$
--- The work is still ours, and stays so until the transaction ends.
-SELECT true FROM analyses WHERE id = :id AND lease_token = :token AND status = 'processing' FOR SHARE;
-
--- name: note_progress$
+-- name: note_progress!
 -- How far the work is.
-UPDATE analyses SET stage = :stage, progress = :progress
-WHERE id = :id AND lease_token = :token AND status = 'processing' RETURNING true;
+UPDATE analyses SET stage = :stage, progress = :progress WHERE id = :id AND status = 'processing';
 
--- name: release_analysis$
--- Put the work back; an attempt that was no fault of the file is not counted.
-UPDATE analyses SET status = 'pending', stage = NULL, progress = 0, lease_token = NULL, lease_until = NULL,
-    requeued_at = clock_timestamp(), attempts = attempts - (CASE WHEN :counted THEN 0 ELSE 1 END)
-WHERE id = :id AND lease_token = :token AND status = 'processing' RETURNING true;
+-- name: wait_for_worker!
+-- Back to waiting.
+UPDATE analyses SET status = 'pending', stage = NULL, progress = 0, attempts = :attempts
+WHERE id = :id AND status = 'processing';
+
+-- name: note_read^
+-- The files of a run are read; what remains is to score its chunks.
+UPDATE analyses SET chunks = :chunks, read_at = :now, timings = :timings, stage = 'scoring'
+WHERE id = :id AND status = 'processing' RETURNING chunks, chunks_scored, read_at, timings;
+
+-- name: count_scored^
+-- One more chunk is scored.
+UPDATE analyses SET chunks_scored = chunks_scored + 1
+WHERE id = :id AND status = 'processing' RETURNING chunks, chunks_scored, read_at, timings;
+
+-- name: scoring_state^
+-- How far the chunks of a run are scored.
+SELECT chunks, chunks_scored, read_at, timings FROM analyses WHERE id = :id;
 
 -- name: complete_analysis$
--- The one good end, for whoever still has the lease.
-UPDATE analyses SET status = 'completed', stage = NULL, progress = 1, lease_token = NULL, lease_until = NULL,
+-- The one good end.
+UPDATE analyses SET status = 'completed', stage = NULL, progress = 1, timings = NULL,
     results = :results, dinsight_id = :dinsight_id, completed_at = :now
-WHERE id = :id AND lease_token = :token AND status = 'processing' RETURNING true;
+WHERE id = :id AND status = 'processing' RETURNING true;
 
 -- name: fail_analysis$
--- The one bad end, for whoever still has the lease.
-UPDATE analyses SET status = 'failed', stage = NULL, lease_token = NULL, lease_until = NULL,
-    error = :error, completed_at = :now
-WHERE id = :id AND lease_token = :token AND status = 'processing' RETURNING true;
+-- The one bad end.
+UPDATE analyses SET status = 'failed', stage = NULL, timings = NULL, error = :error, completed_at = :now
+WHERE id = :id AND status IN ('pending', 'processing') RETURNING true;
 
--- name: requeue_analysis^
--- Back to waiting, if it is still stalled. One that is locked is being ended this moment.
-UPDATE analyses SET status = 'pending', stage = NULL, lease_token = NULL, lease_until = NULL,
-    requeued_at = clock_timestamp()
-WHERE id = (
-    SELECT id FROM analyses
-    WHERE id = :id AND ((status = 'processing' AND lease_until < clock_timestamp())
-        OR (status = 'pending' AND coalesce(requeued_at, created_at) < clock_timestamp() - :patience::interval))
-    FOR NO KEY UPDATE SKIP LOCKED)
-RETURNING *;
-
--- name: stalled_analyses
--- Analyses of all organizations whose work has stopped.
-SELECT analysis_id, organization FROM stalled_analyses(:patience::interval, :most);
-
--- name: pending_analyses$
--- How many wait, over all organizations.
-SELECT pending_analyses();
+-- name: adopt_analyses$
+-- Enqueue analyses of all organizations that wait without a job; gives their number.
+SELECT adopt_analyses(:small_bytes);
 
 -- name: insert_chunk!
 -- Samples that are stored and wait to be scored.
 INSERT INTO monitor_chunks (analysis_id, process_order, organization_id, first_sample, samples, state)
 VALUES (:analysis_id, :process_order, :organization_id, :first_sample, :samples, :state);
 
--- name: share_analysis$
--- The analysis is being worked on, and is not deleted until the transaction ends. Taken before its chunks,
--- as whoever deletes it does.
-SELECT true FROM analyses WHERE id = :id AND status = 'processing' FOR KEY SHARE;
-
--- name: claim_chunk^
--- Take a chunk: it is not scored, and nobody has it or whoever had it has been silent too long.
-UPDATE monitor_chunks SET lease_token = :token, lease_until = clock_timestamp() + :lease::interval
-WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL
-  AND (lease_until IS NULL OR lease_until < clock_timestamp())
-RETURNING *;
-
--- name: claim_next_chunk^
--- Take the first chunk that may be taken.
-UPDATE monitor_chunks SET lease_token = :token, lease_until = clock_timestamp() + :lease::interval
-WHERE analysis_id = :analysis_id AND process_order = (
-    SELECT process_order FROM monitor_chunks
-    WHERE analysis_id = :analysis_id AND summary IS NULL
-      AND (lease_until IS NULL OR lease_until < clock_timestamp())
-    ORDER BY process_order LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING *;
-
--- name: release_chunk!
--- Give a chunk back, for whoever still has it.
-UPDATE monitor_chunks SET lease_token = NULL, lease_until = NULL
-WHERE analysis_id = :analysis_id AND process_order = :process_order AND lease_token = :token;
+-- name: get_chunk^
+-- A chunk that is not scored yet.
+SELECT * FROM monitor_chunks
+WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL;
 
 -- name: complete_chunk$
--- A chunk is scored; only whoever still has it can say so.
-UPDATE monitor_chunks SET summary = :summary, anomalies = :anomalies, lease_token = NULL, lease_until = NULL
-WHERE analysis_id = :analysis_id AND process_order = :process_order AND lease_token = :token AND summary IS NULL
+-- A chunk is scored, once.
+UPDATE monitor_chunks SET summary = :summary, anomalies = :anomalies
+WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL
 RETURNING true;
 
--- name: count_chunks^
--- How many chunks a run has, and how many of them are scored.
-SELECT count(*) AS chunks, count(summary) AS scored FROM monitor_chunks WHERE analysis_id = :analysis_id;
+-- name: hand_on_state!
+-- The moving average before a chunk, from the one before it.
+UPDATE monitor_chunks SET state = :state WHERE analysis_id = :analysis_id AND process_order = :process_order;
 
 -- name: chunk_summaries
 -- What became of a run's chunks, in order.

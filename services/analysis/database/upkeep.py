@@ -1,12 +1,10 @@
 """SQL of what runs beside the requests, over all organizations."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from uuid import UUID
 
-from services.analysis.database import rows
-from services.analysis.domain import Analysis
 from shared.postgres.connection import Connection
 
 
@@ -17,17 +15,9 @@ class PostgresUpkeep:
         self._connection = connection
         self._queries = queries
 
-    async def stalled(self, patience: timedelta, most: int) -> list[tuple[UUID, UUID]]:
-        """Analysis and organization of each piece of work that has stopped."""
-        found = self._queries.stalled_analyses(self._connection, patience=patience, most=most)
-        return [(row["analysis_id"], row["organization"]) async for row in found]
-
-    async def requeue(self, analysis_id: UUID, patience: timedelta) -> Analysis | None:
-        row = await self._queries.requeue_analysis(self._connection, id=analysis_id, patience=patience)
-        return rows.analysis(row) if row else None
-
-    async def pending(self) -> int:
-        return int(await self._queries.pending_analyses(self._connection))
+    async def adopt(self, small_bytes: int) -> int:
+        """Enqueue analyses that wait without a job, and give their number."""
+        return int(await self._queries.adopt_analyses(self._connection, small_bytes=small_bytes))
 
     async def ensure_partitions(self, first_day: date, months: int) -> None:
         await self._queries.ensure_partitions(self._connection, first_day=first_day, months=months)

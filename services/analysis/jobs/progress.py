@@ -1,25 +1,26 @@
-"""The heartbeat of one analysis: renews its lease, tells its progress, and notices when it was taken away."""
+"""How far an analysis is: told while it is worked on, measured when a stage ends."""
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Self
-from uuid import UUID
 
-import structlog
+from opentelemetry import metrics, trace
 
 from services.analysis.database.unit import PostgresUnits, Unit
 from services.analysis.domain import Analysis
 from services.analysis.jobs.domain import Stage
-from shared.access import Scope
+from services.analysis.jobs.work import Work
 from shared.events.analysis import ANALYSIS_PROGRESSED, AnalysisProgressed
-from shared.kafka.consumer import TRANSIENT_ERRORS
+from shared.jobs.loop import Loop
+from shared.jobs.queue import Lease, LeaseLost
 
-logger = structlog.get_logger(__name__)
 
-
-async def tell_progress(unit: Unit, analysis: Analysis, stage: Stage, progress: float) -> None:
-    """Publish how far an analysis is, with the unit's transaction."""
+async def publish_progress(unit: Unit, analysis: Analysis, stage: Stage, progress: float) -> None:
+    """Note how far an analysis is, and publish it with the unit's transaction."""
+    await unit.analyses.note_progress(analysis.id, stage, progress)
     payload = AnalysisProgressed(
         analysis_id=analysis.id,
         machine_id=analysis.machine_id,
@@ -32,37 +33,21 @@ async def tell_progress(unit: Unit, analysis: Analysis, stage: Stage, progress: 
     )
 
 
-class LeaseLost(Exception):
-    """Another worker has the analysis, or it was deleted: stop, and leave everything alone."""
+class Progress:
+    """Runs beside the work: `async with Progress(...) as progress`."""
 
-
-class Pulse:
-    """Runs beside the work: `async with Pulse(...) as pulse`. Threads may call `report` and `check`."""
-
-    def __init__(
-        self,
-        units: PostgresUnits,
-        analysis: Analysis,
-        token: UUID,
-        *,
-        lease: timedelta,
-        heartbeat_seconds: float,
-        progress_seconds: float,
-    ) -> None:
+    def __init__(self, units: PostgresUnits, work: Work, lease: Lease, *, every: float) -> None:
         self._units = units
-        self._scope = Scope(organization_id=analysis.organization_id)
-        self._analysis = analysis
-        self._token = token
+        self._work = work
         self._lease = lease
-        self._heartbeat_seconds = heartbeat_seconds
-        self._progress_seconds = progress_seconds
         self._now: tuple[Stage, float] = (Stage.READING, 0.0)
-        self._told = self._now
+        self._published = self._now
         self._lost = False
+        self._loop = Loop("analysis progress", self._publish, every=every)
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(self._loop.run())
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -70,38 +55,56 @@ class Pulse:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def report(self, stage: Stage, progress: float) -> None:
-        """Note how far the work is (0..1 over all stages), and raise LeaseLost when it is no longer ours."""
-        self._now = (stage, min(1.0, max(0.0, progress)))
-        self.check()
+    def report(self, stage: Stage, share: float) -> None:
+        """Note how far the work is (0..1 over all stages), let smaller jobs go first. For threads.
 
-    def check(self) -> None:
-        if self._lost:
-            raise LeaseLost(str(self._analysis.id))
+        Raises LeaseLost when the job is no longer ours.
+        """
+        self.note(stage, share)
+        self._lease.checkpoint()
 
-    async def _run(self) -> None:
-        renewed = time.monotonic()
-        while not self._lost:
-            await asyncio.sleep(self._progress_seconds)
-            try:
-                if self._now != self._told:
-                    await self._tell(*self._now)
-                if time.monotonic() - renewed >= self._heartbeat_seconds:
-                    await self._renew()
-                    renewed = time.monotonic()
-            except TRANSIENT_ERRORS as error:
-                # The lease in the database decides, when it is back, whether the work still counts.
-                logger.warning("heartbeat missed", analysis_id=str(self._analysis.id), error=str(error))
+    def note(self, stage: Stage, share: float) -> None:
+        self._now = (stage, min(1.0, max(0.0, share)))
 
-    async def _tell(self, stage: Stage, progress: float) -> None:
-        analysis = self._analysis
-        async with self._units(self._scope) as unit:
-            self._lost = not await unit.work.note_progress(analysis.id, self._token, stage, progress)
-            if self._lost:
-                return
-            await tell_progress(unit, analysis, stage, progress)
-        self._told = (stage, progress)
+    async def turn(self) -> None:
+        """Let smaller jobs go first. Raises LeaseLost."""
+        await self._lease.turn()
 
-    async def _renew(self) -> None:
-        async with self._units(self._scope) as unit:
-            self._lost = not await unit.work.renew(self._analysis.id, self._token, self._lease)
+    async def _publish(self) -> None:
+        now = self._now
+        if now == self._published or self._lost:
+            return
+        try:
+            async with self._units(self._work.scope) as unit:
+                await unit.jobs.hold(self._work.job)
+                await publish_progress(unit, self._work.analysis, *now)
+        except LeaseLost:
+            # The work itself learns it from its lease.
+            self._lost = True
+            return
+        self._published = now
+
+
+@dataclass
+class Stopwatch:
+    """Spans, a histogram and the results' `timings` (seconds per stage) from one measurement."""
+
+    analysis_type: str
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._tracer = trace.get_tracer("dinsight.analysis")
+        self._seconds = metrics.get_meter("dinsight.analysis").create_histogram(
+            "dinsight_analysis_stage_duration", "s", "Duration of the stages of analyses"
+        )
+
+    @contextmanager
+    def stage(self, stage: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        with self._tracer.start_as_current_span(f"analysis {stage}"):
+            yield
+        self.record(stage, time.perf_counter() - begun)
+
+    def record(self, stage: str, seconds: float) -> None:
+        self.timings[str(stage)] = round(seconds, 4)
+        self._seconds.record(seconds, {"stage": str(stage), "analysis_type": self.analysis_type})

@@ -10,6 +10,7 @@ from services.analysis.configs.errors import ConfigNotFound
 from services.analysis.database.unit import PostgresUnits, Unit
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.errors import AnalysisNotFound, NoBaseline
+from services.analysis.jobs.domain import QUEUE, Kind, size_of
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.machines.errors import MachineNotFound
 from services.analysis.objects.store import Storage
@@ -22,6 +23,7 @@ from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.errors import DInsightError, Unavailable
 from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived
+from shared.jobs.queue import NewJob
 
 LONGEST_FILENAME = 255
 # Boundaries and headers around the files in a form.
@@ -174,6 +176,7 @@ class UploadReceiver:
             completed_at=None,
         )
         await unit.uploads.add(upload, analysis)
+        await unit.jobs.enqueue([self._job(analysis, upload)])
         payload = UploadReceived(
             analysis_id=analysis.id,
             file_upload_id=upload.id,
@@ -191,6 +194,16 @@ class UploadReceiver:
             unit.outbox, caller, "analysis.created", "analysis", analysis.id, after=after
         )
         return analysis
+
+    def _job(self, analysis: Analysis, upload: FileUpload) -> NewJob:
+        return NewJob(
+            id=self._new_id(),
+            queue=QUEUE,
+            kind=Kind.ANALYSIS,
+            organization_id=analysis.organization_id,
+            subject_id=analysis.id,
+            size=size_of(upload),
+        )
 
     @staticmethod
     async def _baseline(unit: Unit, wanted: Wanted, machine_name: str) -> Analysis:
@@ -226,7 +239,7 @@ class UploadReceiver:
 
 async def _with_model(unit: Unit, baseline: Analysis) -> Analysis:
     """The baseline, if new samples can be placed on its map."""
-    if baseline.dinsight_id is None or await unit.work.model_key(baseline.dinsight_id) is None:
+    if baseline.dinsight_id is None or await unit.analyses.model_key(baseline.dinsight_id) is None:
         raise BaselineUnusable(baseline.id, "it was imported without its model; upload a new baseline")
     return baseline
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psutil
 
 from services.analysis.domain import Analysis, Status
-from services.analysis.jobs.janitor import Keeper
+from services.analysis.jobs.janitor import Chores
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.machines.domain import MachineRef
 from services.analysis.uploads.domain import file_key, upload_prefix
@@ -21,9 +21,8 @@ from shared.http.peers import Peer
 from tests.integration.analysis.client import csv, samples
 from tests.integration.analysis.workplace import (
     NOW,
-    GatedComputer,
+    GatedFitter,
     Workplace,
-    received,
 )
 
 
@@ -59,28 +58,28 @@ async def machine(place: Workplace, analysis: Analysis) -> MachineRef:
 async def test_a_deleted_machine_takes_everything_along(place: Workplace) -> None:
     """Also while a worker is at it; and no late event brings the machine back."""
     analysis = await place.uploaded()
-    await place.processor().handle(received(analysis))
+    await place.do(analysis)
     monitoring = await place.monitored(analysis, csv(samples(600)))
-    await place.processor().handle(received(monitoring))
+    await place.do(monitoring)
     assert (await place.now(monitoring)).status is Status.COMPLETED
     assert await place.count("monitor_data", monitoring) == 2
-    slow = GatedComputer(place.storage)
+    slow = GatedFitter(place)
     third = await place.uploaded(organization=analysis.organization_id)
     await place.admin.execute(
         "UPDATE analysis.analyses SET machine_id = $2 WHERE id = $1", third.id, analysis.machine_id
     )
-    working = asyncio.create_task(place.processor(slow).handle(received(third)))
-    await slow.reached.wait()
+    working = asyncio.create_task(place.do(third, fitter=slow))
+    await slow.gate.reached.wait()
 
     await follow(place, analysis, version=5, deleted=True)
-    slow.gate.set()
+    slow.gate.open.set()
     await working
     for table in ("dinsight_data", "feature_data", "monitor_data", "anomalies"):
         for gone in (analysis, monitoring, third):
             assert await place.count(table, gone) == 0, table
     rest = "SELECT count(*) FROM analysis.analyses WHERE machine_id = $1"
     assert await place.admin.fetchval(rest, analysis.machine_id) == 0
-    await Keeper(place.units, place.storage, place.settings, SystemClock()).empty_bin()
+    await Chores(place.units, place.storage, place.settings, SystemClock()).empty_bin()
     assert await place.storage.list(upload_prefix(analysis.file_upload_id)) == []
     assert await place.storage.list(f"models/{analysis.id}") == []
 
@@ -99,15 +98,15 @@ async def test_a_late_event_does_not_turn_a_machine_back(place: Workplace) -> No
 
 async def test_orphans_are_swept_and_owned_objects_are_not(place: Workplace) -> None:
     analysis = await place.uploaded()
-    await place.processor().handle(received(analysis))
+    await place.do(analysis)
     orphan = file_key(upload_prefix(uuid4()), 0)
     model = f"models/{analysis.id}/{uuid4()}.npz"
     await place.storage.put(orphan, b"left by a crash")
     await place.storage.put(model, b"left by a dead attempt")
-    young = Keeper(place.units, place.storage, place.settings, SystemClock())
+    young = Chores(place.units, place.storage, place.settings, SystemClock())
     assert await young.sweep() == 0
     eager_settings = place.settings.model_copy(update={"orphan_after_seconds": -60.0})
-    eager = Keeper(place.units, place.storage, eager_settings, SystemClock())
+    eager = Chores(place.units, place.storage, eager_settings, SystemClock())
     assert await eager.sweep() >= 2
     keys = {key for key, _ in await place.storage.list("uploads") + await place.storage.list("models")}
     assert not {orphan, model} & keys
@@ -141,7 +140,7 @@ async def highest_memory(place: Workplace, rows: int) -> int:
     analysis = await place.uploaded(table(), size=size, end_dim=f"f_{width - 1}")
     gc.collect()
     highest = 0
-    working = asyncio.create_task(place.processor().handle(received(analysis)))
+    working = asyncio.create_task(place.do(analysis))
     while not working.done():
         await asyncio.wait([working], timeout=0.1)
         highest = max(highest, psutil.Process().memory_info().rss)

@@ -81,6 +81,13 @@ class QueueSuite:
         [third] = await claim(place, name)
         assert third.attempt == 2
 
+    async def test_a_job_given_back_may_grow(self, place: QueuePlace, name: str) -> None:
+        claimed = await one(place, name)
+        await place.queue.retry(claimed, timedelta(), size=Size.LARGE)
+        assert await place.queue.claim(name, 1, lease=LEASE, max_size=Size.SMALL) == []
+        [again] = await claim(place, name)
+        assert again.size is Size.LARGE
+
     async def test_a_job_given_back_for_later_waits(self, place: QueuePlace, name: str) -> None:
         claimed = await one(place, name)
         async with place.transaction(claimed.organization_id) as jobs:
@@ -112,7 +119,8 @@ class QueueSuite:
         await enqueue(place, *(job(name, organization, subject_id=subject) for _ in range(2)))
         [claimed] = await claim(place, name)
         async with place.transaction(organization) as jobs:
-            assert await jobs.cancel([subject]) == 2
+            assert await jobs.cancel([subject], but=claimed) == 1
+            assert await jobs.cancel([subject]) == 1
         await is_lost(place, claimed)
         assert await place.queue.heartbeat([claimed], LEASE) == set()
         assert await claim(place, name) == []

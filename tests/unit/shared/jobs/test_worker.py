@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -18,6 +18,7 @@ from shared.jobs.worker import Lane, Pace, Worker
 from shared.process import background
 from tests.support.fakes import FakeClock
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
 NO_DELAY = RetryPolicy(3, first_delay=timedelta(), max_delay=timedelta())
 PACE = Pace(LEASE, heartbeat_seconds=0.01)
@@ -233,5 +234,5 @@ async def test_a_small_job_does_not_wait_for_a_large_one(queue: MemoryQueue) -> 
 def test_a_large_job_goes_on_though_small_ones_never_end() -> None:
     priority = Priority(max_wait_seconds=0.01)
     priority.begin(Size.SMALL)
-    job = Job(uuid4(), "queue", "work", uuid4(), None, {}, Size.LARGE, 1, uuid4(), timedelta())
+    job = Job(uuid4(), "queue", "work", uuid4(), None, {}, Size.LARGE, NOW, 1, uuid4(), timedelta())
     HeldLease(job, LEASE, priority, sent_at=0.0, monotonic=lambda: 0.0).checkpoint()

@@ -1,9 +1,9 @@
-"""SQL of the workers: leases, progress, and what an analysis leaves behind."""
+"""SQL of the workers: progress, ends, and what an analysis leaves behind."""
 
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -90,58 +90,78 @@ class MonitorRow:
     created_at: datetime
 
 
-class PostgresWork:
-    """Everything that changes an analysis names the lease; without it nothing happens, and False says so."""
+@dataclass(frozen=True, slots=True)
+class ScoringState:
+    """How far the chunks of a run are scored. `chunks` is None while its files are still being read."""
+
+    chunks: int | None
+    scored: int
+    read_at: datetime | None
+    timings: Mapping[str, float]
+
+    @property
+    def done(self) -> bool:
+        return self.scored == self.chunks
+
+
+class PostgresAnalyses:
+    """What becomes of an analysis. Who may say so is decided by the lease of the job (`Unit.jobs`).
+
+    Locks go one way: an analysis before its jobs.
+    """
 
     def __init__(self, connection: Connection, queries: Any) -> None:
         self._connection = connection
         self._queries = queries
 
-    async def claim(self, analysis_id: UUID, token: UUID, lease: timedelta) -> Analysis | None:
-        """Take the work and wipe what a dead attempt left; None when it is done, gone or someone else's."""
-        row = await self._queries.claim_analysis(self._connection, id=analysis_id, token=token, lease=lease)
+    async def begin(self, analysis_id: UUID, attempt: int) -> Analysis | None:
+        """Begin anew, and wipe what an attempt before left; None when the analysis is ended or gone."""
+        row = await self._queries.begin_analysis(self._connection, id=analysis_id, attempt=attempt)
         if row is None:
             return None
         await self.delete_results(analysis_id, row["file_upload_id"])
         return rows.analysis(row)
 
-    async def renew(self, analysis_id: UUID, token: UUID, lease: timedelta) -> bool:
-        return (
-            await self._queries.renew_lease(self._connection, id=analysis_id, token=token, lease=lease)
-            is True
-        )
+    async def lock(self, analysis_id: UUID) -> Analysis | None:
+        """The analysis, if it is being worked on; nobody else changes it until the transaction ends."""
+        row = await self._queries.lock_analysis(self._connection, id=analysis_id)
+        return rows.analysis(row) if row else None
 
-    async def hold(self, analysis_id: UUID, token: UUID) -> bool:
-        return await self._queries.hold_lease(self._connection, id=analysis_id, token=token) is True
+    async def note_progress(self, analysis_id: UUID, stage: str, progress: float) -> None:
+        await self._queries.note_progress(self._connection, id=analysis_id, stage=stage, progress=progress)
 
-    async def note_progress(self, analysis_id: UUID, token: UUID, stage: str, progress: float) -> bool:
-        return (
-            await self._queries.note_progress(
-                self._connection, id=analysis_id, token=token, stage=stage, progress=progress
-            )
-            is True
-        )
+    async def wait(self, analysis_id: UUID, *, attempts: int) -> None:
+        """Back to waiting for a worker."""
+        await self._queries.wait_for_worker(self._connection, id=analysis_id, attempts=attempts)
 
-    async def release(self, analysis_id: UUID, token: UUID, *, counted: bool) -> bool:
-        return (
-            await self._queries.release_analysis(
-                self._connection, id=analysis_id, token=token, counted=counted
-            )
-            is True
+    async def note_read(
+        self, analysis_id: UUID, *, chunks: int, now: datetime, timings: Mapping[str, float]
+    ) -> ScoringState:
+        """All of the run's files are read and stored as chunks."""
+        row = await self._queries.note_read(
+            self._connection, id=analysis_id, chunks=chunks, now=now, timings=timings
         )
+        return _scoring(row)
+
+    async def count_scored(self, analysis_id: UUID) -> ScoringState:
+        """One more chunk of the run is scored."""
+        return _scoring(await self._queries.count_scored(self._connection, id=analysis_id))
+
+    async def scoring(self, analysis_id: UUID) -> ScoringState:
+        return _scoring(await self._queries.scoring_state(self._connection, id=analysis_id))
 
     async def complete(
-        self, analysis_id: UUID, token: UUID, *, results: Mapping[str, Any], dinsight_id: UUID, now: datetime
+        self, analysis_id: UUID, *, results: Mapping[str, Any], dinsight_id: UUID, now: datetime
     ) -> bool:
+        """The one good end; False when the analysis is ended or gone."""
         done = await self._queries.complete_analysis(
-            self._connection, id=analysis_id, token=token, results=results, dinsight_id=dinsight_id, now=now
+            self._connection, id=analysis_id, results=results, dinsight_id=dinsight_id, now=now
         )
         return done is True
 
-    async def fail(self, analysis_id: UUID, token: UUID, *, error: Mapping[str, Any], now: datetime) -> bool:
-        done = await self._queries.fail_analysis(
-            self._connection, id=analysis_id, token=token, error=error, now=now
-        )
+    async def fail(self, analysis_id: UUID, *, error: Mapping[str, Any], now: datetime) -> bool:
+        """The one bad end; False when the analysis is ended or gone."""
+        done = await self._queries.fail_analysis(self._connection, id=analysis_id, error=error, now=now)
         return done is True
 
     async def note_upload(
@@ -188,6 +208,10 @@ class PostgresWork:
 
     async def discard(self, prefix: str) -> None:
         await self._queries.discard_objects(self._connection, prefix=prefix)
+
+
+def _scoring(row: Any) -> ScoringState:
+    return ScoringState(row["chunks"], row["chunks_scored"], row["read_at"], row["timings"] or {})
 
 
 def plain(row: Any) -> dict[str, Any]:
