@@ -5,10 +5,11 @@ from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, Change
 from services.alerting.database.unit import Unit
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus
+from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus
 from services.alerting.rules.domain import Rule
 from shared.clock import Clock, IdGenerator
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED, AlertChanged, AlertRaised
+from shared.jobs.queue import NewJob
 
 
 class Teller:
@@ -63,6 +64,9 @@ class Teller:
                 finished_at=None,
             )
             await unit.deliveries.add(delivery)
+            await unit.jobs.enqueue(
+                [NewJob(delivery.message_id, QUEUE, MESSAGE_JOB, alert.id, alert.organization_id)]
+            )
 
 
 def _state(alert: Alert) -> dict[str, Any]:

@@ -145,22 +145,25 @@ VALUES (:id, :organization_id, :alert_id, :message_id, :channel, :target, :chang
 -- All attempts to tell of an alert, oldest first.
 SELECT * FROM deliveries WHERE alert_id = :alert_id ORDER BY created_at, attempt, id;
 
--- name: claim_deliveries
--- Lease due attempts of any organization.
-SELECT * FROM claim_deliveries(:wanted, :share, :at, :lease);
-
--- name: get_leased_delivery^
--- An attempt that this lease holds, and the actions of its rule as they are now.
+-- name: get_pending_delivery^
+-- A message's attempt that is still to be made, and the actions of its rule as they are now.
 SELECT d.*, r.id AS rule_id, r.actions
 FROM deliveries d
 JOIN alerts a ON a.id = d.alert_id
 JOIN alert_rules r ON r.id = a.alert_rule_id
-WHERE d.id = :delivery_id AND d.lease_id = :lease_id AND d.status = 'pending';
+WHERE d.message_id = :message_id AND d.status = 'pending';
 
--- name: finish_delivery$
--- How the attempt ended; nothing when another worker took it over.
+-- name: postpone_delivery!
+-- A message's attempt is due at another time.
+UPDATE deliveries SET next_attempt_at = :due_at WHERE message_id = :message_id AND status = 'pending';
+
+-- name: finish_delivery!
+-- Where the attempt went and how it ended.
 UPDATE deliveries
 SET status = :status, response_status = :response_status, latency_ms = :latency_ms, error = :error,
-    target = :target, finished_at = :finished_at, lease_id = NULL, leased_until = NULL
-WHERE id = :delivery_id AND lease_id = :lease_id AND status = 'pending'
-RETURNING true;
+    target = :target, finished_at = :finished_at
+WHERE id = :id;
+
+-- name: adopt_deliveries$
+-- Enqueue pending attempts of all organizations that have no job; gives their number.
+SELECT adopt_deliveries();

@@ -7,10 +7,11 @@ from typing import Protocol
 from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, AlertFilter
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
+from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from shared.http.pages import PageRequest, Slice
+from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox
 from shared.kafka.outbox import Outbox
 
@@ -88,14 +89,16 @@ class DeliveryRepository(Protocol):
 
     async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]: ...
 
-    async def leased(self, lease: Lease) -> Outgoing | None:
-        """The attempt that the lease holds; None when it is over or somebody else's."""
+    async def pending(self, message_id: UUID) -> Outgoing | None:
+        """The message's attempt that is still to be made."""
         ...
 
-    async def finish(
-        self, lease: Lease, status: DeliveryStatus, target: str, outcome: Outcome, at: datetime
-    ) -> bool:
-        """Note how the attempt ended; False when the lease is no longer good."""
+    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
+        """Note that the message's pending attempt is due at another time."""
+        ...
+
+    async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
+        """Note where the attempt went and how it ended."""
         ...
 
 
@@ -107,5 +110,6 @@ class Unit:
     rules: RuleRepository
     alerts: AlertRepository
     deliveries: DeliveryRepository
+    jobs: Jobs
     outbox: Outbox
     inbox: Inbox

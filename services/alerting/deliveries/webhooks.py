@@ -13,7 +13,7 @@ import orjson
 from aiohttp.abc import AbstractResolver
 from standardwebhooks import Webhook as Signer
 
-from services.alerting.deliveries.domain import Outcome
+from services.alerting.deliveries.domain import DeliveryStatus, Outcome
 from shared.clock import Clock
 
 USER_AGENT = "DInsight-Webhook/1"
@@ -123,29 +123,17 @@ class WebhookSender:
             async with self._session.post(
                 url, data=body, headers=self._headers(secret, message_id, body), allow_redirects=False
             ) as response:
-                return self._answered(response.status, _since(started))
+                return _answered(response.status, started)
         except TimeoutError:
-            return Outcome(False, None, _since(started), "the receiver did not answer in time")
+            return _failed("the receiver did not answer in time", started)
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressRefused):
-                return Outcome(False, None, _since(started), REFUSED, final=True)
-            return Outcome(
-                False, None, _since(started), f"no connection to the receiver: {type(error).__name__}"
-            )
+                return _failed(REFUSED, started, permanent=True)
+            return _failed(f"no connection to the receiver: {type(error).__name__}", started)
         except aiohttp.InvalidURL:
-            return Outcome(False, None, _since(started), "the URL cannot be called", final=True)
+            return _failed("the URL cannot be called", started, permanent=True)
         except (aiohttp.ClientError, OSError) as error:
-            return Outcome(False, None, _since(started), f"the request failed: {type(error).__name__}")
-
-    @staticmethod
-    def _answered(status: int, latency_ms: float) -> Outcome:
-        if 200 <= status < 300:
-            return Outcome(True, status, latency_ms, None)
-        if 300 <= status < 400:
-            return Outcome(
-                False, status, latency_ms, f"the receiver redirects ({status}); redirects are not followed"
-            )
-        return Outcome(False, status, latency_ms, f"the receiver answered {status}", final=status == GONE)
+            return _failed(f"the request failed: {type(error).__name__}", started)
 
     def _headers(self, secret: str, message_id: UUID, body: bytes) -> dict[str, str]:
         """Standard Webhooks: the id is the same for every attempt, the time is this attempt's."""
@@ -156,6 +144,20 @@ class WebhookSender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Signer(secret).sign(identifier, now, body.decode()),
         }
+
+
+def _answered(status: int, started: float) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome(DeliveryStatus.DELIVERED, status, _since(started))
+    if 300 <= status < 400:
+        error = f"the receiver redirects ({status}); redirects are not followed"
+    else:
+        error = f"the receiver answered {status}"
+    return _failed(error, started, status, permanent=status == GONE)
+
+
+def _failed(error: str, started: float, status: int | None = None, *, permanent: bool = False) -> Outcome:
+    return Outcome(DeliveryStatus.FAILED, status, _since(started), error, permanent)
 
 
 def _since(started: float) -> float:

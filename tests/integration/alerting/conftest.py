@@ -72,7 +72,6 @@ def alerting_settings(database: TestDatabase) -> Settings:
         webhook_allow_private=True,
         webhook_first_retry_seconds=0.05,
         webhook_attempts=3,
-        webhook_poll_seconds=0.05,
     )
 
 

@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
 from yarl import URL
 
+from services.alerting.deliveries.domain import DeliveryStatus
 from services.alerting.deliveries.webhooks import REFUSED, WebhookSender
 from shared.clock import SystemClock
 from shared.events.analysis import ANOMALY_DETECTED
@@ -172,7 +173,7 @@ async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, 
     guarded = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5)
     async with guarded.open():
         outcome = await guarded.send(url, SECRET, uuid4(), MESSAGE)
-    assert (outcome.delivered, outcome.final, outcome.error) == (False, True, REFUSED)
+    assert (outcome.status, outcome.permanent, outcome.error) == (DeliveryStatus.FAILED, True, REFUSED)
     assert receiver.came == []
 
 
@@ -183,7 +184,7 @@ async def test_other_spellings_of_loopback_are_not_called(receiver: Receiver, ho
     sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5)
     async with sender.open():
         outcome = await sender.send(receiver.url.replace("127.0.0.1", host), SECRET, uuid4(), MESSAGE)
-    assert (outcome.delivered, outcome.final, receiver.came) == (False, True, [])
+    assert (outcome.status, outcome.permanent, receiver.came) == (DeliveryStatus.FAILED, True, [])
 
 
 class Names(AbstractResolver):
@@ -212,7 +213,7 @@ async def test_a_name_that_moves_inside_is_refused_at_the_connection(receiver: R
     async with sender.open():
         for asked in range(1, 5):
             outcome = await sender.send(f"http://moving.example:{port}/hook", SECRET, uuid4(), MESSAGE)
-            assert (outcome.delivered, outcome.error) == (False, REFUSED)
+            assert (outcome.status, outcome.error) == (DeliveryStatus.FAILED, REFUSED)
             # Nothing is remembered, and what was looked at is what is connected to.
             assert names.asked == asked
     assert receiver.came == []
@@ -222,7 +223,7 @@ async def test_private_addresses_are_reached_when_allowed(receiver: Receiver) ->
     open_to_all = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=5)
     async with open_to_all.open():
         outcome = await open_to_all.send(receiver.url, SECRET, uuid4(), MESSAGE)
-    assert outcome.delivered
+    assert outcome.status is DeliveryStatus.DELIVERED
     assert len(receiver.came) == 1
 
 
@@ -230,7 +231,7 @@ async def test_a_receiver_that_hangs_is_left(unanswered: str) -> None:
     hurried = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=0.2)
     async with hurried.open():
         outcome = await hurried.send(unanswered, SECRET, uuid4(), MESSAGE)
-    assert (outcome.delivered, outcome.final) == (False, False)
+    assert (outcome.status, outcome.permanent) == (DeliveryStatus.FAILED, False)
     assert outcome.error == "the receiver did not answer in time"
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from services.alerting.alerts.domain import Alert, AlertStatus, Change, is_power_of_ten
 from services.alerting.alerts.findings import of_anomaly
-from services.alerting.deliveries.domain import RetryPolicy
 from services.alerting.rules.signals import Severity
 from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule
 from tests.unit.alerting.examples import SAMPLE_TIME, anomaly
@@ -83,13 +82,3 @@ def test_an_alert_opens_again_as_if_nobody_had_touched_it() -> None:
 )
 def test_powers_of_ten(count: int, expected: bool) -> None:
     assert is_power_of_ten(count) is expected
-
-
-def test_retries_back_off_are_spread_and_end() -> None:
-    policy = RetryPolicy(attempts=10, first_delay=timedelta(seconds=5))
-    longest = [policy.delay(attempt, jitter=1.0) for attempt in range(1, 10)]
-    assert longest[:4] == [timedelta(seconds=s) for s in (5, 20, 80, 320)]
-    assert longest[-1] == timedelta(hours=6)
-    assert policy.delay(1, jitter=0.0) == timedelta(seconds=2.5)
-    assert policy.delay(10, jitter=0.0) is None
-    assert RetryPolicy(1_000_000, timedelta(seconds=5)).delay(900_000, 1.0) == timedelta(hours=6)

@@ -10,6 +10,7 @@ from services.alerting.alerts.domain import Finding
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly, of_failed
 from services.alerting.alerts.telling import Teller
+from services.alerting.deliveries.domain import LEASE, QUEUE
 from services.alerting.rules.compiled import Condition, ConditionCache
 from services.alerting.rules.conditions import compile_condition
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED
@@ -32,7 +33,8 @@ class CountingCompiler:
 
 class Bench:
     def __init__(self) -> None:
-        self.units, self.clock = FakeUnits(), FakeClock(NOW)
+        self.clock = FakeClock(NOW)
+        self.units = FakeUnits(self.clock)
         self.world = World(self.units)
         self.compiler = CountingCompiler()
         self.evaluator = Evaluator(
@@ -83,6 +85,9 @@ async def test_raised_once_then_told_seldom_and_delivered_for_what_notifies() ->
     assert (delivery.change, delivery.channel, delivery.attempt) == ("raised", "webhook:cmms", 1)
     assert delivery.message["type"] == "alert.raised"
     assert delivery.message["data"]["alert_id"] == str(raised.alert_id)
+    [job] = await bench.units.queue.claim(QUEUE, 10, lease=LEASE)
+    assert (job.id, job.subject_id) == (delivery.message_id, raised.alert_id)
+    assert job.organization_id == bench.world.organization_id
 
 
 async def test_a_resolved_alert_opens_again_only_while_it_is_young() -> None:

@@ -1,6 +1,5 @@
 """What every repository of alerting must do: the fakes' and PostgreSQL's run the same tests."""
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,17 +9,17 @@ from uuid import UUID, uuid4
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus, Change
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.database.unit import Unit
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome
+from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus, Outcome
 from services.alerting.replicas.domain import MachineRef, MemberRef
 from services.alerting.rules.domain import Actions, Rule, RuleFilter, Webhook
 from services.alerting.rules.signals import Severity
 from shared.access import Scope
 from shared.http.pages import PageRequest
+from shared.jobs.queue import NewJob
 from tests.unit.alerting.examples import anomaly, condition
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST_PAGE = PageRequest()
-LEASE = timedelta(minutes=1)
 ACTIONS = Actions(
     channels=("webhook:cmms",), webhooks={"cmms": Webhook("https://example.org/hook?key=k", "sealed")}
 )
@@ -28,8 +27,6 @@ ACTIONS = Actions(
 
 class Units(Protocol):
     def __call__(self, scope: Scope) -> AbstractAsyncContextManager[Unit]: ...
-
-    async def claim(self, wanted: int, share: int, at: datetime, lease: timedelta) -> Sequence[Lease]: ...
 
 
 def make_machine(organization_id: UUID, **fields: Any) -> MachineRef:
@@ -112,6 +109,9 @@ class World:
         async with self.units(self.scope) as unit:
             for delivery in made:
                 await unit.deliveries.add(delivery)
+            await unit.jobs.enqueue(
+                [NewJob(d.message_id, QUEUE, MESSAGE_JOB, d.alert_id, d.organization_id) for d in made]
+            )
         return made
 
 
@@ -216,48 +216,36 @@ class RepositorySuite:
             assert await unit.deliveries.of_alert(alert.id) == []
             assert await unit.references.machine(world.machine.id) is not None
 
-    async def test_a_delivery_is_leased_made_and_noted_once(self, units: Units) -> None:
+    async def test_a_pending_delivery_is_found_by_its_message_until_it_is_finished(
+        self, units: Units
+    ) -> None:
         world = await self.world(units)
-        (delivery,) = await world.deliveries(1, next_attempt_at=NOW)
-        assert not await self.claimed(units, world, at=NOW - timedelta(seconds=1))
-        (lease,) = await self.claimed(units, world, at=NOW)
-        assert not await self.claimed(units, world, at=NOW), "leased already"
-        (later,) = await self.claimed(units, world, at=NOW + LEASE)
-        outcome = Outcome(True, 204, 12.5, None)
+        (delivery,) = await world.deliveries(1)
+        outcome = Outcome(DeliveryStatus.FAILED, 503, 12.5, "the receiver answered 503")
         async with units(world.scope) as unit:
-            assert await unit.deliveries.leased(lease) is None, "taken over"
-            assert not await unit.deliveries.finish(lease, DeliveryStatus.DELIVERED, "t", outcome, NOW)
-            outgoing = await unit.deliveries.leased(later)
+            outgoing = await unit.deliveries.pending(delivery.message_id)
             assert outgoing is not None
-            assert outgoing.delivery == delivery
+            assert (outgoing.delivery, outgoing.rule_id) == (delivery, world.rule.id)
             assert outgoing.webhook == ACTIONS.webhook("webhook:cmms")
-            assert await unit.deliveries.finish(later, DeliveryStatus.DELIVERED, "t", outcome, NOW)
-            assert await unit.deliveries.leased(later) is None
-            (noted,) = await unit.deliveries.of_alert(delivery.alert_id)
-            assert noted == replace(
-                delivery,
-                status=DeliveryStatus.DELIVERED,
-                target="t",
-                response_status=204,
-                latency_ms=12.5,
-                finished_at=NOW,
-            )
-        assert not await self.claimed(units, world, at=NOW + 2 * LEASE)
-
-    async def test_an_organization_gets_its_share_of_places_at_once(self, units: Units) -> None:
-        busy, calm = await self.world(units), await self.world(units)
-        await busy.deliveries(10)
-        await calm.deliveries(1, next_attempt_at=NOW + timedelta(seconds=1))
-        at = NOW + timedelta(seconds=1)
-        first = await units.claim(100, 4, at, LEASE)
-        assert sum(lease.organization_id == busy.organization_id for lease in first) == 4
-        assert sum(lease.organization_id == calm.organization_id for lease in first) == 1
-        assert not [
-            lease for lease in await units.claim(100, 4, at, LEASE)
-            if lease.organization_id in (busy.organization_id, calm.organization_id)
-        ]  # fmt: skip
-
-    @staticmethod
-    async def claimed(units: Units, world: World, *, at: datetime) -> list[Lease]:
-        leases = await units.claim(100, 100, at, LEASE)
-        return [lease for lease in leases if lease.organization_id == world.organization_id]
+            sent = replace(delivery, target="https://moved.example.org/hook")
+            await unit.deliveries.finish(sent, outcome, NOW)
+            assert await unit.deliveries.pending(delivery.message_id) is None
+            following = delivery.next(uuid4(), NOW, NOW + timedelta(seconds=5))
+            await unit.deliveries.add(following)
+            assert await unit.deliveries.of_alert(delivery.alert_id) == [
+                replace(
+                    sent,
+                    status=outcome.status,
+                    response_status=503,
+                    latency_ms=12.5,
+                    error=outcome.error,
+                    finished_at=NOW,
+                ),
+                following,
+            ]
+            await unit.deliveries.postpone(delivery.message_id, NOW + timedelta(hours=1))
+            outgoing = await unit.deliveries.pending(delivery.message_id)
+            assert outgoing is not None
+            assert outgoing.delivery == replace(following, next_attempt_at=NOW + timedelta(hours=1))
+        async with units(Scope(organization_id=uuid4())) as unit:
+            assert await unit.deliveries.of_alert(delivery.alert_id) == []
