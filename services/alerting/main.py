@@ -7,15 +7,15 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.alerting.alerts.evaluator import Evaluator
+from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
-from services.alerting.alerts.telling import Teller
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.deliveries import domain as deliveries
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe
-from services.alerting.replicas.service import MachineDirectory, ReferenceService
+from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
@@ -44,12 +44,12 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     clock, new_id = infra.clock, infra.new_id
     units = PostgresUnits(infra.database, clock, new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
-    auditor, teller, references = Auditor(clock), Teller(clock, new_id), ReferenceService()
+    auditor, notifier, replicas = Auditor(clock), Notifier(clock, new_id), ReplicaService()
     machines = Peer(installation.machines_url, name="machines")
-    rules = RuleService(clock, new_id, auditor, encryptor, references, teller)
-    alerts = AlertService(clock, auditor, references, teller)
+    rules = RuleService(clock, new_id, auditor, encryptor, replicas, notifier)
+    alerts = AlertService(clock, auditor, replicas, notifier)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, references, Evaluator(clock, new_id, teller, ConditionCache(compile_condition)))
+    subscribe(consumer, replicas, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
@@ -68,7 +68,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     app = build_application(
         service="alerting",
-        description="Rules on machines, and the alerts that they open.",
+        description="Alert rules of machines, and the alerts that they open.",
         lifespan=lifespan,
         checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],

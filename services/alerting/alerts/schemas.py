@@ -19,11 +19,11 @@ NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20
 class AlertNote(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    note: NoteText | None = Field(default=None, examples=["Bearing is being changed"])
+    note: NoteText | None = Field(default=None, examples=["Replacing the bearing"])
 
 
 class AlertOut(BaseModel):
-    """`summary`, `worst_...` and `features` are of the worst finding so far."""
+    """`summary`, `worst_...` and `features` describe the worst finding so far."""
 
     id: UUID
     organization_id: UUID
@@ -31,7 +31,7 @@ class AlertOut(BaseModel):
     rule_name: str
     machine_id: UUID
     machine_name: str
-    anomaly_id: UUID | None = Field(description="The anomaly that opened the alert, when one did")
+    anomaly_id: UUID | None = Field(description="The anomaly that opened the alert, if one did")
     analysis_id: UUID | None
     status: AlertStatus
     severity: SeverityLabel

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
-from services.alerting.database.replicas import PostgresReferenceRepository
+from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
 from services.alerting.database.unit import Unit
 from shared.access import Scope
@@ -31,7 +31,7 @@ class PostgresUnits:
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
             yield Unit(
-                references=PostgresReferenceRepository(connection, self._queries),
+                replicas=PostgresReplicaRepository(connection, self._queries),
                 rules=PostgresRuleRepository(connection, self._queries),
                 alerts=PostgresAlertRepository(connection, self._queries),
                 deliveries=PostgresDeliveryRepository(connection, self._queries),
@@ -41,6 +41,6 @@ class PostgresUnits:
             )
 
     async def adopt_deliveries(self) -> int:
-        """Enqueue pending deliveries that have no job: a version before the queue wrote them."""
+        """Enqueue deliveries that an older version wrote without a job, and count them."""
         async with self._database.transaction(Scope()) as connection:
             return int(await self._queries.adopt_deliveries(connection))

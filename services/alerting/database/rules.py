@@ -45,7 +45,7 @@ class PostgresRuleRepository:
         await self._queries.update_rule(self._connection, **row)
 
     async def delete_of_machine(self, machine_id: UUID) -> None:
-        # In this order: an alert that is being opened holds its rule, and is seen once the lock is had.
+        # In this order: opening an alert locks its rule, so all alerts are visible once the rules are locked.
         await self._queries.lock_rules_of_machine(self._connection, machine_id=machine_id)
         await self._queries.delete_alerts_of_machine(self._connection, machine_id=machine_id)
         await self._queries.delete_rules_of_machine(self._connection, machine_id=machine_id)

@@ -1,8 +1,8 @@
 """Sends the messages of the delivery queue, one job each.
 
-An attempt is made outside of any transaction, and its outcome is noted in the transaction that ends the job
-or gives it back. A process that is killed in between leaves a lease that runs out; then another one makes
-the attempt again, under the same message id.
+An attempt is made outside any transaction. Its outcome is recorded in the transaction that completes the job
+or returns it to the queue. If the process is killed in between, its lease expires and another worker repeats
+the attempt under the same message id.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class Sender(Protocol):
 
 
 class Dispatcher:
-    """A handler of jobs. A job's id is that of its message; its attempts are rows of `deliveries`."""
+    """Handles the jobs of messages. A job has the id of its message; attempts are rows of `deliveries`."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class Dispatcher:
                 # The alert was deleted, together with its machine.
                 await unit.jobs.complete(job)
                 return
-        # Whoever has lost the lease by now must not send: another worker does.
+        # A worker that has lost its lease must not send: another one will.
         await lease.turn()
-        await self._note(job, outgoing, await self._attempt(outgoing))
+        await self._record(job, outgoing, await self._attempt(outgoing))
 
     async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
         async with self._units(_scope(job)) as unit:
@@ -85,7 +85,7 @@ class Dispatcher:
     async def _attempt(self, outgoing: Outgoing) -> Outcome:
         delivery, webhook = outgoing.delivery, outgoing.webhook
         if webhook is None:
-            return Outcome(DeliveryStatus.CANCELLED, error=f"the rule no longer has {delivery.channel}")
+            return Outcome(DeliveryStatus.CANCELLED, error=f"{delivery.channel} was removed from the rule")
         purpose = secret_purpose(outgoing.rule_id, delivery.channel.partition(":")[2])
         try:
             secret = self._encryptor.decrypt(webhook.sealed_secret, purpose=purpose)
@@ -93,9 +93,9 @@ class Dispatcher:
             return Outcome(DeliveryStatus.FAILED, error=f"the secret cannot be decrypted: {error}")
         return await self._sender.send(webhook.url, secret, delivery.message_id, delivery.message)
 
-    async def _note(self, job: Job, outgoing: Outgoing, outcome: Outcome) -> None:
+    async def _record(self, job: Job, outgoing: Outgoing, outcome: Outcome) -> None:
         now = self._clock.now()
-        # Where it went: the rule may have another address than when the message was queued.
+        # The address of this attempt: the rule may have changed since the message was enqueued.
         target = outgoing.webhook.target if outgoing.webhook else outgoing.delivery.target
         delivery = replace(outgoing.delivery, target=target)
         ends = outcome.permanent or self._retry.is_last(job.attempt)

@@ -1,4 +1,4 @@
-"""Deliveries: messages about changes of alerts, and the attempts to bring them to a channel."""
+"""Deliveries: the attempts to send a message about a change of an alert to a channel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ MAX_RETRY_DELAY = timedelta(hours=6)
 
 
 class DeliveryStatus(StrEnum):
-    """Of one attempt. `cancelled`: the rule lost the webhook before the attempt was made."""
+    """The status of one attempt. `cancelled`: the webhook was removed from the rule before the attempt."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -31,9 +31,9 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One attempt, made or to be made, to bring a message about one change of an alert to `channel`.
+    """One attempt, pending or finished, to send a message about one change of an alert to `channel`.
 
-    The attempts of one message share `message_id`, by which the receiver can drop repeats.
+    The attempts of one message share `message_id`, which lets the receiver deduplicate them.
     """
 
     id: UUID
@@ -60,7 +60,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An attempt to be made and where it goes; no webhook when the rule has lost it."""
+    """A pending attempt and its webhook; None when it was removed from the rule."""
 
     delivery: Delivery
     rule_id: UUID
@@ -69,7 +69,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. `permanent`: trying again cannot help."""
+    """The outcome of an attempt. `permanent`: a retry cannot succeed."""
 
     status: DeliveryStatus
     response_status: int | None = None

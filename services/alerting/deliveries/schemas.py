@@ -12,7 +12,7 @@ from shared.access import Caller, Permission
 
 
 class DeliveryOut(BaseModel):
-    """One attempt to tell a channel of a change. Attempts of one message share `message_id`."""
+    """One attempt to deliver a message to a channel. The attempts of one message share `message_id`."""
 
     id: UUID
     message_id: UUID
@@ -21,7 +21,7 @@ class DeliveryOut(BaseModel):
     change: Change
     attempt: int
     status: DeliveryStatus
-    next_attempt_at: datetime | None = Field(description="Of an attempt that is still to be made")
+    next_attempt_at: datetime | None = Field(description="When a pending attempt is due")
     response_status: int | None
     latency_ms: float | None
     error: str | None

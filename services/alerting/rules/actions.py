@@ -1,6 +1,6 @@
 """The `actions` of an alert rule, as pydantic models: who is notified of which changes of its alert.
 
-Secrets are sealed as soon as the document is read, so a plain one exists only in the request.
+Secrets are sealed as soon as the document is read, so that plain ones exist only in the request.
 """
 
 import base64
@@ -43,7 +43,7 @@ MAX_WEBHOOKS = 10
 MAX_STEPS = 10
 MAX_CHANNELS = 20
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix that Standard Webhooks gives to secrets
-# The sizes that Standard Webhooks asks for.
+# The key sizes that Standard Webhooks requires.
 MIN_KEY_BYTES, MAX_KEY_BYTES = 24, 64
 EXAMPLE: JsonDict = {
     "version": 1,
@@ -56,7 +56,7 @@ EXAMPLE: JsonDict = {
 WEBHOOK_NAME = "[a-z0-9][a-z0-9_-]{0,49}"
 
 Seal: TypeAlias = Callable[[str, str], str]
-"""Gives the encrypted form of (webhook name, secret)."""
+"""Encrypts (webhook name, secret)."""
 
 
 def _check_url(url: str) -> str:
@@ -64,7 +64,7 @@ def _check_url(url: str) -> str:
         parts = urlsplit(url)
         host = parts.hostname or ""
         if host.replace(".", "").isdigit():
-            # Numbers other than a plain IPv4 address mean different hosts to different libraries.
+            # Libraries disagree on the host that a number means, unless it is a plain IPv4 address.
             ipaddress.IPv4Address(host)
         usable = parts.scheme in ("http", "https") and bool(host) and parts.port != 0
     except ValueError:
@@ -73,7 +73,7 @@ def _check_url(url: str) -> str:
         raise PydanticCustomError("url", "must be an http or https URL, such as https://example.org/hook")
     if parts.username is not None or parts.fragment:
         raise PydanticCustomError(
-            "url", "must have no user, password or fragment: messages are signed instead"
+            "url", "must not contain a user, password or fragment: messages are signed instead"
         )
     return url
 
@@ -120,17 +120,17 @@ Channel: TypeAlias = Annotated[
 
 
 class WebhookDocument(Document):
-    """Receives messages that are signed as Standard Webhooks describes."""
+    """A receiver of messages, which are signed as Standard Webhooks describes."""
 
     url: WebhookUrl
     secret: Annotated[SigningSecret | None, NotNull()] = Field(
         default=None,
-        description="Signs the messages. Never answered. A webhook sent without one keeps the one it has.",
+        description="Signs the messages. Never returned. Without one, the webhook keeps its current secret.",
     )
 
 
 class StepDocument(Document):
-    """Notifies its channels at once."""
+    """Notifies its channels without delay."""
 
     after: Annotated[Duration, AfterValidator(_check_immediate)] = "PT0S"
     channels: Annotated[tuple[Channel, ...], Field(min_length=1, max_length=MAX_CHANNELS)]
@@ -140,7 +140,7 @@ class StepDocument(Document):
 
 
 class ActionsDocument(Document):
-    """Who is notified of which changes of the alert."""
+    """Who is notified of which changes of an alert."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -169,7 +169,7 @@ class ActionsDocument(Document):
         problems += [
             (
                 ("webhooks", name),
-                f"is in no step, so nothing would reach it: put {CHANNEL_PREFIX}{name} in channels",
+                f"is not used by any step: add {CHANNEL_PREFIX}{name} to channels",
             )
             for name in self.webhooks
             if CHANNEL_PREFIX + name not in self.channels
@@ -184,9 +184,9 @@ class ActionsDocument(Document):
         return tuple(dict.fromkeys(channel for step in self.steps for channel in step.channels))
 
     def sealed(self, seal: Seal, before: Actions | None = None) -> Actions:
-        """The actions as they are stored. Raises InvalidRule for a webhook without a secret.
+        """The actions to be stored. Raises InvalidRule for a webhook without a secret.
 
-        A webhook that the rule had `before` keeps its secret when it is sent without one.
+        A webhook that the rule had `before` keeps its secret if it is sent without one.
         """
         kept = (before or Actions()).webhooks
         webhooks = {

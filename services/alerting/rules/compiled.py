@@ -1,4 +1,4 @@
-"""Conditions in the form that judges observations, and the cache that keeps it. Pure."""
+"""Compiled conditions, which evaluate observations, and their cache. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -12,13 +12,13 @@ from services.alerting.rules.signals import Observation, Severity, Source
 
 Predicate: TypeAlias = Callable[[Observation], bool]
 
-# A condition of a few leaves takes 2 KiB; one of the largest allowed 60 KiB.
+# A condition of a few leaves takes 2 KiB, the largest possible one 60 KiB.
 MAX_CONDITIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`severity` holds the steps; a resolved alert reopens within `reopen_within`."""
+    """`severity` holds the steps; an alert reopens if it was resolved within `reopen_within`."""
 
     source: Source
     when: Predicate
@@ -26,9 +26,9 @@ class Condition:
     reopen_within: timedelta | None = None
 
     def judge(self, observation: Observation, default: Severity) -> Severity | None:
-        """How severe the observation is under this condition; None when it is not fulfilled.
+        """The severity of the observation, or None if it does not satisfy the condition.
 
-        The highest step that holds decides; `default`, the rule's own severity, when none does.
+        That is the highest step that applies, or else `default`, the severity of the rule.
         """
         if observation.source is not self.source or not self.when(observation):
             return None
@@ -36,7 +36,7 @@ class Condition:
 
 
 class ConditionCache:
-    """Compiles the condition of a rule version once, and keeps the `max_size` used last."""
+    """Compiles each rule version once, and keeps the `max_size` that were used last."""
 
     def __init__(
         self, compile_condition: Callable[[Mapping[str, Any]], Condition], *, max_size: int = MAX_CONDITIONS

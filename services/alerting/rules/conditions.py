@@ -101,7 +101,7 @@ class Not(Document):
 
 
 def _kind(node: Any) -> str | None:
-    """The tag of a node. Tags are no keys of the language, so error locations cannot confuse the two."""
+    """The tag of a node. No tag is a key of the language, so error locations cannot confuse the two."""
     if not isinstance(node, dict):
         return None
     for branch, tag in (("all", "AllOf"), ("any", "AnyOf"), ("not", "Not")):
@@ -112,7 +112,7 @@ def _kind(node: Any) -> str | None:
     return "Leaf" if node["signal"] in tuple(SOURCES) else "Unknown"
 
 
-# A named type, which the JSON Schema refers to instead of repeating it.
+# A named type, so that the JSON Schema refers to it instead of repeating it.
 ConditionNode = TypeAliasType(
     "ConditionNode",
     Annotated[
@@ -132,7 +132,7 @@ Nodes: TypeAlias = Annotated[list[ConditionNode], Field(min_length=1, max_length
 
 
 class SeverityStep(Document):
-    """The alert has this level while `when` holds; without `when`, always."""
+    """The severity of the alert if `when` is satisfied, or always without `when`."""
 
     level: SeverityLabel
     when: Annotated[ConditionNode | None, NotNull()] = None
@@ -150,7 +150,7 @@ def _refuse_trigger(trigger: Any) -> Never:
 
 
 class Trigger(Document):
-    """When the alert opens: `simple`, as soon as the condition is fulfilled."""
+    """When the alert opens: `simple`, as soon as the condition is satisfied."""
 
     mode: Literal["simple"]
 
@@ -167,21 +167,21 @@ AnyTrigger: TypeAlias = Annotated[
 
 
 def _check_keys(by: Any) -> Any:
-    # A rule is for one machine, so its own key already separates machines.
+    # A rule has one machine, so the key of the rule already separates machines.
     if isinstance(by, list) and "rule" in by and all(key in ("rule", "machine") for key in by):
         return by
     raise PydanticCustomError("dedupe", 'must be ["rule", "machine"]: nothing else is evaluated yet')
 
 
 class Dedupe(Document):
-    """What makes two findings one alert. An alert resolved within `reopen_within` is reopened."""
+    """Which findings share an alert. An alert that was resolved within `reopen_within` reopens."""
 
     by: Annotated[tuple[Literal["rule", "machine"], ...], BeforeValidator(_check_keys)] = ("rule", "machine")
     reopen_within: Annotated[Duration | None, NotNull()] = None
 
 
 class ConditionDocument(Document):
-    """When a rule fires. All signals of one condition come with the same message."""
+    """When a rule fires. All signals of one condition must arrive with the same message."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -212,7 +212,7 @@ class ConditionDocument(Document):
 
     @property
     def as_sent(self) -> Mapping[str, Any]:
-        """The document as its author wrote it, which is what is stored and answered."""
+        """The document as its author wrote it, to be stored and returned."""
         return self._sent
 
     def compile(self) -> Condition:

@@ -5,14 +5,22 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 Location: TypeAlias = tuple[str | int, ...]
 Problem: TypeAlias = tuple[Location, str]
 
-# Years and months have no fixed length, so a duration has none.
+# Durations have no years or months, whose length varies.
 DURATION = re.compile(
     r"P(?=.)(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,5})D)?"
     r"(?:T(?=.)(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})S)?)?"
@@ -20,13 +28,13 @@ DURATION = re.compile(
 
 
 class Document(BaseModel):
-    """A part of a document. Unknown keys are refused: a misspelt one must not be ignored in silence."""
+    """A part of a document. Unknown keys are refused, so that a misspelt one is not silently ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def invalid(problems: Sequence[Problem]) -> ValidationError:
-    """The error of a validator that checks a whole document, with the location of each problem in it."""
+    """An error of pydantic's with several problems, each at its location within the validated value."""
     details = [
         InitErrorDetails(
             type=PydanticCustomError("rule", "{detail}", {"detail": detail}), loc=location, input=None
@@ -36,12 +44,16 @@ def invalid(problems: Sequence[Problem]) -> ValidationError:
     return ValidationError.from_exception_data("rule", details)
 
 
-def _refuse(_value: Any) -> Any:
-    raise PydanticCustomError("not_evaluated", "is not evaluated yet, so it is not accepted: leave it out")
+def _refuse(_value: Any, info: ValidationInfo) -> Any:
+    raise PydanticCustomError(
+        "not_evaluated",
+        "{key} is not evaluated yet, so it is not accepted: leave it out",
+        {"key": info.field_name},
+    )
 
 
 NotEvaluated: TypeAlias = Annotated[SkipJsonSchema[Any], BeforeValidator(_refuse)]
-"""A key of the language that nothing evaluates yet: refused, and not in the JSON Schema."""
+"""A key of the language that is not evaluated yet: it is refused, and absent from the JSON Schema."""
 
 
 def _no_boolean(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Rules: what watches a machine, and who is notified of an alert."""
+"""Rules: when an alert opens for a machine, and who is notified of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -22,21 +22,21 @@ def host_of(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """`sealed_secret` is encrypted; it is opened only to sign a message."""
+    """`sealed_secret` is encrypted, and decrypted only to sign a message."""
 
     url: str
     sealed_secret: str
 
     @property
     def target(self) -> str:
-        """Where it goes, without the query, which often holds a key."""
+        """The address without its query, which often holds a key."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}{parts.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """`on` are the changes that notify; `channels` are notified at once, each one time."""
+    """`on` lists the changes that notify `channels`, each of them once and without delay."""
 
     on: tuple[str, ...] = DEFAULT_ON
     channels: tuple[str, ...] = ()
@@ -50,13 +50,13 @@ class Actions:
         return self.channels if change in self.on else ()
 
     def stored(self) -> dict[str, Any]:
-        """The document as it lies in the database, secrets sealed."""
+        """The document as it is stored, with sealed secrets."""
         return self._document(
             {name: {"url": hook.url, "secret": hook.sealed_secret} for name, hook in self.webhooks.items()}
         )
 
     def public(self, *, whole_addresses: bool) -> dict[str, Any]:
-        """The document as a client may see it: without secrets, addresses whole or reduced to their host."""
+        """The document as clients see it: without secrets, with addresses whole or reduced to their host."""
         return self._document(
             {
                 name: {"url": hook.url if whole_addresses else host_of(hook.url)}
@@ -70,7 +70,7 @@ class Actions:
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> "Actions":
-        """From the database."""
+        """Read a stored document."""
         webhooks = {name: Webhook(w["url"], w["secret"]) for name, w in stored["webhooks"].items()}
         channels = [channel for step in stored["steps"] for channel in step["channels"]]
         return cls(tuple(stored["on"]), tuple(channels), webhooks)
@@ -78,7 +78,7 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule watches one machine. `condition` is the document as its author wrote it."""
+    """Watches one machine. `condition` is the document as its author wrote it."""
 
     id: UUID
     organization_id: UUID
@@ -96,7 +96,7 @@ class Rule:
 
     @property
     def dedupe_key(self) -> str:
-        """At most one open alert has it. A rule is for one machine, so both are in it."""
+        """Identifies the open alert, of which there is at most one per key."""
         return f"rule:{self.id}/machine:{self.machine_id}"
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Rule":

@@ -1,4 +1,4 @@
-"""The leaves of a condition: what each signal can be compared with, and how."""
+"""The leaves of a condition: how each signal is compared with which values."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -76,12 +76,12 @@ class Leaf(Document):
         return holds
 
     def comparable(self) -> Any:
-        """The value as observations have it."""
+        """The value in the form in which observations hold it."""
         return self.value
 
 
 class NumberLeaf(Leaf):
-    """`anomaly.count` and `anomaly.fraction` are of one monitoring run."""
+    """`anomaly.count` and `anomaly.fraction` belong to one monitoring run."""
 
     signal: Literal["anomaly.distance", "anomaly.distance_ratio", "anomaly.count", "anomaly.fraction"]
     op: NumberOp
@@ -89,10 +89,12 @@ class NumberLeaf(Leaf):
 
 
 class FeatureLeaf(Leaf):
-    """The feature's share of the anomaly, 0 to 1; 0 when the explanation does not name the feature."""
+    """The share of a feature in the anomaly, 0 to 1; 0 if the explanation does not mention it."""
 
     signal: Literal["feature.contribution"]
-    feature: Annotated[str, Field(min_length=1, max_length=MAX_FEATURE_LENGTH, description="A column's name")]
+    feature: Annotated[
+        str, Field(min_length=1, max_length=MAX_FEATURE_LENGTH, description="The name of a column")
+    ]
     op: NumberOp
     value: OneOrMany[Number]
 
@@ -113,7 +115,7 @@ class SeverityLeaf(Leaf):
 
 
 class HealthLeaf(Leaf):
-    """The machine's state after one monitoring run."""
+    """The state of the machine after one monitoring run."""
 
     signal: Literal["health.state"]
     op: Literal["eq", "ne", "in"]

@@ -1,4 +1,4 @@
-"""Limits of a condition as a whole, checked on the document as it was sent."""
+"""Limits of a whole condition, checked on the document as it was sent."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from services.alerting.rules.documents import Location, Problem
 from services.alerting.rules.signals import SOURCES
 
-# Nobody can read a deeper or larger condition.
+# A deeper or larger condition is not readable.
 MAX_DEPTH = 10
 MAX_LEAVES = 100
 BRANCHES = ("all", "any", "not")
@@ -15,7 +15,7 @@ BRANCHES = ("all", "any", "not")
 
 @dataclass(frozen=True, slots=True)
 class RawNode:
-    """A node as it was sent, and where."""
+    """A node as it was sent, with its location."""
 
     location: Location
     depth: int
@@ -25,8 +25,8 @@ class RawNode:
     def is_leaf(self) -> bool:
         return not any(name in self.content for name in BRANCHES)
 
-    def inner(self) -> Iterator[tuple[Location, Any]]:
-        """What its branches hold, in reading order."""
+    def children(self) -> Iterator[tuple[Location, Any]]:
+        """Its children in reading order."""
         for name in BRANCHES:
             branch = self.content.get(name)
             for place, item in enumerate(branch if isinstance(branch, list) else ()):
@@ -36,7 +36,7 @@ class RawNode:
 
 
 def raw_nodes(document: Any) -> list[RawNode]:
-    """Every node of a condition in reading order; below `MAX_DEPTH` only the first that is too deep."""
+    """All nodes of a condition in reading order, down to the first level that is too deep."""
     if not isinstance(document, dict):
         return []
     steps = document.get("severity")
@@ -45,7 +45,7 @@ def raw_nodes(document: Any) -> list[RawNode]:
         if isinstance(step, dict):
             roots.append((("severity", place, "when"), step.get("when")))
     found: list[RawNode] = []
-    # A list and no recursion, so that no document exhausts the stack.
+    # Without recursion, so that no document can exhaust the stack.
     waiting = [(location, 1, node) for location, node in reversed(roots)]
     while waiting:
         location, depth, content = waiting.pop()
@@ -53,12 +53,12 @@ def raw_nodes(document: Any) -> list[RawNode]:
             node = RawNode(location, depth, content)
             found.append(node)
             if depth <= MAX_DEPTH:
-                waiting += reversed([(place, depth + 1, item) for place, item in node.inner()])
+                waiting += reversed([(place, depth + 1, item) for place, item in node.children()])
     return found
 
 
 def exceeded(nodes: Sequence[RawNode]) -> list[Problem]:
-    """What is too deep, and the first leaf that is one too many."""
+    """The nodes that are too deep, and the first leaf above the maximum."""
     deep = [node.location for node in nodes if node.depth > MAX_DEPTH]
     surplus = [node.location for node in nodes if node.is_leaf][MAX_LEAVES : MAX_LEAVES + 1]
     return [
@@ -68,14 +68,14 @@ def exceeded(nodes: Sequence[RawNode]) -> list[Problem]:
 
 
 def mixed_sources(nodes: Sequence[RawNode]) -> list[Problem]:
-    """Signals that come with another message than the first one; all leaves are valid by now."""
+    """The signals that arrive with another message than the first one. All leaves must be valid."""
     signals = [(node.location, str(node.content["signal"])) for node in nodes if node.is_leaf]
     first = SOURCES[signals[0][1]]
     return [
         (
             (*location, "signal"),
-            f"{signal} comes with {SOURCES[signal]}, an earlier signal of this condition with {first}:"
-            " signals of different messages are not evaluated together yet; make two rules",
+            f"{signal} arrives with {SOURCES[signal]}, earlier signals of this condition with {first}:"
+            " signals of different messages are not evaluated together yet; create two rules",
         )
         for location, signal in signals
         if SOURCES[signal] is not first

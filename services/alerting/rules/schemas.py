@@ -25,17 +25,17 @@ class AlertRuleCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     machine_id: UUID
-    name: Name = Field(examples=["Pump 7 leaves normal"])
+    name: Name = Field(examples=["Pump 7 deviates from normal"])
     condition: Condition
     actions: Actions = NO_ACTIONS
     severity: SeverityLabel = Field(
-        description="Of its alerts, unless a severity step of the condition holds"
+        description="Of its alerts, unless a severity step of the condition applies"
     )
     is_active: bool = True
 
 
 class AlertRuleUpdate(BaseModel):
-    """Only the fields that are sent change. The machine of a rule is fixed."""
+    """Only the given fields change. The machine of a rule cannot change."""
 
     model_config = ConfigDict(extra="forbid")
 

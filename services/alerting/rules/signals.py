@@ -1,4 +1,4 @@
-"""The signals that rules watch, and what one message of the analysis service says of them. Pure."""
+"""The signals that rules watch, and observations of them. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Value: TypeAlias = float | str | bool
 
 
 class Severity(IntEnum):
-    """How bad; a higher one outranks a lower one."""
+    """Levels of severity, in ascending order."""
 
     LOW = 1
     MEDIUM = 2
@@ -51,7 +51,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one message says: signal values by name, and each named feature's share of the anomaly."""
+    """The content of one message: signal values by name, and the share of each feature in the anomaly."""
 
     source: Source
     values: Mapping[str, Value]

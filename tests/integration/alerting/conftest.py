@@ -1,4 +1,4 @@
-"""The alerting service on a real database and broker, and a stand-in for the machines service."""
+"""The alerting service on a real database and broker, with a fake machines service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ from tests.support.service import running
 
 @dataclass
 class FakeMachines:
-    """Answers GET /machines/{id} for the machines that it has, and counts how often it was asked."""
+    """Serves GET /machines/{id}, and records requests."""
 
     names: dict[tuple[UUID, UUID], str] = field(default_factory=dict)
     asked: list[UUID] = field(default_factory=list)
@@ -94,7 +94,7 @@ async def publisher(bootstrap: str) -> AsyncIterator[Publisher]:
 
 @pytest.fixture(scope="package")
 async def quiet_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
-    """A database that no running service looks at, so that nobody else takes what is due."""
+    """A database without a running service, which would claim its jobs."""
     created = await create_database(postgres_admin_dsn)
     await asyncio.to_thread(upgrade, "alerting", created.admin_dsn)
     yield created

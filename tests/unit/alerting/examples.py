@@ -1,4 +1,4 @@
-"""Examples of the messages and documents that alerting works on."""
+"""Examples of messages and documents."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -38,7 +38,7 @@ def actions(url: str = "https://example.org/hook", **more: Any) -> dict[str, Any
 
 
 def refused(model: type[BaseModel], document: Any) -> dict[str, str]:
-    """What is wrong with the document: details by pointer."""
+    """The details of validation errors by pointer."""
     with pytest.raises(ValidationError) as caught:
         model.model_validate(document)
     errors = caught.value.errors()

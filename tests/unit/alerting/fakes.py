@@ -1,4 +1,4 @@
-"""In-memory repositories of alerting, which pass the same suite as those on PostgreSQL."""
+"""In-memory repositories, which pass the same suite as those on PostgreSQL."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from tests.support.fakes import FakeInbox, FakeOutbox
 
 @dataclass
 class Memory:
-    """Everything that the fake installation keeps."""
+    """The contents of the fake database."""
 
     machines: dict[UUID, MachineRef] = field(default_factory=dict)
     members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class _Scoped:
         return bool(thing.organization_id == self._scope.organization_id)
 
 
-class FakeReferences(_Scoped):
+class FakeReplicas(_Scoped):
     async def merge_machine(self, machine: MachineRef) -> None:
         known = self._memory.machines.get(machine.id)
         if known is None or (known.version < machine.version and not known.deleted):
@@ -49,7 +49,7 @@ class FakeReferences(_Scoped):
         found = self._memory.machines.get(machine_id)
         return found if found is not None and self._mine(found) else None
 
-    async def hold_machine(self, machine_id: UUID) -> MachineRef | None:
+    async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
 
     async def merge_member(self, member: MemberRef) -> None:
@@ -183,7 +183,7 @@ class FakeDeliveries(_Scoped):
 
 
 class FakeUnits:
-    """Without transactions: what was written before an error stays."""
+    """Without transactions: writes before an error persist."""
 
     def __init__(self, clock: Clock) -> None:
         self.memory = Memory()
@@ -194,7 +194,7 @@ class FakeUnits:
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         yield Unit(
-            references=FakeReferences(self.memory, scope),
+            replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
@@ -206,7 +206,7 @@ class FakeUnits:
 
 @dataclass
 class FakeSender:
-    """Answers with what it was given, in order, then with success; raises errors, and keeps what was sent."""
+    """Records messages, and returns or raises the given outcomes in order, then succeeds."""
 
     outcomes: list[Outcome | Exception] = field(default_factory=list)
     sent: list[tuple[str, str, UUID, Mapping[str, Any]]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A worker of the delivery queue, to be killed.
+"""A worker of the delivery queue that tests kill.
 
 Run as a process of its own: `python -m tests.integration.alerting.deliveries.dispatcher_process DSN`.
 """
@@ -21,7 +21,7 @@ from shared.process import background
 # 32 bytes in base64.
 KEYS = "test:" + "A" * 43 + "="
 CONCURRENCY = 4
-# Short, so that the next worker need not wait long for what the killed one has left.
+# Short, so that the next worker soon takes over from a killed one.
 LEASE = timedelta(seconds=1)
 RETRY = RetryPolicy(100, first_delay=timedelta(seconds=0.1), max_delay=timedelta(seconds=0.1))
 

@@ -41,7 +41,7 @@ async def own_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
 
 
 class Workers:
-    """One worker at a time; another one is started when it was killed."""
+    """One worker at a time, replaced whenever it is killed."""
 
     def __init__(self, dsn: str) -> None:
         self._command = (
@@ -51,7 +51,7 @@ class Workers:
         self.killed = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             self._process = await asyncio.create_subprocess_exec(*self._command)
             assert await self._process.wait() == -signal.SIGKILL
@@ -70,7 +70,7 @@ class Workers:
 
 @dataclass
 class KillingReceiver:
-    """Takes messages, and kills the worker at every third: it has sent the message, and cannot note it."""
+    """Accepts messages, and kills the worker at every third one, which it has sent and cannot record."""
 
     workers: Workers
     received: list[str] = field(default_factory=list)
@@ -91,7 +91,7 @@ async def serve(receiver: KillingReceiver) -> tuple[web.AppRunner, str]:
     return runner, f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
 
 
-async def test_no_message_is_lost_and_none_gets_a_second_id_when_workers_are_killed(
+async def test_killed_workers_lose_no_message_and_keep_message_ids(
     own_database: TestDatabase,
 ) -> None:
     workers = Workers(own_database.dsn("alerting"))
@@ -124,11 +124,11 @@ async def test_no_message_is_lost_and_none_gets_a_second_id_when_workers_are_kil
     assert Counter(delivery.status for delivery in noted) == {DeliveryStatus.DELIVERED: MESSAGES}
     received = Counter(receiver.received)
     assert received.keys() == {f"msg_{delivery.message_id}" for delivery in made}
-    # What came twice is what a killed worker had under way.
+    # Only the messages that a killed worker was sending arrive twice.
     assert received.total() - MESSAGES <= CONCURRENCY * KILLS
 
 
-async def test_what_waited_before_the_queue_is_in_it_afterwards(postgres_admin_dsn: str) -> None:
+async def test_the_migration_enqueues_pending_deliveries(postgres_admin_dsn: str) -> None:
     created = await create_database(postgres_admin_dsn)
     try:
         config = configuration("alerting", created.admin_dsn)
@@ -155,7 +155,7 @@ async def test_what_waited_before_the_queue_is_in_it_afterwards(postgres_admin_d
 async def insert(
     connection: "asyncpg.Connection[asyncpg.Record]", attempt: int, status: str, minutes: int | None = None
 ) -> UUID:
-    """A delivery as the version before the queue stored it, maybe leased; gives its message's id."""
+    """Store a delivery as before the queue, optionally leased; returns the id of its message."""
     message_id = uuid4()
     await connection.execute(
         "INSERT INTO alerting.deliveries (id, organization_id, alert_id, message_id, channel, target, change,"
@@ -167,7 +167,7 @@ async def insert(
     return message_id
 
 
-async def test_a_delivery_of_an_older_version_beside_this_one_gets_its_job(
+async def test_deliveries_written_by_an_older_version_are_adopted(
     own_database: TestDatabase,
 ) -> None:
     async with Database(own_database.dsn("alerting"), service="alerting", pool_size=1) as database:

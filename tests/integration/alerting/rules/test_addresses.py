@@ -23,7 +23,7 @@ PATH, QUERY = "/a-path-that-is-a-key", "?key=another"
 
 
 def reads(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every operation that shows something, by its id and path."""
+    """All reading operations: id and path."""
     for path, methods in document["paths"].items():
         if "get" in methods:
             yield str(methods["get"]["operationId"]), path
@@ -38,7 +38,7 @@ async def places(
     publisher: Publisher,
     machines: FakeMachines,
 ) -> dict[str, str]:
-    """The paths of all reading operations, for a rule with a webhook and an alert with its delivery."""
+    """The paths of all reading operations by id, for a rule with a webhook and an alert with a delivery."""
     admin = tokens.headers(organization, Role.ADMIN)
     machine_id = machines.add(organization)
     body = {
@@ -66,7 +66,7 @@ async def places(
 
 
 @pytest.mark.parametrize("role", list(Role))
-async def test_the_path_of_a_webhook_is_for_administrators(
+async def test_only_administrators_see_the_path_of_a_webhook(
     api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID, places: dict[str, str], role: Role
 ) -> None:
     headers = tokens.headers(organization, role)
@@ -83,7 +83,7 @@ async def test_the_path_of_a_webhook_is_for_administrators(
         assert whole == with_query == set()
 
 
-async def test_the_audit_trail_holds_hosts_only(places: dict[str, str], bootstrap: str) -> None:
+async def test_the_audit_trail_contains_hosts_only(places: dict[str, str], bootstrap: str) -> None:
     rule_id = UUID(places["get_alert_rule"].rpartition("/")[2])
     async with reading(bootstrap, AUDIT_RECORDED) as reader:
         entries = await reader.wait_for(AUDIT_RECORDED, 2, resource_id=rule_id)

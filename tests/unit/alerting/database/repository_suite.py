@@ -1,4 +1,4 @@
-"""What every repository of alerting must do: the fakes' and PostgreSQL's run the same tests."""
+"""The suite that all repositories of alerting pass: the fakes and those on PostgreSQL."""
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -80,7 +80,7 @@ def make_delivery(alert: Alert, **fields: Any) -> Delivery:
 
 
 class World:
-    """An organization with a member, a machine and a rule, stored."""
+    """An organization with a member, a machine and a rule."""
 
     def __init__(self, units: Units) -> None:
         self.units = units
@@ -92,8 +92,8 @@ class World:
     async def store(self) -> "World":
         member = MemberRef(self.organization_id, self.user_id, "e@example.org", "E", "owner", True, False, 1)
         async with self.units(self.scope) as unit:
-            await unit.references.merge_member(member)
-            await unit.references.merge_machine(self.machine)
+            await unit.replicas.merge_member(member)
+            await unit.replicas.merge_machine(self.machine)
             await unit.rules.add(self.rule)
         return self
 
@@ -116,27 +116,27 @@ class World:
 
 
 class RepositorySuite:
-    """Subclasses give the fixture `units`."""
+    """Subclasses provide the fixture `units`."""
 
     async def world(self, units: Units) -> World:
         return await World(units).store()
 
-    async def test_news_of_a_machine_are_kept_in_order_and_deletion_is_final(self, units: Units) -> None:
+    async def test_the_newest_version_of_a_machine_is_kept_and_deletion_is_final(self, units: Units) -> None:
         machine = make_machine(uuid4(), version=0)
         async with units(Scope(organization_id=machine.organization_id)) as unit:
             for name, version in (("asked", 0), ("newer", 2), ("older", 1)):
-                await unit.references.merge_machine(replace(machine, name=name, version=version))
-            known = await unit.references.hold_machine(machine.id)
+                await unit.replicas.merge_machine(replace(machine, name=name, version=version))
+            known = await unit.replicas.lock_machine(machine.id)
             assert known is not None
             assert known.name == "newer"
             gone = replace(machine, name="", deleted=True, version=3)
-            await unit.references.merge_machine(gone)
-            await unit.references.merge_machine(replace(machine, name="late", version=4))
-            assert await unit.references.machine(machine.id) == gone
+            await unit.replicas.merge_machine(gone)
+            await unit.replicas.merge_machine(replace(machine, name="late", version=4))
+            assert await unit.replicas.machine(machine.id) == gone
         async with units(Scope(organization_id=uuid4())) as unit:
-            assert await unit.references.machine(machine.id) is None
+            assert await unit.replicas.machine(machine.id) is None
 
-    async def test_a_rule_comes_back_as_it_was_made(self, units: Units) -> None:
+    async def test_a_rule_is_stored_and_changed(self, units: Units) -> None:
         world = await self.world(units)
         async with units(world.scope) as unit:
             assert await unit.rules.get(world.rule.id) == world.rule
@@ -148,11 +148,11 @@ class RepositorySuite:
             assert (await unit.rules.list(RuleFilter(), FIRST_PAGE)).items == []
             assert await unit.rules.lock_watching(world.machine.id) == []
 
-    async def test_only_active_rules_of_the_machine_watch_it(self, units: Units) -> None:
+    async def test_only_active_rules_watch_their_machine(self, units: Units) -> None:
         world = await self.world(units)
         other = make_machine(world.organization_id)
         async with units(world.scope) as unit:
-            await unit.references.merge_machine(other)
+            await unit.replicas.merge_machine(other)
             await unit.rules.add(make_rule(other, world.user_id))
             await unit.rules.add(make_rule(world.machine, world.user_id, is_active=False))
             watching = await unit.rules.lock_watching(world.machine.id)
@@ -161,7 +161,7 @@ class RepositorySuite:
         async with units(Scope(organization_id=uuid4())) as unit:
             assert await unit.rules.lock_watching(world.machine.id) == []
 
-    async def test_one_alert_of_a_key_is_open_at_most(self, units: Units) -> None:
+    async def test_at_most_one_alert_per_key_is_open(self, units: Units) -> None:
         world = await self.world(units)
         alert = await world.alert()
         async with units(world.scope) as unit:
@@ -173,7 +173,7 @@ class RepositorySuite:
             assert await unit.alerts.lock_open(world.organization_id, alert.dedupe_key) is None
             assert await unit.alerts.add(make_alert(world.rule))
 
-    async def test_the_alert_resolved_last_is_found_while_it_is_young(self, units: Units) -> None:
+    async def test_the_alert_resolved_last_is_found_within_an_interval(self, units: Units) -> None:
         world = await self.world(units)
         for minutes in (0, 10):
             await world.alert(
@@ -185,7 +185,7 @@ class RepositorySuite:
             assert found.count == 11
             assert await unit.alerts.lock_resolved_since(world.rule, NOW + timedelta(minutes=11)) is None
 
-    async def test_alerts_are_filtered_and_paged_newest_first(self, units: Units) -> None:
+    async def test_alerts_are_listed_newest_first_with_filters_and_pages(self, units: Units) -> None:
         world = await self.world(units)
         for minute in range(3):
             await world.alert(status=AlertStatus.RESOLVED, created_at=NOW + timedelta(minutes=minute))
@@ -205,7 +205,7 @@ class RepositorySuite:
             assert (await unit.alerts.list(AlertFilter(), FIRST_PAGE)).items == []
             assert await unit.alerts.lock(newest.id) is None
 
-    async def test_a_deleted_machine_leaves_nothing_but_its_tombstone(self, units: Units) -> None:
+    async def test_a_deleted_machine_leaves_only_its_tombstone(self, units: Units) -> None:
         world = await self.world(units)
         await world.deliveries(1)
         alert = await world.alert()
@@ -214,7 +214,7 @@ class RepositorySuite:
             assert await unit.rules.get(world.rule.id) is None
             assert await unit.alerts.get(alert.id) is None
             assert await unit.deliveries.of_alert(alert.id) == []
-            assert await unit.references.machine(world.machine.id) is not None
+            assert await unit.replicas.machine(world.machine.id) is not None
 
     async def test_a_pending_delivery_is_found_by_its_message_until_it_is_finished(
         self, units: Units

@@ -1,4 +1,4 @@
-"""The fakes do what the repositories on PostgreSQL do."""
+"""The fakes pass the suite of the repositories."""
 
 import pytest
 

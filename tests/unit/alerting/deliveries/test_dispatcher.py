@@ -1,4 +1,4 @@
-"""Messages are retried under one message id, given up when that cannot help, and never lost."""
+"""Messages are retried under one message id, given up when a retry cannot succeed, and never lost."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -80,7 +80,7 @@ class Setting:
         return (await self.units.queue.depth(QUEUE)).waiting
 
 
-async def test_a_message_is_signed_with_the_opened_secret_and_sent_once() -> None:
+async def test_a_message_is_signed_with_the_decrypted_secret_and_sent_once() -> None:
     setting = await Setting().ready()
     assert await setting.worker.run_due() == 1
     assert await setting.worker.run_due() == 0
@@ -91,7 +91,7 @@ async def test_a_message_is_signed_with_the_opened_secret_and_sent_once() -> Non
     assert await setting.waiting() == 0
 
 
-async def test_a_failed_attempt_is_followed_by_others_until_the_last() -> None:
+async def test_a_failed_attempt_is_retried_up_to_the_maximum() -> None:
     setting = await Setting(FAILURE, FAILURE, FAILURE).ready()
     for bound in (timedelta(), timedelta(seconds=5), timedelta(seconds=20)):
         setting.clock.time += bound
@@ -106,14 +106,14 @@ async def test_a_failed_attempt_is_followed_by_others_until_the_last() -> None:
     assert await setting.waiting() == 0
 
 
-async def test_what_cannot_get_better_is_not_tried_again() -> None:
+async def test_a_permanent_failure_is_not_retried() -> None:
     setting = await Setting(replace(FAILURE, response_status=410, permanent=True)).ready()
     await setting.worker.run_due()
     assert setting.statuses == [DeliveryStatus.FAILED]
     assert await setting.waiting() == 0
 
 
-async def test_a_webhook_that_the_rule_lost_is_not_called() -> None:
+async def test_a_webhook_removed_from_the_rule_is_not_called() -> None:
     setting = await Setting().ready()
     setting.units.memory.rules[setting.world.rule.id] = replace(setting.world.rule, actions=Actions())
     await setting.worker.run_due()
@@ -131,34 +131,34 @@ async def test_the_messages_of_a_deleted_machine_are_dropped() -> None:
     assert await setting.waiting() == 0
 
 
-async def test_a_secret_that_cannot_be_opened_fails_the_attempt_and_is_not_revealed() -> None:
+async def test_a_secret_that_cannot_be_decrypted_fails_the_attempt_and_is_not_revealed() -> None:
     setting = await Setting().ready()
     stolen = replace(setting.world.rule, id=uuid4())
     memory = setting.units.memory
     memory.rules[stolen.id] = stolen
     memory.alerts = {k: replace(a, alert_rule_id=stolen.id) for k, a in memory.alerts.items()}
     await setting.worker.run_due()
-    assert setting.sender.sent == [], "a secret copied to another rule opens nothing"
+    assert setting.sender.sent == [], "a secret copied to another rule cannot be decrypted"
     assert setting.statuses[0] is DeliveryStatus.FAILED
     assert SECRET not in str(setting.attempts)
 
 
-async def test_a_worker_killed_after_sending_leaves_the_attempt_to_the_next() -> None:
+async def test_an_attempt_is_repeated_when_its_worker_was_killed_after_sending() -> None:
     setting = await Setting().ready()
     [job] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
     killed = KeyError("stands for kill -9: nothing after the sending happens")
     setting.sender.outcomes = [killed]
     with pytest.raises(KeyError):
         await setting.dispatcher.run(job, HeldLease())
-    assert await setting.worker.run_due() == 0, "its lease holds"
+    assert await setting.worker.run_due() == 0, "the lease of the killed worker has not expired"
     setting.clock.time += LEASE + timedelta(seconds=1)
     assert await setting.worker.run_due() == 1
     first, second = setting.sender.sent
-    assert first == second, "the receiver can tell by the message id"
+    assert first == second, "same message id, so the receiver can deduplicate"
     assert setting.statuses == [DeliveryStatus.DELIVERED]
 
 
-async def test_a_message_that_kills_its_workers_is_given_up() -> None:
+async def test_a_message_that_crashes_its_workers_is_given_up() -> None:
     setting = await Setting().ready()
     for _ in range(RETRY.max_attempts):
         assert await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
@@ -170,7 +170,7 @@ async def test_a_message_that_kills_its_workers_is_given_up() -> None:
     assert await setting.waiting() == 0
 
 
-async def test_an_unexpected_error_is_retried_and_given_up_in_the_end() -> None:
+async def test_an_unexpected_error_is_retried_up_to_the_maximum() -> None:
     setting = await Setting(*[RuntimeError("unexpected")] * RETRY.max_attempts).ready()
     for _ in range(RETRY.max_attempts):
         assert setting.statuses == [DeliveryStatus.PENDING]
@@ -181,7 +181,7 @@ async def test_an_unexpected_error_is_retried_and_given_up_in_the_end() -> None:
     assert await setting.waiting() == 0
 
 
-async def test_without_its_lease_a_worker_sends_nothing() -> None:
+async def test_a_worker_without_its_lease_does_not_send() -> None:
     setting = await Setting().ready()
     [job] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
     with pytest.raises(LeaseLost):
@@ -190,8 +190,8 @@ async def test_without_its_lease_a_worker_sends_nothing() -> None:
     assert setting.statuses == [DeliveryStatus.PENDING]
 
 
-async def test_an_outcome_is_not_noted_by_a_worker_that_lost_the_lease_meanwhile() -> None:
-    """It was sent all the same: the other worker sends it again, under the same message id."""
+async def test_a_worker_that_lost_its_lease_while_sending_does_not_record_the_outcome() -> None:
+    """The other worker sends the message again, under the same message id."""
     setting = await Setting().ready()
     [job] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
     setting.clock.time += LEASE + timedelta(seconds=1)
@@ -202,7 +202,7 @@ async def test_an_outcome_is_not_noted_by_a_worker_that_lost_the_lease_meanwhile
     assert setting.statuses == [DeliveryStatus.PENDING]
 
 
-async def test_a_message_put_back_says_when_it_is_due() -> None:
+async def test_a_message_returned_to_the_queue_shows_when_it_is_due() -> None:
     setting = await Setting().ready()
     [job] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
     await setting.dispatcher.put_back(job, timedelta(seconds=9), counted=True)

@@ -1,4 +1,4 @@
-"""The actions of a rule: webhooks with sealed secrets, and what is refused where."""
+"""Actions: sealed secrets, and validation with pointers."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def refused(document: Any) -> dict[str, str]:
     return examples.refused(ActionsDocument, document)
 
 
-def test_secrets_are_sealed_and_never_shown() -> None:
+def test_secrets_are_sealed_and_never_returned() -> None:
     sealed = read(actions(url="https://example.org/hook?key=k"))
     assert sealed.webhook("webhook:cmms") == Actions.load(sealed.stored()).webhook("webhook:cmms")
     assert SECRET not in str(sealed.stored())
@@ -39,7 +39,7 @@ def test_secrets_are_sealed_and_never_shown() -> None:
     assert Actions.load(sealed.stored()) == sealed
 
 
-def test_what_was_shown_can_be_sent_back_and_keeps_its_secret() -> None:
+def test_returned_actions_can_be_sent_back_and_keep_their_secrets() -> None:
     before = read(actions())
     assert read(before.public(whole_addresses=True), before) == before
     with pytest.raises(InvalidRule) as caught:
@@ -62,7 +62,7 @@ def test_addresses_can_be_reduced_to_their_host(url: str, host: str) -> None:
     assert reduced["webhooks"] == {"cmms": {"url": host}}
 
 
-def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
+def test_channels_are_notified_of_the_selected_changes() -> None:
     sealed = read(actions(on=["raised", "resolved"]))
     assert sealed.notified("raised") == ("webhook:cmms",)
     assert sealed.notified("severity_changed") == ()
@@ -81,7 +81,7 @@ def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
         (actions(on=["updated"]), "/on/0", "should be 'raised'"),
         (actions(steps=[{"channels": ["email"]}]), "/steps/0/channels/0", "not sent yet"),
         (actions(steps=[{"channels": ["webhook:other"]}]), "/steps/0/channels/0", "one of webhook:cmms"),
-        (actions(steps=[{"channels": ["webhook:other"]}]), "/webhooks/cmms", "in no step"),
+        (actions(steps=[{"channels": ["webhook:other"]}]), "/webhooks/cmms", "not used by any step"),
         (actions(steps=[{"after": "PT15M", "channels": ["webhook:cmms"]}]), "/steps/0/after", "use PT0S"),
         (
             actions(steps=[{"channels": ["webhook:cmms"], "to": ["role:admin"]}]),
@@ -91,7 +91,7 @@ def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
         (actions(steps=[{"channels": ["webhook:cmms"], "repeat": "PT4H"}]), "/steps/0/repeat", "not eval"),
         (actions(steps=[{}]), "/steps/0/channels", "required"),
         (actions(webhooks=[]), "/webhooks", "dictionary"),
-        (webhook(url="http://user:pw@example.org/"), "/webhooks/cmms/url", "no user"),
+        (webhook(url="http://user:pw@example.org/"), "/webhooks/cmms/url", "must not contain a user"),
         (webhook(url="https://"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="https://example.org:99999/"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="http://2130706433/"), "/webhooks/cmms/url", "http or https"),
@@ -106,11 +106,11 @@ def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
         (actions(webhooks={"A B": {"url": "https://example.org"}}), "/webhooks/A B", "pattern"),
     ],
 )
-def test_what_cannot_be_done_is_refused_where_it_stands(document: Any, pointer: str, hint: str) -> None:
+def test_invalid_actions_are_refused_with_a_pointer(document: Any, pointer: str, hint: str) -> None:
     errors = refused(document)
     assert pointer in errors, errors
     assert hint in errors[pointer]
 
 
-def test_a_refusal_never_repeats_the_secret() -> None:
+def test_errors_never_contain_the_secret() -> None:
     assert SECRET not in str(refused(webhook(secret=SECRET + "!")))

@@ -18,7 +18,7 @@ def test_a_version_is_compiled_once() -> None:
     assert cache.of(replace(RULE, id=uuid4())) is not compiled
 
 
-def test_the_cache_drops_what_was_used_least_recently() -> None:
+def test_the_cache_drops_the_least_recently_used_condition() -> None:
     cache = ConditionCache(compile_condition, max_size=2)
     used, unused, new = (replace(RULE, id=uuid4()) for _ in range(3))
     kept, dropped = cache.of(used), cache.of(unused)

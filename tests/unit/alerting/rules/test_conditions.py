@@ -1,4 +1,4 @@
-"""The condition language: what holds when, and what is refused where."""
+"""The condition language: evaluation, and validation with pointers."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -59,7 +59,7 @@ def test_severities_compare_by_rank(op: str, value: Any, expected: bool) -> None
     assert holds(leaf(value, signal="anomaly.severity", op=op)) is expected
 
 
-def test_features_are_looked_up_by_name_and_count_nothing_when_they_are_not_named() -> None:
+def test_features_are_found_by_name_and_contribute_0_if_not_mentioned() -> None:
     node = leaf(0.5, signal="feature.contribution")
     assert holds(node | {"feature": "f_103"})
     assert not holds(node | {"feature": "f_1"})
@@ -80,7 +80,7 @@ def test_runs_and_failures_have_their_own_signals() -> None:
     assert not holds(leaf(False, signal="analysis.failed", op="eq"), failure)
 
 
-def test_a_condition_sleeps_while_other_messages_come() -> None:
+def test_messages_of_another_source_do_not_satisfy_a_condition() -> None:
     assert not holds({"not": leaf(100)}, of_failed(failed(MACHINE)).observation)
 
 
@@ -100,16 +100,16 @@ NODES: st.SearchStrategy[tuple[dict[str, Any], bool]] = st.recursive(
 
 
 @given(NODES)
-def test_branches_mean_what_they_say(pair: tuple[dict[str, Any], bool]) -> None:
+def test_branches_combine_their_nodes(pair: tuple[dict[str, Any], bool]) -> None:
     node, expected = pair
     try:
         found = holds(node)
-    except ValidationError:  # deeper than a condition may be
+    except ValidationError:  # too deep
         reject()
     assert found is expected
 
 
-def test_the_highest_severity_step_that_holds_decides() -> None:
+def test_the_highest_severity_step_that_applies_sets_the_severity() -> None:
     steps = [{"level": "critical", "when": leaf(3)}, {"level": "medium"}]
     staged = compile_condition(condition(severity=steps))
     assert staged.judge(seen(2), Severity.HIGH) is Severity.MEDIUM
@@ -119,7 +119,7 @@ def test_the_highest_severity_step_that_holds_decides() -> None:
     assert only.judge(seen(2), Severity.HIGH) is Severity.HIGH
 
 
-def test_the_whole_of_what_is_understood_is_read() -> None:
+def test_a_condition_with_all_keys_is_compiled() -> None:
     read = compile_condition(
         condition(
             {"all": [leaf(), {"any": [leaf(3), {"not": leaf("low", signal="anomaly.severity", op="eq")}]}]},
@@ -139,7 +139,7 @@ def test_the_whole_of_what_is_understood_is_read() -> None:
         ({"version": True, "when": leaf()}, "/version", "must be 1"),
         ({"version": 1}, "/when", "required"),
         (condition(colour="red"), "/colour", "not permitted"),
-        (condition(clear={"auto_resolve": True}), "/clear", "not evaluated yet"),
+        (condition(clear={"auto_resolve": True}), "/clear", "clear is not evaluated yet"),
         (condition(no_data={"after": "P1D"}), "/no_data", "not evaluated yet"),
         (condition(schedule={}), "/schedule", "not evaluated yet"),
         (condition({"all": []}), "/when/all", "at least 1 item"),
@@ -148,7 +148,7 @@ def test_the_whole_of_what_is_understood_is_read() -> None:
         (condition({"not": []}), "/when/not", "must be a condition"),
         (condition({"signal": "anomaly.distance"}), "/when/value", "required"),
         (condition({"all": [leaf(), leaf() | {"window": "PT1H"}]}), "/when/all/1/window", "not evaluated"),
-        (condition(leaf() | {"recover": 1.2}), "/when/recover", "not evaluated yet"),
+        (condition(leaf() | {"recover": 1.2}), "/when/recover", "recover is not evaluated yet"),
         (condition(leaf() | {"reduce": "max"}), "/when/reduce", "not evaluated yet"),
         (condition(leaf() | {"feature": "f_1"}), "/when/feature", "not permitted"),
         (condition(leaf(signal="wear.slope")), "/when/signal", "not evaluated yet"),
@@ -190,13 +190,13 @@ def test_the_whole_of_what_is_understood_is_read() -> None:
         (condition(dedupe={"reopen_within": "PT"}), "/dedupe/reopen_within", "ISO 8601"),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused_where_it_stands(document: Any, pointer: str, hint: str) -> None:
+def test_an_invalid_condition_is_refused_with_a_pointer(document: Any, pointer: str, hint: str) -> None:
     errors = refused(document)
     assert pointer in errors, errors
     assert hint in errors[pointer]
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     assert set(refused(condition({"all": [leaf("x"), leaf(op="?")]}, clear={}))) == {
         "/when/all/0/value",
         "/when/all/1/op",
@@ -204,7 +204,7 @@ def test_every_problem_is_told_at_once() -> None:
     }
 
 
-def test_pointers_escape_odd_keys() -> None:
+def test_pointers_escape_special_characters() -> None:
     assert "/a~1b~0c" in refused(condition() | {"a/b~c": 1})
 
 
@@ -222,21 +222,21 @@ def test_depth_is_limited() -> None:
     assert refused(condition(nested(500))) == {pointer: "exceeds the maximum depth of 10"}
 
 
-def test_size_is_limited_over_all_branches_and_steps() -> None:
+def test_the_number_of_leaves_is_limited_across_branches_and_steps() -> None:
     wide = {"all": [{"any": [leaf()] * 50}] * 2}
     assert holds(wide)
     over = condition(wide, severity=[{"level": "low", "when": leaf()}])
     assert refused(over) == {"/severity/0/when": "exceeds the maximum of 100 conditions"}
 
 
-def test_a_document_is_kept_as_it_was_sent() -> None:
+def test_a_condition_is_kept_as_it_was_sent() -> None:
     document = condition(leaf(2), dedupe={"reopen_within": "PT60M"})
     sent = ConditionDocument.model_validate(document).as_sent
     assert (sent, repr(sent)) == (document, repr(document))
 
 
-def test_what_is_not_evaluated_yet_is_not_in_the_schema() -> None:
+def test_the_json_schema_omits_what_is_not_evaluated_yet() -> None:
     schema = str(ConditionDocument.model_json_schema())
     for later in ("recover", "window", "clear", "no_data", "schedule", "wear.slope", "m_of_n"):
         assert later not in schema
-    assert "{}" not in schema, "nothing that anything fits"
+    assert "{}" not in schema, "no schema that accepts anything"
