@@ -41,7 +41,8 @@ def without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**alternatives[0], **rest} if len(alternatives) == 1 else {**rest, "anyOf": alternatives}
 
 
-def _storable(value: dict[str, Any]) -> dict[str, Any]:
+def storable(value: Any) -> Any:
+    """Raises ValueError on JSON that is too large, or that PostgreSQL cannot store."""
     try:
         text = orjson.dumps(value)
     except TypeError as error:
@@ -53,4 +54,4 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]

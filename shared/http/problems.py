@@ -1,6 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457): the one renderer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -71,6 +71,25 @@ def render(
     return Response(orjson.dumps(body), status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def pointer(error: Mapping[str, Any], body: Any) -> str:
+    """The RFC 6901 pointer of one of pydantic's errors: a place in the request, or a field that it lacks."""
+    parts = list(error["loc"])
+    if parts[0] == "body" and isinstance(body, dict | list):
+        parts[1:] = _places(error, body)
+    return "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _places(error: Mapping[str, Any], body: Any) -> Iterator[str | int]:
+    """The location without the names of union members, which pydantic adds and the body does not have."""
+    here = body
+    for part in error["loc"][1:]:
+        if part in (here if isinstance(here, dict) else range(len(here)) if isinstance(here, list) else ()):
+            here = here[part]
+            yield part
+    if error["type"] == "missing":
+        yield error["loc"][-1]
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of the application as a problem."""
 
@@ -89,12 +108,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        fields = [
-            FieldError(
-                "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in e["loc"]), e["msg"]
-            )
-            for e in error.errors()
-        ]
+        fields = [FieldError(pointer(e, error.body), e["msg"]) for e in error.errors()]
         if any(e["type"] == "json_invalid" for e in error.errors()):
             return render(
                 request, 400, "Bad request", "The body is not valid JSON.", code="bad-request", errors=fields

@@ -1,22 +1,40 @@
 """The leases that a worker holds: who may go on, who waits for smaller jobs, and who has lost its job."""
 
 import asyncio
+import contextvars
+import functools
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import ParamSpec, TypeVar
 
 from shared.jobs.queue import Job, LeaseLost, Size
 
 # However many small jobs come, a large one goes on after each wait of this length: nobody starves.
 MAX_WAIT_SECONDS = 1.0
+# A large job reads ahead while it works on what was read.
+MAX_LARGE_THREADS = 4
+# A tenth of the processor for a thread that competes with one of normal priority.
+LARGE_NICENESS = 10
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Priority:
-    """Large jobs of a process pause while small ones run, so that both share one core's worth of work."""
+    """Large jobs of a process pause at their checkpoints while small ones run.
+
+    Between two checkpoints a large job computes in threads of low priority, so that it takes what the small
+    jobs, and everything else on the machine, leave.
+    """
 
     def __init__(self, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
         self._max_wait_seconds = max_wait_seconds
+        self._threads = ThreadPoolExecutor(MAX_LARGE_THREADS, "large-job", _leave_the_processor)
         self._small = 0
         self._idle = threading.Condition()
 
@@ -30,6 +48,14 @@ class Priority:
             with self._idle:
                 self._small -= 1
                 self._idle.notify_all()
+
+    async def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function gives, run in a thread of low priority."""
+        call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     @property
     def busy(self) -> bool:
@@ -89,6 +115,17 @@ class HeldLease:
             await asyncio.to_thread(self._priority.wait)
         self._check()
 
+    async def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.job.size is Size.LARGE:
+            return await self._priority.compute(function, *args, **kwargs)
+        return await asyncio.to_thread(function, *args, **kwargs)
+
     def _check(self) -> None:
         if self.lost:
             raise LeaseLost(f"{self.job.kind} {self.job.subject_id}")
+
+
+def _leave_the_processor() -> None:
+    """Lower the priority of this thread. Only Linux knows threads of one process with different ones."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LARGE_NICENESS)

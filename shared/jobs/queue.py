@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
+P = ParamSpec("P")
+T = TypeVar("T")
 # Work of the installation itself, such as mail about an account, counts as one organization's.
 INSTALLATION = UUID(int=0)
 
@@ -146,6 +148,10 @@ class Lease(Protocol):
 
     async def turn(self) -> None:
         """The same for work on the event loop."""
+        ...
+
+    async def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What the function gives, run in a thread; threads of large jobs leave the processor to others."""
         ...
 
 

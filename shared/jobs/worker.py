@@ -88,6 +88,7 @@ class Worker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._priority.close()
 
     async def run_due(self) -> int:
         """Do the jobs that are due now, lane by lane, until none is left; gives their number."""

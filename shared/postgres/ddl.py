@@ -42,6 +42,8 @@ CREATE TABLE idempotency_keys (
 );
 """
 
+DROP_OUTBOX_POSITIONS = "ALTER TABLE outbox DROP COLUMN partition, DROP COLUMN position;"
+
 CURRENT_ORGANIZATION = "nullif(current_setting('app.organization_id', true), '')::uuid"
 CURRENT_USER = "nullif(current_setting('app.user_id', true), '')::uuid"
 

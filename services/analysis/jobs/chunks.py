@@ -1,7 +1,5 @@
 """What is kept of a file as it is read: its features, and the chunks of a monitoring run with their jobs."""
 
-import asyncio
-
 from services.analysis.database.analyses import FeatureChunk
 from services.analysis.database.chunks import NewChunk
 from services.analysis.database.unit import PostgresUnits
@@ -22,7 +20,7 @@ class ChunkStore:
 
     async def keep_features(self, work: Work, first: int, chunk: Chunk) -> None:
         """Keep samples of a baseline."""
-        stream = await asyncio.to_thread(self._features(work, first, chunk).encoded)
+        stream = await work.lease.compute(self._features(work, first, chunk).encoded)
         async with self._units(work.scope) as unit:
             await unit.jobs.hold(work.job)
             await unit.analyses.add_features(stream)
@@ -32,7 +30,7 @@ class ChunkStore:
     ) -> None:
         """Keep samples of a monitoring run; those that are `ready` may be scored by any worker at once."""
         analysis = work.analysis
-        stream = await asyncio.to_thread(self._features(work, first, chunk).encoded)
+        stream = await work.lease.compute(self._features(work, first, chunk).encoded)
         self._recent.keep(analysis.id, order, Samples(chunk.features, chunk.metadata))
         new = NewChunk(
             analysis_id=analysis.id,

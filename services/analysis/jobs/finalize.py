@@ -6,13 +6,14 @@ from uuid import UUID
 
 from services.analysis.database.analyses import MapRow
 from services.analysis.database.unit import PostgresUnits, Unit
-from services.analysis.domain import Status
+from services.analysis.domain import Analysis, Status
 from services.analysis.engine import EngineError, TableError
 from services.analysis.jobs.domain import MAX_ATTEMPTS, SCORED_SHARE, Stage
 from services.analysis.jobs.fit import Fitted
 from services.analysis.jobs.progress import Progress, Stopwatch
-from services.analysis.jobs.work import Work, scope_of, work_on
+from services.analysis.jobs.work import Work, scope_of
 from services.analysis.objects.models import ModelStore
+from services.analysis.uploads.domain import FileUpload
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
@@ -106,7 +107,7 @@ class Finalizer:
     async def refuse(self, work: Work, error: EngineError) -> None:
         """The file is at fault: nothing of it stays but the reason. Raises LeaseLost."""
         async with self._units(work.scope) as unit:
-            await self._fail(unit, work, _explained(error))
+            await self._fail(unit, work.job, work.analysis, work.upload, _explained(error))
             await unit.analyses.discard(f"{work.upload.file_path}/")
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
@@ -117,21 +118,26 @@ class Finalizer:
             if analysis is None:
                 await unit.jobs.complete(job)
                 return
-            await self._fail(unit, await work_on(unit, job, analysis), {"message": message})
+            upload = await unit.uploads.get_upload(analysis.file_upload_id)
+            await self._fail(unit, job, analysis, upload, {"message": message})
 
-    async def _fail(self, unit: Unit, work: Work, error: Mapping[str, Any]) -> None:
+    async def _fail(
+        self, unit: Unit, job: Job, analysis: Analysis, upload: FileUpload | None, error: Mapping[str, Any]
+    ) -> None:
         """End badly: what was stored of the analysis goes, and with it every job that is left of it."""
-        analysis, now = work.analysis, self._clock.now()
+        if upload is None:
+            raise LookupError(f"analysis {analysis.id} has no upload")
+        now = self._clock.now()
         failed = await unit.analyses.fail(analysis.id, error=error, now=now)
-        await unit.jobs.complete(work.job)
+        await unit.jobs.complete(job)
         if not failed:
             return
         await unit.jobs.cancel([analysis.id])
-        await unit.analyses.delete_results(analysis.id, work.upload.id)
-        await unit.analyses.note_upload(work.upload.id, Status.FAILED, now, error_message=error["message"])
+        await unit.analyses.delete_results(analysis.id, upload.id)
+        await unit.analyses.note_upload(upload.id, Status.FAILED, now, error_message=error["message"])
         payload = AnalysisFailed(
             analysis_id=analysis.id,
-            file_upload_id=work.upload.id,
+            file_upload_id=upload.id,
             machine_id=analysis.machine_id,
             analysis_type=analysis.analysis_type.value,
             error=error["message"],

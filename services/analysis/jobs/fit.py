@@ -1,6 +1,5 @@
 """What a worker does with a baseline's files: read them, keep the features, fit the map."""
 
-import asyncio
 import tempfile
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +38,7 @@ class BaselineFitter:
                 # The file, not the heap, holds the samples: the kernel may drop pages that it can read again.
                 x = np.memmap(spool, dtype=np.float64, mode="r", shape=shape)
                 span = FITTED_SHARE - READ_SHARE
-                model = await asyncio.to_thread(
+                model = await work.lease.compute(
                     fit_baseline,
                     x,
                     config,
@@ -53,9 +52,9 @@ class BaselineFitter:
         features: tuple[str, ...] = ()
         samples = 0
         async for features, chunk in self._reader.read(work, progress):  # noqa: B007
-            await asyncio.to_thread(spool.write, np.ascontiguousarray(chunk.features, dtype=np.float64).data)
+            await work.lease.compute(spool.write, np.ascontiguousarray(chunk.features, dtype=np.float64).data)
             await self._chunks.keep_features(work, samples, chunk)
             samples += chunk.features.shape[0]
-        await asyncio.to_thread(spool.flush)
+        await work.lease.compute(spool.flush)
         require_samples(samples, file=work.upload.original_filename)
         return features, samples

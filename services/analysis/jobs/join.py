@@ -1,6 +1,5 @@
 """The good end of a monitoring run: its scored chunks are joined, once and in order, in one transaction."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -44,7 +43,7 @@ class Joiner:
     async def run(self, job: Job, lease: Lease) -> None:
         """Make the anomalies known, keep the results, and end well."""
         async with self._units(scope_of(job)) as unit:
-            work = await continued(unit, job)
+            work = await continued(unit, job, lease)
             if work is None:
                 return
             await unit.jobs.hold(job)
@@ -60,10 +59,10 @@ class Joiner:
         if scoring.read_at is not None:
             watch.record(Stage.SCORING, (self._clock.now() - scoring.read_at).total_seconds())
         model = await self._models.load(work.model_key)
-        await lease.turn()
+        await work.lease.turn()
         # The transaction cannot record how long it takes itself; the span does.
         with watch.stage(Stage.STORING):
-            results = await asyncio.to_thread(_results, model, summaries, places)
+            results = await work.lease.compute(_results, model, summaries, places)
             async with self._units(work.scope) as unit:
                 await self._finalizer.complete(
                     unit,

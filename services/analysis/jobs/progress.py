@@ -15,7 +15,7 @@ from services.analysis.jobs.domain import Stage
 from services.analysis.jobs.work import Work
 from shared.events.analysis import ANALYSIS_PROGRESSED, AnalysisProgressed
 from shared.jobs.loop import Loop
-from shared.jobs.queue import Lease, LeaseLost
+from shared.jobs.queue import LeaseLost
 
 
 async def publish_progress(unit: Unit, analysis: Analysis, stage: Stage, progress: float) -> None:
@@ -36,10 +36,9 @@ async def publish_progress(unit: Unit, analysis: Analysis, stage: Stage, progres
 class Progress:
     """Runs beside the work: `async with Progress(...) as progress`."""
 
-    def __init__(self, units: PostgresUnits, work: Work, lease: Lease, *, every: float) -> None:
+    def __init__(self, units: PostgresUnits, work: Work, *, every: float) -> None:
         self._units = units
         self._work = work
-        self._lease = lease
         self._now: tuple[Stage, float] = (Stage.READING, 0.0)
         self._published = self._now
         self._lost = False
@@ -61,14 +60,10 @@ class Progress:
         Raises LeaseLost when the job is no longer ours.
         """
         self.note(stage, share)
-        self._lease.checkpoint()
+        self._work.lease.checkpoint()
 
     def note(self, stage: Stage, share: float) -> None:
         self._now = (stage, min(1.0, max(0.0, share)))
-
-    async def turn(self) -> None:
-        """Let smaller jobs go first. Raises LeaseLost."""
-        await self._lease.turn()
 
     async def _publish(self) -> None:
         now = self._now

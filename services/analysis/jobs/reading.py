@@ -1,4 +1,4 @@
-"""Reading an upload's files, chunk by chunk, in threads: the loop stays free for the heartbeat."""
+"""Reading an upload's files, chunk by chunk, in threads, so that the loop stays free for the heartbeat."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,10 +41,10 @@ class TableReader:
 
         with ExitStack() as stack:
             streams = [
-                stack.enter_context(await asyncio.to_thread(self._storage.open, file.key, count))
+                stack.enter_context(await work.lease.compute(self._storage.open, file.key, count))
                 for file in files
             ]
-            table = await asyncio.to_thread(
+            table = await work.lease.compute(
                 open_tables,
                 [(stream, file.filename) for stream, file in zip(streams, files, strict=True)],
                 config=engine_config(work.config),
@@ -52,15 +52,15 @@ class TableReader:
             )
             read = 0  # what was read so far told the columns; now the samples are read from the start
             chunks = iter(table)
-            coming = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+            coming = asyncio.create_task(work.lease.compute(next, chunks, None))
             try:
                 while (chunk := await coming) is not None:
-                    coming = asyncio.create_task(asyncio.to_thread(next, chunks, None))
+                    coming = asyncio.create_task(work.lease.compute(next, chunks, None))
                     values += chunk.features.size
                     if work.job.size is Size.SMALL and values > MAX_SMALL_VALUES:
                         raise LargerThanItLooks
                     yield tuple(table.features), chunk
-                    await progress.turn()
+                    await work.lease.turn()
             finally:
                 # The thread still reads from the streams that are closed next.
                 await asyncio.gather(coming, return_exceptions=True)

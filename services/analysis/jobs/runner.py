@@ -44,11 +44,11 @@ class AnalysisRunner:
         self._progress_seconds = progress_seconds
 
     async def run(self, job: Job, lease: Lease) -> None:
-        work = await self._begin(job)
+        work = await self._begin(job, lease)
         if work is None:
             return
         try:
-            async with Progress(self._units, work, lease, every=self._progress_seconds) as progress:
+            async with Progress(self._units, work, every=self._progress_seconds) as progress:
                 await self._do(work, progress)
         except EngineError as error:
             logger.info("file refused", reason=str(error))
@@ -63,7 +63,7 @@ class AnalysisRunner:
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
 
-    async def _begin(self, job: Job) -> Work | None:
+    async def _begin(self, job: Job, lease: Lease) -> Work | None:
         """Begin, or begin anew; None, and the job is ended, when the analysis has ended."""
         async with self._units(scope_of(job)) as unit:
             analysis = await unit.analyses.begin(job.subject_id, job.attempt)
@@ -72,7 +72,7 @@ class AnalysisRunner:
                 return None
             await unit.jobs.hold(job)
             await unit.jobs.cancel([analysis.id], but=job)
-            work = await work_on(unit, job, analysis)
+            work = await work_on(unit, job, lease, analysis)
             await unit.analyses.note_upload(work.upload.id, Status.PROCESSING, self._clock.now())
             # However short the work is, whoever watches sees that it has begun.
             await publish_progress(unit, analysis, Stage.READING, 0.0)

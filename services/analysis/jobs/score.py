@@ -1,6 +1,5 @@
 """Scoring the chunks of a monitoring run: any worker, in any order, each chunk once."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
@@ -47,7 +46,7 @@ class ChunkScorer:
 
     async def run(self, job: Job, lease: Lease) -> None:
         async with self._units(scope_of(job)) as unit:
-            work = await continued(unit, job)
+            work = await continued(unit, job, lease)
             if work is None:
                 return
             chunk = await unit.chunks.get(work.analysis.id, job.args["process_order"])
@@ -57,7 +56,7 @@ class ChunkScorer:
         if work.model_key is None:
             raise LookupError(f"the baseline of analysis {work.analysis.id} has no model")
         model = await self._models.load(work.model_key)
-        await lease.turn()
+        await work.lease.turn()
         try:
             await self._score(work, chunk, model)
         except EngineError as error:
@@ -74,7 +73,7 @@ class ChunkScorer:
         state = SequenceState.from_dict(chunk.state) if chunk.state is not None else None
         samples = self._recent.take(analysis.id, chunk.process_order) or await self._samples(work, chunk)
         with Stopwatch(analysis.analysis_type).stage("chunk"):
-            scores, anomalies = await asyncio.to_thread(_judge, model, samples, state, chunk.first_sample)
+            scores, anomalies = await work.lease.compute(_judge, model, samples, state, chunk.first_sample)
         row = _row(analysis, chunk, scores, samples, self._new_id())
         async with self._units(work.scope) as unit:
             if await unit.analyses.lock(analysis.id) is None:

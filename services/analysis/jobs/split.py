@@ -1,7 +1,5 @@
 """What a worker does with a monitoring run's files: read them into chunks, each of them a job of its own."""
 
-import asyncio
-
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.domain import Status
 from services.analysis.engine import BaselineModel, SequenceState, check_same_features, require_samples
@@ -40,7 +38,7 @@ class Splitter:
                     check_same_features(features, model.features, file=work.upload.original_filename)
                 await self._chunks.keep_chunk(work, order, samples, chunk, state, ready=not chained)
                 if model.config.ewma is not None and not chained:
-                    state = await asyncio.to_thread(model.advance, chunk.features, state)
+                    state = await work.lease.compute(model.advance, chunk.features, state)
                 order += 1
                 samples += chunk.features.shape[0]
             require_samples(samples, file=work.upload.original_filename)

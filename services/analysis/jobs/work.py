@@ -10,7 +10,7 @@ from services.analysis.domain import Analysis, Status
 from services.analysis.jobs.domain import QUEUE, Kind
 from services.analysis.uploads.domain import FileUpload
 from shared.access import Scope
-from shared.jobs.queue import Job, NewJob
+from shared.jobs.queue import Job, Lease, NewJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Work:
     """`model_key` is where the model lies that samples are placed on; a baseline has none yet."""
 
     job: Job
+    lease: Lease
     analysis: Analysis
     upload: FileUpload
     config: Configuration
@@ -46,7 +47,7 @@ def scope_of(job: Job) -> Scope:
     return Scope(organization_id=job.organization_id)
 
 
-async def work_on(unit: Unit, job: Job, analysis: Analysis) -> Work:
+async def work_on(unit: Unit, job: Job, lease: Lease, analysis: Analysis) -> Work:
     """All that belongs to a job's analysis. Raises LookupError when something is missing."""
     upload = await unit.uploads.get_upload(analysis.file_upload_id)
     config = await unit.configs.get(analysis.config_id or 0)
@@ -55,13 +56,13 @@ async def work_on(unit: Unit, job: Job, analysis: Analysis) -> Work:
     model_key = None
     if analysis.dinsight_id is not None:
         model_key = await unit.analyses.model_key(analysis.dinsight_id)
-    return Work(job, analysis, upload, config, model_key)
+    return Work(job, lease, analysis, upload, config, model_key)
 
 
-async def continued(unit: Unit, job: Job) -> Work | None:
+async def continued(unit: Unit, job: Job, lease: Lease) -> Work | None:
     """What a job continues; None, and the job is ended, when its analysis has ended."""
     analysis = await unit.uploads.get(job.subject_id)
     if analysis is None or analysis.status is not Status.PROCESSING:
         await unit.jobs.complete(job)
         return None
-    return await work_on(unit, job, analysis)
+    return await work_on(unit, job, lease, analysis)

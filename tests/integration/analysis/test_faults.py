@@ -1,6 +1,7 @@
 """Whatever dies, an analysis ends exactly once. No broker here: the database is the queue."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -13,6 +14,7 @@ from services.analysis.domain import Analysis, Status
 from services.analysis.jobs.domain import MAX_SMALL_VALUES, Kind
 from services.analysis.jobs.finalize import INTERNAL_ERROR, WORKER_DIED
 from shared.access import Scope
+from shared.jobs.leases import HeldLease, Priority
 from shared.jobs.queue import Job, Size
 from shared.postgres.connection import Database
 from shared.process import background
@@ -196,12 +198,8 @@ async def test_a_small_file_that_holds_much_becomes_a_large_job(place: Workplace
     job = await place.claim(analysis, Kind.ANALYSIS, timedelta(minutes=5))
     assert job.size is Size.SMALL
 
-    class Ours:
-        def checkpoint(self) -> None: ...
-
-        async def turn(self) -> None: ...
-
-    await place.handlers()[Kind.ANALYSIS].run(job, Ours())
+    lease = HeldLease(job, LEASE, Priority(), sent_at=time.monotonic())
+    await place.handlers()[Kind.ANALYSIS].run(job, lease)
     row = await place.admin.fetchrow(
         "SELECT size, attempts, lease_token FROM analysis.jobs WHERE subject_id = $1", analysis.id
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,13 +85,14 @@ class Sample:
     """A baseline to learn from: `rows` (n,) of a table whose standardised rows `take` returns.
 
     Rows keep their order; `blocks` are contiguous runs of them, so that neighbours in time, which resemble
-    each other, are held out together.
+    each other, are held out together. `breathe` is called before each decomposition, which may take a second.
     """
 
     take: Callable[[Rows], Floats]
     rows: Rows
     width: int
     dimensions: int
+    breathe: Callable[[], None]
 
     @property
     def blocks(self) -> list[Rows]:
@@ -101,7 +102,7 @@ class Sample:
 
     def without(self, rows: Rows) -> Sample:
         """The sample less some of its rows."""
-        return Sample(self.take, np.setdiff1d(self.rows, rows), self.width, self.dimensions)
+        return replace(self, rows=np.setdiff1d(self.rows, rows))
 
     def learn(self) -> tuple[Axes, list[Axes]]:
         """Axes of all rows, and for each block the axes of the rows outside it."""
@@ -125,11 +126,13 @@ class Sample:
 
     def _primal(self, moments: Sequence[Moments]) -> Axes:
         merged = _merged(moments)
+        self.breathe()
         values, vectors = np.linalg.eigh(merged.scatter / max(1, merged.count - 1))
         return self._axes(merged.mean, values, vectors, merged.count)
 
     def _dual(self, rows: Rows) -> Axes:
         """The same axes from the n x n Gram matrix: with n < d it holds all there is."""
+        self.breathe()
         if rows.size > MOST_DUAL_ROWS:
             rows = rows[np.linspace(0, rows.size - 1, MOST_DUAL_ROWS).astype(np.int64)]
         z = self.take(rows)
