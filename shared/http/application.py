@@ -54,13 +54,15 @@ def build_application(
     lifespan: Callable[[], AbstractAsyncContextManager[None]],
     checks: Mapping[str, Check],
     middleware: Sequence[Middleware] = (),
+    outermost: Sequence[Middleware] = (),
     max_body_size: int | None = LARGEST_JSON_BODY_BYTES,
     details: Mapping[str, Check] | None = None,
     openapi_url: str | None = "/openapi.json",
 ) -> FastAPI:
     """`checks` are named probes that raise while the service is not ready.
 
-    `details` are probed and shown with them, and do not decide readiness.
+    `details` are probed and shown with them, and do not decide readiness. Errors of `middleware` are answered
+    as those of a route; `outermost` sees these answers too.
     """
 
     @asynccontextmanager
@@ -73,7 +75,7 @@ def build_application(
         description=description,
         version="1",
         lifespan=run,
-        middleware=[Middleware(_RequestContext), *middleware],
+        middleware=[Middleware(_RequestContext), *outermost, problems.middleware(), *middleware],
         openapi_url=openapi_url,
         docs_url=None,
         redoc_url=None,
