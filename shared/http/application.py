@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.datastructures import Headers
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problems
 from shared.http.document import Application
+from shared.http.query import refuse_unknown_query
 
 Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT_SECONDS = 3.0
@@ -75,6 +76,7 @@ def build_application(
         description=description,
         version="1",
         lifespan=run,
+        dependencies=[Depends(refuse_unknown_query)],
         middleware=[Middleware(_RequestContext), *outermost, problems.middleware(), *middleware],
         openapi_url=openapi_url,
         docs_url=None,

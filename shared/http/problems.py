@@ -63,12 +63,7 @@ async def _known(request: Request, error: DInsightError) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    fields = [
-        FieldError(
-            "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in e["loc"]), e["msg"]
-        )
-        for e in error.errors()
-    ]
+    fields = [FieldError.at(e["loc"], e["msg"]) for e in error.errors()]
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return render(request, BadRequest("The body is not valid JSON.", errors=fields))
     return render(request, Unprocessable(f"{len(fields)} field(s) are not valid; see errors.", errors=fields))
