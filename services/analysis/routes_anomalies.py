@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from services.analysis.anomalies import AnomalyService
 from services.analysis.directory import MachineDirectory
@@ -22,6 +21,7 @@ from services.analysis.schemas import (
 from shared.access import Caller, Permission
 from shared.events.analysis import Severity
 from shared.http.caller import Guard
+from shared.http.fields import Moment
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
 
@@ -45,8 +45,8 @@ def build_anomaly_router(
         analysis_id: UUID | None = None,
         severity: Severity | None = None,
         acknowledged: bool | None = None,
-        since: Annotated[AwareDatetime | None, Query(description="Inclusive")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Exclusive")] = None,
+        since: Annotated[Moment | None, Query(description="Inclusive")] = None,
+        until: Annotated[Moment | None, Query(description="Exclusive")] = None,
     ) -> Page[AnomalyOut]:
         wanted = AnomalyFilter(machine_id, analysis_id, severity, acknowledged, since, until)
         async with units(caller.scope) as unit:
