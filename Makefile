@@ -12,14 +12,14 @@ help: ## List the targets
 
 ready:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
-	@"$(PYTHON)" -I dinsight/bootstrap.py --server-variable DINSIGHT_DATABASE_URL
+	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_DATABASE_URL
 
 ready-test:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
-	@"$(PYTHON)" -I dinsight/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL
+	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL
 
 ready-bench: ready
-	@"$(PYTHON)" -I dinsight/bootstrap.py --rivals
+	@"$(PYTHON)" -I tools/bootstrap.py --rivals
 
 up: ready ## Install what is missing, start everything, wait until it is ready
 	@$(BIN)/dinsight up $(if $(WORKERS),--workers $(WORKERS))
@@ -43,7 +43,7 @@ test-unit: ready-test ## Run the tests that need no server
 	@$(BIN)/python -m pytest tests/unit
 
 test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn and Java 17)
-	@$(BIN)/python -m dinsight.local.kafka
+	@$(BIN)/python -m tools.local.kafka
 	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest tests/integration tests/e2e
 
 fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)

@@ -24,7 +24,7 @@ from rich.table import Table
 from bench.child import answer, measured, scratch
 from bench.data import BINS, spectra
 from services.analysis.engine import EngineConfig, SequenceState, fit_baseline, open_table
-from services.analysis.stages import CHUNK_SAMPLES
+from services.analysis.jobs.reading import CHUNK_SAMPLES
 
 FORMATS = ("csv", "csv.gz", "parquet")
 BLOCK_ROWS = 1000

@@ -17,12 +17,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from dinsight import dead_letters
-from dinsight.demo.command import demo
-from dinsight.legacy import import_legacy
-from dinsight.local.errors import LocalError
-from dinsight.local.layout import Layout
-from dinsight.re_encrypt import re_encrypt
+from dinsight.dead_letters import command as dead_letters
+from dinsight.legacy_import.command import import_legacy
+from dinsight.re_encrypt.command import re_encrypt
+from tools.demo.command import demo
+from tools.local.errors import LocalError
+from tools.local.layout import Layout
 
 app = typer.Typer(
     name="dinsight",
@@ -71,9 +71,9 @@ def up(
     ] = False,
 ) -> None:
     """Start PostgreSQL, the broker, all services and workers; wait until they are ready."""
-    from dinsight.local import lifecycle
-    from dinsight.local.screen import ScreenProgress, show_addresses
-    from dinsight.local.state import Phase, load_state
+    from tools.local import lifecycle
+    from tools.local.screen import ScreenProgress, show_addresses
+    from tools.local.state import Phase, load_state
 
     screen = console()
     progress = ScreenProgress(screen)
@@ -103,8 +103,8 @@ def up(
 @app.command()
 def down() -> None:
     """Stop everything `up` has started, and nothing else. The data stays."""
-    from dinsight.local import lifecycle
-    from dinsight.local.screen import ScreenProgress
+    from tools.local import lifecycle
+    from tools.local.screen import ScreenProgress
 
     screen = console()
     progress = ScreenProgress(screen)
@@ -121,8 +121,8 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="The state as JSON.")] = False,
 ) -> None:
     """Show every process: its state, process number, restarts, port and uptime."""
-    from dinsight.local.screen import show_addresses, status_table
-    from dinsight.local.state import load_state
+    from tools.local.screen import show_addresses, status_table
+    from tools.local.state import load_state
 
     screen = console()
     layout = here()
@@ -153,8 +153,8 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each log to begin with.")] = 50,
 ) -> None:
     """Print the programs' logs."""
-    from dinsight.local.log_files import chosen_logs, read_logs
-    from dinsight.local.log_lines import readable
+    from tools.local.log_files import chosen_logs, read_logs
+    from tools.local.log_lines import readable
 
     with clear_errors():
         chosen = chosen_logs(here().logs, service)
@@ -171,8 +171,8 @@ def logs(
 @app.command()
 def migrate() -> None:
     """Bring every service's schema to the newest revision, on the local or the named database."""
-    from dinsight.local import prepare
-    from dinsight.local.connect import running_environment
+    from dinsight.provision import __main__ as prepare
+    from tools.local.connect import running_environment
 
     with clear_errors():
         environment = running_environment(here(), os.environ)

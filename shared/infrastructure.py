@@ -1,6 +1,6 @@
 """What the composition roots of all services build alike: database, broker, relay, token verification."""
 
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from shared.errors import Unavailable
 from shared.http.application import Check
 from shared.http.caller import Guard
 from shared.http.peers import Peer
+from shared.jobs.loop import Loop
+from shared.jobs.worker import Worker
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.relay import Relay
 from shared.postgres.connection import Database
@@ -44,18 +46,32 @@ class Infrastructure:
 
     @asynccontextmanager
     async def running(
-        self, *work: Coroutine[Any, Any, None], peers: tuple[Peer, ...] = ()
+        self,
+        *work: Loop | Coroutine[Any, Any, None],
+        workers: Sequence[Worker] = (),
+        peers: Sequence[Peer] = (),
     ) -> AsyncIterator[None]:
-        """Open connections, then run `work` in the background until the block ends."""
+        """Open connections, then run the loops and workers in the background until the block ends."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.database)
             for peer in (self.auth, *peers):
                 await stack.enter_async_context(peer.open())
-            await stack.enter_async_context(background(*work))
+            loops = [*work, *(loop for worker in workers for loop in worker.loops)]
+            for worker in workers:
+                # Last, when nothing is claimed any more: what still runs is given back.
+                stack.push_async_callback(worker.stop)
+            running = (loop.run() if isinstance(loop, Loop) else loop for loop in loops)
+            await stack.enter_async_context(background(*running))
             yield
 
-    def checks(self) -> Mapping[str, Check]:
-        return {"database": self.database.ping, "broker": self.kafka.ping}
+    def checks(self, *loops: Loop, workers: Sequence[Worker] = ()) -> Mapping[str, Check]:
+        """Readiness: the servers answer, and no loop has failed for long."""
+        every = [*loops, *(loop for worker in workers for loop in worker.loops)]
+        return {
+            "database": self.database.ping,
+            "broker": self.kafka.ping,
+            **{loop.name: loop.check for loop in every},
+        }
 
     async def _fetch_keys(self) -> Mapping[str, Any]:
         try:

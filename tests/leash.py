@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from dinsight.local.processes import ProcessRef, send, session_members, wait_gone
+from tools.local.processes import ProcessRef, send, session_members, wait_gone
 
 _PATIENCE_S = 10.0
 

@@ -21,15 +21,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
-from dinsight.local.account import server_account
-from dinsight.local.broker import tansu
-from dinsight.local.kafka import ApacheKafka, libraries_of
-from dinsight.local.log_files import open_log, tail
-from dinsight.local.ports import HOST, free_port
-from dinsight.local.postgres import LocalPostgres, choose_binaries, find_binaries, remove_cluster
-from dinsight.local.processes import ProcessRef, identify, send, session_members
-from dinsight.local.programs import Program
 from tests.leash import Leash
+from tools.local.account import server_account
+from tools.local.broker import tansu
+from tools.local.kafka import ApacheKafka, libraries_of
+from tools.local.log_files import open_log, tail
+from tools.local.ports import HOST, free_port
+from tools.local.postgres import LocalPostgres, choose_binaries, find_binaries, remove_cluster
+from tools.local.processes import ProcessRef, identify, send, session_members
+from tools.local.programs import Program
 
 DATABASE_VARIABLE = "DINSIGHT_TEST_DATABASE_URL"
 BOOTSTRAP_VARIABLE = "DINSIGHT_TEST_KAFKA_BOOTSTRAP"

@@ -19,15 +19,15 @@ from uuid import uuid4
 
 import asyncpg
 
-from dinsight.local import lifecycle
-from dinsight.local.layout import Layout
-from dinsight.local.log_files import tail
-from dinsight.local.plan import LocalEnvironment
-from dinsight.local.ports import free_port
-from dinsight.local.postgres import remove_cluster
-from dinsight.local.processes import ProcessRef, send
-from dinsight.local.state import Condition, Phase, RunState, load_state
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
+from tools.local import lifecycle
+from tools.local.layout import Layout
+from tools.local.log_files import tail
+from tools.local.plan import LocalEnvironment
+from tools.local.ports import free_port
+from tools.local.postgres import remove_cluster
+from tools.local.processes import ProcessRef, send
+from tools.local.state import Condition, Phase, RunState, load_state
 
 # For tests that call by the thousand, all from one address: the cheapest bcrypt there is, and no rate limits.
 FOR_MANY_CALLS = {

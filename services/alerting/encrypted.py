@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from services.alerting.service_rules import secret_purpose
+from services.alerting.rules.service import secret_purpose
 from shared.crypto import EncryptedColumn, Renew
 
 

@@ -1,9 +1,9 @@
 """Events that the alerting service listens to."""
 
-from services.alerting import findings
-from services.alerting.repository import Unit
-from services.alerting.service_evaluate import Evaluator
-from services.alerting.service_references import ReferenceService
+from services.alerting.alerts import findings
+from services.alerting.alerts.evaluator import Evaluator
+from services.alerting.database.unit import Unit
+from services.alerting.replicas.service import ReferenceService
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
     ANALYSIS_FAILED,

@@ -6,19 +6,19 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.alerting.deliveries import RetryPolicy
-from services.alerting.dispatcher import Dispatcher, Pace
+from services.alerting.alerts.evaluator import Evaluator
+from services.alerting.alerts.routes import build_alerts_router
+from services.alerting.alerts.service import AlertService
+from services.alerting.alerts.telling import Teller
+from services.alerting.database.postgres import PostgresUnits
+from services.alerting.deliveries.dispatcher import Dispatcher, Pace
+from services.alerting.deliveries.domain import RetryPolicy
+from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe
-from services.alerting.repository_postgres import PostgresUnits
-from services.alerting.routes import build_alerts_router
-from services.alerting.routes_rules import build_rules_router
-from services.alerting.service import AlertService
-from services.alerting.service_evaluate import Evaluator
-from services.alerting.service_references import MachineDirectory, ReferenceService
-from services.alerting.service_rules import RuleService
+from services.alerting.replicas.service import MachineDirectory, ReferenceService
+from services.alerting.rules.routes import build_rules_router
+from services.alerting.rules.service import RuleService
 from services.alerting.settings import Settings
-from services.alerting.telling import Teller
-from services.alerting.webhooks import WebhookSender
 from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.http.application import build_application
@@ -61,7 +61,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     async def lifespan() -> AsyncIterator[None]:
         async with (
             sender.open(),
-            infra.running(infra.relay.run(), consumer.run(), dispatcher.run(), peers=(machines,)),
+            infra.running(infra.relay.loop, consumer.loop, dispatcher.run(), peers=(machines,)),
         ):
             yield
 

@@ -1,10 +1,7 @@
 """Events that the analysis service listens to."""
 
-from services.analysis.directory import MachineDirectory
-from services.analysis.processing import Processor
-from services.analysis.repository import Unit
-from services.analysis.scoring import ChunkScorer
-from shared.events.analysis import CHUNK_STORED, UPLOAD_RECEIVED
+from services.analysis.database.unit import Unit
+from services.analysis.machines.directory import MachineDirectory
 from shared.events.base import Event
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
@@ -16,11 +13,3 @@ def subscribe(consumer: Consumer[Unit], directory: MachineDirectory) -> None:
             await directory.follow(unit, event.organization_id, event.payload)
 
     consumer.on(MACHINE_CHANGED, on_machine_changed)
-
-
-def subscribe_worker(consumer: Consumer[Unit], processor: Processor) -> None:
-    consumer.on_work(UPLOAD_RECEIVED, processor.handle)
-
-
-def subscribe_scorer(consumer: Consumer[Unit], scorer: ChunkScorer) -> None:
-    consumer.on_work(CHUNK_STORED, scorer.handle)

@@ -5,19 +5,22 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from services.analysis.anomalies import AnomalyService
-from services.analysis.configs import ConfigService
-from services.analysis.directory import MachineDirectory
+from services.analysis.anomalies.routes import build_anomaly_router
+from services.analysis.anomalies.service import AnomalyService
+from services.analysis.configs.routes import build_config_router
+from services.analysis.configs.service import ConfigService
+from services.analysis.database.unit import PostgresUnits
 from services.analysis.handlers import subscribe
-from services.analysis.health import HealthService
-from services.analysis.reading import ReadingService
-from services.analysis.repository import PostgresUnits
-from services.analysis.routes import build_router, build_upload_router
-from services.analysis.routes_anomalies import build_anomaly_router
+from services.analysis.health.routes import build_health_router
+from services.analysis.health.service import HealthService
+from services.analysis.jobs.janitor import Chores
+from services.analysis.machines.directory import MachineDirectory
+from services.analysis.objects.store import Storage
+from services.analysis.results.routes import build_result_router
+from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
-from services.analysis.storage import Storage
-from services.analysis.upkeep import Keeper, Reconciler
-from services.analysis.uploads import UploadReceiver
+from services.analysis.uploads.routes import build_upload_router
+from services.analysis.uploads.service import UploadReceiver
 from shared.audit import Auditor
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
@@ -40,31 +43,30 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
-    reconciler = Reconciler(units, settings)
-    keeper = Keeper(units, storage, settings, infra.clock)
+    janitor = Chores(units, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="analysis")
     subscribe(consumer, directory)
 
+    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        work = (infra.relay.run(), consumer.run(), reconciler.run(), keeper.run())
-        async with infra.running(*work, peers=(machines,)):
+        async with infra.running(*loops, peers=(machines,)):
             yield
 
     app = build_application(
         service="analysis",
         description="Uploads, maps of normal, monitoring, anomalies and their explanations.",
         lifespan=lifespan,
-        checks={**infra.checks(), "consumer": consumer.check},
+        checks={**infra.checks(*loops), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     largest = settings.largest_upload_bytes + BODY_SLACK_BYTES
     app.include_router(build_upload_router(receiver, infra.guard, largest_body_bytes=largest))
-    app.include_router(
-        build_router(ConfigService(infra.clock, auditor), ReadingService(), units, infra.guard)
-    )
-    anomalies = AnomalyService(infra.clock, auditor)
-    app.include_router(build_anomaly_router(anomalies, HealthService(), directory, units, infra.guard))
+    app.include_router(build_config_router(ConfigService(infra.clock, auditor), units, infra.guard))
+    app.include_router(build_result_router(ResultService(), units, infra.guard))
+    app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))
+    app.include_router(build_health_router(HealthService(), directory, units, infra.guard))
     return app
 
 

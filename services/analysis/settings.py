@@ -17,10 +17,8 @@ class Settings(ServiceSettings):
     heartbeat_seconds: float = Field(default=10.0, gt=0)
     # Small enough to feel live, large enough not to flood the stream.
     progress_seconds: float = Field(default=0.5, gt=0)
-    reconcile_seconds: float = Field(default=5.0, gt=0)
-    # An upload that nobody took for so long was lost on the way, or waits in a long queue: asking twice
-    # does no harm.
-    pending_patience_seconds: float = Field(default=600.0, gt=0)
+    # No organization has more jobs running than this, on all workers together; none means no limit.
+    max_running_per_organization: int | None = Field(default=None, ge=1)
     upkeep_seconds: float = Field(default=60.0, gt=0)
     # Longer than any upload takes: what is older and belongs to no upload was left by a crash.
     orphan_after_seconds: float = Field(default=24 * 3600.0, gt=0)

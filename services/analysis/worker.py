@@ -1,83 +1,87 @@
-"""Composition root of the analysis worker: takes uploads and chunks from the topics, one of each at a time.
+"""Composition root of the analysis worker: does the jobs of analyses.
 
-Run as many as there is work for, up to the partitions of `upload.received`. Its events go out through the
-relay of the analysis API.
+Run as many as there is work for. Its events go out through the relay of the analysis API.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.analysis.handlers import subscribe_scorer, subscribe_worker
-from services.analysis.joining import Joiner
-from services.analysis.models import ModelStore
-from services.analysis.outcomes import OutcomeWriter
-from services.analysis.processing import Processor
-from services.analysis.recent import RecentChunks
-from services.analysis.repository import PostgresUnits
-from services.analysis.scoring import ChunkScorer
+from services.analysis.database.unit import PostgresUnits
+from services.analysis.jobs.chunks import ChunkStore
+from services.analysis.jobs.domain import MAX_ATTEMPTS, QUEUE, Kind
+from services.analysis.jobs.finalize import Finalizer
+from services.analysis.jobs.fit import BaselineFitter
+from services.analysis.jobs.join import Joiner
+from services.analysis.jobs.reading import TableReader
+from services.analysis.jobs.recent import RecentChunks
+from services.analysis.jobs.runner import AnalysisRunner
+from services.analysis.jobs.score import ChunkScorer
+from services.analysis.jobs.split import Splitter
+from services.analysis.objects.models import ModelStore
+from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings, WorkerSettings
-from services.analysis.stages import Computer
-from services.analysis.storage import Storage
-from services.analysis.storing import ChunkStore
+from shared.clock import Clock, IdGenerator
 from shared.http.application import build_application
 from shared.infrastructure import Infrastructure
-from shared.kafka.consumer import Consumer
+from shared.jobs.queue import JobHandler, Size
+from shared.jobs.retry import RetryPolicy
+from shared.jobs.worker import Lane, Pace, Worker
 from shared.observability.setup import set_up
 from shared.process import serve
 from shared.settings import InstallationSettings
 
-# An analysis may take hours; whether its worker lives is told by the lease, not by the broker.
-MAX_POLL_INTERVAL_MS = 24 * 3600 * 1000
+# One job of any size at a time, and beside it a small one, for which the large one pauses.
+LANES = (Lane(1), Lane(1, Size.SMALL))
+RETRY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(seconds=1), max_delay=timedelta(minutes=1))
+
+
+def build_worker(
+    units: PostgresUnits, storage: Storage, settings: Settings, clock: Clock, new_id: IdGenerator
+) -> Worker:
+    models, recent = ModelStore(storage), RecentChunks()
+    finalizer = Finalizer(units, models, clock, new_id)
+    reader, chunks = TableReader(storage), ChunkStore(units, recent, new_id)
+    runner = AnalysisRunner(
+        units,
+        BaselineFitter(reader, chunks),
+        Splitter(units, reader, chunks, clock, new_id),
+        models,
+        finalizer,
+        clock,
+        progress_seconds=settings.progress_seconds,
+    )
+    handlers: dict[str, JobHandler] = {
+        Kind.ANALYSIS: runner,
+        Kind.CHUNK: ChunkScorer(units, models, recent, finalizer, new_id),
+        Kind.JOIN: Joiner(units, models, finalizer, clock, new_id),
+    }
+    pace = Pace(
+        timedelta(seconds=settings.lease_seconds),
+        settings.heartbeat_seconds,
+        per_organization=settings.max_running_per_organization,
+    )
+    return Worker(units.queue, QUEUE, handlers, LANES, pace, RETRY)
 
 
 def create_worker(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     storage = Storage.at(installation.storage_url)
-    models = ModelStore(storage)
-    outcomes = OutcomeWriter(units, models, infra.clock, infra.new_id)
-    recent = RecentChunks()
-    scorer = ChunkScorer(units, models, recent, settings, infra.new_id)
-    processor = Processor(
-        units,
-        Computer(storage),
-        ChunkStore(units, recent, infra.new_id),
-        scorer,
-        Joiner(units, outcomes, infra.clock, infra.new_id),
-        models,
-        outcomes,
-        settings,
-        infra.clock,
-        infra.new_id,
-    )
-    # Two groups: a worker that is busy with a file of its own still scores chunks of others, and of its own.
-    uploads, chunks = (
-        Consumer(
-            infra.kafka,
-            infra.database,
-            units,
-            infra.new_id,
-            group=group,
-            records_per_poll=1,
-            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
-        )
-        for group in ("analysis-worker", "analysis-worker-chunks")
-    )
-    subscribe_worker(uploads, processor)
-    subscribe_scorer(chunks, scorer)
+    worker = build_worker(units, storage, settings, infra.clock, infra.new_id)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(uploads.run(), chunks.run()):
+        async with infra.running(workers=[worker]):
             yield
 
     return build_application(
         service="analysis-worker",
         description="Computes analyses; has no API beside health and metrics.",
         lifespan=lifespan,
-        checks={**infra.checks(), "consumer": uploads.check, "chunk consumer": chunks.check},
+        checks=infra.checks(workers=[worker]),
         openapi_url=None,
     )
 

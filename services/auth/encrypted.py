@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from services.auth.domain import SECRETS
-from services.auth.service.keys import PURPOSE
-from services.auth.service.letters import PURPOSE as LETTER
-from services.auth.service.secrets import secret_purpose
+from services.auth.keys.service import PURPOSE
+from services.auth.mail.letters import PURPOSE as LETTER
+from services.auth.organizations.domain import SECRETS
+from services.auth.organizations.secrets import secret_purpose
 from shared.crypto import EncryptedColumn, Renew
 
 

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from math import ceil
+from typing import TypeVar
 from uuid import UUID
 
 from shared.access import Role
 from shared.errors import (
     BadRequest,
     Conflict,
+    DInsightError,
     FieldError,
     Forbidden,
     NotFound,
@@ -16,6 +18,15 @@ from shared.errors import (
     Unavailable,
     Unprocessable,
 )
+
+T = TypeVar("T")
+
+
+def granted(outcome: T | DInsightError) -> T:
+    """Give what was granted, or raise the refusal; after the transaction, so that its record of it stays."""
+    if isinstance(outcome, DInsightError):
+        raise outcome
+    return outcome
 
 
 class WrongCredentials(Unauthenticated):

@@ -1,7 +1,7 @@
 """Events that the auth service listens to."""
 
-from services.auth.repository import Unit
-from services.auth.service.trail import TrailService
+from services.auth.database.unit import Unit
+from services.auth.trail.service import TrailService
 from shared.events.auth import AUDIT_RECORDED, AuditRecorded
 from shared.events.base import Event
 from shared.kafka.consumer import Consumer

@@ -6,33 +6,33 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.auth.api_keys.service import ApiKeyService
+from services.auth.database.unit import PostgresUnits, Units
 from services.auth.handlers import subscribe
-from services.auth.mailers import mailer_for
-from services.auth.postman import Postman
-from services.auth.provider import Provider, ProviderAccess
-from services.auth.repository import PostgresUnits, Units
+from services.auth.invitations.service import InvitationService
+from services.auth.keys.service import KeyRing
+from services.auth.keys.tokens import AccessTokens
+from services.auth.mail.letters import LetterWriter
+from services.auth.mail.mailers import mailer_for
+from services.auth.mail.postman import Postman
+from services.auth.members.service import MemberService
+from services.auth.oidc.provider import Provider, ProviderAccess
+from services.auth.oidc.service import OidcService
+from services.auth.one_time_tokens.service import OneTimeTokens
+from services.auth.organizations.secrets import SettingsSealer
+from services.auth.organizations.service import OrganizationService
+from services.auth.passwords.hashing import PasswordHasher
+from services.auth.passwords.rules import PasswordRules
+from services.auth.recovery.service import RecoveryService
+from services.auth.registration.service import RegistrationService
 from services.auth.routes import Services, build_internal_router, build_router
-from services.auth.service.accounts import AccountService
-from services.auth.service.api_keys import ApiKeyService
-from services.auth.service.invitations import InvitationService
-from services.auth.service.keys import KeyRing
-from services.auth.service.letters import LetterWriter
-from services.auth.service.members import MemberService
-from services.auth.service.oidc import OidcService
-from services.auth.service.one_time import OneTimeTokens
-from services.auth.service.organizations import OrganizationService
-from services.auth.service.password_rules import PasswordRules
-from services.auth.service.passwords import PasswordHasher
-from services.auth.service.recovery import RecoveryService
-from services.auth.service.registration import RegistrationService
-from services.auth.service.secrets import SettingsSealer
-from services.auth.service.sign_in import SignInService
-from services.auth.service.throttle import Throttle
-from services.auth.service.tokens import AccessTokens
-from services.auth.service.trail import TrailService
-from services.auth.service.verification import VerificationService
 from services.auth.settings import Settings
+from services.auth.sign_in.service import SignInService
+from services.auth.sign_in.throttle import Throttle
+from services.auth.trail.service import TrailService
 from services.auth.upkeep import Upkeep
+from services.auth.users.service import AccountService
+from services.auth.verification.service import VerificationService
 from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.http.application import build_application
@@ -82,7 +82,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         async with AsyncExitStack() as stack:
             if provider is not None:
                 await stack.enter_async_context(provider.open())
-            loops = (infra.relay.run(), consumer.run(), upkeep.run(), postman.run())
+            loops = (infra.relay.loop, consumer.loop, upkeep.run(), postman.run())
             await stack.enter_async_context(infra.running(*loops))
             yield
 

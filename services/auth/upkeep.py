@@ -5,10 +5,10 @@ import asyncio
 import asyncpg
 import structlog
 
-from services.auth.domain import FAILURES_FORGOTTEN_AFTER
-from services.auth.domain_accounts import MAIL_REMEMBERED_FOR
-from services.auth.repository import Units
-from services.auth.service.keys import KeyRing
+from services.auth.database.unit import Units
+from services.auth.keys.service import KeyRing
+from services.auth.mail.domain import MAIL_REMEMBERED_FOR
+from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER
 from shared.access import Scope
 from shared.clock import Clock
 

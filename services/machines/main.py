@@ -29,7 +29,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(infra.relay.run(), consumer.run()):
+        async with infra.running(infra.relay.loop, consumer.loop):
             yield
 
     app = build_application(

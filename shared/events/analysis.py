@@ -12,23 +12,13 @@ HealthState = Literal["ok", "deteriorating", "failing", "unknown"]
 
 
 class UploadReceived(Payload):
-    """A file is stored and waits for a worker. `attempt` counts from 1."""
+    """Files are stored and wait for a worker. `attempt` is always 1; it is kept for older consumers."""
 
     analysis_id: UUID
     file_upload_id: UUID
     machine_id: UUID
     analysis_type: AnalysisType
     attempt: int = 1
-
-
-class ChunkStored(Payload):
-    """Samples of a large monitoring run are stored and wait to be scored, by whichever worker is free."""
-
-    analysis_id: UUID
-    machine_id: UUID
-    process_order: int
-    first_sample: int
-    samples: int
 
 
 class AnalysisProgressed(Payload):
@@ -119,19 +109,6 @@ UPLOAD_RECEIVED = Topic(
     producer="analysis",
     key="analysis_id",
     description="Files are stored and wait for an analysis worker.",
-    # The most workers that can share the load.
-    partitions=12,
-)
-CHUNK_STORED = Topic(
-    "chunk.stored",
-    ChunkStored,
-    producer="analysis",
-    key="analysis_id/process_order",
-    description="A part of a large monitoring run waits for any analysis worker.",
-    # As many as those of `upload.received`: every worker gets a share.
-    partitions=12,
-    # The run's own worker scores whatever is left over, so a lost one is not published again.
-    transient=True,
 )
 ANALYSIS_PROGRESSED = Topic(
     "analysis.progressed",

@@ -11,7 +11,6 @@ TOPICS: tuple[Topic[Any], ...] = (
     auth.AUDIT_RECORDED,
     machines.MACHINE_CHANGED,
     analysis.UPLOAD_RECEIVED,
-    analysis.CHUNK_STORED,
     analysis.ANALYSIS_PROGRESSED,
     analysis.ANALYSIS_COMPLETED,
     analysis.ANALYSIS_FAILED,

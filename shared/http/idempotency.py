@@ -23,7 +23,7 @@ from shared.access import Permission
 from shared.errors import BadRequest, Conflict, Unauthenticated, Unavailable, Unprocessable
 from shared.http.bodies import DigestedBody, head_digest
 from shared.http.caller import Guard
-from shared.postgres.connection import DATABASE_AWAY, Database
+from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 from shared.tokens import Identity
 
 HEADER = "Idempotency-Key"
@@ -184,7 +184,7 @@ class Idempotency:
                 async with self._database.transaction(access.Scope()) as connection:
                     await connection.execute(statement, *values)
                 return
-            except DATABASE_AWAY as error:
+            except TRANSIENT_DATABASE_ERRORS as error:
                 logger.warning("idempotency key not settled", error=str(error))
                 if time.monotonic() > give_up_at:
                     return
@@ -197,7 +197,7 @@ class Idempotency:
             try:
                 async with self._database.transaction(access.Scope()) as connection:
                     await connection.execute(RENEW, owner, key)
-            except DATABASE_AWAY as error:
+            except TRANSIENT_DATABASE_ERRORS as error:
                 logger.warning("idempotency key not renewed", error=str(error))
 
     async def _claim(self, owner: UUID, key: str, fingerprint: str) -> Any | None:

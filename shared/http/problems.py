@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Unprocessable
-from shared.postgres.connection import DATABASE_AWAY
+from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = "2"
@@ -103,7 +103,7 @@ HANDLERS: Mapping[type[Exception], Callable[[Request, Any], Awaitable[Response]]
     RequestValidationError: _invalid,
     HTTPException: _http,
     **dict.fromkeys((asyncpg.CharacterNotInRepertoireError, UnicodeEncodeError), _unstorable),
-    **dict.fromkeys(DATABASE_AWAY, _away),
+    **dict.fromkeys(TRANSIENT_DATABASE_ERRORS, _away),
 }
 
 

@@ -8,10 +8,10 @@ parked on `<topic>.dead-letter`.
 
 import asyncio
 import itertools
-import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Generic, Protocol, TypeVar
 
 import asyncpg
@@ -29,20 +29,20 @@ from shared.clock import IdGenerator
 from shared.errors import Unavailable
 from shared.events.base import Event, P, Topic
 from shared.events.codec import UndecodableRecord, decode
+from shared.jobs.loop import Loop
+from shared.jobs.retry import RetryPolicy
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.dead_letters import DeadLetters
 from shared.kafka.inbox import Inbox
-from shared.postgres.connection import DATABASE_AWAY, Database
+from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 
-TRIES = 4
-FIRST_DELAY_SECONDS = 0.2
-LONGEST_DELAY_SECONDS = 15.0
+# Of an event whose handler fails for reasons of its own, before it is dead-lettered.
+RETRY = RetryPolicy(4, first_delay=timedelta(seconds=0.4), max_delay=timedelta(seconds=15))
 RECORDS_PER_POLL = 100
-START_RETRY_SECONDS = 2.0
 # The database or the network is away: waiting helps, and parking would only move the problem.
-PASSING_FAULTS = (*DATABASE_AWAY, KafkaError)
+TRANSIENT_ERRORS = (*TRANSIENT_DATABASE_ERRORS, KafkaError)
 # The database says that the record does not fit: it never will.
-LASTING_FAULTS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
+PERMANENT_ERRORS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 logger = structlog.get_logger(__name__)
 
@@ -109,6 +109,7 @@ class Consumer(Generic[U]):
         self._max_poll_interval_ms = max_poll_interval_ms
         self._routes: dict[str, _Route[U]] = {}
         self._broker: KafkaBroker | None = None
+        self.loop = Loop(f"{group} consumer", self._consume_for_good)
         self._tracer = trace.get_tracer("dinsight.consumer")
         meter = metrics.get_meter("dinsight.consumer")
         self._lag = meter.create_gauge("dinsight_consumer_lag", "1", "Records not yet handled, per partition")
@@ -131,20 +132,16 @@ class Consumer(Generic[U]):
         if self._broker is None:
             raise Unavailable("the consumer has not started yet")
 
-    async def run(self) -> None:
-        """Consume until cancelled; a broker that is away is waited for."""
-        while True:
-            broker = self._build()
-            try:
-                await broker.start()
-                self._broker = broker
-                await asyncio.Event().wait()
-            except (KafkaError, OSError) as error:
-                logger.warning("consumer waits for the broker", group=self._group, error=str(error))
-            finally:
-                self._broker = None
-                await broker.stop()
-            await asyncio.sleep(START_RETRY_SECONDS)
+    async def _consume_for_good(self) -> None:
+        broker = self._build()
+        try:
+            await broker.start()
+            self._broker = broker
+            self.loop.succeeded()
+            await asyncio.Event().wait()
+        finally:
+            self._broker = None
+            await broker.stop()
 
     def _build(self) -> KafkaBroker:
         settings = self._kafka.settings
@@ -234,18 +231,18 @@ class Consumer(Generic[U]):
 
     async def _try(self, delivery: _Delivery[U]) -> str:
         """Handle the event, a few times if need be; gives why it cannot be done, or nothing."""
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, RETRY.max_attempts + 1):
             try:
                 await self._insist(lambda: self._run(delivery))
             except Exception as error:  # the last resort of a loop that must outlive any handler's fault
                 logger.warning("handler failed", attempt=attempt, exc_info=error)
                 reason = f"{type(error).__name__}: {error}"
-                if isinstance(error, LASTING_FAULTS):
+                if isinstance(error, PERMANENT_ERRORS):
                     break
             else:
                 return ""
-            if attempt < TRIES:
-                await asyncio.sleep(_delay(attempt))
+            if not RETRY.is_last(attempt):
+                await _pause(attempt)
         return reason
 
     async def _run(self, delivery: _Delivery[U]) -> None:
@@ -291,10 +288,10 @@ class Consumer(Generic[U]):
         while True:
             try:
                 return await work()
-            except PASSING_FAULTS as error:
+            except TRANSIENT_ERRORS as error:
                 attempt += 1
                 logger.warning("waiting for database or broker", group=self._group, error=str(error))
-                await asyncio.sleep(_delay(attempt))
+                await _pause(attempt)
 
 
 async def _parse(
@@ -311,6 +308,5 @@ async def _whole_message(message: Any) -> Any:
     return message
 
 
-def _delay(attempt: int) -> float:
-    longest: float = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempt, 10))
-    return longest * (0.5 + random.random() / 2)  # noqa: S311 - jitter, not a secret
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(RETRY.delay(attempt).total_seconds())

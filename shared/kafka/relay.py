@@ -14,17 +14,17 @@ from typing import Any
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata, TopicPartition
 from opentelemetry import metrics
 
+from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
 from shared.postgres.connection import Connection, Database
 
 BATCH = 500
 # A notification wakes the relay at once; the poll is for notifications lost with a connection.
 POLL_SECONDS = 1.0
-RETRY_SECONDS = 1.0
 PRUNE_SECONDS = 600.0
 
 SELECT_WAITING = """
@@ -64,7 +64,7 @@ class BrokerForgot(Exception):
 
 
 class Relay:
-    """Runs until cancelled. `service` names the schema."""
+    """Publishes for as long as its loop runs. `service` names the schema."""
 
     def __init__(
         self,
@@ -80,6 +80,7 @@ class Relay:
         self._service = service
         self._outbox_retention = outbox_retention
         self._inbox_retention = inbox_retention
+        self.loop = Loop(f"{service} relay", self._lead)
         self._wake = asyncio.Event()
         self._positions: dict[TopicPartition, int] = {}
         self._pruned_at = 0.0
@@ -90,23 +91,13 @@ class Relay:
         self._waiting = meter.create_gauge("dinsight_outbox_waiting", "1", "Events not yet published")
         self._published = meter.create_counter("dinsight_outbox_published", "1", "Events published")
 
-    async def run(self) -> None:
-        """Relay for ever; every fault of database or broker is waited out."""
-        while True:
-            try:
-                await self._lead()
-            except BrokerForgot as forgot:
-                logger.warning("broker lost its memory, publishing again", topics=[str(forgot)])
-            except (KafkaError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                logger.warning("relay waits", service=self._service, error=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(RETRY_SECONDS)
-
     async def _lead(self) -> None:
         connection = await self._database.connect()
         try:
             lock = zlib.crc32(f"dinsight relay {self._service}".encode())
             # Standing by: the lock is another process' until that one ends.
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):  # noqa: ASYNC110
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+                self.loop.succeeded()
                 await asyncio.sleep(POLL_SECONDS)
             await connection.add_listener(f"{self._service}_outbox", lambda *_: self._wake.set())
             producer = self._kafka.producer()
@@ -125,6 +116,7 @@ class Relay:
             while rows := await connection.fetch(SELECT_WAITING, BATCH):
                 await self._publish(connection, producer, rows)
             await self._measure(connection)
+            self.loop.succeeded()
             if time.monotonic() - self._pruned_at > PRUNE_SECONDS:
                 await connection.execute(PRUNE_OUTBOX, self._outbox_retention)
                 await connection.execute(PRUNE_INBOX, self._inbox_retention)

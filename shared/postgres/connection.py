@@ -21,12 +21,18 @@ else:
 SET_SCOPE = """
 SELECT set_config('app.organization_id', $1, true), set_config('app.user_id', $2, true)
 """
-# The database cannot be had just now: asking again later helps, and nothing else does.
-DATABASE_AWAY = (
+# The database cannot do it just now: asking again later helps, and nothing else does.
+TRANSIENT_DATABASE_ERRORS = (
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    # A deadlock's victim, or a serialization failure: the same transaction succeeds when it is repeated.
+    asyncpg.TransactionRollbackError,
+    # A lock that was not granted in time.
+    asyncpg.LockNotAvailableError,
+    # After a failover: the connection still leads to the old primary, which is a standby now.
+    asyncpg.ReadOnlySQLTransactionError,
     # Refused, reset, timed out or not found by name; of several addresses asyncio tells with a plain OSError.
     OSError,
 )

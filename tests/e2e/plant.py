@@ -76,15 +76,20 @@ class Plant:
         return str(self.post("/alert-rules", rule)["id"])
 
     def submit(
-        self, machine_id: str, kind: str, *files: tuple[str, bytes], headers: dict[str, str] | None = None
+        self,
+        machine_id: str,
+        kind: str,
+        *files: tuple[str, bytes],
+        headers: dict[str, str] | None = None,
+        **values: str,
     ) -> httpx2.Response:
-        """Upload without judging the answer."""
+        """Upload without judging the answer; `values` are further fields of the form."""
         parts = [("files", (name, content, "text/csv")) for name, content in files]
-        fields = {"machine_id": machine_id, "analysis_type": kind}
+        fields = {"machine_id": machine_id, "analysis_type": kind, **values}
         return self._client.post("/analyses", data=fields, files=parts, headers=headers)
 
-    def upload(self, machine_id: str, kind: str, *files: tuple[str, bytes]) -> str:
-        return str(self._answer(self.submit(machine_id, kind, *files))["id"])
+    def upload(self, machine_id: str, kind: str, *files: tuple[str, bytes], **values: str) -> str:
+        return str(self._answer(self.submit(machine_id, kind, *files, headers=None, **values))["id"])
 
     def ended(self, analysis_id: str, seconds: float = 120) -> dict[str, Any]:
         """The analysis, when it has completed or failed."""

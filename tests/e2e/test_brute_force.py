@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from services.auth.domain import FREE_FAILURES
+from services.auth.sign_in.domain import FREE_FAILURES
 from tests.e2e.plant import PASSWORD, Plant
 from tests.isolation.bodies import sample
 from tests.isolation.operations import Document, operations, resolved

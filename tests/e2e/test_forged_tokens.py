@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from joserfc.jwk import OKPKey
 
-from services.auth.service.keys import PURPOSE
+from services.auth.keys.service import PURPOSE
 from shared.crypto import Encryptor
 from tests.e2e.plant import Plant
 from tests.stack import Stack

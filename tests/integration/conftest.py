@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.kafka.topics import create_topics
-from shared.postgres.migrate import upgrade
-from shared.postgres.provision import SERVICES
+from dinsight.provision.databases import SERVICES
+from dinsight.provision.migrations import upgrade
+from dinsight.provision.topics import create_topics
 from shared.settings import InstallationSettings
 from tests.support.installation import (
     TestDatabase,

@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import httpx2
 
-from services.auth.service.sign_in import token_hash
+from services.auth.opaque_tokens import token_hash
 from tests.e2e.plant import eventually
 from tests.isolation.bodies import CONFIG, FEATURES, PASSWORD, ROWS, payload
 from tests.isolation.operations import Document, Operation, operations

@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 from pydantic import SecretStr
 
-from shared.postgres.provision import SERVICES, provision
+from dinsight.provision.databases import SERVICES, provision
 from shared.settings import InstallationSettings
 
 PASSWORD = "pw"

@@ -10,8 +10,8 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from dinsight.local.ports import free_port
 from tests.support.waiting import eventually
+from tools.local.ports import free_port
 
 PROGRAM = shutil.which("redis-server")
 

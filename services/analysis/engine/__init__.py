@@ -1,24 +1,25 @@
 """The analysis engine: the map of normal, projection, detection, explanation, deterioration.
 
-Pure: arrays and files in, frozen results out; no database, broker or HTTP. Its algorithm and symbols are
-described in docs and in each function with the source of its formula.
+Pure: arrays and files in, frozen results out; no database, broker or HTTP. docs/engine.md describes
+the algorithm; each function names its symbols and the source of its formula.
 """
 
 from __future__ import annotations
 
+from .archive import pack_model, unpack_model
 from .baseline import fit_baseline
-from .columns import check_same_features
 from .config import EngineConfig
-from .deterioration import Deterioration, Trend, deterioration
 from .errors import ConfigError, EngineError, TableError
-from .explanation import BandShare, Explanation, FeatureShare
-from .health import Health, assess_health
+from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
-from .projection import Placement
-from .readiness import BaselineReport
-from .reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
-from .sequence import SequenceState
-from .threshold import SEVERITIES
+from .tables.columns import check_same_features
+from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
+from .verdict.deterioration import Deterioration, Trend, deterioration
+from .verdict.explanation import BandShare, Explanation, FeatureShare
+from .verdict.health import Health, assess_health
+from .verdict.readiness import BaselineReport
+from .verdict.sequence import SequenceState
+from .verdict.threshold import SEVERITIES
 
 __all__ = [
     "SEVERITIES",
@@ -46,6 +47,8 @@ __all__ = [
     "fit_baseline",
     "open_table",
     "open_tables",
+    "pack_model",
     "read_all",
     "require_samples",
+    "unpack_model",
 ]

@@ -5,28 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .config import EngineConfig
 from .detectors import DETECTORS, FeatureMahalanobis
-from .distances import DistanceRange
 from .errors import EngineError
-from .projection import ReferenceMap
-from .readiness import BaselineReport
-from .scaling import Scaling
-from .similarity import Similarity
-
-if TYPE_CHECKING:
-    from .model import BaselineModel
+from .map.distances import DistanceRange
+from .map.projection import ReferenceMap
+from .map.scaling import Scaling
+from .map.similarity import Similarity
+from .model import BaselineModel
+from .verdict.readiness import BaselineReport
 
 VERSION = 1
 
 
-def pack(model: BaselineModel) -> dict[str, NDArray[Any]]:
-    """The model's arrays; what is not numeric is one JSON text in `document`."""
+def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
+    """The model as named arrays without Python objects, for `numpy.savez`; exact.
+
+    What is not numeric is one JSON text in `document`.
+    """
     document = {
         "config": asdict(model.config),
         "features": model.features,
@@ -59,8 +60,8 @@ def pack(model: BaselineModel) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """The fields of BaselineModel from what `pack` made. Raises EngineError for another version."""
+def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
+    """The model that `pack_model` described. Raises EngineError for another version's arrays."""
     version = int(arrays["version"]) if "version" in arrays else None
     if version != VERSION:
         raise EngineError(
@@ -73,10 +74,10 @@ def unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
     config = EngineConfig(**settings)
     space = FeatureMahalanobis.from_arrays(_part(arrays, "space."))
     own = _part(arrays, "detector.")
-    return {
-        "config": config,
-        "features": tuple(document["features"]),
-        "scaling": Scaling(
+    return BaselineModel(
+        config=config,
+        features=tuple(document["features"]),
+        scaling=Scaling(
             document["scaling"]["kind"],
             document["scaling"]["reason"],
             arrays["scaling.mean"],
@@ -85,24 +86,24 @@ def unpack(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
             arrays["scaling.dropped"],
             document["scaling"]["unit"],
         ),
-        "reference": ReferenceMap(
+        reference=ReferenceMap(
             arrays["reference.features"],
             arrays["reference.coordinates"],
             DistanceRange(*document["range"]),
             Similarity(**document["similarity"]),
         ),
-        "coordinates": arrays["coordinates"],
-        "position_mean": arrays["position_mean"],
-        "position_std": arrays["position_std"],
-        "detector": DETECTORS[config.detector].from_arrays(own) if own else space,
-        "threshold": document["threshold"],
-        "baseline_distances": arrays["baseline_distances"],
-        "space": space,
-        "cost_per_pair": document["cost_per_pair"],
-        "iterations": document["iterations"],
-        "trustworthiness": document["trustworthiness"],
-        "report": BaselineReport.from_dict(document["report"]),
-    }
+        coordinates=arrays["coordinates"],
+        position_mean=arrays["position_mean"],
+        position_std=arrays["position_std"],
+        detector=DETECTORS[config.detector].from_arrays(own) if own else space,
+        threshold=document["threshold"],
+        baseline_distances=arrays["baseline_distances"],
+        space=space,
+        cost_per_pair=document["cost_per_pair"],
+        iterations=document["iterations"],
+        trustworthiness=document["trustworthiness"],
+        report=BaselineReport.from_dict(document["report"]),
+    )
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .config import EngineConfig
-from .covariance import Rows, Sample
 from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
+from .detectors.covariance import Rows, Sample
 from .errors import EngineError
-from .mapping import map_samples
+from .map.mapping import map_samples
+from .map.scaling import as_samples, learn_scaling
 from .model import BaselineModel
-from .readiness import assess_baseline
-from .scaling import as_samples, learn_scaling
-from .threshold import Calibration, calibrate
+from .verdict.readiness import assess_baseline
+from .verdict.threshold import Calibration, calibrate
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -36,9 +36,10 @@ def fit_baseline(
 ) -> BaselineModel:
     """Learn a machine's normal from samples x (n, d).
 
-    `progress` is called with the share done (0..1). Deterministic: the same samples and configuration give
-    the same model. Memory beside x is O(landmarks^2 + d^2). Raises ConfigError for a bad parameter and
-    EngineError for fewer than 3 samples or a value that is not a finite number.
+    `progress` is called with the share done (0..1), and often enough to pause or stop the fit in it.
+    Deterministic: the same samples and configuration give the same model. Memory beside x is
+    O(landmarks^2 + d^2). Raises ConfigError for a bad parameter and EngineError for fewer than 3 samples
+    or a value that is not a finite number.
     """
     config.validate()
     names = tuple(feature_names)
@@ -59,7 +60,11 @@ def fit_baseline(
 
     informative = int(d - scaling.dropped.sum())
 
+    def breathe() -> None:
+        report(0.0)  # no progress, but a moment at which the caller may pause or stop the fit
+
     def features(rows: Rows) -> Floats:
+        breathe()
         adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view spares a copy
         return scaling.standardise(samples[rows[0] : rows[-1] + 1] if adjacent else samples[rows])
 
@@ -68,13 +73,13 @@ def fit_baseline(
         return standard
 
     every = np.arange(n)
-    feature_space = calibrate(FeatureMahalanobis, Sample(features, every, d, informative), config)
+    feature_space = calibrate(FeatureMahalanobis, Sample(features, every, d, informative, breathe), config)
     used = feature_space
     kind = DETECTORS[config.detector]
     if config.detector in ON_MAP:
-        used = calibrate(kind, Sample(positions, every, 2, 2), config)
+        used = calibrate(kind, Sample(positions, every, 2, 2, breathe), config)
     elif kind is not FeatureMahalanobis:
-        used = calibrate(kind, Sample(features, every, d, informative), config)
+        used = calibrate(kind, Sample(features, every, d, informative, breathe), config)
     space = _feature_detector(feature_space)
     report(1.0)
     return BaselineModel(

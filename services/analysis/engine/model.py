@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import archive
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
-from .explanation import Explanation, explain
-from .health import Health
-from .projection import Placement, ReferenceMap
-from .readiness import BaselineReport
-from .scaling import Scaling, as_samples, row_chunks
-from .sequence import SequenceState, smooth
-from .threshold import severities
+from .map.projection import Placement, ReferenceMap
+from .map.scaling import Scaling, as_samples, row_chunks
+from .verdict.explanation import Explanation, explain
+from .verdict.health import Health
+from .verdict.readiness import BaselineReport
+from .verdict.sequence import SequenceState, smooth
+from .verdict.threshold import severities
 
 Floats = NDArray[np.float64]
 
@@ -239,12 +238,3 @@ class BaselineModel:
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
         }
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """The model as named arrays without Python objects, for `numpy.savez`; exact."""
-        return archive.pack(self)
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The model that `to_arrays` described. Raises EngineError for another version's arrays."""
-        return cls(**archive.unpack(arrays))

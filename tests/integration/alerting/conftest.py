@@ -9,9 +9,9 @@ import httpx2
 import pytest
 from aiohttp import web
 
+from dinsight.provision.migrations import upgrade
 from services.alerting.main import create_app
 from services.alerting.settings import Settings
-from shared.postgres.migrate import upgrade
 from shared.settings import InstallationSettings
 from tests.integration.alerting.publishing import Publisher, publishing
 from tests.support.installation import TestDatabase, create_database, drop_database

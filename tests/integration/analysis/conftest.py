@@ -10,14 +10,14 @@ import httpx2
 import pytest
 from aiohttp import web
 
+from dinsight.provision.migrations import upgrade
+from services.analysis.database.unit import PostgresUnits
 from services.analysis.main import create_app
-from services.analysis.repository import PostgresUnits
+from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
-from services.analysis.storage import Storage
 from services.analysis.worker import create_worker
 from shared.clock import SystemClock
 from shared.postgres.connection import Database
-from shared.postgres.migrate import upgrade
 from shared.settings import InstallationSettings
 from tests.integration.analysis.client import AnalysisClient
 from tests.integration.analysis.workplace import Workplace
@@ -71,7 +71,6 @@ def analysis_settings(database: TestDatabase) -> Settings:
         lease_seconds=3,
         heartbeat_seconds=1,
         progress_seconds=0.05,
-        reconcile_seconds=0.2,
         upkeep_seconds=0.5,
     )
 
@@ -127,6 +126,6 @@ async def place(
     async with Database(created.dsn("analysis"), service="analysis", pool_size=10) as database:
         units = PostgresUnits(database, SystemClock(), uuid4)
         storage = Storage.at(f"file://{tmp_path_factory.mktemp('faults')}")
-        yield Workplace(units, storage, settings, admin)
+        yield Workplace(database, units, storage, settings, admin)
     await admin.close()
     await drop_database(postgres_admin_dsn, created)

@@ -1,146 +1,208 @@
-"""Whatever dies, an analysis ends exactly once. No broker here: the events are handed over by the tests."""
+"""Whatever dies, an analysis ends exactly once. No broker here: the database is the queue."""
 
 import asyncio
+import time
+from collections.abc import Sequence
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
-from services.analysis.domain import (
-    Status,
-)
-from services.analysis.processing import OUR_FAULT, WORKER_DIED
-from services.analysis.repository_work import FeatureChunk
-from services.analysis.upkeep import Reconciler
+from services.analysis.database.analyses import FeatureChunk
+from services.analysis.domain import Analysis, Status
+from services.analysis.jobs.domain import MAX_SMALL_VALUES, Kind
+from services.analysis.jobs.finalize import INTERNAL_ERROR, WORKER_DIED
 from shared.access import Scope
-from tests.integration.analysis.client import samples
+from shared.jobs.leases import HeldLease, Priority
+from shared.jobs.queue import Job, Size
+from shared.postgres.connection import Database
+from shared.process import background
+from tests.integration.analysis.client import csv, samples
 from tests.integration.analysis.workplace import (
     EXPIRED,
-    BrokenComputer,
-    GatedComputer,
+    LEASE,
+    BrokenFitter,
+    GatedFitter,
+    JobsOf,
     Workplace,
-    received,
 )
+from tests.support.waiting import eventually
 
 
-async def test_an_event_that_comes_twice_is_done_once(place: Workplace) -> None:
-    analysis, event = await place.uploaded(), None
-    event = received(analysis)
-    await place.processor().handle(event)
-    await place.processor().handle(event)
-    await place.ended_once(analysis, Status.COMPLETED)
-
-
-async def test_two_workers_at_once(place: Workplace) -> None:
+async def test_many_workers_at_once_do_it_once(place: Workplace) -> None:
     analysis = await place.uploaded()
-    await asyncio.gather(*(place.processor().handle(received(analysis)) for _ in range(3)))
+    await asyncio.gather(*(place.do(analysis) for _ in range(3)))
     found = await place.ended_once(analysis, Status.COMPLETED)
     assert found.attempts == 1
+    assert await place.jobs(analysis) == []
 
 
 async def test_a_killed_workers_analysis_is_taken_over(place: Workplace) -> None:
-    """It had stored a chunk; what it left is wiped, and nobody takes the work before the lease is over."""
+    """It had stored a chunk; what it left is wiped."""
     analysis = await place.uploaded()
-    await place.claim(analysis, EXPIRED)
+    await place.claim(analysis, Kind.ANALYSIS, EXPIRED)
     chunk = FeatureChunk(
         uuid4(), analysis.organization_id, analysis.file_upload_id, 0, 0, samples(5), [{"load": "low"}] * 5
     )
     async with place.units(Scope(organization_id=analysis.organization_id)) as unit:
-        await unit.work.add_features(chunk.encoded())
-    reconciler = Reconciler(place.units, place.settings)
-    assert await reconciler.round() == 1
-    assert await place.events(analysis, "upload.received") == 1
-    assert await reconciler.round() == 0
-    await place.processor().handle(received(analysis))
+        await unit.analyses.add_features(chunk.encoded())
+    await place.do(analysis)
     found = await place.ended_once(analysis, Status.COMPLETED)
     assert found.attempts == 2
 
 
 async def test_a_living_lease_is_respected(place: Workplace) -> None:
     analysis = await place.uploaded()
-    await place.claim(analysis, timedelta(minutes=1))
-    await place.processor().handle(received(analysis))
-    assert (await place.now(analysis)).status is Status.PROCESSING
-    assert await Reconciler(place.units, place.settings).round() == 0
+    await place.claim(analysis, Kind.ANALYSIS, LEASE)
+    await place.do(analysis)
+    assert (await place.now(analysis)).status is Status.PENDING
+    assert await place.jobs(analysis) == [(Kind.ANALYSIS, True)]
 
 
-async def test_a_forgotten_upload_is_put_back_after_a_while(place: Workplace) -> None:
+async def test_an_upload_without_a_job_is_adopted(place: Workplace) -> None:
+    """A version before the queue stored it while this one started."""
     analysis = await place.uploaded()
-    hasty = Reconciler(place.units, place.settings.model_copy(update={"pending_patience_seconds": 0.0}))
-    assert await hasty.round() >= 1
-    assert await place.events(analysis, "upload.received") >= 1
-    # It was put back just now: the patient one leaves it alone.
-    assert await Reconciler(place.units, place.settings).round() == 0
+    await place.admin.execute("DELETE FROM analysis.jobs WHERE subject_id = $1", analysis.id)
+    async with place.units(Scope()) as unit:
+        assert await unit.upkeep.adopt(10**6) >= 1
+    async with place.units(Scope()) as unit:
+        assert await unit.upkeep.adopt(10**6) == 0
+    await place.do(analysis)
+    await place.ended_once(analysis, Status.COMPLETED)
 
 
-@pytest.mark.parametrize("pulse_seconds", [0.02, 3600.0], ids=["noticed", "unnoticed"])
-async def test_a_worker_that_lost_its_lease_writes_nothing(place: Workplace, pulse_seconds: float) -> None:
+@pytest.mark.parametrize("heartbeat_seconds", [0.02, 3600.0], ids=["noticed", "unnoticed"])
+async def test_a_worker_that_lost_its_lease_writes_nothing(
+    place: Workplace, heartbeat_seconds: float
+) -> None:
     """It was silent too long, another worker did the work, and then it wakes up with its result."""
     analysis = await place.uploaded()
-    slow = GatedComputer(place.storage)
-    processor = place.processor(slow, progress_seconds=pulse_seconds)
-    sleeper = asyncio.create_task(processor.handle(received(analysis)))
-    await slow.reached.wait()
-    await place.admin.execute(
-        "UPDATE analysis.analyses SET lease_until = now() - interval '1 s', lease_token = $2 WHERE id = $1",
-        analysis.id,
-        uuid4(),
-    )
-    await place.processor().handle(received(analysis))
-    slow.gate.set()
-    await sleeper
+    slow = GatedFitter(place)
+    sleeper = place.worker(analysis, fitter=slow, heartbeat_seconds=heartbeat_seconds)
+    async with background(*(loop.run() for loop in sleeper.loops)):
+        await slow.gate.reached.wait()
+        await place.admin.execute(
+            "UPDATE analysis.jobs SET lease_token = NULL, lease_until = NULL WHERE subject_id = $1",
+            analysis.id,
+        )
+        await place.do(analysis)
+        slow.gate.open.set()
+    await sleeper.stop()
     found = await place.ended_once(analysis, Status.COMPLETED)
     assert found.attempts == 2
 
 
 async def test_the_heartbeat_keeps_a_long_analysis(place: Workplace) -> None:
     analysis = await place.uploaded()
-    slow = GatedComputer(place.storage)
-    working = asyncio.create_task(place.processor(slow).handle(received(analysis)))
-    await slow.reached.wait()
-    query = "SELECT lease_until FROM analysis.analyses WHERE id = $1"
-    first = await place.admin.fetchval(query, analysis.id)
-    for _ in range(600):
-        if await place.admin.fetchval(query, analysis.id) > first:
-            break
-        await asyncio.sleep(0.05)
-    assert await place.admin.fetchval(query, analysis.id) > first
-    slow.gate.set()
-    await working
+    slow = GatedFitter(place)
+    query = "SELECT lease_until FROM analysis.jobs WHERE subject_id = $1"
+    worker = place.worker(analysis, fitter=slow)
+    async with background(*(loop.run() for loop in worker.loops)):
+        await slow.gate.reached.wait()
+        first = await place.admin.fetchval(query, analysis.id)
+
+        async def renewed() -> bool:
+            return bool(await place.admin.fetchval(query, analysis.id) > first)
+
+        async def ended() -> bool:
+            return (await place.now(analysis)).status is Status.COMPLETED
+
+        await eventually(renewed)
+        slow.gate.open.set()
+        await eventually(ended)
     await place.ended_once(analysis, Status.COMPLETED)
+
+
+class FailsOnce(JobsOf):
+    """A queue whose first heartbeat fails."""
+
+    def __init__(self, database: Database, analysis: Analysis, error: Exception) -> None:
+        super().__init__(database, analysis, tuple(Kind))
+        self.error: Exception | None = error
+
+    async def heartbeat(self, jobs: Sequence[Job], lease: timedelta) -> set[UUID]:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        return await super().heartbeat(jobs, lease)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.DeadlockDetectedError("deadlock detected"),
+        asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-only transaction"),
+        ConnectionRefusedError("the database is away"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_heartbeat_survives_what_the_database_says(place: Workplace, error: Exception) -> None:
+    """Once, a deadlock ended the heartbeat in silence, and the lease ran out under a healthy worker."""
+    analysis = await place.uploaded()
+    slow = GatedFitter(place)
+    queue = FailsOnce(place.database, analysis, error)
+    worker = place.worker(analysis, fitter=slow, queue=queue)
+    query = "SELECT lease_until FROM analysis.jobs WHERE subject_id = $1"
+    async with background(*(loop.run() for loop in worker.loops)):
+        await slow.gate.reached.wait()
+        first = await place.admin.fetchval(query, analysis.id)
+
+        async def renewed() -> bool:
+            return bool(await place.admin.fetchval(query, analysis.id) > first)
+
+        await eventually(renewed)
+        assert queue.error is None
+        slow.gate.open.set()
+    await worker.stop()
 
 
 async def test_a_fault_of_ours_is_tried_three_times(place: Workplace) -> None:
     analysis = await place.uploaded()
-    for attempt in (1, 2, 3):
-        assert await place.events(analysis, "upload.received") == attempt - 1
-        await place.processor(BrokenComputer(place.storage)).handle(received(analysis))
+    await place.do(analysis, fitter=BrokenFitter(place))
     found = await place.ended_once(analysis, Status.FAILED)
     assert found.error is not None
-    assert found.error["message"] == OUR_FAULT
+    assert found.error["message"] == INTERNAL_ERROR
     assert found.attempts == 3
 
 
 async def test_a_file_that_kills_its_workers_is_given_up(place: Workplace) -> None:
     analysis = await place.uploaded()
     for _ in range(3):
-        await place.claim(analysis, EXPIRED)
-    await place.processor().handle(received(analysis))
+        await place.claim(analysis, Kind.ANALYSIS, EXPIRED)
+    await place.do(analysis)
     found = await place.ended_once(analysis, Status.FAILED)
     assert found.error is not None
     assert found.error["message"] == WORKER_DIED
+    assert await place.jobs(analysis) == []
 
 
 async def test_a_shutdown_gives_the_work_back(place: Workplace) -> None:
     analysis = await place.uploaded()
-    slow = GatedComputer(place.storage)
-    working = asyncio.create_task(place.processor(slow).handle(received(analysis)))
-    await slow.reached.wait()
-    working.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await working
+    slow = GatedFitter(place)
+    worker = place.worker(analysis, fitter=slow)
+    async with background(*(loop.run() for loop in worker.loops)):
+        await slow.gate.reached.wait()
+    await worker.stop()
     found = await place.now(analysis)
     assert (found.status, found.attempts) == (Status.PENDING, 0)
-    assert await place.events(analysis, "upload.received") == 1
-    await place.processor().handle(received(analysis))
+    assert await place.jobs(analysis) == [(Kind.ANALYSIS, False)]
+    await place.do(analysis)
     await place.ended_once(analysis, Status.COMPLETED)
+
+
+async def test_a_small_file_that_holds_much_becomes_a_large_job(place: Workplace) -> None:
+    """Its size in bytes said little: it must not keep the lane of small jobs."""
+    rows = MAX_SMALL_VALUES // 8 + 1000
+    analysis = await place.uploaded(table=csv(samples(rows)))
+    job = await place.claim(analysis, Kind.ANALYSIS, timedelta(minutes=5))
+    assert job.size is Size.SMALL
+
+    lease = HeldLease(job, LEASE, Priority(), sent_at=time.monotonic())
+    await place.handlers()[Kind.ANALYSIS].run(job, lease)
+    row = await place.admin.fetchrow(
+        "SELECT size, attempts, lease_token FROM analysis.jobs WHERE subject_id = $1", analysis.id
+    )
+    assert row is not None
+    assert tuple(row) == (Size.LARGE, 0, None)
+    assert (await place.now(analysis)).status is Status.PENDING

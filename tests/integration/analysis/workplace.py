@@ -1,7 +1,7 @@
-"""A worker's surroundings without a broker: one database, one store, uploads and processors on demand."""
+"""A worker's surroundings without a broker: one database, one store, uploads and workers on demand."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,88 +9,195 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.analysis.domain import (
-    Analysis,
-    AnalysisType,
-    FileUpload,
-    MachineRef,
-    Status,
-    file_key,
-    upload_prefix,
-)
-from services.analysis.joining import Joiner
-from services.analysis.models import ModelStore
-from services.analysis.outcomes import OutcomeWriter, attempt_event
-from services.analysis.processing import Processor
-from services.analysis.recent import RecentChunks
-from services.analysis.repository import PostgresUnits
-from services.analysis.scoring import ChunkScorer
+from services.analysis.database.unit import PostgresUnits
+from services.analysis.domain import Analysis, AnalysisType, Status
+from services.analysis.jobs.chunks import ChunkStore
+from services.analysis.jobs.domain import MAX_ATTEMPTS, QUEUE, Kind
+from services.analysis.jobs.finalize import Finalizer
+from services.analysis.jobs.fit import BaselineFitter, Fitted
+from services.analysis.jobs.join import Joiner
+from services.analysis.jobs.reading import TableReader
+from services.analysis.jobs.recent import RecentChunks, Samples
+from services.analysis.jobs.runner import AnalysisRunner
+from services.analysis.jobs.score import ChunkScorer
+from services.analysis.jobs.split import Splitter
+from services.analysis.machines.domain import MachineRef
+from services.analysis.objects.models import ModelStore
+from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
-from services.analysis.stages import Computer, Fitted
-from services.analysis.storage import Storage
-from services.analysis.storing import ChunkStore
+from services.analysis.uploads.domain import FileUpload, file_key, upload_prefix
 from shared.access import Scope
-from shared.clock import SystemClock
-from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived
-from shared.events.base import Event
+from shared.clock import SystemClock, time_ordered_id
+from shared.jobs.postgres import PostgresQueue
+from shared.jobs.queue import Job, JobHandler, NewJob, Size
+from shared.jobs.retry import RetryPolicy
+from shared.jobs.worker import Lane, Pace, Worker
+from shared.postgres.connection import Database
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EXPIRED = timedelta(seconds=-1)
+LEASE = timedelta(minutes=1)
+NO_DELAY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(), max_delay=timedelta())
 
 
-class GatedComputer(Computer):
+class JobsOf(PostgresQueue):
+    """The queue as far as it is about one analysis, and of some kinds of jobs only."""
+
+    def __init__(self, database: Database, analysis: Analysis, kinds: Sequence[Kind]) -> None:
+        super().__init__(database, service="analysis")
+        self._analysis = analysis
+        self._kinds = kinds
+
+    async def claim(self, queue: str, wanted: int, *, lease: timedelta, **_: object) -> Sequence[Job]:
+        """Jobs in the order in which they were enqueued, claimed as the queue itself does."""
+        scope = Scope(organization_id=self._analysis.organization_id)
+        query = """
+            UPDATE jobs SET lease_token = gen_random_uuid(), lease_until = clock_timestamp() + $3::interval,
+                attempts = attempts + 1
+            WHERE id IN (
+                SELECT id FROM jobs WHERE subject_id = $1 AND kind = ANY ($2) AND run_at <= clock_timestamp()
+                    AND (lease_token IS NULL OR lease_until < clock_timestamp())
+                ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED)
+            RETURNING *"""
+        async with self._database.transaction(scope) as connection:
+            rows = await connection.fetch(query, self._analysis.id, list(self._kinds), lease, wanted)
+        return [
+            Job(
+                id=row["id"],
+                queue=row["queue"],
+                kind=row["kind"],
+                subject_id=row["subject_id"],
+                organization_id=row["organization_id"],
+                args=row["args"],
+                size=Size(row["size"]),
+                run_at=row["run_at"],
+                attempt=row["attempts"],
+                token=row["lease_token"],
+                waited=timedelta(),
+            )
+            for row in rows
+        ]
+
+
+class Gate:
+    """`reached` is set when somebody stands before the gate; `open` lets them through."""
+
+    def __init__(self) -> None:
+        self.reached, self.open = asyncio.Event(), asyncio.Event()
+
+    async def passed(self) -> None:
+        self.reached.set()
+        await self.open.wait()
+
+
+class GatedFitter(BaselineFitter):
     """Stops before it hands its result over, until it is let through."""
 
-    def __init__(self, storage: Storage) -> None:
-        super().__init__(storage)
-        self.reached, self.gate = asyncio.Event(), asyncio.Event()
+    def __init__(self, place: "Workplace") -> None:
+        super().__init__(TableReader(place.storage), ChunkStore(place.units, RecentChunks(), time_ordered_id))
+        self.gate = Gate()
 
     async def fit(self, *arguments: Any) -> Fitted:
         fitted = await super().fit(*arguments)
-        self.reached.set()
-        await self.gate.wait()
+        await self.gate.passed()
         return fitted
 
 
-class BrokenComputer(Computer):
+class BrokenFitter(GatedFitter):
     async def fit(self, *_: Any) -> Fitted:
         raise MemoryError("no memory left")
+
+
+class GatedScorer(ChunkScorer):
+    """A worker that has taken a chunk, and stops before it scores it."""
+
+    def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
+        models = models or ModelStore(place.storage)
+        super().__init__(place.units, models, RecentChunks(), place.finalizer(), time_ordered_id)
+        self.gate = Gate()
+
+    async def _samples(self, *arguments: Any) -> Samples:
+        found = await super()._samples(*arguments)
+        await self.gate.passed()
+        return found
+
+
+class GatedStore(ChunkStore):
+    """Keeps no more chunks than the first two until it is let through."""
+
+    def __init__(self, place: "Workplace") -> None:
+        super().__init__(place.units, RecentChunks(), time_ordered_id)
+        self.gate = Gate()
+
+    async def keep_chunk(self, work: Any, order: int, *arguments: Any, **options: Any) -> None:
+        if order == 2:
+            await self.gate.passed()
+        await super().keep_chunk(work, order, *arguments, **options)
 
 
 @dataclass
 class Workplace:
     """One database, one store; processors and uploads on demand."""
 
+    database: Database
     units: PostgresUnits
     storage: Storage
     settings: Settings
     admin: "asyncpg.Connection[asyncpg.Record]"
 
-    def processor(
+    def finalizer(self) -> Finalizer:
+        return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)
+
+    def handlers(
         self,
-        computer: Computer | None = None,
         *,
+        fitter: BaselineFitter | None = None,
         scorer: ChunkScorer | None = None,
-        chunks: ChunkStore | None = None,
-        **settings: float,
-    ) -> Processor:
-        models, clock = ModelStore(self.storage), SystemClock()
-        outcomes = OutcomeWriter(self.units, models, clock, uuid4)
-        recent = RecentChunks()
-        chosen = self.settings.model_copy(update=settings)
-        return Processor(
+        store: ChunkStore | None = None,
+        progress_seconds: float | None = None,
+    ) -> Mapping[str, JobHandler]:
+        """What a worker has, with parts of its own put in."""
+        models, clock, finalizer = ModelStore(self.storage), SystemClock(), self.finalizer()
+        recent, reader = RecentChunks(), TableReader(self.storage)
+        store = store or ChunkStore(self.units, recent, time_ordered_id)
+        runner = AnalysisRunner(
             self.units,
-            computer or Computer(self.storage),
-            chunks or ChunkStore(self.units, recent, uuid4),
-            scorer or ChunkScorer(self.units, models, recent, chosen, uuid4),
-            Joiner(self.units, outcomes, clock, uuid4),
+            fitter or BaselineFitter(reader, store),
+            Splitter(self.units, reader, store, clock, time_ordered_id),
             models,
-            outcomes,
-            chosen,
+            finalizer,
             clock,
-            uuid4,
+            progress_seconds=progress_seconds or self.settings.progress_seconds,
         )
+        return {
+            Kind.ANALYSIS: runner,
+            Kind.CHUNK: scorer or ChunkScorer(self.units, models, recent, finalizer, time_ordered_id),
+            Kind.JOIN: Joiner(self.units, models, finalizer, clock, time_ordered_id),
+        }
+
+    def worker(
+        self,
+        analysis: Analysis,
+        *kinds: Kind,
+        heartbeat_seconds: float | None = None,
+        lease: timedelta = LEASE,
+        queue: JobsOf | None = None,
+        **parts: Any,
+    ) -> Worker:
+        """A worker that does the jobs of one analysis, of these kinds (of all, if none is named)."""
+        return Worker(
+            queue or JobsOf(self.database, analysis, kinds or tuple(Kind)),
+            QUEUE,
+            self.handlers(**parts),
+            (Lane(1),),
+            Pace(lease, heartbeat_seconds or self.settings.heartbeat_seconds),
+            NO_DELAY,
+        )
+
+    async def do(self, analysis: Analysis, *kinds: Kind, **parts: Any) -> None:
+        """Do the jobs of an analysis that are due, and those that follow from them."""
+        await self.worker(analysis, *kinds, **parts).run_due()
 
     async def uploaded(
         self,
@@ -153,6 +260,9 @@ class Workplace:
                 completed_at=None,
             )
             await unit.uploads.add(upload, analysis)
+            await unit.jobs.enqueue(
+                [NewJob(uuid4(), QUEUE, Kind.ANALYSIS, analysis.id, analysis.organization_id)]
+            )
         return analysis
 
     async def monitored(self, baseline: Analysis, table: bytes) -> Analysis:
@@ -173,11 +283,26 @@ class Workplace:
         assert found is not None
         return found
 
-    async def claim(self, analysis: Analysis, lease: timedelta) -> UUID:
-        token = uuid4()
-        async with self.units(Scope(organization_id=analysis.organization_id)) as unit:
-            assert await unit.work.claim(analysis.id, token, lease) is not None
-        return token
+    async def claim(self, analysis: Analysis, kind: Kind, lease: timedelta) -> Job:
+        """Take a job of the analysis, as a worker does that then dies or sleeps."""
+        [job] = await JobsOf(self.database, analysis, [kind]).claim(QUEUE, 1, lease=lease)
+        return job
+
+    async def jobs(self, analysis: Analysis) -> list[tuple[str, bool]]:
+        """Kind of each job that is left of the analysis, and whether somebody has it."""
+        query = """
+            SELECT kind, lease_token IS NOT NULL AS taken FROM analysis.jobs
+            WHERE subject_id = $1 ORDER BY id"""
+        return [(row["kind"], row["taken"]) for row in await self.admin.fetch(query, analysis.id)]
+
+    async def take_away(self, analysis: Analysis, kind: Kind) -> None:
+        """End the leases of the analysis' jobs, as if their workers had been silent for too long."""
+        await self.admin.execute(
+            "UPDATE analysis.jobs SET lease_until = clock_timestamp() - interval '1 s'"
+            " WHERE subject_id = $1 AND kind = $2 AND lease_token IS NOT NULL",
+            analysis.id,
+            kind,
+        )
 
     async def count(self, table: str, analysis: Analysis) -> int:
         column = "file_upload_id" if table in ("feature_data", "dinsight_data") else "analysis_id"
@@ -206,9 +331,3 @@ class Workplace:
         )
         assert stored == (300 if good else 0)
         return found
-
-
-def received(analysis: Analysis) -> Event[UploadReceived]:
-    return Event(
-        uuid4(), UPLOAD_RECEIVED, str(analysis.id), analysis.organization_id, NOW, attempt_event(analysis)
-    )

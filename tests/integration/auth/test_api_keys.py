@@ -11,7 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.auth.domain_api_keys import read_key
+from services.auth.api_keys.domain import read_key
 from shared.tokens import ALGORITHM
 from tests.integration.auth.conftest import Person, register
 from tests.support.installation import TestDatabase

@@ -7,7 +7,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.auth.domain_accounts import MOST_INVITATIONS
+from services.auth.invitations.domain import MOST_INVITATIONS
 from shared.events.auth import MEMBERSHIP_CHANGED
 from tests.integration.auth.conftest import PASSWORD, Person, register
 from tests.integration.auth.mailbox import Mailbox

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from services.auth.repository import PostgresUnits
-from services.auth.service.keys import KeyRing
+from dinsight.provision.migrations import upgrade
+from services.auth.database.unit import PostgresUnits
+from services.auth.keys.service import KeyRing
 from shared.clock import SystemClock, time_ordered_id
 from shared.crypto import Encryptor
 from shared.postgres.connection import Database
-from shared.postgres.migrate import upgrade
 from tests.support.installation import TestDatabase, create_database, drop_database
 
 REPLICAS = 5

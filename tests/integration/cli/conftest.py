@@ -10,9 +10,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from dinsight.provision.databases import SERVICES
+from dinsight.provision.migrations import upgrade
 from shared.postgres.connection import Connection, prepare_connection
-from shared.postgres.migrate import upgrade
-from shared.postgres.provision import SERVICES
 from tests.integration.cli.legacy import Legacy, fill
 from tests.support.installation import TestDatabase, create_database, drop_database
 

@@ -5,9 +5,9 @@ from typing import Any
 import asyncpg
 
 from dinsight.legacy_import.takeover import Imported, Takeover
+from dinsight.provision.databases import SERVICES
 from shared.clock import SystemClock, time_ordered_id
 from shared.postgres.connection import Connection
-from shared.postgres.provision import SERVICES
 from tests.integration.cli.legacy import Legacy
 from tests.support.installation import TestDatabase
 

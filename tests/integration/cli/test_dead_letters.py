@@ -12,8 +12,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner
 
-from dinsight.dead_letters import app
-from dinsight.parked import Parked, newer_states, read_parked
+from dinsight.dead_letters.command import app
+from dinsight.dead_letters.records import Parked, newer_states, read_parked
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.events.auth import AUDIT_RECORDED, ORGANIZATION_CHANGED, AuditRecorded, OrganizationChanged
@@ -94,7 +94,7 @@ async def at_work(
     consumer.on(AUDIT_RECORDED, handler)
     hour = timedelta(hours=1)
     relay = Relay(pool, kafka, service=SERVICE, outbox_retention=hour, inbox_retention=hour)
-    async with background(consumer.run(), relay.run()):
+    async with background(consumer.loop.run(), relay.loop.run()):
         yield
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from dinsight.provision.databases import SERVICES
+from dinsight.provision.migrations import upgrade
 from services.analysis.main import create_app
 from services.analysis.settings import Settings
-from shared.postgres.migrate import upgrade
-from shared.postgres.provision import SERVICES
 from shared.settings import InstallationSettings
 from tests.integration.cli.importing import run
 from tests.integration.cli.legacy import Legacy

@@ -10,16 +10,16 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from dinsight.encrypted import COLUMNS, Moved, move
-from services.alerting.service_rules import secret_purpose as webhook_purpose
-from services.auth.repository import PostgresUnits
-from services.auth.service.keys import KeyRing
-from services.auth.service.letters import PURPOSE as LETTER
-from services.auth.service.secrets import secret_purpose as settings_purpose
+from dinsight.provision.databases import SERVICES, provision
+from dinsight.re_encrypt.columns import COLUMNS, Moved, move
+from services.alerting.rules.service import secret_purpose as webhook_purpose
+from services.auth.database.unit import PostgresUnits
+from services.auth.keys.service import KeyRing
+from services.auth.mail.letters import PURPOSE as LETTER
+from services.auth.organizations.secrets import secret_purpose as settings_purpose
 from shared.clock import SystemClock, time_ordered_id
 from shared.crypto import EncryptionError, Encryptor
 from shared.postgres.connection import Connection, Database, prepare_connection
-from shared.postgres.provision import SERVICES, provision
 from tests.support.installation import PASSWORD, TestDatabase
 
 OLD = "old:" + base64.b64encode(b"o" * 32).decode()

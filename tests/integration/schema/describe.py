@@ -9,8 +9,8 @@ import sys
 
 import asyncpg
 
-from shared.postgres.migrate import upgrade
-from shared.postgres.provision import SERVICES
+from dinsight.provision.databases import SERVICES
+from dinsight.provision.migrations import upgrade
 from tests.integration.schema.catalog import (
     SLICES,
     additions,

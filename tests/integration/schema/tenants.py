@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from dinsight.provision.databases import SERVICES
+from dinsight.provision.migrations import upgrade
 from shared.postgres.connection import Connection
-from shared.postgres.migrate import upgrade
-from shared.postgres.provision import SERVICES
 from tests.support.installation import TestDatabase, create_database, drop_database
 
 RELATIONS = """

@@ -11,8 +11,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from dinsight.provision.databases import SERVICES
 from shared.postgres.connection import Connection
-from shared.postgres.provision import SERVICES
 from tests.integration.schema.tenants import Filled, Relation, as_service, insert, readable
 
 # Tables of no tenant, and why no organization's row can be read from them that matters.

@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
+from dinsight.provision.databases import NEEDED_EXTENSIONS, SERVICES, WELCOME_EXTENSIONS
+from dinsight.provision.migrations import configuration
 from shared.postgres.connection import Connection
-from shared.postgres.migrate import configuration
-from shared.postgres.provision import NEEDED_EXTENSIONS, SERVICES, WELCOME_EXTENSIONS
 from tests.integration.schema import page
 from tests.integration.schema.catalog import SLICES, Table, read_installation
 from tests.support.installation import PASSWORD, TestDatabase, create_database, drop_database
@@ -73,7 +73,7 @@ async def migrate(database: TestDatabase) -> int:
     assert all(f":{PASSWORD}@" in dsn for dsn in logins.values())
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "dinsight.local.prepare", "databases"),
+        *("-m", "dinsight.provision", "databases"),
         env={**os.environ, **logins, "DINSIGHT_DATABASE_URL": database.admin_dsn},
     )
     return await process.wait()

@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
+from dinsight.provision.databases import SERVICES
 from shared.postgres.connection import Connection
-from shared.postgres.provision import SERVICES
 from tests.support.installation import TestDatabase
 
 MEMBERSHIPS = """

@@ -44,7 +44,7 @@ async def main(dsn: str, bootstrap: str) -> None:
         relay = Relay(
             database, kafka, service="machines", outbox_retention=RETENTION, inbox_retention=RETENTION
         )
-        await relay.run()
+        await relay.loop.run()
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ async def test_events_of_one_key_arrive_in_order_and_only_when_committed(
 ) -> None:
     units = Units(pool)
     id_ = uuid4()
-    async with background(make_relay(pool, kafka).run()):
+    async with background(make_relay(pool, kafka).loop.run()):
         for number in range(0, 60, 3):
             await publish(units, *(organization(f"n{number + i}", id_) for i in range(3)))
         with pytest.raises(RuntimeError, match="rolled back"):
@@ -120,8 +120,8 @@ async def test_two_relays_publish_nothing_twice_and_the_second_takes_over(
 ) -> None:
     units = Units(pool)
     id_ = uuid4()
-    first = asyncio.create_task(make_relay(pool, kafka).run())
-    second = asyncio.create_task(make_relay(pool, kafka).run())
+    first = asyncio.create_task(make_relay(pool, kafka).loop.run())
+    second = asyncio.create_task(make_relay(pool, kafka).loop.run())
     try:
         await publish(units, *(organization(f"a{n}", id_) for n in range(50)))
         await eventually(lambda: drained(pool), what="an empty outbox")
@@ -144,12 +144,12 @@ async def test_what_the_broker_forgot_is_published_again(
     """The broker's ends lie before the positions noted: as after a restart of a broker that keeps no disk."""
     units = Units(pool)
     id_ = uuid4()
-    async with background(make_relay(pool, kafka).run()):
+    async with background(make_relay(pool, kafka).loop.run()):
         await publish(units, organization("precious", id_))
         await eventually(lambda: drained(pool), what="an empty outbox")
     async with pool.transaction(Scope()) as connection:
         await connection.execute("UPDATE outbox SET position = 1000000000 WHERE published_at IS NOT NULL")
-    async with background(make_relay(pool, kafka).run()):
+    async with background(make_relay(pool, kafka).loop.run()):
         async with reading(bootstrap, ORGANIZATION_CHANGED) as reader:
             events = await reader.wait_for(ORGANIZATION_CHANGED, 2, organization_id=id_)
         await eventually(lambda: drained(pool), what="an empty outbox")
@@ -171,7 +171,7 @@ async def test_a_relay_killed_between_publish_and_mark_loses_nothing_and_doubles
         if event.payload.organization_id == id_:
             seen.append(event.id)
 
-    async with consuming(pool, kafka, handle), background(make_relay(pool, kafka).run()):
+    async with consuming(pool, kafka, handle), background(make_relay(pool, kafka).loop.run()):
         await eventually(lambda: drained(pool), what="an empty outbox")
         async with reading(bootstrap, ORGANIZATION_CHANGED) as reader:
             copies = await reader.wait_for(ORGANIZATION_CHANGED, 2, organization_id=id_)
@@ -199,7 +199,7 @@ async def consuming(
             await outcome
 
     consumer.on(ORGANIZATION_CHANGED, run)
-    async with background(consumer.run()):
+    async with background(consumer.loop.run()):
         yield consumer
 
 

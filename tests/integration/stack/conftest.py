@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from dinsight.local.backoff import Backoff
-from dinsight.local.layout import Layout
-from dinsight.local.ports import free_port
-from dinsight.local.probes import http_ready
-from dinsight.local.processes import ProcessRef, identify
-from dinsight.local.programs import Job, Kind, Plan, Program
-from dinsight.local.state import RunState, load_state
-from dinsight.local.supervisor import Supervisor
+from tools.local.backoff import Backoff
+from tools.local.layout import Layout
+from tools.local.ports import free_port
+from tools.local.probes import http_ready
+from tools.local.processes import ProcessRef, identify
+from tools.local.programs import Job, Kind, Plan, Program
+from tools.local.state import RunState, load_state
+from tools.local.supervisor import Supervisor
 
 FAKE = Path(__file__).with_name("fake_program.py")
 PATIENCE_S = 15.0

@@ -8,9 +8,9 @@ import signal
 import sys
 from pathlib import Path
 
-from dinsight.local.layout import Layout
-from dinsight.local.programs import Kind, Plan
 from tests.integration.stack.conftest import Workshop
+from tools.local.layout import Layout
+from tools.local.programs import Kind, Plan
 
 
 async def serve(workshop: Workshop) -> int:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dinsight.local import lifecycle
-from dinsight.local.layout import Layout
-from dinsight.local.processes import RUN_VARIABLE, ProcessRef, identify, is_alive, send, wait_gone
-from dinsight.local.state import Phase, RunState, load_state, save_state
 from tests.integration.stack.conftest import PATIENCE_S
 from tests.servers import ROOT
+from tools.local import lifecycle
+from tools.local.layout import Layout
+from tools.local.processes import RUN_VARIABLE, ProcessRef, identify, is_alive, send, wait_gone
+from tools.local.state import Phase, RunState, load_state, save_state
 
 
 @dataclass

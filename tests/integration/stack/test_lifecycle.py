@@ -19,14 +19,14 @@ import asyncpg
 import psutil
 import pytest
 
-from dinsight.local import lifecycle
-from dinsight.local.errors import StartupFailed
-from dinsight.local.ports import HOST, free_port
-from dinsight.local.processes import ProcessRef, is_alive, send, wait_gone
-from dinsight.local.state import load_state
 from shared.events.registry import TOPICS
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
 from tests.stack import Stack
+from tools.local import lifecycle
+from tools.local.errors import StartupFailed
+from tools.local.ports import HOST, free_port
+from tools.local.processes import ProcessRef, is_alive, send, wait_gone
+from tools.local.state import load_state
 
 pytestmark = pytest.mark.skipif(
     any(os.environ.get(name) for name in (BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE)),

@@ -8,10 +8,10 @@ import shutil
 import signal
 import sys
 
-from dinsight.local.processes import ProcessRef, identify, is_alive, send
-from dinsight.local.programs import Kind, Plan
-from dinsight.local.state import Condition, Phase
 from tests.integration.stack.conftest import Workshop, without_grace
+from tools.local.processes import ProcessRef, identify, is_alive, send
+from tools.local.programs import Kind, Plan
+from tools.local.state import Condition, Phase
 
 
 def refs(workshop: Workshop) -> dict[str, ProcessRef]:

@@ -7,17 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.alerting.deliveries import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
-from services.alerting.domain import (
-    Alert,
-    AlertFilter,
-    AlertStatus,
-    MachineRef,
-    MemberRef,
-    Rule,
-    RuleFilter,
-)
-from services.alerting.repository import Unit, WatchingRule
+from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
+from services.alerting.database.unit import Unit, WatchingRule
+from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
+from services.alerting.replicas.domain import MachineRef, MemberRef
+from services.alerting.rules.domain import Rule, RuleFilter
 from shared.access import Scope
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.support.fakes import FakeInbox, FakeOutbox

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from dinsight.encrypted import COLUMNS
+from dinsight.re_encrypt.columns import COLUMNS
 from tests.unit.architecture.source import imports, python_files, tree
 
 

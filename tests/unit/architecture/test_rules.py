@@ -19,7 +19,7 @@ from tests.unit.architecture.source import (
     tree,
 )
 
-CODE = ("shared", "services", "dinsight")
+CODE = ("shared", "services", "dinsight", "tools")
 EVERYTHING = (*CODE, "tests")
 MOST_LINES = 350
 MOST_BODY_LINES = 10
@@ -30,10 +30,11 @@ OUTSIDE_WORLD = ("asyncpg", "aiokafka", "aiohttp", "fastapi", "faststream", "sql
 SQL = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WITH \w+ AS \()\s", re.IGNORECASE)
 ROUTE_METHODS = ("get", "post", "patch", "put", "delete")
 # They run before the packages that print better are there, or as processes whose output is a log.
-MAY_PRINT = ("dinsight/bootstrap.py", "dinsight/local/")
+MAY_PRINT = ("tools/bootstrap.py", "tools/local/", "dinsight/provision/")
 REQUIRED = ("main.py", "settings.py", "errors.py", "README.md")
 # One file, or a folder of the same name once it is long; of a service that has rooms, a file in one of them.
 REQUIRED_PARTS = ("routes", "schemas", "service", "domain", "handlers")
+REPOSITORIES = ("database", "repository.py")
 # What may be imported by what, as the first of these names in a module's path says.
 LAYERS = ("domain", "repository", "database", "jobs", "service", "routes", "handlers", "schemas", "main")
 QUERY = re.compile(r"^-- name: (?P<name>\w+)\S*\n(?P<next>.*)$", re.MULTILINE)
@@ -100,10 +101,9 @@ def test_every_service_has_the_same_parts(service: str) -> None:
     missing = [name for name in REQUIRED if not (folder / name).is_file()]
     if service in WITH_TABLES:
         missing += [name for name in ("migrations", "queries.sql") if not list(folder.rglob(name))]
-    for part in (*REQUIRED_PARTS, *(["repository"] if service in WITH_TABLES else [])):
-        # A service that is split by verb has files that name the verbs instead.
-        split = service == "analysis" and part == "service"
-        if not split and not list(folder.rglob(f"{part}.py")) and not (folder / part).is_dir():
+        missing += [] if any((folder / name).exists() for name in REPOSITORIES) else ["repository"]
+    for part in REQUIRED_PARTS:
+        if not list(folder.rglob(f"{part}.py")) and not (folder / part).is_dir():
             missing.append(part)
     assert missing == []
 

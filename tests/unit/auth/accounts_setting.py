@@ -3,29 +3,30 @@
 import re
 from datetime import timedelta
 
-from services.auth.domain import Client, User
-from services.auth.domain_accounts import Letter
-from services.auth.postman import Postman
-from services.auth.repository import Unit
-from services.auth.service.accounts import AccountService
-from services.auth.service.invitations import InvitationService
-from services.auth.service.letters import LetterWriter
-from services.auth.service.one_time import OneTimeTokens
-from services.auth.service.organizations import OrganizationService
-from services.auth.service.password_rules import PasswordRules
-from services.auth.service.passwords import PasswordHasher
-from services.auth.service.recovery import RecoveryService
-from services.auth.service.registration import RegistrationService
-from services.auth.service.secrets import SettingsSealer
-from services.auth.service.throttle import Throttle
-from services.auth.service.verification import VerificationService
+from services.auth.database.unit import Unit
+from services.auth.invitations.service import InvitationService
+from services.auth.mail.domain import Letter
+from services.auth.mail.letters import LetterWriter
+from services.auth.mail.postman import Postman
+from services.auth.one_time_tokens.service import OneTimeTokens
+from services.auth.organizations.secrets import SettingsSealer
+from services.auth.organizations.service import OrganizationService
+from services.auth.passwords.hashing import PasswordHasher
+from services.auth.passwords.rules import PasswordRules
+from services.auth.recovery.service import RecoveryService
+from services.auth.registration.service import RegistrationService
+from services.auth.sign_in.domain import Client
+from services.auth.sign_in.throttle import Throttle
+from services.auth.users.domain import User
+from services.auth.users.service import AccountService
+from services.auth.verification.service import VerificationService
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
 from shared.crypto import Encryptor
 from shared.events.auth import AUDIT_RECORDED
 from tests.support.fakes import FakeClock
-from tests.unit.auth.fakes import FakeUnits
-from tests.unit.auth.fakes_accounts import FakeMailer
+from tests.unit.auth.database.fakes.unit import FakeUnits
+from tests.unit.auth.mail.fakes import FakeMailer
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE = Client("192.0.2.1", "test")

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from services.auth.domain_accounts import INVITATION_LIFETIME, MAIL_REMEMBERED_FOR, VERIFICATION_LIFETIME
-from services.auth.service.keys import KeyRing
+from services.auth.invitations.domain import INVITATION_LIFETIME
+from services.auth.keys.service import KeyRing
+from services.auth.mail.domain import MAIL_REMEMBERED_FOR
 from services.auth.upkeep import Upkeep
+from services.auth.verification.domain import VERIFICATION_LIFETIME
 from shared.crypto import Encryptor
 from tests.unit.auth.accounts_setting import KEYS, AccountsSetting
-from tests.unit.auth.repository_suite import an_organization
-from tests.unit.auth.repository_suite_accounts import an_invitation
+from tests.unit.auth.database.examples import an_invitation, an_organization
 
 
 async def test_links_invitations_and_letters_go_when_their_time_is_over() -> None:

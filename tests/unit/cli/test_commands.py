@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dinsight.bootstrap import CannotPrepare, must_be_able_to_install, requirements
 from dinsight.cli import app
-from dinsight.local.errors import LocalError, MissingSoftware
-from dinsight.local.postgres import choose_binaries, find_binaries, stray_server
-from dinsight.local.prepare import main as prepare_main
+from dinsight.provision.__main__ import main as prepare_main
+from tools.bootstrap import CannotPrepare, must_be_able_to_install, requirements
+from tools.local.errors import LocalError, MissingSoftware
+from tools.local.postgres import choose_binaries, find_binaries, stray_server
 
 RUNNER = CliRunner()
 NOWHERE = {"DINSIGHT_DATABASE_URL": "", "DINSIGHT_KAFKA_BOOTSTRAP": ""}

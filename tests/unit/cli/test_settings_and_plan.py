@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from dinsight.local.errors import LocalError, PortTaken
-from dinsight.local.layout import Layout
-from dinsight.local.plan import LocalEnvironment, choose_ports, with_login
-from dinsight.local.ports import HOST, free_port, is_free, owner_of
-from dinsight.local.programs import Program
-from dinsight.local.secrets import LocalSecrets
-from dinsight.local.settings import BrokerKind, LocalSettings
+from tools.local.errors import LocalError, PortTaken
+from tools.local.layout import Layout
+from tools.local.plan import LocalEnvironment, choose_ports, with_login
+from tools.local.ports import HOST, free_port, is_free, owner_of
+from tools.local.programs import Program
+from tools.local.secrets import LocalSecrets
+from tools.local.settings import BrokerKind, LocalSettings
 
 EXTERNAL = {
     "DINSIGHT_DATABASE_URL": "postgresql://boss:s%40fe@db.example:5432/plant",

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from dinsight.local.backoff import Backoff
-from dinsight.local.child import describe_exit
-from dinsight.local.errors import LocalError
-from dinsight.local.layout import Layout, write_private
-from dinsight.local.log_files import ROTATE_ABOVE_BYTES, chosen_logs, open_log, read_logs, tail
-from dinsight.local.log_lines import readable
-from dinsight.local.processes import ProcessRef, identify, is_alive, send, session_members
-from dinsight.local.secrets import load_or_create_secrets
-from dinsight.local.state import Condition, Phase, ProgramState, RunState, load_state, save_state
+from tools.local.backoff import Backoff
+from tools.local.child import describe_exit
+from tools.local.errors import LocalError
+from tools.local.layout import Layout, write_private
+from tools.local.log_files import ROTATE_ABOVE_BYTES, chosen_logs, open_log, read_logs, tail
+from tools.local.log_lines import readable
+from tools.local.processes import ProcessRef, identify, is_alive, send, session_members
+from tools.local.secrets import load_or_create_secrets
+from tools.local.state import Condition, Phase, ProgramState, RunState, load_state, save_state
 
 
 def some_state() -> RunState:

@@ -6,8 +6,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dinsight.demo.command import demo
-from dinsight.demo.place import find_place
+from tools.demo.command import demo
+from tools.demo.place import find_place
 
 app = typer.Typer()
 app.command()(demo)

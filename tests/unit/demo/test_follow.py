@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from dinsight.demo.api import Api, Json
-from dinsight.demo.errors import AnalysisFailed, DemoError, RequestRefused
-from dinsight.demo.follow import EventLog, Pace, follow_analysis
+from tools.demo.api import Api, Json
+from tools.demo.errors import AnalysisFailed, DemoError, RequestRefused
+from tools.demo.follow import EventLog, Pace, follow_analysis
 
 RUNNING = {"status": "processing", "progress": 0.25, "stage": "fitting", "analysis_type": "baseline"}
 COMPLETED = {"status": "completed", "progress": 1.0, "stage": None, "results": {}}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dinsight.demo.rig import (
+from tools.demo.rig import (
     BIN_HZ,
     BINS,
     BPFO_PER_REVOLUTION,

@@ -10,9 +10,9 @@ import pytest
 from matplotlib.image import imread
 from rich.console import Console
 
-from dinsight.demo.downstream import line_of
-from dinsight.demo.picture import MapData, draw_map
-from dinsight.demo.screen import Screen, chosen
+from tools.demo.downstream import line_of
+from tools.demo.picture import MapData, draw_map
+from tools.demo.screen import Screen, chosen
 
 
 def anomaly(number: int, severity: str, distance: float) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dinsight.demo.rig import BINS, record_normal
-from dinsight.demo.table import write_table
+from tools.demo.rig import BINS, record_normal
+from tools.demo.table import write_table
 
 
 def test_the_file_has_the_names_that_a_new_configuration_expects(tmp_path: Path) -> None:

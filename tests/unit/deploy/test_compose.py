@@ -7,7 +7,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from dinsight.local.settings import DATABASE_SERVICES, DATABASE_URL, KAFKA_BOOTSTRAP, database_variable
 from shared.crypto import Encryptor
 from shared.settings import InstallationSettings
 from tests.unit.deploy.compose import (
@@ -19,6 +18,7 @@ from tests.unit.deploy.compose import (
     raw,
 )
 from tests.unit.deploy.programs import PREFIX, PROGRAMS, ROOT, Program
+from tools.local.settings import DATABASE_SERVICES, DATABASE_URL, KAFKA_BOOTSTRAP, database_variable
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 OUR_IMAGE = "dinsight:0.1.0"
@@ -162,7 +162,7 @@ def test_every_container_is_bounded_and_pinned(name: str) -> None:
 
 
 def test_the_broker_is_the_version_that_the_tests_run_against() -> None:
-    pom = (ROOT / "dinsight" / "local" / "kafka-pom.xml").read_text(encoding="utf-8")
+    pom = (ROOT / "tools" / "local" / "kafka-pom.xml").read_text(encoding="utf-8")
     found = re.search(r"<artifactId>kafka_2\.13</artifactId>\s*<version>([\d.]+)</version>", pom)
     assert found is not None
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{found.group(1)}"

@@ -67,9 +67,6 @@ EXAMPLES: dict[str, Payload] = {
     "upload.received": analysis.UploadReceived(
         analysis_id=_id(1), file_upload_id=_id(2), machine_id=_id(3), analysis_type="baseline"
     ),
-    "chunk.stored": analysis.ChunkStored(
-        analysis_id=_id(5), machine_id=_id(3), process_order=2, first_sample=1024, samples=512
-    ),
     "analysis.progressed": analysis.AnalysisProgressed(
         analysis_id=_id(1), machine_id=_id(3), analysis_type="baseline", stage="reading", progress=0.25
     ),

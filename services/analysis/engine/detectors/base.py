@@ -8,7 +8,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..covariance import Axes, Sample
+from .covariance import Axes, Sample
 
 Floats = NDArray[np.float64]
 

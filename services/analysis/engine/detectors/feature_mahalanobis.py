@@ -9,8 +9,8 @@ from typing import Self
 
 import numpy as np
 
-from ..covariance import Axes, Sample, choose_shrinkage
 from .base import Floats
+from .covariance import Axes, Sample, choose_shrinkage
 
 MOST_PRECISION_FEATURES = 2048
 """A precision matrix of so many features takes 32 MB."""

@@ -8,11 +8,11 @@ from typing import Self
 
 import numpy as np
 
-from ..covariance import Axes, Sample
 from .base import Floats
+from .covariance import Axes, Sample
 
 REGULARISATION = 1e-6
-"""Share of the covariance's trace added to its diagonal (algorithm.md, section 4)."""
+"""Share of the covariance's trace added to its diagonal (docs/engine.md, "Detection")."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Self
 
 import numpy as np
 
-from ..covariance import Axes, Sample
 from .base import Floats
+from .covariance import Axes, Sample
 
 RETAINED = 0.9
 """Share of the variance in the retained components; the literature's usual choice."""

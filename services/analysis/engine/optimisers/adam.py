@@ -9,7 +9,10 @@ from .objective import Floats, Objective, Optimum, Tracker
 
 
 def adam(objective: Objective, start: Floats, config: EngineConfig) -> Optimum:
-    """Minimise from `start` (2, n) with step `alpha`; stops as algorithm.md 2.7 says and keeps the best."""
+    """Minimise from `start` (2, n) with step `alpha`; keeps the best positions.
+
+    For when it stops see `gamma0` in docs/engine.md, "Parameters".
+    """
     tracker = Tracker(config.gamma0, config.imax, objective.progress)
     positions = start.copy()
     first = np.zeros_like(positions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..similarity import Similarity
+from ..map.similarity import Similarity
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,9 @@ class Optimum:
 
 
 class Objective:
-    """E(P) per pair (algorithm.md, 2.5) with its gradient, for target similarities (n, n).
+    """E(P) per pair with its gradient, for target similarities (n, n).
+
+    See docs/engine.md, "The map of normal", step 4.
 
     The gradient is that of E / n, so that its size, and with it the meaning of a step, does not depend on
     how many samples there are.
@@ -47,7 +49,7 @@ class Objective:
 
     def __call__(self, positions: Floats) -> tuple[float, Floats]:
         """Cost per pair and gradient (2, n) at positions (2, n)."""
-        from .. import kernels
+        from ..map import kernels
 
         n = positions.shape[1]
         if self._sums is None:

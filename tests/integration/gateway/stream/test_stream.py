@@ -13,10 +13,10 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from dinsight.provision.topics import create_topics
 from shared.events.analysis import ANALYSIS_PROGRESSED, UPLOAD_RECEIVED, AnalysisProgressed, UploadReceived
 from shared.events.base import Event
 from shared.events.codec import encode
-from shared.kafka.topics import create_topics
 from shared.settings import InstallationSettings
 from tests.integration.gateway.support import gateway
 from tests.servers import Broker

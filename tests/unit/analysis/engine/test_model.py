@@ -18,9 +18,11 @@ from services.analysis.engine import (
     EngineError,
     assess_health,
     fit_baseline,
+    pack_model,
+    unpack_model,
 )
 from services.analysis.engine.config import DETECTORS
-from services.analysis.engine.threshold import severities
+from services.analysis.engine.verdict.threshold import severities
 
 Floats = NDArray[np.float64]
 
@@ -31,9 +33,9 @@ def test_a_stored_model_is_the_same_model(
 ) -> None:
     config = EngineConfig(detector=detector, ewma=0.3, optimizer="lbfgs")
     model = fit_baseline(correlated, config, feature_names=names)
-    np.savez(tmp_path / "model.npz", allow_pickle=False, **model.to_arrays())
+    np.savez(tmp_path / "model.npz", allow_pickle=False, **pack_model(model))
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
-        again = BaselineModel.from_arrays(arrays)
+        again = unpack_model(arrays)
     assert (again.config, again.features, again.report) == (model.config, model.features, model.report)
     assert again.results() == model.results()
     moved = correlated[:50] + correlated.std(axis=0)
@@ -47,14 +49,14 @@ def test_a_stored_model_is_the_same_model(
 
 
 def test_another_version_is_refused(model: BaselineModel) -> None:
-    arrays = {**model.to_arrays(), "version": np.array(99)}
+    arrays = {**pack_model(model), "version": np.array(99)}
     with pytest.raises(EngineError, match="version 99"):
-        BaselineModel.from_arrays(arrays)
+        unpack_model(arrays)
 
 
 def test_the_same_data_gives_the_same_model(correlated: Floats, names: tuple[str, ...]) -> None:
     config = EngineConfig(landmarks=100)
-    first, second = (fit_baseline(correlated, config, feature_names=names).to_arrays() for _ in range(2))
+    first, second = (pack_model(fit_baseline(correlated, config, feature_names=names)) for _ in range(2))
     assert first.keys() == second.keys()
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
@@ -119,5 +121,5 @@ def test_importing_the_engine_does_not_load_the_compiler() -> None:
 
 def test_a_model_fits_into_a_buffer(model: BaselineModel) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **model.to_arrays())
+    np.savez_compressed(buffer, allow_pickle=False, **pack_model(model))
     assert buffer.tell() < 2_000_000

@@ -1,0 +1,1 @@
+"""`dinsight dead-letters`: the records that consumers gave up, and their replay."""

@@ -1,0 +1,1 @@
+"""Makes an installation's databases and topics ready for its services."""

@@ -1,0 +1,1 @@
+"""`dinsight re-encrypt`: moves every stored secret to the current key."""

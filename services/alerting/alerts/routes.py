@@ -1,0 +1,67 @@
+"""HTTP of the alerting service: alerts."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from services.alerting.alerts.domain import AlertFilter, AlertStatus
+from services.alerting.alerts.schemas import AlertDetail, AlertNote, AlertOut
+from services.alerting.alerts.service import AlertService
+from services.alerting.database.postgres import PostgresUnits
+from services.alerting.rules.conditions import Severity
+from services.alerting.rules.schemas import SeverityLabel
+from shared.access import Caller, Permission
+from shared.http.caller import Guard
+from shared.http.pages import Page, PageParameters
+from shared.http.problems import problem_responses
+
+NO_NOTE = AlertNote()
+
+
+def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guard) -> APIRouter:
+    router = APIRouter(
+        prefix="/api/v1/alerts", tags=["alerts"], responses=problem_responses(400, 401, 403, 422)
+    )
+    reader = Annotated[Caller, Depends(guard.may(Permission.ALERTS_READ))]
+    writer = Annotated[Caller, Depends(guard.may(Permission.ALERTS_WRITE))]
+
+    @router.get("", summary="List alerts")
+    async def list_alerts(
+        caller: reader,
+        page: PageParameters,
+        status: AlertStatus | None = None,
+        severity: SeverityLabel | None = None,
+        machine_id: UUID | None = None,
+    ) -> Page[AlertOut]:
+        wanted = AlertFilter(status, Severity.parse(severity) if severity else None, machine_id)
+        async with units(caller.scope) as unit:
+            found = await service.list(unit, wanted, page)
+        return Page[AlertOut].of(found, AlertOut.of)
+
+    @router.get("/{alert_id}", summary="Show an alert and its deliveries", responses=problem_responses(404))
+    async def get_alert(caller: reader, alert_id: UUID) -> AlertDetail:
+        async with units(caller.scope) as unit:
+            return AlertDetail.with_deliveries(*await service.get(unit, alert_id))
+
+    @router.post(
+        "/{alert_id}/acknowledge",
+        summary="Say that someone is on it",
+        description="Repeating it changes nothing. It breaks when the severity rises.",
+        responses=problem_responses(404, 409),
+    )
+    async def acknowledge_alert(caller: writer, alert_id: UUID, body: AlertNote = NO_NOTE) -> AlertOut:
+        async with units(caller.scope) as unit:
+            return AlertOut.of(await service.acknowledge(unit, caller, alert_id, body.note))
+
+    @router.post(
+        "/{alert_id}/resolve",
+        summary="Close an alert",
+        description="Repeating it changes nothing. What comes after opens a new alert, or this one again.",
+        responses=problem_responses(404),
+    )
+    async def resolve_alert(caller: writer, alert_id: UUID, body: AlertNote = NO_NOTE) -> AlertOut:
+        async with units(caller.scope) as unit:
+            return AlertOut.of(await service.resolve(unit, caller, alert_id, body.note))
+
+    return router

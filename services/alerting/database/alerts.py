@@ -1,0 +1,114 @@
+"""Alerts in PostgreSQL."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
+from services.alerting.database.paging import page_parameters
+from services.alerting.rules.conditions import Severity
+from services.alerting.rules.domain import Rule
+from shared.http.pages import Cursor, PageRequest, Slice
+from shared.postgres.connection import Connection
+
+ALERT_FIELDS = tuple(field.name for field in fields(Alert))
+# What alerts.data holds; the other fields of an alert are columns.
+ALERT_DATA = (
+    "rule_name",
+    "machine_name",
+    "summary",
+    "count",
+    "first_seen_at",
+    "last_seen_at",
+    "worst_distance_ratio",
+    "worst_anomaly_id",
+    "analysis_id",
+    "features",
+    "acknowledge_note",
+    "resolve_note",
+)
+
+
+class PostgresAlertRepository:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def add(self, alert: Alert) -> bool:
+        return await self._queries.insert_alert(self._connection, **_alert_row(alert)) is True
+
+    async def get(self, alert_id: UUID) -> Alert | None:
+        return _alert(await self._queries.get_alert(self._connection, id=alert_id))
+
+    async def lock(self, alert_id: UUID) -> Alert | None:
+        return _alert(await self._queries.lock_alert(self._connection, id=alert_id))
+
+    async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None:
+        return _alert(
+            await self._queries.lock_open_alert(
+                self._connection, organization_id=organization_id, dedupe_key=dedupe_key
+            )
+        )
+
+    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
+        return _alert(
+            await self._queries.lock_alert_resolved_since(
+                self._connection, alert_rule_id=rule.id, dedupe_key=rule.dedupe_key, since=since
+            )
+        )
+
+    async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]:
+        rows = self._queries.lock_open_alerts_of_rule(self._connection, alert_rule_id=rule_id)
+        return [alert async for row in rows if (alert := _alert(row))]
+
+    async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
+        rows = self._queries.list_alerts(
+            self._connection,
+            status=wanted.status,
+            severity=wanted.severity.label if wanted.severity else None,
+            machine_id=wanted.machine_id,
+            **page_parameters(page),
+        )
+        alerts = [alert async for row in rows if (alert := _alert(row))]
+        return Slice.cut(alerts, page.limit, lambda alert: Cursor(alert.created_at, alert.id))
+
+    async def update(self, alert: Alert) -> None:
+        row = _alert_row(alert)
+        for fixed in (
+            "organization_id", "alert_rule_id", "machine_id", "anomaly_id", "dedupe_key", "created_at"
+        ):  # fmt: skip
+            del row[fixed]
+        await self._queries.update_alert(self._connection, **row)
+
+
+def _alert_row(alert: Alert) -> dict[str, Any]:
+    row = {name: getattr(alert, name) for name in ALERT_FIELDS}
+    data = {name: row.pop(name) for name in ALERT_DATA}
+    return row | {"severity": alert.severity.label, "data": data}
+
+
+def _alert(row: asyncpg.Record | None) -> Alert | None:
+    if row is None:
+        return None
+    data: Mapping[str, Any] = row["data"]
+    values = {name: data[name] if name in ALERT_DATA else row[name] for name in ALERT_FIELDS}
+    return Alert(
+        **values
+        | {
+            "status": AlertStatus(row["status"]),
+            "severity": Severity.parse(row["severity"]),
+            "first_seen_at": datetime.fromisoformat(data["first_seen_at"]),
+            "last_seen_at": datetime.fromisoformat(data["last_seen_at"]),
+            "worst_anomaly_id": _uuid(data["worst_anomaly_id"]),
+            "analysis_id": _uuid(data["analysis_id"]),
+            "features": tuple(data["features"]),
+        }
+    )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return None if text is None else UUID(text)

@@ -1,0 +1,34 @@
+"""What alerting keeps of machines and members, in PostgreSQL."""
+
+from dataclasses import asdict, fields
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.alerting.replicas.domain import MachineRef, MemberRef
+from shared.postgres.connection import Connection
+
+MACHINE_COLUMNS = tuple(field.name for field in fields(MachineRef))
+
+
+class PostgresReferenceRepository:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def merge_machine(self, machine: MachineRef) -> None:
+        await self._queries.merge_machine(self._connection, **asdict(machine))
+
+    async def machine(self, machine_id: UUID) -> MachineRef | None:
+        return _machine(await self._queries.get_machine(self._connection, id=machine_id))
+
+    async def hold_machine(self, machine_id: UUID) -> MachineRef | None:
+        return _machine(await self._queries.hold_machine(self._connection, id=machine_id))
+
+    async def merge_member(self, member: MemberRef) -> None:
+        await self._queries.merge_member(self._connection, **asdict(member))
+
+
+def _machine(row: asyncpg.Record | None) -> MachineRef | None:
+    return None if row is None else MachineRef(**{name: row[name] for name in MACHINE_COLUMNS})

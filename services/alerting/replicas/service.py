@@ -1,0 +1,92 @@
+"""What alerting keeps of machines and members, which other services own."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+from uuid import UUID
+
+from services.alerting.database.unit import Unit
+from services.alerting.errors import MachineNotFound
+from services.alerting.replicas.domain import MachineRef, MemberRef
+from shared.access import Caller, Scope
+from shared.errors import NotFound
+from shared.events.auth import MembershipChanged
+from shared.events.machines import MachineChanged
+
+# What was asked for or read from a token gives way to any event.
+ASKED_VERSION = 0
+Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
+
+
+class MachinesService(Protocol):
+    async def get(self, path: str, *, caller: Caller | None = None) -> Any: ...
+
+
+class MachineDirectory:
+    """Knows a machine from the moment that it exists: asks its owner when no event has told of it yet."""
+
+    def __init__(self, units: Units, machines: MachinesService) -> None:
+        self._units = units
+        self._machines = machines
+
+    async def ensure(self, caller: Caller, machine_id: UUID) -> None:
+        """Make sure that the machine is known. Raises MachineNotFound, or Unavailable when nobody answers."""
+        async with self._units(caller.scope) as unit:
+            known = await unit.references.machine(machine_id)
+        if known is not None:
+            return
+        try:
+            answer = await self._machines.get(f"/api/v1/machines/{machine_id}", caller=caller)
+        except NotFound:
+            raise MachineNotFound(machine_id) from None
+        machine = MachineRef(
+            machine_id, caller.organization_id, answer["name"], answer["status"], False, ASKED_VERSION
+        )
+        async with self._units(caller.scope) as unit:
+            await unit.references.merge_machine(machine)
+
+
+class ReferenceService:
+    """Takes in the news of other services. The caller of each method opened the transaction."""
+
+    async def machine_changed(self, unit: Unit, organization_id: UUID, payload: MachineChanged) -> None:
+        """Keep the machine's news; of a deleted one only its tombstone stays."""
+        machine = MachineRef(
+            payload.machine_id,
+            organization_id,
+            "" if payload.deleted else payload.name,
+            payload.status,
+            payload.deleted,
+            payload.version,
+        )
+        # The tombstone first: it waits for rules that are being made, and lets no new ones be made.
+        await unit.references.merge_machine(machine)
+        if payload.deleted:
+            await unit.rules.delete_of_machine(payload.machine_id)
+
+    async def membership_changed(self, unit: Unit, payload: MembershipChanged) -> None:
+        member = MemberRef(
+            organization_id=payload.organization_id,
+            user_id=payload.user_id,
+            email=None if payload.deleted else payload.email,
+            full_name=None if payload.deleted else payload.full_name,
+            role=payload.role,
+            is_active=payload.is_active,
+            deleted=payload.deleted,
+            version=payload.version,
+        )
+        await unit.references.merge_member(member)
+
+    async def know_caller(self, unit: Unit, caller: Caller) -> None:
+        """Rows name who made, acknowledged or resolved them, maybe before auth's event has come."""
+        member = MemberRef(
+            organization_id=caller.organization_id,
+            user_id=caller.user_id,
+            email=caller.email,
+            full_name=caller.full_name,
+            role=caller.role.label,
+            is_active=True,
+            deleted=False,
+            version=ASKED_VERSION,
+        )
+        await unit.references.merge_member(member)

@@ -1,0 +1,66 @@
+"""HTTP of the alerting service: alert rules."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from services.alerting.database.postgres import PostgresUnits
+from services.alerting.replicas.service import MachineDirectory
+from services.alerting.rules.domain import RuleFilter
+from services.alerting.rules.schemas import AlertRuleCreate, AlertRuleOut, AlertRuleUpdate
+from services.alerting.rules.service import RuleService
+from shared.access import Caller, Permission
+from shared.http.caller import Guard
+from shared.http.pages import Page, PageParameters
+from shared.http.problems import problem_responses
+
+
+def build_rules_router(
+    service: RuleService, directory: MachineDirectory, units: PostgresUnits, guard: Guard
+) -> APIRouter:
+    router = APIRouter(
+        prefix="/api/v1/alert-rules", tags=["alert rules"], responses=problem_responses(400, 401, 403, 422)
+    )
+    reader = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_READ))]
+    writer = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_WRITE))]
+
+    @router.get("", summary="List alert rules")
+    async def list_alert_rules(
+        caller: reader, page: PageParameters, machine_id: UUID | None = None, is_active: bool | None = None
+    ) -> Page[AlertRuleOut]:
+        async with units(caller.scope) as unit:
+            found = await service.list(unit, RuleFilter(machine_id, is_active), page)
+        return Page[AlertRuleOut].of(found, AlertRuleOut.of)
+
+    @router.post("", status_code=201, summary="Make an alert rule", responses=problem_responses(404, 503))
+    async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
+        await directory.ensure(caller, body.machine_id)
+        async with units(caller.scope) as unit:
+            rule = await service.create(unit, caller, body.model_dump())
+        response.headers["Location"] = f"/api/v1/alert-rules/{rule.id}"
+        return AlertRuleOut.of(rule)
+
+    @router.get("/{rule_id}", summary="Show an alert rule", responses=problem_responses(404))
+    async def get_alert_rule(caller: reader, rule_id: UUID) -> AlertRuleOut:
+        async with units(caller.scope) as unit:
+            return AlertRuleOut.of(await service.get(unit, rule_id))
+
+    @router.patch("/{rule_id}", summary="Change an alert rule", responses=problem_responses(404))
+    async def update_alert_rule(caller: writer, rule_id: UUID, body: AlertRuleUpdate) -> AlertRuleOut:
+        changes = body.model_dump(exclude_unset=True)
+        async with units(caller.scope) as unit:
+            return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes))
+
+    @router.delete(
+        "/{rule_id}",
+        status_code=204,
+        summary="Delete an alert rule",
+        description="Its open alert is resolved; its alerts stay, as history.",
+        responses=problem_responses(404),
+    )
+    async def delete_alert_rule(caller: writer, rule_id: UUID) -> None:
+        async with units(caller.scope) as unit:
+            await service.remove(unit, caller, rule_id)
+
+    return router

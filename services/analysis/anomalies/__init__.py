@@ -1,0 +1,1 @@
+"""Anomalies: listed, counted, acknowledged."""

@@ -1,0 +1,50 @@
+"""HTTP models of anomalies."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.analysis.anomalies.domain import Anomaly, DailyAnomalies
+
+
+class AnomalyOut(BaseModel):
+    id: UUID
+    analysis_id: UUID
+    machine_id: UUID
+    sample_index: int
+    timestamp: datetime
+    severity: str
+    distance: float
+    threshold: float
+    x: float
+    y: float
+    features: dict[str, Any] = Field(
+        description="The explanation: `features`, strongest first, with expected values, and `bands`"
+    )
+    metadata: dict[str, Any] | None
+    acknowledged: bool
+    acknowledged_by: UUID | None
+    acknowledged_at: datetime | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, anomaly: Anomaly) -> "AnomalyOut":
+        return cls.model_validate(anomaly, from_attributes=True)
+
+
+class DailyAnomaliesOut(BaseModel):
+    machine_id: UUID
+    day: date
+    severity: str
+    anomalies: int
+    worst_ratio: float | None
+
+    @classmethod
+    def of(cls, daily: DailyAnomalies) -> "DailyAnomaliesOut":
+        return cls.model_validate(daily, from_attributes=True)
+
+
+class DailyList(BaseModel):
+    items: list[DailyAnomaliesOut]

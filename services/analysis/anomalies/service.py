@@ -1,0 +1,58 @@
+"""Anomalies: listed, counted, acknowledged."""
+
+from datetime import date
+from uuid import UUID
+
+from services.analysis.anomalies.domain import Anomaly, AnomalyFilter, DailyAnomalies
+from services.analysis.anomalies.errors import AnomalyNotFound
+from services.analysis.database.unit import Unit
+from shared.access import Caller
+from shared.audit import Auditor
+from shared.clock import Clock
+from shared.events.analysis import ANOMALY_ACKNOWLEDGED, AnomalyAcknowledged
+from shared.http.pages import PageRequest, Slice
+
+# A year of a machine in four severities fits.
+MOST_DAYS = 2000
+
+
+class AnomalyService:
+    def __init__(self, clock: Clock, auditor: Auditor) -> None:
+        self._clock = clock
+        self._auditor = auditor
+
+    async def get(self, unit: Unit, anomaly_id: UUID) -> Anomaly:
+        anomaly = await unit.anomalies.get(anomaly_id)
+        if anomaly is None:
+            raise AnomalyNotFound(anomaly_id)
+        return anomaly
+
+    async def daily(
+        self, unit: Unit, machine_id: UUID | None, since: date | None, until: date | None
+    ) -> list[DailyAnomalies]:
+        return await unit.anomalies.daily(machine_id, since, until, MOST_DAYS)
+
+    async def list(self, unit: Unit, wanted: AnomalyFilter, page: PageRequest) -> Slice[Anomaly]:
+        return await unit.anomalies.list(wanted, page)
+
+    async def acknowledge(self, unit: Unit, caller: Caller, anomaly_id: UUID) -> Anomaly:
+        """Note who has seen it. Done again, it stays with the first who did."""
+        anomaly = await unit.anomalies.get(anomaly_id, lock=True)
+        if anomaly is None:
+            raise AnomalyNotFound(anomaly_id)
+        if anomaly.acknowledged:
+            return anomaly
+        now = self._clock.now()
+        await unit.anomalies.acknowledge(anomaly, caller.user_id, now)
+        payload = AnomalyAcknowledged(
+            anomaly_id=anomaly.id,
+            analysis_id=anomaly.analysis_id,
+            machine_id=anomaly.machine_id,
+            acknowledged_by=caller.user_id,
+            acknowledged_at=now,
+        )
+        await unit.outbox.add(
+            ANOMALY_ACKNOWLEDGED, anomaly.machine_id, payload, organization_id=anomaly.organization_id
+        )
+        await self._auditor.wrote(unit.outbox, caller, "anomaly.acknowledged", "anomaly", anomaly.id)
+        return await self.get(unit, anomaly_id)

@@ -1,0 +1,51 @@
+"""SQL of anomalies as clients see them."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from services.analysis.anomalies.domain import Anomaly, AnomalyFilter, DailyAnomalies
+from services.analysis.database import rows
+from shared.http.pages import Cursor, PageRequest, Slice
+from shared.postgres.connection import Connection
+
+
+class PostgresAnomalies:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def get(self, anomaly_id: UUID, *, lock: bool = False) -> Anomaly | None:
+        ask = self._queries.lock_anomaly if lock else self._queries.get_anomaly
+        row = await ask(self._connection, id=anomaly_id)
+        return rows.anomaly(row) if row else None
+
+    async def acknowledge(self, anomaly: Anomaly, user_id: UUID, now: datetime) -> None:
+        await self._queries.acknowledge_anomaly(
+            self._connection, id=anomaly.id, timestamp=anomaly.timestamp, user_id=user_id, now=now
+        )
+
+    async def daily(
+        self, machine_id: UUID | None, since: date | None, until: date | None, limit: int
+    ) -> list[DailyAnomalies]:
+        found = self._queries.daily_anomalies(
+            self._connection, machine_id=machine_id, since=since, until=until, limit=limit
+        )
+        return [
+            DailyAnomalies(
+                row["machine_id"], row["day"], row["severity"], row["anomalies"], row["worst_ratio"]
+            )
+            async for row in found
+        ]
+
+    async def list(self, wanted: AnomalyFilter, page: PageRequest) -> Slice[Anomaly]:
+        found = self._queries.list_anomalies(
+            self._connection,
+            **asdict(wanted),
+            after_at=page.after.at if page.after else None,
+            after_id=page.after.id if page.after else None,
+            limit=page.limit + 1,
+        )
+        anomalies = [rows.anomaly(row) async for row in found]
+        return Slice.cut(anomalies, page.limit, lambda anomaly: Cursor(anomaly.timestamp, anomaly.id))

@@ -1,0 +1,331 @@
+-- name: get_machine_ref^
+-- The replica of a machine, also when it is a tombstone.
+SELECT * FROM machine_refs WHERE id = :id;
+
+-- name: hold_machine_ref^
+-- The machine, which nobody deletes until the transaction ends.
+SELECT * FROM machine_refs WHERE id = :id FOR SHARE;
+
+-- name: keep_machine_ref$
+-- Store a newer version of a machine; an older one, or one of a deleted machine, changes nothing.
+INSERT INTO machine_refs AS m (id, organization_id, name, status, version, deleted, changed_at)
+VALUES (:id, :organization_id, :name, :status, :version, :deleted, :changed_at)
+ON CONFLICT (id) DO UPDATE
+SET name = excluded.name, status = excluded.status, version = excluded.version,
+    deleted = excluded.deleted, changed_at = excluded.changed_at
+WHERE m.version < excluded.version AND NOT m.deleted
+RETURNING true;
+
+-- name: lock_analyses_of_machine
+-- First of all: workers, too, lock an analysis before what belongs to it.
+SELECT id FROM analyses WHERE machine_id = :machine_id ORDER BY id FOR UPDATE;
+
+-- name: discard_objects_of_machine!
+-- Note the objects of a machine's uploads (all below a prefix) and models for deletion.
+INSERT INTO discarded_objects (prefix)
+SELECT f.file_path || '/' FROM file_uploads f JOIN analyses a ON a.file_upload_id = f.id
+WHERE a.machine_id = :machine_id AND f.file_path IS NOT NULL
+UNION
+SELECT d.model_key FROM dinsight_data d JOIN analyses a ON a.dinsight_id = d.id
+WHERE a.machine_id = :machine_id AND d.model_key IS NOT NULL;
+
+-- name: delete_anomalies_of_machine!
+-- Of the machine's runs.
+DELETE FROM anomalies WHERE machine_id = :machine_id;
+
+-- name: delete_monitor_of_machine!
+-- Results placed on the machine's maps, and results of its analyses.
+DELETE FROM monitor_series
+WHERE dinsight_id IN (SELECT dinsight_id FROM analyses WHERE machine_id = :machine_id)
+   OR analysis_id IN (SELECT id FROM analyses WHERE machine_id = :machine_id);
+
+-- name: delete_analyses_of_machine
+-- The machine's analyses; gives what they pointed at, which goes next.
+DELETE FROM analyses WHERE machine_id = :machine_id RETURNING file_upload_id, dinsight_id;
+
+-- name: delete_maps!
+-- Maps that no analysis points at any more.
+DELETE FROM dinsight_data WHERE id = ANY (:ids::uuid[]) OR file_upload_id = ANY (:upload_ids::uuid[]);
+
+-- name: delete_features!
+-- Features of uploads.
+DELETE FROM feature_data WHERE file_upload_id = ANY (:ids::uuid[]);
+
+-- name: delete_uploads!
+-- Uploads, last.
+DELETE FROM file_uploads WHERE id = ANY (:ids::uuid[]);
+
+-- name: first_config!
+-- An organization's first configuration is the specification's: every column by its default.
+INSERT INTO config_data (organization_id, created_at) VALUES (:organization_id, :now)
+ON CONFLICT (organization_id, version) DO NOTHING;
+
+-- name: current_config^
+-- The newest configuration of the organization.
+SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1;
+
+-- name: lock_current_config^
+-- The newest configuration, while the next one is made from it.
+SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1 FOR UPDATE;
+
+-- name: get_config^
+-- One configuration of the organization.
+SELECT * FROM config_data WHERE id = :id;
+
+-- name: list_configs
+-- Configurations, newest first.
+SELECT * FROM config_data
+WHERE (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::integer))
+ORDER BY created_at DESC, id DESC LIMIT :limit;
+
+-- name: insert_config^
+-- The next version of a configuration: the given values, the rest as in the version it is made from.
+INSERT INTO config_data (organization_id, version, gamma0, optimizer, alpha, end_meta, start_dim, end_dim, scaling,
+                         detector, ewma, sensitivity, imax, lowdim, eta, epsilon, beta1, beta2, beta, a, w1, w2,
+                         which_w1, mode, param_mode, created_at, created_by)
+VALUES (:organization_id, :version, :gamma0, :optimizer, :alpha, :end_meta, :start_dim, :end_dim, :scaling,
+        :detector, :ewma, :sensitivity, :imax, :lowdim, :eta, :epsilon, :beta1, :beta2, :beta, :a, :w1, :w2,
+        :which_w1, :mode, :param_mode, :created_at, :created_by)
+RETURNING *;
+
+-- name: insert_upload!
+-- An upload whose files are in the object store.
+INSERT INTO file_uploads (id, organization_id, original_filename, file_size, file_path, status, merged_files,
+                          created_at, updated_at)
+VALUES (:id, :organization_id, :original_filename, :file_size, :file_path, :status, :merged_files,
+        :created_at, :updated_at);
+
+-- name: get_upload^
+-- One upload.
+SELECT * FROM file_uploads WHERE id = :id;
+
+-- name: note_upload!
+-- How far the upload's processing is, and what was found in it.
+UPDATE file_uploads SET status = :status, error_message = :error_message, updated_at = :now,
+    features = coalesce(:features::jsonb, features), samples = coalesce(:samples, samples)
+WHERE id = :id;
+
+-- name: insert_analysis!
+-- A new analysis, waiting for a worker.
+INSERT INTO analyses (id, organization_id, machine_id, file_upload_id, dinsight_id, baseline_id, config_id,
+                      analysis_type, status, created_by, created_at)
+VALUES (:id, :organization_id, :machine_id, :file_upload_id, :dinsight_id, :baseline_id, :config_id,
+        :analysis_type, :status, :created_by, :created_at);
+
+-- name: get_analysis^
+-- One analysis.
+SELECT * FROM analyses WHERE id = :id;
+
+-- name: list_analyses
+-- Analyses, newest first.
+SELECT * FROM analyses
+WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
+  AND (:analysis_type::text IS NULL OR analysis_type = :analysis_type)
+  AND (:status::text IS NULL OR status = :status)
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC LIMIT :limit;
+
+-- name: newest_analyses
+-- The machine's newest completed analyses of one type, newest first.
+SELECT * FROM analyses
+WHERE machine_id = :machine_id AND analysis_type = :analysis_type AND status = 'completed'
+ORDER BY completed_at DESC, id DESC LIMIT :limit;
+
+-- name: begin_analysis^
+-- A worker begins, or begins anew. One that has ended stays as it is.
+UPDATE analyses SET status = 'processing', stage = 'reading', progress = 0, attempts = :attempt,
+    chunks = NULL, chunks_scored = 0, read_at = NULL, timings = NULL
+WHERE id = :id AND status IN ('pending', 'processing') RETURNING *;
+
+-- name: lock_analysis^
+-- One that is being worked on, while something about it is decided.
+SELECT * FROM analyses WHERE id = :id AND status = 'processing' FOR NO KEY UPDATE;
+
+-- name: note_progress!
+-- How far the work is.
+UPDATE analyses SET stage = :stage, progress = :progress WHERE id = :id AND status = 'processing';
+
+-- name: wait_for_worker!
+-- Back to waiting.
+UPDATE analyses SET status = 'pending', stage = NULL, progress = 0, attempts = :attempts
+WHERE id = :id AND status = 'processing';
+
+-- name: note_read^
+-- The files of a run are read; what remains is to score its chunks.
+UPDATE analyses SET chunks = :chunks, read_at = :now, timings = :timings, stage = 'scoring'
+WHERE id = :id AND status = 'processing' RETURNING chunks, chunks_scored, read_at, timings;
+
+-- name: count_scored^
+-- One more chunk is scored.
+UPDATE analyses SET chunks_scored = chunks_scored + 1
+WHERE id = :id AND status = 'processing' RETURNING chunks, chunks_scored, read_at, timings;
+
+-- name: scoring_state^
+-- How far the chunks of a run are scored.
+SELECT chunks, chunks_scored, read_at, timings FROM analyses WHERE id = :id;
+
+-- name: complete_analysis$
+-- The one good end.
+UPDATE analyses SET status = 'completed', stage = NULL, progress = 1, timings = NULL,
+    results = :results, dinsight_id = :dinsight_id, completed_at = :now
+WHERE id = :id AND status = 'processing' RETURNING true;
+
+-- name: fail_analysis$
+-- The one bad end.
+UPDATE analyses SET status = 'failed', stage = NULL, timings = NULL, error = :error, completed_at = :now
+WHERE id = :id AND status IN ('pending', 'processing') RETURNING true;
+
+-- name: adopt_analyses$
+-- Enqueue analyses of all organizations that wait without a job; gives their number.
+SELECT adopt_analyses(:small_bytes);
+
+-- name: insert_chunk!
+-- Samples that are stored and wait to be scored.
+INSERT INTO monitor_chunks (analysis_id, process_order, organization_id, first_sample, samples, state)
+VALUES (:analysis_id, :process_order, :organization_id, :first_sample, :samples, :state);
+
+-- name: get_chunk^
+-- A chunk that is not scored yet.
+SELECT * FROM monitor_chunks
+WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL;
+
+-- name: complete_chunk$
+-- A chunk is scored, once.
+UPDATE monitor_chunks SET summary = :summary, anomalies = :anomalies
+WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL
+RETURNING true;
+
+-- name: hand_on_state!
+-- The moving average before a chunk, from the one before it.
+UPDATE monitor_chunks SET state = :state WHERE analysis_id = :analysis_id AND process_order = :process_order;
+
+-- name: chunk_summaries
+-- What became of a run's chunks, in order.
+SELECT process_order, summary, anomalies IS NOT NULL AS has_anomalies FROM monitor_chunks
+WHERE analysis_id = :analysis_id ORDER BY process_order;
+
+-- name: chunk_anomalies$
+-- The anomalies of one chunk that wait for the end of their run.
+SELECT anomalies FROM monitor_chunks WHERE analysis_id = :analysis_id AND process_order = :process_order;
+
+-- name: delete_chunks!
+-- The work list of a run that has ended, or begins anew.
+DELETE FROM monitor_chunks WHERE analysis_id = :analysis_id;
+
+-- name: delete_monitor!
+-- Results of a run that is refused, or begins anew.
+DELETE FROM monitor_series WHERE analysis_id = :analysis_id;
+
+-- name: insert_map!
+-- A finished map.
+INSERT INTO dinsight_data (id, organization_id, file_upload_id, config_id, x_values, y_values, distance_values,
+                           misfit_values, model_key, created_at)
+VALUES (:id, :organization_id, :file_upload_id, :config_id, :x_values, :y_values, :distance_values,
+        :misfit_values, :model_key, :created_at);
+
+-- name: model_key$
+-- Where the model of a map lies.
+SELECT model_key FROM dinsight_data WHERE id = :id;
+
+-- name: insert_monitor*!
+-- One chunk of a monitoring run.
+INSERT INTO monitor_series (id, organization_id, dinsight_id, analysis_id, process_order, first_sample, samples,
+                            monitor_values, x_values, y_values, misfit_values, anomaly_values, metadata, created_at)
+VALUES (:id, :organization_id, :dinsight_id, :analysis_id, :process_order, :first_sample, :samples,
+        :monitor_values, :x_values, :y_values, :misfit_values, :anomaly_values, :metadata, :created_at);
+
+-- name: insert_anomaly*!
+-- An anomaly.
+INSERT INTO anomalies (id, organization_id, analysis_id, machine_id, "timestamp", severity, distance, threshold,
+                       features, metadata, acknowledged, created_at, sample_index, x, y)
+VALUES (:id, :organization_id, :analysis_id, :machine_id, :timestamp, :severity, :distance, :threshold,
+        :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y);
+
+-- name: map_points^
+-- A map's points as PostgreSQL sends arrays.
+SELECT array_send(x_values[:first : :last]) AS x, array_send(y_values[:first : :last]) AS y,
+       array_send(distance_values[:first : :last]) AS distance, array_send(misfit_values[:first : :last]) AS misfit
+FROM dinsight_data WHERE id = :id;
+
+-- name: monitor_points
+-- The chunks of a monitoring run that hold samples start to stop, in order.
+SELECT first_sample, samples, array_send(x_values) AS x, array_send(y_values) AS y,
+       array_send(monitor_values) AS distance, array_send(misfit_values) AS misfit,
+       anomaly_values AS anomaly, metadata::text AS metadata
+FROM monitor_series
+WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
+ORDER BY process_order;
+
+-- name: monitor_places
+-- Where the samples of a monitoring run lie on the map, in order.
+SELECT array_send(x_values) AS x, array_send(y_values) AS y FROM monitor_series
+WHERE analysis_id = :analysis_id ORDER BY process_order;
+
+-- name: feature_metadata
+-- The metadata of an upload's samples start to stop, chunk by chunk.
+SELECT first_sample, samples, metadata::text AS metadata FROM feature_data
+WHERE file_upload_id = :file_upload_id AND first_sample < :stop AND first_sample + samples > :start
+ORDER BY chunk_index;
+
+-- name: feature_chunk^
+-- The stored features of the chunk that holds a sample.
+SELECT first_sample, samples, array_send(feature_values) AS features, metadata::text AS metadata
+FROM feature_data
+WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample
+ORDER BY first_sample DESC LIMIT 1;
+
+-- name: get_anomaly^
+-- One anomaly.
+SELECT * FROM anomalies WHERE id = :id;
+
+-- name: lock_anomaly^
+-- One anomaly, while it is acknowledged.
+SELECT * FROM anomalies WHERE id = :id FOR UPDATE;
+
+-- name: list_anomalies
+-- Anomalies, newest first.
+SELECT * FROM anomalies
+WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
+  AND (:analysis_id::uuid IS NULL OR analysis_id = :analysis_id)
+  AND (:severity::text IS NULL OR severity = :severity)
+  AND (:acknowledged::boolean IS NULL OR acknowledged = :acknowledged)
+  AND (:since::timestamptz IS NULL OR "timestamp" >= :since)
+  AND (:until::timestamptz IS NULL OR "timestamp" < :until)
+  AND (:after_at::timestamptz IS NULL OR ("timestamp", id) < (:after_at, :after_id::uuid))
+ORDER BY "timestamp" DESC, id DESC LIMIT :limit;
+
+-- name: acknowledge_anomaly!
+-- A person has seen it.
+UPDATE anomalies SET acknowledged = true, acknowledged_by = :user_id, acknowledged_at = :now
+WHERE id = :id AND "timestamp" = :timestamp;
+
+-- name: daily_anomalies
+-- Anomalies per machine, day and severity, from the materialized view.
+SELECT machine_id, day, severity, anomalies, worst_ratio FROM anomaly_daily
+WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
+  AND (:since::date IS NULL OR day >= :since) AND (:until::date IS NULL OR day < :until)
+ORDER BY day DESC, machine_id, severity LIMIT :limit;
+
+-- name: refresh_daily!
+-- Bring the materialized view up to date.
+SELECT refresh_anomaly_daily();
+
+-- name: ensure_partitions$
+-- Make the partitions of the coming months.
+SELECT ensure_anomaly_partitions(:first_day, :months);
+
+-- name: discard_objects!
+-- Note objects for deletion; they go once the transaction has committed.
+INSERT INTO discarded_objects (prefix) VALUES (:prefix);
+
+-- name: discarded_objects
+-- Objects that wait for deletion.
+SELECT id, prefix FROM discarded_objects ORDER BY id LIMIT :limit;
+
+-- name: forget_discarded!
+-- The object is gone.
+DELETE FROM discarded_objects WHERE id = :id;
+
+-- name: known_objects
+-- Which of these uploads and models belong to something, over all organizations.
+SELECT known FROM known_objects(:upload_ids::uuid[], :model_keys::text[]);

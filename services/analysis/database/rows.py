@@ -1,0 +1,50 @@
+"""Rows become frozen dataclasses at once."""
+
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import asyncpg
+
+from services.analysis.anomalies.domain import Anomaly
+from services.analysis.configs.domain import Configuration
+from services.analysis.domain import Analysis, AnalysisType, Status
+from services.analysis.machines.domain import MachineRef
+from services.analysis.uploads.domain import FileUpload
+
+T = TypeVar("T")
+
+
+def _read(kind: type[T], row: asyncpg.Record, **converted: Any) -> T:
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return kind(**{name: row[name] for name in names} | converted)
+
+
+def configuration(row: asyncpg.Record) -> Configuration:
+    return _read(Configuration, row)
+
+
+def machine_ref(row: asyncpg.Record) -> MachineRef:
+    return _read(MachineRef, row)
+
+
+def file_upload(row: asyncpg.Record) -> FileUpload:
+    return _read(
+        FileUpload,
+        row,
+        status=Status(row["status"]),
+        merged_files=row["merged_files"] or [],
+        file_path=row["file_path"] or "",
+    )
+
+
+def analysis(row: asyncpg.Record) -> Analysis:
+    return _read(
+        Analysis,
+        row,
+        status=Status(row["status"]),
+        analysis_type=AnalysisType(row["analysis_type"]),
+    )
+
+
+def anomaly(row: asyncpg.Record) -> Anomaly:
+    return _read(Anomaly, row)

@@ -1,0 +1,69 @@
+"""The unit of work of the analysis service; the SQL behind it is grouped by who uses it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from services.analysis.database.analyses import PostgresAnalyses
+from services.analysis.database.anomalies import PostgresAnomalies
+from services.analysis.database.chunks import PostgresChunks
+from services.analysis.database.configs import Configs, PostgresConfigs
+from services.analysis.database.machines import PostgresMachineRefs
+from services.analysis.database.results import PostgresResults
+from services.analysis.database.upkeep import PostgresUpkeep
+from services.analysis.database.uploads import PostgresUploads, Uploads
+from services.analysis.machines.repository import MachineRefs
+from shared.access import Scope
+from shared.clock import Clock, IdGenerator
+from shared.jobs.postgres import PostgresQueue
+from shared.jobs.queue import Jobs
+from shared.kafka.inbox import Inbox, PostgresInbox
+from shared.kafka.outbox import Outbox, PostgresOutbox
+from shared.postgres.connection import Database
+from shared.postgres.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One transaction's collaborators."""
+
+    machines: MachineRefs
+    configs: Configs
+    uploads: Uploads
+    analyses: PostgresAnalyses
+    chunks: PostgresChunks
+    results: PostgresResults
+    anomalies: PostgresAnomalies
+    upkeep: PostgresUpkeep
+    jobs: Jobs
+    outbox: Outbox
+    inbox: Inbox
+
+
+class PostgresUnits:
+    """Opens units of work: one transaction each."""
+
+    def __init__(self, database: Database, clock: Clock, new_id: IdGenerator) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._queries = load_queries(__file__)
+        self.queue = PostgresQueue(database, service="analysis")
+
+    @asynccontextmanager
+    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        async with self._database.transaction(scope) as connection:
+            jobs = self.queue.jobs(connection)
+            yield Unit(
+                machines=PostgresMachineRefs(connection, self._queries, jobs),
+                configs=PostgresConfigs(connection, self._queries),
+                uploads=PostgresUploads(connection, self._queries),
+                analyses=PostgresAnalyses(connection, self._queries),
+                chunks=PostgresChunks(connection, self._queries),
+                results=PostgresResults(connection, self._queries),
+                anomalies=PostgresAnomalies(connection, self._queries),
+                upkeep=PostgresUpkeep(connection, self._queries),
+                jobs=jobs,
+                outbox=PostgresOutbox(connection, self._clock, self._new_id),
+                inbox=PostgresInbox(connection),
+            )

@@ -1,0 +1,1 @@
+"""The map of normal, and placing samples on it."""

@@ -1,0 +1,83 @@
+"""Placing samples on a finished map, each on its own (docs/engine.md, "Projection")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .distances import DistanceRange, squared_distances
+from .similarity import Similarity
+
+Floats = NDArray[np.float64]
+
+MAX_STEPS = 60
+"""Damped Newton steps: about eight arrive; far outliers, whose residuals stay large, a few times more."""
+
+COARSE_REFERENCES = 250
+"""References among which a sample first looks for its place, where there are at least twice as many."""
+
+CHUNK_DISTANCES = 2_000_000
+"""Distances held at once (16 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Positions (m, 2) and map misfits (m,), the residual cost per reference."""
+
+    coordinates: Floats
+    misfit: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceMap:
+    """References in the map's feature space (r, d), their positions (r, 2), and what links the two."""
+
+    features: Floats
+    coordinates: Floats
+    range: DistanceRange
+    similarity: Similarity
+
+    def place(self, z: Floats) -> Placement:
+        """Place samples z (m, d), given in the map's feature space, one by one against the references.
+
+        Row i of the result depends on row i only.
+        """
+        m, references = z.shape[0], self.features.shape[0]
+        coordinates, misfit = np.empty((m, 2)), np.empty(m)
+        target = Target(self.coordinates, self.similarity)
+        step = max(1, CHUNK_DISTANCES // references)
+        for first in range(0, m, step):
+            rows = slice(first, min(m, first + step))
+            squares = self.range.normalise_squares(squared_distances(z[rows], self.features))
+            target.place(squares, coordinates[rows], misfit[rows])
+        misfit /= references
+        return Placement(coordinates, misfit)
+
+
+class Target:
+    """Positions (r, 2) on a map among which others are placed by their distances to them."""
+
+    def __init__(self, coordinates: Floats, similarity: Similarity) -> None:
+        self._coordinates = coordinates
+        self._similarity = similarity
+        self._plane = np.ascontiguousarray(coordinates.T)
+        self._solve = 0.5 * coordinates @ np.linalg.pinv(self._plane @ coordinates)
+        self._offset = (coordinates**2).sum(axis=1) @ self._solve
+
+    def place(self, squares: Floats, coordinates: Floats, costs: Floats) -> None:
+        """Place samples with squared normalised distances `squares` (m, r), which are overwritten.
+
+        Minimises sum over j of (s(N_j) - s(|p - p_j|))^2 from the better of two starts: the nearest
+        reference, and the linear solution of landmark MDS (de Silva and Tenenbaum 2004), which is right for
+        samples far outside.
+        """
+        from . import kernels
+
+        nearest = self._coordinates[squares.argmin(axis=1)]
+        start = np.stack([nearest, self._offset - squares @ self._solve])
+        stride = max(1, squares.shape[1] // COARSE_REFERENCES)
+        s = self._similarity
+        with kernels.parallel(squares.size):
+            kernels.place(squares, start, self._plane, s.a, s.w1, s.w2, MAX_STEPS, stride, coordinates, costs)

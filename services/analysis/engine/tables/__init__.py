@@ -1,0 +1,1 @@
+"""Reading tables: CSV, gzipped CSV and Parquet, in chunks."""

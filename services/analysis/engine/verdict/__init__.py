@@ -1,0 +1,1 @@
+"""Thresholds, explanations, health and deterioration."""

@@ -1,0 +1,184 @@
+"""Wear over an ordered column: series, robust trend, crossing of the failing level.
+
+See docs/engine.md, "Deterioration and health".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import EngineError
+from .readiness import effective_samples
+
+Floats = NDArray[np.float64]
+Order = Sequence[float] | Sequence[str] | NDArray[np.float64] | NDArray[np.str_]
+
+CONFIDENCE = 0.95
+"""Of the slope's interval, and one less the level of the trend test."""
+
+LEAST_GROUPS = 5
+"""Fewer points make no trend: the Mann-Kendall test cannot reach 5 % with four."""
+
+MOST_GROUPS = 1000
+"""Theil-Sen looks at every pair; longer series are averaged into so many equal runs first."""
+
+RECENT = 0.1
+"""Part of the series, at its end, whose median is the present wear: one noisy sample is no state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Theil-Sen slope (wear per unit of the order) with its 95 % interval, and the Mann-Kendall test.
+
+    `significant` is a rising or falling trend at 5 %. `crossing` is where the failing level is met, between
+    `crossing_earliest` and `crossing_latest` (None: not foreseeable); `text` says it in words.
+    """
+
+    slope: float
+    slope_low: float
+    slope_high: float
+    intercept: float
+    tau: float
+    p_value: float
+    significant: bool
+    crossing: float | None
+    crossing_earliest: float | None
+    crossing_latest: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deterioration:
+    """Wear of each group, in baseline standard deviations, in order.
+
+    `labels` (g) as given, `positions` (g,) on the axis of the trend (the values themselves if they are
+    numbers, else 0, 1, 2...), `wear` (g,), `counts` (g,) samples per group, `latest` the present wear.
+    """
+
+    labels: tuple[float | str, ...]
+    positions: Floats
+    wear: Floats
+    counts: NDArray[np.int64]
+    latest: float
+    trend: Trend
+
+    def as_dict(self) -> dict[str, Any]:
+        """The deterioration as JSON-able values."""
+        trend = {name: getattr(self.trend, name) for name in Trend.__slots__}
+        return {
+            "labels": list(self.labels),
+            "wear": self.wear.tolist(),
+            "counts": self.counts.tolist(),
+            "latest": self.latest,
+            "trend": trend,
+        }
+
+
+def deterioration(order: Order, coordinates: Floats, baseline: Floats, *, failing: float) -> Deterioration:
+    """Wear and its trend for samples at map positions `coordinates` (m, 2), grouped by `order` (m).
+
+    `baseline` (n, 2) are the positions of the baseline's samples. A group's wear is the distance of its
+    centroid from the baseline's, over the baseline's standard deviation on the map (root of the summed
+    variances of both axes), so that maps can be compared. `failing` is the level whose crossing is foreseen.
+    Raises EngineError without samples.
+    """
+    coordinates = np.asarray(coordinates, dtype=np.float64)
+    if len(order) != coordinates.shape[0] or coordinates.shape[0] == 0:
+        raise EngineError(
+            f"{len(order)} order values for {coordinates.shape[0]} samples: need one each, and some"
+        )
+    labels, groups = _groups(order)
+    count = len(labels)
+    counts = np.bincount(groups, minlength=count)
+    centre = baseline.mean(axis=0)
+    spread = float(np.sqrt(((baseline - centre) ** 2).sum() / max(1, baseline.shape[0] - 1))) or 1.0
+    centroids = np.stack([np.bincount(groups, axis, count) / counts for axis in coordinates.T], axis=1)
+    wear: Floats = np.sqrt(((centroids - centre) ** 2).sum(axis=1)) / spread
+    numeric = all(isinstance(label, float) for label in labels)
+    positions = np.array(labels, dtype=np.float64) if numeric else np.arange(count, dtype=np.float64)
+    latest = float(np.median(wear[-max(1, round(RECENT * count)) :]))
+    return Deterioration(labels, positions, wear, counts, latest, fit_trend(positions, wear, failing))
+
+
+def _groups(order: Order) -> tuple[tuple[float | str, ...], NDArray[np.intp]]:
+    """Distinct labels and the group of each sample; numbers in rising order, texts as they first appear."""
+    values = np.asarray(order)
+    if values.dtype.kind in "iufb":
+        numbers = values.astype(np.float64)
+        if not np.isfinite(numbers).all():
+            raise EngineError("an order value is missing or not a finite number: choose another column")
+        unique, groups = np.unique(numbers, return_inverse=True)
+        return tuple(unique.tolist()), groups
+    texts = values.astype(np.str_)
+    unique_texts, first, groups = np.unique(texts, return_index=True, return_inverse=True)
+    appearance = np.argsort(first)
+    rank = np.empty_like(appearance)
+    rank[appearance] = np.arange(appearance.size)
+    return tuple(unique_texts[appearance].tolist()), rank[groups]
+
+
+def fit_trend(positions: Floats, wear: Floats, failing: float) -> Trend:
+    """Theil-Sen slope (Sen 1968) and Mann-Kendall test of wear (g,) over rising positions (g,)."""
+    if wear.size < LEAST_GROUPS:
+        level = float(np.median(wear))
+        text = f"no significant trend: {wear.size} points, at least {LEAST_GROUPS} are needed"
+        return Trend(0.0, 0.0, 0.0, level, 0.0, 1.0, False, None, None, None, text)
+    if wear.size > MOST_GROUPS:
+        positions, wear = (
+            np.array([part.mean() for part in np.array_split(series, MOST_GROUPS)])
+            for series in (positions, wear)
+        )
+    from scipy.stats import theilslopes  # late: it takes longer to load than all the rest
+
+    fitted = theilslopes(wear, positions, alpha=CONFIDENCE)
+    slope, low, high = float(fitted.slope), float(fitted.low_slope), float(fitted.high_slope)
+    tau, p_value = mann_kendall(wear, wear - slope * positions)
+    significant = p_value < 1.0 - CONFIDENCE and slope != 0.0
+    middle, level = float(np.median(positions)), float(np.median(wear))
+    intercept = float(fitted.intercept)
+    if not significant:
+        text = f"no significant trend (p = {p_value:.2g})"
+        return Trend(slope, low, high, intercept, tau, p_value, False, None, None, None, text)
+    end = float(positions[-1])
+    if slope < 0.0:
+        text = "the wear falls: no crossing ahead"
+        return Trend(slope, low, high, intercept, tau, p_value, True, None, None, None, text)
+
+    def crossing(rate: float) -> float | None:
+        return middle + (failing - level) / rate if rate > 0.0 else None
+
+    at, earliest, latest = crossing(slope), crossing(high), crossing(low)
+    if level >= failing:  # crossed before the middle: the faster slope then means the later crossing
+        earliest, latest = latest, earliest
+    text = f"the failing level {failing:g} is crossed at about {at:.6g}"
+    if at is not None and at <= end:
+        text = f"the failing level {failing:g} was crossed at about {at:.6g}"
+    if earliest is not None and latest is not None:
+        text += f" (between {earliest:.6g} and {latest:.6g})"
+    return Trend(slope, low, high, intercept, tau, p_value, True, at, earliest, latest, text)
+
+
+def mann_kendall(series: Floats, residuals: Floats) -> tuple[float, float]:
+    """Kendall's tau of a series (g,) against its order, and the two-sided p-value of no trend.
+
+    Variance with the correction for ties (Kendall 1975), inflated by the loss of independent samples in the
+    detrended ranks (after Hamed and Rao 1998), since wear at one time resembles that at the next.
+    """
+    from scipy.special import ndtr
+    from scipy.stats import rankdata
+
+    g = series.size
+    # S sums the signs of all pairs; ranks keep it exact under ties.
+    s = float(sum(np.sign(series[i + 1 :] - series[i]).sum() for i in range(g - 1)))
+    _, ties = np.unique(series, return_counts=True)
+    variance = (g * (g - 1) * (2 * g + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18.0
+    if variance <= 0.0:
+        return 0.0, 1.0
+    variance *= g / effective_samples(rankdata(residuals))
+    z = (abs(s) - 1.0) / np.sqrt(variance) if s != 0.0 else 0.0
+    return 2.0 * s / (g * (g - 1)), float(2.0 * ndtr(-max(z, 0.0)))

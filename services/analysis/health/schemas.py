@@ -1,0 +1,82 @@
+"""HTTP models of machines' health."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.analysis.anomalies.schemas import DailyAnomaliesOut
+from services.analysis.domain import Analysis
+from services.analysis.health.domain import MachineHealth
+
+
+class WearPoint(BaseModel):
+    """One monitoring run; `wear` is in baseline standard deviations."""
+
+    analysis_id: UUID
+    completed_at: datetime | None
+    wear: float | None
+    anomaly_fraction: float | None
+    state: str | None
+
+    @classmethod
+    def of(cls, run: Analysis) -> "WearPoint":
+        results = run.results or {}
+        return cls(
+            analysis_id=run.id,
+            completed_at=run.completed_at,
+            wear=results.get("wear"),
+            anomaly_fraction=results.get("anomaly_fraction"),
+            state=(results.get("health") or {}).get("state"),
+        )
+
+
+class HealthOut(BaseModel):
+    machine_id: UUID
+    state: Literal["ok", "deteriorating", "failing", "unknown"]
+    reasons: list[str]
+    wear: list[WearPoint]
+    daily: list[DailyAnomaliesOut] = Field(description="Counts per day; at most a minute old")
+
+    @classmethod
+    def of(cls, health: MachineHealth) -> "HealthOut":
+        return cls.model_validate(
+            {
+                "machine_id": health.machine_id,
+                "state": health.state,
+                "reasons": list(health.reasons),
+                "wear": [WearPoint.of(run) for run in health.runs],
+                "daily": [DailyAnomaliesOut.of(daily) for daily in health.daily],
+            }
+        )
+
+
+class TrendOut(BaseModel):
+    """Theil-Sen slope with its 95 % interval, Mann-Kendall test, and when the failing level is crossed."""
+
+    slope: float
+    slope_low: float
+    slope_high: float
+    intercept: float
+    tau: float
+    p_value: float
+    significant: bool
+    crossing: float | None
+    crossing_earliest: float | None
+    crossing_latest: float | None
+    text: str
+
+
+class DeteriorationOut(BaseModel):
+    machine_id: UUID
+    baseline_id: UUID
+    analysis_ids: list[UUID]
+    by: str | None
+    deteriorating_wear: float
+    failing_wear: float
+    labels: list[float | str]
+    wear: list[float]
+    counts: list[int]
+    latest: float
+    trend: TrendOut

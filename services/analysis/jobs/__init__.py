@@ -1,0 +1,1 @@
+"""The analysis job: from the stored files to exactly one end."""

@@ -1,0 +1,60 @@
+"""What a worker does with a baseline's files: read them, keep the features, fit the map."""
+
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.analysis.configs.domain import engine_config
+from services.analysis.engine import BaselineModel, fit_baseline, require_samples
+from services.analysis.jobs.chunks import ChunkStore
+from services.analysis.jobs.domain import FITTED_SHARE, READ_SHARE, Stage
+from services.analysis.jobs.progress import Progress, Stopwatch
+from services.analysis.jobs.reading import TableReader
+from services.analysis.jobs.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    model: BaselineModel
+    features: tuple[str, ...]
+    samples: int
+
+
+class BaselineFitter:
+    def __init__(self, reader: TableReader, chunks: ChunkStore) -> None:
+        self._reader = reader
+        self._chunks = chunks
+
+    async def fit(self, work: Work, progress: Progress, watch: Stopwatch) -> Fitted:
+        """Read a baseline's files and fit the map. Raises EngineError for files that are refused."""
+        config = engine_config(work.config)
+        with tempfile.TemporaryFile() as spool:
+            with watch.stage(Stage.READING):
+                features, samples = await self._spool(work, progress, spool)
+            with watch.stage(Stage.FITTING):
+                shape = (samples, len(features))
+                # The file, not the heap, holds the samples: the kernel may drop pages that it can read again.
+                x = np.memmap(spool, dtype=np.float64, mode="r", shape=shape)
+                span = FITTED_SHARE - READ_SHARE
+                model = await work.lease.compute(
+                    fit_baseline,
+                    x,
+                    config,
+                    feature_names=features,
+                    progress=lambda share: progress.report(Stage.FITTING, READ_SHARE + span * share),
+                )
+                del x
+        return Fitted(model, features, samples)
+
+    async def _spool(self, work: Work, progress: Progress, spool: Any) -> tuple[tuple[str, ...], int]:
+        features: tuple[str, ...] = ()
+        samples = 0
+        async for features, chunk in self._reader.read(work, progress):  # noqa: B007
+            await work.lease.compute(spool.write, np.ascontiguousarray(chunk.features, dtype=np.float64).data)
+            await self._chunks.keep_features(work, samples, chunk)
+            samples += chunk.features.shape[0]
+        await work.lease.compute(spool.flush)
+        require_samples(samples, file=work.upload.original_filename)
+        return features, samples

@@ -1,0 +1,158 @@
+"""Scoring the chunks of a monitoring run: any worker, in any order, each chunk once."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from services.analysis.database.analyses import MonitorRow, ScoringState
+from services.analysis.database.chunks import UnscoredChunk
+from services.analysis.database.unit import PostgresUnits, Unit
+from services.analysis.domain import Analysis
+from services.analysis.engine import BaselineModel, EngineError, Scores, SequenceState
+from services.analysis.jobs.domain import READ_SHARE, SCORED_SHARE, Kind, Stage
+from services.analysis.jobs.finalize import Finalizer
+from services.analysis.jobs.progress import Stopwatch, publish_progress
+from services.analysis.jobs.recent import RecentChunks, Samples
+from services.analysis.jobs.work import Work, continued, scope_of
+from services.analysis.objects.models import ModelStore
+from shared.clock import IdGenerator
+from shared.jobs.queue import Job, Lease, LeaseLost
+
+# How often the progress of a run is told, however many chunks it has.
+PROGRESS_STEPS = 20
+
+
+class ChunkScorer:
+    """Does the jobs of kind `chunk`. The result of each is written in the transaction that ends it."""
+
+    def __init__(
+        self,
+        units: PostgresUnits,
+        models: ModelStore,
+        recent: RecentChunks,
+        finalizer: Finalizer,
+        new_id: IdGenerator,
+    ) -> None:
+        self._units = units
+        self._models = models
+        self._recent = recent
+        self._finalizer = finalizer
+        self._new_id = new_id
+
+    async def run(self, job: Job, lease: Lease) -> None:
+        async with self._units(scope_of(job)) as unit:
+            work = await continued(unit, job, lease)
+            if work is None:
+                return
+            chunk = await unit.chunks.get(work.analysis.id, job.args["process_order"])
+            if chunk is None:
+                await unit.jobs.complete(job)
+                return
+        if work.model_key is None:
+            raise LookupError(f"the baseline of analysis {work.analysis.id} has no model")
+        model = await self._models.load(work.model_key)
+        await work.lease.turn()
+        try:
+            await self._score(work, chunk, model)
+        except EngineError as error:
+            await self._finalizer.refuse(work, error)
+
+    async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
+        await self._units.queue.retry(job, after, counted=counted)
+
+    async def give_up(self, job: Job, error: Exception | None) -> None:
+        await self._finalizer.give_up(job, error)
+
+    async def _score(self, work: Work, chunk: UnscoredChunk, model: BaselineModel) -> None:
+        analysis = work.analysis
+        state = SequenceState.from_dict(chunk.state) if chunk.state is not None else None
+        samples = self._recent.take(analysis.id, chunk.process_order) or await self._samples(work, chunk)
+        with Stopwatch(analysis.analysis_type).stage("chunk"):
+            scores, anomalies = await work.lease.compute(_judge, model, samples, state, chunk.first_sample)
+        row = _row(analysis, chunk, scores, samples, self._new_id())
+        async with self._units(work.scope) as unit:
+            if await unit.analyses.lock(analysis.id) is None:
+                raise LeaseLost(str(analysis.id))
+            await unit.jobs.complete(work.job)
+            if not await unit.chunks.complete(chunk, row, asdict(scores.summary), anomalies):
+                raise LeaseLost(str(analysis.id))
+            scoring = await unit.analyses.count_scored(analysis.id)
+            await self._tell(unit, work, scoring)
+            if scoring.done:
+                await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.JOIN)])
+            elif model.state_needs_placement:
+                following = chunk.process_order + 1
+                await unit.chunks.hand_on(analysis.id, following, scores.state.as_dict())
+                await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.CHUNK, process_order=following)])
+
+    async def _tell(self, unit: Unit, work: Work, scoring: ScoringState) -> None:
+        """Tell the progress when another part of the run is done; while it is read, the reader tells."""
+        if not scoring.chunks:
+            return
+        before, now = (
+            PROGRESS_STEPS * scored // scoring.chunks for scored in (scoring.scored - 1, scoring.scored)
+        )
+        if now > before:
+            share = READ_SHARE + (SCORED_SHARE - READ_SHARE) * scoring.scored / scoring.chunks
+            await publish_progress(unit, work.analysis, Stage.SCORING, share)
+
+    async def _samples(self, work: Work, chunk: UnscoredChunk) -> Samples:
+        async with self._units(work.scope) as unit:
+            rows = await unit.results.feature_rows(work.analysis.file_upload_id, chunk.first_sample)
+        if rows is None or len(rows.features) != chunk.samples:
+            raise LookupError(
+                f"the samples of chunk {chunk.process_order} of {work.analysis.id} are not there"
+            )
+        return Samples(rows.features, orjson.loads(rows.metadata or "[]"))
+
+
+def _judge(
+    model: BaselineModel, samples: Samples, state: SequenceState | None, first: int
+) -> tuple[Scores, list[Mapping[str, Any]]]:
+    """Scores, and the anomalies with their explanations, as they wait for the end of the run."""
+    scores = model.score(samples.features, state, first_row=first)
+    places = np.flatnonzero(scores.anomaly).tolist()
+    explanations = model.explain(samples.features[places]) if places else []
+    return scores, [
+        {
+            "sample_index": first + place,
+            "severity": str(scores.severity[place]),
+            "distance": float(scores.distance[place]),
+            "threshold": scores.threshold,
+            "ratio": float(scores.ratio[place]),
+            "x": float(scores.x[place]),
+            "y": float(scores.y[place]),
+            "features": explanation.as_dict(),
+            "metadata": samples.metadata[place] if place < len(samples.metadata) else {},
+        }
+        for place, explanation in zip(places, explanations, strict=True)
+    ]
+
+
+def _row(
+    analysis: Analysis, chunk: UnscoredChunk, scores: Scores, samples: Samples, row_id: UUID
+) -> MonitorRow:
+    if analysis.dinsight_id is None:
+        raise LookupError(f"analysis {analysis.id} has no map to be placed on")
+    return MonitorRow(
+        id=row_id,
+        organization_id=analysis.organization_id,
+        dinsight_id=analysis.dinsight_id,
+        analysis_id=analysis.id,
+        process_order=chunk.process_order,
+        first_sample=chunk.first_sample,
+        samples=scores.x.size,
+        monitor_values=scores.distance.tolist(),
+        x_values=scores.x.tolist(),
+        y_values=scores.y.tolist(),
+        misfit_values=scores.misfit.tolist(),
+        anomaly_values=scores.anomaly.tolist(),
+        metadata=list(samples.metadata),
+        # The same in every attempt: on a hypertable the uniqueness of chunks includes this time.
+        created_at=analysis.created_at,
+    )

@@ -1,0 +1,66 @@
+"""What a worker does with a monitoring run's files: read them into chunks, each of them a job of its own."""
+
+from services.analysis.database.unit import PostgresUnits
+from services.analysis.domain import Status
+from services.analysis.engine import BaselineModel, SequenceState, check_same_features, require_samples
+from services.analysis.jobs.chunks import ChunkStore
+from services.analysis.jobs.domain import READ_SHARE, Kind, Stage
+from services.analysis.jobs.progress import Progress, Stopwatch, publish_progress
+from services.analysis.jobs.reading import TableReader
+from services.analysis.jobs.work import Work
+from shared.clock import Clock, IdGenerator
+from shared.jobs.queue import LeaseLost
+
+
+class Splitter:
+    def __init__(
+        self, units: PostgresUnits, reader: TableReader, chunks: ChunkStore, clock: Clock, new_id: IdGenerator
+    ) -> None:
+        self._units = units
+        self._reader = reader
+        self._chunks = chunks
+        self._clock = clock
+        self._new_id = new_id
+
+    async def split(self, work: Work, model: BaselineModel, progress: Progress, watch: Stopwatch) -> None:
+        """Store the run chunk by chunk, and end the job. Raises EngineError for files that are refused.
+
+        A moving average depends on all samples before it. In feature space it is carried forward while
+        reading, so every chunk knows where it starts and is scored by whoever is free. On the map it needs
+        the place of every sample: then each chunk's job follows from the one before it.
+        """
+        chained = model.state_needs_placement
+        state: SequenceState | None = None
+        order = samples = 0
+        with watch.stage(Stage.READING):
+            async for features, chunk in self._reader.read(work, progress):
+                if order == 0:
+                    check_same_features(features, model.features, file=work.upload.original_filename)
+                await self._chunks.keep_chunk(work, order, samples, chunk, state, ready=not chained)
+                if model.config.ewma is not None and not chained:
+                    state = await work.lease.compute(model.advance, chunk.features, state)
+                order += 1
+                samples += chunk.features.shape[0]
+            require_samples(samples, file=work.upload.original_filename)
+        await self._hand_over(work, model, watch, chunks=order, samples=samples, chained=chained)
+
+    async def _hand_over(
+        self, work: Work, model: BaselineModel, watch: Stopwatch, *, chunks: int, samples: int, chained: bool
+    ) -> None:
+        """All is read. The join is started by whatever comes last: the last chunk's scoring, or this."""
+        analysis, now = work.analysis, self._clock.now()
+        async with self._units(work.scope) as unit:
+            if await unit.analyses.lock(analysis.id) is None:
+                raise LeaseLost(str(analysis.id))
+            await unit.jobs.complete(work.job)
+            await unit.analyses.note_upload(
+                work.upload.id, Status.PROCESSING, now, features=model.features, samples=samples
+            )
+            scoring = await unit.analyses.note_read(
+                analysis.id, chunks=chunks, now=now, timings=watch.timings
+            )
+            await publish_progress(unit, analysis, Stage.SCORING, READ_SHARE)
+            if scoring.done:
+                await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.JOIN)])
+            elif chained:
+                await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.CHUNK, process_order=0)])

@@ -1,0 +1,68 @@
+"""One job of an analysis, and all that is needed to do it."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.analysis.configs.domain import Configuration
+from services.analysis.database.unit import Unit
+from services.analysis.domain import Analysis, Status
+from services.analysis.jobs.domain import QUEUE, Kind
+from services.analysis.uploads.domain import FileUpload
+from shared.access import Scope
+from shared.jobs.queue import Job, Lease, NewJob
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """`model_key` is where the model lies that samples are placed on; a baseline has none yet."""
+
+    job: Job
+    lease: Lease
+    analysis: Analysis
+    upload: FileUpload
+    config: Configuration
+    model_key: str | None
+
+    @property
+    def scope(self) -> Scope:
+        return scope_of(self.job)
+
+    def next_job(self, new_id: UUID, kind: Kind, **args: Any) -> NewJob:
+        """A job that follows from this one. It keeps the analysis' place in the queue."""
+        analysis = self.analysis
+        return NewJob(
+            id=new_id,
+            queue=QUEUE,
+            kind=kind,
+            organization_id=analysis.organization_id,
+            subject_id=analysis.id,
+            args=args,
+            size=self.job.size,
+            run_at=self.job.run_at,
+        )
+
+
+def scope_of(job: Job) -> Scope:
+    return Scope(organization_id=job.organization_id)
+
+
+async def work_on(unit: Unit, job: Job, lease: Lease, analysis: Analysis) -> Work:
+    """All that belongs to a job's analysis. Raises LookupError when something is missing."""
+    upload = await unit.uploads.get_upload(analysis.file_upload_id)
+    config = await unit.configs.get(analysis.config_id or 0)
+    if upload is None or config is None:
+        raise LookupError(f"analysis {analysis.id} has no upload or no configuration")
+    model_key = None
+    if analysis.dinsight_id is not None:
+        model_key = await unit.analyses.model_key(analysis.dinsight_id)
+    return Work(job, lease, analysis, upload, config, model_key)
+
+
+async def continued(unit: Unit, job: Job, lease: Lease) -> Work | None:
+    """What a job continues; None, and the job is ended, when its analysis has ended."""
+    analysis = await unit.uploads.get(job.subject_id)
+    if analysis is None or analysis.status is not Status.PROCESSING:
+        await unit.jobs.complete(job)
+        return None
+    return await work_on(unit, job, lease, analysis)

@@ -1,0 +1,18 @@
+"""What this service knows of a machine."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MachineRef:
+    """The replica of a machine. Version 0 was asked for over HTTP; any event is newer."""
+
+    id: UUID
+    organization_id: UUID
+    name: str
+    status: str
+    version: int
+    deleted: bool
+    changed_at: datetime

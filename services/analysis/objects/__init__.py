@@ -1,0 +1,1 @@
+"""The object store: uploads and fitted models."""

@@ -1,0 +1,1 @@
+"""Reading analyses: their state, points and features."""

@@ -1,0 +1,36 @@
+"""Stored results as arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PointChunk:
+    """Neighbouring samples; `metadata` is the JSON text of a list with one object per sample."""
+
+    first: int
+    x: Floats
+    y: Floats
+    distance: Floats | None
+    misfit: Floats | None
+    anomaly: Sequence[bool] | None
+    metadata: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataChunk:
+    first: int
+    samples: int
+    metadata: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureRows:
+    first: int
+    features: Floats
+    metadata: str | None

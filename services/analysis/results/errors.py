@@ -1,0 +1,17 @@
+"""Errors of reading results."""
+
+from uuid import UUID
+
+from shared.errors import Conflict, NotFound
+
+
+class UploadNotFound(NotFound):
+    def __init__(self, upload_id: UUID) -> None:
+        super().__init__(f"There is no file upload {upload_id} in your organization.")
+
+
+class NotComplete(Conflict):
+    code = "not-complete"
+
+    def __init__(self, analysis_id: UUID, status: str) -> None:
+        super().__init__(f"Analysis {analysis_id} is {status}: only a completed one has points.")

@@ -1,0 +1,77 @@
+"""HTTP of analyses and their results."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.analysis.database.unit import PostgresUnits
+from services.analysis.domain import AnalysisFilter, AnalysisType, Status
+from services.analysis.results.schemas import AnalysisOut, Features, FileUploadOut, Points
+from services.analysis.results.service import ResultService
+from shared.access import Caller, Permission
+from shared.http.caller import Guard
+from shared.http.pages import Page, PageParameters
+from shared.http.problems import problem_responses
+
+JSON = "application/json"
+Start = Annotated[int, Query(ge=0, lt=2**31, description="First sample, counted from 0")]
+Stop = Annotated[int | None, Query(ge=0, lt=2**31, description="First sample that is left out; default: all")]
+
+
+def build_result_router(results: ResultService, units: PostgresUnits, guard: Guard) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["analyses"], responses=problem_responses(400, 401, 403, 422))
+    reader = Annotated[Caller, Depends(guard.may(Permission.ANALYSES_READ))]
+
+    @router.get("/analyses", summary="List analyses")
+    async def list_analyses(
+        caller: reader,
+        page: PageParameters,
+        machine_id: UUID | None = None,
+        analysis_type: AnalysisType | None = None,
+        status: Status | None = None,
+    ) -> Page[AnalysisOut]:
+        wanted = AnalysisFilter(machine_id, analysis_type, status)
+        async with units(caller.scope) as unit:
+            return Page[AnalysisOut].of(await results.analyses(unit, wanted, page), AnalysisOut.of)
+
+    @router.get("/analyses/{analysis_id}", summary="Show an analysis", responses=problem_responses(404))
+    async def get_analysis(caller: reader, analysis_id: UUID) -> AnalysisOut:
+        async with units(caller.scope) as unit:
+            return AnalysisOut.of(await results.analysis(unit, analysis_id))
+
+    @router.get(
+        "/analyses/{analysis_id}/points",
+        summary="Show an analysis' points on the map",
+        response_model=Points,
+        responses=problem_responses(404, 409),
+    )
+    async def get_analysis_points(
+        caller: reader, analysis_id: UUID, start: Start = 0, stop: Stop = None
+    ) -> Response:
+        async with units(caller.scope) as unit:
+            return Response(await results.points(unit, analysis_id, start, stop), media_type=JSON)
+
+    @router.get("/file-uploads/{upload_id}", summary="Show an upload", responses=problem_responses(404))
+    async def get_file_upload(caller: reader, upload_id: UUID) -> FileUploadOut:
+        async with units(caller.scope) as unit:
+            return FileUploadOut.of(await results.upload(unit, upload_id))
+
+    @router.get(
+        "/file-uploads/{upload_id}/features",
+        summary="Show stored features of samples",
+        response_model=Features,
+        responses=problem_responses(404),
+    )
+    async def get_file_upload_features(
+        caller: reader,
+        upload_id: UUID,
+        start: Start = 0,
+        stop: Stop = None,
+        features: Annotated[list[str] | None, Query(description="Names; default: all")] = None,
+    ) -> Response:
+        async with units(caller.scope) as unit:
+            body = await results.features(unit, upload_id, start, stop, features)
+        return Response(body, media_type=JSON)
+
+    return router

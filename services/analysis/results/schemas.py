@@ -1,0 +1,89 @@
+"""HTTP models of the analysis service."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from services.analysis.domain import Analysis, AnalysisType, Status
+from services.analysis.uploads.domain import FileUpload
+
+
+class AnalysisError(BaseModel):
+    message: str
+    file: str | None = None
+    row: int | None = None
+    column: str | None = None
+    suggestion: dict[str, str] | None = Field(
+        None, description="end_meta, start_dim and end_dim as detected in the file"
+    )
+
+
+class AnalysisOut(BaseModel):
+    id: UUID
+    machine_id: UUID
+    file_upload_id: UUID
+    baseline_id: UUID | None = Field(
+        description="The baseline analysis that a monitoring run is compared with"
+    )
+    dinsight_id: UUID | None = Field(
+        description="The map made by a baseline, or that the samples were placed on"
+    )
+    config_id: int | None
+    analysis_type: AnalysisType
+    status: Status
+    stage: str | None
+    progress: float = Field(ge=0, le=1)
+    results: dict[str, Any] | None
+    error: AnalysisError | None
+    created_by: UUID
+    created_at: datetime
+    completed_at: datetime | None
+
+    @classmethod
+    def of(cls, analysis: Analysis) -> "AnalysisOut":
+        return cls.model_validate(analysis, from_attributes=True)
+
+
+class Points(BaseModel):
+    """Parallel columns, one entry per sample."""
+
+    index: list[int]
+    x: list[float]
+    y: list[float]
+    distance: list[float | None]
+    misfit: list[float | None]
+    anomaly: list[bool]
+    metadata: list[dict[str, Any]]
+
+
+class MergedFile(BaseModel):
+    filename: str
+    size: int
+
+
+class FileUploadOut(BaseModel):
+    id: UUID
+    original_filename: str
+    file_size: int
+    status: Status
+    error_message: str | None
+    merged_files: list[MergedFile]
+    features: list[str] | None
+    samples: int | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, upload: FileUpload) -> "FileUploadOut":
+        return cls.model_validate(upload, from_attributes=True)
+
+
+class Features(BaseModel):
+    """`values` has one row per sample, with one number per name in `features`."""
+
+    index: list[int]
+    features: list[str]
+    values: list[list[float]]
+    metadata: list[dict[str, Any]]

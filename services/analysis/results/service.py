@@ -1,0 +1,161 @@
+"""What clients read of finished analyses: points and features, as JSON made from arrays."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from services.analysis.database.unit import Unit
+from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType, Status
+from services.analysis.errors import AnalysisNotFound, BadRange
+from services.analysis.results.domain import FeatureRows, MetadataChunk, PointChunk
+from services.analysis.results.errors import NotComplete, UploadNotFound
+from services.analysis.uploads.domain import FileUpload
+from shared.http.pages import PageRequest, Slice
+
+Floats = NDArray[np.float64]
+# An answer of a million numbers is some 20 MB of JSON; larger ranges are to be asked for in parts.
+MOST_VALUES = 1_000_000
+
+
+class ResultService:
+    async def analysis(self, unit: Unit, analysis_id: UUID) -> Analysis:
+        analysis = await unit.uploads.get(analysis_id)
+        if analysis is None:
+            raise AnalysisNotFound(analysis_id)
+        return analysis
+
+    async def analyses(self, unit: Unit, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]:
+        return await unit.uploads.list(wanted, page)
+
+    async def upload(self, unit: Unit, upload_id: UUID) -> FileUpload:
+        upload = await unit.uploads.get_upload(upload_id)
+        if upload is None:
+            raise UploadNotFound(upload_id)
+        return upload
+
+    async def points(self, unit: Unit, analysis_id: UUID, start: int, stop: int | None) -> bytes:
+        """The samples start to stop (exclusive) as parallel JSON columns."""
+        _check_range(start, stop)
+        analysis = await self.analysis(unit, analysis_id)
+        if analysis.status is not Status.COMPLETED or analysis.dinsight_id is None:
+            raise NotComplete(analysis_id, analysis.status)
+        if analysis.analysis_type is AnalysisType.MONITORING:
+            chunks = await unit.results.monitor_points(analysis_id, start, stop)
+            metadata = [MetadataChunk(chunk.first, chunk.x.size, chunk.metadata) for chunk in chunks]
+        else:
+            whole = await unit.results.map_points(analysis.dinsight_id, start, stop)
+            chunks = [whole] if whole is not None else []
+            metadata = await unit.results.feature_metadata(analysis.file_upload_id, start, stop)
+        return await asyncio.to_thread(_points_json, chunks, metadata, start, stop)
+
+    async def features(
+        self, unit: Unit, upload_id: UUID, start: int, stop: int | None, names: Sequence[str] | None
+    ) -> bytes:
+        """The stored features of the samples start to stop (exclusive), as rows; bounded in size."""
+        _check_range(start, stop)
+        upload = await self.upload(unit, upload_id)
+        stored, samples = list(upload.features or ()), upload.samples or 0
+        wanted = stored if names is None else list(names)
+        unknown = [name for name in wanted if name not in stored]
+        if unknown:
+            raise BadRange("features", f"There is no feature {unknown[0]!r} in this upload.")
+        end = samples if stop is None else min(stop, samples)
+        count = max(0, end - start)
+        if count * max(1, len(wanted)) > MOST_VALUES:
+            most = MOST_VALUES // max(1, len(wanted))
+            raise BadRange(
+                "stop",
+                f"That is more than one answer takes: ask for at most {most} samples, or for fewer features.",
+            )
+        places = [stored.index(name) for name in wanted]
+        values = np.empty((count, len(wanted)))
+        metadata: list[MetadataChunk] = []
+        sample = start
+        while sample < end:
+            rows = await unit.results.feature_rows(upload_id, sample)
+            if rows is None:
+                break
+            sample = _take(rows, values, places, start, sample, end)
+            metadata.append(MetadataChunk(rows.first, len(rows.features), rows.metadata))
+        body = {
+            "index": np.arange(start, start + count),
+            "features": wanted,
+            "values": values,
+            "metadata": await asyncio.to_thread(_metadata_json, metadata, start, start + count),
+        }
+        return await asyncio.to_thread(orjson.dumps, body, None, orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _take(rows: FeatureRows, values: Floats, places: Sequence[int], start: int, sample: int, end: int) -> int:
+    """Copy what a chunk has of the wanted samples; gives the first sample after it."""
+    last = min(end, rows.first + len(rows.features))
+    values[sample - start : last - start] = rows.features[sample - rows.first : last - rows.first][:, places]
+    return last
+
+
+def _check_range(start: int, stop: int | None) -> None:
+    if stop is not None and stop < start:
+        raise BadRange("stop", f"stop ({stop}) must not be below start ({start}).")
+
+
+def _points_json(
+    chunks: Sequence[PointChunk], metadata: Sequence[MetadataChunk], start: int, stop: int | None
+) -> bytes:
+    if not chunks:
+        empty: dict[str, Any] = {
+            name: [] for name in ("index", "x", "y", "distance", "misfit", "anomaly", "metadata")
+        }
+        return orjson.dumps(empty)
+    first = max(start, chunks[0].first)
+    end = chunks[-1].first + chunks[-1].x.size
+    end = end if stop is None else min(stop, end)
+    cut = slice(first - chunks[0].first, end - chunks[0].first)
+    body = {
+        "index": np.arange(first, max(first, end)),
+        "x": np.concatenate([chunk.x for chunk in chunks])[cut],
+        "y": np.concatenate([chunk.y for chunk in chunks])[cut],
+        "distance": _joined([chunk.distance for chunk in chunks], chunks, cut),
+        "misfit": _joined([chunk.misfit for chunk in chunks], chunks, cut),
+        "anomaly": [flag for chunk in chunks for flag in _flags(chunk)][cut],
+        "metadata": _metadata_json(metadata, first, max(first, end)),
+    }
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _joined(
+    columns: Sequence[Floats | None], chunks: Sequence[PointChunk], cut: slice
+) -> Floats | list[None]:
+    """A column over all chunks; null where it was not stored."""
+    present = [column for column in columns if column is not None]
+    if len(present) < len(columns):
+        nothing: list[None] = [None] * sum(chunk.x.size for chunk in chunks)
+        return nothing[cut]
+    # orjson writes contiguous arrays only, which a slice of rows is.
+    joined: Floats = np.concatenate(present)[cut]
+    return joined
+
+
+def _flags(chunk: PointChunk) -> Sequence[bool]:
+    return chunk.anomaly if chunk.anomaly is not None else [False] * chunk.x.size
+
+
+def _metadata_json(chunks: Sequence[MetadataChunk], start: int, end: int) -> orjson.Fragment:
+    """One JSON list over all chunks. Chunks that are wanted whole are joined as text, unparsed."""
+    parts: list[bytes] = []
+    for chunk in chunks:
+        low, high = max(start, chunk.first), min(end, chunk.first + chunk.samples)
+        if low >= high:
+            continue
+        if chunk.metadata is None:
+            parts.append(b",".join([b"{}"] * (high - low)))
+        elif high - low == chunk.samples:
+            parts.append(chunk.metadata.strip()[1:-1].encode())
+        else:
+            some = orjson.loads(chunk.metadata)[low - chunk.first : high - chunk.first]
+            parts.append(orjson.dumps(some)[1:-1])
+    return orjson.Fragment(b"[" + b",".join(parts) + b"]")

@@ -1,0 +1,1 @@
+"""Taking files in: what a client sends, stored before the analysis begins."""

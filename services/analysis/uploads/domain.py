@@ -1,0 +1,52 @@
+"""An upload and its files, and where they lie."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from services.analysis.domain import Status
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of an upload: the client's name for it, its size in bytes, its key in the object store."""
+
+    filename: str
+    size: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileUpload:
+    """`file_path` is the prefix of the files' keys; `features` and `samples` are known once they are read."""
+
+    id: UUID
+    organization_id: UUID
+    original_filename: str
+    file_size: int
+    file_path: str
+    status: Status
+    error_message: str | None
+    merged_files: Sequence[Mapping[str, Any]]
+    features: Sequence[str] | None
+    samples: int | None
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def files(self) -> list[StoredFile]:
+        return [
+            StoredFile(file["filename"], file["size"], file_key(self.file_path, place))
+            for place, file in enumerate(self.merged_files)
+        ]
+
+
+def file_key(prefix: str, place: int) -> str:
+    """The object key of an upload's file: made of generated ids, never of the client's name."""
+    return f"{prefix}/{place:04d}"
+
+
+def upload_prefix(upload_id: UUID) -> str:
+    return f"uploads/{upload_id}"

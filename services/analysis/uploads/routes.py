@@ -1,0 +1,74 @@
+"""HTTP of uploads."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from services.analysis.domain import AnalysisType
+from services.analysis.uploads.schemas import AnalysisAccepted
+from services.analysis.uploads.service import UploadReceiver
+from shared.access import Caller, Permission
+from shared.http.caller import Guard
+from shared.http.problems import problem_responses
+
+# The body is read by hand, so the document is told by hand what it holds.
+UPLOAD_FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["machine_id", "analysis_type", "files"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "machine_id": {"type": "string", "format": "uuid"},
+                        "analysis_type": {"type": "string", "enum": [kind.value for kind in AnalysisType]},
+                        "config_id": {
+                            "type": "integer",
+                            "description": "Default: the current configuration, or the baseline's",
+                        },
+                        "baseline_id": {
+                            "type": "string",
+                            "format": "uuid",
+                            "description": "A completed baseline analysis; default: the machine's newest",
+                        },
+                        "files": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+                            "description": "CSV, gzipped CSV or Parquet; several with one header are merged",
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+def build_upload_router(receiver: UploadReceiver, guard: Guard, *, largest_body_bytes: int) -> APIRouter:
+    router = APIRouter(prefix="/api/v1", tags=["analyses"], responses=problem_responses(400, 401, 403, 422))
+    writer = Annotated[Caller, Depends(guard.may(Permission.ANALYSES_WRITE))]
+
+    @router.post(
+        "/analyses",
+        status_code=202,
+        summary="Upload samples for analysis",
+        description="The files stream to the store while they arrive; follow the analysis at its Location.",
+        openapi_extra=UPLOAD_FORM,
+        responses=problem_responses(400, 404, 409, 413, 415),
+        max_body_size=largest_body_bytes,
+    )
+    async def create_analysis(caller: writer, request: Request, response: Response) -> AnalysisAccepted:
+        length = request.headers.get("Content-Length")
+        analysis = await receiver.receive(
+            caller,
+            request.headers.get("Content-Type", ""),
+            int(length) if length and length.isdigit() else None,
+            request.stream(),
+        )
+        response.headers["Location"] = f"/api/v1/analyses/{analysis.id}"
+        return AnalysisAccepted.of(analysis)
+
+    return router

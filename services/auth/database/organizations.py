@@ -1,0 +1,65 @@
+"""Organizations."""
+
+from dataclasses import asdict, fields
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+
+from services.auth.database.members import _after
+from services.auth.errors import SlugTaken
+from services.auth.organizations.domain import Belonging, Organization
+from shared.access import Role
+from shared.http.pages import Cursor, PageRequest, Slice
+from shared.postgres.connection import Connection
+
+ORGANIZATION_COLUMNS = tuple(field.name for field in fields(Organization))
+
+
+class OrganizationRepository(Protocol):
+    async def add(self, organization: Organization) -> bool:
+        """Add the organization; False when its slug is taken."""
+        ...
+
+    async def get(self, organization_id: UUID) -> Organization | None: ...
+
+    async def lock(self, organization_id: UUID) -> Organization | None:
+        """The organization; until the transaction ends nobody else changes it or its members."""
+        ...
+
+    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[Belonging]: ...
+
+    async def update(self, organization: Organization) -> None:
+        """Raises SlugTaken."""
+        ...
+
+
+class PostgresOrganizationRepository:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def add(self, organization: Organization) -> bool:
+        return await self._queries.insert_organization(self._connection, **asdict(organization)) is not None
+
+    async def get(self, organization_id: UUID) -> Organization | None:
+        return _organization(await self._queries.get_organization(self._connection, id=organization_id))
+
+    async def lock(self, organization_id: UUID) -> Organization | None:
+        row = await self._queries.get_organization_for_update(self._connection, id=organization_id)
+        return _organization(row)
+
+    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[Belonging]:
+        rows = self._queries.list_organizations(self._connection, user_id=user_id, **_after(page))
+        found = [Belonging(o, Role.parse(row["role"])) async for row in rows if (o := _organization(row))]
+        return Slice.cut(found, page.limit, lambda b: Cursor(b.organization.created_at, b.organization.id))
+
+    async def update(self, organization: Organization) -> None:
+        try:
+            await self._queries.update_organization(self._connection, **asdict(organization))
+        except asyncpg.UniqueViolationError:
+            raise SlugTaken(organization.slug) from None
+
+
+def _organization(row: asyncpg.Record | None) -> Organization | None:
+    return None if row is None else Organization(**{name: row[name] for name in ORGANIZATION_COLUMNS})

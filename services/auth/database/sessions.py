@@ -1,0 +1,82 @@
+"""Refresh tokens, and the sessions that they form."""
+
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+
+from services.auth.sessions.domain import RefreshToken
+from shared.http.pages import Cursor, PageRequest, Slice
+from shared.postgres.connection import Connection
+
+COLUMNS = tuple(field.name for field in fields(RefreshToken))
+
+
+class SessionRepository(Protocol):
+    """A session is a family of tokens, one of which is live."""
+
+    async def add(self, token: RefreshToken) -> None: ...
+
+    async def find(self, token_hash: str) -> RefreshToken | None: ...
+
+    async def rotate(self, family_id: UUID, now: datetime) -> None:
+        """Use up the family's live token."""
+        ...
+
+    async def revoke(self, family_id: UUID, now: datetime) -> None: ...
+
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None: ...
+
+    async def live(
+        self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
+    ) -> Slice[RefreshToken]:
+        """The live tokens, one a session."""
+        ...
+
+    async def delete_expired(self, before: datetime) -> None: ...
+
+
+class PostgresSessionRepository:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def add(self, token: RefreshToken) -> None:
+        await self._queries.insert_refresh_token(self._connection, **asdict(token))
+
+    async def find(self, token_hash: str) -> RefreshToken | None:
+        row = await self._queries.get_refresh_token(self._connection, token_hash=token_hash)
+        return None if row is None else _token(row)
+
+    async def rotate(self, family_id: UUID, now: datetime) -> None:
+        await self._queries.rotate_family(self._connection, family_id=family_id, now=now)
+
+    async def revoke(self, family_id: UUID, now: datetime) -> None:
+        await self._queries.revoke_family(self._connection, family_id=family_id, now=now)
+
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None:
+        await self._queries.revoke_user_tokens(self._connection, user_id=user_id, now=now, kept=kept)
+
+    async def live(
+        self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
+    ) -> Slice[RefreshToken]:
+        rows = self._queries.list_sessions(
+            self._connection,
+            user_id=user_id,
+            now=now,
+            family_id=family_id,
+            after_at=page.after.at if page.after else None,
+            after_id=page.after.id if page.after else None,
+            limit=page.limit + 1,
+        )
+        tokens = [_token(row) async for row in rows]
+        return Slice.cut(tokens, page.limit, lambda token: Cursor(token.signed_in_at, token.family_id))
+
+    async def delete_expired(self, before: datetime) -> None:
+        await self._queries.delete_expired_tokens(self._connection, before=before)
+
+
+def _token(row: asyncpg.Record) -> RefreshToken:
+    return RefreshToken(**{name: row[name] for name in COLUMNS})

@@ -1,0 +1,104 @@
+"""All SQL of the auth service, and its unit of work."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from services.auth.database.api_keys import ApiKeyRepository, PostgresApiKeyRepository
+from services.auth.database.attempts import AttemptRepository, PostgresAttemptRepository
+from services.auth.database.invitations import InvitationRepository, PostgresInvitationRepository
+from services.auth.database.keys import KeyRepository, PostgresKeyRepository
+from services.auth.database.mail import MailRepository, PostgresMailRepository
+from services.auth.database.members import MembershipRepository, PostgresMembershipRepository
+from services.auth.database.oidc import OidcRepository, PostgresOidcRepository
+from services.auth.database.one_time_tokens import OneTimeTokenRepository, PostgresOneTimeTokenRepository
+from services.auth.database.organizations import OrganizationRepository, PostgresOrganizationRepository
+from services.auth.database.reset_requests import PostgresResetRequestRepository, ResetRequestRepository
+from services.auth.database.sessions import PostgresSessionRepository, SessionRepository
+from services.auth.database.trail import PostgresTrailRepository, TrailRepository
+from services.auth.database.users import PostgresUserRepository, UserRepository
+from shared.access import Scope
+from shared.clock import Clock, IdGenerator
+from shared.kafka.inbox import Inbox, PostgresInbox
+from shared.kafka.outbox import Outbox, PostgresOutbox
+from shared.postgres.connection import SET_SCOPE, Database
+from shared.postgres.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One transaction's collaborators."""
+
+    users: UserRepository
+    organizations: OrganizationRepository
+    memberships: MembershipRepository
+    sessions: SessionRepository
+    attempts: AttemptRepository
+    keys: KeyRepository
+    mail: MailRepository
+    one_time: OneTimeTokenRepository
+    reset_requests: ResetRequestRepository
+    invitations: InvitationRepository
+    api_keys: ApiKeyRepository
+    oidc: OidcRepository
+    trail: TrailRepository
+    outbox: Outbox
+    inbox: Inbox
+    # Who signs in is known only after looking: from here on the transaction sees what that user may see.
+    act_as: Callable[[Scope], Awaitable[None]]
+    # What happens inside is done and, with `undo`, undone again: the work is the same either way.
+    savepoint: Callable[[bool], AbstractAsyncContextManager[None]]
+
+
+Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
+
+
+class _Undone(Exception):
+    """Rolls a savepoint back, and goes no further."""
+
+
+class PostgresUnits:
+    """Opens units of work: one transaction each."""
+
+    def __init__(self, database: Database, clock: Clock, new_id: IdGenerator) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._queries = load_queries(__file__)
+
+    @asynccontextmanager
+    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        async with self._database.transaction(scope) as connection:
+
+            async def act_as(scope: Scope) -> None:
+                await connection.execute(
+                    SET_SCOPE, str(scope.organization_id or ""), str(scope.user_id or "")
+                )
+
+            @asynccontextmanager
+            async def savepoint(undo: bool) -> AsyncIterator[None]:
+                with suppress(_Undone):
+                    async with connection.transaction():
+                        yield
+                        if undo:
+                            raise _Undone
+
+            yield Unit(
+                users=PostgresUserRepository(connection, self._queries),
+                organizations=PostgresOrganizationRepository(connection, self._queries),
+                memberships=PostgresMembershipRepository(connection, self._queries),
+                sessions=PostgresSessionRepository(connection, self._queries),
+                attempts=PostgresAttemptRepository(connection, self._queries),
+                keys=PostgresKeyRepository(connection, self._queries),
+                mail=PostgresMailRepository(connection, self._queries),
+                one_time=PostgresOneTimeTokenRepository(connection, self._queries),
+                reset_requests=PostgresResetRequestRepository(connection, self._queries),
+                invitations=PostgresInvitationRepository(connection, self._queries),
+                api_keys=PostgresApiKeyRepository(connection, self._queries),
+                oidc=PostgresOidcRepository(connection, self._queries),
+                trail=PostgresTrailRepository(connection, self._queries),
+                outbox=PostgresOutbox(connection, self._clock, self._new_id),
+                inbox=PostgresInbox(connection),
+                act_as=act_as,
+                savepoint=savepoint,
+            )

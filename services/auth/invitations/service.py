@@ -1,0 +1,184 @@
+"""Invitations: asking somebody into an organization, and coming in."""
+
+import secrets
+from uuid import UUID
+
+from services.auth.database.unit import Unit
+from services.auth.errors import (
+    AccountClosed,
+    AlreadyMember,
+    InvalidLink,
+    InvitationForAnother,
+    InvitationNotFound,
+    OrganizationNotFound,
+    OwnersOnly,
+    TooManyAttempts,
+)
+from services.auth.invitations.domain import (
+    INVITATION_LIFETIME,
+    INVITATION_PAUSE,
+    INVITATION_WINDOW,
+    MOST_INVITATIONS,
+    Invitation,
+)
+from services.auth.mail.letters import LetterWriter
+from services.auth.members.domain import Membership
+from services.auth.members.events import as_member, tell_member
+from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
+from services.auth.organizations.domain import Belonging
+from services.auth.users.domain import User
+from services.auth.verification.service import VerificationService
+from shared.access import LEAST_ROLE, Caller, Permission, Role, Scope
+from shared.audit import Auditor
+from shared.clock import Clock, IdGenerator
+from shared.http.pages import PageRequest, Slice
+from shared.tokens import Identity
+
+
+class InvitationService:
+    def __init__(
+        self,
+        clock: Clock,
+        new_id: IdGenerator,
+        auditor: Auditor,
+        letters: LetterWriter,
+        verification: VerificationService,
+    ) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self._auditor = auditor
+        self._letters = letters
+        self._verification = verification
+
+    async def list(self, unit: Unit, caller: Caller, page: PageRequest) -> Slice[Invitation]:
+        return await unit.invitations.list(caller.organization_id, self._clock.now(), page)
+
+    async def invite(self, unit: Unit, caller: Caller, email: str, role: Role) -> Invitation:
+        """Send a link; one that was sent to the address before is worth nothing then.
+
+        Raises OwnersOnly, AlreadyMember, TooManyAttempts.
+        """
+        organization = await unit.organizations.lock(caller.organization_id)
+        if organization is None:
+            raise OrganizationNotFound(caller.organization_id)
+        before = await unit.invitations.of_email(organization.id, email)
+        self._at_most_own(caller, role, before)
+        await self._slow_down(unit, organization.id, before)
+        user = await unit.users.by_email(email)
+        if user and await unit.memberships.get(organization.id, user.id):
+            raise AlreadyMember(email)
+        token, now = secrets.token_urlsafe(TOKEN_BYTES), self._clock.now()
+        invitation = Invitation(
+            id=self._new_id(),
+            organization_id=organization.id,
+            email=email,
+            role=role,
+            token_hash=token_hash(token),
+            invited_by=caller.user_id,
+            created_at=now,
+            expires_at=now + INVITATION_LIFETIME,
+        )
+        await unit.invitations.add(invitation)
+        await self._letters.invitation(unit, invitation, organization, caller.full_name, token)
+        await self._wrote(unit, caller, "invitation.sent", invitation, after=True)
+        return invitation
+
+    async def withdraw(self, unit: Unit, caller: Caller, invitation_id: UUID) -> None:
+        """Raises InvitationNotFound, OwnersOnly."""
+        invitation = await unit.invitations.get(caller.organization_id, invitation_id)
+        if invitation is None or invitation.expires_at <= self._clock.now():
+            raise InvitationNotFound(invitation_id)
+        self._at_most_own(caller, invitation.role, None)
+        if not await unit.invitations.remove(caller.organization_id, invitation_id):
+            raise InvitationNotFound(invitation_id)
+        await self._wrote(unit, caller, "invitation.withdrawn", invitation, after=False)
+
+    async def accept(self, unit: Unit, identity: Identity, token: str) -> Belonging:
+        """Let somebody who is signed in come in.
+
+        Raises InvalidLink, InvitationForAnother, AlreadyMember.
+        """
+        user = await unit.users.lock(identity.user_id)
+        if user is None or not user.is_active:
+            raise AccountClosed
+        invitation = await self.open(unit, token)
+        if invitation.email != user.email:
+            raise InvitationForAnother
+        _, belonging = await self.join(unit, user, invitation)
+        return belonging
+
+    async def open(self, unit: Unit, token: str) -> Invitation:
+        """The invitation behind a link; the transaction is its organization's from here on."""
+        place = await unit.invitations.place(token_hash(token))
+        if place is None:
+            raise InvalidLink
+        await unit.act_as(Scope(organization_id=place))
+        invitation = await unit.invitations.of_token(token_hash(token))
+        if invitation is None or invitation.expires_at <= self._clock.now():
+            raise InvalidLink
+        return invitation
+
+    async def join(self, unit: Unit, user: User, invitation: Invitation) -> tuple[User, Belonging]:
+        """Make the user a member. The link came by mail, so the address is verified by it."""
+        await unit.act_as(Scope(organization_id=invitation.organization_id, user_id=user.id))
+        organization = await unit.organizations.lock(invitation.organization_id)
+        if organization is None or not organization.is_active:
+            raise InvalidLink
+        if await unit.memberships.get(organization.id, user.id):
+            raise AlreadyMember(user.email)
+        if not await self._stands(unit, invitation):
+            raise InvalidLink
+        await unit.invitations.remove(organization.id, invitation.id)
+        user = await self._verification.verified(unit, user)
+        now = self._clock.now()
+        membership = await unit.memberships.add(
+            Membership(self._new_id(), user.id, organization.id, invitation.role, now, version=0)
+        )
+        await tell_member(unit.outbox, as_member(user, membership), now)
+        await self._auditor.record(
+            unit.outbox,
+            "member.joined",
+            user_id=user.id,
+            organization_id=organization.id,
+            resource_type="user",
+            resource_id=user.id,
+            changes={"after": {"role": membership.role.label, "invited_by": invitation.invited_by}},
+        )
+        return user, Belonging(organization, membership.role)
+
+    async def _slow_down(self, unit: Unit, organization_id: UUID, before: Invitation | None) -> None:
+        """Letters with a text of the sender's go to addresses that asked for none: no tool to flood them."""
+        now = self._clock.now()
+        if before is not None and now - before.created_at < INVITATION_PAUSE:
+            raise TooManyAttempts(before.created_at + INVITATION_PAUSE - now)
+        if await unit.invitations.count_since(organization_id, now - INVITATION_WINDOW) >= MOST_INVITATIONS:
+            raise TooManyAttempts(INVITATION_WINDOW)
+
+    @staticmethod
+    async def _stands(unit: Unit, invitation: Invitation) -> bool:
+        """Whether who sent it could send it now: an administrator who was removed comes back by no link."""
+        inviter = await unit.memberships.get(invitation.organization_id, invitation.invited_by)
+        if inviter is None or not inviter.is_active:
+            return False
+        least = max(LEAST_ROLE[Permission.MEMBERS_WRITE], invitation.role)
+        return inviter.membership.role >= least
+
+    @staticmethod
+    def _at_most_own(caller: Caller, role: Role, before: Invitation | None) -> None:
+        """Nobody gives or takes back a role above their own, which only owners have above administrators."""
+        if role > caller.role or (before is not None and before.role > caller.role):
+            raise OwnersOnly
+
+    async def _wrote(
+        self, unit: Unit, caller: Caller, action: str, invitation: Invitation, *, after: bool
+    ) -> None:
+        values = {"email": invitation.email, "role": invitation.role.label}
+        await self._auditor.wrote(
+            unit.outbox,
+            caller,
+            action,
+            "invitation",
+            invitation.id,
+            before=None if after else values,
+            after=values if after else None,
+        )

@@ -1,0 +1,19 @@
+"""The keys that access tokens are verified with."""
+
+from fastapi import APIRouter, Response
+
+from services.auth.keys.schemas import KeySetOut
+from services.auth.keys.service import RELOAD_AFTER, KeyRing
+
+KEYS_CACHE = f"public, max-age={int(RELOAD_AFTER.total_seconds())}"
+
+
+def build_router(keys: KeyRing) -> APIRouter:
+    router = APIRouter(prefix="/auth", tags=["sign-in"])
+
+    @router.get("/jwks.json", summary="Show the keys that access tokens are verified with")
+    async def get_jwks(response: Response) -> KeySetOut:
+        response.headers["Cache-Control"] = KEYS_CACHE
+        return KeySetOut.model_validate(await keys.public())
+
+    return router

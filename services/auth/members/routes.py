@@ -1,0 +1,59 @@
+"""Members of an organization."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from services.auth.database.unit import Units
+from services.auth.members.schemas import MemberOut, MemberUpdate
+from services.auth.members.service import MemberService
+from services.auth.organizations.service import OrganizationService
+from shared.access import Permission, Role, Scope
+from shared.http.caller import Guard
+from shared.http.pages import Page, PageParameters
+from shared.http.problems import problem_responses
+from shared.tokens import Identity
+
+
+def build_router(
+    organizations: OrganizationService, members: MemberService, units: Units, guard: Guard
+) -> APIRouter:
+    router = APIRouter(
+        prefix="/organizations/{organization_id}/members",
+        tags=["organizations"],
+        responses=problem_responses(401, 404, 422),
+    )
+    signed_in = Annotated[Identity, Depends(guard.identity)]
+    # Who belongs to the organization is for people to say: a leaked key must not outlive itself.
+    person = Annotated[Identity, Depends(guard.person)]
+
+    @router.get("", summary="List an organization's members", responses=problem_responses(400))
+    async def list_members(
+        identity: signed_in, organization_id: UUID, page: PageParameters
+    ) -> Page[MemberOut]:
+        async with units(Scope()) as unit:
+            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_READ)
+            found = await members.list(unit, caller, page)
+        return Page[MemberOut].of(found, MemberOut.of)
+
+    @router.patch("/{user_id}", summary="Change a member's role", responses=problem_responses(400, 403, 409))
+    async def update_member(
+        identity: person, organization_id: UUID, user_id: UUID, body: MemberUpdate
+    ) -> MemberOut:
+        async with units(Scope()) as unit:
+            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_WRITE)
+            return MemberOut.of(await members.change_role(unit, caller, user_id, Role.parse(body.role)))
+
+    @router.delete(
+        "/{user_id}",
+        status_code=204,
+        summary="Remove a member, or leave",
+        responses=problem_responses(400, 403, 409),
+    )
+    async def remove_member(identity: person, organization_id: UUID, user_id: UUID) -> None:
+        async with units(Scope()) as unit:
+            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_READ)
+            await members.remove(unit, caller, user_id)
+
+    return router

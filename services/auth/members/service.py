@@ -1,0 +1,94 @@
+"""Members of an organization and their roles."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from services.auth.api_keys.service import audit_deleted
+from services.auth.database.unit import Unit
+from services.auth.errors import LastOwner, MemberNotFound, OwnersOnly
+from services.auth.members.domain import Member
+from services.auth.members.events import tell_member
+from shared.access import Caller, Permission, Role
+from shared.audit import Auditor
+from shared.clock import Clock
+from shared.http.pages import PageRequest, Slice
+
+
+class MemberService:
+    def __init__(self, clock: Clock, auditor: Auditor) -> None:
+        self._clock = clock
+        self._auditor = auditor
+
+    async def list(self, unit: Unit, caller: Caller, page: PageRequest) -> Slice[Member]:
+        return await unit.memberships.list(caller.organization_id, page)
+
+    async def change_role(self, unit: Unit, caller: Caller, user_id: UUID, role: Role) -> Member:
+        """Give a member another role. Raises MemberNotFound, OwnersOnly, LastOwner."""
+        member = await self._locked(unit, caller, user_id)
+        before = member.membership.role
+        if role is before:
+            return member
+        if Role.OWNER in (role, before):
+            await self._owners_only(unit, caller, member)
+        membership = await unit.memberships.set_role(caller.organization_id, user_id, role)
+        if membership is None:
+            raise MemberNotFound(user_id)
+        member = replace(member, membership=membership)
+        await tell_member(unit.outbox, member, self._clock.now())
+        await self._auditor.wrote(
+            unit.outbox,
+            caller,
+            "member.role_changed",
+            "user",
+            user_id,
+            before={"role": before.label},
+            after={"role": role.label},
+        )
+        return member
+
+    async def remove(self, unit: Unit, caller: Caller, user_id: UUID) -> None:
+        """End a membership, and the API keys that rest on it. Everybody may end their own; no key its user's.
+
+        Raises MemberNotFound, OwnersOnly, LastOwner.
+        """
+        if user_id != caller.user_id or caller.api_key_id is not None:
+            caller.require(Permission.MEMBERS_WRITE)
+        member = await self._locked(unit, caller, user_id)
+        role = member.membership.role
+        if role is Role.OWNER:
+            await self._owners_only(unit, caller, member)
+        membership = await unit.memberships.remove(caller.organization_id, user_id)
+        if membership is None:
+            raise MemberNotFound(user_id)
+        await tell_member(
+            unit.outbox, replace(member, membership=membership), self._clock.now(), deleted=True
+        )
+        for key in await unit.api_keys.delete_of(caller.organization_id, user_id):
+            await audit_deleted(self._auditor, unit, caller, key)
+        await self._auditor.wrote(
+            unit.outbox,
+            caller,
+            "member.removed",
+            "user",
+            user_id,
+            before={"role": role.label, "email": member.email},
+        )
+
+    @staticmethod
+    async def _locked(unit: Unit, caller: Caller, user_id: UUID) -> Member:
+        """The member; until the transaction ends no other change of members happens in the organization."""
+        await unit.organizations.lock(caller.organization_id)
+        member = await unit.memberships.get(caller.organization_id, user_id)
+        if member is None:
+            raise MemberNotFound(user_id)
+        return member
+
+    @staticmethod
+    async def _owners_only(unit: Unit, caller: Caller, member: Member) -> None:
+        if caller.role < Role.OWNER:
+            raise OwnersOnly
+        place = member.membership
+        if place.role is Role.OWNER and not await unit.memberships.has_other_owner(
+            place.organization_id, place.user_id
+        ):
+            raise LastOwner

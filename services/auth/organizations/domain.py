@@ -1,0 +1,60 @@
+"""Organizations."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from shared.access import Role
+
+LONGEST_SLUG = 100
+# What stands under this name in an organization's settings is sealed, and only its names are shown.
+SECRETS = "secrets"
+# Everybody who enters the organization reads its row.
+MOST_SECRETS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A tenant. `version` rises with every change and orders the events that tell of it."""
+
+    id: UUID
+    name: str
+    slug: str
+    description: str | None
+    industry: str | None
+    settings: Mapping[str, Any]
+    subscription_tier: str
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+    @property
+    def public_settings(self) -> dict[str, Any]:
+        return {name: value for name, value in self.settings.items() if name != SECRETS}
+
+    @property
+    def secret_names(self) -> list[str]:
+        return sorted(self.settings.get(SECRETS, {}))
+
+    def changed(self, changes: Mapping[str, Any], now: datetime) -> "Organization":
+        """The organization after `changes` (fields by name)."""
+        return replace(self, **changes, updated_at=now, version=self.version + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """An organization with the user's role in it."""
+
+    organization: Organization
+    role: Role
+
+
+def slug_of(name: str) -> str:
+    """A name for addresses: lower-case ASCII letters, digits and single hyphens; never empty."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_SLUG].strip("-") or "organization"

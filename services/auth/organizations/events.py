@@ -1,0 +1,17 @@
+"""Tells the other slices how organizations are now."""
+
+from services.auth.organizations.domain import Organization
+from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
+from shared.kafka.outbox import Outbox
+
+
+async def tell_organization(outbox: Outbox, organization: Organization) -> None:
+    payload = OrganizationChanged(
+        organization_id=organization.id,
+        name=organization.name,
+        slug=organization.slug,
+        is_active=organization.is_active,
+        version=organization.version,
+        changed_at=organization.updated_at,
+    )
+    await outbox.add(ORGANIZATION_CHANGED, organization.id, payload, organization_id=organization.id)

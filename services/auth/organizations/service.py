@@ -1,0 +1,146 @@
+"""Organizations: founding one, showing and changing it, and entering it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from services.auth.database.unit import Unit
+from services.auth.errors import OrganizationNotFound, SlugTaken
+from services.auth.members.domain import Membership
+from services.auth.members.events import as_member, tell_member
+from services.auth.organizations.domain import Belonging, Organization, slug_of
+from services.auth.organizations.events import tell_organization
+from services.auth.organizations.secrets import SettingsSealer
+from services.auth.users.domain import User
+from shared.access import Caller, Permission, Role, Scope
+from shared.audit import Auditor
+from shared.clock import Clock, IdGenerator
+from shared.http.pages import PageRequest, Slice
+from shared.tokens import Identity
+
+FIRST_TIER = "free"
+# The random end of a version 7 UUID: enough to tell namesakes apart.
+SUFFIX_LENGTH = 8
+
+
+class OrganizationService:
+    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, sealer: SettingsSealer) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self._auditor = auditor
+        self._sealer = sealer
+
+    async def create(self, unit: Unit, owner: User, values: Mapping[str, Any]) -> Organization:
+        """Found an organization with `owner` as its first member. Raises SlugTaken for a slug in `values`."""
+        now = self._clock.now()
+        organization = Organization(
+            id=self._new_id(),
+            name=values["name"],
+            slug=values.get("slug") or slug_of(values["name"]),
+            description=values.get("description"),
+            industry=values.get("industry"),
+            settings=values.get("settings") or {},
+            subscription_tier=FIRST_TIER,
+            is_active=True,
+            created_at=now,
+            updated_at=now,
+            version=1,
+        )
+        await unit.act_as(Scope(organization_id=organization.id, user_id=owner.id))
+        organization = await self._add(unit, organization, chosen=bool(values.get("slug")))
+        membership = await unit.memberships.add(
+            Membership(self._new_id(), owner.id, organization.id, Role.OWNER, now, version=0)
+        )
+        await tell_organization(unit.outbox, organization)
+        await tell_member(unit.outbox, as_member(owner, membership), now)
+        await self._auditor.record(
+            unit.outbox,
+            "organization.created",
+            user_id=owner.id,
+            organization_id=organization.id,
+            resource_type="organization",
+            resource_id=organization.id,
+            changes={"after": {"name": organization.name, "slug": organization.slug}},
+        )
+        return organization
+
+    async def list(self, unit: Unit, identity: Identity, page: PageRequest) -> Slice[Belonging]:
+        if identity.api_key_id is None:
+            return await unit.organizations.of_user(identity.user_id, page)
+        # Its user may have others; the key has this one.
+        [own] = identity.memberships
+        caller = await self.enter(unit, identity, own, Permission.ORGANIZATION_READ)
+        return Slice([await self.get(unit, caller)], None)
+
+    async def enter(
+        self, unit: Unit, identity: Identity, organization_id: UUID, permission: Permission
+    ) -> Caller:
+        """The caller in that organization, with the role that the database knows now: a token may be older.
+
+        An API key enters its own organization alone, whatever others its user has, and keeps its own role.
+        Raises OrganizationNotFound for those who do not belong, Forbidden when the role lacks `permission`.
+        """
+        if identity.api_key_id is not None and organization_id not in identity.memberships:
+            raise OrganizationNotFound(organization_id)
+        await unit.act_as(Scope(organization_id=organization_id, user_id=identity.user_id))
+        organization = await unit.organizations.get(organization_id)
+        member = await unit.memberships.get(organization_id, identity.user_id)
+        if organization is None or not organization.is_active or member is None or not member.is_active:
+            raise OrganizationNotFound(organization_id)
+        caller = Caller(
+            user_id=identity.user_id,
+            email=member.email,
+            full_name=member.full_name,
+            organization_id=organization_id,
+            role=member.membership.role,
+            token=identity.token,
+            memberships=identity.memberships,
+            api_key_id=identity.api_key_id,
+        )
+        if identity.api_key_id is not None:
+            caller = replace(caller, role=min(caller.role, identity.memberships[organization_id]))
+        caller.require(permission)
+        return caller
+
+    async def get(self, unit: Unit, caller: Caller) -> Belonging:
+        organization = await unit.organizations.get(caller.organization_id)
+        if organization is None:
+            raise OrganizationNotFound(caller.organization_id)
+        return Belonging(organization, caller.role)
+
+    async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> Belonging:
+        """Change the named fields only. Raises SlugTaken."""
+        before = await unit.organizations.lock(caller.organization_id)
+        if before is None:
+            raise OrganizationNotFound(caller.organization_id)
+        if not changes:
+            return Belonging(before, caller.role)
+        if "settings" in changes:
+            sealed = self._sealer.sealed(before.id, before.settings, changes["settings"])
+            changes = {**changes, "settings": sealed}
+        organization = before.changed(changes, self._clock.now())
+        await unit.organizations.update(organization)
+        await tell_organization(unit.outbox, organization)
+        old = {name: getattr(before, name) for name in changes}
+        await self._auditor.wrote(
+            unit.outbox,
+            caller,
+            "organization.updated",
+            "organization",
+            organization.id,
+            before=old,
+            after=changes,
+        )
+        return Belonging(organization, caller.role)
+
+    @staticmethod
+    async def _add(unit: Unit, organization: Organization, *, chosen: bool) -> Organization:
+        if await unit.organizations.add(organization):
+            return organization
+        if chosen:
+            raise SlugTaken(organization.slug)
+        other = replace(organization, slug=f"{organization.slug}-{organization.id.hex[-SUFFIX_LENGTH:]}")
+        if not await unit.organizations.add(other):
+            raise SlugTaken(other.slug)
+        return other

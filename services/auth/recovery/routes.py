@@ -1,0 +1,39 @@
+"""A new password for somebody who forgot theirs."""
+
+from fastapi import APIRouter
+
+from services.auth.database.unit import Units
+from services.auth.recovery.schemas import ForgotPassword, PasswordReset
+from services.auth.recovery.service import RecoveryService
+from services.auth.sign_in.client import RequestClient
+from shared.access import Scope
+from shared.http.problems import problem_responses
+
+
+def build_router(recovery: RecoveryService, units: Units) -> APIRouter:
+    router = APIRouter(prefix="/auth", tags=["sign-in"])
+
+    @router.post(
+        "/forgot-password",
+        status_code=202,
+        summary="Have a link sent to set a new password with",
+        description="The answer is the same whether or not there is such an account.",
+        responses=problem_responses(400, 422, 429),
+    )
+    async def forgot_password(body: ForgotPassword, client: RequestClient) -> None:
+        async with units(Scope()) as unit:
+            await recovery.request(unit, body.email, client)
+
+    @router.post(
+        "/reset-password",
+        status_code=204,
+        summary="Set a new password with the token that was sent",
+        description="Every session ends.",
+        responses=problem_responses(400, 422),
+    )
+    async def reset_password(body: PasswordReset, client: RequestClient) -> None:
+        token, password = body.token.get_secret_value(), body.password.get_secret_value()
+        async with units(Scope()) as unit:
+            await recovery.reset(unit, token, password, client)
+
+    return router

@@ -1,0 +1,78 @@
+"""HTTP of the auth service."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from services.auth.api_keys import routes as api_keys
+from services.auth.api_keys.service import ApiKeyService
+from services.auth.database.unit import Units
+from services.auth.invitations import routes as invitations
+from services.auth.invitations.service import InvitationService
+from services.auth.keys import routes as keys
+from services.auth.keys.service import KeyRing
+from services.auth.keys.tokens import AccessTokens
+from services.auth.members import routes as members
+from services.auth.members.service import MemberService
+from services.auth.oidc import routes as oidc
+from services.auth.oidc.service import OidcService
+from services.auth.organizations import routes as organizations
+from services.auth.organizations.service import OrganizationService
+from services.auth.recovery import routes as recovery
+from services.auth.recovery.service import RecoveryService
+from services.auth.registration import routes as registration
+from services.auth.registration.service import RegistrationService
+from services.auth.sessions import routes as sessions
+from services.auth.sign_in import routes as sign_in
+from services.auth.sign_in.service import SignInService
+from services.auth.trail import routes as trail
+from services.auth.trail.service import TrailService
+from services.auth.users import routes as users
+from services.auth.users.service import AccountService
+from services.auth.verification import routes as verification
+from services.auth.verification.service import VerificationService
+from shared.http.caller import Guard
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The use-cases that the routes call."""
+
+    registration: RegistrationService
+    verification: VerificationService
+    recovery: RecoveryService
+    accounts: AccountService
+    sign_in: SignInService
+    organizations: OrganizationService
+    members: MemberService
+    invitations: InvitationService
+    trail: TrailService
+    tokens: AccessTokens
+    keys: KeyRing
+    api_keys: ApiKeyService
+    oidc: OidcService
+
+
+def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
+    router = APIRouter(prefix="/api/v1")
+    router.include_router(registration.build_router(services.registration, units))
+    router.include_router(sign_in.build_router(services.sign_in, services.tokens, units))
+    router.include_router(keys.build_router(services.keys))
+    router.include_router(verification.build_router(services.verification, units, guard))
+    router.include_router(recovery.build_router(services.recovery, units))
+    router.include_router(oidc.build_router(services.oidc, services.tokens, units))
+    router.include_router(users.build_router(services.accounts, units, guard))
+    router.include_router(sessions.build_router(services.sign_in, units, guard))
+    router.include_router(organizations.build_router(services.accounts, services.organizations, units, guard))
+    router.include_router(members.build_router(services.organizations, services.members, units, guard))
+    router.include_router(
+        invitations.build_router(services.organizations, services.invitations, units, guard)
+    )
+    router.include_router(api_keys.build_router(services.organizations, services.api_keys, units, guard))
+    router.include_router(trail.build_router(services.organizations, services.trail, units, guard))
+    return router
+
+
+def build_internal_router(services: Services, units: Units) -> APIRouter:
+    """What other services ask, and clients do not reach."""
+    return api_keys.build_internal_router(services.api_keys, services.tokens, units)

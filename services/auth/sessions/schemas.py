@@ -1,0 +1,32 @@
+"""HTTP models of sessions."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from services.auth.sessions.domain import RefreshToken
+
+
+class SessionOut(BaseModel):
+    """A sign-in that is still live; `current` marks the one that asks."""
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    ip_address: str | None
+    user_agent: str | None
+    current: bool
+
+    @classmethod
+    def of(cls, token: RefreshToken, current: UUID | None) -> "SessionOut":
+        return cls(
+            id=token.family_id,
+            created_at=token.signed_in_at,
+            last_used_at=token.created_at,
+            expires_at=token.expires_at,
+            ip_address=token.ip_address,
+            user_agent=token.user_agent,
+            current=token.family_id == current,
+        )

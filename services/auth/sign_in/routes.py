@@ -1,0 +1,54 @@
+"""Signing in, staying signed in, signing out."""
+
+from fastapi import APIRouter, Response
+
+from services.auth.database.unit import Units
+from services.auth.errors import granted
+from services.auth.keys.tokens import AccessTokens
+from services.auth.sign_in.client import RequestClient
+from services.auth.sign_in.schemas import Credentials, RefreshRequest, TokenPairOut
+from services.auth.sign_in.service import SignInService
+from shared.access import Scope
+from shared.http.problems import problem_responses
+
+
+def build_router(
+    sign_in: SignInService,
+    tokens: AccessTokens,
+    units: Units,
+) -> APIRouter:
+    router = APIRouter(prefix="/auth", tags=["sign-in"])
+
+    @router.post(
+        "/login",
+        summary="Sign in",
+        description="Unknown addresses and wrong passwords get the same answer. Failures slow the next try."
+        " 403 with the right password: the address must be verified first, and a link is on its way.",
+        responses=problem_responses(400, 401, 403, 422, 429),
+    )
+    async def login(body: Credentials, client: RequestClient, response: Response) -> TokenPairOut:
+        async with units(Scope()) as unit:
+            await sign_in.admit(unit, body.email, client)
+        async with units(Scope()) as unit:
+            outcome = await sign_in.sign_in(unit, body.email, body.password.get_secret_value(), client)
+        response.headers["Cache-Control"] = "no-store"
+        return TokenPairOut.of(await tokens.issue(granted(outcome)))
+
+    @router.post(
+        "/refresh",
+        summary="Exchange a refresh token for a new pair",
+        description="A refresh token works once. One that is used again later ends its session.",
+        responses=problem_responses(400, 401, 422),
+    )
+    async def refresh(body: RefreshRequest, client: RequestClient, response: Response) -> TokenPairOut:
+        async with units(Scope()) as unit:
+            outcome = await sign_in.refresh(unit, body.refresh_token.get_secret_value(), client)
+        response.headers["Cache-Control"] = "no-store"
+        return TokenPairOut.of(await tokens.issue(granted(outcome)))
+
+    @router.post("/logout", status_code=204, summary="Sign out", responses=problem_responses(400, 422))
+    async def logout(body: RefreshRequest) -> None:
+        async with units(Scope()) as unit:
+            await sign_in.sign_out(unit, body.refresh_token.get_secret_value())
+
+    return router

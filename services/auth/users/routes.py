@@ -1,0 +1,48 @@
+"""The caller's own account."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from services.auth.database.unit import Units
+from services.auth.errors import granted
+from services.auth.sign_in.client import RequestClient
+from services.auth.users.schemas import PasswordChange, ProfileUpdate, UserOut
+from services.auth.users.service import AccountService
+from shared.access import Scope
+from shared.http.caller import Guard
+from shared.http.problems import problem_responses
+from shared.tokens import Identity
+
+
+def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRouter:
+    router = APIRouter(prefix="/users/me", tags=["account"], responses=problem_responses(401, 403))
+    signed_in = Annotated[Identity, Depends(guard.person)]
+
+    @router.get("", summary="Show your account")
+    async def get_me(identity: signed_in) -> UserOut:
+        async with units(Scope(user_id=identity.user_id)) as unit:
+            return UserOut.of(await accounts.current(unit, identity))
+
+    @router.patch("", summary="Change your profile", responses=problem_responses(400, 422))
+    async def update_me(identity: signed_in, body: ProfileUpdate) -> UserOut:
+        async with units(Scope(user_id=identity.user_id)) as unit:
+            return UserOut.of(await accounts.change(unit, identity, body.model_dump(exclude_unset=True)))
+
+    @router.post(
+        "/password",
+        status_code=204,
+        summary="Change your password",
+        description="Every other session ends. Failures slow the next try.",
+        responses=problem_responses(400, 403, 422, 429),
+    )
+    async def change_password(identity: signed_in, body: PasswordChange, client: RequestClient) -> None:
+        current, new = body.current_password.get_secret_value(), body.new_password.get_secret_value()
+        scope = Scope(user_id=identity.user_id)
+        async with units(scope) as unit:
+            await accounts.admit(unit, identity, client)
+        async with units(scope) as unit:
+            outcome = await accounts.change_password(unit, identity, current, new, client)
+        granted(outcome)
+
+    return router

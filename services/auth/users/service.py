@@ -1,0 +1,136 @@
+"""Accounts: registration, profile, password."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from services.auth.database.unit import Unit
+from services.auth.errors import AccountClosed, EmailTaken, WeakPassword, WrongPassword
+from services.auth.mail.letters import LetterWriter
+from services.auth.members.events import as_member, tell_member
+from services.auth.one_time_tokens.domain import Purpose
+from services.auth.organizations.domain import Organization
+from services.auth.organizations.service import OrganizationService
+from services.auth.passwords.hashing import PasswordHasher
+from services.auth.passwords.rules import PasswordRules, names_around
+from services.auth.sign_in.domain import Client
+from services.auth.sign_in.throttle import Throttle
+from services.auth.users.domain import User
+from shared.audit import Auditor
+from shared.clock import Clock, IdGenerator
+from shared.tokens import Identity
+
+DEFAULT_ROLE = "user"
+
+
+class AccountService:
+    def __init__(
+        self,
+        clock: Clock,
+        new_id: IdGenerator,
+        auditor: Auditor,
+        hasher: PasswordHasher,
+        rules: PasswordRules,
+        throttle: Throttle,
+        organizations: OrganizationService,
+        letters: LetterWriter,
+    ) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self._auditor = auditor
+        self._hasher = hasher
+        self._rules = rules
+        self._throttle = throttle
+        self._organizations = organizations
+        self._letters = letters
+
+    async def register(
+        self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
+    ) -> tuple[User, Organization | None]:
+        """Open an account, and an organization that it owns when a name for one is given.
+
+        Raises EmailTaken.
+        """
+        now = self._clock.now()
+        user = User(
+            id=self._new_id(),
+            email=email,
+            full_name=full_name,
+            role=DEFAULT_ROLE,
+            is_active=True,
+            email_verified=False,
+            last_login=None,
+            created_at=now,
+            updated_at=now,
+        )
+        if not await unit.users.add(user, self._hasher.prehash(password), self._hasher.cost):
+            raise EmailTaken
+        await self._audit(unit, "user.registered", user, {"after": {"email": email, "full_name": full_name}})
+        if organization_name is None:
+            return user, None
+        return user, await self._organizations.create(unit, user, {"name": organization_name})
+
+    async def current(self, unit: Unit, identity: Identity) -> User:
+        """The caller's account as it is now. Raises AccountClosed."""
+        user = await unit.users.get(identity.user_id)
+        if user is None or not user.is_active:
+            raise AccountClosed
+        return user
+
+    async def change(self, unit: Unit, identity: Identity, changes: Mapping[str, Any]) -> User:
+        """Change the named fields of the caller's profile."""
+        before = await unit.users.lock(identity.user_id)
+        if before is None or not before.is_active:
+            raise AccountClosed
+        if not changes:
+            return before
+        user = replace(before, **changes, updated_at=self._clock.now())
+        await unit.users.update(user)
+        for membership in await unit.memberships.renew(user.id):
+            await tell_member(unit.outbox, as_member(user, membership), user.updated_at)
+        old = {name: getattr(before, name) for name in changes}
+        await self._audit(unit, "user.updated", user, {"before": old, "after": dict(changes)})
+        return user
+
+    async def admit(self, unit: Unit, identity: Identity, client: Client) -> None:
+        """Count an attempt at the current password before it is made. Raises TooManyAttempts."""
+        await self._throttle.admit(unit, str(identity.user_id), client)
+
+    async def change_password(
+        self, unit: Unit, identity: Identity, current: str, new: str, client: Client
+    ) -> WrongPassword | WeakPassword | None:
+        """Set another password and end every other session, or give why not."""
+        user = await unit.users.lock(identity.user_id)
+        if user is None or not user.is_active:
+            raise AccountClosed
+        check = await unit.users.check_password(user.id, self._hasher.prehash(current), self._hasher.cost)
+        if not check.matches:
+            await self._audit(unit, "user.password_change_failed", user)
+            return WrongPassword()
+        await self._throttle.succeeded(unit, str(identity.user_id), client)
+        try:
+            names = await names_around(unit, user)
+            self._rules.check(new, user.email, names, pointer="/body/new_password")
+        except WeakPassword as refusal:
+            return refusal
+        now = self._clock.now()
+        await unit.users.set_password(user.id, self._hasher.prehash(new), self._hasher.cost, now)
+        await unit.sessions.revoke_all(user.id, now, kept=identity.session_id)
+        # Links that somebody else may have asked for and read must not undo this.
+        await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
+        await self._letters.password_changed(unit, user)
+        await self._audit(unit, "user.password_changed", user)
+        return None
+
+    async def _audit(
+        self, unit: Unit, action: str, user: User, changes: Mapping[str, Any] | None = None
+    ) -> None:
+        await self._auditor.record(
+            unit.outbox,
+            action,
+            user_id=user.id,
+            organization_id=None,
+            resource_type="user",
+            resource_id=user.id,
+            changes=changes,
+        )

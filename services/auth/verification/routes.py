@@ -1,0 +1,43 @@
+"""Showing that an address is one's own."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from services.auth.database.unit import Units
+from services.auth.verification.schemas import TokenRequest
+from services.auth.verification.service import VerificationService
+from shared.access import Scope
+from shared.http.caller import Guard
+from shared.http.problems import problem_responses
+from shared.tokens import Identity
+
+
+def build_router(verification: VerificationService, units: Units, guard: Guard) -> APIRouter:
+    router = APIRouter()
+    signed_in = Annotated[Identity, Depends(guard.person)]
+
+    @router.post(
+        "/auth/verify-email",
+        status_code=204,
+        tags=["sign-in"],
+        summary="Verify an address with the token that was sent to it",
+        responses=problem_responses(400, 422),
+    )
+    async def verify_email(body: TokenRequest) -> None:
+        async with units(Scope()) as unit:
+            await verification.verify(unit, body.token.get_secret_value())
+
+    @router.post(
+        "/users/me/verification",
+        status_code=202,
+        tags=["account"],
+        summary="Have the link to verify your address sent again",
+        description="One that was sent within the last two minutes is not repeated.",
+        responses=problem_responses(401, 403, 409),
+    )
+    async def send_verification(identity: signed_in) -> None:
+        async with units(Scope(user_id=identity.user_id)) as unit:
+            await verification.send_again(unit, identity)
+
+    return router

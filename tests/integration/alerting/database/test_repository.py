@@ -1,0 +1,23 @@
+"""The repositories on PostgreSQL do what the suite asks, and stand transactions that run at the same time."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.alerting.database.postgres import PostgresUnits
+from shared.clock import SystemClock, time_ordered_id
+from shared.postgres.connection import Database
+from tests.support.installation import TestDatabase
+from tests.unit.alerting.database.repository_suite import RepositorySuite
+
+
+@pytest.fixture(scope="module")
+async def pool(quiet_database: TestDatabase) -> AsyncIterator[Database]:
+    async with Database(quiet_database.dsn("alerting"), service="alerting", pool_size=10) as opened:
+        yield opened
+
+
+class TestPostgresRepositories(RepositorySuite):
+    @pytest.fixture
+    def units(self, pool: Database) -> PostgresUnits:
+        return PostgresUnits(pool, SystemClock(), time_ordered_id)

@@ -1,0 +1,87 @@
+"""Moving averages are exact across chunk borders, and find small lasting shifts."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from services.analysis.engine import BaselineModel, EngineConfig, ScoreSummary, SequenceState, fit_baseline
+from services.analysis.engine.verdict.sequence import smooth
+
+Floats = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def moving(correlated: Floats, names: tuple[str, ...]) -> BaselineModel:
+    return fit_baseline(correlated, EngineConfig(ewma=0.1, optimizer="lbfgs"), feature_names=names)
+
+
+def test_the_average_is_the_recurrence() -> None:
+    z = np.random.default_rng(0).standard_normal((50, 3))
+    centre = np.array([1.0, -2.0, 0.5])
+    expected, average = [], np.zeros(3)
+    for row in z:
+        average = 0.3 * (row - centre) + 0.7 * average
+        expected.append(centre + average / np.sqrt(0.3 / 1.7))
+    found, state = smooth(z, centre, 0.3, None)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(state.average, average, rtol=1e-12)
+    assert state.count == 50
+
+
+@pytest.mark.parametrize("borders", [[1], [100], [99, 100, 101], [10, 20, 250]])
+def test_chunks_continue_exactly(moving: BaselineModel, correlated: Floats, borders: list[int]) -> None:
+    whole = moving.score(correlated)
+    state: SequenceState | None = None
+    distances = []
+    for part in np.split(correlated, borders):
+        scores = moving.score(part, state)
+        distances.append(scores.distance)
+        # A state survives JSON bit for bit: it travels between workers.
+        state = SequenceState.from_dict(json.loads(json.dumps(scores.state.as_dict())))
+    assert state == whole.state
+    np.testing.assert_allclose(np.concatenate(distances), whole.distance, rtol=1e-12)
+
+
+def test_a_state_can_be_passed_on_before_the_scores_are_there(
+    moving: BaselineModel, correlated: Floats
+) -> None:
+    first, second = correlated[:120], correlated[120:]
+    state = moving.advance(first)
+    assert state == moving.score(first).state
+    ahead = moving.score(second, state)
+    np.testing.assert_array_equal(ahead.distance, moving.score(second, moving.score(first).state).distance)
+
+
+def test_without_a_weight_only_samples_are_counted(model: BaselineModel, correlated: Floats) -> None:
+    assert model.advance(correlated[:9]) == SequenceState((), 9)
+    assert model.score(correlated[:9], SequenceState((), 5)).state == SequenceState((), 14)
+
+
+def test_a_small_lasting_shift_is_found(
+    model: BaselineModel, moving: BaselineModel, correlated: Floats
+) -> None:
+    shift = np.zeros(12)
+    shift[5] = 0.6 * correlated[:, 5].std()
+    shifted = correlated + shift
+    assert moving.score(shifted).anomaly[50:].mean() > model.score(shifted).anomaly[50:].mean() + 0.2
+
+
+def test_an_empty_chunk_changes_nothing(moving: BaselineModel, correlated: Floats) -> None:
+    state = moving.advance(correlated[:10])
+    scores = moving.score(np.empty((0, 12)), state)
+    assert scores.state == state
+    assert scores.summary == ScoreSummary(0, 0, 0.0, moving.threshold)
+    assert scores.summary.anomaly_fraction == 0.0
+
+
+def test_summaries_merge(moving: BaselineModel, correlated: Floats) -> None:
+    first = moving.score(correlated[:100])
+    second = moving.score(correlated[100:], first.state)
+    whole = moving.score(correlated).summary
+    merged = ScoreSummary.merge([first.summary, second.summary])
+    assert (merged.samples, merged.anomaly_count) == (whole.samples, whole.anomaly_count)
+    assert merged.max_distance == pytest.approx(whole.max_distance)

@@ -1,0 +1,42 @@
+"""Chunks at hand are bounded by their size, and each is taken once."""
+
+from uuid import UUID
+
+import numpy as np
+
+from services.analysis.jobs.recent import RecentChunks, Samples
+
+RUN = UUID(int=1)
+FOUR = 4 * 10 * 8
+
+
+def samples(value: float) -> Samples:
+    """Ten features, 80 bytes a sample."""
+    return Samples(np.full((1, 10), value), [{}])
+
+
+def test_the_oldest_make_room() -> None:
+    recent = RecentChunks(FOUR)
+    for order in range(6):
+        recent.keep(RUN, order, samples(order))
+    assert [recent.take(RUN, order) is not None for order in range(6)] == [False] * 2 + [True] * 4
+
+
+def test_what_is_taken_or_kept_again_counts_once() -> None:
+    recent = RecentChunks(FOUR)
+    for _ in range(10):
+        recent.keep(RUN, 0, samples(0.0))
+        recent.keep(RUN, 1, samples(1.0))
+        assert recent.take(RUN, 1) is not None
+        assert recent.take(RUN, 1) is None
+    for order in range(1, 4):
+        recent.keep(RUN, order, samples(order))
+    kept = recent.take(RUN, 0)
+    assert kept is not None
+    assert kept.features[0, 0] == 0.0
+
+
+def test_a_chunk_larger_than_all_room_is_not_kept() -> None:
+    recent = RecentChunks(FOUR - 1)
+    recent.keep(RUN, 0, Samples(np.zeros((4, 10)), [{}] * 4))
+    assert recent.take(RUN, 0) is None

@@ -1,0 +1,9 @@
+"""Where an upload's files lie."""
+
+from uuid import UUID
+
+from services.analysis.uploads.domain import file_key, upload_prefix
+
+
+def test_keys_are_made_of_ids() -> None:
+    assert file_key(upload_prefix(UUID(int=1)), 12) == f"uploads/{UUID(int=1)}/0012"

@@ -1,0 +1,43 @@
+"""Organizations in memory."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.auth.errors import SlugTaken
+from services.auth.organizations.domain import Belonging, Organization
+from shared.http.pages import PageRequest, Slice
+from tests.unit.auth.database.fakes.members import FakeMemberships
+
+
+@dataclass
+class FakeOrganizations:
+    memberships: FakeMemberships
+    organizations: dict[UUID, Organization] = field(default_factory=dict)
+
+    async def add(self, organization: Organization) -> bool:
+        if self._taken(organization):
+            return False
+        self.organizations[organization.id] = organization
+        return True
+
+    async def get(self, organization_id: UUID) -> Organization | None:
+        return self.organizations.get(organization_id)
+
+    async def lock(self, organization_id: UUID) -> Organization | None:
+        return self.organizations.get(organization_id)
+
+    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[Belonging]:
+        found = [
+            Belonging(self.organizations[m.organization_id], m.role)
+            for m in self.memberships.memberships.values()
+            if m.user_id == user_id
+        ]
+        return Slice(found[: page.limit], None)
+
+    async def update(self, organization: Organization) -> None:
+        if self._taken(organization):
+            raise SlugTaken(organization.slug)
+        self.organizations[organization.id] = organization
+
+    def _taken(self, wanted: Organization) -> bool:
+        return any(o.slug == wanted.slug and o.id != wanted.id for o in self.organizations.values())

@@ -1,0 +1,52 @@
+"""Accounts in memory."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from services.auth.users.domain import PasswordCheck, User
+
+
+@dataclass
+class FakeUsers:
+    users: dict[UUID, User] = field(default_factory=dict)
+    passwords: dict[UUID, tuple[str, int]] = field(default_factory=dict)
+    wasted: int = 0
+
+    async def add(self, user: User, prehash: str, cost: int) -> bool:
+        if await self.by_email(user.email):
+            return False
+        self.users[user.id] = user
+        self.passwords[user.id] = prehash, cost
+        return True
+
+    async def add_without_password(self, user: User) -> bool:
+        if await self.by_email(user.email):
+            return False
+        self.users[user.id] = user
+        return True
+
+    async def get(self, user_id: UUID) -> User | None:
+        return self.users.get(user_id)
+
+    async def by_email(self, email: str) -> User | None:
+        return next((user for user in self.users.values() if user.email == email), None)
+
+    async def lock(self, user_id: UUID) -> User | None:
+        return self.users.get(user_id)
+
+    async def update(self, user: User) -> None:
+        self.users[user.id] = user
+
+    async def check_password(self, user_id: UUID | None, prehash: str, cost: int) -> PasswordCheck:
+        if user_id is None or user_id not in self.passwords:
+            self.wasted += 1
+            return PasswordCheck(matches=False, cost=cost)
+        known, known_cost = self.passwords[user_id]
+        return PasswordCheck(matches=known == prehash, cost=known_cost)
+
+    async def set_password(self, user_id: UUID, prehash: str, cost: int, now: datetime) -> None:
+        self.passwords[user_id] = prehash, cost
+
+    async def drop_password(self, user_id: UUID, now: datetime) -> None:
+        self.passwords.pop(user_id, None)

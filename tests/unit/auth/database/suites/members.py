@@ -1,0 +1,41 @@
+"""What every implementation of the repository of memberships does."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+from services.auth.database.unit import Units
+from services.auth.members.domain import Membership
+from shared.access import Role, Scope
+from shared.http.pages import PageRequest
+from tests.unit.auth.database.examples import COST, NOW, a_user, an_organization
+
+
+class MembershipSuite:
+    """Subclasses give the fixture `units`."""
+
+    async def test_membership_versions_rise_even_when_one_is_ended_and_begun_again(
+        self, units: Units
+    ) -> None:
+        user, organization = a_user(), an_organization()
+        async with units(Scope(organization_id=organization.id, user_id=user.id)) as unit:
+            await unit.users.add(user, "prehash", COST)
+            await unit.organizations.add(organization)
+            wanted = Membership(uuid4(), user.id, organization.id, Role.OWNER, NOW, version=0)
+            joined = await unit.memberships.add(wanted)
+            assert not await unit.memberships.has_other_owner(organization.id, user.id)
+            assert await unit.memberships.has_other_owner(organization.id, uuid4())
+            lowered = await unit.memberships.set_role(organization.id, user.id, Role.VIEWER)
+            [renewed] = await unit.memberships.renew(user.id)
+            left = await unit.memberships.remove(organization.id, user.id)
+            again = await unit.memberships.add(replace(wanted, id=uuid4()))
+            assert lowered is not None
+            assert left is not None
+            assert lowered.role is renewed.role is left.role is Role.VIEWER
+            versions = [m.version for m in (joined, lowered, renewed, left, again)]
+            assert versions == sorted(set(versions))
+            assert await unit.memberships.active_of(user.id) == [again]
+            assert (await unit.memberships.list(organization.id, PageRequest())).items == [
+                await unit.memberships.get(organization.id, user.id)
+            ]
+            assert await unit.memberships.remove(organization.id, uuid4()) is None
+            assert await unit.memberships.set_role(organization.id, uuid4(), Role.ADMIN) is None

@@ -1,0 +1,45 @@
+"""What every implementation of the repository of sign-ins through a provider does."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+from services.auth.database.unit import Units
+from services.auth.oidc.domain import Link
+from shared.access import Scope
+from tests.unit.auth.database.examples import (
+    COST,
+    MINUTE,
+    NOW,
+    a_user,
+)
+
+
+class OidcSuite:
+    """Subclasses give the fixture `units`."""
+
+    async def test_a_flow_works_once_in_its_browser_and_in_time(self, units: Units) -> None:
+        state, secret, late = uuid4().hex, uuid4().hex, uuid4().hex
+        async with units(Scope()) as unit:
+            await unit.oidc.begin(state, secret, NOW + MINUTE)
+            await unit.oidc.begin(late, secret, NOW)
+            assert not await unit.oidc.take(state, "another browser", NOW)
+            assert not await unit.oidc.take("another state", secret, NOW)
+            assert not await unit.oidc.take(late, secret, NOW)
+            assert await unit.oidc.take(state, secret, NOW)
+            assert not await unit.oidc.take(state, secret, NOW)
+            await unit.oidc.delete_expired(NOW)
+            assert not await unit.oidc.take(late, secret, NOW - MINUTE)
+
+    async def test_whom_the_provider_names_has_one_account(self, units: Units) -> None:
+        first, second, subject = a_user(), a_user(), uuid4().hex
+        async with units(Scope()) as unit:
+            assert await unit.users.add_without_password(first)
+            assert not await unit.users.add_without_password(replace(second, email=first.email))
+            assert await unit.users.add_without_password(second)
+            for password in ("", "!"):
+                assert not (await unit.users.check_password(first.id, password, COST)).matches
+            assert await unit.oidc.user_of("https://idp.example", subject) is None
+            for user in (first, second):
+                await unit.oidc.link(Link("https://idp.example", subject, user.id, NOW))
+            assert await unit.oidc.user_of("https://idp.example", subject) == first.id
+            assert await unit.oidc.user_of("https://other.example", subject) is None

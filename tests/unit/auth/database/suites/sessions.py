@@ -1,0 +1,51 @@
+"""What every implementation of the repository of sessions does."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from services.auth.database.unit import Units
+from shared.access import Scope
+from shared.http.pages import PageRequest
+from tests.unit.auth.database.examples import COST, MINUTE, NOW, a_refresh_token, a_user
+
+
+class SessionSuite:
+    """Subclasses give the fixture `units`."""
+
+    async def test_rotation_leaves_one_live_token_and_revocation_none(self, units: Units) -> None:
+        async with units(Scope()) as unit:
+            user = a_user()
+            await unit.users.add(user, "prehash", COST)
+            first = a_refresh_token(user)
+            await unit.sessions.add(first)
+            assert await unit.sessions.find(first.token_hash) == first
+            await unit.sessions.rotate(first.family_id, NOW + MINUTE)
+            second = a_refresh_token(user, first.family_id)
+            await unit.sessions.add(second)
+            assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == [second]
+            rotated = await unit.sessions.find(first.token_hash)
+            assert rotated == replace(first, rotated_at=NOW + MINUTE)
+            await unit.sessions.revoke(first.family_id, NOW + MINUTE)
+            assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
+            assert await unit.sessions.find("unknown") is None
+
+    async def test_live_sessions_page_latest_first_and_end_all_but_one(self, units: Units) -> None:
+        async with units(Scope()) as unit:
+            user = a_user()
+            await unit.users.add(user, "prehash", COST)
+            tokens = [a_refresh_token(user, signed_in_at=NOW + step * MINUTE) for step in range(3)]
+            for token in tokens:
+                await unit.sessions.add(token)
+            await unit.sessions.add(a_refresh_token(user, expires_at=NOW))
+            page = await unit.sessions.live(user.id, NOW, PageRequest(limit=2))
+            assert page.items == [tokens[2], tokens[1]]
+            rest = await unit.sessions.live(user.id, NOW, PageRequest(limit=2, after=page.next_cursor))
+            assert (rest.items, rest.next_cursor) == ([tokens[0]], None)
+            one = await unit.sessions.live(user.id, NOW, PageRequest(), family_id=tokens[1].family_id)
+            assert one.items == [tokens[1]]
+            await unit.sessions.revoke_all(user.id, NOW, kept=tokens[1].family_id)
+            assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == [tokens[1]]
+            await unit.sessions.revoke_all(user.id, NOW, kept=None)
+            assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
+            await unit.sessions.delete_expired(NOW + timedelta(days=2))
+            assert await unit.sessions.find(tokens[0].token_hash) is None

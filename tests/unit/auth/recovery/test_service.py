@@ -1,0 +1,120 @@
+"""Verification and recovery, without a server."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.auth.errors import EmailVerified, InvalidLink, TooManyAttempts, WeakPassword
+from services.auth.recovery.domain import MOST_RESETS
+from services.auth.sign_in.domain import Client
+from services.auth.sign_in.throttle import Throttle
+from shared.events.auth import AUDIT_RECORDED
+from shared.tokens import Identity
+from tests.unit.auth.accounts_setting import EMAIL, HERE, PASSWORD, AccountsSetting, token_in
+
+NEW_PASSWORD = "a different battery"
+
+
+@pytest.fixture
+async def setting() -> AccountsSetting:
+    setting = AccountsSetting()
+    await setting.register()
+    return setting
+
+
+async def reset_token(setting: AccountsSetting) -> str:
+    await setting.mail()
+    await setting.recovery.request(setting.unit, EMAIL, HERE)
+    [letter] = await setting.mail()
+    assert letter.subject == "DInsight: Set a new password"
+    return token_in(letter)
+
+
+async def test_a_link_is_good_for_its_time_and_no_longer(setting: AccountsSetting) -> None:
+    [letter] = await setting.mail()
+    setting.clock.advance(days=3)
+    with pytest.raises(InvalidLink):
+        await setting.verification.verify(setting.unit, token_in(letter))
+
+    token = await reset_token(setting)
+    setting.clock.advance(hours=1)
+    with pytest.raises(InvalidLink):
+        await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
+
+
+async def test_a_closed_account_gets_no_link_and_has_no_use_for_one(setting: AccountsSetting) -> None:
+    token = await reset_token(setting)
+    [user] = setting.units.users.users.values()
+    await setting.units.users.update(replace(user, is_active=False))
+    await setting.recovery.request(setting.unit, EMAIL, HERE)
+    assert await setting.mail() == []
+    with pytest.raises(InvalidLink):
+        await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
+
+
+async def test_the_link_is_sent_again_after_a_pause_until_the_address_is_verified(
+    setting: AccountsSetting,
+) -> None:
+    [user] = setting.units.users.users.values()
+    identity = Identity(user.id, EMAIL, "Ada", {}, None, "token")
+    [first] = await setting.mail()
+    await setting.verification.send_again(setting.unit, identity)
+    assert await setting.mail() == []
+    setting.clock.advance(minutes=2)
+    await setting.verification.send_again(setting.unit, identity)
+    [second] = await setting.mail()
+    await setting.verification.verify(setting.unit, token_in(first))
+    with pytest.raises(InvalidLink):
+        await setting.verification.verify(setting.unit, token_in(second))
+    with pytest.raises(EmailVerified):
+        await setting.verification.send_again(setting.unit, identity)
+
+
+async def test_an_account_gets_few_links_from_however_many_addresses(setting: AccountsSetting) -> None:
+    await setting.mail()
+    for number in range(MOST_RESETS + 3):
+        await setting.recovery.request(setting.unit, EMAIL, Client(f"192.0.2.{number}", "test"))
+    assert len(await setting.mail()) == MOST_RESETS
+    setting.clock.advance(hours=1)
+    await setting.recovery.request(setting.unit, EMAIL, HERE)
+    assert len(await setting.mail()) == 1
+
+
+async def test_unknown_addresses_wait_as_known_ones_do(setting: AccountsSetting) -> None:
+    await setting.mail()
+    for email in (EMAIL, "nobody@example.org"):
+        for _ in range(5):
+            await setting.recovery.request(setting.unit, email, HERE)
+        with pytest.raises(TooManyAttempts):
+            await setting.recovery.request(setting.unit, email, HERE)
+    assert {letter.recipient for letter in await setting.mail()} == {EMAIL}
+
+
+async def test_asking_does_not_slow_signing_in(setting: AccountsSetting) -> None:
+    for _ in range(5):
+        await setting.recovery.request(setting.unit, EMAIL, HERE)
+    with pytest.raises(TooManyAttempts):
+        await setting.recovery.request(setting.unit, EMAIL, HERE)
+    await Throttle(setting.clock).admit(setting.unit, EMAIL, HERE)
+
+
+async def test_a_new_password_is_judged_set_and_told_of(setting: AccountsSetting) -> None:
+    token = await reset_token(setting)
+    with pytest.raises(WeakPassword):
+        await setting.recovery.reset(setting.unit, token, "plantplantplant", HERE)
+    token = await reset_token(setting)
+    await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
+    [letter] = await setting.mail()
+    assert letter.subject == "DInsight: Your password was changed"
+    assert NEW_PASSWORD not in letter.text
+    [user] = setting.units.users.users.values()
+    assert user.email_verified
+    assert setting.audited()[-2:] == ["user.email_verified", "user.password_reset"]
+
+
+async def test_no_event_holds_a_token_or_a_password(setting: AccountsSetting) -> None:
+    token = await reset_token(setting)
+    await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
+    events = "".join(payload.model_dump_json() for payload in setting.units.outbox.payloads(AUDIT_RECORDED))
+    assert "user.password_reset" in events
+    assert [secret for secret in (token, PASSWORD, NEW_PASSWORD) if secret in events] == []

@@ -1,0 +1,108 @@
+"""Registering, where it must not be seen whether an address is taken, and where it may."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from services.auth.database.unit import Unit
+from services.auth.errors import EmailTaken, WeakPassword
+from services.auth.users.domain import User
+from shared.events.auth import AUDIT_RECORDED, MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
+from tests.unit.auth.accounts_setting import EMAIL, PASSWORD, AccountsSetting
+
+
+class Recorder:
+    """Passes calls on to a repository and notes them."""
+
+    def __init__(self, name: str, repository: object, calls: list[str]) -> None:
+        self._name = name
+        self._repository = repository
+        self._calls = calls
+
+    def __getattr__(self, method: str) -> Any:
+        self._calls.append(f"{self._name}.{method}")
+        return getattr(self._repository, method)
+
+
+def recording(unit: Unit) -> tuple[Unit, list[str]]:
+    calls: list[str] = []
+    watched = {
+        f.name: Recorder(f.name, getattr(unit, f.name), calls)
+        for f in fields(unit)
+        if f.name not in ("act_as", "savepoint")
+    }
+    return replace(unit, **watched), calls  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("organization", ["Plant", None])
+async def test_a_taken_address_costs_the_same_work_as_a_free_one(organization: str | None) -> None:
+    setting = AccountsSetting(hide_taken=True)
+    await setting.register()
+    work = []
+    for email in (EMAIL, "free@example.org"):
+        unit, calls = recording(setting.unit)
+        user, founded = await setting.registration.register(unit, email, PASSWORD, "Eve", organization)
+        assert (user.email, user.full_name, user.email_verified) == (email, "Eve", False)
+        assert (founded is None) == (organization is None)
+        work.append(calls)
+    assert work[0] == work[1]
+    assert work[0].count("users.add") == 1, "each costs one bcrypt"
+
+
+async def test_nothing_is_left_of_registering_a_taken_address_but_a_letter_to_its_owner() -> None:
+    setting = AccountsSetting(hide_taken=True)
+    owner = await setting.register()
+    await setting.mail()
+    users, organizations = dict(setting.units.users.users), dict(setting.units.organizations.organizations)
+    told = _told(setting)
+    stand_in = await setting.register()
+    assert stand_in.id != owner.id
+    assert setting.units.users.users == users
+    assert setting.units.organizations.organizations == organizations
+    assert _told(setting) == told
+    [letter] = await setting.mail()
+    assert (letter.recipient, letter.subject) == (EMAIL, "DInsight: You have an account")
+    assert "#token=" not in letter.text
+    last = setting.units.outbox.payloads(AUDIT_RECORDED)[-1]
+    assert (last.action, last.user_id) == ("user.registration_repeated", owner.id)
+
+
+def _told(setting: AccountsSetting) -> tuple[int, int]:
+    outbox = setting.units.outbox
+    return len(outbox.payloads(ORGANIZATION_CHANGED)), len(outbox.payloads(MEMBERSHIP_CHANGED))
+
+
+async def test_an_address_that_is_taken_a_moment_later_is_hidden_too() -> None:
+    setting = AccountsSetting(hide_taken=True)
+    found: list[User | None] = [None]
+
+    class TooEarly(Recorder):
+        """Sees no account the first time, as a transaction does that began before the other's end."""
+
+        async def by_email(self, email: str) -> User | None:
+            return found.pop() if found else await setting.units.users.by_email(email)
+
+    await setting.register()
+    await setting.mail()
+    unit = replace(setting.unit, users=TooEarly("users", setting.units.users, []))
+    user, _ = await setting.registration.register(unit, EMAIL, PASSWORD, "Eve", "Plant")
+    assert user.email == EMAIL
+    assert [letter.subject for letter in await setting.mail()] == ["DInsight: You have an account"]
+
+
+async def test_a_taken_address_is_said_to_be_taken_where_it_may_be_known() -> None:
+    setting = AccountsSetting()
+    await setting.register()
+    with pytest.raises(EmailTaken):
+        await setting.register()
+
+
+async def test_a_weak_password_is_refused_before_any_address_is_looked_up() -> None:
+    setting = AccountsSetting(hide_taken=True)
+    unit, calls = recording(setting.unit)
+    with pytest.raises(WeakPassword):
+        await setting.registration.register(unit, EMAIL, "ada ada ada!", "Ada", None)
+    with pytest.raises(WeakPassword):
+        await setting.registration.register(unit, EMAIL, "New Plant 2026", "Ada", "New Plant")
+    assert calls == []

@@ -1,0 +1,196 @@
+"""Sign-in, refresh and the throttle, without a server."""
+
+import base64
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.auth.database.unit import Unit
+from services.auth.errors import EmailNotVerified, SessionEnded, TooManyAttempts, WrongCredentials, granted
+from services.auth.mail.letters import LetterWriter
+from services.auth.organizations.secrets import SettingsSealer
+from services.auth.organizations.service import OrganizationService
+from services.auth.passwords.hashing import PasswordHasher
+from services.auth.passwords.rules import PasswordRules
+from services.auth.sign_in.domain import Client, Grant
+from services.auth.sign_in.service import Reminder, SignInService
+from services.auth.sign_in.throttle import Throttle
+from services.auth.users.domain import User
+from services.auth.users.service import AccountService
+from shared.access import Scope
+from shared.audit import Auditor
+from shared.clock import time_ordered_id
+from shared.crypto import Encryptor
+from shared.events.auth import AUDIT_RECORDED
+from tests.support.fakes import FakeClock
+from tests.unit.auth.database.fakes.unit import FakeUnits
+
+EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
+HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
+ENCRYPTOR = Encryptor("test:" + base64.b64encode(b"k" * 32).decode())
+IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
+
+
+class Reminded:
+    """Notes who would be sent a link."""
+
+    def __init__(self) -> None:
+        self.users: list[User] = []
+
+    async def remind(self, _unit: Unit, user: User) -> None:
+        self.users.append(user)
+
+
+class Setting:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.units = FakeUnits()
+        self.unit: Unit = self.units.unit()
+        self.sign_in = self.service(cost=4)
+        auditor = Auditor(self.clock)
+        self.accounts = AccountService(
+            self.clock,
+            time_ordered_id,
+            auditor,
+            PasswordHasher("pepper", 4),
+            PasswordRules(()),
+            Throttle(self.clock),
+            OrganizationService(self.clock, time_ordered_id, auditor, SettingsSealer(ENCRYPTOR)),
+            LetterWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
+        )
+
+    def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:
+        return SignInService(
+            self.clock,
+            time_ordered_id,
+            Auditor(self.clock),
+            PasswordHasher("pepper", cost),
+            Throttle(self.clock),
+            idle=IDLE,
+            longest=LONGEST,
+            reminder=reminder,
+        )
+
+    async def login(self) -> Grant:
+        return granted(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE))
+
+    async def refresh(self, grant: Grant) -> Grant | SessionEnded:
+        return await self.sign_in.refresh(self.unit, grant.refresh_token, HERE)
+
+    def audited(self) -> list[str]:
+        return [payload.action for payload in self.units.outbox.payloads(AUDIT_RECORDED)]
+
+
+@pytest.fixture
+async def setting() -> Setting:
+    setting = Setting()
+    await setting.accounts.register(setting.unit, EMAIL, PASSWORD, "Ada", "Plant")
+    return setting
+
+
+async def test_a_grant_names_user_session_and_memberships(setting: Setting) -> None:
+    grant = await setting.login()
+    assert grant.user.last_login == setting.clock.now()
+    [membership] = grant.memberships
+    assert membership.organization_id in setting.units.organizations.organizations
+    # Memberships are read as the user who signs in: row-level security shows no others.
+    assert setting.units.scopes[-1] == Scope(user_id=grant.user.id)
+    assert grant.refresh_token not in repr(grant)
+
+
+async def test_refusals_do_the_same_work_and_are_audited(setting: Setting) -> None:
+    wrong = await setting.sign_in.sign_in(setting.unit, EMAIL, "not the right one", HERE)
+    unknown = await setting.sign_in.sign_in(setting.unit, "x@example.org", PASSWORD, HERE)
+    [user] = setting.units.users.users.values()
+    await setting.units.users.update(replace(user, is_active=False))
+    closed = await setting.sign_in.sign_in(setting.unit, EMAIL, PASSWORD, HERE)
+    refusals = [wrong, unknown, closed]
+    assert all(isinstance(refusal, WrongCredentials) for refusal in refusals)
+    assert len({refusal.detail for refusal in refusals if isinstance(refusal, WrongCredentials)}) == 1
+    assert setting.units.users.wasted == 1
+    failures = [e for e in setting.units.outbox.payloads(AUDIT_RECORDED) if e.action == "user.login_failed"]
+    assert [failure.user_id for failure in failures] == [user.id, None, user.id]
+
+
+async def test_hashes_follow_a_raised_cost_when_their_user_signs_in(setting: Setting) -> None:
+    await setting.service(cost=6).sign_in(setting.unit, EMAIL, PASSWORD, HERE)
+    [(_, cost)] = setting.units.users.passwords.values()
+    assert cost == 6
+    assert isinstance(await setting.service(cost=5).sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
+    assert [cost for _, cost in setting.units.users.passwords.values()] == [6], "it never goes down"
+
+
+async def test_only_verified_addresses_sign_in_where_that_is_required(setting: Setting) -> None:
+    reminder = Reminded()
+    strict = setting.service(cost=4, reminder=reminder)
+    for _ in range(6):
+        await strict.admit(setting.unit, EMAIL, HERE)
+        assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), EmailNotVerified)
+    assert [user.email for user in reminder.users] == [EMAIL] * 6
+    assert isinstance(await strict.sign_in(setting.unit, EMAIL, "not the right one", HERE), WrongCredentials)
+    assert len(reminder.users) == 6, "a guesser sends no mail"
+    [user] = setting.units.users.users.values()
+    await setting.units.users.update(replace(user, email_verified=True))
+    assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
+
+
+async def test_a_session_ends_when_idle(setting: Setting) -> None:
+    grant = await setting.login()
+    setting.clock.time += IDLE - timedelta(seconds=1)
+    grant = granted(await setting.refresh(grant))
+    setting.clock.time += IDLE
+    assert isinstance(await setting.refresh(grant), SessionEnded)
+
+
+async def test_a_session_in_use_ends_at_its_longest(setting: Setting) -> None:
+    grant = await setting.login()
+    for _ in range(3):
+        setting.clock.time += timedelta(days=29)
+        grant = granted(await setting.refresh(grant))
+    setting.clock.time += timedelta(days=3)
+    assert isinstance(await setting.refresh(grant), SessionEnded)
+
+
+async def test_a_token_used_again_later_ends_the_session(setting: Setting) -> None:
+    first = await setting.login()
+    second = granted(await setting.refresh(first))
+    setting.clock.advance(seconds=11)
+    assert isinstance(await setting.refresh(first), SessionEnded)
+    assert isinstance(await setting.refresh(second), SessionEnded)
+    assert setting.audited()[-1] == "session.reuse_detected"
+
+
+async def test_the_successor_whose_answer_was_lost_is_worthless_later(setting: Setting) -> None:
+    first = await setting.login()
+    lost = granted(await setting.refresh(first))
+    setting.clock.advance(seconds=9)
+    kept = granted(await setting.refresh(first))
+    assert kept.session_id == lost.session_id == first.session_id
+    setting.clock.advance(seconds=11)
+    assert isinstance(await setting.refresh(lost), SessionEnded), "whoever has it caught it on the way"
+    assert isinstance(await setting.refresh(kept), SessionEnded)
+
+
+async def test_a_closed_account_is_not_refreshed(setting: Setting) -> None:
+    grant = await setting.login()
+    await setting.units.users.update(replace(grant.user, is_active=False))
+    assert isinstance(await setting.refresh(grant), SessionEnded)
+
+
+async def test_failures_slow_the_guesser_only_and_success_forgets_them(setting: Setting) -> None:
+    for _ in range(5):
+        await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+    with pytest.raises(TooManyAttempts) as refused:
+        await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+    assert refused.value.headers == {"Retry-After": "1"}
+    await setting.sign_in.admit(setting.unit, EMAIL, ELSEWHERE)
+    await setting.sign_in.admit(setting.unit, "other@example.org", HERE)
+
+    setting.clock.advance(seconds=1)
+    await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+    with pytest.raises(TooManyAttempts) as again:
+        await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+    assert again.value.headers == {"Retry-After": "2"}
+    await setting.login()
+    await setting.sign_in.admit(setting.unit, EMAIL, HERE)

@@ -1,0 +1,20 @@
+"""What the trail keeps."""
+
+import pytest
+
+from services.auth.trail.service import address_or_none
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("testclient", None),
+        ("1.2.3.4, 5.6.7.8", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_addresses_are_taken_for_what_they_are(text: str | None, address: str | None) -> None:
+    assert address_or_none(text) == address

@@ -1,0 +1,162 @@
+"""What the demo shows on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from tools.demo.api import Json
+
+SEVERITY_STYLES = {"low": "yellow", "medium": "dark_orange", "high": "red", "critical": "bold red"}
+VERDICT_STYLES = {"ready": "green", "usable": "yellow", "unreliable": "red"}
+MOST_ANOMALIES = 8
+MOST_FEATURES = 3
+# Upload and analysis are each one bar of a hundred.
+FULL = 100.0
+
+Report = Callable[[float, str], None]
+
+
+class Screen:
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def step(self, text: str) -> None:
+        self.console.print(f"[green]✓[/] {text}", highlight=False)
+
+    def note(self, text: str) -> None:
+        self.console.print(f"  [dim]{text}[/]", highlight=False)
+
+    def heading(self, text: str) -> None:
+        self.console.print()
+        self.console.rule(f"[bold]{text}[/]", align="left", style="dim")
+
+    @contextmanager
+    def bar(self, title: str) -> Iterator[Report]:
+        """A progress bar; the report takes a share (0 to 1) and what is being done."""
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=32),
+            TaskProgressColumn(),
+            TextColumn("[dim]{task.fields[doing]}"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(title, total=FULL, doing="")
+            yield lambda share, doing: progress.update(task, completed=FULL * share, doing=doing)
+
+    def baseline(self, results: Json) -> None:
+        readiness = results["readiness"]
+        verdict = str(readiness["verdict"])
+        grid = _grid()
+        grid.add_row("samples x features", f"{results['samples']:,} x {results['features']:,}")
+        grid.add_row("scaling", f"{results['scaling']}: {escape(str(results['scaling_reason']))}")
+        grid.add_row(
+            "map",
+            f"{results['iterations']} iterations, trustworthiness {results['trustworthiness']:.3f},"
+            f" cost per pair {results['cost_per_pair']:.4g}",
+        )
+        grid.add_row("threshold", f"{results['threshold']:.4g}")
+        grid.add_row(
+            "false alarms to expect",
+            f"{readiness['expected_false_alarms']:.1%}, at most {readiness['false_alarms_bound']:.1%}",
+        )
+        grid.add_row("readiness", f"[{VERDICT_STYLES.get(verdict, '')}]{verdict}[/]")
+        for advice in readiness["advice"]:
+            grid.add_row("", f"[dim]{escape(advice)}[/]")
+        self.console.print(grid, highlight=False)
+
+    def monitoring(self, results: Json) -> None:
+        health = results.get("health") or {}
+        grid = _grid()
+        grid.add_row("samples", f"{results['samples']:,}")
+        grid.add_row("anomalies", f"{results['anomaly_count']:,} ({results['anomaly_fraction']:.1%})")
+        grid.add_row(
+            "largest distance", f"{results['max_distance']:.4g} (threshold {results['threshold']:.4g})"
+        )
+        if health:
+            grid.add_row("health", str(health["state"]))
+        for reason in health.get("reasons", ()):
+            grid.add_row("", f"[dim]{escape(reason)}[/]")
+        self.console.print(grid, highlight=False)
+
+    def anomalies(self, anomalies: Sequence[Json], name_of: Callable[[str, Json], str]) -> None:
+        """The first of each severity and the worst; `name_of` says what a feature is in a sample."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        titles = ("sample", "severity", "ratio", "feature", "expected", "observed", "deviation", "share")
+        for title in titles:
+            table.add_column(title, justify="left" if title in ("severity", "feature") else "right")
+        for anomaly in chosen(anomalies):
+            style = SEVERITY_STYLES.get(anomaly["severity"], "")
+            ratio = anomaly["distance"] / anomaly["threshold"]
+            head = (str(anomaly["sample_index"]), f"[{style}]{anomaly['severity']}[/]", f"{ratio:.2f}")
+            for feature in anomaly["features"]["features"][:MOST_FEATURES]:
+                table.add_row(
+                    *head,
+                    escape(name_of(feature["name"], anomaly)),
+                    f"{feature['expected']:.4g}",
+                    f"{feature['observed']:.4g}",
+                    f"{feature['deviation']:+.1f} sd",
+                    f"{feature['share']:.0%}",
+                )
+                head = ("", "", "")
+            table.add_section()
+        self.console.print(table, highlight=False)
+
+    def alerts(self, alerts: Sequence[Json]) -> None:
+        if not alerts:
+            self.note("No alert was raised.")
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for title in ("rule", "status", "severity", "findings", "worst ratio", "summary"):
+            table.add_column(title)
+        for alert in alerts:
+            worst = alert["worst_distance_ratio"]
+            table.add_row(
+                escape(alert["rule_name"]),
+                alert["status"],
+                f"[{SEVERITY_STYLES.get(alert['severity'], '')}]{alert['severity']}[/]",
+                str(alert["count"]),
+                "-" if worst is None else f"{worst:.2f}",
+                escape(alert["summary"]),
+            )
+        self.console.print(table, highlight=False)
+
+    def timings(self, timings: Mapping[str, float]) -> None:
+        grid = _grid()
+        for name, seconds in timings.items():
+            grid.add_row(name, f"{seconds:.2f} s")
+        self.console.print(grid, highlight=False)
+
+
+def chosen(anomalies: Sequence[Json]) -> list[Json]:
+    """A few that tell the story, in order: the first of each severity, then the worst."""
+    in_order = sorted(anomalies, key=lambda anomaly: int(anomaly["sample_index"]))
+    firsts: dict[str, Json] = {}
+    for anomaly in in_order:
+        firsts.setdefault(anomaly["severity"], anomaly)
+    worst = sorted(in_order, key=lambda anomaly: -float(anomaly["distance"]))
+    picked: dict[str, Any] = {a["id"]: a for a in [*firsts.values(), *worst][:MOST_ANOMALIES]}
+    return sorted(picked.values(), key=lambda anomaly: int(anomaly["sample_index"]))
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", min_width=22)
+    grid.add_column(overflow="fold")
+    return grid

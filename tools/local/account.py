@@ -1,0 +1,37 @@
+"""The unprivileged user that runs PostgreSQL when this command is run by root, which PostgreSQL refuses."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from dataclasses import dataclass
+
+from tools.local.errors import LocalError
+
+# Debian's package creates `postgres`; `nobody` is everywhere.
+_CANDIDATES = ("postgres", "nobody")
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user of this machine to run a program as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def server_account() -> Account | None:
+    """Root gets an unprivileged user to run servers as; anybody else runs them as themselves (None)."""
+    if os.geteuid() != 0:
+        return None
+    for name in _CANDIDATES:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    raise LocalError(
+        "PostgreSQL cannot run as root, and this machine has neither the user postgres nor nobody. "
+        "Create one (adduser --system postgres), or set DINSIGHT_DATABASE_URL to a server of yours."
+    )

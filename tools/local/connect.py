@@ -1,0 +1,37 @@
+"""How other commands find the environment that `up` has started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tools.local.errors import LocalError
+from tools.local.layout import Layout
+from tools.local.plan import LocalEnvironment, load_ports
+from tools.local.secrets import load_or_create_secrets
+from tools.local.settings import LocalSettings
+from tools.local.state import load_state
+
+
+def running_environment(layout: Layout, environ: Mapping[str, str]) -> LocalEnvironment:
+    """Addresses, logins and keys of the running environment; external servers need nothing running here.
+
+    `running_environment(...).variables()` are the variables the services run with: a command that builds a
+    service's settings from them works on the same database, broker and storage.
+    """
+    settings = LocalSettings.from_environ(environ)
+    state = load_state(layout.state_file)
+    external = settings.database_url is not None and settings.kafka_bootstrap is not None
+    if not external and (state is None or not state.supervised()):
+        raise LocalError(
+            "The platform is not running here. Start it with `make up`, or name the servers to use: "
+            "DINSIGHT_DATABASE_URL and DINSIGHT_KAFKA_BOOTSTRAP."
+        )
+    layout.create()
+    return LocalEnvironment(
+        layout=layout,
+        settings=settings,
+        secrets=load_or_create_secrets(layout.secrets_file),
+        ports=load_ports(layout),
+        environ=environ,
+        workers=1 if state is None else state.workers,
+    )

@@ -1,0 +1,36 @@
+"""Runs the programs of other packages (initdb, java, mvn) to their end, with what they say captured."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tools.local.account import Account
+
+
+def run_tool(
+    command: Sequence[str],
+    *,
+    account: Account | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """The command is a list of arguments: no shell sees it, so nothing in a path needs quoting."""
+    return subprocess.run(  # noqa: S603
+        command,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=None if account is None else account.uid,
+        group=None if account is None else account.gid,
+        extra_groups=None if account is None else [],
+    )
+
+
+def said_by(ended: subprocess.CompletedProcess[str], longest: int = 2000) -> str:
+    """What a tool printed, for an error message: its end, where the reason mostly stands."""
+    return (ended.stdout + ended.stderr).strip()[-longest:]

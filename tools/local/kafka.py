@@ -1,0 +1,159 @@
+"""Apache Kafka itself, from its Maven artifacts, as a local broker: what `make test-kafka` runs against."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.local.errors import LocalError, MissingSoftware
+from tools.local.external import run_tool, said_by
+from tools.local.ports import HOST
+from tools.local.probes import tcp_ready
+from tools.local.programs import Kind, Program
+
+OLDEST_JAVA = 17
+POM = Path(__file__).with_name("kafka-pom.xml")
+# Any 16 bytes in URL-safe base64; fixed, because each folder holds one cluster of one broker.
+CLUSTER_ID = "ZGluc2lnaHQtbG9jYWwtMQ"
+
+
+def find_java() -> str:
+    """A Java runtime new enough for the broker."""
+    java = shutil.which("java")
+    package = f"openjdk-{OLDEST_JAVA}-jre-headless"
+    if java is None:
+        raise MissingSoftware(f"Java {OLDEST_JAVA} or newer", package)
+    said = run_tool([java, "-version"]).stderr
+    match = re.search(r'version "(\d+)', said)
+    if match is None or int(match.group(1)) < OLDEST_JAVA:
+        first = said.partition("\n")[0] or "an unknown version"
+        raise MissingSoftware(f"Java {OLDEST_JAVA} or newer (found {first})", package)
+    return java
+
+
+def libraries_of(root: Path) -> Path:
+    """Where a checkout keeps the jars; every environment and test run of it shares them."""
+    return root / ".local" / "kafka" / "lib"
+
+
+@dataclass(frozen=True)
+class ApacheKafka:
+    """One broker in KRaft mode that is its own controller. `libraries` holds the jar files."""
+
+    folder: Path
+    libraries: Path
+    port: int
+    controller_port: int
+
+    def create(self) -> None:
+        """Fetch the jars when the list of them changed, and format the storage once."""
+        java = find_java()
+        self.fetch()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._config.write_text(self._properties(), encoding="utf-8")
+        if (self._data / "meta.properties").is_file():
+            return
+        command = [*self._java(java), "kafka.tools.StorageTool", "format"]
+        command += ["--cluster-id", CLUSTER_ID, "--config", str(self._config)]
+        made = run_tool(command)
+        if made.returncode != 0:
+            raise LocalError(f"Apache Kafka could not format its storage in {self._data}:\n{said_by(made)}")
+
+    def server(self, environ: Mapping[str, str]) -> Program:
+        argv = (*self._java(find_java()), "-Xms256m", "-Xmx512m", "kafka.Kafka", str(self._config))
+        return Program(
+            name="broker",
+            title="Apache Kafka",
+            kind=Kind.SERVER,
+            argv=argv,
+            env=environ,
+            cwd=self.folder,
+            port=self.port,
+            ready=tcp_ready(self.port),
+            stop_grace_s=30.0,
+            ready_timeout_s=90.0,
+        )
+
+    @property
+    def _config(self) -> Path:
+        return self.folder / "server.properties"
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data"
+
+    def _java(self, java: str) -> tuple[str, ...]:
+        # Quick to start rather than quick for long: this broker lives for one test run.
+        return (java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{self.libraries}/*")
+
+    def fetch(self) -> None:
+        """Have Maven bring the jars, unless those wanted are there."""
+        stamp = self.libraries / ".pom"
+        wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
+        if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted:
+            return
+        mvn = shutil.which("mvn")
+        if mvn is None:
+            raise MissingSoftware("Maven, which fetches Apache Kafka,", "maven")
+        self.libraries.parent.mkdir(parents=True, exist_ok=True)
+        # Moved into place when complete: an interrupted download must not be taken for a broker.
+        scratch = Path(tempfile.mkdtemp(prefix="lib-", dir=self.libraries.parent))
+        try:
+            command = [mvn, "-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
+            command += ["-DincludeScope=runtime", f"-DoutputDirectory={scratch}"]
+            fetched = run_tool(command)
+            if fetched.returncode != 0:
+                raise LocalError(f"Maven could not fetch Apache Kafka (listed in {POM}):\n{said_by(fetched)}")
+            (scratch / stamp.name).write_text(wanted, encoding="ascii")
+            scratch.chmod(0o755)
+            shutil.rmtree(self.libraries, ignore_errors=True)
+            scratch.rename(self.libraries)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _properties(self) -> str:
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
+            "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "log.dirs": str(self._data),
+            # A topic that nobody created through the admin client is a mistake, here as in an installation.
+            "auto.create.topics.enable": "false",
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "4",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            # The local session timeout of 3 s is below the broker's own lower bound of 6 s.
+            "group.min.session.timeout.ms": "1000",
+            "group.initial.rebalance.delay.ms": "0",
+        }
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def main(root: Path) -> int:
+    """Say before any test begins whether Apache Kafka can be run here; fetch it."""
+    try:
+        find_java()
+        ApacheKafka(root, libraries_of(root), 0, 0).fetch()
+    except LocalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(Path(__file__).resolve().parents[2]))

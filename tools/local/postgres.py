@@ -1,0 +1,251 @@
+"""A private PostgreSQL cluster: found binaries, made once, started in the foreground for the supervisor."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tools.local.account import Account
+from tools.local.errors import LocalError, MissingSoftware
+from tools.local.external import run_tool, said_by
+from tools.local.ports import HOST
+from tools.local.probes import command_ready
+from tools.local.processes import ProcessRef, identify
+from tools.local.programs import Kind, Program
+
+OLDEST_MAJOR = 14
+SUPERUSER = "dinsight_admin"
+DATABASE = "dinsight"
+# Loaded at start where the installation has them; both only work when preloaded.
+_WELCOME_LIBRARIES = ("timescaledb", "pg_stat_statements")
+# Where a cluster of root's goes when its user cannot enter the checkout (for example below /root).
+_ELSEWHERE = Path("/var/lib/dinsight")
+_PLACES = (Path("/usr/lib/postgresql"), Path("/opt/homebrew/opt"), Path("/usr/local/opt"))
+
+
+@dataclass(frozen=True)
+class PostgresBinaries:
+    """One installed PostgreSQL server."""
+
+    folder: Path
+    major: int
+
+    def program(self, name: str) -> str:
+        return str(self.folder / name)
+
+    def has_library(self, name: str) -> bool:
+        """Debian keeps libraries in lib/ beside bin/; other builds below lib/postgresql."""
+        beside = self.folder.parent / "lib"
+        return any(
+            (place / f"{name}{suffix}").is_file()
+            for place in (beside, beside / "postgresql")
+            for suffix in (".so", ".dylib")
+        )
+
+
+def find_binaries(path: str, places: Iterable[Path] = _PLACES) -> list[PostgresBinaries]:
+    """Every installed server new enough, newest first. Debian keeps them out of PATH."""
+    folders = [Path(item) for item in path.split(os.pathsep) if item]
+    for place in places:
+        folders += sorted(place.glob("*/bin"))
+    found: dict[Path, PostgresBinaries] = {}
+    for folder in folders:
+        # Path.is_file would raise where a folder of PATH may not be entered; such a folder has nothing.
+        if not all(os.path.isfile(folder / name) for name in ("postgres", "initdb", "pg_isready")):
+            continue
+        real = folder.resolve()
+        if real not in found and (major := _major(folder / "postgres")) >= OLDEST_MAJOR:
+            found[real] = PostgresBinaries(real, major)
+    return sorted(found.values(), key=lambda binaries: binaries.major, reverse=True)
+
+
+def _major(postgres: Path) -> int:
+    said = run_tool([str(postgres), "--version"])
+    match = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
+    return int(match.group(1)) if match else 0
+
+
+@dataclass(frozen=True)
+class LocalPostgres:
+    """The cluster of one environment. Without `durable` a power cut may destroy it: quicker, for tests."""
+
+    data: Path
+    port: int
+    password: str
+    binaries: PostgresBinaries
+    account: Account | None
+    durable: bool = True
+
+    @property
+    def admin_dsn(self) -> str:
+        return self.dsn(DATABASE)
+
+    def dsn(self, database: str) -> str:
+        return f"postgresql://{SUPERUSER}:{self.password}@{HOST}:{self.port}/{database}"
+
+    def place(self) -> str:
+        """Where the data lies, with the reason when that is not where one looks first."""
+        home = self.data.resolve()
+        if home == self.data or self.account is None:
+            return str(self.data)
+        return f"{home}, linked from {self.data}: the user {self.account.name} cannot enter that folder"
+
+    def create(self) -> bool:
+        """Make the cluster unless it is there; True when it was made now."""
+        if self._made():
+            return False
+        home = self._home()
+        # A cluster whose making was interrupted has no PG_VERSION, or a scratch name: start over.
+        scratch = home.with_name(f"{home.name}.new")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700, parents=True)
+        with tempfile.NamedTemporaryFile("w", prefix="dinsight-", delete=True) as password_file:
+            password_file.write(self.password)
+            password_file.flush()
+            if self.account is not None:
+                os.chown(scratch, self.account.uid, self.account.gid)
+                os.chown(password_file.name, self.account.uid, self.account.gid)
+            self._initdb(scratch, password_file.name)
+        scratch.rename(home)
+        if home != self.data:
+            self.data.symlink_to(home, target_is_directory=True)
+        return True
+
+    def _made(self) -> bool:
+        version_file = self.data / "PG_VERSION"
+        try:
+            major = int(version_file.read_text(encoding="ascii").partition(".")[0])
+        except FileNotFoundError:
+            return False
+        except PermissionError as error:
+            raise LocalError(
+                f"The database in {self.data} belongs to another user. Run as the user who made it."
+            ) from error
+        if major != self.binaries.major:
+            raise LocalError(
+                f"The database in {self.data} was made by PostgreSQL {major}, and only "
+                f"{self.binaries.major} is installed. Install the package postgresql-{major}, or move "
+                f"the folder away to start with an empty database."
+            )
+        return True
+
+    def _home(self) -> Path:
+        """The folder that will hold the data: `data` itself where its user can reach it."""
+        if self.data.is_symlink():
+            target = self.data.readlink()
+            self.data.unlink()  # Points at data that is gone, else the cluster would have been found.
+            if target.parent.is_dir():
+                return target
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        if self.account is None or _can_enter(self.account, self.data.parent):
+            return self.data
+        mark = hashlib.sha256(str(self.data).encode()).hexdigest()[:12]
+        elsewhere = _ELSEWHERE / mark
+        elsewhere.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return elsewhere / "postgres"
+
+    def _initdb(self, folder: Path, password_file: str) -> None:
+        command = [
+            self.binaries.program("initdb"),
+            f"--pgdata={folder}",
+            f"--username={SUPERUSER}",
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            *([] if self.durable else ["--no-sync"]),
+        ]
+        made = run_tool(command, account=self.account, cwd=folder, env=_clean_env())
+        if made.returncode != 0:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise LocalError(f"PostgreSQL could not make its data folder {folder}:\n{said_by(made)}")
+
+    def server(self) -> Program:
+        libraries = [name for name in _WELCOME_LIBRARIES if self.binaries.has_library(name)]
+        options = {
+            "listen_addresses": HOST,
+            "port": str(self.port),
+            # Loopback with passwords only: a socket's path must stay under 108 bytes, a checkout's may not.
+            "unix_socket_directories": "",
+            "shared_preload_libraries": ",".join(libraries),
+            "max_connections": "200",
+            "log_timezone": "UTC",
+            "timezone": "UTC",
+        }
+        if not self.durable:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        argv = [self.binaries.program("postgres"), "-D", str(self.data.resolve())]
+        for name, value in options.items():
+            argv += ["-c", f"{name}={value}"]
+        env = _clean_env()
+        asks = (self.binaries.program("pg_isready"), "-q", "-h", HOST, "-p", str(self.port), "-d", DATABASE)
+        return Program(
+            name="postgres",
+            title=f"PostgreSQL {self.binaries.major}",
+            kind=Kind.SERVER,
+            argv=tuple(argv),
+            env=env,
+            cwd=self.data.resolve(),
+            port=self.port,
+            ready=command_ready(asks, env),
+            account=self.account,
+            # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for every client to leave.
+            stop_signal=signal.SIGINT,
+            stop_grace_s=30.0,
+            ready_timeout_s=60.0,
+        )
+
+
+def remove_cluster(data: Path) -> None:
+    """Delete a cluster for good, wherever it lies; its server must have ended."""
+    home = data.resolve()
+    shutil.rmtree(home, ignore_errors=True)
+    if data.is_symlink():
+        data.unlink()
+        home.parent.rmdir()
+
+
+def stray_server(data: Path) -> ProcessRef | None:
+    """A server still running on this data; recognised by its working folder, whatever its number is."""
+    try:
+        pid = int((data / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
+        if Path(psutil.Process(pid).cwd()) != data.resolve():
+            return None
+    except (FileNotFoundError, PermissionError, ValueError, psutil.Error):
+        return None
+    return identify(pid)
+
+
+def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinaries:
+    """The server that made the data, where it is installed; the newest otherwise."""
+    if not found:
+        raise MissingSoftware(
+            f"A PostgreSQL server ({OLDEST_MAJOR} or newer)",
+            "postgresql",
+            "set DINSIGHT_DATABASE_URL to a server of yours",
+        )
+    try:
+        made_by = (data / "PG_VERSION").read_text(encoding="ascii").strip()
+    except (FileNotFoundError, PermissionError):
+        made_by = ""
+    return next((binaries for binaries in found if str(binaries.major) == made_by), found[0])
+
+
+def _clean_env() -> dict[str, str]:
+    """PG variables of the caller's shell (PGDATA, PGPORT, ...) must not reach this server."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return {**kept, "LC_ALL": "C.UTF-8"}
+
+
+def _can_enter(account: Account, folder: Path) -> bool:
+    """Asked of the kernel, as that user: groups and access lists count like permission bits."""
+    return run_tool(["test", "-x", str(folder)], account=account, cwd=Path("/")).returncode == 0

@@ -1,0 +1,65 @@
+"""What the supervisor is told to run: long-running programs, and jobs that end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from tools.local.account import Account
+
+# True once the program can be used; called again and again while it starts.
+Probe = Callable[[], Awaitable[bool]]
+
+
+class Kind(StrEnum):
+    """Servers are started first and stopped last; services are restarted when the broker forgets."""
+
+    SERVER = "server"
+    SERVICE = "service"
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process to keep running."""
+
+    name: str
+    title: str
+    kind: Kind
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+    port: int
+    ready: Probe
+    account: Account | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    # Longer than the services' own graceful timeout of 15 s.
+    stop_grace_s: float = 20.0
+    ready_timeout_s: float = 120.0
+    # A broker that keeps everything in memory: after its death topics are made anew, services restarted.
+    forgets: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command that must end well before the services start."""
+
+    name: str
+    title: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything one environment consists of, in starting order."""
+
+    servers: tuple[Program, ...]
+    jobs: tuple[Job, ...]
+    services: tuple[Program, ...]
+    # Run again when a forgetful broker was restarted.
+    after_broker_loss: tuple[Job, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)

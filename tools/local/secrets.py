@@ -1,0 +1,63 @@
+"""Passwords and keys of the local environment: made once, kept in a file only its owner can read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tools.local.errors import LocalError
+from tools.local.layout import write_private
+from tools.local.settings import DATABASE_SERVICES
+
+_PASSWORD_BYTES = 24
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class LocalSecrets:
+    """What the services must know and nobody else should."""
+
+    postgres_password: str
+    service_passwords: Mapping[str, str]
+    password_pepper: str
+    encryption_keys: str
+
+    @classmethod
+    def generate(cls) -> LocalSecrets:
+        key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+        return cls(
+            postgres_password=secrets.token_urlsafe(_PASSWORD_BYTES),
+            service_passwords={
+                service: secrets.token_urlsafe(_PASSWORD_BYTES) for service in DATABASE_SERVICES
+            },
+            password_pepper=base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
+            encryption_keys=f"local1:{key}",
+        )
+
+
+def load_secrets(path: Path) -> LocalSecrets | None:
+    """The secrets kept in this file; None when there is no file yet."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        return LocalSecrets(**stored)
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise LocalError(f"{path} belongs to another user ({error}). Run as that user.") from error
+    except (ValueError, TypeError) as error:
+        raise LocalError(
+            f"{path} cannot be read as secrets ({error}). Restore it: the database's passwords are in it."
+        ) from error
+
+
+def load_or_create_secrets(path: Path) -> LocalSecrets:
+    """Read the secrets, making them on the first run."""
+    if (known := load_secrets(path)) is not None:
+        return known
+    made = LocalSecrets.generate()
+    write_private(path, json.dumps(asdict(made), indent=2) + "\n")
+    return made

@@ -1,0 +1,70 @@
+"""What the person starting the platform asked for: the DINSIGHT_ variables that `dinsight up` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tools.local.errors import LocalError
+
+DATABASE_URL = "DINSIGHT_DATABASE_URL"
+KAFKA_BOOTSTRAP = "DINSIGHT_KAFKA_BOOTSTRAP"
+STORAGE_URL = "DINSIGHT_STORAGE_URL"
+BROKER_KIND = "DINSIGHT_LOCAL_BROKER"
+
+DATABASE_SERVICES = ("auth", "machines", "analysis", "alerting")
+DEFAULT_GATEWAY_PORT = 8000
+
+
+class BrokerKind(StrEnum):
+    """The broker started locally when no external one is named."""
+
+    TANSU = "tansu"
+    APACHE = "apache"
+
+
+def port_variable(program: str) -> str:
+    return f"DINSIGHT_{program.upper()}_PORT"
+
+
+def database_variable(service: str) -> str:
+    return f"DINSIGHT_{service.upper()}_DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """External servers to use instead of local ones, and ports that were asked for by name."""
+
+    database_url: str | None
+    kafka_bootstrap: str | None
+    storage_url: str | None
+    broker_kind: BrokerKind
+    asked_ports: Mapping[str, int]
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> LocalSettings:
+        asked = {"gateway": DEFAULT_GATEWAY_PORT}
+        for program in (*DATABASE_SERVICES, "gateway", "postgres", "kafka"):
+            if value := environ.get(port_variable(program)):
+                asked[program] = _port(port_variable(program), value)
+        return cls(
+            database_url=environ.get(DATABASE_URL) or None,
+            kafka_bootstrap=environ.get(KAFKA_BOOTSTRAP) or None,
+            storage_url=environ.get(STORAGE_URL) or None,
+            broker_kind=_broker_kind(environ.get(BROKER_KIND) or BrokerKind.TANSU),
+            asked_ports=asked,
+        )
+
+
+def _port(variable: str, value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= 65535:
+        raise LocalError(f"{variable}={value!r} is not a port: give a number from 1 to 65535.")
+    return int(value)
+
+
+def _broker_kind(value: str) -> BrokerKind:
+    if value not in list(BrokerKind):
+        known = ", ".join(BrokerKind)
+        raise LocalError(f"{BROKER_KIND}={value!r} is not a broker this command can start: {known}.")
+    return BrokerKind(value)
