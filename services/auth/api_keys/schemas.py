@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.auth.api_keys.domain import ApiKey, KeyToken
 from services.auth.fields import Name
+from shared.http.fields import Moment
 
 KeyRoleName = Literal["admin", "operator", "viewer"]
 
@@ -17,7 +18,7 @@ class ApiKeyCreate(BaseModel):
 
     name: Name = Field(description="What the key is for", examples=["historian of hall 3"])
     role: KeyRoleName = Field(description="At most your own role; never owner")
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         default=None, description="If omitted, the key is valid until it is deleted"
     )
 

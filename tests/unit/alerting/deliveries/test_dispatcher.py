@@ -22,7 +22,7 @@ from shared.crypto import Encryptor
 from shared.jobs.queue import LeaseLost
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
-from tests.support.fakes import FakeClock
+from tests.support.fakes import FakeClock, FakeLease
 from tests.unit.alerting.database.repository_suite import NOW, World
 from tests.unit.alerting.examples import SECRET, actions
 from tests.unit.alerting.fakes import FakeSender, FakeUnits
@@ -30,20 +30,6 @@ from tests.unit.alerting.fakes import FakeSender, FakeUnits
 KEYS = "test:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 FAILURE = Outcome(DeliveryStatus.FAILED, 503, 1.0, "the receiver answered 503")
 RETRY = RetryPolicy(3, first_delay=timedelta(seconds=5), max_delay=timedelta(hours=6), factor=RETRY_FACTOR)
-
-
-class HeldLease:
-    def checkpoint(self) -> None: ...
-
-    async def turn(self) -> None: ...
-
-
-class LostLease:
-    def checkpoint(self) -> None:
-        raise LeaseLost
-
-    async def turn(self) -> None:
-        raise LeaseLost
 
 
 class Setting:
@@ -149,7 +135,7 @@ async def test_an_attempt_is_repeated_when_its_worker_was_killed_after_sending()
     killed = KeyError("stands for kill -9: nothing after the sending happens")
     setting.sender.outcomes = [killed]
     with pytest.raises(KeyError):
-        await setting.dispatcher.run(job, HeldLease())
+        await setting.dispatcher.run(job, FakeLease())
     assert await setting.worker.run_due() == 0, "the lease of the killed worker has not expired"
     setting.clock.time += LEASE + timedelta(seconds=1)
     assert await setting.worker.run_due() == 1
@@ -185,7 +171,7 @@ async def test_a_worker_without_its_lease_does_not_send() -> None:
     setting = await Setting().ready()
     [job] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
     with pytest.raises(LeaseLost):
-        await setting.dispatcher.run(job, LostLease())
+        await setting.dispatcher.run(job, FakeLease(lost=True))
     assert setting.sender.sent == []
     assert setting.statuses == [DeliveryStatus.PENDING]
 
@@ -198,7 +184,7 @@ async def test_a_worker_that_lost_its_lease_while_sending_does_not_record_the_ou
     [other] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
     assert other.id == job.id
     with pytest.raises(LeaseLost):
-        await setting.dispatcher.run(job, HeldLease())
+        await setting.dispatcher.run(job, FakeLease())
     assert setting.statuses == [DeliveryStatus.PENDING]
 
 
