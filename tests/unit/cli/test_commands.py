@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -33,12 +32,10 @@ def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-def test_help_names_every_command_and_is_quick() -> None:
-    began = time.monotonic()
+def test_help_names_every_command() -> None:
     said = subprocess.run(
         [sys.executable, "-m", "tools.cli", "--help"], capture_output=True, text=True, check=True
     )
-    assert time.monotonic() - began < 5
     for command in (
         "up",
         "down",

@@ -93,7 +93,7 @@ def test_the_settings_can_be_read(program: Program, monkeypatch: pytest.MonkeyPa
     assert installation.host == "0.0.0.0"
 
 
-@pytest.mark.parametrize("service", SECRETS["DINSIGHT_ENCRYPTION_KEYS"])
+@pytest.mark.parametrize("service", sorted(SECRETS["DINSIGHT_ENCRYPTION_KEYS"]))
 def test_fresh_encryption_keys_can_be_used(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clean_environment(monkeypatch, service)
     encryptor = Encryptor(InstallationSettings().encryption_keys.get_secret_value())
