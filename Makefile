@@ -61,6 +61,7 @@ lint: ready-test ## Check types and style, look for secrets and for known holes 
 bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job
 	@$(BIN)/python -m bench.scaling
+	@$(BIN)/python -m bench.alerting
 	@$(RIVALS)/python -m bench.maps
 	@$(RIVALS)/python -m bench.large_maps
 	@$(BIN)/python -m bench.big_file

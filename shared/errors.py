@@ -1,6 +1,6 @@
 """The one error base. Each class carries the HTTP status it is answered with (RFC 9457 problem details)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +11,11 @@ class FieldError:
 
     pointer: str
     detail: str
+
+    @classmethod
+    def at(cls, place: Iterable[object], detail: str) -> "FieldError":
+        """An error at a place that is given by its names and indexes."""
+        return cls("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place), detail)
 
 
 class DInsightError(Exception):

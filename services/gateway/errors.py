@@ -103,8 +103,16 @@ class HeadersTooLarge(DInsightError):
     title: ClassVar[str] = "Headers too large"
     code: ClassVar[str] = "headers-too-large"
 
+    def __init__(self, max_headers: int, max_bytes: int) -> None:
+        super().__init__(
+            f"A request may have at most {max_headers} headers, of {max_bytes} bytes in total. Send fewer."
+        )
+
 
 class AddressTooLong(DInsightError):
     status: ClassVar[int] = 414
     title: ClassVar[str] = "Address too long"
     code: ClassVar[str] = "address-too-long"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The address is longer than {max_bytes} bytes. Shorten the query.")

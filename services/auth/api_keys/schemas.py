@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.auth.api_keys.domain import ApiKey, KeyToken
 from services.auth.fields import Name
+from shared.http.fields import Moment
 
 KeyRoleName = Literal["admin", "operator", "viewer"]
 
@@ -17,9 +18,7 @@ class ApiKeyCreate(BaseModel):
 
     name: Name = Field(description="What it is for", examples=["historian of hall 3"])
     role: KeyRoleName = Field(description="At most your own; never owner")
-    expires_at: AwareDatetime | None = Field(
-        default=None, description="Without it the key holds until deleted"
-    )
+    expires_at: Moment | None = Field(default=None, description="Without it the key holds until deleted")
 
 
 class ApiKeyOut(BaseModel):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Query, Response
+from fastapi import APIRouter, Cookie, Depends, Query, Response
 from fastapi.responses import RedirectResponse
 
 from services.auth.database.unit import Units
@@ -15,6 +15,7 @@ from services.auth.sign_in.client import RequestClient
 from services.auth.sign_in.schemas import TokenPairOut
 from shared.access import Scope
 from shared.http.problems import problem_responses
+from shared.http.query import accept_any_query
 
 # Binds the flow to the browser that began it. The browser comes back from another site, hence Lax.
 COOKIE = "dinsight_oidc"
@@ -49,6 +50,8 @@ def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRo
             " once, in the browser that began, within ten minutes."
         ),
         responses=problem_responses(400, 401, 403, 409, 422),
+        # Providers add parameters of their own.
+        dependencies=[Depends(accept_any_query)],
     )
     async def finish_oidc(
         answer: Annotated[ProviderAnswer, Query()],

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import routing
@@ -13,7 +12,6 @@ from services.gateway.errors import TooOften, TwoCredentials
 from services.gateway.proxy import headers
 from shared.errors import DInsightError, Unauthenticated, Unavailable
 from shared.http.caller import Guard
-from shared.http.problems import render
 from shared.tokens import Identity
 
 # Where the presented key stands in the ASGI scope, for what outlives the exchange: the event stream.
@@ -59,15 +57,9 @@ class Admission:
         try:
             scope = await self._admitted(scope, standings)
         except DInsightError as error:
-            answer = render(
-                Request(scope),
-                error.status,
-                error.title,
-                error.detail,
-                code=error.code,
-                headers=error.headers,
-            )
-            return await answer(scope, receive, passing)
+            if standings:
+                error.headers.update(standings[-1].headers)
+            raise
         await self._app(scope, receive, passing)
 
     async def _admitted(self, scope: Scope, standings: list[Standing]) -> Scope:
