@@ -140,7 +140,7 @@ async def test_what_waited_before_the_queue_is_in_it_afterwards(postgres_admin_d
     created = await create_database(postgres_admin_dsn)
     try:
         config = configuration("auth", created.admin_dsn)
-        await asyncio.to_thread(command.upgrade, config, "auth_0007")
+        await asyncio.to_thread(command.upgrade, config, "auth_0006")
         waiting, leased, sent, request = (uuid4() for _ in range(4))
         connection = await asyncpg.connect(created.admin_dsn)
         try:
