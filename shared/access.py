@@ -51,6 +51,7 @@ class Permission(StrEnum):
     ANOMALIES_ACKNOWLEDGE = "anomalies:acknowledge"
     ALERT_RULES_READ = "alert-rules:read"
     ALERT_RULES_WRITE = "alert-rules:write"
+    WEBHOOK_ADDRESSES_READ = "webhook-addresses:read"
     ALERTS_READ = "alerts:read"
     ALERTS_WRITE = "alerts:write"
     STREAM_READ = "stream:read"
@@ -74,6 +75,8 @@ LEAST_ROLE: Mapping[Permission, Role] = {
     Permission.ANOMALIES_ACKNOWLEDGE: Role.OPERATOR,
     Permission.ALERT_RULES_READ: Role.VIEWER,
     Permission.ALERT_RULES_WRITE: Role.ADMIN,
+    # The path or query of a webhook's address often holds a key; others see its host.
+    Permission.WEBHOOK_ADDRESSES_READ: Role.ADMIN,
     Permission.ALERTS_READ: Role.VIEWER,
     Permission.ALERTS_WRITE: Role.OPERATOR,
     Permission.STREAM_READ: Role.VIEWER,
@@ -108,10 +111,13 @@ class Caller:
     def scope(self) -> Scope:
         return Scope(organization_id=self.organization_id, user_id=self.user_id)
 
+    def may(self, permission: Permission) -> bool:
+        return self.role >= LEAST_ROLE[permission]
+
     def require(self, permission: Permission) -> None:
         """Raise Forbidden when the caller's role lacks `permission`."""
         least = LEAST_ROLE[permission]
-        if self.role < least:
+        if not self.may(permission):
             raise Forbidden(
                 f"This needs the role {least.label} or higher; your role here is {self.role.label}."
                 " Ask an administrator of the organization."

@@ -1,8 +1,13 @@
 """The one error base. Each class carries the HTTP status it is answered with (RFC 9457 problem details)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+
+def json_pointer(*place: object) -> str:
+    """The RFC 6901 pointer to a place that is given by its names and indexes."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +16,6 @@ class FieldError:
 
     pointer: str
     detail: str
-
-    @classmethod
-    def at(cls, place: Iterable[object], detail: str) -> "FieldError":
-        """An error at a place that is given by its names and indexes."""
-        return cls("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place), detail)
 
 
 class DInsightError(Exception):

@@ -45,7 +45,8 @@ def without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**alternatives[0], **rest} if len(alternatives) == 1 else {**rest, "anyOf": alternatives}
 
 
-def _storable(value: dict[str, Any]) -> dict[str, Any]:
+def storable(value: Any) -> Any:
+    """Raises ValueError on JSON that is too large, or that PostgreSQL cannot store."""
     try:
         text = orjson.dumps(value)
     except TypeError as error:
@@ -68,4 +69,4 @@ def within_reach(moment: datetime) -> datetime:
 Moment = Annotated[
     AwareDatetime, AfterValidator(within_reach), Field(json_schema_extra={"pattern": YEAR_PATTERN})
 ]
-JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]

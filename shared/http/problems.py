@@ -1,6 +1,6 @@
 """Errors as `application/problem+json` (RFC 9457): the one renderer."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import asyncpg
@@ -16,7 +16,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.routing import Match
 
-from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Unprocessable
+from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Unprocessable, json_pointer
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
@@ -63,7 +63,7 @@ async def _known(request: Request, error: DInsightError) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    fields = [FieldError.at(e["loc"], e["msg"]) for e in error.errors()]
+    fields = [FieldError(pointer(e, error.body), e["msg"]) for e in error.errors()]
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return render(request, BadRequest("The body is not valid JSON.", errors=fields))
     return render(request, Unprocessable(f"{len(fields)} field(s) are not valid; see errors.", errors=fields))
@@ -116,6 +116,25 @@ def install(app: FastAPI) -> None:
 def middleware() -> Middleware:
     """Answers the errors of the middleware inside it as those of a route."""
     return Middleware(ExceptionMiddleware, handlers=HANDLERS)
+
+
+def pointer(error: Mapping[str, Any], body: Any) -> str:
+    """The RFC 6901 pointer of one of pydantic's errors: a place in the request, or a field that it lacks."""
+    parts = list(error["loc"])
+    if parts[0] == "body" and isinstance(body, dict | list):
+        parts[1:] = _places(error, body)
+    return json_pointer(*parts)
+
+
+def _places(error: Mapping[str, Any], body: Any) -> Iterator[str | int]:
+    """The location without the names of union members, which pydantic adds and the body does not have."""
+    here = body
+    for part in error["loc"][1:]:
+        if part in (here if isinstance(here, dict) else range(len(here)) if isinstance(here, list) else ()):
+            here = here[part]
+            yield part
+    if error["type"] == "missing":
+        yield error["loc"][-1]
 
 
 def _document(

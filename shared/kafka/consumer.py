@@ -63,11 +63,8 @@ Record = ConsumerRecord[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class _Route(Generic[U]):
-    """`effect` runs in a shared transaction; without one, `work` manages its own."""
-
     topic: Topic[Any]
-    effect: Callable[[Event[Any], U], Awaitable[None]] | None = None
-    work: Callable[[Event[Any]], Awaitable[None]] | None = None
+    handler: Callable[[Event[Any], U], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class _Delivery(Generic[U]):
     @property
     def neighbourhood(self) -> object:
         """Deliveries that follow each other and share this may share a transaction."""
-        if self.event is None or self.route.effect is None:
+        if self.event is None:
             return self.record
         return self.event.organization_id
 
@@ -98,15 +95,11 @@ class Consumer(Generic[U]):
         new_id: IdGenerator,
         *,
         group: str,
-        records_per_poll: int = RECORDS_PER_POLL,
-        max_poll_interval_ms: int = 300_000,
     ) -> None:
         self._kafka = kafka
         self._units = units
         self._dead_letters = DeadLetters(database, new_id, group=group)
         self._group = group
-        self._records_per_poll = records_per_poll
-        self._max_poll_interval_ms = max_poll_interval_ms
         self._routes: dict[str, _Route[U]] = {}
         self._broker: KafkaBroker | None = None
         self.loop = Loop(f"{group} consumer", self._consume_for_good)
@@ -117,11 +110,7 @@ class Consumer(Generic[U]):
 
     def on(self, topic: Topic[P], handler: Callable[[Event[P], U], Awaitable[None]]) -> None:
         """Run `handler` once per event, in the transaction that notes the event as done."""
-        self._routes[topic.name] = _Route(topic, effect=handler)
-
-    def on_work(self, topic: Topic[P], handler: Callable[[Event[P]], Awaitable[None]]) -> None:
-        """Run `handler` outside a transaction; it must itself make sure that twice delivered is once done."""
-        self._routes[topic.name] = _Route(topic, work=handler)
+        self._routes[topic.name] = _Route(topic, handler)
 
     @property
     def topics(self) -> tuple[Topic[Any], ...]:
@@ -150,12 +139,11 @@ class Consumer(Generic[U]):
             *self._routes,
             group_id=self._group,
             batch=True,
-            max_records=self._records_per_poll,
+            max_records=RECORDS_PER_POLL,
             batch_timeout_ms=settings.kafka_fetch_wait_ms,
             fetch_max_wait_ms=settings.kafka_fetch_wait_ms,
             session_timeout_ms=settings.kafka_session_timeout_ms,
             heartbeat_interval_ms=settings.kafka_heartbeat_ms,
-            max_poll_interval_ms=self._max_poll_interval_ms,
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.MANUAL,
             parser=_parse,
@@ -246,20 +234,17 @@ class Consumer(Generic[U]):
         return reason
 
     async def _run(self, delivery: _Delivery[U]) -> None:
-        event, work = delivery.event, delivery.route.work
+        event = delivery.event
         assert event is not None
-        if work is not None:
-            return await work(event)
         async with self._units(Scope(organization_id=event.organization_id)) as unit:
             await self._effect(delivery, unit)
 
     @staticmethod
     async def _effect(delivery: _Delivery[U], unit: U) -> None:
-        event, effect = delivery.event, delivery.route.effect
+        event = delivery.event
         assert event is not None
-        assert effect is not None
         if await unit.inbox.accept(event.id):
-            await effect(event, unit)
+            await delivery.route.handler(event, unit)
 
     @contextmanager
     def _observed(self, delivery: _Delivery[U]) -> Iterator[None]:

@@ -73,7 +73,7 @@ NO_TIMES = (
 
 @pytest.fixture
 def client(stack: Stack) -> httpx2.Client:
-    return httpx2.Client(base_url=stack.gateway_url, timeout=20)
+    return httpx2.Client(base_url=stack.gateway_url, timeout=60)
 
 
 def places(plant: Plant) -> list[tuple[Operation, str, bytes | None]]:

@@ -1,4 +1,4 @@
-"""HTTP of the alerting service: alert rules."""
+"""HTTP routes of alert rules."""
 
 from typing import Annotated
 from uuid import UUID
@@ -31,32 +31,32 @@ def build_rules_router(
     ) -> Page[AlertRuleOut]:
         async with units(caller.scope) as unit:
             found = await service.list(unit, RuleFilter(machine_id, is_active), page)
-        return Page[AlertRuleOut].of(found, AlertRuleOut.of)
+        return Page[AlertRuleOut].of(found, lambda rule: AlertRuleOut.of(rule, caller))
 
-    @router.post("", status_code=201, summary="Make an alert rule", responses=problem_responses(404, 503))
+    @router.post("", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 503))
     async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
         await directory.ensure(caller, body.machine_id)
         async with units(caller.scope) as unit:
-            rule = await service.create(unit, caller, body.model_dump())
+            rule = await service.create(unit, caller, dict(body))
         response.headers["Location"] = f"/api/v1/alert-rules/{rule.id}"
-        return AlertRuleOut.of(rule)
+        return AlertRuleOut.of(rule, caller)
 
-    @router.get("/{rule_id}", summary="Show an alert rule", responses=problem_responses(404))
+    @router.get("/{rule_id}", summary="Get an alert rule", responses=problem_responses(404))
     async def get_alert_rule(caller: reader, rule_id: UUID) -> AlertRuleOut:
         async with units(caller.scope) as unit:
-            return AlertRuleOut.of(await service.get(unit, rule_id))
+            return AlertRuleOut.of(await service.get(unit, rule_id), caller)
 
-    @router.patch("/{rule_id}", summary="Change an alert rule", responses=problem_responses(404))
+    @router.patch("/{rule_id}", summary="Update an alert rule", responses=problem_responses(404))
     async def update_alert_rule(caller: writer, rule_id: UUID, body: AlertRuleUpdate) -> AlertRuleOut:
-        changes = body.model_dump(exclude_unset=True)
+        changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
-            return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes))
+            return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes), caller)
 
     @router.delete(
         "/{rule_id}",
         status_code=204,
         summary="Delete an alert rule",
-        description="Its open alert is resolved; its alerts stay, as history.",
+        description="Resolves the open alert of the rule. Its alerts are kept as history.",
         responses=problem_responses(404),
     )
     async def delete_alert_rule(caller: writer, rule_id: UUID) -> None:

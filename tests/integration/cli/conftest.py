@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
 from shared.postgres.connection import Connection, prepare_connection
 from tests.integration.cli.legacy import Legacy, fill

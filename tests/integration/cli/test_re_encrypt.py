@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from dinsight.provision.databases import SERVICES, provision
+from dinsight.installation import SERVICES
+from dinsight.provision.databases import provision
 from dinsight.re_encrypt.columns import COLUMNS, Moved, move
 from services.alerting.rules.service import secret_purpose as webhook_purpose
 from services.auth.database.unit import PostgresUnits

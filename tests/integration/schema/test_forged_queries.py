@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from shared.postgres.connection import Connection
 from tests.integration.schema.tenants import Filled, Relation, as_service, insert, readable
 
@@ -36,6 +36,8 @@ WITHOUT_ORGANIZATION = {
 TELLING_LITTLE = {"uuid", "integer", "bigint", "boolean", "void"}
 # Gives back of the given object keys those that are in use: what it tells, its caller has said.
 ECHOES = {"analysis.known_objects"}
+# What a job tells (its kind, ids, places, times) is what a worker must know; tenants' data is not in it.
+OF_THE_QUEUE = ("claim_jobs", "queue_depth")
 PRIMARY_KEY = """
 SELECT a.attname::text AS name, format_type(a.atttypid, NULL) AS type
 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
@@ -204,6 +206,7 @@ async def test_functions_that_act_as_owner_tell_little(admin_of_filled: Connecti
         columns = re.fullmatch(r"TABLE\((.*)\)|(?:SETOF )?(.*)", row["result"])
         assert columns is not None
         types = [part.split()[-1] for part in (columns[1] or columns[2]).split(",")]
-        if not set(types) <= TELLING_LITTLE and row["place"] not in ECHOES:
+        excused = row["place"] in ECHOES or row["place"].endswith(OF_THE_QUEUE)
+        if not set(types) <= TELLING_LITTLE and not excused:
             telling[row["place"]] = row["result"]
     assert telling == {}

@@ -24,7 +24,7 @@ def shown(field: FieldInfo) -> str:
     value: Any = field.default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value in ("", ()):
+    if value in ("", (), None):
         return "none"
     if isinstance(value, tuple):
         return ",".join(value)

@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import KEPT_ANSWERS, run
 
-revision = "auth_0005"
-down_revision = "auth_0004"
+revision = "machines_0003"
+down_revision = "machines_0002"
 
 
 def upgrade() -> None:

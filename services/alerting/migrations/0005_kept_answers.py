@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import KEPT_ANSWERS, run
 
-revision = "machines_0002"
-down_revision = "machines_0001"
+revision = "alerting_0005"
+down_revision = "alerting_0004"
 
 
 def upgrade() -> None:

@@ -1,22 +1,23 @@
-"""Tells of an alert: the event for everyone, and the messages for the channels that its rule names."""
+"""Announces changes of alerts: an event for everyone, and messages for the channels of the rule."""
 
 from typing import Any
 from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, Change
 from services.alerting.database.unit import Unit
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus
+from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus
 from services.alerting.rules.domain import Rule
 from shared.clock import Clock, IdGenerator
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED, AlertChanged, AlertRaised
+from shared.jobs.queue import NewJob
 
 
-class Teller:
+class Notifier:
     def __init__(self, clock: Clock, new_id: IdGenerator) -> None:
         self._clock = clock
         self._new_id = new_id
 
-    async def tell(
+    async def notify(
         self,
         unit: Unit,
         rule: Rule | None,
@@ -26,7 +27,7 @@ class Teller:
         by: UUID | None = None,
         note: str | None = None,
     ) -> None:
-        """Publish the change, and queue its messages; no `rule` means no messages."""
+        """Publish the change, and enqueue its messages; without a `rule` there are none."""
         changed = AlertChanged(**_state(alert), change=change, changed_by=by, note=note)
         organization_id = alert.organization_id
         if change is Change.RAISED:
@@ -35,9 +36,9 @@ class Teller:
         else:
             await unit.outbox.add(ALERT_CHANGED, alert.machine_id, changed, organization_id=organization_id)
         if rule is not None:
-            await self._queue(unit, rule, alert, change, changed.model_dump(mode="json"))
+            await self._enqueue(unit, rule, alert, change, changed.model_dump(mode="json"))
 
-    async def _queue(
+    async def _enqueue(
         self, unit: Unit, rule: Rule, alert: Alert, change: Change, data: dict[str, Any]
     ) -> None:
         now = self._clock.now()
@@ -63,6 +64,9 @@ class Teller:
                 finished_at=None,
             )
             await unit.deliveries.add(delivery)
+            await unit.jobs.enqueue(
+                [NewJob(delivery.message_id, QUEUE, MESSAGE_JOB, alert.id, alert.organization_id)]
+            )
 
 
 def _state(alert: Alert) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import KEPT_ANSWERS, run
 
-revision = "analysis_0007"
-down_revision = "analysis_0006"
+revision = "auth_0007"
+down_revision = "auth_0006"
 
 
 def upgrade() -> None:

@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import KEPT_ANSWERS, run
 
-revision = "alerting_0003"
-down_revision = "alerting_0002"
+revision = "analysis_0008"
+down_revision = "analysis_0007"
 
 
 def upgrade() -> None:
