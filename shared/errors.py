@@ -80,5 +80,14 @@ class BadGateway(DInsightError):
     status, title, code = 502, "Bad gateway", "bad-gateway"
 
 
+# Long enough for a supervisor to restart a program, short enough for a person to wait.
+RETRY_AFTER_SECONDS = 2
+
+
 class Unavailable(DInsightError):
+    """Something this needs cannot be had at the moment; nothing was done."""
+
     status, title, code = 503, "Unavailable", "unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

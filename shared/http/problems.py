@@ -20,7 +20,6 @@ from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Un
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = "2"
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 logger = structlog.get_logger(__name__)
 
@@ -88,7 +87,7 @@ async def _unstorable(request: Request, _error: Exception) -> Response:
 async def _away(request: Request, error: Exception) -> Response:
     logger.error("server away", path=request.url.path, error=f"{type(error).__name__}: {error}")
     detail = "A server that this needs does not answer at the moment. Try again shortly."
-    return render(request, Unavailable(detail, headers={"Retry-After": RETRY_SECONDS}))
+    return render(request, Unavailable(detail))
 
 
 async def _unknown(request: Request, error: Exception) -> Response:

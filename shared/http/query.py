@@ -26,12 +26,7 @@ async def refuse_unknown_query(request: Request) -> None:
         told = f"is not a query parameter of this operation; it takes {', '.join(known) or 'none'}"
         raise Unprocessable(
             f"The query has {len(unknown)} unknown parameter(s); see errors.",
-            errors=[
-                FieldError(
-                    json_pointer("query", name), f"is not a query parameter of this operation; {offer}"
-                )
-                for name in unknown
-            ],
+            errors=[FieldError(json_pointer("query", name), told) for name in unknown],
         )
 
 
