@@ -140,7 +140,7 @@ async def test_the_migration_moves_waiting_mail_and_requests_into_the_queue(post
     created = await create_database(postgres_admin_dsn)
     try:
         config = configuration("auth", created.admin_dsn)
-        await asyncio.to_thread(command.upgrade, config, "auth_0007")
+        await asyncio.to_thread(command.upgrade, config, "auth_0006")
         waiting, leased, sent, request = (uuid4() for _ in range(4))
         connection = await asyncpg.connect(created.admin_dsn)
         try:

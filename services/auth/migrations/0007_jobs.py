@@ -4,8 +4,8 @@ from shared.jobs.queue import INSTALLATION
 from shared.jobs.schema import jobs_schema
 from shared.postgres.ddl import run
 
-revision = "auth_0008"
-down_revision = "auth_0007"
+revision = "auth_0007"
+down_revision = "auth_0006"
 
 # Attempts that were already made still count.
 MOVE = f"""
