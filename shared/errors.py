@@ -1,8 +1,13 @@
 """The one error base. Each class carries the HTTP status it is answered with (RFC 9457 problem details)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
+
+
+def json_pointer(*place: object) -> str:
+    """The RFC 6901 pointer to a place that is given by its names and indexes."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +16,6 @@ class FieldError:
 
     pointer: str
     detail: str
-
-    @classmethod
-    def at(cls, place: Iterable[object], detail: str) -> "FieldError":
-        """An error at a place that is given by its names and indexes."""
-        return cls("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place), detail)
 
 
 class DInsightError(Exception):
@@ -80,5 +80,14 @@ class BadGateway(DInsightError):
     status, title, code = 502, "Bad gateway", "bad-gateway"
 
 
+# Long enough for a supervisor to restart a program, short enough for a person to wait.
+RETRY_AFTER_SECONDS = 2
+
+
 class Unavailable(DInsightError):
+    """Something this needs cannot be had at the moment; nothing was done."""
+
     status, title, code = 503, "Unavailable", "unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

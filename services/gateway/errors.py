@@ -13,9 +13,6 @@ from shared.errors import (
     Unavailable,
 )
 
-# Long enough for a supervisor to restart a service, short enough for a person to wait.
-RETRY_AFTER_SECONDS = 2
-
 
 class UnknownPath(NotFound):
     def __init__(self, path: str) -> None:
@@ -29,8 +26,7 @@ class ServiceDown(Unavailable):
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            f"The {service} service does not answer at the moment. Nothing was done; try again shortly.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            f"The {service} service does not answer at the moment. Nothing was done; try again shortly."
         )
 
 

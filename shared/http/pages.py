@@ -43,9 +43,7 @@ class Cursor:
             return cls(moment, UUID(identifier))
         except (binascii.Error, ValueError):
             told = "is not a cursor that a list answered. Start without a cursor."
-            raise Unprocessable(
-                f"The cursor {told}", errors=[FieldError.at(("query", "cursor"), told)]
-            ) from None
+            raise Unprocessable(f"The cursor {told}", errors=[FieldError("/query/cursor", told)]) from None
 
 
 @dataclass(frozen=True, slots=True)

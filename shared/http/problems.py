@@ -16,11 +16,10 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.routing import Match
 
-from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Unprocessable
+from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Unprocessable, json_pointer
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
-RETRY_SECONDS = "2"
 METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 logger = structlog.get_logger(__name__)
 
@@ -88,7 +87,7 @@ async def _unstorable(request: Request, _error: Exception) -> Response:
 async def _away(request: Request, error: Exception) -> Response:
     logger.error("server away", path=request.url.path, error=f"{type(error).__name__}: {error}")
     detail = "A server that this needs does not answer at the moment. Try again shortly."
-    return render(request, Unavailable(detail, headers={"Retry-After": RETRY_SECONDS}))
+    return render(request, Unavailable(detail))
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
@@ -118,6 +117,25 @@ def middleware() -> Middleware:
     return Middleware(ExceptionMiddleware, handlers=HANDLERS)
 
 
+def pointer(error: Mapping[str, Any], body: Any) -> str:
+    """The RFC 6901 pointer of one of pydantic's errors: a place in the request, or a field that it lacks."""
+    parts = list(error["loc"])
+    if parts[0] == "body" and isinstance(body, dict | list):
+        parts[1:] = _places(error, body)
+    return json_pointer(*parts)
+
+
+def _places(error: Mapping[str, Any], body: Any) -> Iterator[str | int]:
+    """The location without the names of union members, which pydantic adds and the body does not have."""
+    here = body
+    for part in error["loc"][1:]:
+        if part in (here if isinstance(here, dict) else range(len(here)) if isinstance(here, list) else ()):
+            here = here[part]
+            yield part
+    if error["type"] == "missing":
+        yield error["loc"][-1]
+
+
 def _document(
     status: int,
     title: str,
@@ -141,25 +159,6 @@ def _document(
     if context.is_valid:
         body["trace_id"] = trace.format_trace_id(context.trace_id)
     return orjson.dumps(body)
-
-
-def pointer(error: Mapping[str, Any], body: Any) -> str:
-    """The RFC 6901 pointer of one of pydantic's errors: a place in the request, or a field that it lacks."""
-    parts = list(error["loc"])
-    if parts[0] == "body" and isinstance(body, dict | list):
-        parts[1:] = _places(error, body)
-    return FieldError.at(parts, error["msg"]).pointer
-
-
-def _places(error: Mapping[str, Any], body: Any) -> Iterator[str | int]:
-    """The location without the names of union members, which pydantic adds and the body does not have."""
-    here = body
-    for part in error["loc"][1:]:
-        if part in (here if isinstance(here, dict) else range(len(here)) if isinstance(here, list) else ()):
-            here = here[part]
-            yield part
-    if error["type"] == "missing":
-        yield error["loc"][-1]
 
 
 def _allowed(request: Request) -> list[str]:

@@ -7,7 +7,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
-from shared.errors import FieldError, Unprocessable
+from shared.errors import FieldError, Unprocessable, json_pointer
 
 
 def accept_any_query() -> None:
@@ -23,13 +23,10 @@ async def refuse_unknown_query(request: Request) -> None:
         return
     known = _names(route.dependant)
     if unknown := sorted(set(request.query_params) - set(known)):
-        offer = f"it takes {', '.join(known)}" if known else "it takes none"
+        told = f"is not a query parameter of this operation; it takes {', '.join(known) or 'none'}"
         raise Unprocessable(
             f"The query has {len(unknown)} unknown parameter(s); see errors.",
-            errors=[
-                FieldError.at(("query", name), f"is not a query parameter of this operation; {offer}")
-                for name in unknown
-            ],
+            errors=[FieldError(json_pointer("query", name), told) for name in unknown],
         )
 
 

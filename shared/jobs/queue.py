@@ -30,6 +30,8 @@ class Size(IntEnum):
 class NewJob:
     """A job to be done about `subject_id`. `args` hold ids and places, never data of a tenant.
 
+    Without an `organization_id` the job belongs to the organization of the transaction that enqueues it, and
+    to the installation if that has none.
     A queue adds the trace that the job belongs to.
     """
 

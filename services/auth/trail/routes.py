@@ -31,8 +31,8 @@ def build_router(
 
     @router.get(
         "",
-        summary="List what was done in the organization",
-        description="Newest first, with the sign-ins of its members. `since` is included, `until` is not.",
+        summary="List the audit trail of the organization",
+        description="Newest first, including sign-ins of members. `since` is inclusive, `until` exclusive.",
     )
     async def list_audit_logs(
         caller: reader,
@@ -48,8 +48,8 @@ def build_router(
     ) -> Page[AuditEntryOut]:
         wanted = AuditFilter(user_id, action, resource_type, resource_id, since, until, api_key_id)
         async with units(caller.scope) as unit:
-            # The token may be older than the caller's place in the organization.
-            await organizations.enter(unit, identity, caller.organization_id, Permission.AUDIT_READ)
+            # The role in the token may be out of date.
+            await organizations.authorize(unit, identity, caller.organization_id, Permission.AUDIT_READ)
             found = await trail.list(unit, wanted, page)
         return Page[AuditEntryOut].of(found, AuditEntryOut.of)
 

@@ -7,10 +7,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import routing
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.limits import RateLimits, Standing, neighbourhood
+from services.gateway.admission.limits import RateLimits, Standing
 from services.gateway.errors import TooOften, TwoCredentials
 from services.gateway.proxy import headers
 from shared.errors import DInsightError, Unauthenticated, Unavailable
+from shared.http.addresses import network_of
 from shared.http.caller import Guard
 from shared.tokens import Identity
 
@@ -64,7 +65,7 @@ class Admission:
 
     async def _admitted(self, scope: Scope, standings: list[Standing]) -> Scope:
         """The scope as the rest sees it. `standings` gets where the caller stands, the narrowest last."""
-        address = neighbourhood(scope["client"][0] if scope["client"] else None)
+        address = network_of(scope["client"][0] if scope["client"] else None)
         await self._count(standings, "address", self._most.address, address)
         if routing.is_guarded(scope["method"], scope["path"]):
             await self._count(standings, "sign-in", self._most.sign_in, address)

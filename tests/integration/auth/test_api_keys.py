@@ -11,7 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.auth.api_keys.domain import read_key
+from services.auth.api_keys.domain import parse_key
 from shared.tokens import ALGORITHM
 from tests.integration.auth.conftest import Person, register
 from tests.integration.auth.trail import entry
@@ -71,7 +71,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(person: Person, database: 
     response = await person.send("POST", keys_of(person), {"name": " historian ", "role": "viewer"})
     made = response.json()
     assert response.headers["Cache-Control"] == "no-store"
-    parts = read_key(made["key"])
+    parts = parse_key(made["key"])
     assert parts is not None
     assert (str(parts[0]), made["name"], made["role"]) == (made["id"], "historian", "viewer")
     listed = await person.get(keys_of(person))

@@ -7,7 +7,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.auth.invitations.domain import MOST_INVITATIONS
+from services.auth.invitations.domain import MAX_INVITATIONS
 from shared.events.auth import MEMBERSHIP_CHANGED
 from tests.integration.auth.conftest import PASSWORD, Person, register
 from tests.integration.auth.mailbox import Mailbox
@@ -43,7 +43,7 @@ async def test_somebody_new_registers_into_the_organization(
     assert invited.json()["email"] == email
     assert invited.headers["Location"] == f"/api/v1{place(person)}/{invited.json()['id']}"
     letter = await mailbox.letter(email, "invitation")
-    assert "Ada Engineer invites you to the organization Plant as operator" in letter
+    assert "Ada Engineer invited you to join the organization Plant on DInsight as operator" in letter
     token = await mailbox.token(email, "invitation")
     assert token not in invited.text
 
@@ -159,7 +159,7 @@ async def test_an_organization_writes_to_no_whole_town(person: Person, database:
         " md5(n::text || $4), $2, now(), now() + interval '1 day' FROM generate_series(1, $3) AS n"
     )
     try:
-        await connection.execute(statement, person.organization_id, person.id, MOST_INVITATIONS, uuid4().hex)
+        await connection.execute(statement, person.organization_id, person.id, MAX_INVITATIONS, uuid4().hex)
     finally:
         await connection.close()
     refused = await invite(person, f"{uuid4().hex}@example.org")

@@ -146,7 +146,8 @@ async def test_where_verifying_is_required_a_taken_address_looks_free(
         free = await post(strict, "/auth/register", email=fresh, **form)
         assert (taken.status_code, free.status_code) == (201, 201)
         assert _shape(taken.json(), person.email) == _shape(free.json(), fresh)
-        assert "tried to open an account" in await mailbox.letter(person.email, "registration-repeated")
+        notice = await mailbox.letter(person.email, "registration-repeated")
+        assert "tried to create a DInsight account" in notice
 
         wrong = await post(strict, "/auth/login", email=fresh, password="not the right one")
         right = await post(strict, "/auth/login", email=fresh, password=PASSWORD)

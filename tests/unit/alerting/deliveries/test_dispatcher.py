@@ -1,5 +1,6 @@
 """Messages are retried under one message id, given up when a retry cannot succeed, and never lost."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
@@ -19,10 +20,11 @@ from services.alerting.deliveries.domain import (
 from services.alerting.rules.domain import Actions
 from services.alerting.rules.service import secret_purpose
 from shared.crypto import Encryptor
-from shared.jobs.queue import LeaseLost
+from shared.jobs.leases import HeldLease, Priority
+from shared.jobs.queue import Job, LeaseLost
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
-from tests.support.fakes import FakeClock, FakeLease
+from tests.support.fakes import FakeClock
 from tests.unit.alerting.database.repository_suite import NOW, World
 from tests.unit.alerting.examples import SECRET, actions
 from tests.unit.alerting.fakes import FakeSender, FakeUnits
@@ -30,6 +32,10 @@ from tests.unit.alerting.fakes import FakeSender, FakeUnits
 KEYS = "test:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 FAILURE = Outcome(DeliveryStatus.FAILED, 503, 1.0, "the receiver answered 503")
 RETRY = RetryPolicy(3, first_delay=timedelta(seconds=5), max_delay=timedelta(hours=6), factor=RETRY_FACTOR)
+
+
+def lease_of(job: Job) -> HeldLease:
+    return HeldLease(job, LEASE, Priority(), sent_at=time.monotonic())
 
 
 class Setting:
@@ -135,7 +141,7 @@ async def test_an_attempt_is_repeated_when_its_worker_was_killed_after_sending()
     killed = KeyError("stands for kill -9: nothing after the sending happens")
     setting.sender.outcomes = [killed]
     with pytest.raises(KeyError):
-        await setting.dispatcher.run(job, FakeLease())
+        await setting.dispatcher.run(job, lease_of(job))
     assert await setting.worker.run_due() == 0, "the lease of the killed worker has not expired"
     setting.clock.time += LEASE + timedelta(seconds=1)
     assert await setting.worker.run_due() == 1
@@ -170,8 +176,10 @@ async def test_an_unexpected_error_is_retried_up_to_the_maximum() -> None:
 async def test_a_worker_without_its_lease_does_not_send() -> None:
     setting = await Setting().ready()
     [job] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
+    lease = lease_of(job)
+    lease.lose()
     with pytest.raises(LeaseLost):
-        await setting.dispatcher.run(job, FakeLease(lost=True))
+        await setting.dispatcher.run(job, lease)
     assert setting.sender.sent == []
     assert setting.statuses == [DeliveryStatus.PENDING]
 
@@ -184,7 +192,7 @@ async def test_a_worker_that_lost_its_lease_while_sending_does_not_record_the_ou
     [other] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
     assert other.id == job.id
     with pytest.raises(LeaseLost):
-        await setting.dispatcher.run(job, FakeLease())
+        await setting.dispatcher.run(job, lease_of(job))
     assert setting.statuses == [DeliveryStatus.PENDING]
 
 

@@ -2,7 +2,7 @@
 
 from shared.postgres.ddl import DROP_OUTBOX_POSITIONS, run
 
-revision = "auth_0006"
+revision = "auth_0005"
 down_revision = "auth_0004"
 
 

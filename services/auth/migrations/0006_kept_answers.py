@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import KEPT_ANSWERS, run
 
-revision = "auth_0007"
-down_revision = "auth_0006"
+revision = "auth_0006"
+down_revision = "auth_0005"
 
 
 def upgrade() -> None:
