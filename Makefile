@@ -5,7 +5,7 @@ RIVALS := .venv-bench/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz lint bench \
-        bench-detection docs
+        bench-detection docs flakes
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ ready:
 
 ready-test:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
-	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL
+	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL --redis
 
 ready-bench: ready
 	@"$(PYTHON)" -I tools/bootstrap.py --rivals
@@ -41,6 +41,9 @@ test: ready-test ## Run all tests; servers are started where none are named
 
 test-unit: ready-test ## Run the tests that need no server
 	@$(BIN)/python -m pytest tests/unit
+
+flakes: ready-test ## Run all tests RUNS=3 times in random order beside a busy process; name what failed
+	@$(BIN)/python -m tests.flakes --runs $(or $(RUNS),3) $(TESTS)
 
 test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn and Java 17)
 	@$(BIN)/python -m tools.local.kafka

@@ -1,190 +1,57 @@
-"""The `dinsight` command.
+"""The `dinsight` command as it ships: what operators run against an installation.
 
-Sub-commands of other packages are added at the end, one line each. Their modules must be cheap to import
-(typer and the standard library): what is heavy is imported inside the function that needs it, so that
-`dinsight --help` stays quick.
+Each sub-command's module must be cheap to import (typer and the standard library): what is heavy is imported
+inside the function that needs it, so that `dinsight --help` stays quick.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Any
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from dinsight.dead_letters import command as dead_letters
+from dinsight.installation import CommandError, Find, named_by_environment
 from dinsight.legacy_import.command import import_legacy
+from dinsight.provision.command import provision
 from dinsight.re_encrypt.command import re_encrypt
-from tools.demo.command import demo
-from tools.local.errors import LocalError
-from tools.local.layout import Layout
-
-app = typer.Typer(
-    name="dinsight",
-    help="Predictive maintenance: runs the platform on this machine, and drives it.",
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,
-)
-
-# The exit status `systemctl status` and init scripts use for "not running".
-NOT_RUNNING = 3
-
-WorkersOption = Annotated[
-    int | None, typer.Option(min=1, max=64, help="Analysis workers to start, 1 if left out.")
-]
-ServiceArgument = Annotated[str | None, typer.Argument(help="A name that `status` shows.")]
+from dinsight.republish.command import republish
 
 
-def console() -> Console:
-    return Console()
+class Commands(TyperGroup):
+    """Prints an error that a person can act on as it is, without a traceback."""
 
-
-def fail(message: str) -> NoReturn:
-    screen = Console(stderr=True, highlight=False)
-    screen.print(f"error: {message}", style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(1)
-
-
-@contextmanager
-def clear_errors() -> Iterator[None]:
-    """Errors a person can act on are printed as they are, without a traceback."""
-    try:
-        yield
-    except LocalError as error:
-        fail(str(error))
-
-
-def here() -> Layout:
-    return Layout.from_environ(os.environ)
-
-
-@app.command()
-def up(
-    workers: WorkersOption = None,
-    servers_only: Annotated[
-        bool, typer.Option("--servers-only", help="PostgreSQL and the broker, no services.")
-    ] = False,
-) -> None:
-    """Start PostgreSQL, the broker, all services and workers; wait until they are ready."""
-    from tools.local import lifecycle
-    from tools.local.screen import ScreenProgress, show_addresses
-    from tools.local.state import Phase, load_state
-
-    screen = console()
-    progress = ScreenProgress(screen)
-    layout = here()
-    began = time.monotonic()
-    wanted = lifecycle.Wanted(workers=workers or 1, with_services=not servers_only)
-    with clear_errors():
+    def invoke(self, ctx: Any) -> Any:
         try:
-            with lifecycle.starting(layout, progress):
-                state = load_state(layout.state_file)
-                already = state is not None and state.supervised() and state.phase is Phase.UP
-                if state is None or not already:
-                    state = lifecycle.bring_up(layout, os.environ, wanted, progress)
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-        finally:
-            progress.close()
-    if already:
-        if difference := state.difference_from(workers, servers_only):
-            fail(f"It is up already, {difference}. Run `dinsight down` first.")
-        screen.print("It is up already; `dinsight down` ends it.")
-        show_addresses(screen, state, layout.logs)
-    else:
-        show_addresses(screen, state, layout.logs, time.monotonic() - began)
+            return super().invoke(ctx)
+        except CommandError as error:
+            screen = Console(stderr=True, highlight=False)
+            screen.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+            raise typer.Exit(1) from None
 
 
-@app.command()
-def down() -> None:
-    """Stop everything `up` has started, and nothing else. The data stays."""
-    from tools.local import lifecycle
-    from tools.local.screen import ScreenProgress
+def build(find: Find) -> typer.Typer:
+    """The command over the installation that `find` gives; sub-commands ask their context for it."""
+    app = typer.Typer(
+        name="dinsight",
+        cls=Commands,
+        help="Predictive maintenance: looks after an installation of the platform.",
+        no_args_is_help=True,
+        pretty_exceptions_show_locals=False,
+    )
 
-    screen = console()
-    progress = ScreenProgress(screen)
-    with clear_errors():
-        try:
-            found = lifecycle.shut_down(here(), progress)
-        finally:
-            progress.close()
-    screen.print("DInsight is down." if found else "Nothing was running.")
+    @app.callback()
+    def begin(context: typer.Context) -> None:
+        context.obj = find
 
-
-@app.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="The state as JSON.")] = False,
-) -> None:
-    """Show every process: its state, process number, restarts, port and uptime."""
-    from tools.local.screen import show_addresses, status_table
-    from tools.local.state import load_state
-
-    screen = console()
-    layout = here()
-    with clear_errors():
-        state = load_state(layout.state_file)
-    if state is None:
-        screen.print("DInsight is not running; `dinsight up` starts it.")
-        raise typer.Exit(NOT_RUNNING)
-    if as_json:
-        sys.stdout.write(layout.state_file.read_text(encoding="utf-8"))
-    else:
-        screen.print(status_table(state))
-        if state.supervised():
-            if state.doing:
-                screen.print(f"now: {state.doing}")
-            if state.error:
-                screen.print(f"error: {state.error}", style="red", markup=False)
-            show_addresses(screen, state, layout.logs)
-    if not state.supervised():
-        raise typer.Exit(NOT_RUNNING)
+    app.command()(provision)
+    app.add_typer(dead_letters.app, name="dead-letters")
+    app.command()(republish)
+    app.command("re-encrypt")(re_encrypt)
+    app.command("import-legacy")(import_legacy)
+    return app
 
 
-@app.command()
-def logs(
-    service: ServiceArgument = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines as they were written (JSON).")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each log to begin with.")] = 50,
-) -> None:
-    """Print the programs' logs."""
-    from tools.local.log_files import chosen_logs, read_logs
-    from tools.local.log_lines import readable
-
-    with clear_errors():
-        chosen = chosen_logs(here().logs, service)
-    try:
-        for name, line in read_logs(chosen, lines, follow=follow):
-            text = line if plain else readable(line)
-            sys.stdout.write(f"{text}\n" if service else f"{name:<11} | {text}\n")
-            sys.stdout.flush()
-    except (KeyboardInterrupt, BrokenPipeError):
-        # The reader has had enough; closing the broken pipe quietly is left to the descriptor.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@app.command()
-def migrate() -> None:
-    """Bring every service's schema to the newest revision, on the local or the named database."""
-    from dinsight.provision import __main__ as prepare
-    from tools.local.connect import running_environment
-
-    with clear_errors():
-        environment = running_environment(here(), os.environ)
-        prepare.databases(environment.variables())
-    console().print("Every schema is at its newest revision.")
-
-
-app.command()(demo)
-app.command("import-legacy")(import_legacy)
-app.command("re-encrypt")(re_encrypt)
-app.add_typer(dead_letters.app, name="dead-letters")
-
-
-if __name__ == "__main__":
-    app()
+app = build(named_by_environment)

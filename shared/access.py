@@ -1,6 +1,8 @@
 """Who may do what: roles, permissions, the caller of a request. Only here does a role get a right."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from uuid import UUID
@@ -120,3 +122,19 @@ class Caller:
                 f"This needs the role {least.label} or higher; your role here is {self.role.label}."
                 " Ask an administrator of the organization."
             )
+        if (noted := _required.get(None)) is not None:
+            noted.append((self.organization_id, permission))
+
+
+_required: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("required")
+
+
+@contextmanager
+def noting_required() -> Iterator[list[tuple[UUID, Permission]]]:
+    """Gives the list that fills with what is required of callers within the block, by organization."""
+    noted: list[tuple[UUID, Permission]] = []
+    token = _required.set(noted)
+    try:
+        yield noted
+    finally:
+        _required.reset(token)

@@ -14,6 +14,7 @@ from shared.jobs.loop import Loop
 from shared.jobs.worker import Worker
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.relay import Relay
+from shared.kafka.retention import messaging_janitor
 from shared.postgres.connection import Database
 from shared.process import background
 from shared.settings import InstallationSettings, ServiceSettings
@@ -36,12 +37,12 @@ class Infrastructure:
         self.kafka = KafkaConnection(installation, client_id=f"dinsight-{service}")
         self.auth = Peer(installation.auth_url, name="auth")
         self.guard = Guard(TokenVerifier(self._fetch_keys))
-        self.relay = Relay(
+        self.relay = Relay(self.database, self.kafka, service=service)
+        self._janitor = messaging_janitor(
             self.database,
-            self.kafka,
             service=service,
-            outbox_retention=timedelta(hours=installation.outbox_retention_hours),
-            inbox_retention=timedelta(hours=installation.inbox_retention_hours),
+            outbox=timedelta(hours=installation.outbox_retention_hours),
+            inbox=timedelta(hours=installation.inbox_retention_hours),
         )
 
     @asynccontextmanager
@@ -56,7 +57,7 @@ class Infrastructure:
             await stack.enter_async_context(self.database)
             for peer in (self.auth, *peers):
                 await stack.enter_async_context(peer.open())
-            loops = [*work, *(loop for worker in workers for loop in worker.loops)]
+            loops = [self._janitor.loop, *work, *(loop for worker in workers for loop in worker.loops)]
             for worker in workers:
                 # Last, when nothing is claimed any more: what still runs is given back.
                 stack.push_async_callback(worker.stop)

@@ -37,7 +37,7 @@ class InstallationSettings(BaseSettings):
     log_format: str = Field(default="json", pattern="^(json|console)$")
     host: str = "127.0.0.1"
     allowed_origins: CommaSeparated = ()
-    # A broker that forgot everything is refilled from the outbox, so published events are kept this long.
+    # A broker that lost its topics is refilled from the outbox, so published events are kept this long.
     outbox_retention_hours: float = Field(default=24, gt=0)
     # Longer than the outbox keeps events: a replayed event must still be known.
     inbox_retention_hours: float = Field(default=24 * 7, gt=0)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -22,11 +21,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.leash import Leash
+from tests.support.ports import reserve_port
 from tools.local.account import server_account
 from tools.local.broker import tansu
 from tools.local.kafka import ApacheKafka, libraries_of
 from tools.local.log_files import open_log, tail
-from tools.local.ports import HOST, free_port
+from tools.local.ports import HOST
 from tools.local.postgres import LocalPostgres, choose_binaries, find_binaries, remove_cluster
 from tools.local.processes import ProcessRef, identify, send, session_members
 from tools.local.programs import Program
@@ -178,7 +178,6 @@ class TestServers:
         self._leash: Leash | None = None
         self._folder: Path | None = None
         self._docker: bool | None = None
-        self._rng = random.Random()
 
     def close(self) -> None:
         self._ends.close()
@@ -209,13 +208,13 @@ class TestServers:
             kafka = ApacheKafka(
                 folder=folder / "kafka",
                 libraries=libraries_of(ROOT),
-                port=free_port(self._rng),
-                controller_port=free_port(self._rng),
+                port=reserve_port(),
+                controller_port=reserve_port(),
             )
             kafka.create()
             program = kafka.server(os.environ)
         else:
-            program = tansu(free_port(self._rng), folder, os.environ)
+            program = tansu(reserve_port(), folder, os.environ)
         running = RunningProgram(program, folder, leash)
         self._ends.callback(running.stop)
         running.start()
@@ -226,7 +225,7 @@ class TestServers:
         data = folder / "postgres"
         binaries = choose_binaries(data, find_binaries(os.environ.get("PATH", os.defpath)))
         postgres = LocalPostgres(
-            data, free_port(self._rng), "for-tests-only", binaries, server_account(), durable=False
+            data, reserve_port(), "for-tests-only", binaries, server_account(), durable=False
         )
         self._ends.callback(remove_cluster, data)
         postgres.create()
@@ -238,7 +237,7 @@ class TestServers:
     def _container_broker(self) -> Broker:
         from testcontainers.community.kafka import KafkaContainer
 
-        port = free_port(self._rng)
+        port = reserve_port()
         container = KafkaContainer(KAFKA_IMAGE).with_kraft().with_bind_ports(9093, port)
         # The tests' session timeout of 3 s is below the broker's own lower bound.
         container = container.with_env("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "1000")

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-import random
 import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
 
+from dinsight.installation import SERVICES
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
+from tests.support.ports import reserve_port
 from tools.local import lifecycle
 from tools.local.layout import Layout
 from tools.local.log_files import tail
-from tools.local.plan import LocalEnvironment
-from tools.local.ports import free_port
+from tools.local.plan import LocalEnvironment, worker_name
 from tools.local.postgres import remove_cluster
-from tools.local.processes import ProcessRef, send
+from tools.local.processes import ProcessRef, is_alive, send
 from tools.local.state import Condition, Phase, RunState, load_state
+
+T = TypeVar("T")
 
 # For tests that call by the thousand, all from one address: the cheapest bcrypt there is, and no rate limits.
 FOR_MANY_CALLS = {
@@ -37,7 +40,8 @@ FOR_MANY_CALLS = {
     "DINSIGHT_GATEWAY_SIGN_IN_REQUESTS_PER_MINUTE": "1000000",
 }
 _POLL_S = 0.05
-_NOTICED_S = 10.0
+# Waits end when what they wait for is there; how long a busy machine takes is no fault.
+_PATIENCE_S = 120.0
 
 
 @dataclass
@@ -84,6 +88,7 @@ class Stack:
         folder = Path(tempfile.mkdtemp(prefix="dinsight-stack-"))
         folder.chmod(0o755)
         layout = Layout(root=ROOT, state_dir=folder)
+        layout.ports_file.write_text(json.dumps(self._ports()), encoding="utf-8")
         try:
             progress = lifecycle.Silence()
             environment = lifecycle.prepare(layout, self._environ(), self._wanted, progress)
@@ -133,35 +138,40 @@ class Stack:
         return state
 
     def process(self, name: str) -> ProcessRef:
-        """The process a program runs as now."""
-        ref = self.state().program(name).process
-        assert ref is not None, f"{name} is not running"
-        return ref
+        """The process a program runs as, once it does: one that has ended may not have been started again."""
+        return _until(lambda: self._running_process(name), f"{name} to run")
 
     def log(self, name: str, lines: int = 50) -> list[str]:
         return tail(self._live().layout.log_file(name), lines)
 
-    def signal(self, name: str, sig: signal.Signals) -> None:
-        send(self.process(name), sig)
-
     def kill(self, name: str) -> None:
-        """kill -9 a program; returns when the supervisor has noticed. `wait_ready` waits for its return."""
-        killed = self.process(name)
-        send(killed, signal.SIGKILL)
-        deadline = time.monotonic() + _NOTICED_S
-        while self.state().program(name).process == killed:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"the supervisor did not notice that {name} was killed")
-            time.sleep(_POLL_S)
+        """kill -9 a program once it runs; returns when the supervisor has noticed.
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
+        `wait_ready` waits for its return.
+        """
+        killed = _until(lambda: self._killed(name), f"{name} to run")
+        _until(
+            lambda: self.state().program(name).process != killed,
+            f"the supervisor to notice that {name} was killed",
+        )
+
+    def wait_ready(self) -> None:
         """Wait until every program is ready again."""
-        deadline = time.monotonic() + seconds
-        while not _is_ready(state := self.state()):
-            if time.monotonic() > deadline:
-                said = ", ".join(f"{program.name} {program.condition}" for program in state.programs)
-                raise TimeoutError(f"not ready after {seconds:.0f} s: {said}; {state.doing} {state.error}")
-            time.sleep(_POLL_S)
+        _until(lambda: _is_ready(self.state()), "every program to be ready", lambda: _told(self.state()))
+
+    def _running_process(self, name: str) -> ProcessRef | None:
+        ref = self.state().program(name).process
+        return ref if ref is not None and is_alive(ref) else None
+
+    def _killed(self, name: str) -> ProcessRef | None:
+        ref = self.state().program(name).process
+        return ref if ref is not None and send(ref, signal.SIGKILL) else None
+
+    def _ports(self) -> dict[str, int]:
+        """What would be the ports of an earlier start: none that another test run could take meanwhile."""
+        workers = (worker_name(number) for number in range(1, self._wanted.workers + 1))
+        names = (*SERVICES, *workers, "postgres", "kafka", "kafka-controller")
+        return {name: reserve_port() for name in names}
 
     def _live(self) -> Running:
         assert self._running is not None, "the stack is not running"
@@ -170,8 +180,7 @@ class Stack:
     def _environ(self) -> dict[str, str]:
         # Variables of the developer's own installation must not reach the tests' one.
         environ = {name: value for name, value in os.environ.items() if not name.startswith("DINSIGHT_")}
-        rng = random.Random()
-        environ["DINSIGHT_GATEWAY_PORT"] = str(free_port(rng))
+        environ["DINSIGHT_GATEWAY_PORT"] = str(reserve_port())
         if os.environ.get(KAFKA_VARIABLE):
             environ["DINSIGHT_LOCAL_BROKER"] = os.environ[KAFKA_VARIABLE]
         if bootstrap := os.environ.get(BOOTSTRAP_VARIABLE):
@@ -182,9 +191,24 @@ class Stack:
         return {**environ, **self._settings}
 
 
+def _until(probe: Callable[[], T | None], what: str, told: Callable[[], str] = str) -> T:
+    """Repeat `probe` until it gives something true; says what was waited for when it never does."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not (found := probe()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {_PATIENCE_S:.0f} s for {what}. {told()}")
+        time.sleep(_POLL_S)
+    return found
+
+
 def _is_ready(state: RunState) -> bool:
     programs_ready = all(program.condition is Condition.READY for program in state.programs)
     return state.phase is Phase.UP and programs_ready and not state.doing
+
+
+def _told(state: RunState) -> str:
+    programs = ", ".join(f"{program.name} {program.condition}" for program in state.programs)
+    return f"{programs}; {state.doing} {state.error}"
 
 
 async def _drop(dsn: str) -> None:

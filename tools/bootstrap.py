@@ -15,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
@@ -25,6 +26,8 @@ PARALLEL_PIPS = 4
 POSTGRES_HOMES = Path("/usr/lib/postgresql")
 # Debian's scripts look here whether a new server gets a cluster of its own on port 5432.
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
+# Debian's redis-tools holds the program under the second name, without the service that redis-server starts.
+REDIS_PROGRAMS = ("redis-server", "redis-check-rdb")
 
 
 class CannotPrepare(Exception):
@@ -57,10 +60,15 @@ def run(
     say(f"✓ {what} ({time.monotonic() - began:.0f} s)")
 
 
+def installer() -> str | None:
+    """Only root on a machine with apt has one."""
+    return shutil.which("apt-get") if os.geteuid() == 0 else None
+
+
 def must_be_able_to_install(package: str, why: str) -> str:
-    """The installer; only root on a machine with apt has one."""
-    apt = shutil.which("apt-get")
-    if apt is None or os.geteuid() != 0:
+    """The installer."""
+    apt = installer()
+    if apt is None:
         raise CannotPrepare(
             f"{why}. Install the package {package} (Debian, as root: apt-get install {package})."
         )
@@ -221,16 +229,27 @@ def install_postgres(server_variable: str) -> None:
             CLUSTER_SETTINGS.rmdir()
 
 
-def prepare(checkout: Checkout, server_variable: str) -> None:
-    """Everything that is missing; Debian's PostgreSQL is installed while pip waits for the network."""
-    wants_postgres = not os.environ.get(server_variable) and not have_postgres()
-    if wants_postgres:
+def install_redis() -> None:
+    """For the tests of limits that several gateways share, which are skipped without it."""
+    try:
+        install_package("redis-tools", "A Redis server is missing")
+    except CannotPrepare as error:
+        say(f"going on without Redis, some tests will be skipped ({str(error).splitlines()[-1]})")
+
+
+def prepare(checkout: Checkout, server_variable: str, *, redis: bool) -> None:
+    """Everything that is missing; Debian's packages are installed while pip waits for the network."""
+    missing: list[Callable[[], None]] = []
+    if not os.environ.get(server_variable) and not have_postgres():
         must_be_able_to_install("postgresql", missing_server(server_variable))
+        missing.append(partial(install_postgres, server_variable))
+    if redis and installer() is not None and not any(map(shutil.which, REDIS_PROGRAMS)):
+        missing.append(install_redis)
     checkout.make_environment()
     with ThreadPoolExecutor(1) as aside:
-        server = aside.submit(install_postgres, server_variable) if wants_postgres else None
+        servers = [aside.submit(install) for install in missing]
         checkout.install_packages()
-        if server is not None:
+        for server in servers:
             server.result()
 
 
@@ -249,6 +268,7 @@ def main(arguments: Sequence[str]) -> int:
         help="no PostgreSQL is installed when this variable names a server",
     )
     wanted.add_argument("--rivals", action="store_true", help="prepare .venv-bench only")
+    parser.add_argument("--redis", action="store_true", help="install Redis too, where that is possible")
     options = parser.parse_args(arguments)
     try:
         if sys.version_info < OLDEST_PYTHON:
@@ -261,7 +281,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.rivals:
             prepare_rivals(root)
         else:
-            prepare(Checkout(root), options.server_variable)
+            prepare(Checkout(root), options.server_variable, redis=options.redis)
     except CannotPrepare as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dinsight.installation import SERVICES, CommandError, Installation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dinsight.dead_letters.records import Parked
-    from tools.local.plan import LocalEnvironment
 
 app = typer.Typer(
     name="dead-letters", help="Records that consumers gave up: list them, replay them.", no_args_is_help=True
@@ -25,6 +25,7 @@ LONGEST_REASON = 200
 
 @app.command("list")
 def list_records(
+    context: typer.Context,
     topic: TopicOption = None,
     replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
 ) -> None:
@@ -33,7 +34,7 @@ def list_records(
     from rich.table import Table
     from rich.text import Text
 
-    records = [parked for parked in _read(_environment(), topic) if replayed or not parked.replayed]
+    records = [parked for parked in _read(context.obj(), topic) if replayed or not parked.replayed]
     if not records:
         Console().print("No parked records.")
         return
@@ -58,6 +59,7 @@ def list_records(
 
 @app.command("replay")
 def replay_records(
+    context: typer.Context,
     topic: TopicOption = None,
     ids: Annotated[
         list[str] | None, typer.Option("--id", help="A record's id as `list` shows it; may be repeated.")
@@ -73,16 +75,18 @@ def replay_records(
     from rich.console import Console
 
     if not ids and not everything:
-        _fail(
+        raise CommandError(
             "say which: --id ID (see `dinsight dead-letters list`) or --all, with --topic to narrow it down."
         )
-    environment = _environment()
-    found = _read(environment, topic)
+    installation: Installation = context.obj()
+    found = _read(installation, topic)
     unknown = [id_ for id_ in ids or () if not any(parked.id == id_ for parked in found)]
     if unknown:
-        _fail(f"there is no parked record {', '.join(unknown)}: `list --replayed` shows all of them.")
+        raise CommandError(
+            f"there is no parked record {', '.join(unknown)}: `list --replayed` shows all of them."
+        )
     chosen = [parked for parked in found if everything or parked.id in (ids or ())]
-    outcomes = asyncio.run(_replay(environment, chosen))
+    outcomes = asyncio.run(_replay(installation, chosen))
     for parked in chosen:
         line = f"{parked.id} {parked.topic}: {outcomes[parked.id]}"
         Console().print(line, markup=False, highlight=False, soft_wrap=True)
@@ -90,7 +94,7 @@ def replay_records(
         Console().print("No parked records.")
 
 
-async def _replay(environment: LocalEnvironment, chosen: Sequence[Parked]) -> dict[str, str]:
+async def _replay(installation: Installation, chosen: Sequence[Parked]) -> dict[str, str]:
     """What became of each record, by id."""
     import asyncpg
 
@@ -99,9 +103,9 @@ async def _replay(environment: LocalEnvironment, chosen: Sequence[Parked]) -> di
     from shared.postgres.connection import prepare_connection
 
     waiting = [parked for parked in chosen if not parked.replayed]
-    superseded = await newer_states(environment.kafka_bootstrap, waiting)
+    superseded = await newer_states(installation.kafka_bootstrap, waiting)
     outcomes = {parked.id: "was replayed before" for parked in chosen}
-    connection = await asyncpg.connect(environment.admin_dsn)
+    connection = await asyncpg.connect(installation.admin_dsn)
     try:
         await prepare_connection(connection)
         for parked in waiting:
@@ -119,13 +123,11 @@ async def _replay(environment: LocalEnvironment, chosen: Sequence[Parked]) -> di
 
 def _service(group: str) -> str:
     """Whose outbox it goes through: the service that parked it, else any, for a relay serves every topic."""
-    from tools.local.settings import DATABASE_SERVICES
-
-    parking = (s for s in DATABASE_SERVICES if group == s or group.startswith(f"{s}-"))
-    return next(parking, DATABASE_SERVICES[0])
+    parking = (s for s in SERVICES if group == s or group.startswith(f"{s}-"))
+    return next(parking, SERVICES[0])
 
 
-def _read(environment: LocalEnvironment, topic: str | None) -> list[Parked]:
+def _read(installation: Installation, topic: str | None) -> list[Parked]:
     import asyncio
 
     from aiokafka.errors import KafkaError
@@ -134,25 +136,9 @@ def _read(environment: LocalEnvironment, topic: str | None) -> list[Parked]:
     from shared.events.registry import BY_NAME
 
     if topic is not None and topic not in BY_NAME:
-        _fail(f"there is no topic {topic}; there are: {', '.join(BY_NAME)}.")
+        raise CommandError(f"there is no topic {topic}; there are: {', '.join(BY_NAME)}.")
     topics = list(BY_NAME.values()) if topic is None else [BY_NAME[topic]]
     try:
-        return asyncio.run(read_parked(environment.kafka_bootstrap, topics))
+        return asyncio.run(read_parked(installation.kafka_bootstrap, topics))
     except (KafkaError, OSError) as error:
-        _fail(f"the broker at {environment.kafka_bootstrap} does not answer: {error}")
-
-
-def _environment() -> LocalEnvironment:
-    from tools.local.connect import running_environment
-    from tools.local.errors import LocalError
-    from tools.local.layout import Layout
-
-    try:
-        return running_environment(Layout.from_environ(os.environ), os.environ)
-    except LocalError as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(f"error: {message}", fg="red", err=True)
-    raise typer.Exit(1)
+        raise installation.broker_error(error) from error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
 
+from dinsight.installation import Installation
+
 
 def import_legacy(
+    context: typer.Context,
     dsn: Annotated[
         str, typer.Argument(metavar="DSN", help="The legacy database: postgresql://user:password@host/name")
     ],
@@ -27,23 +29,13 @@ def import_legacy(
 
     from rich.console import Console
 
-    from dinsight.legacy_import.errors import ImportRefused
     from dinsight.legacy_import.screen import show
     from dinsight.legacy_import.takeover import Takeover
     from shared.clock import SystemClock, time_ordered_id
-    from tools.local.connect import running_environment
-    from tools.local.errors import LocalError
-    from tools.local.layout import Layout
 
-    try:
-        environment = running_environment(Layout.from_environ(os.environ), os.environ)
-        takeover = Takeover(SystemClock(), time_ordered_id)
-        imported = asyncio.run(
-            takeover.run(dsn, environment.admin_dsn, organization_name=organization, owner_email=owner)
-        )
-    except (LocalError, ImportRefused) as error:
-        Console(stderr=True, highlight=False).print(
-            f"error: {error}", style="red", markup=False, soft_wrap=True
-        )
-        raise typer.Exit(1) from None
+    installation: Installation = context.obj()
+    takeover = Takeover(SystemClock(), time_ordered_id)
+    imported = asyncio.run(
+        takeover.run(dsn, installation.admin_dsn, organization_name=organization, owner_email=owner)
+    )
     show(Console(), imported)

@@ -100,7 +100,7 @@ class Takeover:
         missing = [row["wanted"] async for row in self._queries.missing_tables(target)]
         if missing:
             raise ImportRefused(
-                f"The installation has no {', '.join(missing)}: run `dinsight migrate` first."
+                f"The installation has no {', '.join(missing)}: run `dinsight provision` first."
             )
 
     async def _organization(

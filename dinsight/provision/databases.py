@@ -2,17 +2,42 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
+from dinsight.installation import SERVICES
+
 logger = logging.getLogger(__name__)
 
-SERVICES = ("auth", "machines", "analysis", "alerting")
 NEEDED_EXTENSIONS = ("uuid-ossp", "pgcrypto")
 # Used where the server has them; the platform works without.
 WELCOME_EXTENSIONS = ("pg_stat_statements", "timescaledb")
+# The schema with a hypertable. TimescaleDB runs policies as the table's owner, who must be allowed to log in
+# for that. A limit of no connections keeps everybody out all the same: it does not count background workers.
+HYPERTABLES_OF = "analysis"
+ROLE_OF_BACKGROUND_JOBS = "LOGIN CONNECTION LIMIT 0 PASSWORD NULL"
 # Roles belong to the whole server: two installations provisioned at once must take turns.
 PROVISION_LOCK = 0x44494E53
+
+
+async def ensure_database(admin_dsn: str) -> None:
+    """Create the database that an address names, on a server that does not have it yet."""
+    parts = urlsplit(admin_dsn)
+    name = unquote(parts.path.lstrip("/"))
+    try:
+        await (await asyncpg.connect(admin_dsn)).close()
+    except asyncpg.InvalidCatalogNameError:
+        maintenance = urlunsplit(parts._replace(path="/postgres"))
+        connection = await asyncpg.connect(maintenance)
+        try:
+            quoted = await connection.fetchval("SELECT quote_ident($1)", name)
+            # Another installer may be a moment ahead.
+            with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await connection.execute(f"CREATE DATABASE {quoted}")
+        finally:
+            await connection.close()
 
 
 async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
@@ -29,6 +54,7 @@ async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
         await connection.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
         for service in SERVICES:
             await _service(connection, database, service, passwords[service])
+        await _background_jobs(connection)
     finally:
         await connection.close()
 
@@ -69,3 +95,14 @@ async def _service(
     defaults = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {service} GRANT"
     await connection.execute(f"{defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {login}")
     await connection.execute(f"{defaults} USAGE, SELECT ON SEQUENCES TO {login}")
+
+
+async def _background_jobs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Let TimescaleDB, where it is, run the policies of the schema that has a hypertable."""
+    role = f"dinsight_{HYPERTABLES_OF}_owner"
+    if await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
+        " AND EXISTS (SELECT FROM pg_roles WHERE rolname = $1 AND NOT (rolcanlogin AND rolconnlimit = 0))",
+        role,
+    ):
+        await connection.execute(f"ALTER ROLE {role} {ROLE_OF_BACKGROUND_JOBS}")

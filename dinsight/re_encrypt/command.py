@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from dinsight.installation import CommandError, Installation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def re_encrypt(
+    context: typer.Context,
     batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows in one transaction.")] = 200,
 ) -> None:
     """Encrypt every stored secret with the first of DINSIGHT_ENCRYPTION_KEYS.
@@ -27,20 +29,14 @@ def re_encrypt(
     from rich.console import Console
 
     from shared.crypto import EncryptionError, Encryptor
-    from tools.local.connect import running_environment
-    from tools.local.errors import LocalError
-    from tools.local.layout import Layout
 
+    installation: Installation = context.obj()
     try:
-        environment = running_environment(Layout.from_environ(os.environ), os.environ)
-        encryptor = Encryptor(environment.variables()["DINSIGHT_ENCRYPTION_KEYS"])
-    except (LocalError, EncryptionError) as error:
-        Console(stderr=True, highlight=False).print(
-            f"error: {error}", style="red", markup=False, soft_wrap=True
-        )
-        raise typer.Exit(1) from None
+        encryptor = Encryptor(installation.encryption_keys)
+    except EncryptionError as error:
+        raise CommandError(str(error)) from error
     screen = Console(highlight=False)
-    moved = asyncio.run(_move(environment.admin_dsn, encryptor, batch, screen.print))
+    moved = asyncio.run(_move(installation.admin_dsn, encryptor, batch, screen.print))
     if any(column.unreadable for column in moved):
         screen.print(
             "Some secrets were not moved: give the key that they were encrypted with, and run it again."

@@ -8,9 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from services.gateway.admission import edge
+from services.gateway.admission import connections, edge
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.connections import with_deadline
 from services.gateway.admission.limits import RateLimits
 from services.gateway.admission.middleware import Admission, Most
 from services.gateway.admission.operations import Operations
@@ -110,8 +109,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         lifespan=lifespan,
         checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
         details={name: gateway.upstream(name) for name in gateway.peers},
+        outermost=edge.middleware(installation.allowed_origins),
         middleware=[
-            *edge.middleware(installation.allowed_origins),
             Middleware(Operations, networks=settings.operations_networks),
             Middleware(
                 Admission,
@@ -152,7 +151,7 @@ def main() -> None:
         port=settings.port,
         trusted_proxies=settings.trusted_proxies,
         on_stop=end_streams,
-        protocol=with_deadline(settings.head_seconds),
+        protocol=connections.protocol(settings.head_seconds),
     )
 
 

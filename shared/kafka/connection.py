@@ -1,8 +1,8 @@
 """How this installation talks to its broker: one place for every client's settings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from faststream.kafka import KafkaBroker
@@ -45,36 +45,23 @@ class KafkaConnection:
             graceful_timeout=15.0,
         )
 
-    async def end_offsets(self, places: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """The end of each partition; a partition that does not exist is left out."""
-        wanted = list(places)
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, client_id=self.client_id)
-        try:
-            await consumer.start()
-            topics = await consumer.topics()
-            there = [place for place in wanted if place.topic in topics]
-            if not there:
-                return {}
-            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(there)
-            return ends
-        finally:
-            await consumer.stop()
-
     async def partitions(self, topics: Iterable[str]) -> Sequence[TopicPartition]:
         """Every partition of the topics, as the broker knows them now; of a missing topic there is none.
 
-        A consumer's own `partitions_for_topic` knows nothing of topics that it has not been assigned.
+        A consumer's own `partitions_for_topic` knows nothing of topics that it has not been assigned. All
+        topics are described: a broker creates those that it is asked for by name and does not have.
         """
+        wanted = set(topics)
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self.client_id)
         try:
             await admin.start()
-            described = await admin.describe_topics(list(topics))
+            described = await admin.describe_topics()
         finally:
             await admin.close()
         return sorted(
             TopicPartition(topic["topic"], partition["partition"])
             for topic in described
-            if not topic["error_code"]
+            if topic["topic"] in wanted and not topic["error_code"]
             for partition in topic["partitions"]
         )
 

@@ -1,56 +1,36 @@
-"""The relay: publishes a service's outbox in order, whatever dies meanwhile.
+"""The relay: publishes a service's outbox in order, and marks what was published.
 
-One relay per service is at work (an advisory lock decides which); the others stand by. It publishes, then
-marks. Killed in between it publishes again, and the consumers' inboxes drop the second copy.
+One relay per service is at work, the one whose database session holds the service's lock; the others stand
+by. It marks on that same session. Killed between publishing and marking it publishes again, and the
+consumers' inboxes drop the second copy. Whoever holds the lock knows that no event is being marked.
 """
 
 import asyncio
-import time
-import zlib
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
-from aiokafka.structs import RecordMetadata, TopicPartition
+from aiokafka.structs import RecordMetadata
 from opentelemetry import metrics
 
 from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.leadership import relay_lock
 from shared.postgres.connection import Connection, Database
 
 BATCH = 500
 # A notification wakes the relay at once; the poll is for notifications lost with a connection.
 POLL_SECONDS = 1.0
-PRUNE_SECONDS = 600.0
 
 SELECT_WAITING = """
-SELECT seq, topic, key, value, headers, transient, created_at FROM outbox
+SELECT seq, topic, key, value, headers FROM outbox
 WHERE published_at IS NULL AND refused IS NULL ORDER BY seq LIMIT $1
 """
-MARK_PUBLISHED = """
-UPDATE outbox AS o SET published_at = clock_timestamp(), partition = p.partition, position = p.position
-FROM unnest($1::bigint[], $2::integer[], $3::bigint[]) AS p(seq, partition, position) WHERE o.seq = p.seq
-"""
+MARK_PUBLISHED = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY ($1::bigint[])"
 MARK_REFUSED = "UPDATE outbox SET refused = $2 WHERE seq = $1"
-LAST_POSITIONS = """
-SELECT topic, partition, max(position) AS position FROM outbox
-WHERE published_at IS NOT NULL GROUP BY topic, partition
-"""
-PUBLISH_AGAIN = """
-UPDATE outbox SET published_at = NULL, partition = NULL, position = NULL
-WHERE published_at IS NOT NULL AND NOT transient
-"""
-PRUNE_OUTBOX = """
-DELETE FROM outbox AS o WHERE published_at < clock_timestamp() - $1::interval AND (
-    NOT keep_latest
-    OR EXISTS (SELECT FROM outbox n WHERE n.topic = o.topic AND n.key = o.key AND n.seq > o.seq)
-)
-"""
-PRUNE_INBOX = "DELETE FROM inbox WHERE received_at < clock_timestamp() - $1::interval"
 OLDEST_WAITING = """
 SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8, count(*) FROM outbox
 WHERE published_at IS NULL AND refused IS NULL
@@ -59,31 +39,15 @@ WHERE published_at IS NULL AND refused IS NULL
 logger = structlog.get_logger(__name__)
 
 
-class BrokerForgot(Exception):
-    """The broker holds less than was published to it: it lost its memory, or the topic was made anew."""
-
-
 class Relay:
     """Publishes for as long as its loop runs. `service` names the schema."""
 
-    def __init__(
-        self,
-        database: Database,
-        kafka: KafkaConnection,
-        *,
-        service: str,
-        outbox_retention: timedelta,
-        inbox_retention: timedelta,
-    ) -> None:
+    def __init__(self, database: Database, kafka: KafkaConnection, *, service: str) -> None:
         self._database = database
         self._kafka = kafka
         self._service = service
-        self._outbox_retention = outbox_retention
-        self._inbox_retention = inbox_retention
         self.loop = Loop(f"{service} relay", self._lead)
         self._wake = asyncio.Event()
-        self._positions: dict[TopicPartition, int] = {}
-        self._pruned_at = 0.0
         meter = metrics.get_meter("dinsight.relay")
         self._age = meter.create_gauge(
             "dinsight_outbox_age", "s", "Age of the oldest event not yet published"
@@ -94,16 +58,14 @@ class Relay:
     async def _lead(self) -> None:
         connection = await self._database.connect()
         try:
-            lock = zlib.crc32(f"dinsight relay {self._service}".encode())
-            # Standing by: the lock is another process' until that one ends.
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock):
+            # Standing by: the lock is another session's until that one ends.
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", relay_lock(self._service)):
                 self.loop.succeeded()
                 await asyncio.sleep(POLL_SECONDS)
             await connection.add_listener(f"{self._service}_outbox", lambda *_: self._wake.set())
             producer = self._kafka.producer()
             try:
                 await producer.start()
-                await self._check_memory(connection)
                 await self._relay(connection, producer)
             finally:
                 await producer.stop()
@@ -117,10 +79,6 @@ class Relay:
                 await self._publish(connection, producer, rows)
             await self._measure(connection)
             self.loop.succeeded()
-            if time.monotonic() - self._pruned_at > PRUNE_SECONDS:
-                await connection.execute(PRUNE_OUTBOX, self._outbox_retention)
-                await connection.execute(PRUNE_INBOX, self._inbox_retention)
-                self._pruned_at = time.monotonic()
             try:
                 await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
             except TimeoutError:
@@ -147,51 +105,16 @@ class Relay:
                 continue
             sent.append((row["seq"], future))
         outcomes = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
-        faults = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        done = [
-            (seq, outcome)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        published = [
+            seq
             for (seq, _), outcome in zip(sent, outcomes, strict=True)
             if not isinstance(outcome, BaseException)
         ]
-        lowest: dict[TopicPartition, int] = {}
-        highest: dict[TopicPartition, int] = {}
-        for _, outcome in done:
-            place = TopicPartition(outcome.topic, outcome.partition)
-            lowest[place] = min(outcome.offset, lowest.get(place, outcome.offset))
-            highest[place] = max(outcome.offset, highest.get(place, outcome.offset))
-        published = [
-            (seq, outcome.partition, lowest[TopicPartition(outcome.topic, outcome.partition)])
-            for seq, outcome in done
-        ]
-        forgot = [place.topic for place, offset in lowest.items() if offset <= self._positions.get(place, -1)]
-        self._positions |= highest
-        await connection.execute(
-            MARK_PUBLISHED, *([list(column) for column in zip(*published, strict=True)] or [[], [], []])
-        )
+        await connection.execute(MARK_PUBLISHED, published)
         self._published.add(len(published), {"service": self._service})
-        if forgot:
-            await connection.execute(PUBLISH_AGAIN)
-            raise BrokerForgot(forgot[0])
-        if faults:
-            raise faults[0]
-
-    async def _check_memory(self, connection: Connection) -> None:
-        """Compare the broker's ends with the positions noted when publishing.
-
-        The position of a record is the lowest offset of its round of publishing, not its own: the local
-        broker gives as the end of a partition the first offset of its last batch, plus one.
-        """
-        known = {
-            TopicPartition(row["topic"], row["partition"]): row["position"]
-            for row in await connection.fetch(LAST_POSITIONS)
-        }
-        ends = await self._kafka.end_offsets(known)
-        forgot = sorted({place.topic for place, position in known.items() if ends.get(place, 0) <= position})
-        if forgot:
-            logger.warning("broker lost its memory, publishing again", topics=forgot)
-            await connection.execute(PUBLISH_AGAIN)
-            known = {}
-        self._positions = known
+        if errors:
+            raise errors[0]
 
     async def _measure(self, connection: Connection) -> None:
         age, waiting = await connection.fetchrow(OLDEST_WAITING) or (0.0, 0)

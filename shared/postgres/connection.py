@@ -39,6 +39,14 @@ TRANSIENT_DATABASE_ERRORS = (
 # A statement that takes longer than this is a mistake; long work happens outside transactions.
 COMMAND_TIMEOUT_SECONDS = 60
 PING_SECONDS = 2
+# The write that every change makes, with its trigger; nothing of it stays. It fails on a standby, on a full
+# disk, without a migrated schema, and on a server that was upgraded under its processes.
+TRY_TO_WRITE = """
+BEGIN;
+INSERT INTO outbox (id, topic, headers, keep_latest, transient)
+VALUES (gen_random_uuid(), 'readiness', '{}', false, true);
+ROLLBACK
+"""
 
 
 def _encode_json(value: Any) -> str:
@@ -104,13 +112,13 @@ class Database:
         return connection
 
     async def ping(self) -> None:
-        """Raise when the database does not answer.
+        """Raise when the database does not answer, or cannot write.
 
         It is asked on a connection of its own: a service whose pool is busy is not one without a database,
         and taking it out of service would only make the others busier.
         """
         connection = await asyncpg.connect(self.dsn, timeout=PING_SECONDS)
         try:
-            await connection.execute("SELECT 1", timeout=PING_SECONDS)
+            await connection.execute(TRY_TO_WRITE, timeout=PING_SECONDS)
         finally:
             await connection.close(timeout=PING_SECONDS)

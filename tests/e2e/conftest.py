@@ -7,10 +7,16 @@ import pytest
 from tests.e2e.plant import Plant
 from tests.stack import FOR_MANY_CALLS, Stack
 
+# A killed worker's analysis is taken over when its lease ends; nothing else is waited for so long.
+SHORT_LEASES = {
+    "DINSIGHT_ANALYSIS_LEASE_SECONDS": "10",
+    "DINSIGHT_ANALYSIS_HEARTBEAT_SECONDS": "2",
+}
+
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    with Stack(workers=2, settings=FOR_MANY_CALLS) as running:
+    with Stack(workers=2, settings={**FOR_MANY_CALLS, **SHORT_LEASES}) as running:
         yield running
 
 

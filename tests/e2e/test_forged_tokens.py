@@ -53,7 +53,7 @@ async def _signing_key(stack: Stack) -> OKPKey:
 def service(request: pytest.FixtureRequest, stack: Stack) -> Iterator[tuple[str, httpx2.Client]]:
     name = str(request.param)
     address = stack.gateway_url if name == "gateway" else stack.env[f"DINSIGHT_{name.upper()}_URL"]
-    with httpx2.Client(base_url=address, timeout=20) as client:
+    with httpx2.Client(base_url=address, timeout=60) as client:
         yield PLACES[name], client
 
 

@@ -18,11 +18,12 @@ from tests.isolation.operations import operations
 from tests.stack import Stack
 
 EXAMPLES = 2
-LONGEST_SECONDS = 240.0
+MAX_SECONDS = 900.0
 # Below this the document was not understood, and nothing is proved.
 FEWEST_CASES = 1_000
 
 
+@pytest.mark.timeout(MAX_SECONDS + 60)
 def test_no_generated_call_breaks_the_contract(stack: Stack, plant: Plant) -> None:
     token = plant.headers["Authorization"].removeprefix("Bearer ")
     done = fuzz(
@@ -30,7 +31,7 @@ def test_no_generated_call_breaks_the_contract(stack: Stack, plant: Plant) -> No
         token,
         examples=EXAMPLES,
         options=SHALLOW,
-        seconds=LONGEST_SECONDS,
+        seconds=MAX_SECONDS,
         output=subprocess.PIPE,
     )
     assert done.returncode == 0, done.stdout
@@ -44,7 +45,7 @@ def test_a_body_of_another_type_is_refused(stack: Stack, plant: Plant, media_typ
     # Nobody has these: what is not refused for its type would not be found.
     ids: dict[str, str] = defaultdict(lambda: str(uuid4()))
     wrong = {}
-    with httpx2.Client(base_url=stack.gateway_url, timeout=20) as client:
+    with httpx2.Client(base_url=stack.gateway_url, timeout=60) as client:
         for operation in operations(document):
             if operation.media_type != "application/json":
                 continue

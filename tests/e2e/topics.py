@@ -4,29 +4,40 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+import asyncpg
+from aiokafka import AIOKafkaProducer, ConsumerRecord
+
+from dinsight.installation import SERVICES
+from tests.stack import Stack
+from tests.support.records import read_to_end
+from tests.support.waiting import eventually
 
 Record = ConsumerRecord[bytes, bytes]
-# Silence on all topics for this long means that everything has been read.
-QUIET_MS = 1_500
+LAST_EVENT = "SELECT coalesce(max(seq), 0) FROM {}.outbox"
+WAITING = "SELECT count(*) FROM {}.outbox WHERE published_at IS NULL AND refused IS NULL AND seq <= $1"
 
 
-def read_all(bootstrap: str, *topics: str) -> list[Record]:
-    """Every record that is on the topics now."""
-    return asyncio.run(_read_all(bootstrap, topics))
+def read_published(stack: Stack, *topics: str) -> list[Record]:
+    """Every record on the topics, once all events that the services have committed until now are there.
+
+    What a client sees is committed; its events reach the broker a moment later.
+    """
+    return asyncio.run(_read_published(stack, topics))
 
 
-async def _read_all(bootstrap: str, topics: Iterable[str]) -> list[Record]:
-    consumer = AIOKafkaConsumer(*topics, bootstrap_servers=bootstrap, auto_offset_reset="earliest")
-    await consumer.start()
-    records: list[Record] = []
+async def _read_published(stack: Stack, topics: Iterable[str]) -> list[Record]:
+    connection = await asyncpg.connect(stack.admin_dsn)
     try:
-        while batches := await consumer.getmany(timeout_ms=QUIET_MS):
-            for batch in batches.values():
-                records.extend(batch)
+        for service in SERVICES:
+            last = await connection.fetchval(LAST_EVENT.format(service))
+
+            async def published(service: str = service, last: int = last) -> bool:
+                return not await connection.fetchval(WAITING.format(service), last)
+
+            await eventually(published, what=f"the events of {service} on the broker")
     finally:
-        await consumer.stop()
-    return records
+        await connection.close()
+    return await read_to_end(stack.kafka_bootstrap, *topics)
 
 
 def send(bootstrap: str, topic: str, *records: tuple[bytes | None, bytes, list[tuple[str, bytes]]]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
 from dinsight.provision.topics import create_topics
 from shared.settings import InstallationSettings

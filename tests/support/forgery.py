@@ -15,6 +15,8 @@ from shared.tokens import ALGORITHM, AUDIENCE, CLOCK_LEEWAY_SECONDS, ISSUER, TOK
 
 SOON = 900
 LONG_AGO = CLOCK_LEEWAY_SECONDS + 60
+# Still in the future, beyond what the verifier forgives, however long it takes to send all forgeries.
+FAR_AHEAD = CLOCK_LEEWAY_SECONDS + 3_600
 ELSEWHERE = "https://attacker.example/jwks.json"
 # Enough to be refused anywhere, and little enough to be sent a hundred times.
 HUGE = 20_000
@@ -144,8 +146,8 @@ def _signed_for_other_ends(key: OKPKey, now: float) -> Iterator[tuple[str, str]]
     """Auth's own key has signed them, but they are no access tokens that are good now, or here."""
     wrong_claims: dict[str, dict[str, Any]] = {
         "expired": {"iat": int(now) - 2 * SOON, "exp": int(now) - LONG_AGO},
-        "not valid yet": {"nbf": int(now) + LONG_AGO},
-        "issued in the future": {"iat": int(now) + LONG_AGO},
+        "not valid yet": {"nbf": int(now) + FAR_AHEAD},
+        "issued in the future": {"iat": int(now) + FAR_AHEAD},
         "for another audience": {"aud": "another-api"},
         "for other audiences": {"aud": ["another-api", "and-another"]},
         "by another issuer": {"iss": "https://attacker.example"},

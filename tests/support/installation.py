@@ -9,7 +9,8 @@ from uuid import uuid4
 import asyncpg
 from pydantic import SecretStr
 
-from dinsight.provision.databases import SERVICES, provision
+from dinsight.installation import SERVICES
+from dinsight.provision.databases import provision
 from shared.settings import InstallationSettings
 
 PASSWORD = "pw"

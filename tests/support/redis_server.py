@@ -1,19 +1,23 @@
-"""A real Redis on a free loopback port, where the machine has the program."""
+"""A real Redis on a port of this machine, where the program is installed: `make test` does so as root."""
 
 import asyncio
-import random
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from tests.support.ports import reserve_port
 from tests.support.waiting import eventually
-from tools.local.ports import free_port
 
-PROGRAM = shutil.which("redis-server")
+# Redis serves under its own name only; Debian's package without a service has the program under another one.
+_PROGRAM = shutil.which("redis-server") or shutil.which("redis-check-rdb")
+needs_redis = pytest.mark.skipif(
+    _PROGRAM is None, reason="Redis is not installed (Debian, as root: apt-get install redis-tools)"
+)
 
 
 class RedisServer:
@@ -21,15 +25,16 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = free_port(random.Random())
+        self._port = reserve_port()
         self._process: asyncio.subprocess.Process | None = None
         self.url = f"redis://127.0.0.1:{self._port}/0"
 
     async def start(self) -> None:
         arguments = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = await asyncio.create_subprocess_exec(
-            PROGRAM or "redis-server",
+            "redis-server",
             *arguments,
+            executable=_PROGRAM,
             cwd=self._folder,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 async def eventually(
-    probe: Callable[[], Awaitable[T]], *, seconds: float = 30.0, every: float = 0.05, what: str = "it"
+    probe: Callable[[], Awaitable[T]], *, seconds: float = 60.0, every: float = 0.05, what: str = "it"
 ) -> T:
     """Repeat `probe` until it gives something true; fail with its last answer when time is up."""
     deadline = time.monotonic() + seconds

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dinsight.installation import KAFKA_BOOTSTRAP
 from tools.demo.errors import DemoError
 from tools.local.connect import running_environment
 from tools.local.errors import LocalError
 from tools.local.layout import Layout
-from tools.local.settings import DEFAULT_GATEWAY_PORT, KAFKA_BOOTSTRAP, port_variable
+from tools.local.settings import DEFAULT_GATEWAY_PORT, port_variable
 from tools.local.state import load_state
 
 GATEWAY_ADDRESS = "gateway"

@@ -51,6 +51,8 @@ class Child:
         self._rng = rng
         self._keeper: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._may_start = asyncio.Event()
+        self._may_start.set()
         self._began = 0.0
 
     def start(self) -> None:
@@ -59,12 +61,20 @@ class Child:
             self._stopping.clear()
             self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
 
+    def hold(self) -> None:
+        """Do not start the program again until `release`."""
+        self._may_start.clear()
+
+    def release(self) -> None:
+        self._may_start.set()
+
     async def stop(self, grace_s: float | None = None) -> None:
         """End the program: asked first, killed when the grace is over. A stopped one may be started again."""
         keeper = self._keeper
         if keeper is None:
             return
         self._stopping.set()
+        self.release()
         if self.state.process is not None:
             send(self.state.process, self.program.stop_signal)
         grace = self.program.stop_grace_s if grace_s is None else grace_s
@@ -111,7 +121,7 @@ class Child:
             async with asyncio.timeout(self._backoff.wait(self.failures, self._rng)):
                 await self._stopping.wait()
         except TimeoutError:
-            return
+            await self._may_start.wait()
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         program = self.program

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dinsight.installation import CommandError
 
-class LocalError(Exception):
+
+class LocalError(CommandError):
     """A condition the person at the keyboard can act on; printed without a traceback."""
 
 

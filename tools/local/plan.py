@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from dinsight.installation import DATABASE_URL, SERVICES, database_variable
 from tools.local.account import server_account
 from tools.local.errors import LocalError, PortTaken
 from tools.local.kafka import ApacheKafka, libraries_of
@@ -20,14 +21,7 @@ from tools.local.postgres import LocalPostgres, choose_binaries, find_binaries
 from tools.local.probes import http_ready
 from tools.local.programs import Job, Kind, Plan, Program
 from tools.local.secrets import LocalSecrets
-from tools.local.settings import (
-    DATABASE_SERVICES,
-    DATABASE_URL,
-    BrokerKind,
-    LocalSettings,
-    database_variable,
-    port_variable,
-)
+from tools.local.settings import BrokerKind, LocalSettings, port_variable
 
 # Apache Kafka's defaults would let a killed worker go unnoticed for 45 s; one machine can be quicker.
 SESSION_TIMEOUT_MS = 3_000
@@ -51,7 +45,7 @@ def choose_ports(
 ) -> Mapping[str, int]:
     """A port for every program: asked for by name, else the one of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
-    names = [*DATABASE_SERVICES, "gateway", *(worker_name(number) for number in range(1, workers + 1))]
+    names = [*SERVICES, "gateway", *(worker_name(number) for number in range(1, workers + 1))]
     if settings.database_url is None:
         names.append("postgres")
     if settings.kafka_bootstrap is None:
@@ -179,11 +173,11 @@ class LocalEnvironment:
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(COMPUTING_THREADS, "1"),
         }
-        for service in DATABASE_SERVICES:
+        for service in SERVICES:
             password = self.secrets.service_passwords[service]
             ours[database_variable(service)] = with_login(self.admin_dsn, f"dinsight_{service}", password)
         # On named servers nothing may ever have been started here: then no port is chosen yet.
-        for service in DATABASE_SERVICES:
+        for service in SERVICES:
             if service in self.ports:
                 ours[port_variable(service)] = str(self.ports[service])
                 ours[f"DINSIGHT_{service.upper()}_URL"] = f"http://{HOST}:{self.ports[service]}"
@@ -196,12 +190,15 @@ class LocalEnvironment:
 
     def plan(self) -> Plan:
         servers = tuple(self._servers())
-        topics = self._job("topics", "Topics")
+        databases = self._job("databases", "Database roles and migrations", "provision", "databases")
+        topics = self._job("topics", "Topics", "provision", "topics")
+        republish = self._job("republish", "Events of the last day", "republish")
+        forgets = any(server.forgets for server in servers)
         return Plan(
             servers=servers,
-            jobs=(self._job("databases", "Database roles and migrations"), topics),
+            jobs=(databases,) if forgets else (databases, topics),
+            refill=(topics, republish) if forgets else (),
             services=tuple(self._services()) if self.with_services else (),
-            after_broker_loss=(topics,),
             addresses={"gateway": self.gateway_url} if self.with_services else {},
         )
 
@@ -216,17 +213,17 @@ class LocalEnvironment:
 
             yield tansu(self.ports["kafka"], self.layout.state_dir, self.environ)
 
-    def _job(self, name: str, title: str) -> Job:
+    def _job(self, name: str, title: str, *command: str) -> Job:
         return Job(
             name=name,
             title=title,
-            argv=(sys.executable, "-m", "dinsight.provision", name),
+            argv=(sys.executable, "-m", "dinsight", *command),
             env=self.variables(),
             cwd=self.layout.root,
         )
 
     def _services(self) -> Iterable[Program]:
-        for service in DATABASE_SERVICES:
+        for service in SERVICES:
             yield self._service(service, _TITLES[service], f"services.{service}.main", database=service)
         for number in range(1, self.workers + 1):
             name = worker_name(number)
@@ -236,7 +233,7 @@ class LocalEnvironment:
     def _service(self, name: str, title: str, module: str, database: str | None) -> Program:
         env = self.variables()
         # A service gets its own database login and nobody else's, and never the administrator's.
-        for service in DATABASE_SERVICES:
+        for service in SERVICES:
             if service != database:
                 env.pop(database_variable(service))
         env.pop(DATABASE_URL)

@@ -181,6 +181,8 @@ class LocalPostgres:
             "log_timezone": "UTC",
             "timezone": "UTC",
         }
+        if "timescaledb" in libraries:
+            options["timescaledb.telemetry_level"] = "off"
         if not self.durable:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         argv = [self.binaries.program("postgres"), "-D", str(self.data.resolve())]

@@ -38,13 +38,13 @@ class Program:
     # Longer than the services' own graceful timeout of 15 s.
     stop_grace_s: float = 20.0
     ready_timeout_s: float = 120.0
-    # A broker that keeps everything in memory: after its death topics are made anew, services restarted.
+    # A broker that keeps everything in memory: after its death it is refilled, and services are restarted.
     forgets: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """A command that must end well before the services start."""
+    """A command that must succeed before the services start."""
 
     name: str
     title: str
@@ -60,6 +60,6 @@ class Plan:
     servers: tuple[Program, ...]
     jobs: tuple[Job, ...]
     services: tuple[Program, ...]
-    # Run again when a forgetful broker was restarted.
-    after_broker_loss: tuple[Job, ...] = ()
+    # Run in this order while no service runs, whenever a broker that forgets has started.
+    refill: tuple[Job, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)

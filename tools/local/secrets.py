@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dinsight.installation import SERVICES
 from tools.local.errors import LocalError
 from tools.local.layout import write_private
-from tools.local.settings import DATABASE_SERVICES
 
 _PASSWORD_BYTES = 24
 _KEY_BYTES = 32
@@ -31,9 +31,7 @@ class LocalSecrets:
         key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
         return cls(
             postgres_password=secrets.token_urlsafe(_PASSWORD_BYTES),
-            service_passwords={
-                service: secrets.token_urlsafe(_PASSWORD_BYTES) for service in DATABASE_SERVICES
-            },
+            service_passwords={service: secrets.token_urlsafe(_PASSWORD_BYTES) for service in SERVICES},
             password_pepper=base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
             encryption_keys=f"local1:{key}",
         )

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dinsight.installation import DATABASE_URL, KAFKA_BOOTSTRAP, SERVICES
 from tools.local.errors import LocalError
 
-DATABASE_URL = "DINSIGHT_DATABASE_URL"
-KAFKA_BOOTSTRAP = "DINSIGHT_KAFKA_BOOTSTRAP"
 STORAGE_URL = "DINSIGHT_STORAGE_URL"
 BROKER_KIND = "DINSIGHT_LOCAL_BROKER"
 
-DATABASE_SERVICES = ("auth", "machines", "analysis", "alerting")
 DEFAULT_GATEWAY_PORT = 8000
 
 
@@ -26,10 +24,6 @@ class BrokerKind(StrEnum):
 
 def port_variable(program: str) -> str:
     return f"DINSIGHT_{program.upper()}_PORT"
-
-
-def database_variable(service: str) -> str:
-    return f"DINSIGHT_{service.upper()}_DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -45,7 +39,7 @@ class LocalSettings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> LocalSettings:
         asked = {"gateway": DEFAULT_GATEWAY_PORT}
-        for program in (*DATABASE_SERVICES, "gateway", "postgres", "kafka"):
+        for program in (*SERVICES, "gateway", "postgres", "kafka"):
             if value := environ.get(port_variable(program)):
                 asked[program] = _port(port_variable(program), value)
         return cls(

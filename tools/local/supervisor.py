@@ -50,6 +50,7 @@ class Supervisor:
         self._owns_state_file = True
         self._stop = asyncio.Event()
         self._broker_lost = asyncio.Event()
+        self._services_run = False
 
         def child(program: Program) -> Child:
             return Child(
@@ -97,7 +98,10 @@ class Supervisor:
         await self._start_all(self._servers)
         self._broker_lost.clear()
         await asyncio.gather(*(self._run_job(job) for job in self._plan.jobs))
+        for job in self._plan.refill:
+            await self._run_job(job)
         await self._start_all(self._services)
+        self._services_run = True
         self._state.doing = ""
         self._set_phase(Phase.UP)
 
@@ -175,22 +179,32 @@ class Supervisor:
         logger.warning("%s ended (%s), will be started again", child.program.name, child.state.last_exit)
         if child.program.forgets:
             self._broker_lost.set()
+            if self._services_run:
+                child.hold()
 
     async def _refill_broker(self) -> None:
-        """The broker came back empty: make its topics before anybody writes, then start the services anew."""
+        """The broker comes back empty: refill it while no service runs, then start the services anew.
+
+        It is held back until the services have ended: for their clients it would create the topics, with its
+        own default number of partitions.
+        """
         self._tell_doing("the broker ended; restarting it, then the services")
         await asyncio.gather(*(one.stop(GRACE_WITHOUT_BROKER_S) for one in self._services))
+        self._services_run = False
+        for one in self._servers:
+            one.release()
         while self._broker_lost.is_set():
             self._broker_lost.clear()
             await asyncio.gather(*(one.ready.wait() for one in self._servers))
             try:
-                for job in self._plan.after_broker_loss:
+                for job in self._plan.refill:
                     await self._run_job(job)
             except StartupFailed as error:
                 # The broker may have ended again under the job; try until it stays.
                 self._state.error = str(error)
                 self._broker_lost.set()
                 await asyncio.sleep(_WATCH_S)
+        self._services_run = True
         for one in self._services:
             one.state.restarts += 1
             one.start()

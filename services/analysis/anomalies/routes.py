@@ -5,7 +5,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from services.analysis.anomalies.domain import AnomalyFilter
 from services.analysis.anomalies.schemas import AnomalyOut, DailyAnomaliesOut, DailyList
@@ -14,6 +13,7 @@ from services.analysis.database.unit import PostgresUnits
 from shared.access import Caller, Permission
 from shared.events.analysis import Severity
 from shared.http.caller import Guard
+from shared.http.fields import Moment
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
 
@@ -31,8 +31,8 @@ def build_anomaly_router(anomalies: AnomalyService, units: PostgresUnits, guard:
         analysis_id: UUID | None = None,
         severity: Severity | None = None,
         acknowledged: bool | None = None,
-        since: Annotated[AwareDatetime | None, Query(description="Inclusive")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Exclusive")] = None,
+        since: Annotated[Moment | None, Query(description="Inclusive")] = None,
+        until: Annotated[Moment | None, Query(description="Exclusive")] = None,
     ) -> Page[AnomalyOut]:
         wanted = AnomalyFilter(machine_id, analysis_id, severity, acknowledged, since, until)
         async with units(caller.scope) as unit:

@@ -42,12 +42,12 @@ class MachinesStub:
         return web.json_response({"id": str(machine_id), "name": "Pump 7", "status": "active"})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def machines_stub() -> MachinesStub:
     return MachinesStub()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def analysis_installation(
     installation: InstallationSettings, machines_stub: MachinesStub
 ) -> AsyncIterator[InstallationSettings]:
@@ -61,7 +61,7 @@ async def analysis_installation(
     await runner.cleanup()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def analysis_settings(database: TestDatabase) -> Settings:
     return Settings(
         database_url=database.dsn("analysis"),
@@ -75,7 +75,7 @@ def analysis_settings(database: TestDatabase) -> Settings:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def api(
     analysis_installation: InstallationSettings, analysis_settings: Settings
 ) -> AsyncIterator[httpx2.AsyncClient]:
@@ -83,7 +83,7 @@ async def api(
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def worker(
     analysis_installation: InstallationSettings, analysis_settings: Settings, api: httpx2.AsyncClient
 ) -> AsyncIterator[httpx2.AsyncClient]:
@@ -91,12 +91,12 @@ async def worker(
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def storage_folder(installation: InstallationSettings) -> Path:
     return Path(installation.storage_url.removeprefix("file://"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def objects(storage_folder: Path) -> Callable[[UUID | None], list[str]]:
     """Keys in the object store: of one upload, or of all; also of objects in the making."""
 

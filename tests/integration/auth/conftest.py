@@ -25,7 +25,6 @@ def auth_settings(database: TestDatabase, **overrides: Any) -> Settings:
         "database_url": SecretStr(database.dsn("auth")),
         "password_pepper": SecretStr("pepper of the tests, long enough"),
         "bcrypt_cost": 4,
-        "mail_poll_seconds": 0.05,
     }
     return Settings(**values | overrides)
 

@@ -55,9 +55,11 @@ class MailServer:
 
 
 @asynccontextmanager
-async def mail_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[MailServer]:
+async def mail_server(
+    tls: ssl.SSLContext | None = None, *, handler: Handler | None = None
+) -> AsyncIterator[MailServer]:
     """Without TLS the server takes passwords in the clear: not to send them so is the client's affair."""
-    handler = Handler()
+    handler = handler or Handler()
 
     def session() -> SMTP:
         return SMTP(

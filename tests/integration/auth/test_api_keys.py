@@ -11,11 +11,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.auth.api_keys.domain import read_key
+from services.auth.api_keys.domain import parse_key
 from shared.tokens import ALGORITHM
 from tests.integration.auth.conftest import Person, register
+from tests.integration.auth.trail import entry
 from tests.support.installation import TestDatabase
-from tests.support.waiting import eventually
 
 EXCHANGE = "/internal/api-keys/token"
 
@@ -71,7 +71,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(person: Person, database: 
     response = await person.send("POST", keys_of(person), {"name": " historian ", "role": "viewer"})
     made = response.json()
     assert response.headers["Cache-Control"] == "no-store"
-    parts = read_key(made["key"])
+    parts = parse_key(made["key"])
     assert parts is not None
     assert (str(parts[0]), made["name"], made["role"]) == (made["id"], "historian", "viewer")
     listed = await person.get(keys_of(person))
@@ -278,13 +278,8 @@ async def test_a_member_who_leaves_takes_the_keys_along_for_good(
     finally:
         await connection.close()
     assert (await program.exchange()).status_code == 401
-
-    async def told() -> list[Any]:
-        entries: list[Any] = (await person.get("/audit-logs", action="api_key.deleted"))["items"]
-        return entries
-
-    [entry] = await eventually(told, what="the trail")
-    assert (entry["resource_id"], entry["user_id"]) == (made["id"], str(person.id))
+    deleted = await entry(person, "api_key.deleted")
+    assert (deleted["resource_id"], deleted["user_id"]) == (made["id"], str(person.id))
 
 
 async def test_the_last_use_is_kept(person: Person) -> None:
@@ -301,15 +296,8 @@ async def test_the_trail_names_the_key(person: Person) -> None:
     """What a key did elsewhere is recorded by the other services; here it is made and deleted."""
     _, made = await make(person, "admin")
     await person.send("DELETE", f"{keys_of(person)}/{made['id']}")
-
-    async def entries() -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = (await person.get("/audit-logs"))["items"]
-        found = [e for e in items if e["action"].startswith("api_key.")]
-        return found if len(found) == 2 else []
-
-    found = {e["action"]: e for e in await eventually(entries, what="the trail")}
-    assert set(found) == {"api_key.created", "api_key.deleted"}
-    assert {e["user_id"] for e in found.values()} == {str(person.id)}
-    assert found["api_key.created"]["api_key_id"] is None
-    assert found["api_key.created"]["resource_id"] == made["id"]
-    assert found["api_key.created"]["changes"]["after"]["name"] == "historian"
+    created, deleted = await entry(person, "api_key.created"), await entry(person, "api_key.deleted")
+    assert created["user_id"] == deleted["user_id"] == str(person.id)
+    assert created["api_key_id"] is None
+    assert created["resource_id"] == made["id"]
+    assert created["changes"]["after"]["name"] == "historian"

@@ -7,9 +7,11 @@ import asyncpg
 import httpx2
 import pytest
 
+from services.auth.sign_in.domain import FREE_FAILURES
 from shared.events.auth import AUDIT_RECORDED, MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
 from shared.tokens import TokenVerifier
 from tests.integration.auth.conftest import PASSWORD, Person, register
+from tests.integration.auth.guessing import until_refused
 from tests.support.installation import TestDatabase
 from tests.support.records import reading
 
@@ -139,21 +141,18 @@ async def test_signing_out_ends_the_session(person: Person) -> None:
 
 async def test_guessing_waits_and_only_the_guesser_does(api: httpx2.AsyncClient) -> None:
     victim = await register(api)
-    guess = {"email": victim.email, "password": "guess number one"}
-    statuses = [
-        (
-            await api.post("/api/v1/auth/login", json=guess, headers={"X-Forwarded-For": "192.0.2.9"})
-        ).status_code
-        for _ in range(7)
-    ]
-    assert statuses == [401] * 5 + [429] * 2
-    blocked = await api.post(
-        "/api/v1/auth/login",
-        json=guess | {"password": PASSWORD},
-        headers={"X-Forwarded-For": "192.0.2.9"},
-    )
-    assert blocked.status_code == 429
-    assert int(blocked.headers["Retry-After"]) >= 1
+
+    async def guess(password: str = "guess number one") -> httpx2.Response:
+        body = {"email": victim.email, "password": password}
+        return await api.post("/api/v1/auth/login", json=body, headers={"X-Forwarded-For": "192.0.2.9"})
+
+    async def guess_right_at_last() -> httpx2.Response:
+        await until_refused(guess)
+        return await guess(PASSWORD)
+
+    assert [(await guess()).status_code for _ in range(FREE_FAILURES)] == [401] * FREE_FAILURES
+    refused = await until_refused(guess_right_at_last)
+    assert int(refused.headers["Retry-After"]) >= 1
     await victim.sign_in(**{"X-Forwarded-For": "192.0.2.10"})
 
 

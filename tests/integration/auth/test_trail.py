@@ -1,5 +1,6 @@
 """The audit trail: what lands in it, who reads it, and that nobody changes it."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -14,35 +15,25 @@ from shared.kafka.outbox import PostgresOutbox
 from shared.postgres.connection import Database
 from tests.integration.auth.conftest import Person, register
 from tests.integration.auth.test_organizations import join
+from tests.integration.auth.trail import entry, recorded
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
 
-
-async def actions(person: Person, count: int, **wanted: str) -> list[str]:
-    """The actions in the trail, newest first, once there are so many."""
-
-    async def enough() -> list[str]:
-        items = (await person.get("/audit-logs", **wanted))["items"]
-        return [item["action"] for item in items] if len(items) >= count else []
-
-    return await eventually(enough, what=f"{count} audit entries")
+# What a registration leaves, with the sign-in after it.
+REGISTERED = ("organization.created", "user.registered", "user.verification_sent", "user.logged_in")
 
 
 async def test_writes_and_sign_ins_land_in_the_trail(api: httpx2.AsyncClient, person: Person) -> None:
     await api.post("/api/v1/auth/login", json={"email": person.email, "password": "not the right one"})
     place = f"/organizations/{person.organization_id}"
     await person.send("PATCH", place, {"industry": "steel"})
-    found = await actions(person, 6)
-    assert sorted(found) == [
-        "organization.created",
-        "organization.updated",
-        "user.logged_in",
-        "user.login_failed",
-        "user.registered",
-        "user.verification_sent",
-    ]
-    assert await actions(person, 1, action="user.login_failed") == ["user.login_failed"]
-    [changed] = (await person.get("/audit-logs", action="organization.updated"))["items"]
+    found = await recorded(person, *REGISTERED, "organization.updated", "user.login_failed")
+    assert Counter(item["action"] for item in found) == Counter(
+        [*REGISTERED, "organization.updated", "user.login_failed"]
+    )
+    [failed] = (await person.get("/audit-logs", action="user.login_failed"))["items"]
+    assert failed["action"] == "user.login_failed"
+    changed = await entry(person, "organization.updated")
     assert changed["changes"] == {"before": {"industry": None}, "after": {"industry": "steel"}}
     assert changed["resource_id"] == str(person.organization_id)
     assert changed["user_id"] == str(person.id)
@@ -51,8 +42,7 @@ async def test_writes_and_sign_ins_land_in_the_trail(api: httpx2.AsyncClient, pe
 
 
 async def test_the_trail_pages_and_filters_by_time(person: Person) -> None:
-    await actions(person, 4)
-    everything = (await person.get("/audit-logs"))["items"]
+    everything = await recorded(person, *REGISTERED)
     times = [datetime.fromisoformat(item["created_at"]) for item in everything]
     assert times == sorted(times, reverse=True)
     page = await person.get("/audit-logs", limit=2)
@@ -70,8 +60,7 @@ async def test_only_administrators_read_the_trail_and_only_their_own(
     viewer = await register(api, organization=None)
     await join(database, viewer, person.organization_id, "viewer")
     assert (await viewer.send("GET", "/audit-logs")).status_code == 403
-    await actions(stranger, 3)
-    seen = (await stranger.get("/audit-logs"))["items"]
+    seen = await recorded(stranger, *REGISTERED)
     assert {item["user_id"] for item in seen} == {str(stranger.id)}
 
 
@@ -109,7 +98,7 @@ async def test_events_of_other_services_are_kept_once_and_when_they_happened(
             await outbox.add(
                 AUDIT_RECORDED, person.organization_id, payload, organization_id=person.organization_id
             )
-        assert await actions(person, 1, action="machine.created") == ["machine.created"]
+        await entry(person, "machine.created")
         # The broker lost its memory, and everything is published again.
         async with pool.transaction(Scope()) as connection:
             await connection.execute("UPDATE outbox SET published_at = NULL WHERE topic = 'audit.recorded'")
@@ -123,14 +112,13 @@ async def test_events_of_other_services_are_kept_once_and_when_they_happened(
 
         await eventually(published, what="publishing again")
     await person.send("PATCH", "/users/me", {"full_name": "Later"})
-    await actions(person, 1, action="user.updated")
-    [entry] = (await person.get("/audit-logs", action="machine.created"))["items"]
-    assert datetime.fromisoformat(entry["created_at"]) == happened
-    assert entry["ip_address"] is None
+    await recorded(person, "user.updated")
+    created = await entry(person, "machine.created")
+    assert datetime.fromisoformat(created["created_at"]) == happened
+    assert created["ip_address"] is None
 
 
 async def test_the_service_can_only_add(database: TestDatabase, person: Person) -> None:
-    await actions(person, 3)
     connection = await asyncpg.connect(database.dsn("auth"))
     try:
         partitions = await connection.fetch(
@@ -158,17 +146,17 @@ async def test_rows_without_a_partition_wait_in_the_default_one(database: TestDa
     try:
         await admin.execute("SET search_path = auth, public")
         ahead = await admin.fetchval("SELECT date_trunc('month', now(), 'UTC') + interval '9 months 3 days'")
-        entry = await admin.fetchval(
+        early = await admin.fetchval(
             "INSERT INTO audit_logs (action, created_at) VALUES ('test.future', $1) RETURNING id", ahead
         )
         where = "SELECT tableoid::regclass::text FROM audit_logs WHERE id = $1"
-        assert await admin.fetchval(where, entry) == "audit_logs_default"
+        assert await admin.fetchval(where, early) == "audit_logs_default"
         service = await asyncpg.connect(database.dsn("auth"))
         try:
-            assert await service.fetchval("SELECT ensure_audit_log_partitions(10)") == 7
+            assert await service.fetchval("SELECT ensure_audit_log_partitions(10)") > 0
             assert await service.fetchval("SELECT ensure_audit_log_partitions(10)") == 0
         finally:
             await service.close()
-        assert await admin.fetchval(where, entry) == f"audit_logs_{ahead:%Y_%m}"
+        assert await admin.fetchval(where, early) == f"audit_logs_{ahead:%Y_%m}"
     finally:
         await admin.close()

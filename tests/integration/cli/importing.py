@@ -4,8 +4,8 @@ from typing import Any
 
 import asyncpg
 
+from dinsight.installation import SERVICES
 from dinsight.legacy_import.takeover import Imported, Takeover
-from dinsight.provision.databases import SERVICES
 from shared.clock import SystemClock, time_ordered_id
 from shared.postgres.connection import Connection
 from tests.integration.cli.legacy import Legacy

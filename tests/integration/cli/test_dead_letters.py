@@ -1,19 +1,20 @@
 """Parked records are listed from the broker and put back on their topics, once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from typer.testing import CliRunner
 
-from dinsight.dead_letters.command import app
+from dinsight.cli import build
 from dinsight.dead_letters.records import Parked, newer_states, read_parked
+from dinsight.installation import DATABASE_URL, KAFKA_BOOTSTRAP, Installation
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.events.auth import AUDIT_RECORDED, ORGANIZATION_CHANGED, AuditRecorded, OrganizationChanged
@@ -72,15 +73,24 @@ async def pool(database: TestDatabase) -> AsyncIterator[Database]:
         yield opened
 
 
-@pytest.fixture(autouse=True)
-def environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database: TestDatabase, bootstrap: str
-) -> None:
-    """What the command reads: servers that run elsewhere."""
-    monkeypatch.setenv("DINSIGHT_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv("DINSIGHT_DATABASE_URL", database.admin_dsn)
-    monkeypatch.setenv("DINSIGHT_KAFKA_BOOTSTRAP", bootstrap)
-    monkeypatch.setenv("COLUMNS", "250")
+Command = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture
+def command(database: TestDatabase, bootstrap: str) -> Command:
+    return command_on({DATABASE_URL: database.admin_dsn, KAFKA_BOOTSTRAP: bootstrap})
+
+
+def command_on(variables: Mapping[str, str]) -> Command:
+    """Runs `dinsight dead-letters ...` as a process would: on an event loop of its own."""
+    app = build(lambda: Installation(variables))
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        invoke = partial(CliRunner().invoke, app, ["dead-letters", *arguments], env={"COLUMNS": "250"})
+        result = await asyncio.to_thread(invoke)
+        return result.exit_code, result.output
+
+    return run
 
 
 @asynccontextmanager
@@ -92,8 +102,7 @@ async def at_work(
     group = f"{SERVICE}-{uuid4().hex[:8]}"
     consumer = Consumer(kafka, pool, Units(pool), time_ordered_id, group=group)
     consumer.on(AUDIT_RECORDED, handler)
-    hour = timedelta(hours=1)
-    relay = Relay(pool, kafka, service=SERVICE, outbox_retention=hour, inbox_retention=hour)
+    relay = Relay(pool, kafka, service=SERVICE)
     async with background(consumer.loop.run(), relay.loop.run()):
         yield
 
@@ -128,14 +137,8 @@ async def parked_under(bootstrap: str, key: UUID, count: int) -> list[Parked]:
     return await eventually(found, what=f"{count} parked records")
 
 
-async def command(*arguments: str) -> tuple[int, str]:
-    """Run `dinsight dead-letters ...` as a process would: on an event loop of its own."""
-    result = await asyncio.to_thread(CliRunner().invoke, app, list(arguments))
-    return result.exit_code, result.output
-
-
 async def test_a_parked_event_is_listed_replayed_once_and_handled_once(
-    pool: Database, installation: InstallationSettings, bootstrap: str
+    pool: Database, installation: InstallationSettings, bootstrap: str, command: Command
 ) -> None:
     key, action = uuid4(), uuid4().hex
     handler = Handler(action)
@@ -185,7 +188,7 @@ async def test_a_parked_event_is_listed_replayed_once_and_handled_once(
 
 
 async def test_a_replay_gives_the_record_as_it_was(
-    pool: Database, installation: InstallationSettings, bootstrap: str
+    pool: Database, installation: InstallationSettings, bootstrap: str, command: Command
 ) -> None:
     key, action = uuid4(), uuid4().hex
     handler = Handler(action)
@@ -234,7 +237,7 @@ async def test_an_old_state_is_not_put_behind_a_newer_one(
     assert await newer_states(bootstrap, records) == {"old"}
 
 
-async def test_mistakes_are_named(bootstrap: str) -> None:
+async def test_mistakes_are_named(command: Command) -> None:
     code, told = await command("replay")
     assert code == 1
     assert "--all" in told
@@ -246,8 +249,7 @@ async def test_mistakes_are_named(bootstrap: str) -> None:
     assert "machine.changed" in told
 
 
-async def test_a_broker_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DINSIGHT_KAFKA_BOOTSTRAP", "127.0.0.1:9")
-    code, told = await command("list")
+async def test_a_broker_that_is_away_is_named() -> None:
+    code, told = await command_on({KAFKA_BOOTSTRAP: "127.0.0.1:9"})("list")
     assert code == 1
-    assert "the broker at 127.0.0.1:9 does not answer" in told
+    assert "The broker at 127.0.0.1:9 (DINSIGHT_KAFKA_BOOTSTRAP)" in told

@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-from pathlib import Path
+from functools import partial
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 from typer.testing import CliRunner
 
-from dinsight.cli import app
+from dinsight.cli import build
+from dinsight.installation import DATABASE_URL, Installation
 from dinsight.legacy_import.errors import ImportRefused
 from dinsight.legacy_import.takeover import IMPORT_USER
 from shared.postgres.connection import Connection
@@ -221,15 +222,11 @@ async def test_a_default_organization_that_exists_is_used(
     assert imported.added["organizations"] == 0
 
 
-async def test_the_command_prints_counts_and_checksums(
-    legacy: Legacy, target: TestDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("DINSIGHT_STATE_DIR", str(tmp_path))
-    monkeypatch.setenv("DINSIGHT_DATABASE_URL", target.admin_dsn)
-    monkeypatch.setenv("DINSIGHT_KAFKA_BOOTSTRAP", "127.0.0.1:9")
-    monkeypatch.setenv("COLUMNS", "200")
+async def test_the_command_prints_counts_and_checksums(legacy: Legacy, target: TestDatabase) -> None:
+    app = build(lambda: Installation({DATABASE_URL: target.admin_dsn}))
+    invoke = partial(CliRunner().invoke, app, env={"COLUMNS": "200"})
     command = ["import-legacy", legacy.dsn, "--organization", "Plant"]
-    first = await asyncio.to_thread(CliRunner().invoke, app, command)
+    first = await asyncio.to_thread(invoke, command)
     assert first.exit_code == 0, first.output
     rows = [line.split() for line in first.output.splitlines()]
     [features] = [row for row in rows if row[:1] == ["feature_data"]]
@@ -237,8 +234,8 @@ async def test_the_command_prints_counts_and_checksums(
     assert features[4] == features[5]
     assert "Imported into the organization 'Plant'" in first.output
     assert "3 machines, 8 analyses" in first.output
-    again = await asyncio.to_thread(CliRunner().invoke, app, command)
+    again = await asyncio.to_thread(invoke, command)
     assert "Nothing to do: the organization 'Plant'" in again.output
-    wrong = await asyncio.to_thread(CliRunner().invoke, app, ["import-legacy", target.admin_dsn])
+    wrong = await asyncio.to_thread(invoke, ["import-legacy", target.admin_dsn])
     assert wrong.exit_code == 1
     assert "has no table public.file_uploads" in wrong.output

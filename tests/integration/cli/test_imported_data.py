@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
 from services.analysis.main import create_app
 from services.analysis.settings import Settings

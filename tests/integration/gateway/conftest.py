@@ -26,7 +26,7 @@ async def upstream_address(upstream: Upstream) -> AsyncIterator[str]:
 async def address(installation: InstallationSettings, upstream_address: str) -> AsyncIterator[str]:
     """Where the gateway listens."""
     allowing = installation.model_copy(update={"allowed_origins": ("https://plant.example",)})
-    async with gateway(allowing, upstream_address, connect_seconds=1, idle_seconds=2) as place:
+    async with gateway(allowing, upstream_address) as place:
         yield place
 
 

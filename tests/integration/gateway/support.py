@@ -12,7 +12,7 @@ import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 
-from services.gateway.admission.connections import HeadDeadline, with_deadline
+from services.gateway.admission.connections import GatewayProtocol, protocol
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
 from shared.infrastructure import JWKS_PATH
@@ -159,12 +159,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(app: FastAPI, protocol: type[asyncio.Protocol] = HeadDeadline) -> AsyncIterator[str]:
+async def listening(app: FastAPI, http: type[asyncio.Protocol] = GatewayProtocol) -> AsyncIterator[str]:
     """Serve the application on a free port, as in production; gives its address."""
     config = uvicorn.Config(
         app,
         port=0,
-        http=protocol,
+        http=http,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -200,5 +200,5 @@ async def gateway(
     """A gateway in front of the upstream; gives its address."""
     settings = Settings.model_validate(values)
     app = create_app(everything_at(installation, upstream_address), settings)
-    async with listening(app, with_deadline(settings.head_seconds)) as address:
+    async with listening(app, protocol(settings.head_seconds)) as address:
         yield address

@@ -9,7 +9,7 @@ import sys
 
 import asyncpg
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
 from tests.integration.schema.catalog import (
     SLICES,

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
 from shared.postgres.connection import Connection
 from tests.support.installation import TestDatabase, create_database, drop_database

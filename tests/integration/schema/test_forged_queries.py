@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from shared.postgres.connection import Connection
 from tests.integration.schema.tenants import Filled, Relation, as_service, insert, readable
 
@@ -25,7 +25,7 @@ WITHOUT_ORGANIZATION = {
     "auth.refresh_tokens": "hashes, by user",
     "auth.signing_keys": "of the installation",
     "auth.password_attempts": "hashes of accounts and addresses",
-    "auth.mail": "letters of the installation, sealed; to addresses that may have no account",
+    "auth.mail": "mail of the installation, encrypted; to addresses that may have no account",
     "auth.one_time_tokens": "hashes, by user",
     "auth.reset_requests": "addresses that may have no account",
     "auth.oidc_flows": "hashes of browsers on their way",

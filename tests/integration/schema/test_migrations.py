@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 from alembic.script import ScriptDirectory
 
-from dinsight.provision.databases import NEEDED_EXTENSIONS, SERVICES, WELCOME_EXTENSIONS
+from dinsight.installation import SERVICES
+from dinsight.provision.databases import NEEDED_EXTENSIONS, WELCOME_EXTENSIONS
 from dinsight.provision.migrations import configuration
 from shared.postgres.connection import Connection
 from tests.integration.schema import page
@@ -50,7 +51,7 @@ def test_a_service_goes_through_its_phases_in_order(service: str) -> None:
 async def test_two_installers_at_once_and_once_more_make_one_schema(
     postgres_admin_dsn: str, installed: Mapping[str, Table]
 ) -> None:
-    """The command that `dinsight up` and `dinsight migrate` run, twice at once, then again."""
+    """The command that `dinsight up` and the Compose file run, twice at once, then again."""
     created = await create_database(postgres_admin_dsn)
     try:
         first, second = await asyncio.gather(migrate(created), migrate(created))
@@ -73,7 +74,7 @@ async def migrate(database: TestDatabase) -> int:
     assert all(f":{PASSWORD}@" in dsn for dsn in logins.values())
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "dinsight.provision", "databases"),
+        *("-m", "dinsight", "provision", "databases"),
         env={**os.environ, **logins, "DINSIGHT_DATABASE_URL": database.admin_dsn},
     )
     return await process.wait()

@@ -7,15 +7,12 @@ import asyncio
 import os
 import signal
 import sys
-from datetime import timedelta
 from typing import Any
 
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.relay import MARK_PUBLISHED, Relay
 from shared.postgres.connection import Connection, Database
 from shared.settings import InstallationSettings
-
-RETENTION = timedelta(hours=1)
 
 
 class DyingConnection:
@@ -41,9 +38,7 @@ class DyingDatabase(Database):
 async def main(dsn: str, bootstrap: str) -> None:
     kafka = KafkaConnection(InstallationSettings(kafka_bootstrap=bootstrap), client_id="dying")
     async with DyingDatabase(dsn, service="machines", pool_size=2) as database:
-        relay = Relay(
-            database, kafka, service="machines", outbox_retention=RETENTION, inbox_retention=RETENTION
-        )
+        relay = Relay(database, kafka, service="machines")
         await relay.loop.run()
 
 

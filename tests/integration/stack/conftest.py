@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import reserve_port
 from tools.local.backoff import Backoff
 from tools.local.layout import Layout
-from tools.local.ports import free_port
 from tools.local.probes import http_ready
 from tools.local.processes import ProcessRef, identify
 from tools.local.programs import Job, Kind, Plan, Program
@@ -24,7 +24,7 @@ from tools.local.state import RunState, load_state
 from tools.local.supervisor import Supervisor
 
 FAKE = Path(__file__).with_name("fake_program.py")
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Workshop:
         return [line for line in lines if line.startswith(word)]
 
     def program(self, name: str, *options: str, kind: Kind = Kind.SERVICE, forgets: bool = False) -> Program:
-        port = free_port(random.Random())
+        port = reserve_port()
         return Program(
             name=name,
             title=name,
@@ -52,8 +52,8 @@ class Workshop:
             cwd=self.layout.state_dir,
             port=port,
             ready=http_ready(port),
-            stop_grace_s=2.0,
-            ready_timeout_s=10.0,
+            stop_grace_s=PATIENCE_S,
+            ready_timeout_s=PATIENCE_S,
             forgets=forgets,
         )
 

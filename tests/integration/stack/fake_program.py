@@ -1,7 +1,8 @@
 """A stand-in for a service: `python fake_program.py PORT JOURNAL [option...]`.
 
 Answers /health/ready on its port and writes what happens to it in the journal. Options: `stubborn` ignores
-SIGTERM, `helper` starts a process of its own, `fails` ends at once with status 3, `unready` answers 503.
+SIGTERM, `lingers` takes a second to end, `helper` starts a process of its own, `fails` ends at once with
+status 3, `unready` answers 503.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
@@ -46,6 +48,8 @@ def main(port: int, journal: str, options: set[str]) -> int:
     signal.signal(signal.SIGTERM, asked_to_stop)
     server.serve_forever(poll_interval=0.05)
     server.server_close()
+    if "lingers" in options:
+        time.sleep(1)
     note("stopped")
     return 0
 

@@ -55,5 +55,5 @@ async def test_the_supervisor_restarts_it_with_its_records() -> None:
     with Stack(servers_only=True) as stack:
         await send_one(stack.kafka_bootstrap, "machine.changed")
         await asyncio.to_thread(stack.kill, "broker")
-        await asyncio.to_thread(stack.wait_ready, 120)
+        await asyncio.to_thread(stack.wait_ready)
         assert await read_one(stack.kafka_bootstrap, "machine.changed") == b"kept"

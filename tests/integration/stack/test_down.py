@@ -125,4 +125,4 @@ def test_a_program_nobody_had_time_to_write_down_is_found_by_its_mark(run: Run) 
     written["programs"] = []
     run.layout.state_file.write_text(json.dumps(written), encoding="utf-8")
     assert run.down()
-    assert wait_gone(running, 5) == []
+    assert wait_gone(running, PATIENCE_S) == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -20,11 +19,13 @@ import psutil
 import pytest
 
 from shared.events.registry import TOPICS
+from tests.integration.stack.conftest import PATIENCE_S
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
 from tests.stack import Stack
+from tests.support.ports import refusing_port, reserve_port
 from tools.local import lifecycle
 from tools.local.errors import StartupFailed
-from tools.local.ports import HOST, free_port
+from tools.local.ports import HOST
 from tools.local.processes import ProcessRef, is_alive, send, wait_gone
 from tools.local.state import load_state
 
@@ -126,7 +127,7 @@ def test_the_stack_ends_with_a_killed_test_run() -> None:
     folder = Path(ended.stdout.strip())
     state = load_state(folder / "state.json")
     assert state is not None
-    assert wait_gone([state.supervisor, *(ref for _, ref in state.living())], 15) == []
+    assert wait_gone([state.supervisor, *(ref for _, ref in state.living())], PATIENCE_S) == []
     shutil.rmtree(folder)
 
 
@@ -145,35 +146,37 @@ async def test_external_servers_are_used_and_left_running(stack: Stack) -> None:
     assert everything(stack) == before
 
 
-def test_down_ends_a_database_whose_supervisor_and_state_are_lost(stack: Stack) -> None:
-    """It is found by its data folder: two servers on one must never be. The last test of this stack."""
-    running = everything(stack)
-    send(running[0], signal.SIGKILL)
-    wait_gone(running[:1], 5)
-    postgres = stack.process("postgres")
-    others = [ref for ref in running[1:] if ref != postgres]
-    stack.layout.state_file.unlink()
-    assert lifecycle.shut_down(stack.layout, lifecycle.Silence())
-    assert not is_alive(postgres)
-    for ref in others:
-        send(ref, signal.SIGKILL)
+def test_down_ends_a_database_whose_supervisor_and_state_are_lost() -> None:
+    """It is found by its data folder: two servers on one must never be."""
+    with Stack(servers_only=True) as stack:
+        postgres = stack.process("postgres")
+        # The supervisor first: it would start the others again.
+        killed = [ref for ref in everything(stack) if ref != postgres]
+        for ref in killed:
+            send(ref, signal.SIGKILL)
+        assert wait_gone(killed, PATIENCE_S) == []
+        stack.layout.state_file.unlink()
+        assert lifecycle.shut_down(stack.layout, lifecycle.Silence())
+        assert not is_alive(postgres)
 
 
 def test_a_database_that_does_not_answer_is_named_with_its_variable() -> None:
-    nowhere = f"postgresql://boss:hush@{HOST}:{free_port(random.Random())}/plant"
-    stack = Stack(servers_only=True, settings={"DINSIGHT_DATABASE_URL": nowhere})
-    with pytest.raises(
-        StartupFailed, match=r"PostgreSQL at 127.0.0.1:\d+/plant \(DINSIGHT_DATABASE_URL\)"
-    ) as caught:
-        stack.start()
+    with refusing_port() as port:
+        nowhere = f"postgresql://boss:hush@{HOST}:{port}/plant"
+        stack = Stack(servers_only=True, settings={"DINSIGHT_DATABASE_URL": nowhere})
+        with pytest.raises(
+            StartupFailed, match=r"PostgreSQL at 127.0.0.1:\d+/plant \(DINSIGHT_DATABASE_URL\)"
+        ) as caught:
+            stack.start()
     assert "hush" not in str(caught.value)
 
 
 def test_a_broker_that_does_not_answer_is_named_with_its_variable() -> None:
-    nowhere = f"{HOST}:{free_port(random.Random())}"
-    stack = Stack(servers_only=True, settings={"DINSIGHT_KAFKA_BOOTSTRAP": nowhere})
-    with pytest.raises(StartupFailed, match=rf"The broker at {nowhere} \(DINSIGHT_KAFKA_BOOTSTRAP\)"):
-        stack.start()
+    with refusing_port() as port:
+        nowhere = f"{HOST}:{port}"
+        stack = Stack(servers_only=True, settings={"DINSIGHT_KAFKA_BOOTSTRAP": nowhere})
+        with pytest.raises(StartupFailed, match=rf"The broker at {nowhere} \(DINSIGHT_KAFKA_BOOTSTRAP\)"):
+            stack.start()
 
 
 @pytest.fixture
@@ -189,16 +192,16 @@ def test_two_ups_at_once_start_one_platform(folder: Path) -> None:
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DINSIGHT_")},
         "DINSIGHT_STATE_DIR": str(folder),
-        "DINSIGHT_GATEWAY_PORT": str(free_port(random.Random())),
+        "DINSIGHT_GATEWAY_PORT": str(reserve_port()),
     }
-    command = [sys.executable, "-m", "dinsight.cli"]
+    command = [sys.executable, "-m", "tools.cli"]
     ups = [
         subprocess.Popen(
             [*command, "up", "--servers-only"], cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True
         )
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=120)[0] for process in ups]
+    said = [process.communicate(timeout=240)[0] for process in ups]
     try:
         assert [process.returncode for process in ups] == [0, 0], said
         assert sum("It is up already" in text for text in said) == 1

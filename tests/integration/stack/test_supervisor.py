@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 
@@ -58,16 +57,15 @@ async def test_a_killed_service_leaves_no_helper_behind(workshop: Workshop) -> N
         await workshop.until(lambda: not is_alive(helper))
 
 
-async def test_a_broker_that_forgets_gets_its_topics_before_services_start_anew(workshop: Workshop) -> None:
-    topics = workshop.note_job("topics")
+async def test_a_broker_that_forgets_is_refilled_before_services_start_anew(workshop: Workshop) -> None:
     plan = Plan(
         servers=(
             workshop.program("broker", kind=Kind.SERVER, forgets=True),
             workshop.program("database", kind=Kind.SERVER),
         ),
-        jobs=(topics,),
-        services=(workshop.program("one"), workshop.program("two")),
-        after_broker_loss=(topics,),
+        jobs=(workshop.note_job("databases"),),
+        services=(workshop.program("one", "lingers"), workshop.program("two")),
+        refill=(workshop.note_job("topics"), workshop.note_job("republish")),
     )
     async with workshop.running(plan):
         before = refs(workshop)
@@ -82,9 +80,15 @@ async def test_a_broker_that_forgets_gets_its_topics_before_services_start_anew(
         assert {name for name in after if after[name] != before[name]} == {"broker", "one", "two"}
         assert workshop.state().program("broker").port == port
     lines = workshop.journal.read_text(encoding="utf-8").splitlines()
-    second = len(lines) - 1 - lines[::-1].index("topics")
-    assert lines.index(f"started {after['broker'].pid}") < second
-    assert second < lines.index(f"started {after['one'].pid}")
+    first, second = (
+        lines[lines.index(f"started {refs['broker'].pid}") : lines.index(f"started {refs['one'].pid}")]
+        for refs in (before, after)
+    )
+    jobs = ("databases", "topics", "republish")
+    assert [line for line in first if line in jobs] == ["databases", "topics", "republish"]
+    assert [line for line in second if line in jobs] == ["topics", "republish"]
+    # A service that still runs would write to the empty broker, on topics of the broker's own making.
+    assert lines.index(f"stopped {before['one'].pid}") < lines.index(f"started {after['broker'].pid}")
 
 
 async def test_a_broker_killed_again_while_its_topics_are_made(workshop: Workshop) -> None:
@@ -95,7 +99,7 @@ async def test_a_broker_killed_again_while_its_topics_are_made(workshop: Worksho
         servers=(workshop.program("broker", kind=Kind.SERVER, forgets=True),),
         jobs=(slow,),
         services=(workshop.program("one"),),
-        after_broker_loss=(slow,),
+        refill=(slow,),
     )
     async with workshop.running(plan):
         first = refs(workshop)["broker"]
@@ -104,8 +108,8 @@ async def test_a_broker_killed_again_while_its_topics_are_made(workshop: Worksho
         second = refs(workshop)["broker"]
         send(second, signal.SIGKILL)
         await workshop.until(lambda: refs(workshop).get("broker", second) != second)
-        await workshop.until(lambda: workshop.state().program("one").condition is Condition.READY)
         await workshop.until(lambda: workshop.state().doing == "")
+        await workshop.until(lambda: workshop.state().program("one").condition is Condition.READY)
     lines = workshop.journal.read_text(encoding="utf-8").splitlines()
     brokers = [line.split()[1] for line in lines if line.startswith("started")]
     # The last topics were made after the last broker had started.
@@ -147,8 +151,8 @@ async def test_a_stubborn_program_is_killed_with_its_helper(workshop: Workshop) 
         assert helper is not None
         running = refs(workshop)["one"]
     assert not is_alive(running)
-    assert not is_alive(helper)
-    assert len(workshop.events("asked")) == 1
+    # Killed as well, and gone when the kernel has come to it.
+    await workshop.until(lambda: not is_alive(helper))
     assert workshop.events("stopped") == []
 
 
@@ -168,7 +172,8 @@ async def test_a_run_ends_when_its_folder_is_removed(workshop: Workshop) -> None
     task = asyncio.create_task(supervisor.run())
     await workshop.until(lambda: workshop.layout.state_file.exists() and workshop.state().phase == "up")
     running = refs(workshop)["one"]
-    shutil.rmtree(workshop.layout.state_dir)
+    # Away at once: the supervisor may be writing there, which a removal file by file stumbles over.
+    workshop.layout.state_dir.rename(workshop.layout.root / "removed")
     assert await task == 0
     assert not is_alive(running)
     assert not workshop.layout.state_dir.exists()

@@ -30,7 +30,7 @@ OUTSIDE_WORLD = ("asyncpg", "aiokafka", "aiohttp", "fastapi", "faststream", "sql
 SQL = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WITH \w+ AS \()\s", re.IGNORECASE)
 ROUTE_METHODS = ("get", "post", "patch", "put", "delete")
 # They run before the packages that print better are there, or as processes whose output is a log.
-MAY_PRINT = ("tools/bootstrap.py", "tools/local/", "dinsight/provision/")
+MAY_PRINT = ("tools/bootstrap.py", "tools/local/")
 REQUIRED = ("main.py", "settings.py", "errors.py", "README.md")
 # One file, or a folder of the same name once it is long; of a service that has rooms, a file in one of them.
 REQUIRED_PARTS = ("routes", "schemas", "service", "domain", "handlers")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import reserve_port
 from tools.local.errors import LocalError, PortTaken
 from tools.local.layout import Layout
 from tools.local.plan import LocalEnvironment, choose_ports, with_login
@@ -40,12 +41,12 @@ def listener() -> Iterator[socket.socket]:
 def environment(
     layout: Layout, environ: Mapping[str, str], workers: int = 1, with_services: bool = True
 ) -> LocalEnvironment:
-    settings = LocalSettings.from_environ({"DINSIGHT_GATEWAY_PORT": "28999", **environ})
+    settings = LocalSettings.from_environ({"DINSIGHT_GATEWAY_PORT": str(reserve_port()), **environ})
     return LocalEnvironment(
         layout=layout,
         settings=settings,
         secrets=LocalSecrets.generate(),
-        ports=choose_ports(layout, settings, workers, random.Random(7)),
+        ports=choose_ports(layout, settings, workers, random.Random()),
         environ=environ,
         workers=workers,
         with_services=with_services,
@@ -81,15 +82,15 @@ def test_a_port_in_use_is_said_with_its_owner_and_the_variable(
     port = listener.getsockname()[1]
     settings = LocalSettings.from_environ({"DINSIGHT_GATEWAY_PORT": str(port)})
     with pytest.raises(PortTaken, match=rf"{port} \(gateway\).*process \d+.*DINSIGHT_GATEWAY_PORT"):
-        choose_ports(layout, settings, 1, random.Random(7))
+        choose_ports(layout, settings, 1, random.Random())
 
 
 def test_ports_stay_from_run_to_run_unless_taken(layout: Layout) -> None:
-    settings = LocalSettings.from_environ({"DINSIGHT_GATEWAY_PORT": "28999"})
-    first = choose_ports(layout, settings, 1, random.Random(7))
-    assert choose_ports(layout, settings, 1, random.Random(8)) == first
+    settings = LocalSettings.from_environ({"DINSIGHT_GATEWAY_PORT": str(reserve_port())})
+    first = choose_ports(layout, settings, 1, random.Random())
+    assert choose_ports(layout, settings, 1, random.Random()) == first
     with socket.create_server((HOST, first["auth"])):
-        second = choose_ports(layout, settings, 2, random.Random(9))
+        second = choose_ports(layout, settings, 2, random.Random())
     assert second["auth"] != first["auth"]
     assert {**second, "auth": 0, "worker-2": 0} == {**first, "auth": 0, "worker-2": 0}
     assert len(set(second.values())) == len(second)

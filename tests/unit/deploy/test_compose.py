@@ -7,6 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from dinsight.installation import DATABASE_URL, KAFKA_BOOTSTRAP, database_variable
+from dinsight.installation import SERVICES as DATABASE_SERVICES
 from shared.crypto import Encryptor
 from shared.settings import InstallationSettings
 from tests.unit.deploy.compose import (
@@ -18,7 +20,6 @@ from tests.unit.deploy.compose import (
     raw,
 )
 from tests.unit.deploy.programs import PREFIX, PROGRAMS, ROOT, Program
-from tools.local.settings import DATABASE_SERVICES, DATABASE_URL, KAFKA_BOOTSTRAP, database_variable
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 OUR_IMAGE = "dinsight:0.1.0"
@@ -41,11 +42,11 @@ CHOICES = {
 }
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {
-    "POSTGRES_PASSWORD": {"postgres", "prepare"},
-    "AUTH_DATABASE_PASSWORD": {"prepare", "auth"},
-    "MACHINES_DATABASE_PASSWORD": {"prepare", "machines"},
-    "ANALYSIS_DATABASE_PASSWORD": {"prepare", "analysis", "worker"},
-    "ALERTING_DATABASE_PASSWORD": {"prepare", "alerting"},
+    "POSTGRES_PASSWORD": {"postgres", "provision"},
+    "AUTH_DATABASE_PASSWORD": {"provision", "auth"},
+    "MACHINES_DATABASE_PASSWORD": {"provision", "machines"},
+    "ANALYSIS_DATABASE_PASSWORD": {"provision", "analysis", "worker"},
+    "ALERTING_DATABASE_PASSWORD": {"provision", "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
     "DINSIGHT_ENCRYPTION_KEYS": {"auth", "alerting"},
     "S3_ACCESS_KEY": {"objects", "analysis", "worker"},
@@ -72,7 +73,7 @@ def test_every_program_of_the_code_is_there(program: Program) -> None:
 
 def test_there_is_no_program_that_the_code_lacks() -> None:
     ours = {name for name, service in SERVICES.items() if service["image"] == OUR_IMAGE}
-    assert ours == PROGRAMS.keys() | {"prepare"}
+    assert ours == PROGRAMS.keys() | {"provision"}
 
 
 @each_program
@@ -92,7 +93,7 @@ def test_the_settings_can_be_read(program: Program, monkeypatch: pytest.MonkeyPa
     assert installation.host == "0.0.0.0"
 
 
-@pytest.mark.parametrize("service", SECRETS["DINSIGHT_ENCRYPTION_KEYS"])
+@pytest.mark.parametrize("service", sorted(SECRETS["DINSIGHT_ENCRYPTION_KEYS"]))
 def test_fresh_encryption_keys_can_be_used(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clean_environment(monkeypatch, service)
     encryptor = Encryptor(InstallationSettings().encryption_keys.get_secret_value())
@@ -100,8 +101,8 @@ def test_fresh_encryption_keys_can_be_used(service: str, monkeypatch: pytest.Mon
     assert encryptor.decrypt(sealed, purpose="test") == "text"
 
 
-def test_the_preparing_job_gives_each_service_the_login_it_uses() -> None:
-    environment = SERVICES["prepare"]["environment"]
+def test_the_provision_job_gives_each_service_the_login_it_uses() -> None:
+    environment = SERVICES["provision"]["environment"]
     databases = {service: database_variable(service) for service in DATABASE_SERVICES}
     assert environment.keys() == {DATABASE_URL, KAFKA_BOOTSTRAP, *databases.values()}
     for service, variable in databases.items():
@@ -140,6 +141,12 @@ def test_the_health_check_asks_the_programs_own_port(program: Program) -> None:
     assert SERVICES[program.name]["healthcheck"]["test"][-1] == str(port_of(program.name))
 
 
+def test_timescaledb_reports_nothing_to_anybody() -> None:
+    command = SERVICES["postgres"]["command"]
+    assert "timescaledb" in SERVICES["postgres"]["image"]
+    assert ["-c", "timescaledb.telemetry_level=off"] in [command[i : i + 2] for i in range(len(command))]
+
+
 def test_only_the_gateway_is_published_on_loopback() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
     assert published == {"gateway": [f"127.0.0.1:8000:{port_of('gateway')}"]}
@@ -157,7 +164,7 @@ def test_what_the_local_file_shows_stays_on_loopback() -> None:
 def test_every_container_is_bounded_and_pinned(name: str) -> None:
     service = SERVICES[name]
     assert re.fullmatch(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*", service["image"])
-    assert service["restart"] == ("no" if name == "prepare" else "unless-stopped")
+    assert service["restart"] == ("no" if name == "provision" else "unless-stopped")
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
 
 
@@ -174,13 +181,13 @@ def test_what_is_waited_for_can_be_waited_for(name: str) -> None:
         if wait["condition"] == "service_healthy":
             assert "test" in SERVICES[other]["healthcheck"]
         else:
-            assert (other, wait["condition"]) == ("prepare", "service_completed_successfully")
+            assert (other, wait["condition"]) == ("provision", "service_completed_successfully")
 
 
 @each_program
 def test_programs_start_after_preparing_and_cannot_write(program: Program) -> None:
     service = SERVICES[program.name]
-    assert "prepare" in service["depends_on"]
+    assert "provision" in service["depends_on"]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
 

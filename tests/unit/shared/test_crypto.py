@@ -86,7 +86,7 @@ def test_what_is_no_sealed_value_is_refused(value: str) -> None:
         "one:not base64 at all!",
         f":{base64.b64encode(bytes(32)).decode()}",
         f"one:{base64.b64encode(bytes(31)).decode()}",
-        f"{a_key('one')},two:short",
+        f"one:{base64.b64encode(bytes(32)).decode()},two:short",
     ],
 )
 def test_bad_keys_are_refused_without_being_shown(keys: str) -> None:

@@ -25,7 +25,7 @@ from shared.tokens import (
     TokenVerifier,
 )
 
-ORGANIZATION = uuid4()
+ORGANIZATION = UUID(int=1)
 
 
 def make_key(kid: str) -> OKPKey:

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from services.gateway.admission.limits import RateLimits
 from shared.settings import InstallationSettings
-from tests.integration.gateway.support import Upstream, gateway
-from tests.support.redis_server import PROGRAM, redis_server
+from tests.integration.gateway.support import Upstream, gateway, memory
+from tests.support.redis_server import needs_redis, redis_server
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
@@ -103,7 +103,7 @@ async def test_signing_in_is_limited_more_tightly(limited: Any, session: aiohttp
         assert (await session.post(f"{place}/api/v1/auth/refresh", json={})).status == 200
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
+@needs_redis
 async def test_gateways_count_together_in_redis_and_let_pass_while_it_is_away(
     limited: Any, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
@@ -122,7 +122,7 @@ async def test_gateways_count_together_in_redis_and_let_pass_while_it_is_away(
                 assert (await session.get(f"{place}/api/v1/machines")).status == 401
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
+@needs_redis
 async def test_many_requests_at_once_are_all_counted(tmp_path: Path) -> None:
     async with redis_server(tmp_path) as redis:
         limits = RateLimits(redis.url, seconds=PATIENT)
@@ -132,7 +132,7 @@ async def test_many_requests_at_once_are_all_counted(tmp_path: Path) -> None:
         await limits.close()
 
 
-@pytest.mark.skipif(PROGRAM is None, reason="redis-server is not installed")
+@needs_redis
 async def test_redis_is_used_again_when_it_is_back(tmp_path: Path) -> None:
     seconds = 0.0
     async with redis_server(tmp_path) as redis:
@@ -164,7 +164,7 @@ async def test_a_body_that_drips_is_given_up(limited: Any, tokens: TokenIssuer, 
         writer.write(f"{head}Content-Length: 1000000\r\n\r\n".encode())
         dripping = asyncio.create_task(_dripping(writer, b"x"))
         try:
-            answer = await asyncio.wait_for(reader.readline(), 10)
+            answer = await asyncio.wait_for(reader.readline(), PATIENT)
         finally:
             dripping.cancel()
             writer.close()
@@ -176,12 +176,58 @@ async def test_a_body_that_drips_is_given_up(limited: Any, tokens: TokenIssuer, 
         await eventually(cancelled, what="the service's request ends too")
 
 
+MAX_GROWTH = 64 * 1024 * 1024
+POURED = 32 * 1024 * 1024
+
+
+async def _pouring(place: str, beginning: bytes, rest: bytes) -> bytes:
+    """Send a head without end until the connection closes, and give what was answered."""
+    reader, writer = await _connection(place)
+    writer.write(beginning)
+    for _ in range(POURED // len(rest)):
+        try:
+            writer.write(rest)
+            await writer.drain()
+        except ConnectionError:
+            break
+    else:
+        raise AssertionError("the gateway took everything")
+    try:
+        answer = await reader.read()
+    except ConnectionError:
+        answer = b""
+    writer.close()
+    return answer
+
+
+async def test_heads_without_end_are_cut_and_others_are_served(
+    limited: Any, session: aiohttp.ClientSession
+) -> None:
+    """Not by the deadline, which is far away."""
+    async with limited(head_seconds=300) as place:
+        before = memory()
+        pouring = [
+            asyncio.create_task(_pouring(place, beginning, rest))
+            for beginning, rest in (
+                (b"GET /", b"a" * 65_536),
+                (b"GET / HTTP/1.1\r\nX: ", b"a" * 65_536),
+                (b"GET / HTTP/1.1\r\n", b"X: y\r\n" * 8_192),
+            )
+            for _ in range(20)
+        ]
+        while not all(task.done() for task in pouring):
+            assert (await session.get(f"{place}/health/live")).status == 200
+        for answer in await asyncio.gather(*pouring):
+            assert answer[:13] in (b"", b"HTTP/1.1 414 ", b"HTTP/1.1 431 ")
+        assert memory() - before < MAX_GROWTH
+
+
 @pytest.mark.parametrize("head", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n"])
 async def test_a_head_that_does_not_end_is_given_up(limited: Any, head: bytes) -> None:
     async with limited(head_seconds=0.3) as place:
         reader, writer = await _connection(place)
         writer.write(head)
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENT) == b""
         writer.close()
 
 
@@ -190,11 +236,11 @@ async def test_a_head_in_time_is_answered_and_the_next_one_too(limited: Any) -> 
         reader, writer = await _connection(place)
         for _ in range(2):
             writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-            answer = await asyncio.wait_for(reader.readuntil(b'"}'), 10)
+            answer = await asyncio.wait_for(reader.readuntil(b'"}'), PATIENT)
             assert answer.startswith(b"HTTP/1.1 200")
         # And one that begins and does not end.
         writer.write(b"GET /")
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENT) == b""
         writer.close()
 
 

@@ -23,7 +23,7 @@ from tests.servers import Broker
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ async def test_a_client_resumes_after_the_last_event_it_saw(
         assert {(await again.next()).id for _ in range(4)} == {str(event.id) for event in [*missed, now]}
 
 
-@pytest.mark.parametrize("last", [str(uuid4()), "nonsense"])
+@pytest.mark.parametrize("last", [str(UUID(int=7)), "nonsense"])
 async def test_an_unknown_last_event_is_a_reset_and_the_stream_goes_on(
     stream_client: aiohttp.ClientSession, publisher: Publisher, organization: UUID, last: str
 ) -> None:

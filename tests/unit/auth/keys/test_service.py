@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.auth.keys.service import PUBLISHED_AHEAD, RELOAD_AFTER, KeyRing
+from services.auth.keys.service import PUBLISH_AHEAD, RELOAD_AFTER, KeyRing
 from services.auth.keys.tokens import AccessTokens
-from services.auth.sign_in.domain import Grant
+from services.auth.sessions.domain import Grant
 from shared.clock import time_ordered_id
 from shared.crypto import EncryptionError, Encryptor
 from shared.tokens import TokenVerifier
@@ -75,7 +75,7 @@ async def test_a_successor_is_published_before_it_signs_and_the_old_key_verifies
     [new] = published - {old}
     assert await key_id(ring) == await key_id(replica) == old, "verifiers must learn of it first"
 
-    clock.time += PUBLISHED_AHEAD
+    clock.time += PUBLISH_AHEAD
     assert await key_id(ring) == new
     assert {key["kid"] for key in (await ring.public())["keys"]} == published
     # The last token signed with the old key has expired.
@@ -95,7 +95,7 @@ async def test_a_token_signed_before_the_rotation_verifies_after_it(
     await ring.maintain()
     clock.time += LIFETIME
     await ring.maintain()
-    clock.time += PUBLISHED_AHEAD - timedelta(seconds=1)
+    clock.time += PUBLISH_AHEAD - timedelta(seconds=1)
     before = await tokens.issue(grant)
     clock.advance(seconds=2)
     after = await tokens.issue(grant)

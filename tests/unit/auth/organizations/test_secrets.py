@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from services.auth.encrypted import COLUMNS
 from services.auth.errors import TooManySecrets
-from services.auth.organizations.domain import MOST_SECRETS
+from services.auth.organizations.domain import MAX_SECRETS
 from services.auth.organizations.schemas import OrganizationCreate, OrganizationOut, OrganizationUpdate
-from services.auth.organizations.secrets import SettingsSealer, secret_purpose
+from services.auth.organizations.secrets import SettingsEncryptor, secret_purpose
 from shared.crypto import EncryptionError, Encryptor
 from tests.unit.auth.database.examples import an_organization
 
@@ -32,7 +32,7 @@ def opened(encryptor: Encryptor, settings: dict[str, Any], name: str) -> str:
 
 
 def test_a_secret_is_sealed_and_opens_for_its_organization_alone(encryptor: Encryptor) -> None:
-    settings = SettingsSealer(encryptor).sealed(ORGANIZATION, {}, {"a": 1, "secrets": {"smtp": SECRET}})
+    settings = SettingsEncryptor(encryptor).merged(ORGANIZATION, {}, {"a": 1, "secrets": {"smtp": SECRET}})
     assert settings["a"] == 1
     assert SECRET not in str(settings)
     assert opened(encryptor, settings, "smtp") == SECRET
@@ -41,18 +41,20 @@ def test_a_secret_is_sealed_and_opens_for_its_organization_alone(encryptor: Encr
 
 
 def test_what_is_not_sent_stays_and_null_removes(encryptor: Encryptor) -> None:
-    sealer = SettingsSealer(encryptor)
-    first = sealer.sealed(ORGANIZATION, {}, {"a": 1, "secrets": {"smtp": SECRET, "cmms": "other"}})
-    second = sealer.sealed(ORGANIZATION, first, {"b": 2})
+    settings_encryptor = SettingsEncryptor(encryptor)
+    first = settings_encryptor.merged(
+        ORGANIZATION, {}, {"a": 1, "secrets": {"smtp": SECRET, "cmms": "other"}}
+    )
+    second = settings_encryptor.merged(ORGANIZATION, first, {"b": 2})
     assert second == {"b": 2, "secrets": first["secrets"]}
-    third = sealer.sealed(ORGANIZATION, second, {"secrets": {"smtp": None, "unknown": None}})
+    third = settings_encryptor.merged(ORGANIZATION, second, {"secrets": {"smtp": None, "unknown": None}})
     assert third == {"secrets": {"cmms": first["secrets"]["cmms"]}}
-    assert sealer.sealed(ORGANIZATION, third, {"secrets": {"cmms": None}}) == {}
+    assert settings_encryptor.merged(ORGANIZATION, third, {"secrets": {"cmms": None}}) == {}
 
 
 def test_only_names_are_answered(encryptor: Encryptor) -> None:
     sent = {"a": 1, "secrets": {"smtp": SECRET, "cmms": "other"}}
-    settings = SettingsSealer(encryptor).sealed(ORGANIZATION, {}, sent)
+    settings = SettingsEncryptor(encryptor).merged(ORGANIZATION, {}, sent)
     shown = OrganizationOut.of(replace(an_organization(), settings=settings))
     assert shown.settings == {"a": 1}
     assert shown.secret_names == ["cmms", "smtp"]
@@ -81,12 +83,12 @@ def test_what_is_no_secret_is_refused_without_repeating_it(secrets: Any) -> None
 
 def test_an_organization_is_founded_without_secrets() -> None:
     assert OrganizationCreate.model_validate({"name": "Plant", "settings": {"a": 1}}).settings == {"a": 1}
-    with pytest.raises(ValidationError, match="secrets are set by a PATCH"):
+    with pytest.raises(ValidationError, match="secrets can only be set with PATCH"):
         OrganizationCreate.model_validate({"name": "Plant", "settings": {"secrets": {"smtp": SECRET}}})
 
 
 def test_secrets_move_to_the_current_key(encryptor: Encryptor) -> None:
-    before = SettingsSealer(encryptor).sealed(ORGANIZATION, {}, {"a": 1, "secrets": {"smtp": SECRET}})
+    before = SettingsEncryptor(encryptor).merged(ORGANIZATION, {}, {"a": 1, "secrets": {"smtp": SECRET}})
     [settings] = [column for column in COLUMNS if column.table == "organizations"]
     after = settings.renew(ORGANIZATION, before, Encryptor(f"{NEW},{OLD}").renewed)
     assert opened(Encryptor(NEW), after, "smtp") == SECRET
@@ -97,9 +99,11 @@ def test_secrets_move_to_the_current_key(encryptor: Encryptor) -> None:
 
 def test_secrets_are_bounded_over_all_changes(encryptor: Encryptor) -> None:
     """Not per request: everybody who enters the organization reads its row."""
-    sealer = SettingsSealer(encryptor)
-    full = sealer.sealed(ORGANIZATION, {}, {"secrets": {f"s{n}": "x" for n in range(MOST_SECRETS)}})
+    settings_encryptor = SettingsEncryptor(encryptor)
+    full = settings_encryptor.merged(
+        ORGANIZATION, {}, {"secrets": {f"s{n}": "x" for n in range(MAX_SECRETS)}}
+    )
     with pytest.raises(TooManySecrets):
-        sealer.sealed(ORGANIZATION, full, {"secrets": {"another": "x"}})
-    swapped = sealer.sealed(ORGANIZATION, full, {"secrets": {"another": "x", "s0": None}})
-    assert len(swapped["secrets"]) == MOST_SECRETS
+        settings_encryptor.merged(ORGANIZATION, full, {"secrets": {"another": "x"}})
+    swapped = settings_encryptor.merged(ORGANIZATION, full, {"secrets": {"another": "x", "s0": None}})
+    assert len(swapped["secrets"]) == MAX_SECRETS

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.auth.errors import EmailVerified, InvalidLink, TooManyAttempts, WeakPassword
-from services.auth.recovery.domain import MOST_RESETS
-from services.auth.sign_in.domain import Client
+from services.auth.errors import EmailAlreadyVerified, InvalidLink, TooManyAttempts, WeakPassword
+from services.auth.recovery.domain import MAX_RESETS
+from services.auth.sessions.domain import Client
 from services.auth.sign_in.throttle import Throttle
 from shared.events.auth import AUDIT_RECORDED
 from shared.tokens import Identity
@@ -26,7 +26,7 @@ async def reset_token(setting: AccountsSetting) -> str:
     await setting.mail()
     await setting.recovery.request(setting.unit, EMAIL, HERE)
     [letter] = await setting.mail()
-    assert letter.subject == "DInsight: Set a new password"
+    assert letter.subject == "Reset your DInsight password"
     return token_in(letter)
 
 
@@ -58,23 +58,23 @@ async def test_the_link_is_sent_again_after_a_pause_until_the_address_is_verifie
     [user] = setting.units.users.users.values()
     identity = Identity(user.id, EMAIL, "Ada", {}, None, "token")
     [first] = await setting.mail()
-    await setting.verification.send_again(setting.unit, identity)
+    await setting.verification.resend(setting.unit, identity)
     assert await setting.mail() == []
     setting.clock.advance(minutes=2)
-    await setting.verification.send_again(setting.unit, identity)
+    await setting.verification.resend(setting.unit, identity)
     [second] = await setting.mail()
     await setting.verification.verify(setting.unit, token_in(first))
     with pytest.raises(InvalidLink):
         await setting.verification.verify(setting.unit, token_in(second))
-    with pytest.raises(EmailVerified):
-        await setting.verification.send_again(setting.unit, identity)
+    with pytest.raises(EmailAlreadyVerified):
+        await setting.verification.resend(setting.unit, identity)
 
 
 async def test_an_account_gets_few_links_from_however_many_addresses(setting: AccountsSetting) -> None:
     await setting.mail()
-    for number in range(MOST_RESETS + 3):
+    for number in range(MAX_RESETS + 3):
         await setting.recovery.request(setting.unit, EMAIL, Client(f"192.0.2.{number}", "test"))
-    assert len(await setting.mail()) == MOST_RESETS
+    assert len(await setting.mail()) == MAX_RESETS
     setting.clock.advance(hours=1)
     await setting.recovery.request(setting.unit, EMAIL, HERE)
     assert len(await setting.mail()) == 1
@@ -105,7 +105,7 @@ async def test_a_new_password_is_judged_set_and_told_of(setting: AccountsSetting
     token = await reset_token(setting)
     await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
     [letter] = await setting.mail()
-    assert letter.subject == "DInsight: Your password was changed"
+    assert letter.subject == "Your DInsight password was changed"
     assert NEW_PASSWORD not in letter.text
     [user] = setting.units.users.users.values()
     assert user.email_verified

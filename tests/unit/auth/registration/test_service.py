@@ -37,7 +37,7 @@ def recording(unit: Unit) -> tuple[Unit, list[str]]:
 
 @pytest.mark.parametrize("organization", ["Plant", None])
 async def test_a_taken_address_costs_the_same_work_as_a_free_one(organization: str | None) -> None:
-    setting = AccountsSetting(hide_taken=True)
+    setting = AccountsSetting(hide_existing=True)
     await setting.register()
     work = []
     for email in (EMAIL, "free@example.org"):
@@ -51,7 +51,7 @@ async def test_a_taken_address_costs_the_same_work_as_a_free_one(organization: s
 
 
 async def test_nothing_is_left_of_registering_a_taken_address_but_a_letter_to_its_owner() -> None:
-    setting = AccountsSetting(hide_taken=True)
+    setting = AccountsSetting(hide_existing=True)
     owner = await setting.register()
     await setting.mail()
     users, organizations = dict(setting.units.users.users), dict(setting.units.organizations.organizations)
@@ -62,7 +62,7 @@ async def test_nothing_is_left_of_registering_a_taken_address_but_a_letter_to_it
     assert setting.units.organizations.organizations == organizations
     assert _told(setting) == told
     [letter] = await setting.mail()
-    assert (letter.recipient, letter.subject) == (EMAIL, "DInsight: You have an account")
+    assert (letter.recipient, letter.subject) == (EMAIL, "You already have a DInsight account")
     assert "#token=" not in letter.text
     last = setting.units.outbox.payloads(AUDIT_RECORDED)[-1]
     assert (last.action, last.user_id) == ("user.registration_repeated", owner.id)
@@ -74,7 +74,7 @@ def _told(setting: AccountsSetting) -> tuple[int, int]:
 
 
 async def test_an_address_that_is_taken_a_moment_later_is_hidden_too() -> None:
-    setting = AccountsSetting(hide_taken=True)
+    setting = AccountsSetting(hide_existing=True)
     found: list[User | None] = [None]
 
     class TooEarly(Recorder):
@@ -88,7 +88,7 @@ async def test_an_address_that_is_taken_a_moment_later_is_hidden_too() -> None:
     unit = replace(setting.unit, users=TooEarly("users", setting.units.users, []))
     user, _ = await setting.registration.register(unit, EMAIL, PASSWORD, "Eve", "Plant")
     assert user.email == EMAIL
-    assert [letter.subject for letter in await setting.mail()] == ["DInsight: You have an account"]
+    assert [letter.subject for letter in await setting.mail()] == ["You already have a DInsight account"]
 
 
 async def test_a_taken_address_is_said_to_be_taken_where_it_may_be_known() -> None:
@@ -99,7 +99,7 @@ async def test_a_taken_address_is_said_to_be_taken_where_it_may_be_known() -> No
 
 
 async def test_a_weak_password_is_refused_before_any_address_is_looked_up() -> None:
-    setting = AccountsSetting(hide_taken=True)
+    setting = AccountsSetting(hide_existing=True)
     unit, calls = recording(setting.unit)
     with pytest.raises(WeakPassword):
         await setting.registration.register(unit, EMAIL, "ada ada ada!", "Ada", None)

@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 
 from services.auth.database.unit import Unit
-from services.auth.errors import EmailNotVerified, SessionEnded, TooManyAttempts, WrongCredentials, granted
-from services.auth.mail.letters import LetterWriter
-from services.auth.organizations.secrets import SettingsSealer
+from services.auth.errors import EmailNotVerified, SessionEnded, TooManyAttempts, WrongCredentials, unwrap
+from services.auth.mail.messages import MessageWriter
+from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
-from services.auth.sign_in.domain import Client, Grant
+from services.auth.sessions.domain import Client, Grant
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in.service import Reminder, SignInService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
@@ -29,7 +30,7 @@ from tests.unit.auth.database.fakes.unit import FakeUnits
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
 ENCRYPTOR = Encryptor("test:" + base64.b64encode(b"k" * 32).decode())
-IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
+IDLE_TIMEOUT, MAX_LIFETIME = timedelta(days=30), timedelta(days=90)
 
 
 class Reminded:
@@ -47,8 +48,11 @@ class Setting:
         self.clock = FakeClock()
         self.units = FakeUnits()
         self.unit: Unit = self.units.unit()
-        self.sign_in = self.service(cost=4)
         auditor = Auditor(self.clock)
+        self.sessions = SessionService(
+            self.clock, time_ordered_id, auditor, idle_timeout=IDLE_TIMEOUT, max_lifetime=MAX_LIFETIME
+        )
+        self.sign_in = self.service(cost=4)
         self.accounts = AccountService(
             self.clock,
             time_ordered_id,
@@ -56,27 +60,25 @@ class Setting:
             PasswordHasher("pepper", 4),
             PasswordRules(()),
             Throttle(self.clock),
-            OrganizationService(self.clock, time_ordered_id, auditor, SettingsSealer(ENCRYPTOR)),
-            LetterWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
+            OrganizationService(self.clock, time_ordered_id, auditor, SettingsEncryptor(ENCRYPTOR)),
+            MessageWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
         )
 
     def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:
         return SignInService(
             self.clock,
-            time_ordered_id,
             Auditor(self.clock),
             PasswordHasher("pepper", cost),
             Throttle(self.clock),
-            idle=IDLE,
-            longest=LONGEST,
-            reminder=reminder,
+            self.sessions,
+            reminder,
         )
 
     async def login(self) -> Grant:
-        return granted(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE))
+        return unwrap(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE))
 
     async def refresh(self, grant: Grant) -> Grant | SessionEnded:
-        return await self.sign_in.refresh(self.unit, grant.refresh_token, HERE)
+        return await self.sessions.refresh(self.unit, grant.refresh_token, HERE)
 
     def audited(self) -> list[str]:
         return [payload.action for payload in self.units.outbox.payloads(AUDIT_RECORDED)]
@@ -137,9 +139,9 @@ async def test_only_verified_addresses_sign_in_where_that_is_required(setting: S
 
 async def test_a_session_ends_when_idle(setting: Setting) -> None:
     grant = await setting.login()
-    setting.clock.time += IDLE - timedelta(seconds=1)
-    grant = granted(await setting.refresh(grant))
-    setting.clock.time += IDLE
+    setting.clock.time += IDLE_TIMEOUT - timedelta(seconds=1)
+    grant = unwrap(await setting.refresh(grant))
+    setting.clock.time += IDLE_TIMEOUT
     assert isinstance(await setting.refresh(grant), SessionEnded)
 
 
@@ -147,14 +149,14 @@ async def test_a_session_in_use_ends_at_its_longest(setting: Setting) -> None:
     grant = await setting.login()
     for _ in range(3):
         setting.clock.time += timedelta(days=29)
-        grant = granted(await setting.refresh(grant))
+        grant = unwrap(await setting.refresh(grant))
     setting.clock.time += timedelta(days=3)
     assert isinstance(await setting.refresh(grant), SessionEnded)
 
 
 async def test_a_token_used_again_later_ends_the_session(setting: Setting) -> None:
     first = await setting.login()
-    second = granted(await setting.refresh(first))
+    second = unwrap(await setting.refresh(first))
     setting.clock.advance(seconds=11)
     assert isinstance(await setting.refresh(first), SessionEnded)
     assert isinstance(await setting.refresh(second), SessionEnded)
@@ -163,9 +165,9 @@ async def test_a_token_used_again_later_ends_the_session(setting: Setting) -> No
 
 async def test_the_successor_whose_answer_was_lost_is_worthless_later(setting: Setting) -> None:
     first = await setting.login()
-    lost = granted(await setting.refresh(first))
+    lost = unwrap(await setting.refresh(first))
     setting.clock.advance(seconds=9)
-    kept = granted(await setting.refresh(first))
+    kept = unwrap(await setting.refresh(first))
     assert kept.session_id == lost.session_id == first.session_id
     setting.clock.advance(seconds=11)
     assert isinstance(await setting.refresh(lost), SessionEnded), "whoever has it caught it on the way"

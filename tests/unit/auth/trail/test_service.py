@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.auth.trail.service import address_or_none
+from services.auth.trail.service import normalized_address
 
 
 @pytest.mark.parametrize(
@@ -17,4 +17,4 @@ from services.auth.trail.service import address_or_none
     ],
 )
 def test_addresses_are_taken_for_what_they_are(text: str | None, address: str | None) -> None:
-    assert address_or_none(text) == address
+    assert normalized_address(text) == address

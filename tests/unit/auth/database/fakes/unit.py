@@ -7,7 +7,9 @@ from typing import Any
 
 from services.auth.database.unit import Unit
 from shared.access import Scope
-from tests.support.fakes import FakeInbox, FakeOutbox
+from shared.clock import Clock
+from shared.jobs.memory import MemoryQueue
+from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.auth.database.fakes.api_keys import FakeApiKeys
 from tests.unit.auth.database.fakes.attempts import FakeAttempts
 from tests.unit.auth.database.fakes.invitations import FakeInvitations
@@ -26,7 +28,7 @@ from tests.unit.auth.database.fakes.users import FakeUsers
 class FakeUnits:
     """One memory for all units; nothing is rolled back but what happens at a savepoint."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.users = FakeUsers()
         self.memberships = FakeMemberships(self.users)
         self.organizations = FakeOrganizations(self.memberships)
@@ -40,6 +42,7 @@ class FakeUnits:
         self.api_keys = FakeApiKeys()
         self.oidc = FakeOidc()
         self.trail = FakeTrail()
+        self.jobs = MemoryQueue(clock or FakeClock())
         self.outbox = FakeOutbox()
         self.scopes: list[Scope] = []
 
@@ -68,6 +71,7 @@ class FakeUnits:
             api_keys=self.api_keys,
             oidc=self.oidc,
             trail=self.trail,
+            jobs=self.jobs,
             outbox=self.outbox,
             inbox=FakeInbox(),
             act_as=act_as,

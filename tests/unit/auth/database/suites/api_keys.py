@@ -30,7 +30,7 @@ class ApiKeySuite:
             assert await unit.api_keys.delete(uuid4(), keys[0].id) is None
             assert await unit.api_keys.delete(organization.id, keys[0].id) == keys[0]
             assert await unit.api_keys.get(keys[0].id) is None
-            assert await unit.api_keys.delete_of(organization.id, uuid4()) == []
+            assert await unit.api_keys.delete_created_by(organization.id, uuid4()) == []
         async with units(Scope()) as unit:
             # Without an organization the holder of the secret learns whose key it is, and nobody else.
             secret_hash = f"hash of {keys[1].id.hex}"[:64]
@@ -49,10 +49,10 @@ class ApiKeySuite:
             seen = []
             for minute in (1, 3, 7):
                 now = NOW + minute * MINUTE
-                await unit.api_keys.used(key.id, now, now - 5 * MINUTE)
+                await unit.api_keys.record_use(key.id, now, now - 5 * MINUTE)
                 found = await unit.api_keys.get(key.id)
                 seen.append(found.last_used_at if found else None)
             assert seen == [NOW + MINUTE, NOW + MINUTE, NOW + 7 * MINUTE]
-            [deleted] = await unit.api_keys.delete_of(organization.id, user.id)
+            [deleted] = await unit.api_keys.delete_created_by(organization.id, user.id)
             assert deleted.id == key.id
             assert await unit.api_keys.get(key.id) is None

@@ -22,7 +22,7 @@ class AttemptSuite:
             assert await unit.attempts.count(subject, NOW + MINUTE, long_ago) == 4
             later = NOW + timedelta(days=2)
             assert await unit.attempts.count(subject, later, later - timedelta(days=1)) == 1
-            await unit.attempts.forget(subject)
+            await unit.attempts.reset(subject)
             assert await unit.attempts.count(subject, NOW, long_ago) == 1
-            await unit.attempts.forget_old(NOW + MINUTE)
+            await unit.attempts.delete_old(NOW + MINUTE)
             assert await unit.attempts.free_at(subject) is None

@@ -4,7 +4,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from services.auth.database.unit import Units
-from services.auth.oidc.domain import Link
+from services.auth.oidc.domain import IdentityLink
 from shared.access import Scope
 from tests.unit.auth.database.examples import (
     COST,
@@ -40,6 +40,9 @@ class OidcSuite:
                 assert not (await unit.users.check_password(first.id, password, COST)).matches
             assert await unit.oidc.user_of("https://idp.example", subject) is None
             for user in (first, second):
-                await unit.oidc.link(Link("https://idp.example", subject, user.id, NOW))
+                await unit.oidc.link(IdentityLink("https://idp.example", subject, user.id, NOW))
             assert await unit.oidc.user_of("https://idp.example", subject) == first.id
             assert await unit.oidc.user_of("https://other.example", subject) is None
+            assert await unit.oidc.subject_of("https://idp.example", first.id) == subject
+            assert await unit.oidc.subject_of("https://other.example", first.id) is None
+            assert await unit.oidc.subject_of("https://idp.example", second.id) is None

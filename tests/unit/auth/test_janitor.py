@@ -4,16 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.auth.invitations.domain import INVITATION_LIFETIME
+from services.auth.janitor import build_janitor
 from services.auth.keys.service import KeyRing
-from services.auth.mail.domain import MAIL_REMEMBERED_FOR
-from services.auth.upkeep import Upkeep
+from services.auth.mail.domain import RETENTION
 from services.auth.verification.domain import VERIFICATION_LIFETIME
 from shared.crypto import Encryptor
 from tests.unit.auth.accounts_setting import KEYS, AccountsSetting
 from tests.unit.auth.database.examples import an_invitation, an_organization
 
 
-async def test_links_invitations_and_letters_go_when_their_time_is_over() -> None:
+async def test_expired_links_invitations_and_messages_are_deleted() -> None:
     setting = AccountsSetting()
     units, clock = setting.units, setting.clock
     user = await setting.register()
@@ -24,17 +24,17 @@ async def test_links_invitations_and_letters_go_when_their_time_is_over() -> Non
     keys = KeyRing(
         units, clock, Encryptor(KEYS), key_lifetime=timedelta(days=30), token_lifetime=timedelta(minutes=15)
     )
-    upkeep = Upkeep(units, clock, keys)
+    janitor = build_janitor(units, clock, keys)
 
     def left() -> tuple[int, int, int]:
-        return len(units.one_time.tokens), len(units.invitations.invitations), len(units.mail.letters)
+        return len(units.one_time.tokens), len(units.invitations.invitations), len(units.mail.rows)
 
     clock.time += VERIFICATION_LIFETIME
-    await upkeep.once()
+    await janitor.round()
     assert left() == (1, 1, 1)
     clock.advance(seconds=1)
-    await upkeep.once()
+    await janitor.round()
     assert left() == (0, 1, 1)
     clock.time = expires_at + timedelta(seconds=1)
-    await upkeep.once()
-    assert left() == (0, 0, 0), f"letters are remembered for {MAIL_REMEMBERED_FOR}"
+    await janitor.round()
+    assert left() == (0, 0, 0), f"messages are kept for {RETENTION}"

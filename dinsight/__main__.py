@@ -1,0 +1,5 @@
+"""`python -m dinsight`: the command over the installation that the environment names."""
+
+from dinsight.cli import app
+
+app()

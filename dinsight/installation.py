@@ -1,0 +1,71 @@
+"""The installation that a command works on, described by the variables its services are configured with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+DATABASE_URL = "DINSIGHT_DATABASE_URL"
+KAFKA_BOOTSTRAP = "DINSIGHT_KAFKA_BOOTSTRAP"
+ENCRYPTION_KEYS = "DINSIGHT_ENCRYPTION_KEYS"
+
+# The services that own a schema, in the order in which they are provisioned.
+SERVICES = ("auth", "machines", "analysis", "alerting")
+
+
+class CommandError(Exception):
+    """Something that the person at the keyboard can act on; printed without a traceback."""
+
+
+def database_variable(service: str) -> str:
+    return f"DINSIGHT_{service.upper()}_DATABASE_URL"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Reading a variable that is not set raises CommandError with its name."""
+
+    variables: Mapping[str, str]
+
+    @property
+    def admin_dsn(self) -> str:
+        """The administrator's address of the database."""
+        return self._variable(DATABASE_URL)
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return self._variable(KAFKA_BOOTSTRAP)
+
+    @property
+    def encryption_keys(self) -> str:
+        return self._variable(ENCRYPTION_KEYS)
+
+    def service_password(self, service: str) -> str:
+        """The password that the service logs in to its database with."""
+        return unquote(urlsplit(self._variable(database_variable(service))).password or "")
+
+    def database_error(self, error: Exception) -> CommandError:
+        """Says which server failed, and how; the address without its login."""
+        parts = urlsplit(self.admin_dsn)
+        server = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+        return CommandError(f"PostgreSQL at {server} ({DATABASE_URL}): {type(error).__name__}: {error}")
+
+    def broker_error(self, error: Exception) -> CommandError:
+        server = f"The broker at {self.kafka_bootstrap} ({KAFKA_BOOTSTRAP})"
+        return CommandError(f"{server}: {type(error).__name__}: {error}")
+
+    def _variable(self, name: str) -> str:
+        value = self.variables.get(name)
+        if not value:
+            raise CommandError(f"{name} is not set.")
+        return value
+
+
+# How a command finds its installation; asked only when it needs one.
+Find = Callable[[], Installation]
+
+
+def named_by_environment() -> Installation:
+    return Installation(os.environ)

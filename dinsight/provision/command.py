@@ -1,0 +1,69 @@
+"""`dinsight provision`: the steps before services start. Each may be repeated, also in parallel."""
+
+from __future__ import annotations
+
+import traceback
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dinsight.installation import SERVICES, Installation
+
+
+class Step(StrEnum):
+    DATABASES = "databases"
+    TOPICS = "topics"
+
+
+def provision(
+    context: typer.Context,
+    steps: Annotated[list[Step] | None, typer.Argument(help="Both if left out.")] = None,
+) -> None:
+    """Create the databases, roles and topics that are missing, and migrate every schema."""
+    from aiokafka.errors import KafkaError
+    from asyncpg import PostgresError
+
+    installation: Installation = context.obj()
+    for step in steps or list(Step):
+        try:
+            if step is Step.DATABASES:
+                _databases(installation)
+            else:
+                _topics(installation)
+        # The traceback goes first, for the log; the sentence comes last, where a supervisor shows it.
+        except KafkaError as error:
+            traceback.print_exception(error)
+            raise installation.broker_error(error) from error
+        except (OSError, PostgresError) as error:
+            if step is not Step.DATABASES:
+                raise
+            traceback.print_exception(error)
+            raise installation.database_error(error) from error
+
+
+def _databases(installation: Installation) -> None:
+    import asyncio
+
+    from dinsight.provision.databases import ensure_database, provision
+    from dinsight.provision.migrations import upgrade
+
+    async def databases_and_roles() -> None:
+        await ensure_database(installation.admin_dsn)
+        await provision(
+            installation.admin_dsn, {service: installation.service_password(service) for service in SERVICES}
+        )
+
+    asyncio.run(databases_and_roles())
+    for service in SERVICES:
+        upgrade(service, installation.admin_dsn)
+    typer.echo("Every schema is at its newest revision.")
+
+
+def _topics(installation: Installation) -> None:
+    import asyncio
+
+    from dinsight.provision.topics import create_topics
+
+    created = asyncio.run(create_topics(installation.kafka_bootstrap))
+    typer.echo(f"Created {len(created)} topics.")

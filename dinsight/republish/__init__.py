@@ -1,0 +1,1 @@
+"""`dinsight republish`: fills empty topics from the outboxes."""

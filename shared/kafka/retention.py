@@ -1,0 +1,33 @@
+"""How long what was published and what was handled is remembered."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from shared.access import Scope
+from shared.jobs.janitor import Chore, Janitor
+from shared.postgres.connection import Database
+
+ROUND_SECONDS = 600.0
+
+PRUNE_OUTBOX = """
+DELETE FROM outbox AS o WHERE published_at < clock_timestamp() - $1::interval AND (
+    NOT keep_latest
+    OR EXISTS (SELECT FROM outbox n WHERE n.topic = o.topic AND n.key = o.key AND n.seq > o.seq)
+)
+"""
+PRUNE_INBOX = "DELETE FROM inbox WHERE received_at < clock_timestamp() - $1::interval"
+
+
+def messaging_janitor(database: Database, *, service: str, outbox: timedelta, inbox: timedelta) -> Janitor:
+    """Deletes published events older than `outbox`, the latest state of each key excepted, and older notes of
+    handled events than `inbox`."""
+
+    async def prune(statement: str, retention: timedelta) -> None:
+        async with database.transaction(Scope()) as connection:
+            await connection.execute(statement, retention)
+
+    chores: Mapping[str, Chore] = {
+        "outbox": lambda: prune(PRUNE_OUTBOX, outbox),
+        "inbox": lambda: prune(PRUNE_INBOX, inbox),
+    }
+    return Janitor(f"{service} messaging janitor", chores, every=ROUND_SECONDS)

@@ -1,0 +1,1 @@
+"""Repeated runs of the tests that find what fails only sometimes."""

@@ -1,0 +1,62 @@
+"""A database that answers and cannot write takes its service out of rotation."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from shared.postgres.connection import Database
+from tests.support.installation import TestDatabase
+
+SERVICE = "machines"
+# How a standby, or a server that was switched to read only, looks to a client.
+READ_ONLY = (
+    "ALTER ROLE dinsight_machines IN DATABASE {database} SET default_transaction_read_only = on",
+    "ALTER ROLE dinsight_machines IN DATABASE {database} RESET default_transaction_read_only",
+)
+# A server that was upgraded under its processes cannot load the libraries that its functions need.
+BROKEN_FUNCTIONS = (
+    "ALTER FUNCTION machines.outbox_notify() RENAME TO outbox_notify_kept;"
+    " CREATE FUNCTION machines.outbox_notify() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN RAISE 'could not load library'; END $$;"
+    " DROP TRIGGER outbox_notify ON machines.outbox; CREATE TRIGGER outbox_notify AFTER INSERT"
+    " ON machines.outbox FOR EACH STATEMENT EXECUTE FUNCTION machines.outbox_notify()",
+    "DROP FUNCTION machines.outbox_notify() CASCADE;"
+    " ALTER FUNCTION machines.outbox_notify_kept() RENAME TO outbox_notify; CREATE TRIGGER outbox_notify"
+    " AFTER INSERT ON machines.outbox FOR EACH STATEMENT EXECUTE FUNCTION machines.outbox_notify()",
+)
+
+
+@asynccontextmanager
+async def broken(database: TestDatabase, statements: tuple[str, str]) -> AsyncIterator[None]:
+    admin = await asyncpg.connect(database.admin_dsn)
+    name = await admin.fetchval("SELECT current_database()")
+    try:
+        await admin.execute(statements[0].format(database=name))
+        yield
+        await admin.execute(statements[1].format(database=name))
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("statements", [READ_ONLY, BROKEN_FUNCTIONS], ids=["read only", "broken functions"])
+async def test_a_database_that_cannot_write_is_not_ready(
+    database: TestDatabase, statements: tuple[str, str]
+) -> None:
+    pool = Database(database.dsn(SERVICE), service=SERVICE, pool_size=1)
+    await pool.ping()
+    async with broken(database, statements):
+        with pytest.raises(asyncpg.PostgresError):
+            await pool.ping()
+    await pool.ping()
+
+
+async def test_asking_leaves_nothing_behind(database: TestDatabase) -> None:
+    admin = await asyncpg.connect(database.admin_dsn)
+    try:
+        before = await admin.fetchval("SELECT count(*) FROM machines.outbox")
+        await Database(database.dsn(SERVICE), service=SERVICE, pool_size=1).ping()
+        assert await admin.fetchval("SELECT count(*) FROM machines.outbox") == before
+    finally:
+        await admin.close()

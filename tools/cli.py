@@ -1,0 +1,144 @@
+"""The `dinsight` command of a checkout: the shipped one, and the commands that run the platform here.
+
+Its imports are cheap, as the shipped command's are: what is heavy is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dinsight.cli import build
+from dinsight.installation import CommandError, Installation
+from tools.demo.command import demo
+from tools.local.layout import Layout
+
+# The exit status `systemctl status` and init scripts use for "not running".
+NOT_RUNNING = 3
+
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, max=64, help="Analysis workers to start, 1 if left out.")
+]
+ServiceArgument = Annotated[str | None, typer.Argument(help="A name that `status` shows.")]
+
+
+def here() -> Layout:
+    return Layout.from_environ(os.environ)
+
+
+def running_here() -> Installation:
+    """What `up` has started, or the servers that the environment names."""
+    from tools.local.connect import running_environment
+
+    return Installation(running_environment(here(), os.environ).variables())
+
+
+def up(
+    workers: WorkersOption = None,
+    servers_only: Annotated[
+        bool, typer.Option("--servers-only", help="PostgreSQL and the broker, no services.")
+    ] = False,
+) -> None:
+    """Start PostgreSQL, the broker, all services and workers; wait until they are ready."""
+    from tools.local import lifecycle
+    from tools.local.screen import ScreenProgress, show_addresses
+    from tools.local.state import Phase, load_state
+
+    screen = Console()
+    progress = ScreenProgress(screen)
+    layout = here()
+    began = time.monotonic()
+    wanted = lifecycle.Wanted(workers=workers or 1, with_services=not servers_only)
+    try:
+        with lifecycle.starting(layout, progress):
+            state = load_state(layout.state_file)
+            already = state is not None and state.supervised() and state.phase is Phase.UP
+            if state is None or not already:
+                state = lifecycle.bring_up(layout, os.environ, wanted, progress)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:
+        progress.close()
+    if already:
+        if difference := state.difference_from(workers, servers_only):
+            raise CommandError(f"It is up already, {difference}. Run `dinsight down` first.")
+        screen.print("It is up already; `dinsight down` ends it.")
+        show_addresses(screen, state, layout.logs)
+    else:
+        show_addresses(screen, state, layout.logs, time.monotonic() - began)
+
+
+def down() -> None:
+    """Stop everything `up` has started, and nothing else. The data stays."""
+    from tools.local import lifecycle
+    from tools.local.screen import ScreenProgress
+
+    screen = Console()
+    progress = ScreenProgress(screen)
+    try:
+        found = lifecycle.shut_down(here(), progress)
+    finally:
+        progress.close()
+    screen.print("DInsight is down." if found else "Nothing was running.")
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="The state as JSON.")] = False,
+) -> None:
+    """Show every process: its state, process number, restarts, port and uptime."""
+    from tools.local.screen import show_addresses, status_table
+    from tools.local.state import load_state
+
+    screen = Console()
+    layout = here()
+    state = load_state(layout.state_file)
+    if state is None:
+        screen.print("DInsight is not running; `dinsight up` starts it.")
+        raise typer.Exit(NOT_RUNNING)
+    if as_json:
+        sys.stdout.write(layout.state_file.read_text(encoding="utf-8"))
+    else:
+        screen.print(status_table(state))
+        if state.supervised():
+            if state.doing:
+                screen.print(f"now: {state.doing}")
+            if state.error:
+                screen.print(f"error: {state.error}", style="red", markup=False)
+            show_addresses(screen, state, layout.logs)
+    if not state.supervised():
+        raise typer.Exit(NOT_RUNNING)
+
+
+def logs(
+    service: ServiceArgument = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines as they were written (JSON).")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each log to begin with.")] = 50,
+) -> None:
+    """Print the programs' logs."""
+    from tools.local.log_files import chosen_logs, read_logs
+    from tools.local.log_lines import readable
+
+    chosen = chosen_logs(here().logs, service)
+    try:
+        for name, line in read_logs(chosen, lines, follow=follow):
+            text = line if plain else readable(line)
+            sys.stdout.write(f"{text}\n" if service else f"{name:<11} | {text}\n")
+            sys.stdout.flush()
+    except (KeyboardInterrupt, BrokenPipeError):
+        # The reader has had enough; closing the broken pipe quietly is left to the descriptor.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+app = build(running_here)
+for command in (up, down, status, logs, demo):
+    app.command()(command)
+
+
+if __name__ == "__main__":
+    app()
