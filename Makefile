@@ -4,7 +4,7 @@ BIN := .venv/bin
 RIVALS := .venv-bench/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz lint bench \
+.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz kills lint bench \
         bench-detection docs flakes
 
 help: ## List the targets
@@ -48,6 +48,9 @@ flakes: ready-test ## Run all tests RUNS=3 times in random order beside a busy p
 test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn and Java 17)
 	@$(BIN)/python -m tools.local.kafka
 	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest tests/integration tests/e2e
+
+kills: ready-test ## Kill random programs under load, and count what is lost or doubled (KILLS=120)
+	@$(BIN)/python -m tests.kills $(if $(KILLS),--kills $(KILLS))
 
 fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
 	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))

@@ -1,17 +1,12 @@
 """Small fakes for unit tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 from shared.access import Caller, Role
-from shared.events.base import Event, Topic
-from shared.events.base import P as PayloadT
-from shared.jobs.queue import LeaseLost
-
-P = ParamSpec("P")
-T = TypeVar("T")
+from shared.events.base import Event, P, Topic
 
 
 class FakeClock:
@@ -27,23 +22,6 @@ class FakeClock:
         self.time += timedelta(**timedelta_arguments)
 
 
-class FakeLease:
-    """A lease that is held, or lost."""
-
-    def __init__(self, *, lost: bool = False) -> None:
-        self._lost = lost
-
-    def checkpoint(self) -> None:
-        if self._lost:
-            raise LeaseLost
-
-    async def turn(self) -> None:
-        self.checkpoint()
-
-    async def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return function(*args, **kwargs)
-
-
 class FakeOutbox:
     """Keeps what was published."""
 
@@ -51,24 +29,20 @@ class FakeOutbox:
         self.events: list[Event[Any]] = []
 
     async def add(
-        self, topic: Topic[PayloadT], key: str | UUID, payload: PayloadT, *, organization_id: UUID | None
-    ) -> Event[PayloadT]:
+        self, topic: Topic[P], key: str | UUID, payload: P, *, organization_id: UUID | None
+    ) -> Event[P]:
         [event] = await self.add_all(topic, [(key, payload)], organization_id=organization_id)
         return event
 
     async def add_all(
-        self,
-        topic: Topic[PayloadT],
-        payloads: Sequence[tuple[str | UUID, PayloadT]],
-        *,
-        organization_id: UUID | None,
-    ) -> Sequence[Event[PayloadT]]:
+        self, topic: Topic[P], payloads: Sequence[tuple[str | UUID, P]], *, organization_id: UUID | None
+    ) -> Sequence[Event[P]]:
         now = datetime(2026, 1, 1, tzinfo=UTC)
         events = [Event(uuid4(), topic, str(key), organization_id, now, payload) for key, payload in payloads]
         self.events.extend(events)
         return events
 
-    def payloads(self, topic: Topic[PayloadT]) -> list[PayloadT]:
+    def payloads(self, topic: Topic[P]) -> list[P]:
         return [event.payload for event in self.events if event.topic is topic]
 
 

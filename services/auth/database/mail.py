@@ -1,4 +1,4 @@
-"""Messages to be sent. When, and by whom, is the queue's affair: each has a job."""
+"""Messages to be sent. Each has a job in the queue, which decides when and by which worker."""
 
 from dataclasses import asdict, fields
 from datetime import datetime

@@ -27,7 +27,7 @@ class Registration(BaseModel):
     @model_validator(mode="after")
     def _one_organization(self) -> Self:
         if self.organization_name is not None and self.invitation_token is not None:
-            raise ValueError("give organization_name or invitation_token, not both")
+            raise ValueError("organization_name and invitation_token are mutually exclusive")
         return self
 
 

@@ -22,7 +22,7 @@ from tests.integration.auth.units import units_of
 # 32 bytes in base64.
 KEYS = "test:" + "A" * 43 + "="
 SENDER = "DInsight <dinsight@plant.example>"
-# Short, so that the next worker need not wait long for what the killed one has left.
+# Short, so that the next worker soon gets the jobs of a killed one.
 LEASE = timedelta(seconds=1)
 RETRY = RetryPolicy(100, first_delay=timedelta(seconds=0.1), max_delay=timedelta(seconds=0.1))
 

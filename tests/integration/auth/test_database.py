@@ -1,4 +1,4 @@
-"""The PostgreSQL repositories keep to the common suite.
+"""The repositories on PostgreSQL pass the common suite.
 
 On a database of their own: a running service would send the mail and answer the requests.
 """

@@ -27,7 +27,7 @@ async def empty_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]
     await drop_database(postgres_admin_dsn, created)
 
 
-async def test_replicas_that_start_together_make_one_key(empty_database: TestDatabase) -> None:
+async def test_replicas_that_start_together_create_one_key(empty_database: TestDatabase) -> None:
     encryptor = Encryptor("a:" + base64.b64encode(b"k" * 32).decode())
     async with AsyncExitStack() as stack:
         rings = []

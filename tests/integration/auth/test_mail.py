@@ -1,4 +1,4 @@
-"""Letters through a mail server: what it gets, what it is told, and what its refusals mean."""
+"""Mail through a server and into a folder: what arrives, and which errors are permanent."""
 
 import email
 import email.policy
@@ -34,7 +34,7 @@ def parsed(content: bytes | str | None) -> EmailMessage:
     return email.message_from_bytes(content, policy=email.policy.default)
 
 
-async def test_a_letter_arrives_as_it_was_written() -> None:
+async def test_a_message_arrives_as_it_was_written() -> None:
     async with mail_server() as server:
         assert await send(f"smtp://{HOST}:{server.port}") == Delivery(None)
     [envelope] = server.handler.received
@@ -47,25 +47,27 @@ async def test_a_letter_arrives_as_it_was_written() -> None:
     assert message.get_content().replace("\r\n", "\n") == MESSAGE.text
 
 
-async def test_addresses_of_the_whole_world_are_written_to() -> None:
+async def test_internationalized_addresses_are_supported() -> None:
     async with mail_server() as server:
         await send(f"smtp://{HOST}:{server.port}", Message("дизель@пример.рф", "S", "T\n"))
     assert [envelope.rcpt_tos for envelope in server.handler.received] == [["дизель@пример.рф"]]
 
 
 @pytest.mark.parametrize(
-    ("refusal", "final"), [("550 no such user ada@example.org", True), ("451 try again later", False)]
+    ("refusal", "permanent"), [("550 no such user ada@example.org", True), ("451 try again later", False)]
 )
-async def test_a_refused_address_is_final_and_one_put_off_is_not(refusal: str, final: bool) -> None:
+async def test_a_permanent_refusal_is_distinguished_from_a_temporary_one(
+    refusal: str, permanent: bool
+) -> None:
     async with mail_server() as server:
         server.handler.refusals[MESSAGE.recipient] = refusal
-        sending = await send(f"smtp://{HOST}:{server.port}")
-    assert sending.permanent is final
-    assert refusal[:3] in (sending.error or "")
-    assert "ada" not in (sending.error or ""), "what the server says of the address goes to no log"
+        delivery = await send(f"smtp://{HOST}:{server.port}")
+    assert delivery.permanent is permanent
+    assert refusal[:3] in (delivery.error or "")
+    assert "ada" not in (delivery.error or ""), "the server's text about the recipient must not be logged"
 
 
-async def test_a_server_that_is_away_or_slow_is_tried_again() -> None:
+async def test_an_unreachable_or_slow_server_is_a_temporary_error() -> None:
     async with mail_server() as server:
         port = server.port
     away = await send(f"smtp://{HOST}:{port}")
@@ -77,7 +79,7 @@ async def test_a_server_that_is_away_or_slow_is_tried_again() -> None:
     assert not slow.permanent
 
 
-async def test_a_password_is_not_sent_in_the_clear_unless_told_to() -> None:
+async def test_a_password_is_not_sent_in_the_clear_unless_configured() -> None:
     async with mail_server() as server:
         refused = await send(f"smtp://{LOGIN}{HOST}:{server.port}")
         assert refused.error is not None
@@ -87,7 +89,7 @@ async def test_a_password_is_not_sent_in_the_clear_unless_told_to() -> None:
     assert server.handler.logins == [(USER.encode(), PASSWORD.encode())]
 
 
-async def test_starttls_with_a_login_and_a_certificate_that_is_trusted(
+async def test_starttls_with_a_login_and_a_trusted_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls, certificate = self_signed(tmp_path)
@@ -100,12 +102,12 @@ async def test_starttls_with_a_login_and_a_certificate_that_is_trusted(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert await send(url) == Delivery(None)
         wrong = await send(f"smtp://{USER}:wrong@{HOST}:{server.port}")
-        assert wrong == Delivery("SMTPAuthenticationError 535"), "a password of ours gets mended"
+        assert wrong == Delivery("SMTPAuthenticationError 535"), "a wrong password can be fixed"
     [envelope] = server.handler.received
     assert envelope.rcpt_tos == [MESSAGE.recipient]
 
 
-async def test_a_folder_holds_letters_that_only_their_owner_reads(tmp_path: Path) -> None:
+async def test_messages_in_a_folder_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "mail box"
     assert await send(folder.as_uri()) == Delivery(None)
     [path] = folder.iterdir()
@@ -116,11 +118,11 @@ async def test_a_folder_holds_letters_that_only_their_owner_reads(tmp_path: Path
     )
 
 
-async def test_a_folder_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_a_temporary_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    sending = await send((tmp_path / "file" / "mail").as_uri())
-    assert sending.error is not None
-    assert not sending.permanent
+    delivery = await send((tmp_path / "file" / "mail").as_uri())
+    assert delivery.error is not None
+    assert not delivery.permanent
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ async def test_a_folder_that_cannot_be_made_is_tried_again(tmp_path: Path) -> No
         ("smtp://user:hush@host", "nobody"),
     ],
 )
-def test_an_address_that_is_none_is_said_without_its_password(url: str, sender: str) -> None:
+def test_an_invalid_url_is_reported_without_its_password(url: str, sender: str) -> None:
     with pytest.raises(ValueError, match="DINSIGHT_AUTH_MAIL_") as refused:
         transport_for(url, sender, 10)
     assert "hush" not in str(refused.value)

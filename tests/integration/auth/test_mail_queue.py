@@ -44,7 +44,7 @@ async def own_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
 
 
 class Workers:
-    """One worker at a time; another one is started when it was killed."""
+    """Runs one worker at a time, and starts another one when it was killed."""
 
     def __init__(self, dsn: str, mail_url: str) -> None:
         self._command = (sys.executable, "-m", "tests.integration.auth.mail_worker", dsn, mail_url)
@@ -52,7 +52,7 @@ class Workers:
         self.killed = 0
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             self._process = await asyncio.create_subprocess_exec(*self._command)
             assert await self._process.wait() == -signal.SIGKILL
@@ -70,7 +70,7 @@ class Workers:
 
 
 class KillingHandler(Handler):
-    """Kills the worker at every third message: by turns before and after the message was taken."""
+    """Kills the worker at every third message, alternately before and after accepting it."""
 
     workers: Workers
 
@@ -116,7 +116,7 @@ async def test_no_message_is_lost_and_none_gets_a_second_id_when_workers_are_kil
     assert Counter(stored.values()) == {MailStatus.SENT: MESSAGES}
     received = Counter(message_id(envelope) for envelope in handler.received)
     assert received.keys() == stored.keys()
-    # What came twice is what a killed worker had under way: up to four messages each time.
+    # Only messages that a killed worker was sending may arrive twice: up to four per kill.
     assert received.total() - MESSAGES <= 4 * KILLS
 
 
@@ -136,7 +136,7 @@ async def statuses(database: TestDatabase) -> dict[UUID, str]:
         await connection.close()
 
 
-async def test_what_waited_before_the_queue_is_in_it_afterwards(postgres_admin_dsn: str) -> None:
+async def test_the_migration_moves_waiting_mail_and_requests_into_the_queue(postgres_admin_dsn: str) -> None:
     created = await create_database(postgres_admin_dsn)
     try:
         config = configuration("auth", created.admin_dsn)

@@ -1,4 +1,4 @@
-"""Units of work of the auth service without the service."""
+"""Units of work without a running service."""
 
 from services.auth.database.unit import PostgresUnits
 from shared.clock import SystemClock, time_ordered_id

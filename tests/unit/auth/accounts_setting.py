@@ -1,4 +1,4 @@
-"""The use-cases around accounts and mail on repositories in memory."""
+"""The services around accounts and mail, on repositories in memory."""
 
 import re
 from datetime import timedelta

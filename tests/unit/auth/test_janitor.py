@@ -1,4 +1,4 @@
-"""What has expired is forgotten, and what has not stays."""
+"""The janitor deletes what has expired, and nothing else."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Values that the tests of repositories store."""
+"""Values for the tests of repositories."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from shared.access import Role
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 COST = 4
-# Long before anything that a running service may have stored.
+# Before anything that a running service may have stored.
 LONG_AGO = NOW - timedelta(days=3650)
 
 

@@ -1,4 +1,4 @@
-"""A way for messages to leave, in memory."""
+"""A mail transport in memory."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from services.auth.mail.domain import Delivery, Message, StoredMessage
 
 @dataclass
 class FakeTransport:
-    """Answers as it is told to, in order; then it sends. An exception among the answers is raised."""
+    """Returns or raises the given answers in order; after that, sends everything."""
 
     answers: list[Delivery | Exception] = field(default_factory=list)
     sent: list[Message] = field(default_factory=list)

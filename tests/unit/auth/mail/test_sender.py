@@ -21,7 +21,7 @@ OTHER_KEYS = "other:" + "B" * 43 + "="
 
 @pytest.fixture
 async def setting() -> AccountsSetting:
-    """One message waits."""
+    """One message is waiting."""
     setting = AccountsSetting()
     await setting.register()
     return setting
@@ -84,7 +84,7 @@ async def test_an_expired_message_is_not_sent(setting: AccountsSetting) -> None:
     assert row(setting).status is MailStatus.GIVEN_UP
 
 
-async def test_a_retry_after_the_expiry_is_not_waited_for(setting: AccountsSetting) -> None:
+async def test_a_message_that_would_expire_before_its_retry_is_given_up(setting: AccountsSetting) -> None:
     message = row(setting).message
     setting.clock.time = message.expires_at - timedelta(microseconds=1)
     setting.transport.answers = [UNREACHABLE]
@@ -99,7 +99,7 @@ async def test_a_message_that_cannot_be_decrypted_does_not_block_others(setting:
     assert "DINSIGHT_ENCRYPTION_KEYS" in (row(setting).error or "")
 
 
-async def test_an_unexpected_error_is_retried_and_given_up_in_the_end(setting: AccountsSetting) -> None:
+async def test_an_unexpected_error_is_retried_and_finally_given_up(setting: AccountsSetting) -> None:
     setting.transport.answers = [RuntimeError("unexpected")] * MAX_ATTEMPTS
     for _ in range(MAX_ATTEMPTS):
         assert row(setting).status is MailStatus.WAITING
@@ -123,7 +123,7 @@ async def test_a_message_that_kills_its_workers_is_given_up(setting: AccountsSet
     assert (row(setting).status, row(setting).error) == (MailStatus.GIVEN_UP, "the worker crashed")
 
 
-async def test_without_its_lease_a_worker_sends_nothing(setting: AccountsSetting) -> None:
+async def test_a_worker_without_the_lease_sends_nothing(setting: AccountsSetting) -> None:
     [job] = await setting.units.jobs.claim(QUEUE, 8, lease=LEASE)
     lease = HeldLease(job, LEASE, Priority(), sent_at=time.monotonic())
     lease.lose()
@@ -133,8 +133,8 @@ async def test_without_its_lease_a_worker_sends_nothing(setting: AccountsSetting
     assert row(setting).status is MailStatus.WAITING
 
 
-async def test_an_outcome_without_the_lease_is_not_noted(setting: AccountsSetting) -> None:
-    """It was sent all the same: the other worker sends it again, under the same Message-ID."""
+async def test_an_outcome_without_the_lease_is_not_recorded(setting: AccountsSetting) -> None:
+    """The message may have been sent: the other worker sends it again, with the same Message-ID."""
     [job] = await setting.units.jobs.claim(QUEUE, 8, lease=LEASE)
     setting.clock.time += LEASE + timedelta(seconds=1)
     [other] = await setting.units.jobs.claim(QUEUE, 8, lease=LEASE)

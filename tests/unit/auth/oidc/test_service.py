@@ -1,4 +1,4 @@
-"""Whose account a provider's answer opens."""
+"""Which account a sign-in at the provider leads to."""
 
 from uuid import uuid4
 
@@ -15,7 +15,7 @@ def named(email: str, subject: str | None = None) -> ProviderIdentity:
     return ProviderIdentity(ISSUER, subject or uuid4().hex, email, "Ada")
 
 
-async def test_another_subject_with_a_linked_address_is_refused_and_the_owner_told() -> None:
+async def test_another_subject_with_a_linked_address_is_refused_and_the_owner_notified() -> None:
     setting = AccountsSetting()
     owner = named("ada@example.org")
     first = await setting.oidc.sign_in(setting.unit, owner, HERE)
@@ -31,13 +31,13 @@ async def test_another_subject_with_a_linked_address_is_refused_and_the_owner_to
     [message] = await setting.mail()
     assert message.recipient == owner.email
     assert ISSUER in message.text
-    # The owner's own way in stays open.
+    # The owner can still sign in.
     again = await setting.oidc.sign_in(setting.unit, owner, HERE)
     assert isinstance(again, Grant)
     assert again.user.id == first.user.id
 
 
-async def test_repeated_attempts_tell_the_owner_once_until_a_day_without_any() -> None:
+async def test_the_owner_is_notified_once_until_a_day_without_attempts() -> None:
     setting = AccountsSetting()
     await setting.oidc.sign_in(setting.unit, named("ada@example.org"), HERE)
     other = named("ada@example.org")

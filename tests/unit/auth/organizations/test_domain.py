@@ -22,7 +22,7 @@ def test_slugs(name: str, slug: str) -> None:
 
 
 @given(st.text())
-def test_any_name_has_a_slug_that_an_address_can_hold(name: str) -> None:
+def test_any_name_has_a_slug_that_is_valid_in_a_url(name: str) -> None:
     slug = slug_of(name)
     assert slug.isascii()
     assert all(part.isalnum() and part == part.lower() for part in slug.split("-"))

@@ -1,4 +1,4 @@
-"""What becomes of a refresh token."""
+"""The states of a refresh token."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +9,7 @@ from tests.unit.auth.database.examples import NOW, a_refresh_token, a_user
 SECOND = timedelta(seconds=1)
 
 
-def test_a_refresh_token_is_live_until_rotated_revoked_or_expired() -> None:
+def test_a_refresh_token_is_valid_until_rotated_revoked_or_expired() -> None:
     token = a_refresh_token(a_user())
     assert token.state(NOW) is TokenState.LIVE
     assert token.state(token.expires_at - SECOND) is TokenState.LIVE

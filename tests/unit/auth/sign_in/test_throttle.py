@@ -1,4 +1,4 @@
-"""Who has to wait after guessing."""
+"""Who must wait after failed attempts."""
 
 import pytest
 
@@ -16,19 +16,19 @@ def at(address: str | None) -> Client:
     return Client(address, "test")
 
 
-async def test_addresses_of_one_ipv6_network_wait_together() -> None:
-    """A client changes its IPv6 address within its network as it likes."""
+async def test_failures_are_counted_per_ipv6_network() -> None:
+    """A client can use any IPv6 address of its network."""
     unit, throttle = FakeUnits().unit(), Throttle(FakeClock())
     for step in range(FREE_FAILURES):
         await throttle.admit(unit, ACCOUNT, at(f"2001:db8::{step}"))
     with pytest.raises(TooManyAttempts):
         await throttle.admit(unit, ACCOUNT, at("2001:db8::ffff"))
-    # Another network does not wait, nor does another account.
+    # Other networks and other accounts need not wait.
     await throttle.admit(unit, ACCOUNT, at("2001:db8:0:1::1"))
     await throttle.admit(unit, "grace@example.org", at("2001:db8::1"))
 
 
-async def test_success_from_one_address_frees_its_network() -> None:
+async def test_success_from_one_address_resets_its_network() -> None:
     clock = FakeClock()
     unit, throttle = FakeUnits().unit(), Throttle(clock)
     for step in range(FREE_FAILURES):
@@ -37,7 +37,7 @@ async def test_success_from_one_address_frees_its_network() -> None:
     await throttle.admit(unit, ACCOUNT, at("2001:db8::1"))
 
 
-async def test_ipv4_addresses_wait_each_for_itself() -> None:
+async def test_failures_are_counted_per_ipv4_address() -> None:
     unit, throttle = FakeUnits().unit(), Throttle(FakeClock())
     for _ in range(FREE_FAILURES):
         await throttle.admit(unit, ACCOUNT, at("192.0.2.1"))

@@ -1,4 +1,4 @@
-"""Failed attempts at passwords in memory."""
+"""Failed attempts in memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Sign-ins through a provider in memory."""
+"""Single sign-on in memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Requests for a new password in memory."""
+"""Password reset requests in memory."""
 
 from dataclasses import dataclass, field
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The auth service's repositories in memory: the same behaviour as PostgreSQL's, which one suite checks."""
+"""The repositories of the auth service in memory. They pass the same suite as those on PostgreSQL."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ from tests.unit.auth.database.fakes.users import FakeUsers
 
 
 class FakeUnits:
-    """One memory for all units; nothing is rolled back but what happens at a savepoint."""
+    """All units share one memory; only savepoints can be rolled back."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.users = FakeUsers()
@@ -88,7 +88,7 @@ Snapshot = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 def snapshot(repositories: Iterable[object]) -> Snapshot:
-    """The fields of every repository, and copies of what they hold."""
+    """The fields of every repository, and copies of their contents."""
     found = [vars(repository) for repository in repositories if hasattr(repository, "__dict__")]
     return [
         (fields, {name: copy(value) for name, value in fields.items() if isinstance(value, dict | list)})

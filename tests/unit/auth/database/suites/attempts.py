@@ -11,7 +11,7 @@ from tests.unit.auth.database.examples import MINUTE, NOW
 class AttemptSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_attempts_count_wait_and_are_forgotten(self, units: Units) -> None:
+    async def test_attempts_are_counted_delayed_and_reset(self, units: Units) -> None:
         subject, long_ago = uuid4().hex, NOW - timedelta(days=1)
         async with units(Scope()) as unit:
             assert await unit.attempts.free_at(subject) is None

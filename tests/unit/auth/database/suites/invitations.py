@@ -21,7 +21,7 @@ from tests.unit.auth.database.examples import (
 class InvitationSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_an_invitation_replaces_the_one_before(self, units: Units) -> None:
+    async def test_an_invitation_replaces_the_previous_one(self, units: Units) -> None:
         async with units(Scope()) as unit:
             first = await self._invited(unit)
             place, again = first.organization_id, replace(first, id=uuid4(), token_hash=uuid4().hex)
@@ -35,7 +35,7 @@ class InvitationSuite:
             await unit.act_as(Scope())
             assert await unit.invitations.organization_of(again.token_hash) == place
 
-    async def test_invitations_page_newest_first_and_end(self, units: Units) -> None:
+    async def test_invitations_are_listed_newest_first_until_they_end(self, units: Units) -> None:
         async with units(Scope()) as unit:
             first = await self._invited(unit)
             place = first.organization_id

@@ -28,5 +28,5 @@ class MailSuite:
             assert await unit.mail.waiting(message.id) == message
             await unit.mail.finish(message.id, MailStatus.GIVEN_UP, "TimeoutError", NOW)
             await unit.mail.delete_finished(NOW + MINUTE)
-            # Its id is free again.
+            # Its id can be used again.
             await unit.mail.add(message)

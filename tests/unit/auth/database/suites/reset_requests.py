@@ -1,4 +1,4 @@
-"""What every implementation of the repository of requests for a new password does."""
+"""What every implementation of the repository of password reset requests does."""
 
 from uuid import uuid4
 
@@ -12,7 +12,7 @@ from tests.unit.auth.database.examples import NOW
 class ResetRequestSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_a_request_is_taken_once(self, units: Units) -> None:
+    async def test_a_request_can_be_taken_once(self, units: Units) -> None:
         request = ResetRequest(uuid4(), "nobody@example.org", Client("192.0.2.1", "test"), NOW)
         async with units(Scope()) as unit:
             await unit.reset_requests.add(request)
