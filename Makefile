@@ -4,7 +4,7 @@ BIN := .venv/bin
 RIVALS := .venv-bench/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz lint bench \
+.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz kills lint bench \
         bench-detection docs flakes
 
 help: ## List the targets
@@ -49,18 +49,23 @@ test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn a
 	@$(BIN)/python -m tools.local.kafka
 	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest tests/integration tests/e2e
 
+kills: ready-test ## Kill random programs under load, and count what is lost or doubled (KILLS=120)
+	@$(BIN)/python -m tests.kills $(if $(KILLS),--kills $(KILLS))
+
 fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
 	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))
 
-lint: ready-test ## Check types and style, look for secrets and for known holes in dependencies
+lint: ready-test ## Check types, style and the API's documents; look for secrets and known vulnerabilities
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python -m docs.lint
 	@$(BIN)/python -m tests.supply_chain
 
 bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job
 	@$(BIN)/python -m bench.scaling
+	@$(BIN)/python -m bench.alerting
 	@$(RIVALS)/python -m bench.maps
 	@$(RIVALS)/python -m bench.large_maps
 	@$(BIN)/python -m bench.big_file

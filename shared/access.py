@@ -1,6 +1,8 @@
 """Who may do what: roles, permissions, the caller of a request. Only here does a role get a right."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from uuid import UUID
@@ -49,6 +51,7 @@ class Permission(StrEnum):
     ANOMALIES_ACKNOWLEDGE = "anomalies:acknowledge"
     ALERT_RULES_READ = "alert-rules:read"
     ALERT_RULES_WRITE = "alert-rules:write"
+    WEBHOOK_ADDRESSES_READ = "webhook-addresses:read"
     ALERTS_READ = "alerts:read"
     ALERTS_WRITE = "alerts:write"
     STREAM_READ = "stream:read"
@@ -72,6 +75,8 @@ LEAST_ROLE: Mapping[Permission, Role] = {
     Permission.ANOMALIES_ACKNOWLEDGE: Role.OPERATOR,
     Permission.ALERT_RULES_READ: Role.VIEWER,
     Permission.ALERT_RULES_WRITE: Role.ADMIN,
+    # The path or query of a webhook's address often holds a key; others see its host.
+    Permission.WEBHOOK_ADDRESSES_READ: Role.ADMIN,
     Permission.ALERTS_READ: Role.VIEWER,
     Permission.ALERTS_WRITE: Role.OPERATOR,
     Permission.STREAM_READ: Role.VIEWER,
@@ -106,11 +111,30 @@ class Caller:
     def scope(self) -> Scope:
         return Scope(organization_id=self.organization_id, user_id=self.user_id)
 
+    def may(self, permission: Permission) -> bool:
+        return self.role >= LEAST_ROLE[permission]
+
     def require(self, permission: Permission) -> None:
         """Raise Forbidden when the caller's role lacks `permission`."""
         least = LEAST_ROLE[permission]
-        if self.role < least:
+        if not self.may(permission):
             raise Forbidden(
                 f"This needs the role {least.label} or higher; your role here is {self.role.label}."
                 " Ask an administrator of the organization."
             )
+        if (noted := _required.get(None)) is not None:
+            noted.append((self.organization_id, permission))
+
+
+_required: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("required")
+
+
+@contextmanager
+def noting_required() -> Iterator[list[tuple[UUID, Permission]]]:
+    """Gives the list that fills with what is required of callers within the block, by organization."""
+    noted: list[tuple[UUID, Permission]] = []
+    token = _required.set(noted)
+    try:
+        yield noted
+    finally:
+        _required.reset(token)

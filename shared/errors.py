@@ -5,6 +5,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
+def json_pointer(*place: object) -> str:
+    """The RFC 6901 pointer to a place that is given by its names and indexes."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
+
+
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """One bad field: `pointer` is an RFC 6901 JSON pointer into the request, `detail` says what to do."""
@@ -75,5 +80,14 @@ class BadGateway(DInsightError):
     status, title, code = 502, "Bad gateway", "bad-gateway"
 
 
+# Long enough for a supervisor to restart a program, short enough for a person to wait.
+RETRY_AFTER_SECONDS = 2
+
+
 class Unavailable(DInsightError):
+    """Something this needs cannot be had at the moment; nothing was done."""
+
     status, title, code = 503, "Unavailable", "unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

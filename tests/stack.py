@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import asyncpg
 
+from dinsight.installation import SERVICES
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
 from tests.support.ports import reserve_port
 from tools.local import lifecycle
@@ -27,7 +28,6 @@ from tools.local.log_files import tail
 from tools.local.plan import LocalEnvironment, worker_name
 from tools.local.postgres import remove_cluster
 from tools.local.processes import ProcessRef, is_alive, send
-from tools.local.settings import DATABASE_SERVICES
 from tools.local.state import Condition, Phase, RunState, load_state
 
 T = TypeVar("T")
@@ -170,7 +170,7 @@ class Stack:
     def _ports(self) -> dict[str, int]:
         """What would be the ports of an earlier start: none that another test run could take meanwhile."""
         workers = (worker_name(number) for number in range(1, self._wanted.workers + 1))
-        names = (*DATABASE_SERVICES, *workers, "postgres", "kafka", "kafka-controller")
+        names = (*SERVICES, *workers, "postgres", "kafka", "kafka-controller")
         return {name: reserve_port() for name in names}
 
     def _live(self) -> Running:

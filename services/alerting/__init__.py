@@ -1,1 +1,1 @@
-"""The alerting service: rules on machines, alerts that they open, deliveries that tell people and systems."""
+"""The alerting service: rules watch machines, open alerts and notify people and systems."""

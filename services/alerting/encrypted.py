@@ -1,4 +1,4 @@
-"""Every column of the alerting service that holds secrets."""
+"""The columns of the alerting service that hold secrets."""
 
 from typing import Any
 from uuid import UUID

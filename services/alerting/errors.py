@@ -8,33 +8,37 @@ from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 
 class MachineNotFound(NotFound):
     def __init__(self, machine_id: UUID) -> None:
-        super().__init__(f"There is no machine {machine_id} in your organization. GET /machines lists yours.")
+        super().__init__(
+            f"Machine {machine_id} does not exist in your organization. List its machines with GET /machines."
+        )
 
 
 class RuleNotFound(NotFound):
     def __init__(self, rule_id: UUID) -> None:
         super().__init__(
-            f"There is no alert rule {rule_id} in your organization. GET /alert-rules lists yours."
+            f"Alert rule {rule_id} does not exist in your organization. List its rules with GET /alert-rules."
         )
 
 
 class AlertNotFound(NotFound):
     def __init__(self, alert_id: UUID) -> None:
-        super().__init__(f"There is no alert {alert_id} in your organization. GET /alerts lists yours.")
+        super().__init__(
+            f"Alert {alert_id} does not exist in your organization. List its alerts with GET /alerts."
+        )
 
 
 class AlertIsResolved(Conflict):
     def __init__(self, alert_id: UUID) -> None:
         super().__init__(
-            f"Alert {alert_id} is resolved and cannot be acknowledged. If the fault is back, the rule opens"
-            " an alert again by itself."
+            f"Alert {alert_id} is already resolved, so it cannot be acknowledged. If the fault recurs, the"
+            " rule opens an alert again."
         )
 
 
 class InvalidRule(Unprocessable):
-    """The condition or the actions of a rule cannot be used; `errors` points at each bad node."""
+    """Fields of a rule are invalid; `errors` points at each of them."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__(
-            f"{len(errors)} part(s) of the rule cannot be used; see errors. Nothing was saved.", errors=errors
+            f"{len(errors)} field(s) of the rule are not valid; see errors. Nothing was saved.", errors=errors
         )

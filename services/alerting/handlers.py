@@ -1,9 +1,9 @@
-"""Events that the alerting service listens to."""
+"""Subscriptions of the alerting service."""
 
 from services.alerting.alerts import findings
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.database.unit import Unit
-from services.alerting.replicas.service import ReferenceService
+from services.alerting.replicas.service import ReplicaService
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
     ANALYSIS_FAILED,
@@ -18,14 +18,14 @@ from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
 
-def subscribe(consumer: Consumer[Unit], references: ReferenceService, evaluator: Evaluator) -> None:
+def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Evaluator) -> None:
     async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
         if event.organization_id is None:
             raise ValueError("machine.changed must carry its organization in organizationid")
-        await references.machine_changed(unit, event.organization_id, event.payload)
+        await replicas.machine_changed(unit, event.organization_id, event.payload)
 
     async def on_membership_changed(event: Event[MembershipChanged], unit: Unit) -> None:
-        await references.membership_changed(unit, event.payload)
+        await replicas.membership_changed(unit, event.payload)
 
     async def on_anomaly_detected(event: Event[AnomalyDetected], unit: Unit) -> None:
         payload = event.payload

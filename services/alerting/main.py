@@ -7,15 +7,17 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.alerting.alerts.evaluator import Evaluator
+from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
-from services.alerting.alerts.telling import Teller
 from services.alerting.database.postgres import PostgresUnits
-from services.alerting.deliveries.dispatcher import Dispatcher, Pace
-from services.alerting.deliveries.domain import RetryPolicy
+from services.alerting.deliveries import domain as deliveries
+from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe
-from services.alerting.replicas.service import MachineDirectory, ReferenceService
+from services.alerting.replicas.service import MachineDirectory, ReplicaService
+from services.alerting.rules.compiled import ConditionCache
+from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
 from services.alerting.rules.service import RuleService
 from services.alerting.settings import Settings
@@ -25,10 +27,16 @@ from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
 from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
+from shared.jobs.janitor import Janitor
+from shared.jobs.retry import RetryPolicy
+from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
 from shared.process import serve
 from shared.settings import InstallationSettings
+
+# What the janitor looks for appears only while an older version still runs.
+JANITOR_SECONDS = 60.0
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -36,45 +44,62 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     clock, new_id = infra.clock, infra.new_id
     units = PostgresUnits(infra.database, clock, new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
-    auditor, teller, references = Auditor(clock), Teller(clock, new_id), ReferenceService()
+    auditor, notifier, replicas = Auditor(clock), Notifier(clock, new_id), ReplicaService()
     machines = Peer(installation.machines_url, name="machines")
-    rules = RuleService(clock, new_id, auditor, encryptor, references, teller)
-    alerts = AlertService(clock, auditor, references, teller)
+    rules = RuleService(clock, new_id, auditor, encryptor, replicas, notifier)
+    alerts = AlertService(clock, auditor, replicas, notifier)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, references, Evaluator(clock, new_id, teller))
+    subscribe(consumer, replicas, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
         timeout_seconds=settings.webhook_timeout_seconds,
     )
-    dispatcher = Dispatcher(
-        units,
-        sender,
-        encryptor,
-        clock,
-        new_id,
-        RetryPolicy(settings.webhook_attempts, timedelta(seconds=settings.webhook_first_retry_seconds)),
-        Pace(settings.webhook_concurrency, settings.webhook_per_organization, settings.webhook_poll_seconds),
+    worker = _delivery_worker(infra, units, sender, encryptor, settings)
+    janitor = Janitor(
+        "alerting janitor", {"deliveries without a job": units.adopt_deliveries}, every=JANITOR_SECONDS
     )
+    loops = (infra.relay.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with (
-            sender.open(),
-            infra.running(infra.relay.loop, consumer.loop, dispatcher.run(), peers=(machines,)),
-        ):
+        async with sender.open(), infra.running(*loops, workers=[worker], peers=[machines]):
             yield
 
     app = build_application(
         service="alerting",
-        description="Rules on machines, and the alerts that they open.",
+        description="Alert rules of machines, and the alerts that they open.",
         lifespan=lifespan,
-        checks={**infra.checks(), "consumer": consumer.check},
+        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
     return app
+
+
+def _delivery_worker(
+    infra: Infrastructure,
+    units: PostgresUnits,
+    sender: WebhookSender,
+    encryptor: Encryptor,
+    settings: Settings,
+) -> Worker:
+    retry = RetryPolicy(
+        settings.webhook_attempts,
+        first_delay=timedelta(seconds=settings.webhook_first_retry_seconds),
+        max_delay=deliveries.MAX_RETRY_DELAY,
+        factor=deliveries.RETRY_FACTOR,
+    )
+    dispatcher = Dispatcher(units, sender, encryptor, infra.clock, infra.new_id, retry)
+    pace = Pace(
+        deliveries.LEASE,
+        deliveries.HEARTBEAT_SECONDS,
+        per_organization=settings.webhook_per_organization,
+    )
+    lanes = [Lane(settings.webhook_concurrency)]
+    handlers = {deliveries.MESSAGE_JOB: dispatcher}
+    return Worker(units.queue, deliveries.QUEUE, handlers, lanes, pace, retry)
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""Every column of the auth service that holds secrets to be read again; what is only compared is hashed."""
+"""All encrypted columns of the auth service. Secrets that are only compared are hashed instead."""
 
 from typing import Any
 from uuid import UUID
 
 from services.auth.keys.service import PURPOSE
-from services.auth.mail.letters import PURPOSE as LETTER
+from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.domain import SECRETS
 from services.auth.organizations.secrets import secret_purpose
 from shared.crypto import EncryptedColumn, Renew
@@ -14,8 +14,8 @@ def _signing_key(_id: str, value: str, renew: Renew) -> str:
     return renew(value, purpose=PURPOSE)
 
 
-def _letter(_id: UUID, value: str | None, renew: Renew) -> str | None:
-    return value if value is None else renew(value, purpose=LETTER)
+def _message(_id: UUID, value: str | None, renew: Renew) -> str | None:
+    return value if value is None else renew(value, purpose=MAIL)
 
 
 def _settings(organization_id: UUID, value: dict[str, Any] | None, renew: Renew) -> dict[str, Any] | None:
@@ -30,6 +30,6 @@ def _settings(organization_id: UUID, value: dict[str, Any] | None, renew: Renew)
 
 COLUMNS = (
     EncryptedColumn("signing_keys", "private_jwk", _signing_key),
-    EncryptedColumn("mail", "sealed", _letter),
+    EncryptedColumn("mail", "sealed", _message),
     EncryptedColumn("organizations", "settings", _settings),
 )

@@ -22,91 +22,108 @@ from shared.errors import (
 T = TypeVar("T")
 
 
-def granted(outcome: T | DInsightError) -> T:
-    """Give what was granted, or raise the refusal; after the transaction, so that its record of it stays."""
+def unwrap(outcome: T | DInsightError) -> T:
+    """Return the result, or raise the error: after the transaction, so that what it recorded is committed."""
     if isinstance(outcome, DInsightError):
         raise outcome
     return outcome
 
 
 class WrongCredentials(Unauthenticated):
-    """One answer for an unknown address, a wrong password and a closed account."""
+    """The same for an unknown address, a wrong password and a closed account."""
 
     def __init__(self) -> None:
-        super().__init__("E-mail address or password is not right.")
+        super().__init__("The e-mail address or the password is incorrect.")
 
 
 class TooManyAttempts(TooManyRequests):
     def __init__(self, wait: timedelta) -> None:
         seconds = max(1, ceil(wait.total_seconds()))
         super().__init__(
-            f"Too many attempts from here. Try again in {seconds} s.",
-            headers={"Retry-After": str(seconds)},
+            f"Too many attempts. Try again in {seconds} s.", headers={"Retry-After": str(seconds)}
         )
 
 
 class SessionEnded(Unauthenticated):
     def __init__(self) -> None:
-        super().__init__("The refresh token is not valid any more. Sign in again.")
+        super().__init__("The refresh token is no longer valid. Sign in again.")
 
 
-class OidcOff(NotFound):
+class OidcDisabled(NotFound):
     def __init__(self) -> None:
         super().__init__(
-            "This installation has no sign-in provider. Sign in with POST /auth/login; operators set one up"
+            "Single sign-on is not configured. Sign in with POST /auth/login. Operators configure a provider"
             " with DINSIGHT_AUTH_OIDC_..."
         )
 
 
-class FlowUnknown(BadRequest):
+class UnknownFlow(BadRequest):
     def __init__(self) -> None:
         super().__init__(
-            "This sign-in was not begun in this browser, was completed already, or took too long. Begin again"
+            "This sign-in was not started in this browser, was already completed, or has expired. Start again"
             " at /api/v1/auth/oidc/login."
         )
 
 
 class ProviderRefused(Unauthenticated):
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The sign-in provider does not let you in: {why}. Begin again, or ask who runs it.")
+    """`reason` is a clause about the provider."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Single sign-on failed: {reason}. Start again, or contact the administrator of the sign-in"
+            " provider."
+        )
 
 
-class ProviderAway(Unavailable):
-    def __init__(self, why: str) -> None:
-        super().__init__(f"The sign-in provider cannot be used at the moment: {why}. Try again shortly.")
+class ProviderUnavailable(Unavailable):
+    """`reason` is a clause about the provider."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Single sign-on is unavailable: {reason}. Try again shortly.")
 
 
-class AddressNotVerified(Conflict):
+class AccountNotVerified(Conflict):
     def __init__(self) -> None:
         super().__init__(
-            "There is an account with your e-mail address, and nobody has verified that the address is its"
-            " owner's. Ask for a new password: its link verifies the address, and ends sessions of others."
+            "An account with your e-mail address exists, but the address was never verified. Reset the"
+            " password: the link in the mail verifies the address and ends all other sessions."
+        )
+
+
+class ProviderAccountMismatch(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "The account with your e-mail address is linked to a different account at the sign-in provider."
+            " Sign in with that one. If it no longer exists, ask the operator of this installation to remove"
+            " the link."
         )
 
 
 class AccountClosed(Unauthenticated):
     def __init__(self) -> None:
-        super().__init__("The account is closed. Ask an administrator of the installation.")
+        super().__init__("The account is closed. Contact the operator of this installation.")
 
 
 class WrongPassword(Forbidden):
     def __init__(self) -> None:
-        super().__init__("The current password is not right.")
+        super().__init__("The current password is incorrect.")
 
 
 class EmailTaken(Conflict):
     def __init__(self) -> None:
-        super().__init__("There is an account with this e-mail address. Sign in instead.")
+        super().__init__("An account with this e-mail address already exists. Sign in instead.")
 
 
 class SlugTaken(Conflict):
     def __init__(self, slug: str) -> None:
-        super().__init__(f"The slug {slug!r} is taken. Choose another one, or leave it out at creation.")
+        super().__init__(f"The slug {slug!r} is already in use. Choose another one, or omit it at creation.")
 
 
 class OrganizationNotFound(NotFound):
     def __init__(self, organization_id: UUID) -> None:
-        super().__init__(f"You belong to no organization {organization_id}. GET /organizations lists yours.")
+        super().__init__(
+            f"You are not a member of an organization {organization_id}. GET /organizations lists yours."
+        )
 
 
 class MemberNotFound(NotFound):
@@ -116,7 +133,7 @@ class MemberNotFound(NotFound):
 
 class SessionNotFound(NotFound):
     def __init__(self, session_id: UUID) -> None:
-        super().__init__(f"You have no live session {session_id}. GET /users/me/sessions lists yours.")
+        super().__init__(f"You have no active session {session_id}. GET /users/me/sessions lists yours.")
 
 
 class ApiKeyNotFound(NotFound):
@@ -125,7 +142,7 @@ class ApiKeyNotFound(NotFound):
 
 
 class ApiKeyRefused(Unauthenticated):
-    """One answer for a key that is malformed, unknown, expired, deleted, or whose user has left."""
+    """The same for a key that is malformed, unknown, expired or deleted, or whose creator has left."""
 
     def __init__(self) -> None:
         super().__init__("The API key is not valid. Ask an administrator of the organization for a new one.")
@@ -133,60 +150,62 @@ class ApiKeyRefused(Unauthenticated):
 
 class RoleTooHigh(Forbidden):
     def __init__(self, own: Role) -> None:
-        most = min(own, Role.ADMIN).label
+        highest = min(own, Role.ADMIN).label
         super().__init__(
-            f"A key may have at most your own role, and never that of an owner: {most} or lower."
+            f"The role of an API key cannot be owner, nor higher than your own: choose {highest} or lower."
         )
 
 
-class ExpiryPassed(Unprocessable):
+class ExpiryInPast(Unprocessable):
     def __init__(self) -> None:
-        detail = "must lie in the future"
         super().__init__(
-            "The key would have expired already.", errors=[FieldError("/body/expires_at", detail)]
+            "The key would already have expired.",
+            errors=[FieldError("/body/expires_at", "must be in the future")],
         )
 
 
 class LastOwner(Conflict):
     def __init__(self) -> None:
-        super().__init__("An organization needs an owner: make another member owner first.")
+        super().__init__("An organization needs an owner. Make another member an owner first.")
 
 
 class OwnersOnly(Forbidden):
     def __init__(self) -> None:
-        super().__init__("Only an owner may make, change or remove an owner. Ask one of them.")
+        super().__init__("Only an owner can add, change or remove an owner. Ask one of them.")
 
 
 class InvalidLink(BadRequest):
-    """One answer for a token that never was, that was used, and whose time is over."""
+    """The same for a token that never existed, was used, or has expired."""
 
     def __init__(self) -> None:
-        super().__init__("The link is not valid: it was used or replaced, or is too old. Ask for another.")
+        super().__init__(
+            "The link is not valid: it was already used, was replaced, or has expired. Request a new one."
+        )
 
 
 class EmailNotVerified(Forbidden):
-    """Only who knows the password gets to see this."""
+    """Shown only to those who know the password."""
 
     def __init__(self) -> None:
-        super().__init__("Verify your e-mail address first: follow the link in the mail that was sent to it.")
+        super().__init__("Verify your e-mail address first. A mail with the link was sent to it.")
 
 
-class EmailVerified(Conflict):
+class EmailAlreadyVerified(Conflict):
     def __init__(self) -> None:
-        super().__init__("Your e-mail address is verified already.")
+        super().__init__("Your e-mail address is already verified.")
 
 
 class WeakPassword(Unprocessable):
-    """`reason` finishes the sentence "The password ...", and never repeats it."""
+    """`reason` completes the sentence "The password ...", and never repeats the password."""
 
     def __init__(self, reason: str, pointer: str) -> None:
-        detail = f"The password {reason}. Take several unrelated words, or let a password manager make one."
+        detail = f"The password {reason}. Use several unrelated words, or a password manager."
         super().__init__(detail, errors=[FieldError(pointer, detail)])
 
 
 class TooManySecrets(Unprocessable):
-    def __init__(self, most: int) -> None:
-        detail = f"An organization has at most {most} secrets. Set those that are not needed to null."
+    def __init__(self, maximum: int) -> None:
+        detail = f"An organization can have at most {maximum} secrets. Set unused ones to null."
         super().__init__(detail, errors=[FieldError("/body/settings/secrets", detail)])
 
 
@@ -199,9 +218,11 @@ class InvitationNotFound(NotFound):
 
 class InvitationForAnother(Forbidden):
     def __init__(self) -> None:
-        super().__init__("The invitation is for another e-mail address. Ask for one for yours.")
+        super().__init__(
+            "The invitation is for a different e-mail address. Ask for an invitation to your address."
+        )
 
 
 class AlreadyMember(Conflict):
     def __init__(self, email: str) -> None:
-        super().__init__(f"{email} belongs to the organization already. Change the role instead.")
+        super().__init__(f"{email} is already a member of the organization. Change the role instead.")

@@ -1,4 +1,4 @@
-"""Events that the auth service listens to."""
+"""Events that the auth service consumes."""
 
 from services.auth.database.unit import Unit
 from services.auth.trail.service import TrailService

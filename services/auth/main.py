@@ -10,27 +10,31 @@ from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import PostgresUnits, Units
 from services.auth.handlers import subscribe
 from services.auth.invitations.service import InvitationService
+from services.auth.janitor import build_janitor
 from services.auth.keys.service import KeyRing
 from services.auth.keys.tokens import AccessTokens
-from services.auth.mail.letters import LetterWriter
-from services.auth.mail.mailers import mailer_for
-from services.auth.mail.postman import Postman
+from services.auth.mail import domain as mail
+from services.auth.mail.messages import MessageWriter
+from services.auth.mail.sender import MailSender
+from services.auth.mail.transports import transport_for
 from services.auth.members.service import MemberService
 from services.auth.oidc.provider import Provider, ProviderAccess
 from services.auth.oidc.service import OidcService
 from services.auth.one_time_tokens.service import OneTimeTokens
-from services.auth.organizations.secrets import SettingsSealer
+from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
+from services.auth.recovery.answerer import ResetAnswerer
+from services.auth.recovery.domain import RESET_JOB
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration.service import RegistrationService
 from services.auth.routes import Services, build_internal_router, build_router
+from services.auth.sessions.service import SessionService
 from services.auth.settings import Settings
 from services.auth.sign_in.service import SignInService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.trail.service import TrailService
-from services.auth.upkeep import Upkeep
 from services.auth.users.service import AccountService
 from services.auth.verification.service import VerificationService
 from shared.audit import Auditor
@@ -39,14 +43,18 @@ from shared.http.application import build_application
 from shared.http.caller import Guard
 from shared.http.idempotency import Idempotency
 from shared.infrastructure import Infrastructure
+from shared.jobs.postgres import PostgresQueue
+from shared.jobs.queue import JobHandler
+from shared.jobs.retry import RetryPolicy
+from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
 from shared.process import serve
 from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
-# Their bodies hold passwords or secrets and their answers tokens: none may be kept, not even as a hash.
-NEVER_KEPT = (
+# Their requests contain passwords or secrets, and their responses tokens: not even hashes may be stored.
+NEVER_STORED = (
     "/api/v1/auth/",
     "/api/v1/users/me/password",
     "/api/v1/users/me/invitations",
@@ -57,41 +65,38 @@ NEVER_KEPT = (
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("auth", installation, settings)
-    units = PostgresUnits(infra.database, infra.clock, infra.new_id)
+    queue = PostgresQueue(infra.database, service="auth")
+    units = PostgresUnits(infra.database, queue, infra.clock, infra.new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     provider = _provider(infra, settings)
     services = _services(infra, units, encryptor, settings, provider)
-    # Its own tokens are verified with its own keys, without asking itself over HTTP.
+    # The service verifies tokens with its own keys, without a request to itself.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail)
-    upkeep = Upkeep(units, infra.clock, services.keys)
-    postman = Postman(
-        units,
-        mailer_for(settings.mail_url.get_secret_value(), settings.mail_sender, settings.mail_timeout_seconds),
-        encryptor,
-        services.recovery,
-        infra.clock,
-        attempts=settings.mail_attempts,
-        first_retry=timedelta(seconds=settings.mail_first_retry_seconds),
-        poll_seconds=settings.mail_poll_seconds,
-    )
+    janitor = build_janitor(units, infra.clock, services.keys)
+    worker = _mail_worker(infra, queue, units, encryptor, settings, services.recovery)
+
+    loops = (infra.relay.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             if provider is not None:
                 await stack.enter_async_context(provider.open())
-            loops = (infra.relay.loop, consumer.loop, upkeep.run(), postman.run())
-            await stack.enter_async_context(infra.running(*loops))
+            await stack.enter_async_context(infra.running(*loops, workers=[worker]))
             yield
 
     app = build_application(
         service="auth",
         description="Users, organizations, memberships, sessions and the audit trail.",
         lifespan=lifespan,
-        checks={**infra.checks(), "consumer": consumer.check, "signing keys": services.keys.check},
-        middleware=[Idempotency.middleware(infra.database, guard, never_kept=NEVER_KEPT)],
+        checks={
+            **infra.checks(*loops, workers=[worker]),
+            "consumer": consumer.check,
+            "signing keys": services.keys.check,
+        },
+        middleware=[Idempotency.middleware(infra.database, guard, never_kept=NEVER_STORED)],
     )
     app.include_router(build_router(services, units, guard))
     app.include_router(build_internal_router(services, units))
@@ -108,6 +113,31 @@ def _provider(infra: Infrastructure, settings: Settings) -> Provider | None:
         settings.oidc_redirect_url,
     )
     return Provider(access, infra.clock)
+
+
+def _mail_worker(
+    infra: Infrastructure,
+    queue: PostgresQueue,
+    units: Units,
+    encryptor: Encryptor,
+    settings: Settings,
+    recovery: RecoveryService,
+) -> Worker:
+    transport = transport_for(
+        settings.mail_url.get_secret_value(), settings.mail_sender, settings.mail_timeout_seconds
+    )
+    retry = RetryPolicy(
+        settings.mail_attempts,
+        first_delay=timedelta(seconds=settings.mail_first_retry_seconds),
+        max_delay=mail.MAX_RETRY_DELAY,
+        factor=mail.RETRY_FACTOR,
+    )
+    handlers: dict[str, JobHandler] = {
+        mail.MESSAGE_JOB: MailSender(units, transport, encryptor, infra.clock, retry),
+        RESET_JOB: ResetAnswerer(units, recovery),
+    }
+    pace = Pace(mail.LEASE, mail.HEARTBEAT_SECONDS)
+    return Worker(queue, mail.QUEUE, handlers, [Lane(mail.CONCURRENCY)], pace, retry)
 
 
 def _services(
@@ -128,22 +158,20 @@ def _services(
         key_lifetime=timedelta(days=settings.signing_key_days),
         token_lifetime=token_lifetime,
     )
-    letters = LetterWriter(clock, new_id, encryptor, settings.public_url)
+    messages = MessageWriter(clock, new_id, encryptor, settings.public_url)
     one_time = OneTimeTokens(clock, new_id)
-    verification = VerificationService(clock, auditor, one_time, letters)
-    organizations = OrganizationService(clock, new_id, auditor, SettingsSealer(encryptor))
-    accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, letters)
-    invitations = InvitationService(clock, new_id, auditor, letters, verification)
-    sign_in = SignInService(
+    verification = VerificationService(clock, auditor, one_time, messages)
+    organizations = OrganizationService(clock, new_id, auditor, SettingsEncryptor(encryptor))
+    accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, messages)
+    invitations = InvitationService(clock, new_id, auditor, messages, verification)
+    sessions = SessionService(
         clock,
         new_id,
         auditor,
-        hasher,
-        throttle,
-        idle=timedelta(days=settings.session_idle_days),
-        longest=timedelta(days=settings.session_longest_days),
-        reminder=verification if settings.require_verified_email else None,
+        idle_timeout=timedelta(days=settings.session_idle_days),
+        max_lifetime=timedelta(days=settings.session_max_days),
     )
+    reminder = verification if settings.require_verified_email else None
     return Services(
         registration=RegistrationService(
             new_id,
@@ -152,15 +180,16 @@ def _services(
             rules,
             verification,
             invitations,
-            letters,
-            hide_taken=settings.require_verified_email,
+            messages,
+            hide_existing=settings.require_verified_email,
         ),
         verification=verification,
         recovery=RecoveryService(
-            clock, new_id, auditor, hasher, rules, throttle, one_time, letters, verification
+            clock, new_id, auditor, hasher, rules, throttle, one_time, messages, verification
         ),
         accounts=accounts,
-        sign_in=sign_in,
+        sign_in=SignInService(clock, auditor, hasher, throttle, sessions, reminder),
+        sessions=sessions,
         organizations=organizations,
         members=MemberService(clock, auditor),
         invitations=invitations,
@@ -168,7 +197,7 @@ def _services(
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=ApiKeyService(clock, new_id, auditor),
-        oidc=OidcService(clock, new_id, auditor, sign_in, letters, provider),
+        oidc=OidcService(clock, new_id, auditor, sessions, messages, provider),
     )
 
 

@@ -1,4 +1,4 @@
-"""Random tokens that only their hash is kept of."""
+"""Random tokens, of which only the hash is stored."""
 
 import hashlib
 
@@ -6,5 +6,5 @@ TOKEN_BYTES = 32
 
 
 def token_hash(token: str) -> str:
-    """The token has 256 random bits: a plain hash cannot be guessed back."""
+    """A plain hash is enough: tokens have 256 random bits."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

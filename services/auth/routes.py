@@ -1,4 +1,4 @@
-"""HTTP of the auth service."""
+"""The HTTP API of the auth service."""
 
 from dataclasses import dataclass
 
@@ -23,6 +23,7 @@ from services.auth.recovery.service import RecoveryService
 from services.auth.registration import routes as registration
 from services.auth.registration.service import RegistrationService
 from services.auth.sessions import routes as sessions
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in import routes as sign_in
 from services.auth.sign_in.service import SignInService
 from services.auth.trail import routes as trail
@@ -36,13 +37,14 @@ from shared.http.caller import Guard
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The use-cases that the routes call."""
+    """What the routes call."""
 
     registration: RegistrationService
     verification: VerificationService
     recovery: RecoveryService
     accounts: AccountService
     sign_in: SignInService
+    sessions: SessionService
     organizations: OrganizationService
     members: MemberService
     invitations: InvitationService
@@ -56,13 +58,13 @@ class Services:
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     router.include_router(registration.build_router(services.registration, units))
-    router.include_router(sign_in.build_router(services.sign_in, services.tokens, units))
+    router.include_router(sign_in.build_router(services.sign_in, services.sessions, services.tokens, units))
     router.include_router(keys.build_router(services.keys))
     router.include_router(verification.build_router(services.verification, units, guard))
     router.include_router(recovery.build_router(services.recovery, units))
     router.include_router(oidc.build_router(services.oidc, services.tokens, units))
     router.include_router(users.build_router(services.accounts, units, guard))
-    router.include_router(sessions.build_router(services.sign_in, units, guard))
+    router.include_router(sessions.build_router(services.sessions, units, guard))
     router.include_router(organizations.build_router(services.accounts, services.organizations, units, guard))
     router.include_router(members.build_router(services.organizations, services.members, units, guard))
     router.include_router(
@@ -74,5 +76,5 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
 
 
 def build_internal_router(services: Services, units: Units) -> APIRouter:
-    """What other services ask, and clients do not reach."""
+    """Routes for other services, which the gateway does not expose."""
     return api_keys.build_internal_router(services.api_keys, services.tokens, units)

@@ -14,40 +14,39 @@ class Settings(ServiceSettings):
         extra="ignore",
         validate_by_name=True,
         validate_by_alias=True,
-        # A message about a bad pepper goes to the log, and the pepper must not.
+        # Validation errors are logged, and the pepper must not be.
         hide_input_in_errors=True,
     )
 
     port: int = 8001
-    # Lost, it makes every password invalid; changed, too. Keep it apart from the database's backups.
+    # Losing or changing it invalidates every password. Store it apart from the backups of the database.
     password_pepper: SecretStr = Field(validation_alias="DINSIGHT_PASSWORD_PEPPER", min_length=16)
-    # About a quarter of a second a guess; hashes of a lower cost are renewed when their user signs in.
+    # About a quarter of a second per guess. Hashes of a lower cost are upgraded at the next sign-in.
     bcrypt_cost: int = Field(default=12, ge=4, le=16)
     access_token_minutes: int = Field(default=15, ge=1, le=60)
-    # A session that is not used for this long ends ...
+    # A session ends after this time without use ...
     session_idle_days: int = Field(default=30, ge=1)
-    # ... and one in use ends after this, and its user signs in again.
-    session_longest_days: int = Field(default=90, ge=1)
+    # ... and after this time in any case.
+    session_max_days: int = Field(default=90, ge=1)
     signing_key_days: int = Field(default=30, ge=1)
-    # `smtp://user:password@host:587?starttls=true`, `smtps://...`, or a folder that letters are written into.
+    # `smtp://user:password@host:587?starttls=true`, `smtps://...`, or a folder that messages are written to.
     mail_url: SecretStr = SecretStr("file:///var/lib/dinsight/mail")
     mail_sender: str = "DInsight <dinsight@localhost>"
-    # What the links in letters begin with: where people reach the platform.
+    # The start of the links in mail: where people reach the platform.
     public_url: str = "http://127.0.0.1:8000"
-    # One letter, from connecting to the server's last word.
+    # For one message, from connecting to the server's last reply.
     mail_timeout_seconds: float = Field(default=30, gt=0, le=120)
-    # Eight attempts at the default pauses span about 14 hours: a mail server may be down over night.
-    mail_attempts: int = Field(default=8, ge=1, le=50)
+    # Twelve attempts at the default pauses span about 19 hours: a mail server may be down overnight.
+    mail_attempts: int = Field(default=12, ge=1, le=50)
     mail_first_retry_seconds: float = Field(default=30, gt=0)
-    # Bounds how long somebody waits for a link; each look is two indexed queries.
-    mail_poll_seconds: float = Field(default=1, gt=0)
-    # On, nobody signs in before following the link, and registering does not tell which addresses are known.
+    # If true, users must verify their address before they can sign in, and registration does not reveal which
+    # addresses have an account.
     require_verified_email: bool = False
-    # An OpenID Connect provider: all four, or none. The issuer is written as its own description has it.
+    # An OpenID Connect provider: all four, or none. The issuer must match the discovery document exactly.
     oidc_issuer: str = Field(default="", pattern=r"^$|^https?://\S+$")
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
-    # `https://<this installation>/api/v1/auth/oidc/callback`, or a page of one's own that calls it.
+    # `https://<this installation>/api/v1/auth/oidc/callback`, or a page of yours that calls it.
     oidc_redirect_url: str = Field(default="", pattern=r"^$|^https?://\S+$")
 
     @model_validator(mode="after")

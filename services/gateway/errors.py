@@ -13,9 +13,6 @@ from shared.errors import (
     Unavailable,
 )
 
-# Long enough for a supervisor to restart a service, short enough for a person to wait.
-RETRY_AFTER_SECONDS = 2
-
 
 class UnknownPath(NotFound):
     def __init__(self, path: str) -> None:
@@ -29,8 +26,7 @@ class ServiceDown(Unavailable):
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            f"The {service} service does not answer at the moment. Nothing was done; try again shortly.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            f"The {service} service does not answer at the moment. Nothing was done; try again shortly."
         )
 
 
@@ -103,8 +99,16 @@ class HeadersTooLarge(DInsightError):
     title: ClassVar[str] = "Headers too large"
     code: ClassVar[str] = "headers-too-large"
 
+    def __init__(self, max_headers: int, max_bytes: int) -> None:
+        super().__init__(
+            f"A request may have at most {max_headers} headers, of {max_bytes} bytes in total. Send fewer."
+        )
+
 
 class AddressTooLong(DInsightError):
     status: ClassVar[int] = 414
     title: ClassVar[str] = "Address too long"
     code: ClassVar[str] = "address-too-long"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"The address is longer than {max_bytes} bytes. Shorten the query.")

@@ -8,14 +8,12 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from services.gateway.admission import edge
+from services.gateway.admission import connections, edge
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.connections import with_deadline
 from services.gateway.admission.limits import RateLimits
 from services.gateway.admission.middleware import Admission, Most
 from services.gateway.admission.operations import Operations
 from services.gateway.docs import routes as documents
-from services.gateway.docs.catalogue import Catalogue
 from services.gateway.proxy.service import Limits, Proxy
 from services.gateway.routing import Service
 from services.gateway.settings import Settings
@@ -110,8 +108,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         lifespan=lifespan,
         checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
         details={name: gateway.upstream(name) for name in gateway.peers},
+        outermost=edge.middleware(installation.allowed_origins),
         middleware=[
-            *edge.middleware(installation.allowed_origins),
             Middleware(Operations, networks=settings.operations_networks),
             Middleware(
                 Admission,
@@ -129,9 +127,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         max_body_size=None,
         openapi_url=None,
     )
-    catalogue = Catalogue(gateway.peers, app.openapi, fresh_seconds=settings.catalogue_seconds)
     app.include_router(stream.build_router(gateway.streams, gateway.guard, gateway.api_keys))
-    app.include_router(documents.build_router(catalogue))
+    app.include_router(documents.build_router())
     app.router.default = gateway.proxy
     return app
 
@@ -152,7 +149,7 @@ def main() -> None:
         port=settings.port,
         trusted_proxies=settings.trusted_proxies,
         on_stop=end_streams,
-        protocol=with_deadline(settings.head_seconds),
+        protocol=connections.protocol(settings.head_seconds),
     )
 
 

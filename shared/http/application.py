@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.datastructures import Headers
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http import problems
 from shared.http.document import Application
+from shared.http.query import refuse_unknown_query
 
 Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT_SECONDS = 3.0
@@ -54,13 +54,15 @@ def build_application(
     lifespan: Callable[[], AbstractAsyncContextManager[None]],
     checks: Mapping[str, Check],
     middleware: Sequence[Middleware] = (),
+    outermost: Sequence[Middleware] = (),
     max_body_size: int | None = LARGEST_JSON_BODY_BYTES,
     details: Mapping[str, Check] | None = None,
     openapi_url: str | None = "/openapi.json",
 ) -> FastAPI:
     """`checks` are named probes that raise while the service is not ready.
 
-    `details` are probed and shown with them, and do not decide readiness.
+    `details` are probed and shown with them, and do not decide readiness. Errors of `middleware` are answered
+    as those of a route; `outermost` sees these answers too.
     """
 
     @asynccontextmanager
@@ -73,7 +75,8 @@ def build_application(
         description=description,
         version="1",
         lifespan=run,
-        middleware=[Middleware(_RequestContext), *middleware],
+        dependencies=[Depends(refuse_unknown_query)],
+        middleware=[Middleware(_RequestContext), *outermost, problems.middleware(), *middleware],
         openapi_url=openapi_url,
         docs_url=None,
         redoc_url=None,
@@ -119,7 +122,3 @@ async def _probe(check: Check) -> str:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-def problem_schema() -> dict[str, Any]:
-    return problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -1,12 +1,16 @@
 """Field types that the HTTP models of several services share."""
 
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from pydantic import AfterValidator, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, AwareDatetime, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
+# Whatever is computed with a time in between, in whatever zone, can be expressed by Python and PostgreSQL.
+MIN_YEAR, MAX_YEAR = 1900, 2999
+YEAR_PATTERN = "^(19|2[0-9])[0-9]{2}-"
 # Free-form objects are notes about a thing, not a place to store files.
 LARGEST_JSON_OBJECT_BYTES = 64 * 1024
 # PostgreSQL stores every character but U+0000. White space around a text is cut off, so a name needs more.
@@ -41,7 +45,8 @@ def without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**alternatives[0], **rest} if len(alternatives) == 1 else {**rest, "anyOf": alternatives}
 
 
-def _storable(value: dict[str, Any]) -> dict[str, Any]:
+def storable(value: Any) -> Any:
+    """Raises ValueError on JSON that is too large, or that PostgreSQL cannot store."""
     try:
         text = orjson.dumps(value)
     except TypeError as error:
@@ -53,4 +58,15 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-JsonObject = Annotated[dict[str, Any], AfterValidator(_storable)]
+def within_reach(moment: datetime) -> datetime:
+    """The moment itself. Raises ValueError when it lies too far away to be computed with."""
+    if not MIN_YEAR <= moment.year <= MAX_YEAR:
+        raise ValueError(f"must be a time between the years {MIN_YEAR} and {MAX_YEAR}")
+    return moment
+
+
+# A time that a client names.
+Moment = Annotated[
+    AwareDatetime, AfterValidator(within_reach), Field(json_schema_extra={"pattern": YEAR_PATTERN})
+]
+JsonObject = Annotated[dict[str, Any], AfterValidator(storable)]

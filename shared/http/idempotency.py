@@ -1,12 +1,12 @@
 """`Idempotency-Key`: a write sent twice is done once, and answered twice with the same answer.
 
-The key is noted before the request runs and the answer after it. A request whose process died in between
-may be tried again under its key once it has been silent for a while.
+The key is claimed before the request runs, and the answer is kept after it. A request whose process died in
+between may be tried again under its key once it has been silent for a while.
 """
 
 import asyncio
-import hashlib
-from collections.abc import MutableMapping
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -15,24 +15,25 @@ from uuid import UUID
 import structlog
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import access
-from shared.errors import Unauthenticated, Unavailable
+from shared.access import Permission
+from shared.errors import BadRequest, Conflict, Unauthenticated, Unavailable, Unprocessable
+from shared.http.bodies import DigestedBody, head_digest
 from shared.http.caller import Guard
-from shared.http.problems import render
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 from shared.tokens import Identity
 
 HEADER = "Idempotency-Key"
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 # Larger answers are not kept; no write of this API gives one.
-LARGEST_KEPT_ANSWER_BYTES = 1024 * 1024
+MAX_KEPT_ANSWER_BYTES = 1024 * 1024
 ABANDONED_AFTER = timedelta(minutes=2)
 KEPT_FOR = timedelta(hours=24)
+SETTLE_RETRY_SECONDS = 1.0
 
 logger = structlog.get_logger(__name__)
 
@@ -41,14 +42,37 @@ FORGET_OLD = (
 )
 CLAIM = """
 INSERT INTO idempotency_keys AS k (user_id, key, fingerprint) VALUES ($1, $2, $3)
-ON CONFLICT (user_id, key) DO UPDATE SET created_at = clock_timestamp()
+ON CONFLICT (user_id, key) DO UPDATE SET created_at = clock_timestamp(), fingerprint = excluded.fingerprint
 WHERE k.status IS NULL AND k.created_at < clock_timestamp() - $4::interval
 RETURNING true
 """
-LOOK_UP = "SELECT fingerprint, status, headers, body FROM idempotency_keys WHERE user_id = $1 AND key = $2"
+LOOK_UP = """
+SELECT fingerprint, body_digest, rights, status, headers, body FROM idempotency_keys
+WHERE user_id = $1 AND key = $2
+"""
 RENEW = "UPDATE idempotency_keys SET created_at = clock_timestamp() WHERE user_id = $1 AND key = $2"
-KEEP = "UPDATE idempotency_keys SET status = $3, headers = $4, body = $5 WHERE user_id = $1 AND key = $2"
+KEEP = """
+UPDATE idempotency_keys SET body_digest = $3, rights = $4, status = $5, headers = $6, body = $7
+WHERE user_id = $1 AND key = $2
+"""
 FORGET = "DELETE FROM idempotency_keys WHERE user_id = $1 AND key = $2"
+
+
+class KeyReused(Unprocessable):
+    code = "idempotency-key-reused"
+
+    def __init__(self) -> None:
+        super().__init__(f"This {HEADER} was used for a different request. Use a new key for a new request.")
+
+
+class InProgress(Conflict):
+    code = "in-progress"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first request with this key is still in progress. Try again shortly.",
+            headers={"Retry-After": "2"},
+        )
 
 
 @dataclass
@@ -59,10 +83,19 @@ class _Answer:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
 
+    @property
+    def is_kept(self) -> bool:
+        return 0 < self.status < 500 and len(self.body) <= MAX_KEPT_ANSWER_BYTES
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.status >= 400
+
     def take(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self.headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in message["headers"]]
+            pairs = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in message["headers"]]
+            self.headers = [pair for pair in pairs if pair[0] != "date"]
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
 
@@ -90,41 +123,72 @@ class Idempotency:
         key = headers.get(HEADER)
         if key is None or scope["method"] not in WRITES or scope["path"].startswith(self._never_kept):
             return await self._app(scope, receive, send)
-        request = Request(scope)
-        if not 0 < len(key) <= LONGEST_KEY:
-            detail = f"{HEADER} must have 1 to {LONGEST_KEY} characters."
-            return await render(request, 400, "Bad request", detail, code="bad-request")(scope, receive, send)
+        if not 0 < len(key) <= MAX_KEY_LENGTH:
+            raise BadRequest(f"{HEADER} must have 1 to {MAX_KEY_LENGTH} characters.")
         try:
             identity = await self._guard.identify(headers.get("Authorization"))
         except (Unauthenticated, Unavailable):
             # The route itself says what is wrong.
             return await self._app(scope, receive, send)
-        fingerprint, receive = await self._fingerprint(scope, headers, receive)
-        known = await self._claim(_owner(identity), key, fingerprint)
-        if known is not None:
-            return await self._known(request, known, fingerprint)(scope, receive, send)
-        await self._run(_owner(identity), key, scope, receive, send)
+        owner, body = _owner(identity), DigestedBody(headers, receive)
+        fingerprint = head_digest(scope, headers)
+        known = await self._claim(owner, key, fingerprint)
+        if known is None:
+            return await self._run(owner, key, scope, body, send)
+        if known["fingerprint"] != fingerprint:
+            raise KeyReused
+        if known["status"] is None:
+            raise InProgress
+        for organization_id, permission in known["rights"] or ():
+            identity.in_organization(UUID(organization_id)).require(Permission(permission))
+        await body.read_to_the_end()
+        if body.digest() != known["body_digest"]:
+            raise KeyReused
+        await _kept_answer(known)(scope, receive, send)
 
-    async def _run(self, owner: UUID, key: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _run(self, owner: UUID, key: str, scope: Scope, body: DigestedBody, send: Send) -> None:
         answer = _Answer()
 
         async def passing(message: Message) -> None:
             answer.take(message)
+            if message["type"] == "http.response.start" and not answer.is_refusal:
+                # What was done is known by the whole body, even where the route needed only its beginning.
+                await body.read_to_the_end()
             await send(message)
 
-        done = False
+        kept = False
         renewing = asyncio.create_task(self._renew(owner, key))
+        required: Sequence[tuple[UUID, Permission]] = ()
         try:
-            await self._app(scope, receive, passing)
-            done = 0 < answer.status < 500 and len(answer.body) <= LARGEST_KEPT_ANSWER_BYTES
+            with access.noting_required() as required:
+                await self._app(scope, body.receive, passing)
+            # A refusal before the body's end did nothing, so it may be tried again.
+            kept = answer.is_kept and (body.ended or not answer.is_refusal)
         finally:
             renewing.cancel()
-            async with self._database.transaction(access.Scope()) as connection:
-                if done:
-                    kept = [pair for pair in answer.headers if pair[0] != "date"]
-                    await connection.execute(KEEP, owner, key, answer.status, kept, bytes(answer.body))
-                else:
-                    await connection.execute(FORGET, owner, key)
+            if kept:
+                rights = [[str(organization_id), permission] for organization_id, permission in required]
+                await self._settle(
+                    *(KEEP, owner, key, body.digest(), rights),
+                    *(answer.status, answer.headers, bytes(answer.body)),
+                )
+            else:
+                await self._settle(FORGET, owner, key)
+
+    async def _settle(self, statement: str, *values: Any) -> None:
+        """Note how the request ended. The client has its answer already, so a database that is away is waited
+        for, until the claim counts as abandoned."""
+        give_up_at = time.monotonic() + ABANDONED_AFTER.total_seconds()
+        while True:
+            try:
+                async with self._database.transaction(access.Scope()) as connection:
+                    await connection.execute(statement, *values)
+                return
+            except TRANSIENT_DATABASE_ERRORS as error:
+                logger.warning("idempotency key not settled", error=str(error))
+                if time.monotonic() > give_up_at:
+                    return
+            await asyncio.sleep(SETTLE_RETRY_SECONDS)
 
     async def _renew(self, owner: UUID, key: str) -> None:
         """Hold the claim for as long as the request runs: a large upload takes its time."""
@@ -137,42 +201,22 @@ class Idempotency:
                 logger.warning("idempotency key not renewed", error=str(error))
 
     async def _claim(self, owner: UUID, key: str, fingerprint: str) -> Any | None:
+        """None when the key is now this request's; else what is known of the request that has it."""
         async with self._database.transaction(access.Scope()) as connection:
             await connection.execute(FORGET_OLD, owner, KEPT_FOR)
-            if await connection.fetchval(CLAIM, owner, key, fingerprint, ABANDONED_AFTER):
-                return None
-            return await connection.fetchrow(LOOK_UP, owner, key)
+            while True:
+                if await connection.fetchval(CLAIM, owner, key, fingerprint, ABANDONED_AFTER):
+                    return None
+                # It may be forgotten between the two statements; then it is free again.
+                if known := await connection.fetchrow(LOOK_UP, owner, key):
+                    return known
 
-    @staticmethod
-    def _known(request: Request, known: Any, fingerprint: str) -> Response:
-        if known["fingerprint"] != fingerprint:
-            detail = f"This {HEADER} was used for another request. Use a new key for a new request."
-            return render(request, 422, "Invalid payload", detail, code="idempotency-key-reused")
-        if known["status"] is None:
-            detail = "The first request with this key is still being worked on. Ask again shortly."
-            return render(request, 409, "Conflict", detail, code="in-progress", headers={"Retry-After": "2"})
-        response = Response(known["body"], known["status"])
-        response.raw_headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in known["headers"]]
-        response.headers["Idempotency-Replayed"] = "true"
-        return response
 
-    @staticmethod
-    async def _fingerprint(scope: Scope, headers: Headers, receive: Receive) -> tuple[str, Receive]:
-        """Hash what makes the request this one. Only JSON bodies are read: uploads stream past."""
-        parts = [scope["method"], scope["path"], scope["query_string"].decode("latin-1")]
-        digest = hashlib.sha256("\n".join([*parts, headers.get("X-Organization-Id", "")]).encode())
-        if not headers.get("Content-Type", "").startswith("application/json"):
-            digest.update(headers.get("Content-Length", "").encode())
-            return digest.hexdigest(), receive
-        messages: list[MutableMapping[str, Any]] = []
-        while not messages or messages[-1].get("more_body"):
-            messages.append(await receive())
-            digest.update(messages[-1].get("body", b""))
-
-        async def replay() -> MutableMapping[str, Any]:
-            return messages.pop(0) if messages else await receive()
-
-        return digest.hexdigest(), replay
+def _kept_answer(known: Any) -> Response:
+    response = Response(known["body"], known["status"])
+    response.raw_headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in known["headers"]]
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 def _owner(identity: Identity) -> UUID:

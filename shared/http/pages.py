@@ -11,7 +11,8 @@ from uuid import UUID
 from fastapi import Depends, Query
 from pydantic import BaseModel
 
-from shared.errors import BadRequest
+from shared.errors import FieldError, Unprocessable
+from shared.http.fields import within_reach
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 500
@@ -36,12 +37,13 @@ class Cursor:
             at, _, identifier = (
                 base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
             )
-            moment = datetime.fromisoformat(at)
+            moment = within_reach(datetime.fromisoformat(at))
             if moment.tzinfo is None:
                 raise ValueError("no time zone")
             return cls(moment, UUID(identifier))
         except (binascii.Error, ValueError):
-            raise BadRequest("The cursor is not one that a list answered. Start without a cursor.") from None
+            told = "is not a cursor that a list answered. Start without a cursor."
+            raise Unprocessable(f"The cursor {told}", errors=[FieldError("/query/cursor", told)]) from None
 
 
 @dataclass(frozen=True, slots=True)

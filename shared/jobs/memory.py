@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from shared.clock import Clock, IdGenerator, time_ordered_id
-from shared.jobs.queue import Depth, Job, LeaseLost, NewJob, Size
+from shared.jobs.queue import Depth, Job, LeaseLost, NewJob, Size, traced
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -43,7 +43,8 @@ class MemoryQueue:
     async def enqueue(self, jobs: Sequence[NewJob]) -> None:
         now = self._clock.now()
         for job in jobs:
-            self._rows.setdefault(job.id, _Row(job, next(self._order), job.run_at or now, now))
+            kept = replace(job, args=traced(job.args))
+            self._rows.setdefault(job.id, _Row(kept, next(self._order), job.run_at or now, now))
         for wake in list(self._listeners):
             wake()
 

@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 from shared.access import Scope
-from shared.jobs.queue import INSTALLATION, Depth, Job, LeaseLost, NewJob, Size
+from shared.jobs.queue import INSTALLATION, Depth, Job, LeaseLost, NewJob, Size, traced
 from shared.postgres.connection import Connection, Database
 from shared.postgres.queries import load_queries
 
@@ -28,9 +28,10 @@ class PostgresJobs:
             ids=[job.id for job in jobs],
             queues=[job.queue for job in jobs],
             kinds=[job.kind for job in jobs],
-            organizations=[job.organization_id or INSTALLATION for job in jobs],
+            organizations=[job.organization_id for job in jobs],
+            installation=INSTALLATION,
             subjects=[job.subject_id for job in jobs],
-            args=[orjson.dumps(dict(job.args)).decode() for job in jobs],
+            args=[orjson.dumps(traced(job.args)).decode() for job in jobs],
             sizes=[int(job.size) for job in jobs],
             run_ats=[job.run_at for job in jobs],
         )

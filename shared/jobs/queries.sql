@@ -1,8 +1,10 @@
 -- name: enqueue_jobs!
--- Add jobs, given as parallel arrays; a known id changes nothing.
+-- Add jobs, given as parallel arrays; a known id changes nothing. Row security accepts jobs of the
+-- transaction's own organization alone, so a job that names none is its.
 INSERT INTO jobs (id, queue, kind, organization_id, subject_id, args, size, run_at)
-SELECT n.id, n.queue, n.kind, n.organization_id, n.subject_id, n.args::jsonb, n.size,
-       coalesce(n.run_at, clock_timestamp())
+SELECT n.id, n.queue, n.kind,
+       coalesce(n.organization_id, nullif(current_setting('app.organization_id', true), '')::uuid, :installation),
+       n.subject_id, n.args::jsonb, n.size, coalesce(n.run_at, clock_timestamp())
 FROM unnest(:ids::uuid[], :queues::text[], :kinds::text[], :organizations::uuid[], :subjects::uuid[],
             :args::text[], :sizes::smallint[], :run_ats::timestamptz[])
     AS n(id, queue, kind, organization_id, subject_id, args, size, run_at)

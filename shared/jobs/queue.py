@@ -7,6 +7,8 @@ from enum import IntEnum
 from typing import Any, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
+from opentelemetry.propagate import inject
+
 P = ParamSpec("P")
 T = TypeVar("T")
 # Work of the installation itself, such as mail about an account, counts as one organization's.
@@ -26,7 +28,12 @@ class Size(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to be done about `subject_id`. `args` hold ids and places, never data of a tenant."""
+    """A job to be done about `subject_id`. `args` hold ids and places, never data of a tenant.
+
+    Without an `organization_id` the job belongs to the organization of the transaction that enqueues it, and
+    to the installation if that has none.
+    A queue adds the trace that the job belongs to.
+    """
 
     id: UUID
     queue: str
@@ -37,6 +44,13 @@ class NewJob:
     size: Size = Size.SMALL
     # When it is due; among due jobs of equal rank the oldest goes first. None means now.
     run_at: datetime | None = None
+
+
+def traced(args: Mapping[str, Any]) -> dict[str, Any]:
+    """`args` with the current trace, if there is one, so that the work is seen as part of it."""
+    carrier = dict(args)
+    inject(carrier)
+    return carrier
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from opentelemetry import metrics
+from opentelemetry import metrics, trace
+from opentelemetry.propagate import extract
 
 from shared.jobs.leases import HeldLease, Priority
 from shared.jobs.loop import Loop
@@ -69,6 +70,7 @@ class Worker:
         self._listening = Loop(f"{name} listener", self._listen)
         self._beating = Loop(f"{name} heartbeat", self._heartbeat, every=pace.heartbeat_seconds)
         self._measuring = Loop(f"{name} depth", self._measure, every=MEASURE_SECONDS)
+        self._tracer = trace.get_tracer("dinsight.jobs")
         meter = metrics.get_meter("dinsight.jobs")
         self._waited = meter.create_histogram("dinsight_job_wait", "s", "Time from due to claimed")
         self._took = meter.create_histogram("dinsight_job_duration", "s", "Time from claimed to ended")
@@ -158,8 +160,11 @@ class Worker:
 
     async def _do(self, lease: HeldLease) -> None:
         job = lease.job
-        with structlog.contextvars.bound_contextvars(
-            job=job.kind, subject=str(job.subject_id), organization_id=str(job.organization_id)
+        with (
+            self._tracer.start_as_current_span(f"{job.queue} {job.kind}", context=extract(job.args)),
+            structlog.contextvars.bound_contextvars(
+                job=job.kind, subject=str(job.subject_id), organization_id=str(job.organization_id)
+            ),
         ):
             waited = job.waited.total_seconds()
             self._waited.record(waited, {"queue": job.queue, "kind": job.kind})

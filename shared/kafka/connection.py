@@ -1,8 +1,8 @@
 """How this installation talks to its broker: one place for every client's settings."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import TopicPartition
 from faststream.kafka import KafkaBroker
@@ -44,20 +44,6 @@ class KafkaConnection:
             logger=None,
             graceful_timeout=15.0,
         )
-
-    async def end_offsets(self, places: Iterable[TopicPartition]) -> Mapping[TopicPartition, int]:
-        """The end of each partition; a partition that does not exist is left out."""
-        wanted = set(places)
-        there = wanted & set(await self.partitions({place.topic for place in wanted}))
-        if not there:
-            return {}
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, client_id=self.client_id)
-        try:
-            await consumer.start()
-            ends: Mapping[TopicPartition, int] = await consumer.end_offsets(there)
-            return ends
-        finally:
-            await consumer.stop()
 
     async def partitions(self, topics: Iterable[str]) -> Sequence[TopicPartition]:
         """Every partition of the topics, as the broker knows them now; of a missing topic there is none.

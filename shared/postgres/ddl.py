@@ -43,6 +43,8 @@ CREATE TABLE idempotency_keys (
 """
 
 DROP_OUTBOX_POSITIONS = "ALTER TABLE outbox DROP COLUMN partition, DROP COLUMN position;"
+# Added after the first release: what a kept answer stands for, and what its caller had to be allowed to do.
+KEPT_ANSWERS = "ALTER TABLE idempotency_keys ADD COLUMN body_digest text, ADD COLUMN rights jsonb;"
 
 CURRENT_ORGANIZATION = "nullif(current_setting('app.organization_id', true), '')::uuid"
 CURRENT_USER = "nullif(current_setting('app.user_id', true), '')::uuid"

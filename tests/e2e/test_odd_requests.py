@@ -1,5 +1,6 @@
-"""What no generator of data sends: odd headers and bodies at every operation, and no fault of the server."""
+"""What no generator of data sends, at every operation: odd headers, queries and bodies; nothing breaks."""
 
+import base64
 from collections import defaultdict
 from uuid import uuid4
 
@@ -49,6 +50,27 @@ BODIES: dict[str, bytes] = {
 }
 
 
+# The calendar's edges, which a time zone or a subtraction leaves, and the database's infinities.
+TIMES = (
+    "0001-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+14:00",
+    "0001-01-01T00:00:00.000000+00:00",
+    "9999-12-31T23:59:59Z",
+    "9999-12-31T23:59:59-14:00",
+    "9999-12-31T23:59:59.999999+00:00",
+    "9999-12-31T23:59:59.999999-23:59",
+)
+NO_TIMES = (
+    "infinity",
+    "-infinity",
+    "NaN",
+    "1e400",
+    "-1e18",
+    "10000-01-01T00:00:00Z",
+    "-0001-01-01T00:00:00Z",
+)
+
+
 @pytest.fixture
 def client(stack: Stack) -> httpx2.Client:
     return httpx2.Client(base_url=stack.gateway_url, timeout=60)
@@ -91,5 +113,45 @@ def test_odd_bodies_are_refused(client: httpx2.Client, plant: Plant, kind: str) 
                 continue
             answer = client.request(operation.method, address, content=BODIES[kind], headers=headers)
             if not 400 <= answer.status_code < 500:
+                wrong[operation.name] = (answer.status_code, answer.text)
+    assert wrong == {}
+
+
+def _cursor(time: str) -> str:
+    return base64.urlsafe_b64encode(f"{time}|{uuid4()}".encode()).decode().rstrip("=")
+
+
+def test_times_that_cannot_be_computed_with_are_refused(client: httpx2.Client, plant: Plant) -> None:
+    wrong, asked = {}, 0
+    with client:
+        for operation, address, _ in places(plant):
+            for name, kind in operation.query_formats.items():
+                if kind not in ("date-time", "cursor"):
+                    continue
+                asked += 1
+                for time in (*TIMES, *NO_TIMES):
+                    value = _cursor(time) if kind == "cursor" else time
+                    answer = client.request(
+                        operation.method, address, params={name: value}, headers=plant.headers
+                    )
+                    if answer.status_code not in (404, 422):
+                        wrong[operation.name, name, time] = (answer.status_code, answer.text)
+    assert wrong == {}
+    # Else the document no longer says which parameters these are.
+    assert asked > 10
+
+
+def test_a_query_parameter_that_there_is_not_is_refused(client: httpx2.Client, plant: Plant) -> None:
+    wrong = {}
+    with client:
+        for operation, address, content in places(plant):
+            answer = client.request(
+                operation.method,
+                f"{address}?no_such_parameter=1",
+                content=content,
+                headers={**plant.headers, "Content-Type": "application/json"},
+            )
+            named = "/query/no_such_parameter" in answer.text
+            if (answer.status_code, named) != (422, True) and operation.id != "finish_oidc":
                 wrong[operation.name] = (answer.status_code, answer.text)
     assert wrong == {}

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
-from dinsight.provision.databases import SERVICES
+from dinsight.installation import SERVICES
 from tests.stack import Stack
 from tests.support.records import read_to_end
 from tests.support.waiting import eventually

@@ -1,6 +1,7 @@
 """What the document's own formats look like; Schemathesis loads this by name."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +11,18 @@ from hypothesis import strategies as st
 
 from shared.http.pages import Cursor
 
-CURSORS = st.builds(
-    Cursor,
-    st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
-    st.builds(UUID, int=st.integers(0, 2**128 - 1)),
-).map(Cursor.encode)
+# The calendar's edges: any shift, by a time zone or a duration, leaves it.
+EDGES = [
+    edge.replace(tzinfo=timezone(timedelta(hours=hours)))
+    for edge in (datetime.min, datetime.max)
+    for hours in (-14, 0, 14)
+]
+TIMES = st.datetimes(timezones=st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours))))
+CURSORS = st.builds(Cursor, TIMES, st.builds(UUID, int=st.integers(0, 2**128 - 1))).map(Cursor.encode)
+WRITTEN: dict[str, Callable[[datetime], str]] = {
+    "date-time": datetime.isoformat,
+    "cursor": lambda time: Cursor(time, UUID(int=0)).encode(),
+}
 
 
 def _deliverable(address: str) -> bool:
@@ -26,7 +34,20 @@ def _deliverable(address: str) -> bool:
 
 
 schemathesis.openapi.format("cursor", CURSORS)
+schemathesis.openapi.format("date-time", TIMES.map(datetime.isoformat))
 schemathesis.openapi.format("email", st.emails().filter(_deliverable))
+
+
+@schemathesis.hook
+def before_add_examples(context: schemathesis.HookContext, examples: list["schemathesis.Case[Any]"]) -> None:
+    """Times at the calendar's edges wherever a query has a time: chance hardly ever draws them."""
+    operation: Any = context.operation
+    for parameter in operation.query:
+        write = WRITTEN.get(parameter.definition["schema"].get("format", ""))
+        if write is None:
+            continue
+        path = {each.name: str(UUID(int=0)) for each in operation.path_parameters}
+        examples += [operation.Case(path_parameters=path, query={parameter.name: write(at)}) for at in EDGES]
 
 
 @schemathesis.hook

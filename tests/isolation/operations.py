@@ -19,6 +19,8 @@ class Operation:
     secured: bool
     path_names: tuple[str, ...]
     query_ids: tuple[str, ...]
+    # The format of each query parameter; empty where it has none.
+    query_formats: Mapping[str, str]
     takes_organization: bool
     media_type: str | None
     body: Mapping[str, Any] | None
@@ -91,8 +93,14 @@ def _operation(document: Document, path: str, method: str, described: Mapping[st
             for p in parameters
             if p["in"] == "query" and (p["name"].endswith("_id") or p["schema"].get("format") == "uuid")
         ),
+        query_formats={p["name"]: _format(p["schema"]) for p in parameters if p["in"] == "query"},
         takes_organization=any(p["name"].lower() == ORGANIZATION_HEADER for p in parameters),
         media_type=media_type,
         body=resolved(document, content[media_type]["schema"]) if media_type else None,
         streams="text/event-stream" in described.get("responses", {}).get("200", {}).get("content", {}),
     )
+
+
+def _format(schema: Mapping[str, Any]) -> str:
+    found: str = schema.get("format", "")
+    return found

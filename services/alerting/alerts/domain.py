@@ -1,4 +1,4 @@
-"""Alerts, the findings that open them, and what may happen to them."""
+"""Alerts: the findings that open them, and their life cycle."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,17 +7,17 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from services.alerting.rules.conditions import Observation, Severity
 from services.alerting.rules.domain import Rule
+from services.alerting.rules.signals import Observation, Severity
 
-# A screen that shows an alert need not see each of 100,000 anomalies: an alert that goes on tells of itself
-# at its second finding, at each power of ten, at each rise of severity, and otherwise once in this time.
+# A screen that shows an alert need not see each of 100,000 anomalies. An ongoing alert publishes an event at
+# its second finding, at each power of ten, whenever its severity rises, and otherwise once in this interval.
 UPDATE_INTERVAL = timedelta(minutes=1)
 FIRST_UPDATE_AT = 2
 
 
 class AlertStatus(StrEnum):
-    """Acknowledged is no status but a fact beside it. `pending` and `recovering` are for later triggers."""
+    """Acknowledgement is separate from status. `pending` and `recovering` are reserved for later triggers."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -36,7 +36,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one message tells of a machine. `text` completes "<machine>: ..."; times are the sample's own."""
+    """What one message says about a machine. `text` follows "<machine>: "; times are those of the sample."""
 
     machine_id: UUID
     observation: Observation
@@ -50,9 +50,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert; `version` rises with every change. Summary, worst_* and features are of the worst finding.
+    """`version` rises with every change. `summary`, `worst_...` and `features` describe the worst finding.
 
-    `told_at` is when an event last told of it.
+    `published_at` is when an event was last published about it.
     """
 
     id: UUID
@@ -81,7 +81,7 @@ class Alert:
     resolve_note: str | None
     created_at: datetime
     updated_at: datetime
-    told_at: datetime
+    published_at: datetime
     version: int
 
     @classmethod
@@ -121,33 +121,33 @@ class Alert:
             resolve_note=None,
             created_at=now,
             updated_at=now,
-            told_at=now,
+            published_at=now,
             version=1,
         )
 
     def seen(self, finding: Finding, severity: Severity, now: datetime) -> tuple["Alert", Change | None]:
-        """The alert after one more finding, and the change worth telling, if there is one."""
+        """The alert after one more finding, and the change to publish, if any."""
         alert = self._with(finding, severity, now)
         if severity > self.severity:
-            # Whoever acknowledged it saw something milder.
+            # It was acknowledged at a lower severity.
             alert = replace(
-                alert, told_at=now, acknowledged_by=None, acknowledged_at=None, acknowledge_note=None
+                alert, published_at=now, acknowledged_by=None, acknowledged_at=None, acknowledge_note=None
             )
             return alert, Change.SEVERITY_CHANGED
         if (
             alert.count == FIRST_UPDATE_AT
             or is_power_of_ten(alert.count)
-            or now - self.told_at >= UPDATE_INTERVAL
+            or now - self.published_at >= UPDATE_INTERVAL
         ):
-            return replace(alert, told_at=now), Change.UPDATED
+            return replace(alert, published_at=now), Change.UPDATED
         return alert, None
 
     def reopened(self, finding: Finding, severity: Severity, now: datetime) -> "Alert":
-        """The resolved alert, open again because what it told of is back."""
+        """The resolved alert, open again because its fault recurred."""
         return replace(
             self._with(finding, severity, now),
             status=AlertStatus.ACTIVE,
-            told_at=now,
+            published_at=now,
             acknowledged_by=None,
             acknowledged_at=None,
             acknowledge_note=None,
@@ -157,19 +157,19 @@ class Alert:
         )
 
     def acknowledged(self, by: UUID, note: str | None, now: datetime) -> "Alert":
-        return replace(self._told(now), acknowledged_by=by, acknowledged_at=now, acknowledge_note=note)
+        return replace(self._published(now), acknowledged_by=by, acknowledged_at=now, acknowledge_note=note)
 
     def resolved(self, by: UUID | None, note: str | None, now: datetime) -> "Alert":
         return replace(
-            self._told(now),
+            self._published(now),
             status=AlertStatus.RESOLVED,
             resolved_by=by,
             resolved_at=now,
             resolve_note=note,
         )
 
-    def _told(self, now: datetime) -> "Alert":
-        return replace(self, updated_at=now, told_at=now, version=self.version + 1)
+    def _published(self, now: datetime) -> "Alert":
+        return replace(self, updated_at=now, published_at=now, version=self.version + 1)
 
     def _with(self, finding: Finding, severity: Severity, now: datetime) -> "Alert":
         alert = replace(
@@ -194,7 +194,7 @@ class Alert:
 
     def _is_worse(self, finding: Finding, severity: Severity) -> bool:
         if self.worst_distance_ratio is None or finding.distance_ratio is None:
-            # Without a distance the newest message of the worst severity says most.
+            # Without a distance, the latest message of the highest severity is the worst one.
             return severity >= self.severity
         return finding.distance_ratio > self.worst_distance_ratio
 

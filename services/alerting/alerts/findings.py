@@ -1,17 +1,19 @@
-"""What the messages of the analysis service mean to a rule. Pure."""
+"""Turns messages of the analysis service into findings that rules can evaluate. Pure."""
 
 from services.alerting.alerts.domain import Finding
-from services.alerting.rules.conditions import Observation, Severity, Source
+from services.alerting.rules.signals import Observation, Severity, Source
 from shared.events.analysis import AnalysisCompleted, AnalysisFailed, AnomalyDetected
 
-# Enough to see what is wrong; the anomaly itself holds the whole explanation.
-FEATURES_SHOWN = 3
-FEATURES_KEPT = 10
+# Enough to recognise the fault; the anomaly holds the full explanation.
+MAX_FEATURES_SHOWN = 3
+MAX_FEATURES_KEPT = 10
 
 
 def of_anomaly(payload: AnomalyDetected) -> Finding:
-    leading = sorted(payload.features, key=lambda feature: feature.share, reverse=True)[:FEATURES_KEPT]
-    shown = ", ".join(f"{feature.name} ({feature.deviation:+.1f} sd)" for feature in leading[:FEATURES_SHOWN])
+    leading = sorted(payload.features, key=lambda feature: feature.share, reverse=True)[:MAX_FEATURES_KEPT]
+    shown = ", ".join(
+        f"{feature.name} ({feature.deviation:+.1f} sd)" for feature in leading[:MAX_FEATURES_SHOWN]
+    )
     return Finding(
         machine_id=payload.machine_id,
         observation=Observation(
@@ -34,7 +36,7 @@ def of_anomaly(payload: AnomalyDetected) -> Finding:
 
 
 def of_completed(payload: AnalysisCompleted) -> Finding | None:
-    """A monitoring run; a baseline run says nothing about the machine's state."""
+    """The finding of a monitoring run; a baseline run says nothing about the machine's state."""
     if payload.analysis_type != "monitoring":
         return None
     state = payload.health.state if payload.health else "unknown"

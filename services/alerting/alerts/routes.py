@@ -1,4 +1,4 @@
-"""HTTP of the alerting service: alerts."""
+"""HTTP routes of alerts."""
 
 from typing import Annotated
 from uuid import UUID
@@ -9,8 +9,8 @@ from services.alerting.alerts.domain import AlertFilter, AlertStatus
 from services.alerting.alerts.schemas import AlertDetail, AlertNote, AlertOut
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
-from services.alerting.rules.conditions import Severity
-from services.alerting.rules.schemas import SeverityLabel
+from services.alerting.rules.leaves import SeverityLabel
+from services.alerting.rules.signals import Severity
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
@@ -34,20 +34,22 @@ def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guar
         severity: SeverityLabel | None = None,
         machine_id: UUID | None = None,
     ) -> Page[AlertOut]:
+        """Newest first."""
         wanted = AlertFilter(status, Severity.parse(severity) if severity else None, machine_id)
         async with units(caller.scope) as unit:
             found = await service.list(unit, wanted, page)
         return Page[AlertOut].of(found, AlertOut.of)
 
-    @router.get("/{alert_id}", summary="Show an alert and its deliveries", responses=problem_responses(404))
+    @router.get("/{alert_id}", summary="Get an alert with its deliveries", responses=problem_responses(404))
     async def get_alert(caller: reader, alert_id: UUID) -> AlertDetail:
+        """The alert and every attempt to deliver it."""
         async with units(caller.scope) as unit:
-            return AlertDetail.with_deliveries(*await service.get(unit, alert_id))
+            return AlertDetail.with_deliveries(*await service.get(unit, alert_id), caller)
 
     @router.post(
         "/{alert_id}/acknowledge",
-        summary="Say that someone is on it",
-        description="Repeating it changes nothing. It breaks when the severity rises.",
+        summary="Acknowledge an alert",
+        description="Idempotent. An increase in severity revokes the acknowledgement.",
         responses=problem_responses(404, 409),
     )
     async def acknowledge_alert(caller: writer, alert_id: UUID, body: AlertNote = NO_NOTE) -> AlertOut:
@@ -56,8 +58,8 @@ def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guar
 
     @router.post(
         "/{alert_id}/resolve",
-        summary="Close an alert",
-        description="Repeating it changes nothing. What comes after opens a new alert, or this one again.",
+        summary="Resolve an alert",
+        description="Idempotent. A later finding opens a new alert or reopens this one.",
         responses=problem_responses(404),
     )
     async def resolve_alert(caller: writer, alert_id: UUID, body: AlertNote = NO_NOTE) -> AlertOut:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from services.alerting.alerts.domain import Alert, AlertStatus
 from services.alerting.deliveries.domain import Delivery
 from services.alerting.deliveries.schemas import DeliveryOut
-from services.alerting.rules.schemas import SeverityLabel
+from services.alerting.rules.leaves import SeverityLabel
+from shared.access import Caller
 
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
 
@@ -18,11 +19,11 @@ NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=20
 class AlertNote(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    note: NoteText | None = Field(default=None, examples=["Bearing is being changed"])
+    note: NoteText | None = Field(default=None, examples=["Replacing the bearing"])
 
 
 class AlertOut(BaseModel):
-    """`summary`, `worst_...` and `features` are of the worst finding so far."""
+    """`summary`, `worst_...` and `features` describe the worst finding so far."""
 
     id: UUID
     organization_id: UUID
@@ -30,7 +31,7 @@ class AlertOut(BaseModel):
     rule_name: str
     machine_id: UUID
     machine_name: str
-    anomaly_id: UUID | None = Field(description="The anomaly that opened the alert, when one did")
+    anomaly_id: UUID | None = Field(description="The anomaly that opened the alert, if one did")
     analysis_id: UUID | None
     status: AlertStatus
     severity: SeverityLabel
@@ -59,9 +60,10 @@ class AlertDetail(AlertOut):
     deliveries: list[DeliveryOut]
 
     @classmethod
-    def with_deliveries(cls, alert: Alert, deliveries: Sequence[Delivery]) -> "AlertDetail":
+    def with_deliveries(cls, alert: Alert, deliveries: Sequence[Delivery], caller: Caller) -> "AlertDetail":
         return cls.model_validate(
-            _alert_values(alert) | {"deliveries": [DeliveryOut.of(delivery) for delivery in deliveries]}
+            _alert_values(alert)
+            | {"deliveries": [DeliveryOut.of(delivery, caller) for delivery in deliveries]}
         )
 
 

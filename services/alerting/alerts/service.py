@@ -1,14 +1,14 @@
-"""What people can do with alerts. The caller of each method opened the transaction and commits it."""
+"""Use cases of alerts. Callers open the transaction and commit it."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus, Change
-from services.alerting.alerts.telling import Teller
+from services.alerting.alerts.notifier import Notifier
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import Delivery
 from services.alerting.errors import AlertIsResolved, AlertNotFound
-from services.alerting.replicas.service import ReferenceService
+from services.alerting.replicas.service import ReplicaService
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -16,24 +16,24 @@ from shared.http.pages import PageRequest, Slice
 
 
 class AlertService:
-    def __init__(self, clock: Clock, auditor: Auditor, references: ReferenceService, teller: Teller) -> None:
+    def __init__(self, clock: Clock, auditor: Auditor, replicas: ReplicaService, notifier: Notifier) -> None:
         self._clock = clock
         self._auditor = auditor
-        self._references = references
-        self._teller = teller
+        self._replicas = replicas
+        self._notifier = notifier
 
     async def list(self, unit: Unit, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
         return await unit.alerts.list(wanted, page)
 
     async def get(self, unit: Unit, alert_id: UUID) -> tuple[Alert, Sequence[Delivery]]:
-        """The alert, and every attempt to tell someone of it."""
+        """The alert with its deliveries. Raises AlertNotFound."""
         alert = await unit.alerts.get(alert_id)
         if alert is None:
             raise AlertNotFound(alert_id)
         return alert, await unit.deliveries.of_alert(alert_id)
 
     async def acknowledge(self, unit: Unit, caller: Caller, alert_id: UUID, note: str | None) -> Alert:
-        """Say that someone is on it. Repeated, it changes nothing. Raises AlertIsResolved."""
+        """Acknowledge the alert, unless that was done before. Raises AlertNotFound, AlertIsResolved."""
         alert = await self._lock(unit, alert_id)
         if alert.status is AlertStatus.RESOLVED:
             raise AlertIsResolved(alert_id)
@@ -44,7 +44,7 @@ class AlertService:
         return changed
 
     async def resolve(self, unit: Unit, caller: Caller, alert_id: UUID, note: str | None) -> Alert:
-        """Close the alert. Repeated, it changes nothing."""
+        """Resolve the alert, unless that was done before. Raises AlertNotFound."""
         alert = await self._lock(unit, alert_id)
         if alert.status is AlertStatus.RESOLVED:
             return alert
@@ -62,10 +62,10 @@ class AlertService:
     async def _write(
         self, unit: Unit, caller: Caller, alert: Alert, change: Change, note: str | None
     ) -> None:
-        await self._references.know_caller(unit, caller)
+        await self._replicas.ensure_member(unit, caller)
         await unit.alerts.update(alert)
         rule = await unit.rules.get(alert.alert_rule_id)
-        await self._teller.tell(unit, rule, alert, change, by=caller.user_id, note=note)
+        await self._notifier.notify(unit, rule, alert, change, by=caller.user_id, note=note)
         await self._auditor.wrote(
             unit.outbox, caller, f"alert.{change}", "alert", alert.id, after={"note": note}
         )

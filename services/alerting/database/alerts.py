@@ -10,13 +10,13 @@ import asyncpg
 
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.database.paging import page_parameters
-from services.alerting.rules.conditions import Severity
 from services.alerting.rules.domain import Rule
+from services.alerting.rules.signals import Severity
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
 ALERT_FIELDS = tuple(field.name for field in fields(Alert))
-# What alerts.data holds; the other fields of an alert are columns.
+# The fields stored in alerts.data; the others are columns.
 ALERT_DATA = (
     "rule_name",
     "machine_name",
@@ -95,7 +95,8 @@ def _alert(row: asyncpg.Record | None) -> Alert | None:
     if row is None:
         return None
     data: Mapping[str, Any] = row["data"]
-    values = {name: data[name] if name in ALERT_DATA else row[name] for name in ALERT_FIELDS}
+    columns = {**row, **data, "published_at": row["told_at"]}
+    values = {name: columns[name] for name in ALERT_FIELDS}
     return Alert(
         **values
         | {

@@ -9,8 +9,8 @@ from uuid import UUID
 import asyncpg
 
 from services.alerting.alerts.domain import Change
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
-from services.alerting.rules.actions import Actions
+from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
+from services.alerting.rules.domain import Actions
 from shared.postgres.connection import Connection
 
 DELIVERY_COLUMNS = tuple(field.name for field in fields(Delivery))
@@ -28,30 +28,27 @@ class PostgresDeliveryRepository:
         rows = self._queries.list_deliveries(self._connection, alert_id=alert_id)
         return [_delivery(row) async for row in rows]
 
-    async def leased(self, lease: Lease) -> Outgoing | None:
-        row = await self._queries.get_leased_delivery(
-            self._connection, delivery_id=lease.delivery_id, lease_id=lease.lease_id
-        )
+    async def pending(self, message_id: UUID) -> Outgoing | None:
+        row = await self._queries.get_pending_delivery(self._connection, message_id=message_id)
         if row is None:
             return None
         delivery = _delivery(row)
         return Outgoing(delivery, row["rule_id"], Actions.load(row["actions"]).webhook(delivery.channel))
 
-    async def finish(
-        self, lease: Lease, status: DeliveryStatus, target: str, outcome: Outcome, at: datetime
-    ) -> bool:
-        done = await self._queries.finish_delivery(
+    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
+        await self._queries.postpone_delivery(self._connection, message_id=message_id, due_at=due_at)
+
+    async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
+        await self._queries.finish_delivery(
             self._connection,
-            delivery_id=lease.delivery_id,
-            lease_id=lease.lease_id,
-            status=status,
+            id=delivery.id,
+            target=delivery.target,
+            status=outcome.status,
             response_status=outcome.response_status,
             latency_ms=outcome.latency_ms,
             error=outcome.error,
-            target=target,
             finished_at=at,
         )
-        return done is True
 
 
 def _delivery(row: asyncpg.Record) -> Delivery:

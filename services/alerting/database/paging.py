@@ -1,4 +1,4 @@
-"""The place of a page in a list, as the queries take it."""
+"""Parameters of the queries that list a page."""
 
 from typing import Any
 

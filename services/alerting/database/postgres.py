@@ -1,17 +1,16 @@
 """Units of work on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
-from services.alerting.database.replicas import PostgresReferenceRepository
+from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
 from services.alerting.database.unit import Unit
-from services.alerting.deliveries.domain import Lease
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
+from shared.jobs.postgres import PostgresQueue
 from shared.kafka.inbox import PostgresInbox
 from shared.kafka.outbox import PostgresOutbox
 from shared.postgres.connection import Database
@@ -26,21 +25,22 @@ class PostgresUnits:
         self._clock = clock
         self._new_id = new_id
         self._queries = load_queries(__file__)
+        self.queue = PostgresQueue(database, service="alerting")
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
             yield Unit(
-                references=PostgresReferenceRepository(connection, self._queries),
+                replicas=PostgresReplicaRepository(connection, self._queries),
                 rules=PostgresRuleRepository(connection, self._queries),
                 alerts=PostgresAlertRepository(connection, self._queries),
                 deliveries=PostgresDeliveryRepository(connection, self._queries),
+                jobs=self.queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
             )
 
-    async def claim(self, wanted: int, share: int, at: datetime, lease: timedelta) -> Sequence[Lease]:
-        """Lease at most `wanted` due deliveries of all organizations, at most `share` of each."""
+    async def adopt_deliveries(self) -> int:
+        """Enqueue deliveries that an older version wrote without a job, and count them."""
         async with self._database.transaction(Scope()) as connection:
-            rows = self._queries.claim_deliveries(connection, wanted=wanted, share=share, at=at, lease=lease)
-            return [Lease(row["delivery_id"], row["organization_id"], row["lease_id"]) async for row in rows]
+            return int(await self._queries.adopt_deliveries(connection))

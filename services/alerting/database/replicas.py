@@ -1,4 +1,4 @@
-"""What alerting keeps of machines and members, in PostgreSQL."""
+"""Replicas of machines and members in PostgreSQL."""
 
 from dataclasses import asdict, fields
 from typing import Any
@@ -12,7 +12,7 @@ from shared.postgres.connection import Connection
 MACHINE_COLUMNS = tuple(field.name for field in fields(MachineRef))
 
 
-class PostgresReferenceRepository:
+class PostgresReplicaRepository:
     def __init__(self, connection: Connection, queries: Any) -> None:
         self._connection = connection
         self._queries = queries
@@ -23,8 +23,8 @@ class PostgresReferenceRepository:
     async def machine(self, machine_id: UUID) -> MachineRef | None:
         return _machine(await self._queries.get_machine(self._connection, id=machine_id))
 
-    async def hold_machine(self, machine_id: UUID) -> MachineRef | None:
-        return _machine(await self._queries.hold_machine(self._connection, id=machine_id))
+    async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
+        return _machine(await self._queries.lock_machine(self._connection, id=machine_id))
 
     async def merge_member(self, member: MemberRef) -> None:
         await self._queries.merge_member(self._connection, **asdict(member))

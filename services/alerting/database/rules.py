@@ -9,10 +9,8 @@ import asyncpg
 
 from services.alerting.database.paging import page_parameters
 from services.alerting.database.unit import WatchingRule
-from services.alerting.rules.actions import Actions
-from services.alerting.rules.condition_reader import read_condition
-from services.alerting.rules.conditions import Severity
-from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.rules.domain import Actions, Rule, RuleFilter
+from services.alerting.rules.signals import Severity
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
@@ -47,7 +45,7 @@ class PostgresRuleRepository:
         await self._queries.update_rule(self._connection, **row)
 
     async def delete_of_machine(self, machine_id: UUID) -> None:
-        # In this order: an alert that is being opened holds its rule, and is seen once the lock is had.
+        # In this order: opening an alert locks its rule, so all alerts are visible once the rules are locked.
         await self._queries.lock_rules_of_machine(self._connection, machine_id=machine_id)
         await self._queries.delete_alerts_of_machine(self._connection, machine_id=machine_id)
         await self._queries.delete_rules_of_machine(self._connection, machine_id=machine_id)
@@ -59,7 +57,7 @@ def _rule_row(rule: Rule) -> dict[str, Any]:
         "organization_id": rule.organization_id,
         "machine_id": rule.machine_id,
         "name": rule.name,
-        "condition": rule.document,
+        "condition": rule.condition,
         "actions": rule.actions.stored(),
         "severity": rule.severity.label,
         "is_active": rule.is_active,
@@ -79,8 +77,7 @@ def _rule(row: asyncpg.Record | None) -> Rule | None:
         organization_id=row["organization_id"],
         machine_id=row["machine_id"],
         name=row["name"],
-        document=row["condition"],
-        condition=read_condition(row["condition"]),
+        condition=row["condition"],
         actions=Actions.load(row["actions"]),
         severity=Severity.parse(row["severity"]),
         is_active=row["is_active"],

@@ -1,4 +1,4 @@
-"""What the use-cases ask of the database, and the unit of work that holds it."""
+"""The repositories that use cases depend on, and the unit of work that bundles them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ from typing import Protocol
 from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, AlertFilter
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
+from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from shared.http.pages import PageRequest, Slice
+from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox
 from shared.kafka.outbox import Outbox
 
@@ -21,49 +22,49 @@ class WatchingRule:
     machine_name: str
 
 
-class ReferenceRepository(Protocol):
+class ReplicaRepository(Protocol):
     async def merge_machine(self, machine: MachineRef) -> None:
-        """Keep the news unless they are older than what is known; a deleted machine stays deleted."""
+        """Store a newer version; older ones are ignored, and a deleted machine stays deleted."""
         ...
 
     async def machine(self, machine_id: UUID) -> MachineRef | None: ...
 
-    async def hold_machine(self, machine_id: UUID) -> MachineRef | None:
-        """The machine, which is not deleted before the transaction ends."""
+    async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
+        """The machine, locked against deletion until the transaction ends."""
         ...
 
     async def merge_member(self, member: MemberRef) -> None:
-        """Keep the news unless they are older than what is known."""
+        """Store a newer version; older ones are ignored."""
         ...
 
 
 class RuleRepository(Protocol):
-    """Deleted rules stay for the sake of their alerts, and are seen by no method."""
+    """Deleted rules are kept for their alerts, but no method returns them."""
 
     async def add(self, rule: Rule) -> None: ...
 
     async def get(self, rule_id: UUID) -> Rule | None: ...
 
     async def lock(self, rule_id: UUID) -> Rule | None:
-        """The rule; until the transaction ends nobody else changes it or judges messages by it."""
+        """The rule, locked: until the transaction ends, no other one changes or evaluates it."""
         ...
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
 
     async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
-        """The active rules of the machine, locked, always in one order."""
+        """The active rules of the machine, locked, always in the same order."""
         ...
 
     async def update(self, rule: Rule) -> None: ...
 
     async def delete_of_machine(self, machine_id: UUID) -> None:
-        """Remove the rules of the machine, with their alerts and deliveries."""
+        """Delete the rules of the machine with their alerts and deliveries."""
         ...
 
 
 class AlertRepository(Protocol):
     async def add(self, alert: Alert) -> bool:
-        """Store a new alert; False, and nothing stored, when an open one has its dedupe key."""
+        """Store a new alert; False, without storing it, if an open one has the same dedupe key."""
         ...
 
     async def get(self, alert_id: UUID) -> Alert | None: ...
@@ -73,7 +74,7 @@ class AlertRepository(Protocol):
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None: ...
 
     async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
-        """The rule's alert that was resolved last, if that was after `since`."""
+        """The alert of the rule that was resolved last, if that was not before `since`."""
         ...
 
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]: ...
@@ -88,24 +89,27 @@ class DeliveryRepository(Protocol):
 
     async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]: ...
 
-    async def leased(self, lease: Lease) -> Outgoing | None:
-        """The attempt that the lease holds; None when it is over or somebody else's."""
+    async def pending(self, message_id: UUID) -> Outgoing | None:
+        """The pending attempt of a message."""
         ...
 
-    async def finish(
-        self, lease: Lease, status: DeliveryStatus, target: str, outcome: Outcome, at: datetime
-    ) -> bool:
-        """Note how the attempt ended; False when the lease is no longer good."""
+    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
+        """Change when the pending attempt of a message is due."""
+        ...
+
+    async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
+        """Record the target and the outcome of an attempt."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One transaction's collaborators."""
+    """The repositories, queue, outbox and inbox of one transaction."""
 
-    references: ReferenceRepository
+    replicas: ReplicaRepository
     rules: RuleRepository
     alerts: AlertRepository
     deliveries: DeliveryRepository
+    jobs: Jobs
     outbox: Outbox
     inbox: Inbox

@@ -1,62 +1,41 @@
-"""Sends what is due, for all organizations, whatever dies meanwhile.
+"""Sends the messages of the delivery queue, one job each.
 
-An attempt is leased in the database, made outside of any transaction, and noted. A dispatcher killed in
-between leaves a lease that ends, and then another makes the attempt again under the same message id.
+An attempt is made outside any transaction. Its outcome is recorded in the transaction that completes the job
+or returns it to the queue. If the process is killed in between, its lease expires and another worker repeats
+the attempt under the same message id.
 """
 
-import asyncio
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-import asyncpg
 import structlog
 from opentelemetry import metrics
 
 from services.alerting.database.unit import Unit
-from services.alerting.deliveries.domain import (
-    Delivery,
-    DeliveryStatus,
-    Lease,
-    Outcome,
-    Outgoing,
-    RetryPolicy,
-)
+from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
 from services.alerting.rules.service import secret_purpose
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
 from shared.crypto import EncryptionError, Encryptor
+from shared.jobs.queue import Job, Lease
+from shared.jobs.retry import RetryPolicy
 
-# Twice the longest timeout that may be set, so that a lease does not end while its attempt is made.
-LEASE = timedelta(seconds=60)
-FAULT_PAUSE_SECONDS = 1.0
+Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
+
 logger = structlog.get_logger(__name__)
-
-
-class Units(Protocol):
-    def __call__(self, scope: Scope) -> AbstractAsyncContextManager[Unit]: ...
-
-    async def claim(self, wanted: int, share: int, at: datetime, lease: timedelta) -> Sequence[Lease]: ...
 
 
 class Sender(Protocol):
     async def send(self, url: str, secret: str, message_id: UUID, message: Mapping[str, Any]) -> Outcome: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How many attempts are under way at once, how many of one organization, and when to look for more."""
-
-    concurrency: int
-    per_organization: int
-    poll_seconds: float
-
-
 class Dispatcher:
+    """Handles the jobs of messages. A job has the id of its message; attempts are rows of `deliveries`."""
+
     def __init__(
         self,
         units: Units,
@@ -64,118 +43,86 @@ class Dispatcher:
         encryptor: Encryptor,
         clock: Clock,
         new_id: IdGenerator,
-        retries: RetryPolicy,
-        pace: Pace,
-        *,
-        jitter: Callable[[], float] = random.random,
+        retry: RetryPolicy,
     ) -> None:
         self._units = units
         self._sender = sender
         self._encryptor = encryptor
         self._clock = clock
         self._new_id = new_id
-        self._retries = retries
-        self._pace = pace
-        self._jitter = jitter
+        self._retry = retry
         self._attempts = metrics.get_meter("dinsight.alerting").create_counter(
             "dinsight_deliveries", "1", "Delivery attempts by outcome"
         )
 
-    async def run(self) -> None:
-        """Deliver until cancelled; faults of the database are waited out."""
-        under_way: set[asyncio.Task[None]] = set()
-        try:
-            while True:
-                free = self._pace.concurrency - len(under_way)
-                under_way |= {asyncio.create_task(self._guarded(lease)) for lease in await self._claim(free)}
-                if not under_way:
-                    await asyncio.sleep(self._pace.poll_seconds)
-                    continue
-                _, under_way = await asyncio.wait(
-                    under_way, timeout=self._pace.poll_seconds, return_when=asyncio.FIRST_COMPLETED
-                )
-        finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+    async def run(self, job: Job, lease: Lease) -> None:
+        async with self._units(_scope(job)) as unit:
+            outgoing = await unit.deliveries.pending(job.id)
+            if outgoing is None:
+                # The alert was deleted, together with its machine.
+                await unit.jobs.complete(job)
+                return
+        # A worker that has lost its lease must not send: another one will.
+        await lease.turn()
+        await self._record(job, outgoing, await self._attempt(outgoing))
 
-    async def deliver_due(self) -> int:
-        """Make the attempts that are due now, once, and give their number."""
-        leases = await self._claim(self._pace.concurrency)
-        await asyncio.gather(*(self.deliver(lease) for lease in leases))
-        return len(leases)
+    async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
+        async with self._units(_scope(job)) as unit:
+            await unit.jobs.retry(job, after, counted=counted)
+            await unit.deliveries.postpone(job.id, self._clock.now() + after)
 
-    async def deliver(self, lease: Lease) -> None:
-        scope = Scope(organization_id=lease.organization_id)
-        async with self._units(scope) as unit:
-            outgoing = await unit.deliveries.leased(lease)
-        if outgoing is None:
-            return
-        outcome = await self._attempt(outgoing)
-        async with self._units(scope) as unit:
-            await self._note(unit, lease, outgoing, outcome)
+    async def give_up(self, job: Job, error: Exception | None) -> None:
+        reason = "the worker crashed" if error is None else f"unexpected error: {type(error).__name__}"
+        outcome = Outcome(DeliveryStatus.FAILED, error=reason)
+        async with self._units(_scope(job)) as unit:
+            await unit.jobs.complete(job)
+            outgoing = await unit.deliveries.pending(job.id)
+            if outgoing is not None:
+                await unit.deliveries.finish(outgoing.delivery, outcome, self._clock.now())
+        if outgoing is not None:
+            self._report(outgoing.delivery, outcome, given_up=True)
 
-    async def _claim(self, wanted: int) -> Sequence[Lease]:
-        if wanted <= 0:
-            return ()
-        try:
-            return await self._units.claim(wanted, self._pace.per_organization, self._clock.now(), LEASE)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            logger.warning("dispatcher waits for the database", error=str(error))
-            await asyncio.sleep(FAULT_PAUSE_SECONDS)
-            return ()
-
-    async def _guarded(self, lease: Lease) -> None:
-        try:
-            await self.deliver(lease)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            # Its lease ends by itself, and the attempt is made again.
-            logger.warning("delivery not noted", delivery_id=str(lease.delivery_id), error=str(error))
-
-    async def _attempt(self, outgoing: Outgoing) -> Outcome | None:
-        """Give how the attempt ended; None when there is nowhere to send to any more."""
-        if outgoing.webhook is None:
-            return None
-        delivery = outgoing.delivery
+    async def _attempt(self, outgoing: Outgoing) -> Outcome:
+        delivery, webhook = outgoing.delivery, outgoing.webhook
+        if webhook is None:
+            return Outcome(DeliveryStatus.CANCELLED, error=f"{delivery.channel} was removed from the rule")
         purpose = secret_purpose(outgoing.rule_id, delivery.channel.partition(":")[2])
         try:
-            secret = self._encryptor.decrypt(outgoing.webhook.sealed_secret, purpose=purpose)
+            secret = self._encryptor.decrypt(webhook.sealed_secret, purpose=purpose)
         except EncryptionError as error:
-            return Outcome(False, None, 0.0, f"the secret cannot be read: {error}")
-        return await self._sender.send(outgoing.webhook.url, secret, delivery.message_id, delivery.message)
+            return Outcome(DeliveryStatus.FAILED, error=f"the secret cannot be decrypted: {error}")
+        return await self._sender.send(webhook.url, secret, delivery.message_id, delivery.message)
 
-    async def _note(self, unit: Unit, lease: Lease, outgoing: Outgoing, outcome: Outcome | None) -> None:
-        delivery, now = outgoing.delivery, self._clock.now()
-        if outcome is None or outgoing.webhook is None:
-            status, target = DeliveryStatus.CANCELLED, delivery.target
-            outcome = Outcome(False, None, 0.0, f"the rule has no {delivery.channel} any more")
-        else:
-            status = DeliveryStatus.DELIVERED if outcome.delivered else DeliveryStatus.FAILED
-            target = outgoing.webhook.target
-        if not await unit.deliveries.finish(lease, status, target, outcome, now):
-            return
-        again = self._next(delivery, outcome, now) if status is DeliveryStatus.FAILED else None
-        if again is not None:
-            await unit.deliveries.add(again)
-        given_up = status is DeliveryStatus.FAILED and again is None
-        self._attempts.add(1, {"outcome": "given_up" if given_up else status.value})
+    async def _record(self, job: Job, outgoing: Outgoing, outcome: Outcome) -> None:
+        now = self._clock.now()
+        # The address of this attempt: the rule may have changed since the message was enqueued.
+        target = outgoing.webhook.target if outgoing.webhook else outgoing.delivery.target
+        delivery = replace(outgoing.delivery, target=target)
+        ends = outcome.permanent or self._retry.is_last(job.attempt)
+        retries = outcome.status is DeliveryStatus.FAILED and not ends
+        async with self._units(_scope(job)) as unit:
+            if retries:
+                delay = self._retry.delay(job.attempt)
+                await unit.jobs.retry(job, delay)
+                await unit.deliveries.finish(delivery, outcome, now)
+                await unit.deliveries.add(delivery.next(self._new_id(), now, now + delay))
+            else:
+                await unit.jobs.complete(job)
+                await unit.deliveries.finish(delivery, outcome, now)
+        self._report(delivery, outcome, given_up=outcome.status is DeliveryStatus.FAILED and ends)
+
+    def _report(self, delivery: Delivery, outcome: Outcome, *, given_up: bool) -> None:
+        name = "given_up" if given_up else outcome.status.value
+        self._attempts.add(1, {"outcome": name})
         logger.info(
             "delivery attempted",
             delivery_id=str(delivery.id),
             alert_id=str(delivery.alert_id),
             attempt=delivery.attempt,
-            outcome="given_up" if given_up else status.value,
+            outcome=name,
             error=outcome.error,
         )
 
-    def _next(self, delivery: Delivery, outcome: Outcome, now: datetime) -> Delivery | None:
-        delay = None if outcome.final else self._retries.delay(delivery.attempt, self._jitter())
-        if delay is None:
-            return None
-        return replace(
-            delivery,
-            id=self._new_id(),
-            attempt=delivery.attempt + 1,
-            next_attempt_at=now + delay,
-            created_at=now,
-        )
+
+def _scope(job: Job) -> Scope:
+    return Scope(organization_id=job.organization_id)

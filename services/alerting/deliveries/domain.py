@@ -1,18 +1,27 @@
-"""Deliveries: the attempts to tell a channel of a change of an alert. A part of the domain."""
+"""Deliveries: the attempts to send a message about a change of an alert to a channel."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from services.alerting.alerts.domain import Change
-from services.alerting.rules.actions import Webhook
+from services.alerting.rules.domain import Webhook
+
+# One job per message.
+QUEUE = "deliveries"
+MESSAGE_JOB = "message"
+# A message whose worker was killed waits for the end of its lease.
+LEASE = timedelta(seconds=30)
+HEARTBEAT_SECONDS = 10.0
+RETRY_FACTOR = 4.0
+MAX_RETRY_DELAY = timedelta(hours=6)
 
 
 class DeliveryStatus(StrEnum):
-    """Of one attempt. `cancelled`: the rule lost the webhook before the attempt was made."""
+    """The status of one attempt. `cancelled`: the webhook was removed from the rule before the attempt."""
 
     PENDING = "pending"
     DELIVERED = "delivered"
@@ -22,9 +31,9 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One attempt, made or to be made, to tell `channel` of one change of an alert.
+    """One attempt, pending or finished, to send a message about one change of an alert to `channel`.
 
-    The attempts of one message share `message_id`, which the receiver sees and can drop repeats by.
+    The attempts of one message share `message_id`, which lets the receiver deduplicate them.
     """
 
     id: UUID
@@ -44,19 +53,14 @@ class Delivery:
     created_at: datetime
     finished_at: datetime | None
 
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to make one attempt; whoever holds another `lease_id` has taken the work over."""
-
-    delivery_id: UUID
-    organization_id: UUID
-    lease_id: UUID
+    def next(self, delivery_id: UUID, now: datetime, due_at: datetime) -> "Delivery":
+        """The attempt after this one."""
+        return replace(self, id=delivery_id, attempt=self.attempt + 1, created_at=now, next_attempt_at=due_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A delivery and where it goes; no webhook when the rule has lost it."""
+    """A pending attempt and its webhook; None when it was removed from the rule."""
 
     delivery: Delivery
     rule_id: UUID
@@ -65,32 +69,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended. `final`: trying again cannot help."""
+    """The outcome of an attempt. `permanent`: a retry cannot succeed."""
 
-    delivered: bool
-    response_status: int | None
-    latency_ms: float
-    error: str | None
-    final: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """Exponential backoff with jitter, bounded in number and in length."""
-
-    attempts: int
-    first_delay: timedelta
-    factor: float = 4.0
-    longest_delay: timedelta = timedelta(hours=6)
-
-    def delay(self, attempt: int, jitter: float) -> timedelta | None:
-        """How long to wait after failed attempt number `attempt` (from 1); None when it was the last.
-
-        `jitter` in 0..1 spreads receivers' recoveries over the upper half of the delay.
-        """
-        if attempt >= self.attempts:
-            return None
-        steps = min(attempt - 1, 32)
-        seconds = self.first_delay.total_seconds() * self.factor**steps
-        seconds = min(seconds, self.longest_delay.total_seconds())
-        return timedelta(seconds=seconds * (0.5 + jitter / 2))
+    status: DeliveryStatus
+    response_status: int | None = None
+    latency_ms: float | None = None
+    error: str | None = None
+    permanent: bool = False

@@ -7,19 +7,21 @@ from pydantic import BaseModel, Field
 
 from services.alerting.alerts.domain import Change
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus
+from services.alerting.rules.domain import host_of
+from shared.access import Caller, Permission
 
 
 class DeliveryOut(BaseModel):
-    """One attempt to tell a channel of a change. Attempts of one message share `message_id`."""
+    """One attempt to deliver a message to a channel. The attempts of one message share `message_id`."""
 
     id: UUID
     message_id: UUID
     channel: str
-    target: str
+    target: str = Field(description="Without its query. Below the role admin, reduced to its host.")
     change: Change
     attempt: int
     status: DeliveryStatus
-    next_attempt_at: datetime | None = Field(description="Of an attempt that is still to be made")
+    next_attempt_at: datetime | None = Field(description="When a pending attempt is due")
     response_status: int | None
     latency_ms: float | None
     error: str | None
@@ -27,8 +29,10 @@ class DeliveryOut(BaseModel):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, delivery: Delivery) -> "DeliveryOut":
+    def of(cls, delivery: Delivery, caller: Caller) -> "DeliveryOut":
         values = {name: getattr(delivery, name) for name in cls.model_fields}
+        if not caller.may(Permission.WEBHOOK_ADDRESSES_READ):
+            values["target"] = host_of(delivery.target)
         if delivery.status is not DeliveryStatus.PENDING:
             values["next_attempt_at"] = None
         return cls.model_validate(values)

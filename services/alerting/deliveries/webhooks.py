@@ -1,4 +1,4 @@
-"""Sends signed webhooks, and never to an address that is not public unless the operator allows it."""
+"""Sends signed webhooks, to public addresses only unless the operator allows others."""
 
 import ipaddress
 import socket
@@ -13,29 +13,29 @@ import orjson
 from aiohttp.abc import AbstractResolver
 from standardwebhooks import Webhook as Signer
 
-from services.alerting.deliveries.domain import Outcome
+from services.alerting.deliveries.domain import DeliveryStatus, Outcome
 from shared.clock import Clock
 
 USER_AGENT = "DInsight-Webhook/1"
-# The receiver says that it wants no more of these.
+# The receiver asks for no further messages.
 GONE = 410
-# Carries an IPv4 address in its last 32 bits (RFC 6052); networks that have IPv6 alone reach IPv4 by it.
+# Carries an IPv4 address in its last 32 bits (RFC 6052); IPv6-only networks reach IPv4 through it.
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# All that has been given out of IPv6. What lies outside (IPv4-compatible and translated addresses, local
-# NAT64, site-local, segment routing) leads into networks of one's own or nowhere.
+# All allocated unicast IPv6 space. Everything outside it (IPv4-compatible and translated addresses, local
+# NAT64, site-local, segment routing) leads into private networks or nowhere.
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# Inside it, and not for the internet: tunnels that carry an IPv4 address, and documentation.
-NOT_REACHED = (
+# Within it but not on the public internet: tunnels that carry an IPv4 address, and documentation prefixes.
+NOT_PUBLIC = (
     ipaddress.IPv6Network("2001::/32"),
     ipaddress.IPv6Network("2002::/16"),
     ipaddress.IPv6Network("3fff::/20"),
     ipaddress.IPv4Network("192.0.0.0/24"),
     ipaddress.IPv4Network("192.88.99.0/24"),
 )
-# The interface part of ISATAP addresses begins so, and an IPv4 address follows (RFC 5214).
+# The interface identifier of an ISATAP address starts with one of these; an IPv4 address follows (RFC 5214).
 ISATAP = (0x00005EFE, 0x02005EFE)
 REFUSED = (
-    "the receiver's address is not public, so it is not connected to; the operator allows private ones"
+    "the receiver's address is not public, so no connection was made; an operator can allow private addresses"
     " with DINSIGHT_ALERTING_WEBHOOK_ALLOW_PRIVATE=true"
 )
 
@@ -43,14 +43,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class AddressRefused(OSError):
-    """The address is not public. The text is the same for all, so it tells nothing about a network."""
+    """The address is not public. The message is always the same, so it reveals nothing about the network."""
 
     def __init__(self) -> None:
         super().__init__(REFUSED)
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address belongs to the internet at large, looked at through every IPv4-in-IPv6 form."""
+    """Whether the address is on the public internet, in every IPv4-in-IPv6 notation."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped
         if inner is None and address in NAT64:
@@ -61,13 +61,13 @@ def is_public(address: Address) -> bool:
             return False
         if int(address) >> 32 & 0xFFFFFFFF in ISATAP:
             return False
-    if any(address in network for network in NOT_REACHED):
+    if any(address in network for network in NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast
 
 
 def public_socket(info: Any) -> socket.socket:
-    """Make the socket of one connection attempt. Raises AddressRefused; the name's look-up is past by now."""
+    """Create the socket of one connection attempt, after name resolution. Raises AddressRefused."""
     family, kind, protocol, _, place = info
     if not is_public(ipaddress.ip_address(place[0])):
         raise AddressRefused
@@ -75,7 +75,7 @@ def public_socket(info: Any) -> socket.socket:
 
 
 class WebhookSender:
-    """Usable while `open`. Every message has its own connection, and so its own check of the address."""
+    """Usable while `open`. Each message has its own connection, so each address is checked."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class WebhookSender:
         timeout_seconds: float,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        """Names are looked up by the system unless a `resolver` is given."""
+        """The system resolves names unless a `resolver` is given."""
         self._clock = clock
         self._resolver = resolver
         self._allow_private = allow_private
@@ -96,7 +96,7 @@ class WebhookSender:
     async def open(self) -> AsyncIterator[None]:
         connector = aiohttp.TCPConnector(
             force_close=True,
-            # Zero: the dispatcher bounds how many messages are under way.
+            # Unlimited: the worker limits the number of concurrent messages.
             limit=0,
             use_dns_cache=False,
             resolver=self._resolver,
@@ -114,7 +114,7 @@ class WebhookSender:
         self._session = None
 
     async def send(self, url: str, secret: str, message_id: UUID, message: Mapping[str, Any]) -> Outcome:
-        """Make one attempt. Only a 2xx answer counts; redirects are not followed, bodies are not read."""
+        """Make one attempt. Only a 2xx response counts; redirects are not followed, bodies are not read."""
         if self._session is None:
             raise RuntimeError("the webhook sender is not open")
         body = orjson.dumps(message)
@@ -123,32 +123,20 @@ class WebhookSender:
             async with self._session.post(
                 url, data=body, headers=self._headers(secret, message_id, body), allow_redirects=False
             ) as response:
-                return self._answered(response.status, _since(started))
+                return _answered(response.status, started)
         except TimeoutError:
-            return Outcome(False, None, _since(started), "the receiver did not answer in time")
+            return _failed("the receiver did not respond in time", started)
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressRefused):
-                return Outcome(False, None, _since(started), REFUSED, final=True)
-            return Outcome(
-                False, None, _since(started), f"no connection to the receiver: {type(error).__name__}"
-            )
+                return _failed(REFUSED, started, permanent=True)
+            return _failed(f"could not connect to the receiver: {type(error).__name__}", started)
         except aiohttp.InvalidURL:
-            return Outcome(False, None, _since(started), "the URL cannot be called", final=True)
+            return _failed("the URL is invalid", started, permanent=True)
         except (aiohttp.ClientError, OSError) as error:
-            return Outcome(False, None, _since(started), f"the request failed: {type(error).__name__}")
-
-    @staticmethod
-    def _answered(status: int, latency_ms: float) -> Outcome:
-        if 200 <= status < 300:
-            return Outcome(True, status, latency_ms, None)
-        if 300 <= status < 400:
-            return Outcome(
-                False, status, latency_ms, f"the receiver redirects ({status}); redirects are not followed"
-            )
-        return Outcome(False, status, latency_ms, f"the receiver answered {status}", final=status == GONE)
+            return _failed(f"the request failed: {type(error).__name__}", started)
 
     def _headers(self, secret: str, message_id: UUID, body: bytes) -> dict[str, str]:
-        """Standard Webhooks: the id is the same for every attempt, the time is this attempt's."""
+        """Headers of Standard Webhooks: the id is the same for every attempt, the timestamp is not."""
         identifier, now = f"msg_{message_id}", self._clock.now()
         return {
             "Content-Type": "application/json",
@@ -156,6 +144,20 @@ class WebhookSender:
             "webhook-timestamp": str(int(now.timestamp())),
             "webhook-signature": Signer(secret).sign(identifier, now, body.decode()),
         }
+
+
+def _answered(status: int, started: float) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome(DeliveryStatus.DELIVERED, status, _since(started))
+    if 300 <= status < 400:
+        error = f"the receiver responded with a redirect ({status}), which is not followed"
+    else:
+        error = f"the receiver responded with {status}"
+    return _failed(error, started, status, permanent=status == GONE)
+
+
+def _failed(error: str, started: float, status: int | None = None, *, permanent: bool = False) -> Outcome:
+    return Outcome(DeliveryStatus.FAILED, status, _since(started), error, permanent)
 
 
 def _since(started: float) -> float:

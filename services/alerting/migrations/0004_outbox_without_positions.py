@@ -3,7 +3,7 @@
 from shared.postgres.ddl import DROP_OUTBOX_POSITIONS, run
 
 revision = "alerting_0004"
-down_revision = "alerting_0002"
+down_revision = "alerting_0003"
 
 
 def upgrade() -> None:

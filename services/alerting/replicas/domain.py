@@ -1,4 +1,4 @@
-"""What alerting knows of machines and members, which other services own."""
+"""Replicas of machines and members, which other services own."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class MachineRef:
-    """What alerting knows of a machine. Version 0 was asked for, higher ones came by event."""
+    """The replica of a machine. Version 0 was fetched over HTTP; higher versions came with events."""
 
     id: UUID
     organization_id: UUID
@@ -18,7 +18,7 @@ class MachineRef:
 
 @dataclass(frozen=True, slots=True)
 class MemberRef:
-    """What alerting knows of a user in an organization; nothing personal of one who left."""
+    """The replica of a member. Personal data is erased when the member leaves."""
 
     organization_id: UUID
     user_id: UUID

@@ -1,4 +1,4 @@
-"""What alerting keeps of machines and members, which other services own."""
+"""Keeps replicas of machines and members, which other services own."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -13,8 +13,8 @@ from shared.errors import NotFound
 from shared.events.auth import MembershipChanged
 from shared.events.machines import MachineChanged
 
-# What was asked for or read from a token gives way to any event.
-ASKED_VERSION = 0
+# Data fetched over HTTP or read from a token is replaced by any event.
+FETCHED_VERSION = 0
 Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
 
 
@@ -23,16 +23,16 @@ class MachinesService(Protocol):
 
 
 class MachineDirectory:
-    """Knows a machine from the moment that it exists: asks its owner when no event has told of it yet."""
+    """Finds machines as soon as they exist: asks the machines service until their first event has arrived."""
 
     def __init__(self, units: Units, machines: MachinesService) -> None:
         self._units = units
         self._machines = machines
 
     async def ensure(self, caller: Caller, machine_id: UUID) -> None:
-        """Make sure that the machine is known. Raises MachineNotFound, or Unavailable when nobody answers."""
+        """Ensure that there is a replica. Raises MachineNotFound, or Unavailable without an answer."""
         async with self._units(caller.scope) as unit:
-            known = await unit.references.machine(machine_id)
+            known = await unit.replicas.machine(machine_id)
         if known is not None:
             return
         try:
@@ -40,17 +40,17 @@ class MachineDirectory:
         except NotFound:
             raise MachineNotFound(machine_id) from None
         machine = MachineRef(
-            machine_id, caller.organization_id, answer["name"], answer["status"], False, ASKED_VERSION
+            machine_id, caller.organization_id, answer["name"], answer["status"], False, FETCHED_VERSION
         )
         async with self._units(caller.scope) as unit:
-            await unit.references.merge_machine(machine)
+            await unit.replicas.merge_machine(machine)
 
 
-class ReferenceService:
-    """Takes in the news of other services. The caller of each method opened the transaction."""
+class ReplicaService:
+    """Applies events of other services. Callers open the transaction and commit it."""
 
     async def machine_changed(self, unit: Unit, organization_id: UUID, payload: MachineChanged) -> None:
-        """Keep the machine's news; of a deleted one only its tombstone stays."""
+        """Apply the event; a deleted machine leaves a tombstone."""
         machine = MachineRef(
             payload.machine_id,
             organization_id,
@@ -59,8 +59,8 @@ class ReferenceService:
             payload.deleted,
             payload.version,
         )
-        # The tombstone first: it waits for rules that are being made, and lets no new ones be made.
-        await unit.references.merge_machine(machine)
+        # The tombstone first: it waits for rules that are being created, and prevents new ones.
+        await unit.replicas.merge_machine(machine)
         if payload.deleted:
             await unit.rules.delete_of_machine(payload.machine_id)
 
@@ -75,10 +75,10 @@ class ReferenceService:
             deleted=payload.deleted,
             version=payload.version,
         )
-        await unit.references.merge_member(member)
+        await unit.replicas.merge_member(member)
 
-    async def know_caller(self, unit: Unit, caller: Caller) -> None:
-        """Rows name who made, acknowledged or resolved them, maybe before auth's event has come."""
+    async def ensure_member(self, unit: Unit, caller: Caller) -> None:
+        """Ensure that rows can refer to the caller, even before the event of auth has arrived."""
         member = MemberRef(
             organization_id=caller.organization_id,
             user_id=caller.user_id,
@@ -87,6 +87,6 @@ class ReferenceService:
             role=caller.role.label,
             is_active=True,
             deleted=False,
-            version=ASKED_VERSION,
+            version=FETCHED_VERSION,
         )
-        await unit.references.merge_member(member)
+        await unit.replicas.merge_member(member)

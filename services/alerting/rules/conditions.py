@@ -1,194 +1,230 @@
-"""The condition language of alert rules: what it holds, and whether an observation fulfils it. All pure.
+"""The condition language of alert rules: pydantic models that check a document and compile it.
 
 A node is `{"all": [...]}`, `{"any": [...]}`, `{"not": {...}}` or a leaf `{signal, op, value, feature?}`.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import IntEnum, StrEnum
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Never, TypeAlias
 
-Value: TypeAlias = float | str | bool
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    ModelWrapValidatorHandler,
+    PlainValidator,
+    PrivateAttr,
+    Tag,
+    model_validator,
+)
+from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from services.alerting.rules.compiled import Condition, Predicate
+from services.alerting.rules.documents import (
+    Document,
+    Duration,
+    NotEvaluated,
+    Version,
+    invalid,
+    to_timedelta,
+)
+from services.alerting.rules.leaves import SeverityLabel, SignalLeaf
+from services.alerting.rules.limits import exceeded, mixed_sources, raw_nodes
+from services.alerting.rules.signals import SOURCES, Observation, Severity, Source
+from shared.http.fields import NotNull
+
+MAX_BRANCHES = 50
+MAX_STEPS = 10
+EXAMPLE: JsonDict = {
+    "version": 1,
+    "when": {
+        "any": [
+            {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5},
+            {"signal": "anomaly.severity", "op": "gte", "value": "high"},
+        ]
+    },
+    "severity": [
+        {"level": "high"},
+        {"level": "critical", "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 3}},
+    ],
+    "dedupe": {"by": ["rule", "machine"], "reopen_within": "PT1H"},
+}
+
+LATER_SIGNALS = ("wear.distance", "wear.slope", "data.age")
+LATER_TRIGGERS = ("duration", "m_of_n")
 
 
-class Severity(IntEnum):
-    """How bad; a higher one outranks a lower one."""
+def _refuse_leaf(leaf: Any) -> Never:
+    signals = ", ".join(SOURCES)
+    if leaf["signal"] in LATER_SIGNALS:
+        raise invalid([(("signal",), f"{leaf['signal']} is not evaluated yet: use {signals}")])
+    raise invalid([(("signal",), f"must be one of {signals}")])
 
-    LOW = 1
-    MEDIUM = 2
-    HIGH = 3
-    CRITICAL = 4
 
-    @classmethod
-    def parse(cls, label: str) -> "Severity":
-        """Raises KeyError on an unknown label."""
-        return cls[label.upper()]
+class AllOf(Document):
+    all: "Nodes"
 
     @property
-    def label(self) -> str:
-        return self.name.lower()
+    def source(self) -> Source:
+        return self.all[0].source
+
+    def compile(self) -> Predicate:
+        nodes = [node.compile() for node in self.all]
+        return lambda observation: all(holds(observation) for holds in nodes)
 
 
-class Source(StrEnum):
-    """The message that brings a signal; a condition draws on one of them."""
+class AnyOf(Document):
+    any: "Nodes"
 
-    ANOMALY = "anomaly.detected"
-    COMPLETED = "analysis.completed"
-    FAILED = "analysis.failed"
+    @property
+    def source(self) -> Source:
+        return self.any[0].source
 
-
-class Kind(StrEnum):
-    """What a signal's values are, which decides the operators that make sense."""
-
-    NUMBER = "number"
-    LEVEL = "severity"
-    STATE = "state"
-    FLAG = "flag"
+    def compile(self) -> Predicate:
+        nodes = [node.compile() for node in self.any]
+        return lambda observation: any(holds(observation) for holds in nodes)
 
 
-class Op(StrEnum):
-    GT = "gt"
-    GTE = "gte"
-    LT = "lt"
-    LTE = "lte"
-    EQ = "eq"
-    NE = "ne"
-    IN = "in"
-    WITHIN = "within"
-    OUTSIDE = "outside"
+class Not(Document):
+    node: "ConditionNode" = Field(alias="not")
+
+    @property
+    def source(self) -> Source:
+        return self.node.source
+
+    def compile(self) -> Predicate:
+        holds = self.node.compile()
+        return lambda observation: not holds(observation)
 
 
-_ORDER = (Op.GT, Op.GTE, Op.LT, Op.LTE)
-OPS: Mapping[Kind, tuple[Op, ...]] = MappingProxyType(
-    {
-        Kind.NUMBER: tuple(Op),
-        Kind.LEVEL: (*_ORDER, Op.EQ, Op.NE, Op.IN),
-        Kind.STATE: (Op.EQ, Op.NE, Op.IN),
-        Kind.FLAG: (Op.EQ, Op.NE),
-    }
+def _kind(node: Any) -> str | None:
+    """The tag of a node. No tag is a key of the language, so error locations cannot confuse the two."""
+    if not isinstance(node, dict):
+        return None
+    for branch, tag in (("all", "AllOf"), ("any", "AnyOf"), ("not", "Not")):
+        if branch in node:
+            return tag
+    if "signal" not in node:
+        return None
+    return "Leaf" if node["signal"] in tuple(SOURCES) else "Unknown"
+
+
+# A named type, so that the JSON Schema refers to it instead of repeating it.
+ConditionNode = TypeAliasType(
+    "ConditionNode",
+    Annotated[
+        Annotated[AllOf, Tag("AllOf")]
+        | Annotated[AnyOf, Tag("AnyOf")]
+        | Annotated[Not, Tag("Not")]
+        | Annotated[SignalLeaf, Tag("Leaf")]
+        | Annotated[Never, PlainValidator(_refuse_leaf), SkipJsonSchema(), Tag("Unknown")],
+        Discriminator(
+            _kind,
+            custom_error_type="node",
+            custom_error_message="must be a condition with signal, op and value, or one of all, any, not",
+        ),
+    ],
 )
+Nodes: TypeAlias = Annotated[list[ConditionNode], Field(min_length=1, max_length=MAX_BRANCHES)]
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """`labels` are the values of a signal that is no number and no flag."""
+class SeverityStep(Document):
+    """The severity of the alert if `when` is satisfied, or always without `when`."""
 
-    source: Source
-    kind: Kind
-    labels: tuple[str, ...] = ()
+    level: SeverityLabel
+    when: Annotated[ConditionNode | None, NotNull()] = None
 
-
-FEATURE_SIGNAL = "feature.contribution"
-HEALTH_STATES = ("ok", "deteriorating", "failing", "unknown")
-SIGNALS: Mapping[str, Signal] = MappingProxyType(
-    {
-        "anomaly.distance": Signal(Source.ANOMALY, Kind.NUMBER),
-        "anomaly.distance_ratio": Signal(Source.ANOMALY, Kind.NUMBER),
-        "anomaly.severity": Signal(Source.ANOMALY, Kind.LEVEL, tuple(s.label for s in Severity)),
-        # The feature's share of the anomaly, 0 to 1; 0 when the explanation does not name the feature.
-        FEATURE_SIGNAL: Signal(Source.ANOMALY, Kind.NUMBER),
-        # Of one monitoring run.
-        "anomaly.count": Signal(Source.COMPLETED, Kind.NUMBER),
-        "anomaly.fraction": Signal(Source.COMPLETED, Kind.NUMBER),
-        "health.state": Signal(Source.COMPLETED, Kind.STATE, HEALTH_STATES),
-        "analysis.failed": Signal(Source.FAILED, Kind.FLAG),
-    }
-)
+    def compile(self) -> tuple[Severity, Predicate]:
+        return Severity.parse(self.level), self.when.compile() if self.when else _always
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one message says: signal values by name, and each named feature's share of the anomaly."""
-
-    source: Source
-    values: Mapping[str, Value]
-    contributions: Mapping[str, float]
+def _always(_observation: Observation) -> bool:
+    return True
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """`value` is comparable as it is: numbers, severity ranks, labels, or a tuple of them for list ops."""
+def _refuse_trigger(trigger: Any) -> Never:
+    raise invalid([(("mode",), f"{trigger['mode']} is not evaluated yet: use simple")])
 
-    signal: str
-    op: Op
-    value: Value | tuple[Value, ...]
-    feature: str | None = None
 
-    def holds(self, observation: Observation) -> bool:
-        observed = (
-            observation.contributions.get(self.feature, 0.0)
-            if self.feature is not None
-            else observation.values.get(self.signal)
+class Trigger(Document):
+    """When the alert opens: `simple`, as soon as the condition is satisfied."""
+
+    mode: Literal["simple"]
+
+
+def _mode(trigger: Any) -> str:
+    return "Later" if isinstance(trigger, dict) and trigger.get("mode") in LATER_TRIGGERS else "Now"
+
+
+AnyTrigger: TypeAlias = Annotated[
+    Annotated[Trigger, Tag("Now")]
+    | Annotated[Never, PlainValidator(_refuse_trigger), SkipJsonSchema(), Tag("Later")],
+    Discriminator(_mode),
+]
+
+
+def _check_keys(by: Any) -> Any:
+    # A rule has one machine, so the key of the rule already separates machines.
+    if isinstance(by, list) and "rule" in by and all(key in ("rule", "machine") for key in by):
+        return by
+    raise PydanticCustomError("dedupe", 'must be ["rule", "machine"]: nothing else is evaluated yet')
+
+
+class Dedupe(Document):
+    """Which findings share an alert. An alert that was resolved within `reopen_within` reopens."""
+
+    by: Annotated[tuple[Literal["rule", "machine"], ...], BeforeValidator(_check_keys)] = ("rule", "machine")
+    reopen_within: Annotated[Duration | None, NotNull()] = None
+
+
+class ConditionDocument(Document):
+    """When a rule fires. All signals of one condition must arrive with the same message."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    version: Version
+    when: ConditionNode
+    trigger: Annotated[AnyTrigger | None, NotNull()] = None
+    severity: list[SeverityStep] = Field(default_factory=list, min_length=1, max_length=MAX_STEPS)
+    dedupe: Dedupe = Field(default_factory=Dedupe)
+    clear: NotEvaluated = None
+    no_data: NotEvaluated = None
+    schedule: NotEvaluated = None
+
+    _sent: Mapping[str, Any] = PrivateAttr()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check_whole(
+        cls, value: Any, handler: ModelWrapValidatorHandler["ConditionDocument"]
+    ) -> "ConditionDocument":
+        nodes = raw_nodes(value)
+        if problems := exceeded(nodes):
+            raise invalid(problems)
+        document = handler(value)
+        if problems := mixed_sources(nodes):
+            raise invalid(problems)
+        document._sent = value
+        return document
+
+    @property
+    def as_sent(self) -> Mapping[str, Any]:
+        """The document as its author wrote it, to be stored and returned."""
+        return self._sent
+
+    def compile(self) -> Condition:
+        reopen_within = self.dedupe.reopen_within
+        return Condition(
+            source=self.when.source,
+            when=self.when.compile(),
+            severity=tuple(step.compile() for step in self.severity),
+            reopen_within=to_timedelta(reopen_within) if reopen_within else None,
         )
-        return observed is not None and COMPARE[self.op](observed, self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
-    nodes: tuple["Node", ...]
-
-    def holds(self, observation: Observation) -> bool:
-        return all(node.holds(observation) for node in self.nodes)
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    nodes: tuple["Node", ...]
-
-    def holds(self, observation: Observation) -> bool:
-        return any(node.holds(observation) for node in self.nodes)
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    node: "Node"
-
-    def holds(self, observation: Observation) -> bool:
-        return not self.node.holds(observation)
-
-
-Node: TypeAlias = Leaf | AllOf | AnyOf | Not
-
-COMPARE: Mapping[Op, Callable[[Any, Any], bool]] = MappingProxyType(
-    {
-        Op.GT: lambda observed, value: observed > value,
-        Op.GTE: lambda observed, value: observed >= value,
-        Op.LT: lambda observed, value: observed < value,
-        Op.LTE: lambda observed, value: observed <= value,
-        Op.EQ: lambda observed, value: observed == value,
-        Op.NE: lambda observed, value: observed != value,
-        Op.IN: lambda observed, value: observed in value,
-        Op.WITHIN: lambda observed, value: value[0] <= observed <= value[1],
-        Op.OUTSIDE: lambda observed, value: not value[0] <= observed <= value[1],
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SeverityStep:
-    """The level holds when `when` does, or always when there is none."""
-
-    level: Severity
-    when: Node | None
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A saved rule's condition. `reopen_within`: a resolved alert this young is opened again, not doubled."""
-
-    source: Source
-    when: Node
-    severity: tuple[SeverityStep, ...] = ()
-    reopen_within: timedelta | None = None
-
-    def judge(self, observation: Observation, default: Severity) -> Severity | None:
-        """How severe the observation is under this condition; None when it is not fulfilled.
-
-        The highest step that holds decides; `default`, the rule's own severity, when none does.
-        """
-        if observation.source is not self.source or not self.when.holds(observation):
-            return None
-        levels = [step.level for step in self.severity if step.when is None or step.when.holds(observation)]
-        return max(levels, default=default)
+def compile_condition(document: Mapping[str, Any]) -> Condition:
+    """Compile a stored document."""
+    return ConditionDocument.model_validate(document).compile()

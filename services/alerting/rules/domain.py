@@ -1,25 +1,90 @@
-"""Rules: what watches a machine, and what it does about an alert."""
+"""Rules: when an alert opens for a machine, and who is notified of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from services.alerting.rules.actions import Actions
-from services.alerting.rules.conditions import Condition, Severity
+from services.alerting.rules.signals import Severity
+
+CHANNEL_PREFIX = "webhook:"
+Notifiable: TypeAlias = Literal["raised", "severity_changed", "acknowledged", "reopened", "resolved"]
+DEFAULT_ON: tuple[Notifiable, ...] = ("raised", "severity_changed", "reopened", "resolved")
+
+
+def host_of(url: str) -> str:
+    """The address without path and query, which often hold a key."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """`sealed_secret` is encrypted, and decrypted only to sign a message."""
+
+    url: str
+    sealed_secret: str
+
+    @property
+    def target(self) -> str:
+        """The address without its query, which often holds a key."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """`on` lists the changes that notify `channels`, each of them once and without delay."""
+
+    on: tuple[str, ...] = DEFAULT_ON
+    channels: tuple[str, ...] = ()
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+
+    def webhook(self, channel: str) -> Webhook | None:
+        return self.webhooks.get(channel.removeprefix(CHANNEL_PREFIX))
+
+    def notified(self, change: str) -> tuple[str, ...]:
+        """The channels that are notified of `change`."""
+        return self.channels if change in self.on else ()
+
+    def stored(self) -> dict[str, Any]:
+        """The document as it is stored, with sealed secrets."""
+        return self._document(
+            {name: {"url": hook.url, "secret": hook.sealed_secret} for name, hook in self.webhooks.items()}
+        )
+
+    def public(self, *, whole_addresses: bool) -> dict[str, Any]:
+        """The document as clients see it: without secrets, with addresses whole or reduced to their host."""
+        return self._document(
+            {
+                name: {"url": hook.url if whole_addresses else host_of(hook.url)}
+                for name, hook in self.webhooks.items()
+            }
+        )
+
+    def _document(self, webhooks: Mapping[str, Any]) -> dict[str, Any]:
+        steps = [{"after": "PT0S", "channels": list(self.channels)}] if self.channels else []
+        return {"version": 1, "on": list(self.on), "steps": steps, "webhooks": dict(webhooks)}
+
+    @classmethod
+    def load(cls, stored: Mapping[str, Any]) -> "Actions":
+        """Read a stored document."""
+        webhooks = {name: Webhook(w["url"], w["secret"]) for name, w in stored["webhooks"].items()}
+        channels = [channel for step in stored["steps"] for channel in step["channels"]]
+        return cls(tuple(stored["on"]), tuple(channels), webhooks)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule watches one machine. `document` is the condition as its author wrote it."""
+    """Watches one machine. `condition` is the document as its author wrote it."""
 
     id: UUID
     organization_id: UUID
     machine_id: UUID
     name: str
-    document: Mapping[str, Any]
-    condition: Condition
+    condition: Mapping[str, Any]
     actions: Actions
     severity: Severity
     is_active: bool
@@ -31,7 +96,7 @@ class Rule:
 
     @property
     def dedupe_key(self) -> str:
-        """At most one open alert has it. A rule is for one machine, so both are in it."""
+        """Identifies the open alert, of which there is at most one per key."""
         return f"rule:{self.id}/machine:{self.machine_id}"
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Rule":

@@ -1,4 +1,4 @@
-"""HTTP of the alerting service: alert rules."""
+"""HTTP routes of alert rules."""
 
 from typing import Annotated
 from uuid import UUID
@@ -29,34 +29,38 @@ def build_rules_router(
     async def list_alert_rules(
         caller: reader, page: PageParameters, machine_id: UUID | None = None, is_active: bool | None = None
     ) -> Page[AlertRuleOut]:
+        """Newest first."""
         async with units(caller.scope) as unit:
             found = await service.list(unit, RuleFilter(machine_id, is_active), page)
-        return Page[AlertRuleOut].of(found, AlertRuleOut.of)
+        return Page[AlertRuleOut].of(found, lambda rule: AlertRuleOut.of(rule, caller))
 
-    @router.post("", status_code=201, summary="Make an alert rule", responses=problem_responses(404, 503))
+    @router.post("", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 503))
     async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
+        """The condition is checked as a whole: errors point at the place in it that is wrong."""
         await directory.ensure(caller, body.machine_id)
         async with units(caller.scope) as unit:
-            rule = await service.create(unit, caller, body.model_dump())
+            rule = await service.create(unit, caller, dict(body))
         response.headers["Location"] = f"/api/v1/alert-rules/{rule.id}"
-        return AlertRuleOut.of(rule)
+        return AlertRuleOut.of(rule, caller)
 
-    @router.get("/{rule_id}", summary="Show an alert rule", responses=problem_responses(404))
+    @router.get("/{rule_id}", summary="Get an alert rule", responses=problem_responses(404))
     async def get_alert_rule(caller: reader, rule_id: UUID) -> AlertRuleOut:
+        """The condition, the actions and whether the rule is active."""
         async with units(caller.scope) as unit:
-            return AlertRuleOut.of(await service.get(unit, rule_id))
+            return AlertRuleOut.of(await service.get(unit, rule_id), caller)
 
-    @router.patch("/{rule_id}", summary="Change an alert rule", responses=problem_responses(404))
+    @router.patch("/{rule_id}", summary="Update an alert rule", responses=problem_responses(404))
     async def update_alert_rule(caller: writer, rule_id: UUID, body: AlertRuleUpdate) -> AlertRuleOut:
-        changes = body.model_dump(exclude_unset=True)
+        """Only the fields that are sent change."""
+        changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
-            return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes))
+            return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes), caller)
 
     @router.delete(
         "/{rule_id}",
         status_code=204,
         summary="Delete an alert rule",
-        description="Its open alert is resolved; its alerts stay, as history.",
+        description="Resolves the open alert of the rule. Its alerts are kept as history.",
         responses=problem_responses(404),
     )
     async def delete_alert_rule(caller: writer, rule_id: UUID) -> None:

@@ -1,18 +1,16 @@
-"""What one can do with alert rules. The caller of each method opened the transaction and commits it."""
+"""Use cases of alert rules. Callers open the transaction and commit it."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from services.alerting.alerts.domain import Change
-from services.alerting.alerts.telling import Teller
+from services.alerting.alerts.notifier import Notifier
 from services.alerting.database.unit import Unit
-from services.alerting.errors import InvalidRule, MachineNotFound, RuleNotFound
-from services.alerting.replicas.service import ReferenceService
-from services.alerting.rules.actions import Actions, read_actions
-from services.alerting.rules.condition_reader import read_condition
-from services.alerting.rules.conditions import Severity
-from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.errors import MachineNotFound, RuleNotFound
+from services.alerting.replicas.service import ReplicaService
+from services.alerting.rules.domain import Actions, Rule, RuleFilter
+from services.alerting.rules.signals import Severity
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -23,7 +21,7 @@ RULE_DELETED_NOTE = "The rule was deleted."
 
 
 def secret_purpose(rule_id: UUID, webhook: str) -> str:
-    """Binds a sealed secret to its place: copied to another rule it opens nothing."""
+    """Binds a sealed secret to its place: copied to another rule, it cannot be decrypted."""
     return f"alert_rules.actions/{rule_id}/{webhook}"
 
 
@@ -34,27 +32,24 @@ class RuleService:
         new_id: IdGenerator,
         auditor: Auditor,
         encryptor: Encryptor,
-        references: ReferenceService,
-        teller: Teller,
+        replicas: ReplicaService,
+        notifier: Notifier,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
         self._encryptor = encryptor
-        self._references = references
-        self._teller = teller
+        self._replicas = replicas
+        self._notifier = notifier
 
     async def create(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Rule:
-        """Add a rule; `values` are validated fields by name, condition and actions as sent.
-
-        Raises InvalidRule with every problem of both documents, MachineNotFound.
-        """
+        """Create a rule; `values` are validated fields by name. Raises InvalidRule, MachineNotFound."""
         rule_id, now = self._new_id(), self._clock.now()
-        read = self._read(rule_id, values)
-        machine = await unit.references.hold_machine(values["machine_id"])
+        converted = self._convert(rule_id, values)
+        machine = await unit.replicas.lock_machine(values["machine_id"])
         if machine is None or machine.deleted:
             raise MachineNotFound(values["machine_id"])
-        await self._references.know_caller(unit, caller)
+        await self._replicas.ensure_member(unit, caller)
         rule = Rule(
             id=rule_id,
             organization_id=caller.organization_id,
@@ -66,7 +61,7 @@ class RuleService:
             updated_at=now,
             deleted_at=None,
             version=1,
-            **read,
+            **converted,
         )
         await unit.rules.add(rule)
         await self._auditor.wrote(
@@ -84,13 +79,15 @@ class RuleService:
         return await unit.rules.list(wanted, page)
 
     async def change(self, unit: Unit, caller: Caller, rule_id: UUID, changes: Mapping[str, Any]) -> Rule:
-        """Change the named fields only."""
+        """Change the given fields only. Raises InvalidRule, RuleNotFound."""
         before = await unit.rules.lock(rule_id)
         if before is None:
             raise RuleNotFound(rule_id)
         if not changes:
             return before
-        rule = before.changed({**changes, **self._read(rule_id, changes, before.actions)}, self._clock.now())
+        rule = before.changed(
+            {**changes, **self._convert(rule_id, changes, before.actions)}, self._clock.now()
+        )
         await unit.rules.update(rule)
         await self._auditor.wrote(
             unit.outbox,
@@ -104,18 +101,18 @@ class RuleService:
         return rule
 
     async def remove(self, unit: Unit, caller: Caller, rule_id: UUID) -> None:
-        """Delete the rule and resolve its open alert. Its alerts stay, as history."""
+        """Delete the rule and resolve its open alert; its alerts are kept as history. Raises RuleNotFound."""
         rule = await unit.rules.lock(rule_id)
         if rule is None:
             raise RuleNotFound(rule_id)
         now = self._clock.now()
-        # Rule, alerts, member: the order in which everybody locks them.
+        # Every transaction locks in this order: rule, alerts, member.
         open_alerts = await unit.alerts.lock_open_of_rule(rule_id)
-        await self._references.know_caller(unit, caller)
+        await self._replicas.ensure_member(unit, caller)
         for alert in open_alerts:
             alert = alert.resolved(caller.user_id, RULE_DELETED_NOTE, now)
             await unit.alerts.update(alert)
-            await self._teller.tell(
+            await self._notifier.notify(
                 unit, rule, alert, Change.RESOLVED, by=caller.user_id, note=RULE_DELETED_NOTE
             )
         await unit.rules.update(rule.changed({"is_active": False, "deleted_at": now}, now))
@@ -123,27 +120,18 @@ class RuleService:
             unit.outbox, caller, "alert_rule.deleted", "alert_rule", rule_id, before={"name": rule.name}
         )
 
-    def _read(
+    def _convert(
         self, rule_id: UUID, values: Mapping[str, Any], actions: Actions | None = None
     ) -> dict[str, Any]:
-        """Give what is not kept as sent. Raises InvalidRule with the problems of both documents."""
-        read: dict[str, Any] = {}
+        """Convert the fields that are not stored as sent. Raises InvalidRule."""
+        converted: dict[str, Any] = {}
         if "severity" in values:
-            read["severity"] = Severity.parse(values["severity"])
-        errors: list[InvalidRule] = []
+            converted["severity"] = Severity.parse(values["severity"])
         if "condition" in values:
-            try:
-                read |= {"condition": read_condition(values["condition"]), "document": values["condition"]}
-            except InvalidRule as error:
-                errors.append(error)
+            converted["condition"] = values["condition"].as_sent
         if "actions" in values:
-            try:
-                read["actions"] = read_actions(values["actions"], self._seal(rule_id), before=actions)
-            except InvalidRule as error:
-                errors.append(error)
-        if errors:
-            raise InvalidRule([field for error in errors for field in error.errors])
-        return read
+            converted["actions"] = values["actions"].sealed(self._seal(rule_id), actions)
+        return converted
 
     def _seal(self, rule_id: UUID) -> Any:
         def seal(webhook: str, secret: str) -> str:
@@ -156,8 +144,8 @@ def _audited(rule: Rule) -> dict[str, Any]:
     return {
         "machine_id": rule.machine_id,
         "name": rule.name,
-        "condition": rule.document,
-        "actions": rule.actions.public(),
+        "condition": rule.condition,
+        "actions": rule.actions.public(whole_addresses=False),
         "severity": rule.severity.label,
         "is_active": rule.is_active,
     }

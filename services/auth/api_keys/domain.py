@@ -1,4 +1,4 @@
-"""API keys: how they look, and when they hold."""
+"""API keys: their format, and when they are valid."""
 
 import re
 from dataclasses import dataclass, field
@@ -7,15 +7,15 @@ from uuid import UUID
 
 from shared.access import Role
 
-# Secret scanners find leaked keys by this shape: `dk_`, the key's id, `_`, 256 random bits, all hexadecimal.
+# Secret scanners find leaked keys by this format: `dk_`, the key's id, `_`, 256 random bits, in hexadecimal.
 KEY_PREFIX = "dk"
 SECRET_BYTES = 32
-KEY_SHAPE = re.compile(rf"{KEY_PREFIX}_(?P<id>[0-9a-f]{{32}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
+KEY_FORMAT = re.compile(rf"{KEY_PREFIX}_(?P<id>[0-9a-f]{{32}})_(?P<secret>[0-9a-f]{{{2 * SECRET_BYTES}}})")
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What an organization knows of a key; its secret's hash stays in the database."""
+    """What an organization sees of a key; the hash of its secret stays in the database."""
 
     id: UUID
     organization_id: UUID
@@ -26,13 +26,13 @@ class ApiKey:
     expires_at: datetime | None
     last_used_at: datetime | None
 
-    def holds(self, now: datetime) -> bool:
+    def is_valid(self, now: datetime) -> bool:
         return self.expires_at is None or now < self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
-    """What a key allows now: never more than the user who made it may do now."""
+    """What a key allows now: never more than its creator may do now."""
 
     key: ApiKey
     role: Role
@@ -49,11 +49,11 @@ class KeyToken:
     key_id: UUID
 
 
-def key_text(key_id: UUID, secret: str) -> str:
+def format_key(key_id: UUID, secret: str) -> str:
     return f"{KEY_PREFIX}_{key_id.hex}_{secret}"
 
 
-def read_key(text: str) -> tuple[UUID, str] | None:
-    """The id and the secret in a key's text; None when it has not the shape of a key."""
-    found = KEY_SHAPE.fullmatch(text)
+def parse_key(text: str) -> tuple[UUID, str] | None:
+    """Return the id and the secret; None if the text does not have the format of a key."""
+    found = KEY_FORMAT.fullmatch(text)
     return None if found is None else (UUID(found["id"]), found["secret"])

@@ -1,4 +1,4 @@
-"""API keys of an organization, and their exchange for access tokens, which only the gateway asks for."""
+"""API keys of an organization, and their exchange for access tokens by the gateway."""
 
 from typing import Annotated
 from uuid import UUID
@@ -26,25 +26,27 @@ def build_router(
         responses=problem_responses(400, 401, 403, 404, 422),
     )
     signed_in = Annotated[Identity, Depends(guard.identity)]
-    # A key that made or deleted keys could make itself permanent.
+    # A leaked key that could create keys would outlive its deletion.
     person = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="List an organization's API keys")
     async def list_api_keys(
         identity: signed_in, organization_id: UUID, page: PageParameters
     ) -> Page[ApiKeyOut]:
+        """Newest first, without the keys themselves."""
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.API_KEYS_WRITE)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.API_KEYS_WRITE)
             found = await api_keys.list(unit, caller, page)
         return Page[ApiKeyOut].of(found, ApiKeyOut.of)
 
     @router.post(
         "",
         status_code=201,
-        summary="Make an API key",
+        summary="Create an API key",
         description=(
-            "The answer shows the key, and nothing shows it again. Programs send it as `X-API-Key`. It acts"
-            " for you: it ends when you leave the organization, and has at most your role."
+            "The response contains the key, which is not shown again. Programs send it as `X-API-Key`. A key"
+            " acts on your behalf: it never has more than your role, and is deleted when you leave the"
+            " organization."
         ),
     )
     async def create_api_key(
@@ -52,7 +54,7 @@ def build_router(
     ) -> NewApiKeyOut:
         role = Role.parse(body.role)
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.API_KEYS_WRITE)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.API_KEYS_WRITE)
             key, text = await api_keys.create(unit, caller, body.name, role, body.expires_at)
         response.headers["Cache-Control"] = "no-store"
         return NewApiKeyOut.of_new(key, text)
@@ -61,18 +63,18 @@ def build_router(
         "/{api_key_id}",
         status_code=204,
         summary="Delete an API key",
-        description="It stops to work within a minute.",
+        description="The key stops working within a minute.",
     )
     async def delete_api_key(identity: person, organization_id: UUID, api_key_id: UUID) -> None:
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.API_KEYS_WRITE)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.API_KEYS_WRITE)
             await api_keys.delete(unit, caller, api_key_id)
 
     return router
 
 
 def build_internal_router(api_keys: ApiKeyService, tokens: AccessTokens, units: Units) -> APIRouter:
-    """Outside `/api/v1`, so the gateway passes nothing on to it and nobody else reaches it."""
+    """Outside `/api/v1`, which is all that the gateway exposes."""
     router = APIRouter(prefix="/internal", include_in_schema=False)
 
     @router.post("/api-keys/token")

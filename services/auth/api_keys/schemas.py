@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.auth.api_keys.domain import ApiKey, KeyToken
 from services.auth.fields import Name
+from shared.http.fields import Moment
 
 KeyRoleName = Literal["admin", "operator", "viewer"]
 
@@ -15,10 +16,10 @@ KeyRoleName = Literal["admin", "operator", "viewer"]
 class ApiKeyCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field(description="What it is for", examples=["historian of hall 3"])
-    role: KeyRoleName = Field(description="At most your own; never owner")
-    expires_at: AwareDatetime | None = Field(
-        default=None, description="Without it the key holds until deleted"
+    name: Name = Field(description="What the key is for", examples=["historian of hall 3"])
+    role: KeyRoleName = Field(description="At most your own role; never owner")
+    expires_at: Moment | None = Field(
+        default=None, description="If omitted, the key is valid until it is deleted"
     )
 
 
@@ -29,7 +30,7 @@ class ApiKeyOut(BaseModel):
     created_by: UUID
     created_at: datetime
     expires_at: datetime | None
-    last_used_at: datetime | None = Field(description="Exact to some minutes")
+    last_used_at: datetime | None = Field(description="Accurate to a few minutes")
 
     @classmethod
     def of(cls, key: ApiKey) -> "ApiKeyOut":
@@ -37,7 +38,7 @@ class ApiKeyOut(BaseModel):
 
 
 class NewApiKeyOut(ApiKeyOut):
-    key: str = Field(description="The key itself, shown this once", examples=["dk_<id>_<secret>"])
+    key: str = Field(description="The key itself, which is not shown again", examples=["dk_<id>_<secret>"])
 
     @classmethod
     def of_new(cls, key: ApiKey, text: str) -> "NewApiKeyOut":

@@ -24,19 +24,19 @@ class ApiKeyRepository(Protocol):
     async def list(self, organization_id: UUID, page: PageRequest) -> Slice[ApiKey]: ...
 
     async def delete(self, organization_id: UUID, key_id: UUID) -> ApiKey | None:
-        """Delete a key and give what it was."""
+        """Return the deleted key; None if there was none."""
         ...
 
-    async def delete_of(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
-        """Delete the keys that the user made there and give what they were."""
+    async def delete_created_by(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
+        """Delete the keys that the user created there, and return them."""
         ...
 
     async def organization_of(self, key_id: UUID, secret_hash: str) -> UUID | None:
-        """The organization of the key with that id and secret, whichever organization is active."""
+        """The organization of the key with that id and secret, whatever the current scope."""
         ...
 
-    async def used(self, key_id: UUID, now: datetime, before: datetime) -> None:
-        """Note that the key was used, unless that was noted after `before`."""
+    async def record_use(self, key_id: UUID, now: datetime, before: datetime) -> None:
+        """Record that the key was used, unless a use after `before` is recorded."""
         ...
 
 
@@ -67,8 +67,8 @@ class PostgresApiKeyRepository:
         row = await self._queries.delete_api_key(self._connection, organization_id=organization_id, id=key_id)
         return _key(row)
 
-    async def delete_of(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
-        rows = self._queries.delete_api_keys_of(
+    async def delete_created_by(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
+        rows = self._queries.delete_api_keys_created_by(
             self._connection, organization_id=organization_id, user_id=user_id
         )
         return [key async for row in rows if (key := _key(row))]
@@ -79,8 +79,8 @@ class PostgresApiKeyRepository:
         )
         return found
 
-    async def used(self, key_id: UUID, now: datetime, before: datetime) -> None:
-        await self._queries.note_api_key_use(self._connection, id=key_id, now=now, before=before)
+    async def record_use(self, key_id: UUID, now: datetime, before: datetime) -> None:
+        await self._queries.record_api_key_use(self._connection, id=key_id, now=now, before=before)
 
 
 def _key(row: asyncpg.Record | None) -> ApiKey | None:

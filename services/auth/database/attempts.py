@@ -1,4 +1,4 @@
-"""Failed attempts at passwords."""
+"""Failed attempts to sign in or reset a password."""
 
 from datetime import datetime
 from typing import Any, Protocol
@@ -7,10 +7,10 @@ from shared.postgres.connection import Connection
 
 
 class AttemptRepository(Protocol):
-    """Failed attempts by subject, which is an account as seen from one address."""
+    """Failed attempts by subject: a hash of the account and the network of the client."""
 
     async def count(self, subject: str, now: datetime, forgotten: datetime) -> int | None:
-        """Count an attempt in advance; None when the subject has to wait.
+        """Count an attempt in advance, and return the failures so far; None if the subject must wait.
 
         Failures before `forgotten` do not count.
         """
@@ -20,9 +20,9 @@ class AttemptRepository(Protocol):
 
     async def free_at(self, subject: str) -> datetime | None: ...
 
-    async def forget(self, subject: str) -> None: ...
+    async def reset(self, subject: str) -> None: ...
 
-    async def forget_old(self, before: datetime) -> None: ...
+    async def delete_old(self, before: datetime) -> None: ...
 
 
 class PostgresAttemptRepository:
@@ -43,8 +43,8 @@ class PostgresAttemptRepository:
         free_at: datetime | None = await self._queries.attempts_free_at(self._connection, subject=subject)
         return free_at
 
-    async def forget(self, subject: str) -> None:
-        await self._queries.forget_attempts(self._connection, subject=subject)
+    async def reset(self, subject: str) -> None:
+        await self._queries.reset_attempts(self._connection, subject=subject)
 
-    async def forget_old(self, before: datetime) -> None:
-        await self._queries.forget_old_attempts(self._connection, before=before)
+    async def delete_old(self, before: datetime) -> None:
+        await self._queries.delete_old_attempts(self._connection, before=before)

@@ -16,7 +16,7 @@ COLUMNS = tuple(field.name for field in fields(Invitation))
 
 
 class InvitationRepository(Protocol):
-    """An organization's own, but for `place` and `delete_expired`, which all transactions may ask for."""
+    """Limited to the organization of the transaction, except `organization_of` and `delete_expired`."""
 
     async def add(self, invitation: Invitation) -> None: ...
 
@@ -25,17 +25,17 @@ class InvitationRepository(Protocol):
     async def of_email(self, organization_id: UUID, email: str) -> Invitation | None: ...
 
     async def list(self, organization_id: UUID, now: datetime, page: PageRequest) -> Slice[Invitation]:
-        """Those that may still be accepted."""
+        """Those that can still be accepted."""
         ...
 
     async def count_since(self, organization_id: UUID, since: datetime) -> int:
-        """How many were sent since then and are still open."""
+        """The number of open invitations sent since then."""
         ...
 
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool: ...
 
-    async def place(self, token_hash: str) -> UUID | None:
-        """The organization that a token invites to."""
+    async def organization_of(self, token_hash: str) -> UUID | None:
+        """The organization of the invitation with this token."""
         ...
 
     async def of_token(self, token_hash: str) -> Invitation | None: ...
@@ -88,8 +88,8 @@ class PostgresInvitationRepository:
         )
         return row is not None
 
-    async def place(self, token_hash: str) -> UUID | None:
-        place: UUID | None = await self._queries.find_invitation_place(
+    async def organization_of(self, token_hash: str) -> UUID | None:
+        place: UUID | None = await self._queries.find_invitation_organization(
             self._connection, token_hash=token_hash
         )
         return place

@@ -13,7 +13,7 @@ COLUMNS = tuple(field.name for field in fields(SigningKey))
 
 class KeyRepository(Protocol):
     async def lock(self) -> None:
-        """Wait until no other replica makes keys; held until the transaction ends."""
+        """Wait for other replicas that create keys; held until the transaction ends."""
         ...
 
     async def usable(self, now: datetime) -> Sequence[SigningKey]:

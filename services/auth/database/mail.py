@@ -1,38 +1,32 @@
-"""Letters that wait to be sent."""
+"""Messages to be sent. Each has a job in the queue, which decides when and by which worker."""
 
-from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
-import asyncpg
-
-from services.auth.mail.domain import LetterStatus, QueuedLetter
+from services.auth.mail.domain import MailStatus, StoredMessage
 from shared.postgres.connection import Connection
 
-COLUMNS = tuple(field.name for field in fields(QueuedLetter))
+COLUMNS = tuple(field.name for field in fields(StoredMessage))
 
 
 class MailRepository(Protocol):
-    """Whoever holds a letter's lease may say what became of it; what others say is ignored."""
+    async def add(self, message: StoredMessage) -> None: ...
 
-    async def add(self, letter: QueuedLetter) -> None: ...
-
-    async def claim(self, wanted: int, now: datetime, until: datetime) -> Sequence[QueuedLetter]:
-        """Take letters that are due; nobody else takes them before `until`."""
+    async def waiting(self, message_id: UUID) -> StoredMessage | None:
+        """The message, unless it was sent or given up."""
         ...
 
-    async def finish(
-        self, letter: QueuedLetter, status: LetterStatus, error: str | None, now: datetime
-    ) -> bool:
-        """Note the end of a letter and forget what it said; False when the lease is another's."""
+    async def failed(self, message_id: UUID, error: str) -> None:
+        """Note why the last attempt failed; another one follows."""
         ...
 
-    async def put_back(self, letter: QueuedLetter, error: str | None, due: datetime) -> bool:
-        """Note a failed attempt; the next one is at `due`. False when the lease is another's."""
+    async def finish(self, message_id: UUID, status: MailStatus, error: str | None, now: datetime) -> None:
+        """Note how the message ended, and delete its content."""
         ...
 
-    async def forget_finished(self, before: datetime) -> None: ...
+    async def delete_finished(self, before: datetime) -> None: ...
 
 
 class PostgresMailRepository:
@@ -40,42 +34,20 @@ class PostgresMailRepository:
         self._connection = connection
         self._queries = queries
 
-    async def add(self, letter: QueuedLetter) -> None:
-        await self._queries.insert_letter(
-            self._connection,
-            id=letter.id,
-            kind=letter.kind,
-            sealed=letter.sealed,
-            expires_at=letter.expires_at,
-            created_at=letter.created_at,
+    async def add(self, message: StoredMessage) -> None:
+        await self._queries.insert_message(self._connection, **asdict(message))
+
+    async def waiting(self, message_id: UUID) -> StoredMessage | None:
+        row = await self._queries.get_waiting_message(self._connection, id=message_id)
+        return None if row is None else StoredMessage(**{name: row[name] for name in COLUMNS})
+
+    async def failed(self, message_id: UUID, error: str) -> None:
+        await self._queries.note_message_failure(self._connection, id=message_id, error=error)
+
+    async def finish(self, message_id: UUID, status: MailStatus, error: str | None, now: datetime) -> None:
+        await self._queries.finish_message(
+            self._connection, id=message_id, status=status.value, error=error, now=now
         )
 
-    async def claim(self, wanted: int, now: datetime, until: datetime) -> Sequence[QueuedLetter]:
-        rows = self._queries.claim_letters(self._connection, wanted=wanted, now=now, until=until)
-        return [_letter(row) async for row in rows]
-
-    async def finish(
-        self, letter: QueuedLetter, status: LetterStatus, error: str | None, now: datetime
-    ) -> bool:
-        row = await self._queries.finish_letter(
-            self._connection,
-            id=letter.id,
-            lease_id=letter.lease_id,
-            status=status.value,
-            error=error,
-            now=now,
-        )
-        return row is not None
-
-    async def put_back(self, letter: QueuedLetter, error: str | None, due: datetime) -> bool:
-        row = await self._queries.put_letter_back(
-            self._connection, id=letter.id, lease_id=letter.lease_id, error=error, due=due
-        )
-        return row is not None
-
-    async def forget_finished(self, before: datetime) -> None:
-        await self._queries.forget_finished_letters(self._connection, before=before)
-
-
-def _letter(row: asyncpg.Record) -> QueuedLetter:
-    return QueuedLetter(**{name: row[name] for name in COLUMNS})
+    async def delete_finished(self, before: datetime) -> None:
+        await self._queries.delete_finished_messages(self._connection, before=before)

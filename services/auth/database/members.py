@@ -1,4 +1,4 @@
-"""Who belongs to an organization."""
+"""Memberships of organizations."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -16,7 +16,7 @@ MEMBERSHIP_COLUMNS = tuple(field.name for field in fields(Membership))
 
 
 class MembershipRepository(Protocol):
-    """Whatever changes a membership gives it with its new version."""
+    """Every change returns the membership with its new version."""
 
     async def add(self, membership: Membership) -> Membership: ...
 
@@ -33,7 +33,7 @@ class MembershipRepository(Protocol):
     async def set_role(self, organization_id: UUID, user_id: UUID, role: Role) -> Membership | None: ...
 
     async def renew(self, user_id: UUID) -> Sequence[Membership]:
-        """Give all memberships of the user new versions, because the user changed."""
+        """Give all memberships of a changed user new versions."""
         ...
 
     async def remove(self, organization_id: UUID, user_id: UUID) -> Membership | None: ...

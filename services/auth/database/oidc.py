@@ -1,11 +1,11 @@
-"""Sign-ins through a provider: flows that have begun, and which account a person there has here."""
+"""Single sign-on: flows in progress, and accounts linked to identities at the provider."""
 
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from services.auth.oidc.domain import Link
+from services.auth.oidc.domain import IdentityLink
 from shared.postgres.connection import Connection
 
 
@@ -13,15 +13,19 @@ class OidcRepository(Protocol):
     async def begin(self, state_hash: str, secret_hash: str, expires_at: datetime) -> None: ...
 
     async def take(self, state_hash: str, secret_hash: str, now: datetime) -> bool:
-        """Use up the flow of that state and browser; False when there is none, or none any more."""
+        """Delete the flow of this state and browser; False if there is none, or it has expired."""
         ...
 
     async def delete_expired(self, now: datetime) -> None: ...
 
     async def user_of(self, issuer: str, subject: str) -> UUID | None: ...
 
-    async def link(self, link: Link) -> None:
-        """Keep the link; one that is there stays."""
+    async def subject_of(self, issuer: str, user_id: UUID) -> str | None:
+        """The subject at the provider that the account is linked to."""
+        ...
+
+    async def link(self, link: IdentityLink) -> None:
+        """Store the link, unless the identity is already linked."""
         ...
 
 
@@ -50,5 +54,11 @@ class PostgresOidcRepository:
         )
         return found
 
-    async def link(self, link: Link) -> None:
+    async def subject_of(self, issuer: str, user_id: UUID) -> str | None:
+        found: str | None = await self._queries.get_linked_subject(
+            self._connection, issuer=issuer, user_id=user_id
+        )
+        return found
+
+    async def link(self, link: IdentityLink) -> None:
         await self._queries.insert_user_identity(self._connection, **asdict(link))

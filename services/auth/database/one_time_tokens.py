@@ -13,11 +13,11 @@ class OneTimeTokenRepository(Protocol):
     async def add(self, token: OneTimeToken) -> None: ...
 
     async def redeem(self, token_hash: str, purpose: Purpose, now: datetime) -> UUID | None:
-        """Use the token up and give its user; None when it is not good for that, or not any more."""
+        """Use the token and return its user; None if it is not valid for this purpose."""
         ...
 
     async def revoke(self, user_id: UUID, purpose: Purpose) -> None:
-        """The user's other tokens for the same end are of no use any more."""
+        """Revoke all tokens of the user for this purpose."""
         ...
 
     async def count_since(self, user_id: UUID, purpose: Purpose, since: datetime) -> int: ...

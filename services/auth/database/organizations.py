@@ -8,7 +8,7 @@ import asyncpg
 
 from services.auth.database.members import _after
 from services.auth.errors import SlugTaken
-from services.auth.organizations.domain import Belonging, Organization
+from services.auth.organizations.domain import Organization, OrganizationAccess
 from shared.access import Role
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
@@ -18,16 +18,16 @@ ORGANIZATION_COLUMNS = tuple(field.name for field in fields(Organization))
 
 class OrganizationRepository(Protocol):
     async def add(self, organization: Organization) -> bool:
-        """Add the organization; False when its slug is taken."""
+        """Add the organization; False if the slug is taken."""
         ...
 
     async def get(self, organization_id: UUID) -> Organization | None: ...
 
     async def lock(self, organization_id: UUID) -> Organization | None:
-        """The organization; until the transaction ends nobody else changes it or its members."""
+        """The organization; until the transaction ends, nobody else changes it or its members."""
         ...
 
-    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[Belonging]: ...
+    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[OrganizationAccess]: ...
 
     async def update(self, organization: Organization) -> None:
         """Raises SlugTaken."""
@@ -49,9 +49,11 @@ class PostgresOrganizationRepository:
         row = await self._queries.get_organization_for_update(self._connection, id=organization_id)
         return _organization(row)
 
-    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[Belonging]:
+    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[OrganizationAccess]:
         rows = self._queries.list_organizations(self._connection, user_id=user_id, **_after(page))
-        found = [Belonging(o, Role.parse(row["role"])) async for row in rows if (o := _organization(row))]
+        found = [
+            OrganizationAccess(o, Role.parse(row["role"])) async for row in rows if (o := _organization(row))
+        ]
         return Slice.cut(found, page.limit, lambda b: Cursor(b.organization.created_at, b.organization.id))
 
     async def update(self, organization: Organization) -> None:

@@ -1,5 +1,5 @@
 -- name: insert_user^
--- A new account; no row when the address is taken. The hash is made of a keyed hash of the password.
+-- Add an account; no row if the address is taken. bcrypt is applied to a keyed hash of the password.
 INSERT INTO users (id, email, password_hash, full_name, role, is_active, email_verified, last_login,
                    created_at, updated_at)
 VALUES (:id, :email, crypt(:prehash, gen_salt('bf', :cost)), :full_name, :role, :is_active, :email_verified,
@@ -12,42 +12,42 @@ RETURNING id;
 SELECT * FROM users WHERE id = :id;
 
 -- name: get_user_by_email^
--- One account by its address in lower case.
+-- One account, by its address in lower case.
 SELECT * FROM users WHERE email = :email;
 
 -- name: get_user_for_update^
--- One account, locked until the transaction ends: everything about its sessions takes turns here.
+-- One account, locked until the transaction ends: changes of its sessions are serialized here.
 SELECT * FROM users WHERE id = :id FOR NO KEY UPDATE;
 
 -- name: check_password^
--- Whether the keyed hash is that of the account's password, and the cost of the stored bcrypt hash.
--- An account that was taken over from elsewhere may have no usable hash: nothing matches it.
+-- Whether the keyed hash matches the account's password, and the cost of the stored bcrypt hash. Imported
+-- accounts may have no usable hash: then nothing matches.
 SELECT CASE WHEN password_hash ~ '^\$2[a-z]?\$\d+\$' THEN crypt(:prehash, password_hash) = password_hash
             ELSE crypt(:prehash, gen_salt('bf', :cost)) IS NULL END AS matches,
        substring(password_hash FROM '^\$2[a-z]?\$(\d+)\$')::integer AS cost
 FROM users WHERE id = :id;
 
 -- name: waste_password_check^
--- The work of check_password for an address without an account, so that the answer takes as long.
+-- The work of check_password for an address without an account, so that the response takes as long.
 SELECT crypt(:prehash, gen_salt('bf', :cost)) IS NULL AS matches;
 
 -- name: set_password!
--- A new password hash.
+-- Set the password hash.
 UPDATE users SET password_hash = crypt(:prehash, gen_salt('bf', :cost)), updated_at = :now WHERE id = :id;
 
 -- name: drop_password!
--- No password opens the account any more.
+-- Remove the password.
 UPDATE users SET password_hash = '!', updated_at = :now WHERE id = :id;
 
 -- name: update_user!
--- Everything that may change, but the password.
+-- Update everything that can change except the password.
 UPDATE users
 SET full_name = :full_name, is_active = :is_active, email_verified = :email_verified,
     last_login = :last_login, updated_at = :updated_at
 WHERE id = :id;
 
 -- name: insert_organization^
--- A new organization; no row when the slug is taken.
+-- Add an organization; no row if the slug is taken.
 INSERT INTO organizations (id, name, slug, description, industry, settings, subscription_tier, is_active,
                            created_at, updated_at, version)
 VALUES (:id, :name, :slug, :description, :industry, :settings, :subscription_tier, :is_active,
@@ -60,11 +60,11 @@ RETURNING id;
 SELECT * FROM organizations WHERE id = :id;
 
 -- name: get_organization_for_update^
--- One organization, locked until the transaction ends: changes of its members take turns here.
+-- One organization, locked until the transaction ends: changes of its members are serialized here.
 SELECT * FROM organizations WHERE id = :id FOR NO KEY UPDATE;
 
 -- name: list_organizations
--- A user's organizations with the role in each, newest first.
+-- The user's organizations, and the role in each, newest first.
 SELECT o.*, m.role FROM organizations AS o JOIN user_organizations AS m ON m.organization_id = o.id
 WHERE m.user_id = :user_id
   AND (:after_at::timestamptz IS NULL OR (o.created_at, o.id) < (:after_at, :after_id::uuid))
@@ -72,14 +72,14 @@ ORDER BY o.created_at DESC, o.id DESC
 LIMIT :limit;
 
 -- name: update_organization!
--- Everything that may change.
+-- Update everything that can change.
 UPDATE organizations
 SET name = :name, slug = :slug, description = :description, industry = :industry, settings = :settings,
     is_active = :is_active, updated_at = :updated_at, version = :version
 WHERE id = :id;
 
 -- name: insert_membership^
--- A user joins an organization.
+-- Add a membership.
 INSERT INTO user_organizations (id, user_id, organization_id, role, joined_at)
 VALUES (:id, :user_id, :organization_id, :role, :joined_at)
 RETURNING *;
@@ -98,62 +98,62 @@ ORDER BY m.joined_at DESC, m.id DESC
 LIMIT :limit;
 
 -- name: list_active_memberships
--- A user's memberships in the organizations that are active.
+-- The user's memberships in active organizations.
 SELECT m.* FROM user_organizations AS m JOIN organizations AS o ON o.id = m.organization_id
 WHERE m.user_id = :user_id AND o.is_active
 ORDER BY m.joined_at, m.id;
 
 -- name: has_other_owner$
--- Whether the organization has another owner whose account is open.
+-- Whether the organization has another owner with an open account.
 SELECT EXISTS (
     SELECT FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
     WHERE m.organization_id = :organization_id AND m.role = 'owner' AND u.is_active AND m.user_id <> :user_id
 );
 
 -- name: set_member_role^
--- Another role for a member.
+-- Change the role of a member.
 UPDATE user_organizations SET role = :role, version = nextval('membership_versions')
 WHERE organization_id = :organization_id AND user_id = :user_id
 RETURNING *;
 
 -- name: renew_memberships
--- New versions for all memberships of a user whose name or state changed.
+-- Give all memberships of a user whose name or state changed new versions.
 UPDATE user_organizations SET version = nextval('membership_versions') WHERE user_id = :user_id RETURNING *;
 
 -- name: delete_membership^
--- A member leaves; the version is that of the event that tells of it.
+-- Delete a membership; the version is for the event that reports it.
 DELETE FROM user_organizations WHERE organization_id = :organization_id AND user_id = :user_id
 RETURNING id, user_id, organization_id, role, joined_at, nextval('membership_versions') AS version;
 
 -- name: insert_refresh_token!
--- A new refresh token.
+-- Add a refresh token.
 INSERT INTO refresh_tokens (id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at,
                             rotated_at, revoked_at, ip_address, user_agent)
 VALUES (:id, :user_id, :token_hash, :expires_at, :created_at, :family_id, :signed_in_at,
         :rotated_at, :revoked_at, :ip_address::text::inet, :user_agent);
 
 -- name: get_refresh_token^
--- One refresh token.
+-- One refresh token, by its hash.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
        host(ip_address) AS ip_address, user_agent
 FROM refresh_tokens WHERE token_hash = :token_hash;
 
 -- name: rotate_family!
--- The live token of a family is used up.
+-- Mark the valid token of a family as used.
 UPDATE refresh_tokens SET rotated_at = :now
 WHERE family_id = :family_id AND rotated_at IS NULL AND revoked_at IS NULL;
 
 -- name: revoke_family!
--- A session ends.
+-- End a session.
 UPDATE refresh_tokens SET revoked_at = :now WHERE family_id = :family_id AND revoked_at IS NULL;
 
 -- name: revoke_user_tokens!
--- All sessions of a user end, but the one that is kept.
+-- End all sessions of a user, except the one that is kept.
 UPDATE refresh_tokens SET revoked_at = :now
 WHERE user_id = :user_id AND family_id IS DISTINCT FROM :kept::uuid AND revoked_at IS NULL;
 
 -- name: list_sessions
--- A user's live sessions, latest sign-in first.
+-- The user's active sessions, latest sign-in first.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
        host(ip_address) AS ip_address, user_agent
 FROM refresh_tokens
@@ -164,11 +164,11 @@ ORDER BY signed_in_at DESC, family_id DESC
 LIMIT :limit;
 
 -- name: delete_expired_tokens!
--- Tokens that could not even be reused any more.
+-- Delete tokens that have expired, whose reuse need not be detected.
 DELETE FROM refresh_tokens WHERE expires_at < :before;
 
 -- name: lock_signing_keys^
--- Replicas take turns making keys; held until the transaction ends.
+-- Serialize the creation of keys by several replicas; held until the transaction ends.
 SELECT pg_advisory_xact_lock(hashtext('auth.signing_keys'));
 
 -- name: list_signing_keys
@@ -176,27 +176,27 @@ SELECT pg_advisory_xact_lock(hashtext('auth.signing_keys'));
 SELECT * FROM signing_keys WHERE verifies_until IS NULL OR verifies_until > :now ORDER BY signs_from DESC, id;
 
 -- name: insert_signing_key!
--- A new key pair; the private half comes encrypted.
+-- Add a key pair; the private key is encrypted.
 INSERT INTO signing_keys (id, public_jwk, private_jwk, created_at, signs_from, verifies_until)
 VALUES (:id, :public_jwk, :private_jwk, :created_at, :signs_from, :verifies_until);
 
 -- name: retire_signing_keys!
--- The older keys verify until the last token that they signed has expired.
+-- Older keys verify until the last token that they signed has expired.
 UPDATE signing_keys SET verifies_until = :verifies_until WHERE id <> :successor AND verifies_until IS NULL;
 
 -- name: delete_retired_keys!
--- Keys that verify nothing any more.
+-- Delete keys that no longer verify any token.
 DELETE FROM signing_keys WHERE verifies_until < :now;
 
 -- name: insert_api_key!
--- A new API key; its secret comes hashed.
+-- Add an API key; its secret is hashed.
 INSERT INTO api_keys (id, organization_id, name, role, secret_hash, created_by, created_at, expires_at,
                       last_used_at)
 VALUES (:id, :organization_id, :name, :role, :secret_hash, :created_by, :created_at, :expires_at,
         :last_used_at);
 
 -- name: get_api_key^
--- One API key of the active organization.
+-- One API key of the current organization.
 SELECT * FROM api_keys WHERE id = :id;
 
 -- name: list_api_keys
@@ -208,25 +208,25 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: delete_api_key^
--- An API key ends.
+-- Delete an API key.
 DELETE FROM api_keys WHERE organization_id = :organization_id AND id = :id RETURNING *;
 
--- name: delete_api_keys_of
--- The keys of a member who leaves: they must not come back to life should the member come back.
+-- name: delete_api_keys_created_by
+-- Delete the keys of a member who leaves: they must not work again if the member returns.
 DELETE FROM api_keys WHERE organization_id = :organization_id AND created_by = :user_id RETURNING *;
 
 -- name: api_key_organization$
--- Whose the key with this id and secret is; only its holder can ask.
+-- The organization of the key with this id and secret, which only its holder knows.
 SELECT api_key_organization(:id, :secret_hash);
 
--- name: note_api_key_use!
--- When the key was last used, written now and then only.
+-- name: record_api_key_use!
+-- Record when the key was last used, at most every few minutes.
 UPDATE api_keys SET last_used_at = :now
 WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :before);
 
 -- name: count_attempt^
--- Count an attempt as failed before it is made, unless its subject has to wait: attempts made at the same
--- time cannot slip through together. Gives no row when it has to wait.
+-- Count an attempt as failed before it is made, so that concurrent attempts cannot slip through together.
+-- No row if the subject must wait.
 INSERT INTO password_attempts AS a (subject, failures, failed_at, free_at) VALUES (:subject, 1, :now, :now)
 ON CONFLICT (subject) DO UPDATE
 SET failures = CASE WHEN a.failed_at < :forgotten THEN 1 ELSE a.failures + 1 END, failed_at = :now
@@ -234,93 +234,77 @@ WHERE a.free_at <= :now
 RETURNING failures;
 
 -- name: delay_attempts!
--- The next attempt has to wait until then.
+-- Delay the next attempt.
 UPDATE password_attempts SET free_at = :free_at WHERE subject = :subject;
 
 -- name: attempts_free_at$
--- When the subject may try again.
+-- When the next attempt is allowed.
 SELECT free_at FROM password_attempts WHERE subject = :subject;
 
--- name: forget_attempts!
--- The subject knew the password.
+-- name: reset_attempts!
+-- Delete the failures of a subject that has succeeded.
 DELETE FROM password_attempts WHERE subject = :subject;
 
--- name: forget_old_attempts!
--- Failures that do not count any more.
+-- name: delete_old_attempts!
+-- Delete failures that no longer count.
 DELETE FROM password_attempts WHERE failed_at < :before;
 
--- name: insert_letter!
--- A letter to be sent; what it says comes encrypted.
-INSERT INTO mail (id, kind, sealed, next_attempt_at, expires_at, created_at)
-VALUES (:id, :kind, :sealed, :created_at, :expires_at, :created_at);
+-- name: insert_message!
+-- Add a message; its content is encrypted.
+INSERT INTO mail (id, kind, sealed, expires_at, created_at)
+VALUES (:id, :kind, :sealed, :expires_at, :created_at);
 
--- name: claim_letters
--- Take the letters that are due, longest due first, for a while: others skip those meanwhile.
-UPDATE mail SET lease_id = gen_random_uuid(), leased_until = :until
-WHERE id IN (
-    SELECT id FROM mail
-    WHERE status = 'waiting' AND next_attempt_at <= :now AND coalesce(leased_until <= :now, true)
-    ORDER BY next_attempt_at LIMIT :wanted
-    FOR UPDATE SKIP LOCKED
-)
-RETURNING id, kind, sealed, attempts, expires_at, created_at, lease_id;
+-- name: get_waiting_message^
+-- A message that is still to be sent.
+SELECT id, kind, sealed, expires_at, created_at FROM mail WHERE id = :id AND status = 'waiting';
 
--- name: finish_letter^
--- A letter was sent or is given up: what it said is deleted. Only whoever took it may say so.
-UPDATE mail
-SET status = :status, sealed = NULL, attempts = attempts + 1, error = :error, finished_at = :now,
-    lease_id = NULL, leased_until = NULL
-WHERE id = :id AND lease_id = :lease_id
-RETURNING id;
+-- name: note_message_failure!
+-- Record why the last attempt failed.
+UPDATE mail SET error = :error WHERE id = :id;
 
--- name: put_letter_back^
--- An attempt failed; another one is made later.
-UPDATE mail
-SET attempts = attempts + 1, error = :error, next_attempt_at = :due, lease_id = NULL, leased_until = NULL
-WHERE id = :id AND lease_id = :lease_id
-RETURNING id;
+-- name: finish_message!
+-- Record that a message was sent or given up, and delete its content.
+UPDATE mail SET status = :status, sealed = NULL, error = :error, finished_at = :now WHERE id = :id;
 
--- name: forget_finished_letters!
--- That they were sent is of no interest any more.
+-- name: delete_finished_messages!
+-- Delete messages that were sent or given up before.
 DELETE FROM mail WHERE status <> 'waiting' AND finished_at < :before;
 
 -- name: insert_one_time_token!
--- A new one-time token, by its hash.
+-- Add a one-time token, by its hash.
 INSERT INTO one_time_tokens (id, user_id, purpose, token_hash, created_at, expires_at)
 VALUES (:id, :user_id, :purpose, :token_hash, :created_at, :expires_at);
 
 -- name: redeem_one_time_token^
--- Use a token up: of two requests at once one finds it.
+-- Use a token: of two concurrent requests only one gets a row.
 DELETE FROM one_time_tokens WHERE token_hash = :token_hash AND purpose = :purpose AND expires_at > :now
 RETURNING user_id;
 
 -- name: revoke_one_time_tokens!
--- All tokens of a user for one end.
+-- Delete all tokens of a user for one purpose.
 DELETE FROM one_time_tokens WHERE user_id = :user_id AND purpose = :purpose;
 
 -- name: count_one_time_tokens$
--- How many were made for a user lately.
+-- How many were recently issued to a user.
 SELECT count(*) FROM one_time_tokens
 WHERE user_id = :user_id AND purpose = :purpose AND created_at > :since;
 
 -- name: delete_expired_one_time_tokens!
--- Tokens that are good for nothing any more.
+-- Delete tokens that have expired.
 DELETE FROM one_time_tokens WHERE expires_at < :before;
 
 -- name: insert_reset_request!
--- Somebody asks for a new password; whether there is such an account is seen later.
+-- Add a password reset request; whether the account exists is checked later.
 INSERT INTO reset_requests (id, email, ip_address, user_agent, requested_at)
 VALUES (:id, :email, :ip_address::text::inet, :user_agent, :requested_at);
 
--- name: take_reset_requests
--- The oldest requests, to be answered in this transaction; other replicas take others.
-DELETE FROM reset_requests WHERE id IN (
-    SELECT id FROM reset_requests ORDER BY requested_at LIMIT :wanted FOR UPDATE SKIP LOCKED
-)
+-- name: take_reset_request^
+-- Delete and return the request, which this transaction answers.
+DELETE FROM reset_requests WHERE id = :id
 RETURNING id, email, host(ip_address) AS ip_address, user_agent, requested_at;
 
 -- name: insert_invitation!
--- A new invitation; an older one of the same address is replaced, and its link is worth nothing any more.
+-- Add an invitation, or replace the previous one for the address, which invalidates its link.
 INSERT INTO invitations (id, organization_id, email, role, token_hash, invited_by, created_at, expires_at)
 VALUES (:id, :organization_id, :email, :role, :token_hash, :invited_by, :created_at, :expires_at)
 ON CONFLICT (organization_id, email) DO UPDATE
@@ -332,15 +316,15 @@ SET id = excluded.id, role = excluded.role, token_hash = excluded.token_hash,
 SELECT * FROM invitations WHERE organization_id = :organization_id AND id = :id;
 
 -- name: get_invitation_by_email^
--- The organization's invitation of an address.
+-- The organization's invitation for an address.
 SELECT * FROM invitations WHERE organization_id = :organization_id AND email = :email;
 
 -- name: count_invitations$
--- The organization's open invitations that were sent lately.
+-- The number of recent open invitations of the organization.
 SELECT count(*) FROM invitations WHERE organization_id = :organization_id AND created_at > :since;
 
 -- name: list_invitations
--- The organization's invitations that may still be accepted, newest first.
+-- The organization's invitations that can still be accepted, newest first.
 SELECT * FROM invitations
 WHERE organization_id = :organization_id AND expires_at > :now
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
@@ -348,22 +332,23 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: delete_invitation^
--- An invitation is accepted or taken back.
+-- Delete an invitation that was accepted or withdrawn.
 DELETE FROM invitations WHERE organization_id = :organization_id AND id = :id RETURNING id;
 
--- name: find_invitation_place$
--- The organization that a link invites to, whichever it is.
+-- name: find_invitation_organization$
+-- The organization of the invitation with this token, whatever the current scope.
 SELECT invitation_place(:token_hash);
 
 -- name: get_invitation_by_token^
--- The invitation of a link, in the transaction of its organization; locked, so that it is accepted once.
+-- The invitation with this token, in its organization's scope; locked, so that it is accepted only once.
 SELECT * FROM invitations WHERE token_hash = :token_hash FOR UPDATE;
 
 -- name: remove_expired_invitations!
--- Of all organizations, those that nobody can accept any more.
+-- Delete expired invitations of all organizations.
 SELECT delete_expired_invitations(:before);
+
 -- name: insert_user_without_password^
--- A new account whose hash no password has; no row when the address is taken.
+-- Add an account without a password; no row if the address is taken.
 INSERT INTO users (id, email, password_hash, full_name, role, is_active, email_verified, last_login,
                    created_at, updated_at)
 VALUES (:id, :email, '!', :full_name, :role, :is_active, :email_verified, :last_login,
@@ -372,37 +357,42 @@ ON CONFLICT (email) DO NOTHING
 RETURNING id;
 
 -- name: insert_oidc_flow!
--- A browser goes to the provider.
+-- Start a flow.
 INSERT INTO oidc_flows (state_hash, secret_hash, expires_at) VALUES (:state_hash, :secret_hash, :expires_at);
 
 -- name: take_oidc_flow^
--- The browser that went comes back, once and in time.
+-- Delete the flow of a browser that returns from the provider; no row if it has expired.
 DELETE FROM oidc_flows WHERE state_hash = :state_hash AND secret_hash = :secret_hash AND expires_at > :now
 RETURNING state_hash;
 
 -- name: delete_expired_oidc_flows!
--- Browsers that will not come back.
+-- Delete flows that have expired.
 DELETE FROM oidc_flows WHERE expires_at <= :now;
 
 -- name: get_linked_user$
--- The account of whom the provider names.
+-- The account that is linked to an identity at the provider.
 SELECT user_id FROM user_identities WHERE issuer = :issuer AND subject = :subject;
 
+-- name: get_linked_subject$
+-- The subject at the provider that the account is linked to; the first one if there are several.
+SELECT subject FROM user_identities WHERE issuer = :issuer AND user_id = :user_id
+ORDER BY linked_at, subject LIMIT 1;
+
 -- name: insert_user_identity!
--- From now on the provider's word signs in to this account.
+-- Link an identity at the provider to an account, unless it is already linked.
 INSERT INTO user_identities (issuer, subject, user_id, linked_at)
 VALUES (:issuer, :subject, :user_id, :linked_at)
 ON CONFLICT (issuer, subject) DO NOTHING;
 
 -- name: insert_audit_entry!
--- One entry of the audit trail; there is no update and no delete.
+-- Append to the audit trail: there is no update and no delete.
 INSERT INTO audit_logs (id, user_id, organization_id, action, resource_type, resource_id, changes, ip_address,
                         user_agent, created_at, api_key_id)
 VALUES (:id, :user_id, :organization_id, :action, :resource_type, :resource_id, :changes,
         :ip_address::text::inet, :user_agent, :created_at, :api_key_id);
 
 -- name: list_audit_entries
--- The organization's trail, and its members' sign-ins, newest first.
+-- The audit trail of the organization, and the sign-ins of its members, newest first.
 SELECT id, user_id, organization_id, action, resource_type, resource_id, changes,
        host(ip_address) AS ip_address, user_agent, created_at, api_key_id
 FROM audit_logs
@@ -418,5 +408,5 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: ensure_partitions$
--- Make the audit trail's partitions of this month and the coming ones.
+-- Create the partitions of the audit trail for this month and the coming ones.
 SELECT ensure_audit_log_partitions(:months_ahead);

@@ -1,18 +1,18 @@
-"""Requests for a new password that wait for their answer."""
+"""Password reset requests that wait to be answered."""
 
-from collections.abc import Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
 from services.auth.recovery.domain import ResetRequest
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 from shared.postgres.connection import Connection
 
 
 class ResetRequestRepository(Protocol):
     async def add(self, request: ResetRequest) -> None: ...
 
-    async def take(self, wanted: int) -> Sequence[ResetRequest]:
-        """The oldest requests, gone when the transaction ends; others take others meanwhile."""
+    async def take(self, request_id: UUID) -> ResetRequest | None:
+        """Delete and return the request."""
         ...
 
 
@@ -31,11 +31,9 @@ class PostgresResetRequestRepository:
             requested_at=request.requested_at,
         )
 
-    async def take(self, wanted: int) -> Sequence[ResetRequest]:
-        rows = self._queries.take_reset_requests(self._connection, wanted=wanted)
-        return [
-            ResetRequest(
-                row["id"], row["email"], Client(row["ip_address"], row["user_agent"]), row["requested_at"]
-            )
-            async for row in rows
-        ]
+    async def take(self, request_id: UUID) -> ResetRequest | None:
+        row = await self._queries.take_reset_request(self._connection, id=request_id)
+        if row is None:
+            return None
+        client = Client(row["ip_address"], row["user_agent"])
+        return ResetRequest(row["id"], row["email"], client, row["requested_at"])

@@ -1,4 +1,4 @@
-"""Refresh tokens, and the sessions that they form."""
+"""Sessions: families of refresh tokens."""
 
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -15,14 +15,14 @@ COLUMNS = tuple(field.name for field in fields(RefreshToken))
 
 
 class SessionRepository(Protocol):
-    """A session is a family of tokens, one of which is live."""
+    """A session is a family of tokens, of which the latest is valid."""
 
     async def add(self, token: RefreshToken) -> None: ...
 
     async def find(self, token_hash: str) -> RefreshToken | None: ...
 
     async def rotate(self, family_id: UUID, now: datetime) -> None:
-        """Use up the family's live token."""
+        """Mark the valid token of the family as used."""
         ...
 
     async def revoke(self, family_id: UUID, now: datetime) -> None: ...
@@ -32,7 +32,7 @@ class SessionRepository(Protocol):
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
     ) -> Slice[RefreshToken]:
-        """The live tokens, one a session."""
+        """The valid tokens, one per session."""
         ...
 
     async def delete_expired(self, before: datetime) -> None: ...

@@ -1,4 +1,4 @@
-"""The audit trail, to which one can only add."""
+"""The audit trail, which is append-only."""
 
 from dataclasses import asdict, fields
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ class TrailRepository(Protocol):
     async def list(self, wanted: AuditFilter, page: PageRequest) -> Slice[AuditEntry]: ...
 
     async def ensure_partitions(self, months_ahead: int) -> int:
-        """Make what is missing of this month's and the coming months' partitions; give how many were made."""
+        """Create missing partitions of this and the coming months, and return their number."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""All SQL of the auth service, and its unit of work."""
+"""The unit of work: one transaction, and the repositories in it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
@@ -19,6 +19,8 @@ from services.auth.database.trail import PostgresTrailRepository, TrailRepositor
 from services.auth.database.users import PostgresUserRepository, UserRepository
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
+from shared.jobs.postgres import PostgresQueue
+from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox, PostgresInbox
 from shared.kafka.outbox import Outbox, PostgresOutbox
 from shared.postgres.connection import SET_SCOPE, Database
@@ -27,7 +29,7 @@ from shared.postgres.queries import load_queries
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One transaction's collaborators."""
+    """The repositories in one transaction."""
 
     users: UserRepository
     organizations: OrganizationRepository
@@ -42,11 +44,12 @@ class Unit:
     api_keys: ApiKeyRepository
     oidc: OidcRepository
     trail: TrailRepository
+    jobs: Jobs
     outbox: Outbox
     inbox: Inbox
-    # Who signs in is known only after looking: from here on the transaction sees what that user may see.
+    # Who signs in is known only after a look-up: from then on the transaction sees what that user may see.
     act_as: Callable[[Scope], Awaitable[None]]
-    # What happens inside is done and, with `undo`, undone again: the work is the same either way.
+    # With `undo`, the work inside is done and then rolled back, so that it takes the same time.
     savepoint: Callable[[bool], AbstractAsyncContextManager[None]]
 
 
@@ -54,14 +57,15 @@ Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
 
 
 class _Undone(Exception):
-    """Rolls a savepoint back, and goes no further."""
+    """Rolls back a savepoint."""
 
 
 class PostgresUnits:
-    """Opens units of work: one transaction each."""
+    """Opens units of work."""
 
-    def __init__(self, database: Database, clock: Clock, new_id: IdGenerator) -> None:
+    def __init__(self, database: Database, queue: PostgresQueue, clock: Clock, new_id: IdGenerator) -> None:
         self._database = database
+        self._queue = queue
         self._clock = clock
         self._new_id = new_id
         self._queries = load_queries(__file__)
@@ -97,6 +101,7 @@ class PostgresUnits:
                 api_keys=PostgresApiKeyRepository(connection, self._queries),
                 oidc=PostgresOidcRepository(connection, self._queries),
                 trail=PostgresTrailRepository(connection, self._queries),
+                jobs=self._queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
                 act_as=act_as,

@@ -1,4 +1,4 @@
-"""Accounts and their passwords' hashes."""
+"""Accounts and their password hashes."""
 
 from dataclasses import asdict, fields
 from datetime import datetime
@@ -14,14 +14,14 @@ COLUMNS = tuple(field.name for field in fields(User))
 
 
 class UserRepository(Protocol):
-    """`prehash` is the keyed hash of a password (see `passwords.py`); `cost` is bcrypt's."""
+    """`prehash` is the keyed hash of a password (see `passwords/hashing.py`); `cost` is bcrypt's."""
 
     async def add(self, user: User, prehash: str, cost: int) -> bool:
-        """Add the account; False when its address is taken."""
+        """Add the account; False if the address is taken."""
         ...
 
     async def add_without_password(self, user: User) -> bool:
-        """Add an account that no password opens; False when its address is taken."""
+        """Add an account without a password; False if the address is taken."""
         ...
 
     async def get(self, user_id: UUID) -> User | None: ...
@@ -29,19 +29,19 @@ class UserRepository(Protocol):
     async def by_email(self, email: str) -> User | None: ...
 
     async def lock(self, user_id: UUID) -> User | None:
-        """The account, which nobody else changes until the transaction ends."""
+        """The account, locked until the transaction ends."""
         ...
 
     async def update(self, user: User) -> None: ...
 
     async def check_password(self, user_id: UUID | None, prehash: str, cost: int) -> PasswordCheck:
-        """Compare with the stored hash; without an account do the same work for nothing."""
+        """Compare with the stored hash; without an account, do the same work."""
         ...
 
     async def set_password(self, user_id: UUID, prehash: str, cost: int, now: datetime) -> None: ...
 
     async def drop_password(self, user_id: UUID, now: datetime) -> None:
-        """From now on no password opens the account, until one is set."""
+        """Remove the password, until a new one is set."""
         ...
 
 

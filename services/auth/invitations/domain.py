@@ -7,15 +7,15 @@ from uuid import UUID
 from shared.access import Role
 
 INVITATION_LIFETIME = timedelta(days=7)
-# One address is not written to more often; an organization invites a whole shift at once, and no town.
-INVITATION_PAUSE = timedelta(minutes=2)
+# An organization can invite a whole shift at once, but not flood an address or many addresses with mail.
+MIN_INVITATION_INTERVAL = timedelta(minutes=2)
 INVITATION_WINDOW = timedelta(hours=1)
-MOST_INVITATIONS = 100
+MAX_INVITATIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A place in an organization that waits for somebody; again, only the hash of its token is kept."""
+    """An invitation; only the hash of its token is stored."""
 
     id: UUID
     organization_id: UUID

@@ -33,8 +33,9 @@ def build_router(
     async def list_invitations(
         identity: signed_in, organization_id: UUID, page: PageParameters
     ) -> Page[InvitationOut]:
+        """Newest first. Invitations that were accepted or have expired are not listed."""
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_READ)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_READ)
             found = await invitations.list(unit, caller, page)
         return Page[InvitationOut].of(found, InvitationOut.of)
 
@@ -42,41 +43,42 @@ def build_router(
         PLACE,
         status_code=201,
         tags=["organizations"],
-        summary="Invite somebody",
-        description="A link that works once goes to the address. Inviting again replaces it.",
+        summary="Invite someone",
+        description="Sends a link that can be used once. A new invitation replaces the previous one.",
         responses=problem_responses(403, 404, 409, 429),
     )
     async def create_invitation(
         identity: person, organization_id: UUID, body: InvitationCreate, response: Response
     ) -> InvitationOut:
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_WRITE)
-            made = await invitations.invite(unit, caller, body.email, Role.parse(body.role))
-        response.headers["Location"] = f"/api/v1/organizations/{organization_id}/invitations/{made.id}"
-        return InvitationOut.of(made)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_WRITE)
+            invitation = await invitations.invite(unit, caller, body.email, Role.parse(body.role))
+        response.headers["Location"] = f"/api/v1/organizations/{organization_id}/invitations/{invitation.id}"
+        return InvitationOut.of(invitation)
 
     @router.delete(
         PLACE + "/{invitation_id}",
         status_code=204,
         tags=["organizations"],
-        summary="Take an invitation back",
+        summary="Withdraw an invitation",
         responses=problem_responses(403, 404),
     )
     async def delete_invitation(identity: person, organization_id: UUID, invitation_id: UUID) -> None:
+        """Its link stops working."""
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_WRITE)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_WRITE)
             await invitations.withdraw(unit, caller, invitation_id)
 
     @router.post(
         "/users/me/invitations",
         tags=["account"],
         summary="Accept an invitation",
-        description="Refresh your token afterwards: it lists your organizations.",
+        description="Refresh your token afterwards, since it lists your organizations.",
         responses=problem_responses(403, 409),
     )
     async def accept_invitation(identity: person, body: TokenRequest) -> OwnOrganizationOut:
         async with units(Scope(user_id=identity.user_id)) as unit:
             token = body.token.get_secret_value()
-            return OwnOrganizationOut.of_belonging(await invitations.accept(unit, identity, token))
+            return OwnOrganizationOut.of_access(await invitations.accept(unit, identity, token))
 
     return router

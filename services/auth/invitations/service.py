@@ -1,4 +1,4 @@
-"""Invitations: asking somebody into an organization, and coming in."""
+"""Invitations: sent, withdrawn and accepted."""
 
 import secrets
 from uuid import UUID
@@ -16,16 +16,16 @@ from services.auth.errors import (
 )
 from services.auth.invitations.domain import (
     INVITATION_LIFETIME,
-    INVITATION_PAUSE,
     INVITATION_WINDOW,
-    MOST_INVITATIONS,
+    MAX_INVITATIONS,
+    MIN_INVITATION_INTERVAL,
     Invitation,
 )
-from services.auth.mail.letters import LetterWriter
+from services.auth.mail.messages import MessageWriter
 from services.auth.members.domain import Membership
-from services.auth.members.events import as_member, tell_member
+from services.auth.members.events import as_member, publish_member
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
-from services.auth.organizations.domain import Belonging
+from services.auth.organizations.domain import OrganizationAccess
 from services.auth.users.domain import User
 from services.auth.verification.service import VerificationService
 from shared.access import LEAST_ROLE, Caller, Permission, Role, Scope
@@ -41,20 +41,20 @@ class InvitationService:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
-        letters: LetterWriter,
+        messages: MessageWriter,
         verification: VerificationService,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
-        self._letters = letters
+        self._messages = messages
         self._verification = verification
 
     async def list(self, unit: Unit, caller: Caller, page: PageRequest) -> Slice[Invitation]:
         return await unit.invitations.list(caller.organization_id, self._clock.now(), page)
 
     async def invite(self, unit: Unit, caller: Caller, email: str, role: Role) -> Invitation:
-        """Send a link; one that was sent to the address before is worth nothing then.
+        """Send a link, and invalidate the previous link to the address.
 
         Raises OwnersOnly, AlreadyMember, TooManyAttempts.
         """
@@ -62,8 +62,8 @@ class InvitationService:
         if organization is None:
             raise OrganizationNotFound(caller.organization_id)
         before = await unit.invitations.of_email(organization.id, email)
-        self._at_most_own(caller, role, before)
-        await self._slow_down(unit, organization.id, before)
+        self._check_role(caller, role, before)
+        await self._check_rate(unit, organization.id, before)
         user = await unit.users.by_email(email)
         if user and await unit.memberships.get(organization.id, user.id):
             raise AlreadyMember(email)
@@ -79,7 +79,7 @@ class InvitationService:
             expires_at=now + INVITATION_LIFETIME,
         )
         await unit.invitations.add(invitation)
-        await self._letters.invitation(unit, invitation, organization, caller.full_name, token)
+        await self._messages.invitation(unit, invitation, organization, caller.full_name, token)
         await self._wrote(unit, caller, "invitation.sent", invitation, after=True)
         return invitation
 
@@ -88,53 +88,53 @@ class InvitationService:
         invitation = await unit.invitations.get(caller.organization_id, invitation_id)
         if invitation is None or invitation.expires_at <= self._clock.now():
             raise InvitationNotFound(invitation_id)
-        self._at_most_own(caller, invitation.role, None)
+        self._check_role(caller, invitation.role, None)
         if not await unit.invitations.remove(caller.organization_id, invitation_id):
             raise InvitationNotFound(invitation_id)
         await self._wrote(unit, caller, "invitation.withdrawn", invitation, after=False)
 
-    async def accept(self, unit: Unit, identity: Identity, token: str) -> Belonging:
-        """Let somebody who is signed in come in.
+    async def accept(self, unit: Unit, identity: Identity, token: str) -> OrganizationAccess:
+        """Make a user who is signed in a member.
 
         Raises InvalidLink, InvitationForAnother, AlreadyMember.
         """
         user = await unit.users.lock(identity.user_id)
         if user is None or not user.is_active:
             raise AccountClosed
-        invitation = await self.open(unit, token)
+        invitation = await self.find(unit, token)
         if invitation.email != user.email:
             raise InvitationForAnother
-        _, belonging = await self.join(unit, user, invitation)
-        return belonging
+        _, access = await self.join(unit, user, invitation)
+        return access
 
-    async def open(self, unit: Unit, token: str) -> Invitation:
-        """The invitation behind a link; the transaction is its organization's from here on."""
-        place = await unit.invitations.place(token_hash(token))
-        if place is None:
+    async def find(self, unit: Unit, token: str) -> Invitation:
+        """The invitation of a link; the transaction acts in its organization from then on."""
+        organization_id = await unit.invitations.organization_of(token_hash(token))
+        if organization_id is None:
             raise InvalidLink
-        await unit.act_as(Scope(organization_id=place))
+        await unit.act_as(Scope(organization_id=organization_id))
         invitation = await unit.invitations.of_token(token_hash(token))
         if invitation is None or invitation.expires_at <= self._clock.now():
             raise InvalidLink
         return invitation
 
-    async def join(self, unit: Unit, user: User, invitation: Invitation) -> tuple[User, Belonging]:
-        """Make the user a member. The link came by mail, so the address is verified by it."""
+    async def join(self, unit: Unit, user: User, invitation: Invitation) -> tuple[User, OrganizationAccess]:
+        """Make the user a member. The link was sent by mail, so it also verifies the address."""
         await unit.act_as(Scope(organization_id=invitation.organization_id, user_id=user.id))
         organization = await unit.organizations.lock(invitation.organization_id)
         if organization is None or not organization.is_active:
             raise InvalidLink
         if await unit.memberships.get(organization.id, user.id):
             raise AlreadyMember(user.email)
-        if not await self._stands(unit, invitation):
+        if not await self._still_authorized(unit, invitation):
             raise InvalidLink
         await unit.invitations.remove(organization.id, invitation.id)
-        user = await self._verification.verified(unit, user)
+        user = await self._verification.mark_verified(unit, user)
         now = self._clock.now()
         membership = await unit.memberships.add(
             Membership(self._new_id(), user.id, organization.id, invitation.role, now, version=0)
         )
-        await tell_member(unit.outbox, as_member(user, membership), now)
+        await publish_member(unit.outbox, as_member(user, membership), now)
         await self._auditor.record(
             unit.outbox,
             "member.joined",
@@ -144,19 +144,19 @@ class InvitationService:
             resource_id=user.id,
             changes={"after": {"role": membership.role.label, "invited_by": invitation.invited_by}},
         )
-        return user, Belonging(organization, membership.role)
+        return user, OrganizationAccess(organization, membership.role)
 
-    async def _slow_down(self, unit: Unit, organization_id: UUID, before: Invitation | None) -> None:
-        """Letters with a text of the sender's go to addresses that asked for none: no tool to flood them."""
+    async def _check_rate(self, unit: Unit, organization_id: UUID, before: Invitation | None) -> None:
+        """Invitations are mail that nobody asked for: limit them. Raises TooManyAttempts."""
         now = self._clock.now()
-        if before is not None and now - before.created_at < INVITATION_PAUSE:
-            raise TooManyAttempts(before.created_at + INVITATION_PAUSE - now)
-        if await unit.invitations.count_since(organization_id, now - INVITATION_WINDOW) >= MOST_INVITATIONS:
+        if before is not None and now - before.created_at < MIN_INVITATION_INTERVAL:
+            raise TooManyAttempts(before.created_at + MIN_INVITATION_INTERVAL - now)
+        if await unit.invitations.count_since(organization_id, now - INVITATION_WINDOW) >= MAX_INVITATIONS:
             raise TooManyAttempts(INVITATION_WINDOW)
 
     @staticmethod
-    async def _stands(unit: Unit, invitation: Invitation) -> bool:
-        """Whether who sent it could send it now: an administrator who was removed comes back by no link."""
+    async def _still_authorized(unit: Unit, invitation: Invitation) -> bool:
+        """Whether the sender may still invite: a removed administrator must not return with a link."""
         inviter = await unit.memberships.get(invitation.organization_id, invitation.invited_by)
         if inviter is None or not inviter.is_active:
             return False
@@ -164,8 +164,8 @@ class InvitationService:
         return inviter.membership.role >= least
 
     @staticmethod
-    def _at_most_own(caller: Caller, role: Role, before: Invitation | None) -> None:
-        """Nobody gives or takes back a role above their own, which only owners have above administrators."""
+    def _check_role(caller: Caller, role: Role, before: Invitation | None) -> None:
+        """Nobody can grant or withdraw a role above their own. Raises OwnersOnly."""
         if role > caller.role or (before is not None and before.role > caller.role):
             raise OwnersOnly
 

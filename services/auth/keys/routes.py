@@ -1,4 +1,4 @@
-"""The keys that access tokens are verified with."""
+"""The public keys that verify access tokens."""
 
 from fastapi import APIRouter, Response
 
@@ -11,8 +11,9 @@ KEYS_CACHE = f"public, max-age={int(RELOAD_AFTER.total_seconds())}"
 def build_router(keys: KeyRing) -> APIRouter:
     router = APIRouter(prefix="/auth", tags=["sign-in"])
 
-    @router.get("/jwks.json", summary="Show the keys that access tokens are verified with")
+    @router.get("/jwks.json", summary="Get the public keys that verify access tokens")
     async def get_jwks(response: Response) -> KeySetOut:
+        """A JSON Web Key Set (RFC 7517). A token names its key by `kid`."""
         response.headers["Cache-Control"] = KEYS_CACHE
         return KeySetOut.model_validate(await keys.public())
 

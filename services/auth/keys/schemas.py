@@ -1,10 +1,10 @@
-"""HTTP models of the published keys."""
+"""HTTP models of the public keys."""
 
 from pydantic import BaseModel
 
 
 class PublicKeyOut(BaseModel):
-    """One JSON Web Key (RFC 7517, RFC 8037)."""
+    """A JSON Web Key (RFC 7517, RFC 8037)."""
 
     kty: str
     crv: str

@@ -1,4 +1,4 @@
-"""The keys that sign access tokens: made once for all replicas, published, rotated."""
+"""The keys that sign access tokens: created once for all replicas, published and rotated."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ from shared.errors import Unavailable
 from shared.tokens import ALGORITHM, CLOCK_LEEWAY_SECONDS, KEYS_FRESH_SECONDS
 
 PURPOSE = "auth.signing_keys.private_jwk"
-# Another replica's new key is seen within this time.
+# A key created by another replica is known within this time.
 RELOAD_AFTER = timedelta(minutes=1)
-# A new key signs only after every service must have fetched it.
-PUBLISHED_AHEAD = 2 * timedelta(seconds=KEYS_FRESH_SECONDS)
+# By then every service has fetched the new key.
+PUBLISH_AHEAD = 2 * timedelta(seconds=KEYS_FRESH_SECONDS)
 
 
 class KeyRing:
-    """Gives the key to sign with and the keys to verify with. Opens transactions of its own."""
+    """Provides the signing key and the verification keys. Opens its own transactions."""
 
     def __init__(
         self,
@@ -43,34 +43,34 @@ class KeyRing:
         self._lock = asyncio.Lock()
         self._keys: Sequence[SigningKey] = ()
         self._read_at: datetime | None = None
-        self._opened: dict[str, OKPKey] = {}
+        self._private_keys: dict[str, OKPKey] = {}
 
     async def public(self) -> dict[str, Any]:
-        """The JSON Web Key Set (RFC 7517) of all keys that verify now or will soon."""
+        """The JSON Web Key Set (RFC 7517) of all keys that verify now or soon."""
         return {"keys": [dict(key.public_jwk) for key in await self._current()]}
 
     async def published(self) -> Mapping[str, Any]:
-        """The same for a TokenVerifier, which expects OSError when the keys cannot be had."""
+        """The same for a TokenVerifier, which expects OSError if the keys are unavailable."""
         try:
             return await self.public()
         except Unavailable as error:
             raise OSError(error.detail) from error
 
     async def signing(self) -> OKPKey:
-        """The key that signs now."""
+        """The current signing key. Raises Unavailable."""
         keys = await self._current()
         now = self._clock.now()
         newest = next((key for key in keys if key.signs_from <= now), None)
         if newest is None:
-            raise Unavailable("No signing key is in force. Check the clocks of the servers.")
-        return self._open(newest)
+            raise Unavailable("No signing key is valid yet. Check the clocks of the servers.")
+        return self._private_key(newest)
 
     async def check(self) -> None:
-        """Readiness probe: raise while no token could be signed."""
+        """Readiness probe: raise if no token can be signed."""
         await self.signing()
 
     async def maintain(self) -> None:
-        """Make the first key, or the successor of one that has served its time; drop what is of no use."""
+        """Create the first key, or a successor once the newest key is old; delete retired keys."""
         async with self._units(Scope()) as unit:
             await unit.keys.lock()
             now = self._clock.now()
@@ -79,11 +79,11 @@ class KeyRing:
             if not keys:
                 await unit.keys.add(self._new_key(now, signs_from=now))
             elif now - keys[0].created_at >= self._key_lifetime:
-                await self._succeed(unit, now)
+                await self._rotate(unit, now)
         self._read_at = None
 
-    async def _succeed(self, unit: Unit, now: datetime) -> None:
-        key = self._new_key(now, signs_from=now + PUBLISHED_AHEAD)
+    async def _rotate(self, unit: Unit, now: datetime) -> None:
+        key = self._new_key(now, signs_from=now + PUBLISH_AHEAD)
         last_token_expires = (
             key.signs_from + self._token_lifetime + RELOAD_AFTER + timedelta(seconds=CLOCK_LEEWAY_SECONDS)
         )
@@ -103,7 +103,7 @@ class KeyRing:
             keys = await unit.keys.usable(now)
             if keys:
                 return keys
-            # The very first start: of all replicas one makes the key, the others find it made.
+            # On the very first start one replica creates the key; the others wait and find it.
             await unit.keys.lock()
             keys = await unit.keys.usable(now)
             if keys:
@@ -125,8 +125,8 @@ class KeyRing:
             verifies_until=None,
         )
 
-    def _open(self, key: SigningKey) -> OKPKey:
-        if key.id not in self._opened:
+    def _private_key(self, key: SigningKey) -> OKPKey:
+        if key.id not in self._private_keys:
             private = self._encryptor.decrypt(key.private_jwk, purpose=PURPOSE)
-            self._opened[key.id] = OKPKey.import_key(json.loads(private))
-        return self._opened[key.id]
+            self._private_keys[key.id] = OKPKey.import_key(json.loads(private))
+        return self._private_keys[key.id]

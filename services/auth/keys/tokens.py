@@ -1,4 +1,4 @@
-"""Access tokens are signed here; what they say is fixed in `shared/tokens.py`."""
+"""Issues access tokens, with the claims that `shared/tokens.py` defines."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -8,19 +8,20 @@ from uuid import UUID
 from joserfc import jwt
 
 from services.auth.api_keys.domain import KeyGrant, KeyToken
+from services.auth.keys.domain import TokenPair
 from services.auth.keys.service import KeyRing
-from services.auth.sign_in.domain import Grant, TokenPair
+from services.auth.sessions.domain import Grant
 from shared.access import Role
 from shared.clock import Clock, IdGenerator
 from shared.tokens import ALGORITHM, API_KEY_CLAIM, AUDIENCE, ISSUER, TOKEN_TYPE
 
-# An API key's token stays between gateway and services. The gateway asks anew after a minute; what a request
-# began within that minute, such as an upload that asks another service, may end under the token.
+# The token of an API key never leaves the platform. The gateway renews it every minute; a request that starts
+# within that minute, such as an upload that calls another service, may finish with the old token.
 KEY_TOKEN_LIFETIME = timedelta(minutes=5)
 
 
 class AccessTokens:
-    """Called outside transactions: the key ring may open its own."""
+    """Call it outside transactions: the key ring may open its own."""
 
     def __init__(self, keys: KeyRing, clock: Clock, new_id: IdGenerator, lifetime: timedelta) -> None:
         self._keys = keys
@@ -29,7 +30,7 @@ class AccessTokens:
         self._lifetime = lifetime
 
     async def issue(self, grant: Grant) -> TokenPair:
-        """The tokens of a sign-in or a refresh."""
+        """The tokens for a sign-in or a refresh."""
         claims = {
             "sub": str(grant.user.id),
             "sid": str(grant.session_id),
@@ -41,7 +42,7 @@ class AccessTokens:
         return TokenPair(token, grant.refresh_token, int(self._lifetime.total_seconds()))
 
     async def issue_for_key(self, grant: KeyGrant) -> KeyToken:
-        """The token of an API key: the user who made it, in the key's organization alone."""
+        """The token for an API key: its creator, in the organization of the key only."""
         key = grant.key
         claims = {
             "sub": str(key.created_by),

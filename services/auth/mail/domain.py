@@ -1,28 +1,35 @@
-"""Letters, and the rules of sending them."""
+"""Mail: what a message says, how it is stored, and how an attempt to send it ended."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-# What only tells of something is of no use after a day or two.
-NOTICE_LIFETIME = timedelta(days=2)
-# Each pause is four times as long as the one before: eight attempts span about half a day.
+# The queue, and the kind of its jobs that send one message each.
+QUEUE = "mail"
+MESSAGE_JOB = "message"
+CONCURRENCY = 8
+# A worker that is silent for this long counts as dead, and another one sends its messages.
+LEASE = timedelta(seconds=30)
+HEARTBEAT_SECONDS = 10.0
+# The bound of each pause is four times the one before: half a minute, two minutes, ... up to six hours.
 RETRY_FACTOR = 4.0
-LONGEST_RETRY = timedelta(hours=6)
-# Whether a letter has left can be looked up for this long; what it said is gone at once.
-MAIL_REMEMBERED_FOR = timedelta(days=7)
+MAX_RETRY_DELAY = timedelta(hours=6)
+# A notice is useless after a day or two.
+NOTICE_LIFETIME = timedelta(days=2)
+# How long the outcome is kept; the content is deleted at once.
+RETENTION = timedelta(days=7)
 
 
-class LetterStatus(StrEnum):
+class MailStatus(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     GIVEN_UP = "given_up"
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """`text` holds one-time links: it is written nowhere but into the mail."""
+class Message:
+    """`text` holds one-time links: it is stored encrypted, and never logged."""
 
     recipient: str
     subject: str
@@ -30,27 +37,19 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class QueuedLetter:
-    """A letter on its way. `attempts` are those made; a lease belongs to the process that makes the next."""
+class StoredMessage:
+    """A message that waits to be sent, which is pointless after `expires_at`."""
 
     id: UUID
     kind: str
     sealed: str = field(repr=False)
-    attempts: int
     expires_at: datetime
     created_at: datetime
-    lease_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """How an attempt to send ended. `final`: trying again cannot help. `error` names no address."""
+class Delivery:
+    """How an attempt to send a message ended. A `permanent` error is not retried; `error` has no address."""
 
     error: str | None
-    final: bool = False
-
-
-def retry_delay(attempts: int, first: timedelta) -> timedelta:
-    """How long to wait after the failed attempt number `attempts`, from 1."""
-    # The exponent is bounded so that no count of attempts overflows.
-    return min(first * RETRY_FACTOR ** min(attempts - 1, 16), LONGEST_RETRY)
+    permanent: bool = False

@@ -9,7 +9,7 @@ from shared.access import Role
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A user's place in an organization. `version` rises over all memberships, ended ones included."""
+    """A user's role in an organization. `version` increases over all memberships, also after one ended."""
 
     id: UUID
     user_id: UUID
@@ -21,7 +21,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A membership with what the organization may know about the user."""
+    """A membership, with what the organization may see of the user."""
 
     membership: Membership
     email: str

@@ -1,4 +1,4 @@
-"""Tells the other slices how memberships are now."""
+"""Publishes the state of memberships."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ def as_member(user: User, membership: MembershipState) -> Member:
     return Member(membership, user.email, user.full_name, user.is_active)
 
 
-async def tell_member(outbox: Outbox, member: Member, at: datetime, *, deleted: bool = False) -> None:
+async def publish_member(outbox: Outbox, member: Member, at: datetime, *, deleted: bool = False) -> None:
     membership = member.membership
     payload = MembershipChanged(
         organization_id=membership.organization_id,

@@ -25,15 +25,16 @@ def build_router(
         responses=problem_responses(401, 404, 422),
     )
     signed_in = Annotated[Identity, Depends(guard.identity)]
-    # Who belongs to the organization is for people to say: a leaked key must not outlive itself.
+    # Only people manage members: a leaked key could otherwise outlive its deletion.
     person = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="List an organization's members", responses=problem_responses(400))
     async def list_members(
         identity: signed_in, organization_id: UUID, page: PageParameters
     ) -> Page[MemberOut]:
+        """The member who joined last comes first."""
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_READ)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_READ)
             found = await members.list(unit, caller, page)
         return Page[MemberOut].of(found, MemberOut.of)
 
@@ -41,19 +42,21 @@ def build_router(
     async def update_member(
         identity: person, organization_id: UUID, user_id: UUID, body: MemberUpdate
     ) -> MemberOut:
+        """Only owners make owners; the last owner cannot be demoted."""
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_WRITE)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_WRITE)
             return MemberOut.of(await members.change_role(unit, caller, user_id, Role.parse(body.role)))
 
     @router.delete(
         "/{user_id}",
         status_code=204,
-        summary="Remove a member, or leave",
+        summary="Remove a member, or leave the organization",
         responses=problem_responses(400, 403, 409),
     )
     async def remove_member(identity: person, organization_id: UUID, user_id: UUID) -> None:
+        """The API keys that the member created are deleted too. The last owner cannot leave."""
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.MEMBERS_READ)
+            caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_READ)
             await members.remove(unit, caller, user_id)
 
     return router

@@ -7,7 +7,7 @@ from services.auth.api_keys.service import audit_deleted
 from services.auth.database.unit import Unit
 from services.auth.errors import LastOwner, MemberNotFound, OwnersOnly
 from services.auth.members.domain import Member
-from services.auth.members.events import tell_member
+from services.auth.members.events import publish_member
 from shared.access import Caller, Permission, Role
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -23,7 +23,7 @@ class MemberService:
         return await unit.memberships.list(caller.organization_id, page)
 
     async def change_role(self, unit: Unit, caller: Caller, user_id: UUID, role: Role) -> Member:
-        """Give a member another role. Raises MemberNotFound, OwnersOnly, LastOwner."""
+        """Raises MemberNotFound, OwnersOnly, LastOwner."""
         member = await self._locked(unit, caller, user_id)
         before = member.membership.role
         if role is before:
@@ -34,7 +34,7 @@ class MemberService:
         if membership is None:
             raise MemberNotFound(user_id)
         member = replace(member, membership=membership)
-        await tell_member(unit.outbox, member, self._clock.now())
+        await publish_member(unit.outbox, member, self._clock.now())
         await self._auditor.wrote(
             unit.outbox,
             caller,
@@ -47,7 +47,7 @@ class MemberService:
         return member
 
     async def remove(self, unit: Unit, caller: Caller, user_id: UUID) -> None:
-        """End a membership, and the API keys that rest on it. Everybody may end their own; no key its user's.
+        """End a membership, and delete the API keys of the member. Users may end their own; API keys may not.
 
         Raises MemberNotFound, OwnersOnly, LastOwner.
         """
@@ -60,10 +60,10 @@ class MemberService:
         membership = await unit.memberships.remove(caller.organization_id, user_id)
         if membership is None:
             raise MemberNotFound(user_id)
-        await tell_member(
+        await publish_member(
             unit.outbox, replace(member, membership=membership), self._clock.now(), deleted=True
         )
-        for key in await unit.api_keys.delete_of(caller.organization_id, user_id):
+        for key in await unit.api_keys.delete_created_by(caller.organization_id, user_id):
             await audit_deleted(self._auditor, unit, caller, key)
         await self._auditor.wrote(
             unit.outbox,
@@ -76,7 +76,7 @@ class MemberService:
 
     @staticmethod
     async def _locked(unit: Unit, caller: Caller, user_id: UUID) -> Member:
-        """The member; until the transaction ends no other change of members happens in the organization."""
+        """The member; changes of other members wait until the transaction ends."""
         await unit.organizations.lock(caller.organization_id)
         member = await unit.memberships.get(caller.organization_id, user_id)
         if member is None:

@@ -1,4 +1,4 @@
-"""Sign-in through a provider: the flow of one browser, and whom the provider names."""
+"""Single sign-on: the flow of one browser, and identities at the provider."""
 
 import base64
 import hashlib
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-# Long enough to find a second factor, short enough that nobody comes back to a forgotten page.
+# Long enough to find a second factor, and too short for a forgotten browser tab.
 FLOW_LIFETIME = timedelta(minutes=10)
-# What the flow's secret is used for; each use has a value of its own, from which no other follows.
+# A separate value is derived from the secret of the flow for each purpose.
 NONCE, VERIFIER = "nonce", "code verifier"
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A sign-in that has begun. `state` travels in addresses, `secret` stays with the browser.
+    """A sign-in in progress. `state` is part of URLs; `secret` stays in the browser.
 
-    Nonce and code verifier follow from the secret, so the database keeps hashes only.
+    The nonce and the code verifier are derived from the secret, so the database stores hashes only.
     """
 
     state: str
@@ -26,17 +26,17 @@ class Flow:
 
     @property
     def nonce(self) -> str:
-        return derived(self.secret, NONCE)
+        return derive(self.secret, NONCE)
 
     @property
     def challenge(self) -> str:
-        """Of the code verifier, by S256 (RFC 7636)."""
-        return _encoded(hashlib.sha256(derived(self.secret, VERIFIER).encode()).digest())
+        """The S256 challenge of the code verifier (RFC 7636)."""
+        return _encoded(hashlib.sha256(derive(self.secret, VERIFIER).encode()).digest())
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """Whom the provider has signed in. `subject` is that person's name there, for good."""
+class ProviderIdentity:
+    """Who signed in at the provider. `subject` identifies the account there and never changes."""
 
     issuer: str
     subject: str
@@ -45,8 +45,8 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """An account, and whom the provider names when it is signed in to."""
+class IdentityLink:
+    """An identity at the provider, linked to an account."""
 
     issuer: str
     subject: str
@@ -54,8 +54,8 @@ class Link:
     linked_at: datetime
 
 
-def derived(secret: str, use: str) -> str:
-    return _encoded(hmac.digest(secret.encode("utf-8", "replace"), use.encode(), hashlib.sha256))
+def derive(secret: str, purpose: str) -> str:
+    return _encoded(hmac.digest(secret.encode("utf-8", "replace"), purpose.encode(), hashlib.sha256))
 
 
 def _encoded(raw: bytes) -> str:

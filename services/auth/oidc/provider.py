@@ -1,4 +1,4 @@
-"""The OpenID Connect provider: its description, its keys, the exchange of a code, and its ID tokens."""
+"""Client of the OpenID Connect provider: discovery, keys, exchange of codes, verification of ID tokens."""
 
 import base64
 import json
@@ -16,12 +16,12 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey, RSAKey
 
-from services.auth.errors import ProviderAway, ProviderRefused
-from services.auth.oidc.domain import NONCE, VERIFIER, Named, derived
+from services.auth.errors import ProviderRefused, ProviderUnavailable
+from services.auth.oidc.domain import NONCE, VERIFIER, ProviderIdentity, derive
 from shared.clock import Clock
 
 SCOPES = "openid email profile"
-# Asymmetric ones alone: with HS256 anybody who has the provider's public key could sign.
+# Asymmetric algorithms only: with HS256, anyone who has the public key of the provider could sign.
 ALGORITHMS = (
     "RS256",
     "RS384",
@@ -37,12 +37,12 @@ ALGORITHMS = (
 )
 LEEWAY_SECONDS = 30
 TIMEOUT = aiohttp.ClientTimeout(total=10)
-LARGEST_ANSWER_BYTES = 1024 * 1024
-FRESH = timedelta(hours=1)
-# A token under an unknown key may be the first under a new one; ask again, but not at everybody's word.
-KEYS_RETRY = timedelta(seconds=10)
-LONGEST_SUBJECT = 255
-LONGEST_NAME = 255
+MAX_RESPONSE_BYTES = 1024 * 1024
+MAX_AGE = timedelta(hours=1)
+# An unknown key may be a new one: fetch the keys again, but not for every forged token.
+MIN_KEYS_INTERVAL = timedelta(seconds=10)
+MAX_SUBJECT_LENGTH = 255
+MAX_NAME_LENGTH = 255
 
 Json = Mapping[str, Any]
 logger = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccess:
-    """What the operator sets."""
+    """The configuration of the operator."""
 
     issuer: str
     client_id: str
@@ -59,7 +59,7 @@ class ProviderAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class _Description:
+class _Discovery:
     authorization: str
     token: str
     keys: str
@@ -68,13 +68,13 @@ class _Description:
 
 
 class Provider:
-    """Usable while `open`. Its description and its keys are kept for an hour."""
+    """Usable while `open`. Discovery document and keys are cached for an hour."""
 
     def __init__(self, access: ProviderAccess, clock: Clock) -> None:
         self.access = access
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._description: tuple[datetime, _Description] | None = None
+        self._discovery: tuple[datetime, _Discovery] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
 
     @asynccontextmanager
@@ -85,8 +85,8 @@ class Provider:
         self._session = None
 
     async def authorization_url(self, *, state: str, nonce: str, challenge: str) -> str:
-        """Where the browser goes to sign in."""
-        described = await self._described()
+        """Where to send the browser to sign in."""
+        discovery = await self._discovered()
         parameters = {
             "response_type": "code",
             "client_id": self.access.client_id,
@@ -97,25 +97,25 @@ class Provider:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        joint = "&" if "?" in described.authorization else "?"
-        return described.authorization + joint + urlencode(parameters)
+        separator = "&" if "?" in discovery.authorization else "?"
+        return discovery.authorization + separator + urlencode(parameters)
 
-    async def identify(self, code: str, secret: str) -> Named:
-        """Exchange the code of the flow with this secret, and read the ID token.
+    async def identify(self, code: str, secret: str) -> ProviderIdentity:
+        """Exchange the code of the flow with this secret, and verify the ID token.
 
-        Raises ProviderRefused when either is not right, ProviderAway when that cannot be told.
+        Raises ProviderRefused if either is invalid, ProviderUnavailable if the provider does not respond.
         """
-        described = await self._described()
-        answer = await self._exchange(described, code, derived(secret, VERIFIER))
+        discovery = await self._discovered()
+        answer = await self._exchange(discovery, code, derive(secret, VERIFIER))
         token = answer.get("id_token")
         if not isinstance(token, str):
-            raise ProviderRefused("it gave no ID token")
-        claims = await self._verified(described, token, derived(secret, NONCE))
-        if "email" not in claims and described.user_info is not None:
-            claims = {**await self._user_info(described.user_info, answer, claims["sub"]), **claims}
-        return self._named(claims)
+            raise ProviderRefused("the provider returned no ID token")
+        claims = await self._verified(discovery, token, derive(secret, NONCE))
+        if "email" not in claims and discovery.user_info is not None:
+            claims = {**await self._user_info(discovery.user_info, answer, claims["sub"]), **claims}
+        return self._identity(claims)
 
-    async def _exchange(self, described: _Description, code: str, verifier: str) -> Json:
+    async def _exchange(self, discovery: _Discovery, code: str, verifier: str) -> Json:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -123,28 +123,28 @@ class Provider:
             "code_verifier": verifier,
         }
         headers = {"Accept": "application/json"}
-        if described.secret_in_body:
+        if discovery.secret_in_body:
             form |= {"client_id": self.access.client_id, "client_secret": self.access.client_secret}
         else:
             # RFC 6749, 2.3.1: both are encoded like form fields first.
             pair = f"{quote(self.access.client_id, safe='')}:{quote(self.access.client_secret, safe='')}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return await self._ask("POST", described.token, "it does not accept the code", form, headers)
+        return await self._ask("POST", discovery.token, "the provider rejected the code", form, headers)
 
     async def _user_info(self, url: str, answer: Json, subject: str) -> Json:
         headers = {"Authorization": f"Bearer {answer.get('access_token', '')}", "Accept": "application/json"}
-        info = await self._ask("GET", url, "it does not tell about the account", None, headers)
+        info = await self._ask("GET", url, "the provider did not return the account", None, headers)
         if info.get("sub") != subject:
-            raise ProviderRefused("it told about another account")
+            raise ProviderRefused("the provider returned a different account")
         return {name: info[name] for name in ("email", "email_verified", "name") if name in info}
 
-    async def _verified(self, described: _Description, token: str, nonce: str) -> Json:
-        keys = await self._current_keys(described, FRESH)
+    async def _verified(self, discovery: _Discovery, token: str, nonce: str) -> Json:
+        keys = await self._current_keys(discovery, MAX_AGE)
         try:
             try:
                 decoded = jwt.decode(token, keys, algorithms=list(ALGORITHMS))
             except (JoseError, ValueError):
-                keys = await self._current_keys(described, KEYS_RETRY)
+                keys = await self._current_keys(discovery, MIN_KEYS_INTERVAL)
                 decoded = jwt.decode(token, keys, algorithms=list(ALGORITHMS))
             claims: Json = decoded.claims
             jwt.JWTClaimsRegistry(
@@ -158,50 +158,52 @@ class Provider:
                 iat={"essential": True},
             ).validate(decoded.claims)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ProviderRefused("its ID token is not valid") from error
-        # OpenID Connect Core, 3.1.3.7: a token for several must name the one that it was made for.
+            raise ProviderRefused("the ID token is not valid") from error
+        # OpenID Connect Core, 3.1.3.7: a token with several audiences must name the authorized party.
         several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
         if (several or "azp" in claims) and claims.get("azp") != self.access.client_id:
-            raise ProviderRefused("its ID token is for another application")
-        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= LONGEST_SUBJECT:
-            raise ProviderRefused("its ID token is not valid")
+            raise ProviderRefused("the ID token is for a different application")
+        if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= MAX_SUBJECT_LENGTH:
+            raise ProviderRefused("the ID token is not valid")
         return claims
 
-    def _named(self, claims: Json) -> Named:
-        # Some providers write the boolean as a word.
+    def _identity(self, claims: Json) -> ProviderIdentity:
+        # Some providers send the boolean as a string.
         if claims.get("email_verified") not in (True, "true"):
-            raise ProviderRefused("it has not verified the account's e-mail address")
+            raise ProviderRefused("the provider has not verified the e-mail address of the account")
         try:
             found = validate_email(
                 str(claims.get("email", "")), check_deliverability=False, globally_deliverable=False
             )
         except EmailNotValidError:
-            raise ProviderRefused("it gave no e-mail address") from None
+            raise ProviderRefused("the provider returned no valid e-mail address") from None
         email = found.normalized.lower()
-        name = "".join(c for c in str(claims.get("name") or "") if c.isprintable()).strip()[:LONGEST_NAME]
-        return Named(self.access.issuer, claims["sub"], email, name or email.partition("@")[0])
+        name = "".join(c for c in str(claims.get("name") or "") if c.isprintable()).strip()[:MAX_NAME_LENGTH]
+        return ProviderIdentity(self.access.issuer, claims["sub"], email, name or email.partition("@")[0])
 
-    async def _described(self) -> _Description:
+    async def _discovered(self) -> _Discovery:
         now = self._clock.now()
-        if self._description is None or now - self._description[0] > FRESH:
+        if self._discovery is None or now - self._discovery[0] > MAX_AGE:
             url = self.access.issuer.rstrip("/") + "/.well-known/openid-configuration"
-            self._description = now, self._read(await self._ask("GET", url))
-        return self._description[1]
+            self._discovery = now, self._read(await self._ask("GET", url))
+        return self._discovery[1]
 
-    def _read(self, document: Json) -> _Description:
+    def _read(self, document: Json) -> _Discovery:
         if document.get("issuer") != self.access.issuer:
-            raise ProviderAway("its description names another issuer than DINSIGHT_AUTH_OIDC_ISSUER")
+            raise ProviderUnavailable(
+                "the issuer in the discovery document differs from DINSIGHT_AUTH_OIDC_ISSUER"
+            )
         wanted = {
             name: document.get(name) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
         }
         user_info = document.get("userinfo_endpoint")
-        # A provider on https does not send secrets over http; one on http is the operator's own choice.
+        # With an https issuer, secrets must not be sent over http. An http issuer is the operator's choice.
         schemes = ("https", "http") if self.access.issuer.startswith("http:") else ("https",)
         for name, url in {**wanted, **({"userinfo_endpoint": user_info} if user_info else {})}.items():
             if not isinstance(url, str) or urlsplit(url).scheme not in schemes:
-                raise ProviderAway(f"its description has no usable {name}")
+                raise ProviderUnavailable(f"the discovery document has no valid {name}")
         methods = document.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-        return _Description(
+        return _Discovery(
             authorization=str(wanted["authorization_endpoint"]),
             token=str(wanted["token_endpoint"]),
             keys=str(wanted["jwks_uri"]),
@@ -209,10 +211,10 @@ class Provider:
             secret_in_body="client_secret_basic" not in methods,
         )
 
-    async def _current_keys(self, described: _Description, fresh: timedelta) -> KeySet:
+    async def _current_keys(self, discovery: _Discovery, max_age: timedelta) -> KeySet:
         now = self._clock.now()
-        if self._keys is None or now - self._keys[0] > fresh:
-            self._keys = now, _public_keys(await self._ask("GET", described.keys))
+        if self._keys is None or now - self._keys[0] > max_age:
+            self._keys = now, _public_keys(await self._ask("GET", discovery.keys))
         return self._keys[1]
 
     async def _ask(
@@ -223,33 +225,35 @@ class Provider:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Json:
-        """A JSON object. A 4xx is a refusal where one is named; every other trouble is the provider's."""
+        """Return a JSON object. A 4xx raises ProviderRefused if `refusal` is given, anything else
+        ProviderUnavailable.
+        """
         if self._session is None:
-            raise ProviderAway("it cannot be asked yet")
+            raise ProviderUnavailable("the service is starting")
         try:
             async with self._session.request(
                 method, url, data=form, headers=headers, allow_redirects=False
             ) as response:
                 body = await _limited(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            logger.warning("provider does not answer", url=url, error=f"{type(error).__name__}: {error}")
-            raise ProviderAway("it does not answer") from error
+            logger.warning("provider unreachable", url=url, error=f"{type(error).__name__}: {error}")
+            raise ProviderUnavailable("the provider does not respond") from error
         if refusal is not None and 400 <= response.status < 500:
-            # The body says why, also when it is our client id or secret; it may repeat what was sent.
-            logger.warning("provider refuses", url=url, status=response.status)
+            # The body is not logged: it may repeat what was sent.
+            logger.warning("provider refused", url=url, status=response.status)
             raise ProviderRefused(refusal)
         try:
             found = json.loads(body)
         except ValueError:
             found = None
         if response.status != 200 or not isinstance(found, dict):
-            logger.warning("provider answers strangely", url=url, status=response.status)
-            raise ProviderAway("it does not answer as it should")
+            logger.warning("unexpected response from the provider", url=url, status=response.status)
+            raise ProviderUnavailable("the provider sent an unexpected response")
         return found
 
 
 def _public_keys(document: Json) -> KeySet:
-    """The keys that can verify a signature; others in the set, also of kinds yet unknown, are left out."""
+    """The keys that can verify a signature; all others, including unknown types, are ignored."""
     keys: list[Any] = []
     listed = document.get("keys")
     for entry in listed if isinstance(listed, list) else ():
@@ -266,6 +270,6 @@ async def _limited(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
-        if len(body) > LARGEST_ANSWER_BYTES:
-            raise ProviderAway("its answer is too large")
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise ProviderUnavailable("the response of the provider is too large")
     return bytes(body)

@@ -1,22 +1,23 @@
-"""Sign-in through an OpenID Connect provider."""
+"""Single sign-on through an OpenID Connect provider."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Query, Response
+from fastapi import APIRouter, Cookie, Depends, Query, Response
 from fastapi.responses import RedirectResponse
 
 from services.auth.database.unit import Units
-from services.auth.errors import granted
+from services.auth.errors import unwrap
 from services.auth.keys.tokens import AccessTokens
 from services.auth.oidc.domain import FLOW_LIFETIME
-from services.auth.oidc.schemas import ProviderAnswer
+from services.auth.oidc.schemas import ProviderResponse
 from services.auth.oidc.service import OidcService
-from services.auth.sign_in.client import RequestClient
+from services.auth.sessions.client import RequestClient
 from services.auth.sign_in.schemas import TokenPairOut
 from shared.access import Scope
 from shared.http.problems import problem_responses
+from shared.http.query import accept_any_query
 
-# Binds the flow to the browser that began it. The browser comes back from another site, hence Lax.
+# Binds the flow to the browser that started it. The browser returns from another site, hence Lax.
 COOKIE = "dinsight_oidc"
 COOKIE_PATH = "/api/v1/auth/oidc"
 FlowSecret = Annotated[str | None, Cookie(alias=COOKIE, max_length=200, include_in_schema=False)]
@@ -29,41 +30,43 @@ def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRo
         "/login",
         status_code=302,
         response_class=RedirectResponse,
-        summary="Sign in through the installation's provider",
-        description="Send a browser here. 404 when the installation has no provider.",
+        summary="Sign in through the provider",
+        description="Redirects a browser to the provider. 404 if single sign-on is not configured.",
     )
     async def begin_oidc() -> RedirectResponse:
         flow = oidc.new_flow()
-        place = await oidc.place(flow)
+        url = await oidc.authorization_url(flow)
         async with units(Scope()) as unit:
             await oidc.begin(unit, flow)
-        response = RedirectResponse(place, 302, headers={"Cache-Control": "no-store"})
-        _bind(response, flow.secret, secure=oidc.over_https)
+        response = RedirectResponse(url, 302, headers={"Cache-Control": "no-store"})
+        _bind(response, flow.secret, secure=oidc.uses_https)
         return response
 
     @router.get(
         "/callback",
-        summary="Come back from the provider",
+        summary="Return from the provider",
         description=(
-            "The provider sends the browser here, or to a page that calls this with the same query. Works"
-            " once, in the browser that began, within ten minutes."
+            "The provider redirects the browser here, or to a page that calls this with the same query. Can"
+            " be used once, within ten minutes, in the browser that started the flow."
         ),
         responses=problem_responses(400, 401, 403, 409, 422),
+        # Providers add parameters of their own.
+        dependencies=[Depends(accept_any_query)],
     )
     async def finish_oidc(
-        answer: Annotated[ProviderAnswer, Query()],
+        parameters: Annotated[ProviderResponse, Query()],
         client: RequestClient,
         response: Response,
         secret: FlowSecret = None,
     ) -> TokenPairOut:
         async with units(Scope()) as unit:
-            await oidc.take(unit, answer.state, secret)
-        named = await oidc.identify(answer.code, answer.error, answer.iss, secret)
+            await oidc.consume(unit, parameters.state, secret)
+        identity = await oidc.identify(parameters.code, parameters.error, parameters.iss, secret)
         async with units(Scope()) as unit:
-            outcome = await oidc.sign_in(unit, named, client)
+            outcome = await oidc.sign_in(unit, identity, client)
         response.headers["Cache-Control"] = "no-store"
         response.delete_cookie(COOKIE, path=COOKIE_PATH)
-        return TokenPairOut.of(await tokens.issue(granted(outcome)))
+        return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
 
     return router
 

@@ -1,16 +1,16 @@
-"""HTTP models of sign-in through a provider."""
+"""HTTP models of single sign-on."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-Word = Annotated[str, Field(min_length=1, max_length=4000)]
+Parameter = Annotated[str, Field(min_length=1, max_length=4000)]
 
 
-class ProviderAnswer(BaseModel):
-    """What the provider gives the browser along. Providers add parameters of their own, which are ignored."""
+class ProviderResponse(BaseModel):
+    """The parameters that the provider adds to the redirect URL. Unknown ones are ignored."""
 
     state: Annotated[str, Field(min_length=1, max_length=200)]
-    code: Word | None = None
-    error: Word | None = None
-    iss: Word | None = None
+    code: Parameter | None = None
+    error: Parameter | None = None
+    iss: Parameter | None = None

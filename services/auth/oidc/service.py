@@ -1,17 +1,25 @@
-"""Signing in through an OpenID Connect provider, whom an organization's IT department runs."""
+"""Single sign-on through an OpenID Connect provider."""
 
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from services.auth.database.unit import Unit
-from services.auth.errors import AccountClosed, AddressNotVerified, FlowUnknown, OidcOff, ProviderRefused
-from services.auth.mail.letters import LetterWriter
-from services.auth.oidc.domain import FLOW_LIFETIME, Flow, Link, Named
+from services.auth.errors import (
+    AccountClosed,
+    AccountNotVerified,
+    OidcDisabled,
+    ProviderAccountMismatch,
+    ProviderRefused,
+    UnknownFlow,
+)
+from services.auth.mail.messages import MessageWriter
+from services.auth.oidc.domain import FLOW_LIFETIME, Flow, IdentityLink, ProviderIdentity
 from services.auth.oidc.provider import Provider
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
-from services.auth.sign_in.domain import Client, Grant
-from services.auth.sign_in.service import SignInService
+from services.auth.sessions.domain import Client, Grant
+from services.auth.sessions.service import SessionService
+from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
 from services.auth.users.domain import User
 from services.auth.users.service import DEFAULT_ROLE
 from shared.audit import Auditor
@@ -27,34 +35,34 @@ class OidcService:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
-        sign_in: SignInService,
-        letters: LetterWriter,
+        sessions: SessionService,
+        messages: MessageWriter,
         provider: Provider | None,
     ) -> None:
-        """Without a `provider` everything answers OidcOff."""
+        """Without a `provider` every method raises OidcDisabled."""
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
-        self._sign_in = sign_in
-        self._letters = letters
+        self._sessions = sessions
+        self._messages = messages
         self._provider = provider
 
     @property
     def provider(self) -> Provider:
         if self._provider is None:
-            raise OidcOff
+            raise OidcDisabled
         return self._provider
 
     @property
-    def over_https(self) -> bool:
+    def uses_https(self) -> bool:
         return self.provider.access.redirect_url.startswith("https:")
 
     def new_flow(self) -> Flow:
         state, secret = secrets.token_urlsafe(TOKEN_BYTES), secrets.token_urlsafe(TOKEN_BYTES)
         return Flow(state, secret, self._clock.now() + FLOW_LIFETIME)
 
-    async def place(self, flow: Flow) -> str:
-        """Where the browser goes. Called outside transactions, as is `identify`: both ask the provider."""
+    async def authorization_url(self, flow: Flow) -> str:
+        """Where to send the browser. Call it outside transactions, like `identify`: both ask the provider."""
         return await self.provider.authorization_url(
             state=flow.state, nonce=flow.nonce, challenge=flow.challenge
         )
@@ -62,68 +70,86 @@ class OidcService:
     async def begin(self, unit: Unit, flow: Flow) -> None:
         await unit.oidc.begin(token_hash(flow.state), token_hash(flow.secret), flow.expires_at)
 
-    async def take(self, unit: Unit, state: str, secret: str | None) -> None:
-        """Use up the browser's flow, whatever becomes of it. Raises FlowUnknown."""
-        self.provider  # noqa: B018 - raises when sign-in by provider is off
+    async def consume(self, unit: Unit, state: str, secret: str | None) -> None:
+        """End the flow of the browser, whatever its outcome. Raises UnknownFlow."""
+        self.provider  # noqa: B018 - raises OidcDisabled
         now = self._clock.now()
         if secret is None or not await unit.oidc.take(token_hash(state), token_hash(secret), now):
-            raise FlowUnknown
+            raise UnknownFlow
 
     async def identify(
         self, code: str | None, error: str | None, issuer: str | None, secret: str | None
-    ) -> Named | ProviderRefused:
-        """Whom the provider's answer names, or why it names nobody. Raises ProviderAway."""
+    ) -> ProviderIdentity | ProviderRefused:
+        """Return who signed in at the provider, or why nobody did. Raises ProviderUnavailable."""
         try:
             if error is not None or code is None:
-                raise ProviderRefused("the sign-in there was not completed")
-            # RFC 9207: an answer that says whose it is must be this provider's.
+                raise ProviderRefused("the sign-in at the provider was not completed")
+            # RFC 9207: a response that names its issuer must be from this provider.
             if issuer not in (None, self.provider.access.issuer):
-                raise ProviderRefused("the answer is another provider's")
+                raise ProviderRefused("the response came from a different provider")
             return await self.provider.identify(code, secret or "")
         except ProviderRefused as refusal:
             return refusal
 
     async def sign_in(
-        self, unit: Unit, named: Named | ProviderRefused, client: Client
+        self, unit: Unit, identity: ProviderIdentity | ProviderRefused, client: Client
     ) -> Grant | DInsightError:
-        """Begin a session in the account of whom the provider named; open one at the first time."""
-        if isinstance(named, ProviderRefused):
-            return await self._failed(unit, None, named)
-        user_id = await unit.oidc.user_of(named.issuer, named.subject)
-        found = await unit.users.get(user_id) if user_id else await self._by_address(unit, named)
-        if isinstance(found, AddressNotVerified):
-            return await self._failed(unit, await unit.users.by_email(named.email), found)
+        """Start a session in the account of the identity, which the first sign-in links or creates."""
+        if isinstance(identity, ProviderRefused):
+            return await self._failed(unit, None, identity)
+        user_id = await unit.oidc.user_of(identity.issuer, identity.subject)
+        found = await unit.users.get(user_id) if user_id else await self._link_by_email(unit, identity)
+        if isinstance(found, DInsightError):
+            return await self._failed(unit, await unit.users.by_email(identity.email), found)
         if found is None or not found.is_active:
             return await self._failed(unit, found, AccountClosed())
-        return await self._sign_in.begin(unit, found, client, {"method": METHOD, "issuer": named.issuer})
+        how = {"method": METHOD, "issuer": identity.issuer}
+        return await self._sessions.start(unit, found, client, how)
 
-    async def _by_address(self, unit: Unit, named: Named) -> User | AddressNotVerified:
-        """The account with the verified address, from now on linked.
+    async def _link_by_email(
+        self, unit: Unit, identity: ProviderIdentity
+    ) -> User | AccountNotVerified | ProviderAccountMismatch:
+        """Link the account with the verified e-mail address, or create one.
 
-        An account whose address nobody verified may be a stranger's, who waits there for its owner. One that
-        is verified may have been opened by a stranger, too: what opened it until now does so no more.
+        An unverified account may have been created by a stranger who waits for the owner of the address. So
+        may a verified one, if its owner followed the link that the stranger requested: therefore its password
+        and its sessions end here. A linked account belongs to one subject of the provider, because providers
+        may reassign addresses.
         """
-        known = await unit.users.by_email(named.email)
-        user = known or await self._opened(unit, named)
+        known = await unit.users.by_email(identity.email)
+        user = known or await self._create(unit, identity)
         if user is None or not user.email_verified:
-            return AddressNotVerified()
-        if user.is_active:
+            return AccountNotVerified()
+        # Locked, so that of several concurrent subjects each sees the link of the one before.
+        user = await unit.users.lock(user.id) or user
+        linked = await unit.oidc.subject_of(identity.issuer, user.id)
+        if linked is not None and linked != identity.subject:
+            await self._notify_owner(unit, user, identity.issuer)
+            return ProviderAccountMismatch()
+        if linked is None and user.is_active:
             now = self._clock.now()
-            await unit.oidc.link(Link(named.issuer, named.subject, user.id, now))
+            await unit.oidc.link(IdentityLink(identity.issuer, identity.subject, user.id, now))
             if known is not None:
                 await unit.users.drop_password(user.id, now)
                 await unit.sessions.revoke_all(user.id, now, kept=None)
-                await self._letters.provider_linked(unit, user, named.issuer)
-            await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": named.issuer}})
+                await self._messages.provider_linked(unit, user, identity.issuer)
+            await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": identity.issuer}})
         return user
 
-    async def _opened(self, unit: Unit, named: Named) -> User | None:
-        """A new account without a password; None when the address was taken this moment."""
+    async def _notify_owner(self, unit: Unit, user: User, issuer: str) -> None:
+        """Report a refused sign-in to the owner, once until a day has passed without one."""
+        now = self._clock.now()
+        subject = f"provider-refused|{user.id}"
+        if await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER) == 1:
+            await self._messages.provider_refused(unit, user, issuer)
+
+    async def _create(self, unit: Unit, identity: ProviderIdentity) -> User | None:
+        """Create an account without a password; if the address was taken meanwhile, return that account."""
         now = self._clock.now()
         user = User(
             id=self._new_id(),
-            email=named.email,
-            full_name=named.full_name,
+            email=identity.email,
+            full_name=identity.full_name,
             role=DEFAULT_ROLE,
             is_active=True,
             email_verified=True,
@@ -132,14 +158,14 @@ class OidcService:
             updated_at=now,
         )
         if not await unit.users.add_without_password(user):
-            return await unit.users.by_email(named.email)
+            return await unit.users.by_email(identity.email)
         changes = {"after": {"email": user.email, "full_name": user.full_name}, "method": METHOD}
         await self._audit(unit, "user.registered", user, changes)
         return user
 
-    async def _failed(self, unit: Unit, user: User | None, why: DInsightError) -> DInsightError:
-        await self._audit(unit, "user.login_failed", user, {"method": METHOD, "reason": why.detail})
-        return why
+    async def _failed(self, unit: Unit, user: User | None, error: DInsightError) -> DInsightError:
+        await self._audit(unit, "user.login_failed", user, {"method": METHOD, "reason": error.detail})
+        return error
 
     async def _audit(self, unit: Unit, action: str, user: User | None, changes: Mapping[str, Any]) -> None:
         await self._auditor.record(

@@ -1,4 +1,4 @@
-"""Tokens that are sent by mail and work once."""
+"""Tokens that are sent by mail and can be used once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,15 +7,15 @@ from uuid import UUID
 
 
 class Purpose(StrEnum):
-    """What a one-time token is good for."""
+    """What a one-time token can be used for."""
 
     VERIFY_EMAIL = "verify-email"
-    RESET_PASSWORD = "reset-password"  # noqa: S105 - a purpose's name
+    RESET_PASSWORD = "reset-password"  # noqa: S105 - the name of a purpose
 
 
 @dataclass(frozen=True, slots=True)
 class OneTimeToken:
-    """By its hash: the token itself is in the letter alone."""
+    """A token by its hash; only the mail contains the token itself."""
 
     id: UUID
     user_id: UUID

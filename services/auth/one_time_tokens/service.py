@@ -1,4 +1,4 @@
-"""Tokens that are sent by mail and work once."""
+"""Tokens that are sent by mail and can be used once."""
 
 import secrets
 from datetime import timedelta
@@ -12,7 +12,7 @@ from shared.clock import Clock, IdGenerator
 
 
 class OneTimeTokens:
-    """Several of one kind may be good at once: nobody makes another one's link worthless by asking again."""
+    """A new token does not invalidate older ones: otherwise anyone could invalidate the links of others."""
 
     def __init__(self, clock: Clock, new_id: IdGenerator) -> None:
         self._clock = clock
@@ -26,9 +26,9 @@ class OneTimeTokens:
         return token
 
     async def redeem(self, unit: Unit, token: str, purpose: Purpose) -> User:
-        """Use a token up, and its user's others for the same end. Gives the user, locked.
+        """Use the token, and revoke the user's others for the same purpose. Returns the user, locked.
 
-        Raises InvalidLink, also for an account that is closed.
+        Raises InvalidLink, also for a closed account.
         """
         user_id = await unit.one_time.redeem(token_hash(token), purpose, self._clock.now())
         user = await unit.users.lock(user_id) if user_id else None
@@ -37,6 +37,6 @@ class OneTimeTokens:
         await unit.one_time.revoke(user.id, purpose)
         return user
 
-    async def lately(self, unit: Unit, user: User, purpose: Purpose, within: timedelta) -> int:
-        """How many were issued within that time and not used since."""
+    async def count_recent(self, unit: Unit, user: User, purpose: Purpose, within: timedelta) -> int:
+        """How many were issued within that time and have not been used."""
         return await unit.one_time.count_since(user.id, purpose, self._clock.now() - within)

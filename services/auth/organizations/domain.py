@@ -10,16 +10,16 @@ from uuid import UUID
 
 from shared.access import Role
 
-LONGEST_SLUG = 100
-# What stands under this name in an organization's settings is sealed, and only its names are shown.
+MAX_SLUG_LENGTH = 100
+# The values under this key of an organization's settings are encrypted, and only their names are shown.
 SECRETS = "secrets"
-# Everybody who enters the organization reads its row.
-MOST_SECRETS = 50
+# They are part of the row, which is read with every request.
+MAX_SECRETS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A tenant. `version` rises with every change and orders the events that tell of it."""
+    """A tenant. `version` increases with every change and orders the events that report it."""
 
     id: UUID
     name: str
@@ -42,19 +42,19 @@ class Organization:
         return sorted(self.settings.get(SECRETS, {}))
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Organization":
-        """The organization after `changes` (fields by name)."""
+        """The organization with these fields changed."""
         return replace(self, **changes, updated_at=now, version=self.version + 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Belonging:
-    """An organization with the user's role in it."""
+class OrganizationAccess:
+    """An organization, and the role of the user in it."""
 
     organization: Organization
     role: Role
 
 
 def slug_of(name: str) -> str:
-    """A name for addresses: lower-case ASCII letters, digits and single hyphens; never empty."""
+    """A name for URLs: lower-case ASCII letters, digits and single hyphens; never empty."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:LONGEST_SLUG].strip("-") or "organization"
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG_LENGTH].strip("-") or "organization"

@@ -1,11 +1,11 @@
-"""Tells the other slices how organizations are now."""
+"""Publishes the state of organizations."""
 
 from services.auth.organizations.domain import Organization
 from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.kafka.outbox import Outbox
 
 
-async def tell_organization(outbox: Outbox, organization: Organization) -> None:
+async def publish_organization(outbox: Outbox, organization: Organization) -> None:
     payload = OrganizationChanged(
         organization_id=organization.id,
         name=organization.name,

@@ -1,4 +1,4 @@
-"""The caller's organizations. The one in the path counts here, whatever `X-Organization-Id` says."""
+"""The caller's organizations. The path names the organization, regardless of `X-Organization-Id`."""
 
 from typing import Annotated
 from uuid import UUID
@@ -32,15 +32,16 @@ def build_router(
 
     @router.get("", summary="List your organizations")
     async def list_organizations(identity: signed_in, page: PageParameters) -> Page[OwnOrganizationOut]:
+        """The organizations that you are a member of, newest first; an API key has one."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             found = await organizations.list(unit, identity, page)
-        return Page[OwnOrganizationOut].of(found, OwnOrganizationOut.of_belonging)
+        return Page[OwnOrganizationOut].of(found, OwnOrganizationOut.of_access)
 
     @router.post(
         "",
         status_code=201,
-        summary="Found an organization",
-        description="You become its owner. Refresh your token afterwards: it lists your organizations.",
+        summary="Create an organization",
+        description="You become its owner. Refresh your token afterwards, since it lists your organizations.",
         responses=problem_responses(403, 409),
     )
     async def create_organization(
@@ -52,11 +53,14 @@ def build_router(
         response.headers["Location"] = f"/api/v1/organizations/{organization.id}"
         return OrganizationOut.of(organization)
 
-    @router.get("/{organization_id}", summary="Show an organization", responses=problem_responses(404))
+    @router.get("/{organization_id}", summary="Get an organization", responses=problem_responses(404))
     async def get_organization(identity: signed_in, organization_id: UUID) -> OwnOrganizationOut:
+        """Name, slug and settings; secrets in the settings are never shown."""
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.ORGANIZATION_READ)
-            return OwnOrganizationOut.of_belonging(await organizations.get(unit, caller))
+            caller = await organizations.authorize(
+                unit, identity, organization_id, Permission.ORGANIZATION_READ
+            )
+            return OwnOrganizationOut.of_access(await organizations.get(unit, caller))
 
     @router.patch(
         "/{organization_id}", summary="Change an organization", responses=problem_responses(403, 404, 409)
@@ -64,9 +68,12 @@ def build_router(
     async def update_organization(
         identity: person, organization_id: UUID, body: OrganizationUpdate
     ) -> OwnOrganizationOut:
+        """Only the fields that are sent change."""
         changes = body.model_dump(exclude_unset=True)
         async with units(Scope()) as unit:
-            caller = await organizations.enter(unit, identity, organization_id, Permission.ORGANIZATION_WRITE)
-            return OwnOrganizationOut.of_belonging(await organizations.change(unit, caller, changes))
+            caller = await organizations.authorize(
+                unit, identity, organization_id, Permission.ORGANIZATION_WRITE
+            )
+            return OwnOrganizationOut.of_access(await organizations.change(unit, caller, changes))
 
     return router

@@ -1,4 +1,4 @@
-"""HTTP models of organizations, whose settings come with secrets and go without."""
+"""HTTP models of organizations. Settings are sent with secrets, and returned without."""
 
 import re
 from datetime import datetime
@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.auth.fields import BREAKS, Name, RoleName
-from services.auth.organizations.domain import MOST_SECRETS, SECRETS, Belonging, Organization
+from services.auth.organizations.domain import MAX_SECRETS, SECRETS, Organization, OrganizationAccess
 from shared.http.fields import JsonObject, NotNull
 
 Slug = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -18,27 +18,29 @@ Industry = Annotated[
 Description = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=10_000, pattern=r"^[^\x00]*$")
 ]
-LONGEST_SECRET = 5_000
+MAX_SECRET_LENGTH = 5_000
 SECRET_NAME = re.compile(r"[a-z0-9_]{1,50}")
 
 
 def _without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
     if SECRETS in settings:
-        raise ValueError("secrets are set by a PATCH of the organization, once it is there")
+        raise ValueError("secrets can only be set with PATCH, after the organization was created")
     return settings
 
 
 def _named_secrets(settings: dict[str, Any]) -> dict[str, Any]:
-    """Each secret is a text, or null for one that goes; what it is, no message repeats."""
+    """A secret is a string, or null to remove it. No error message repeats it."""
     secrets = settings.get(SECRETS, {})
-    if not isinstance(secrets, dict) or len(secrets) > MOST_SECRETS:
-        raise ValueError(f"secrets must be an object of at most {MOST_SECRETS} secrets by name")
+    if not isinstance(secrets, dict) or len(secrets) > MAX_SECRETS:
+        raise ValueError(f"secrets must be an object with at most {MAX_SECRETS} named secrets")
     for name, secret in secrets.items():
         if not SECRET_NAME.fullmatch(name):
-            raise ValueError("a secret's name must be of lower-case letters, digits and _, at most 50")
-        if secret is not None and not (isinstance(secret, str) and 0 < len(secret) <= LONGEST_SECRET):
             raise ValueError(
-                f"the secret {name} must be a text of 1 to {LONGEST_SECRET} characters, or null to remove it"
+                "the name of a secret must consist of at most 50 lower-case letters, digits and underscores"
+            )
+        if secret is not None and not (isinstance(secret, str) and 0 < len(secret) <= MAX_SECRET_LENGTH):
+            raise ValueError(
+                f"the secret {name} must be a string of 1 to {MAX_SECRET_LENGTH} characters, or null"
             )
     return settings
 
@@ -48,8 +50,8 @@ Settings = Annotated[
     JsonObject,
     AfterValidator(_named_secrets),
     Field(
-        description="Replaced as a whole, but for `secrets`, an object of texts by name: they are stored"
-        " encrypted and never answered. One that is not named stays, null removes it."
+        description="Replaced as a whole, except for `secrets`, an object of named strings. Secrets are"
+        " stored encrypted and never returned. Omitted secrets are kept; null removes one."
     ),
 ]
 
@@ -58,14 +60,14 @@ class OrganizationCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name = Field(examples=["Example Plant"])
-    slug: Slug | None = Field(default=None, description="Unique; made from the name when left out")
+    slug: Slug | None = Field(default=None, description="Unique; derived from the name if omitted")
     description: Description | None = None
     industry: Industry | None = None
     settings: PlainSettings = {}
 
 
 class OrganizationUpdate(BaseModel):
-    """Only the fields that are sent change."""
+    """Omitted fields do not change."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -85,7 +87,7 @@ class OrganizationOut(BaseModel):
     description: str | None
     industry: str | None
     settings: dict[str, Any] = Field(validation_alias="public_settings", description="Without the secrets")
-    secret_names: list[str] = Field(description="The secrets that the settings hold")
+    secret_names: list[str] = Field(description="The names of the secrets in the settings")
     subscription_tier: str
     is_active: bool
     created_at: datetime
@@ -102,6 +104,6 @@ class OwnOrganizationOut(OrganizationOut):
     role: RoleName
 
     @classmethod
-    def of_belonging(cls, belonging: Belonging) -> "OwnOrganizationOut":
-        plain = OrganizationOut.of(belonging.organization).model_dump()
-        return cls.model_validate(plain | {"role": belonging.role.label})
+    def of_access(cls, access: OrganizationAccess) -> "OwnOrganizationOut":
+        plain = OrganizationOut.of(access.organization).model_dump()
+        return cls.model_validate(plain | {"role": access.role.label})

@@ -1,4 +1,4 @@
-"""Organizations: founding one, showing and changing it, and entering it."""
+"""Organizations: creating, reading and changing them, and acting in one."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,10 +8,10 @@ from uuid import UUID
 from services.auth.database.unit import Unit
 from services.auth.errors import OrganizationNotFound, SlugTaken
 from services.auth.members.domain import Membership
-from services.auth.members.events import as_member, tell_member
-from services.auth.organizations.domain import Belonging, Organization, slug_of
-from services.auth.organizations.events import tell_organization
-from services.auth.organizations.secrets import SettingsSealer
+from services.auth.members.events import as_member, publish_member
+from services.auth.organizations.domain import Organization, OrganizationAccess, slug_of
+from services.auth.organizations.events import publish_organization
+from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.users.domain import User
 from shared.access import Caller, Permission, Role, Scope
 from shared.audit import Auditor
@@ -19,20 +19,22 @@ from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
 from shared.tokens import Identity
 
-FIRST_TIER = "free"
-# The random end of a version 7 UUID: enough to tell namesakes apart.
+DEFAULT_TIER = "free"
+# The random end of a version 7 UUID, which makes the slugs of namesakes unique.
 SUFFIX_LENGTH = 8
 
 
 class OrganizationService:
-    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, sealer: SettingsSealer) -> None:
+    def __init__(
+        self, clock: Clock, new_id: IdGenerator, auditor: Auditor, encryptor: SettingsEncryptor
+    ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
-        self._sealer = sealer
+        self._encryptor = encryptor
 
     async def create(self, unit: Unit, owner: User, values: Mapping[str, Any]) -> Organization:
-        """Found an organization with `owner` as its first member. Raises SlugTaken for a slug in `values`."""
+        """Create an organization with its owner. Raises SlugTaken for a slug in `values`."""
         now = self._clock.now()
         organization = Organization(
             id=self._new_id(),
@@ -41,7 +43,7 @@ class OrganizationService:
             description=values.get("description"),
             industry=values.get("industry"),
             settings=values.get("settings") or {},
-            subscription_tier=FIRST_TIER,
+            subscription_tier=DEFAULT_TIER,
             is_active=True,
             created_at=now,
             updated_at=now,
@@ -52,8 +54,8 @@ class OrganizationService:
         membership = await unit.memberships.add(
             Membership(self._new_id(), owner.id, organization.id, Role.OWNER, now, version=0)
         )
-        await tell_organization(unit.outbox, organization)
-        await tell_member(unit.outbox, as_member(owner, membership), now)
+        await publish_organization(unit.outbox, organization)
+        await publish_member(unit.outbox, as_member(owner, membership), now)
         await self._auditor.record(
             unit.outbox,
             "organization.created",
@@ -65,20 +67,20 @@ class OrganizationService:
         )
         return organization
 
-    async def list(self, unit: Unit, identity: Identity, page: PageRequest) -> Slice[Belonging]:
+    async def list(self, unit: Unit, identity: Identity, page: PageRequest) -> Slice[OrganizationAccess]:
         if identity.api_key_id is None:
             return await unit.organizations.of_user(identity.user_id, page)
-        # Its user may have others; the key has this one.
+        # Its user may have other organizations; the key has only this one.
         [own] = identity.memberships
-        caller = await self.enter(unit, identity, own, Permission.ORGANIZATION_READ)
+        caller = await self.authorize(unit, identity, own, Permission.ORGANIZATION_READ)
         return Slice([await self.get(unit, caller)], None)
 
-    async def enter(
+    async def authorize(
         self, unit: Unit, identity: Identity, organization_id: UUID, permission: Permission
     ) -> Caller:
-        """The caller in that organization, with the role that the database knows now: a token may be older.
+        """Return the caller in the organization, with the current role, which the token may not have yet.
 
-        An API key enters its own organization alone, whatever others its user has, and keeps its own role.
+        An API key can only act in its own organization, and with at most its own role.
         Raises OrganizationNotFound for those who do not belong, Forbidden when the role lacks `permission`.
         """
         if identity.api_key_id is not None and organization_id not in identity.memberships:
@@ -103,25 +105,25 @@ class OrganizationService:
         caller.require(permission)
         return caller
 
-    async def get(self, unit: Unit, caller: Caller) -> Belonging:
+    async def get(self, unit: Unit, caller: Caller) -> OrganizationAccess:
         organization = await unit.organizations.get(caller.organization_id)
         if organization is None:
             raise OrganizationNotFound(caller.organization_id)
-        return Belonging(organization, caller.role)
+        return OrganizationAccess(organization, caller.role)
 
-    async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> Belonging:
-        """Change the named fields only. Raises SlugTaken."""
+    async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> OrganizationAccess:
+        """Change the given fields. Raises SlugTaken."""
         before = await unit.organizations.lock(caller.organization_id)
         if before is None:
             raise OrganizationNotFound(caller.organization_id)
         if not changes:
-            return Belonging(before, caller.role)
+            return OrganizationAccess(before, caller.role)
         if "settings" in changes:
-            sealed = self._sealer.sealed(before.id, before.settings, changes["settings"])
-            changes = {**changes, "settings": sealed}
+            settings = self._encryptor.merged(before.id, before.settings, changes["settings"])
+            changes = {**changes, "settings": settings}
         organization = before.changed(changes, self._clock.now())
         await unit.organizations.update(organization)
-        await tell_organization(unit.outbox, organization)
+        await publish_organization(unit.outbox, organization)
         old = {name: getattr(before, name) for name in changes}
         await self._auditor.wrote(
             unit.outbox,
@@ -132,7 +134,7 @@ class OrganizationService:
             before=old,
             after=changes,
         )
-        return Belonging(organization, caller.role)
+        return OrganizationAccess(organization, caller.role)
 
     @staticmethod
     async def _add(unit: Unit, organization: Organization, *, chosen: bool) -> Organization:

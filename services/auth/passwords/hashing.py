@@ -1,4 +1,4 @@
-"""Passwords on their way to the database, which never sees them."""
+"""Passwords are hashed before they reach the database."""
 
 import base64
 import hashlib
@@ -7,10 +7,9 @@ import unicodedata
 
 
 class PasswordHasher:
-    """Keys a hash of the password with the pepper; PostgreSQL's bcrypt works on that hash.
+    """Computes a hash keyed with the pepper, which PostgreSQL then hashes with bcrypt.
 
-    The pre-hash also gives bcrypt 44 bytes whatever the password's length: it would ignore what follows the
-    72nd.
+    The pre-hash always has 44 bytes. bcrypt alone would ignore everything after the 72nd byte of a password.
     """
 
     def __init__(self, pepper: str, cost: int) -> None:
@@ -18,6 +17,6 @@ class PasswordHasher:
         self.cost = cost
 
     def prehash(self, password: str) -> str:
-        """Give base64(HMAC-SHA-256(pepper, password)). Keyboards compose characters differently: NFKC."""
+        """base64(HMAC-SHA-256(pepper, password)), after NFKC: keyboards compose characters differently."""
         text = unicodedata.normalize("NFKC", password).encode()
         return base64.b64encode(hmac.digest(self._pepper, text, hashlib.sha256)).decode()

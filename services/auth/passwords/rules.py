@@ -1,4 +1,4 @@
-"""Which passwords are too easy to guess, whatever their length."""
+"""Rejects passwords that are easy to guess, regardless of their length."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from shared.http.pages import PageRequest
 
 COMMON = Path(__file__).with_name("common_passwords.txt")
 PRODUCT = "dinsight"
-# Shorter names stand in too many innocent passwords.
-SHORTEST_NAME = 4
-# What must be left of a password without the names that everybody knows.
-LEAST_BESIDE_NAMES = 6
-FEWEST_CHARACTERS = 5
-LONGEST_REPEATED = 8
-# Neighbours on the keyboard or in the alphabet, read both ways.
+# Shorter names occur in too many good passwords.
+MIN_NAME_LENGTH = 4
+# The characters that must remain without well-known names.
+MIN_LENGTH_WITHOUT_NAMES = 6
+MIN_DISTINCT_CHARACTERS = 5
+MAX_REPEATED_LENGTH = 8
+# Rows of the keyboard and the alphabet, in both directions.
 ROWS = (
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890",
@@ -28,7 +28,7 @@ ROWS = (
     "qwertzuiop",
     "yxcvbnm",
 )
-# Of so many steps from one character to the next, one may lead somewhere else.
+# One step in this many may lead to a character that is not a neighbour.
 STEPS_PER_JUMP = 5
 
 
@@ -43,37 +43,35 @@ class PasswordRules:
     def check(
         self, password: str, email: str, names: Iterable[str] = (), *, pointer: str = "/body/password"
     ) -> None:
-        """Raise WeakPassword for one that a guesser tries first. `names` are of the person and the plant."""
+        """Raise WeakPassword if an attacker would try it first. `names` are those of the user and plant."""
         text = unicodedata.normalize("NFKC", password).casefold()
         if text in self._common or _core(text) in self._common:
-            raise WeakPassword("is one of the most common ones, or one with a little added", pointer)
+            raise WeakPassword("is too common, or only slightly different from a common one", pointer)
         if _trivial(text):
-            raise WeakPassword("repeats itself or follows the alphabet or the keyboard", pointer)
-        beside = _without(text, {email, email.partition("@")[0], PRODUCT, *names})
-        if beside is not None and (len(beside) < LEAST_BESIDE_NAMES or _trivial(beside)):
-            raise WeakPassword(
-                "is little more than your own, your organization's or the product's name", pointer
-            )
+            raise WeakPassword("is repetitive, or follows the alphabet or the keyboard", pointer)
+        rest = _without(text, {email, email.partition("@")[0], PRODUCT, *names})
+        if rest is not None and (len(rest) < MIN_LENGTH_WITHOUT_NAMES or _trivial(rest)):
+            raise WeakPassword("consists mostly of your name, your organization's or the product's", pointer)
 
 
-async def names_around(unit: Unit, user: User) -> list[str]:
-    """Names that others connect with the user."""
+async def related_names(unit: Unit, user: User) -> list[str]:
+    """Names that an attacker would associate with the user."""
     page = await unit.organizations.of_user(user.id, PageRequest())
-    return [user.full_name, *(belonging.organization.name for belonging in page.items)]
+    return [user.full_name, *(access.organization.name for access in page.items)]
 
 
 def _core(text: str) -> str:
-    """Without the digits and signs that are put before or after a word."""
-    letters = [place for place, character in enumerate(text) if character.isalpha()]
+    """Strip digits and punctuation from both ends."""
+    letters = [index for index, character in enumerate(text) if character.isalpha()]
     return text[letters[0] : letters[-1] + 1] if letters else ""
 
 
 def _trivial(text: str) -> bool:
-    return len(set(text)) < FEWEST_CHARACTERS or _repeats(text) or _follows_rows(text)
+    return len(set(text)) < MIN_DISTINCT_CHARACTERS or _repeats(text) or _follows_rows(text)
 
 
 def _repeats(text: str) -> bool:
-    longest = min(LONGEST_REPEATED, len(text) // 2)
+    longest = min(MAX_REPEATED_LENGTH, len(text) // 2)
     return any(text[length:] == text[:-length] for length in range(1, longest + 1))
 
 
@@ -84,11 +82,11 @@ def _follows_rows(text: str) -> bool:
 
 
 def _without(text: str, names: Iterable[str]) -> str | None:
-    """Letters and digits of the text beside those names; None when it holds none of them."""
+    """The letters and digits that remain without the names; None if the text contains no name."""
     rest = _plain(text)
     before = rest
     for name in sorted({_plain(name.casefold()) for name in names}, key=len, reverse=True):
-        if len(name) >= SHORTEST_NAME:
+        if len(name) >= MIN_NAME_LENGTH:
             rest = rest.replace(name, "")
     return None if rest == before else rest
 

@@ -1,21 +1,23 @@
-"""Requests for a new password."""
+"""Password reset requests."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
 
-# Whoever asked sits before the screen; a mailbox that is read by others later holds nothing of use.
+# The kind of the jobs that answer one request each, in the queue of mail.
+RESET_JOB = "password-reset"
+# The user is waiting for the mail; a link that is found in the mailbox later must be useless.
 RESET_LIFETIME = timedelta(hours=1)
-# Nobody's mailbox is filled by others, from however many addresses they ask.
-MOST_RESETS = 3
-RESETS_COUNTED_FOR = timedelta(hours=1)
+# So that nobody can flood the mailbox of another user, from however many addresses.
+MAX_RESETS = 3
+RESET_WINDOW = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ResetRequest:
-    """Somebody says to have forgotten the password of `email`, which may be nobody's."""
+    """Someone asked to reset the password of `email`, which may have no account."""
 
     id: UUID
     email: str

@@ -1,11 +1,11 @@
-"""A new password for somebody who forgot theirs."""
+"""Password reset."""
 
 from fastapi import APIRouter
 
 from services.auth.database.unit import Units
 from services.auth.recovery.schemas import ForgotPassword, PasswordReset
 from services.auth.recovery.service import RecoveryService
-from services.auth.sign_in.client import RequestClient
+from services.auth.sessions.client import RequestClient
 from shared.access import Scope
 from shared.http.problems import problem_responses
 
@@ -16,8 +16,8 @@ def build_router(recovery: RecoveryService, units: Units) -> APIRouter:
     @router.post(
         "/forgot-password",
         status_code=202,
-        summary="Have a link sent to set a new password with",
-        description="The answer is the same whether or not there is such an account.",
+        summary="Request a link to reset your password",
+        description="The response is the same whether or not the account exists.",
         responses=problem_responses(400, 422, 429),
     )
     async def forgot_password(body: ForgotPassword, client: RequestClient) -> None:
@@ -27,8 +27,8 @@ def build_router(recovery: RecoveryService, units: Units) -> APIRouter:
     @router.post(
         "/reset-password",
         status_code=204,
-        summary="Set a new password with the token that was sent",
-        description="Every session ends.",
+        summary="Set a new password with the token sent by mail",
+        description="Ends all sessions.",
         responses=problem_responses(400, 422),
     )
     async def reset_password(body: PasswordReset, client: RequestClient) -> None:

@@ -1,4 +1,4 @@
-"""Opening an account."""
+"""Registration."""
 
 from fastapi import APIRouter
 
@@ -15,10 +15,11 @@ def build_router(registration: RegistrationService, units: Units) -> APIRouter:
     @router.post(
         "/register",
         status_code=201,
-        summary="Open an account",
-        description="With `organization_name` an organization is founded that the new user owns; with"
-        " `invitation_token` the user joins the one that sent it. A link to verify the address goes there by"
-        " mail. Where that is required for signing in, a taken address gets the same answer as a free one.",
+        summary="Create an account",
+        description="`organization_name` creates an organization that the new user owns; `invitation_token`"
+        " joins the organization of the invitation. A link to verify the address is sent to it. If"
+        " verification is required to sign in, the response does not reveal whether the address already has"
+        " an account.",
         responses=problem_responses(400, 403, 409, 422),
     )
     async def register(body: Registration) -> RegistrationOut:

@@ -18,16 +18,16 @@ class Registration(BaseModel):
     password: NewPassword
     full_name: Name = Field(examples=["Ada Engineer"])
     organization_name: Name | None = Field(
-        default=None, description="Founds an organization that the new user owns", examples=["Example Plant"]
+        default=None, description="Creates an organization that the new user owns", examples=["Example Plant"]
     )
     invitation_token: Annotated[SecretStr, Field(min_length=1, max_length=200)] | None = Field(
-        default=None, description="Joins the organization of that invitation, which must be for this address"
+        default=None, description="Joins the organization of the invitation, which must be for this address"
     )
 
     @model_validator(mode="after")
     def _one_organization(self) -> Self:
         if self.organization_name is not None and self.invitation_token is not None:
-            raise ValueError("give organization_name or invitation_token, not both")
+            raise ValueError("organization_name and invitation_token are mutually exclusive")
         return self
 
 

@@ -1,25 +1,31 @@
-"""Refresh tokens, and the sessions that they form."""
+"""Sessions: families of refresh tokens."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-# An answer lost on the way is asked for again within seconds; a stolen token is used later.
-LOST_ANSWER_GRACE = timedelta(seconds=10)
+from services.auth.members.domain import Membership
+from services.auth.users.domain import User
+
+# The user agent is shown to the owner of the session; longer ones are cut off.
+MAX_AGENT_LENGTH = 500
+# A client whose response was lost retries within seconds; a thief uses the token later.
+LOST_RESPONSE_GRACE = timedelta(seconds=10)
 
 
 class TokenState(StrEnum):
     LIVE = "live"
-    # Rotated moments ago: its successor may never have reached the client.
-    ANSWER_LOST = "answer lost"
+    # Rotated moments ago: its successor may not have reached the client.
+    RESPONSE_LOST = "response lost"
     REUSED = "reused"
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """One refresh token, by its hash. Tokens that follow one another are a family, which is the session."""
+    """A refresh token, by its hash. All tokens of one sign-in are a family, which is the session."""
 
     id: UUID
     user_id: UUID
@@ -38,4 +44,22 @@ class RefreshToken:
             return TokenState.ENDED
         if self.rotated_at is None:
             return TokenState.LIVE
-        return TokenState.ANSWER_LOST if now - self.rotated_at <= LOST_ANSWER_GRACE else TokenState.REUSED
+        return TokenState.RESPONSE_LOST if now - self.rotated_at <= LOST_RESPONSE_GRACE else TokenState.REUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a request came from, as far as known."""
+
+    address: str | None
+    agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a successful sign-in or refresh allows."""
+
+    user: User
+    memberships: Sequence[Membership]
+    session_id: UUID
+    refresh_token: str = field(repr=False)

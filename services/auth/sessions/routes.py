@@ -1,4 +1,4 @@
-"""The caller's live sessions."""
+"""The caller's active sessions."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 
 from services.auth.database.unit import Units
 from services.auth.sessions.schemas import SessionOut
-from services.auth.sign_in.service import SignInService
+from services.auth.sessions.service import SessionService
 from shared.access import Scope
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
@@ -15,28 +15,31 @@ from shared.http.problems import problem_responses
 from shared.tokens import Identity
 
 
-def build_router(sign_in: SignInService, units: Units, guard: Guard) -> APIRouter:
+def build_router(sessions: SessionService, units: Units, guard: Guard) -> APIRouter:
     router = APIRouter(
         prefix="/users/me/sessions", tags=["account"], responses=problem_responses(401, 403, 422)
     )
     signed_in = Annotated[Identity, Depends(guard.person)]
 
-    @router.get("", summary="List your live sessions", responses=problem_responses(400))
+    @router.get("", summary="List your active sessions", responses=problem_responses(400))
     async def list_sessions(identity: signed_in, page: PageParameters) -> Page[SessionOut]:
+        """The latest sign-in first."""
         async with units(Scope(user_id=identity.user_id)) as unit:
-            found = await sign_in.sessions(unit, identity.user_id, page)
+            found = await sessions.list(unit, identity.user_id, page)
         return Page[SessionOut].of(found, lambda token: SessionOut.of(token, identity.session_id))
 
-    @router.delete("", status_code=204, summary="End all your sessions but this one")
+    @router.delete("", status_code=204, summary="End all your other sessions")
     async def end_other_sessions(identity: signed_in) -> None:
+        """Their refresh tokens stop working; the session of this request goes on."""
         async with units(Scope(user_id=identity.user_id)) as unit:
-            await sign_in.end_other_sessions(unit, identity.user_id, identity.session_id)
+            await sessions.end_others(unit, identity.user_id, identity.session_id)
 
     @router.delete(
         "/{session_id}", status_code=204, summary="End a session", responses=problem_responses(404)
     )
     async def end_session(identity: signed_in, session_id: UUID) -> None:
+        """Its refresh token stops working."""
         async with units(Scope(user_id=identity.user_id)) as unit:
-            await sign_in.end_session(unit, identity.user_id, session_id)
+            await sessions.end(unit, identity.user_id, session_id)
 
     return router

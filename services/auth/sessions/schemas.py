@@ -9,7 +9,7 @@ from services.auth.sessions.domain import RefreshToken
 
 
 class SessionOut(BaseModel):
-    """A sign-in that is still live; `current` marks the one that asks."""
+    """An active session; `current` marks the one that makes the request."""
 
     id: UUID
     created_at: datetime

@@ -1,11 +1,12 @@
-"""Signing in, staying signed in, signing out."""
+"""Signing in and out, and refreshing tokens."""
 
 from fastapi import APIRouter, Response
 
 from services.auth.database.unit import Units
-from services.auth.errors import granted
+from services.auth.errors import unwrap
 from services.auth.keys.tokens import AccessTokens
-from services.auth.sign_in.client import RequestClient
+from services.auth.sessions.client import RequestClient
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in.schemas import Credentials, RefreshRequest, TokenPairOut
 from services.auth.sign_in.service import SignInService
 from shared.access import Scope
@@ -14,6 +15,7 @@ from shared.http.problems import problem_responses
 
 def build_router(
     sign_in: SignInService,
+    sessions: SessionService,
     tokens: AccessTokens,
     units: Units,
 ) -> APIRouter:
@@ -22,8 +24,9 @@ def build_router(
     @router.post(
         "/login",
         summary="Sign in",
-        description="Unknown addresses and wrong passwords get the same answer. Failures slow the next try."
-        " 403 with the right password: the address must be verified first, and a link is on its way.",
+        description="An unknown address and a wrong password get the same response. Each failed attempt"
+        " delays the next one. 403 if the password is correct but the address must be verified first; a link"
+        " was sent to it.",
         responses=problem_responses(400, 401, 403, 422, 429),
     )
     async def login(body: Credentials, client: RequestClient, response: Response) -> TokenPairOut:
@@ -32,23 +35,24 @@ def build_router(
         async with units(Scope()) as unit:
             outcome = await sign_in.sign_in(unit, body.email, body.password.get_secret_value(), client)
         response.headers["Cache-Control"] = "no-store"
-        return TokenPairOut.of(await tokens.issue(granted(outcome)))
+        return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
 
     @router.post(
         "/refresh",
         summary="Exchange a refresh token for a new pair",
-        description="A refresh token works once. One that is used again later ends its session.",
+        description="A refresh token can be used once. Reusing one ends its session.",
         responses=problem_responses(400, 401, 422),
     )
     async def refresh(body: RefreshRequest, client: RequestClient, response: Response) -> TokenPairOut:
         async with units(Scope()) as unit:
-            outcome = await sign_in.refresh(unit, body.refresh_token.get_secret_value(), client)
+            outcome = await sessions.refresh(unit, body.refresh_token.get_secret_value(), client)
         response.headers["Cache-Control"] = "no-store"
-        return TokenPairOut.of(await tokens.issue(granted(outcome)))
+        return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
 
     @router.post("/logout", status_code=204, summary="Sign out", responses=problem_responses(400, 422))
     async def logout(body: RefreshRequest) -> None:
+        """Ends the session of the refresh token. An unknown token is no error."""
         async with units(Scope()) as unit:
-            await sign_in.sign_out(unit, body.refresh_token.get_secret_value())
+            await sessions.sign_out(unit, body.refresh_token.get_secret_value())
 
     return router

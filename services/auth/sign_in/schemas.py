@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.auth.fields import Email, KnownPassword
-from services.auth.sign_in.domain import TokenPair
+from services.auth.keys.domain import TokenPair
 
 RefreshTokenText = Annotated[SecretStr, Field(min_length=1, max_length=200)]
 

@@ -1,16 +1,20 @@
-"""Guessing passwords becomes slow, for the guesser only."""
+"""Slows down guessing, without locking out the owner of the account."""
 
 import hashlib
 from datetime import timedelta
 
 from services.auth.database.unit import Unit
 from services.auth.errors import TooManyAttempts
-from services.auth.sign_in.domain import FAILURES_FORGOTTEN_AFTER, Client, wait_after
+from services.auth.sessions.domain import Client
+from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER, wait_after
 from shared.clock import Clock
+from shared.http.addresses import network_of
 
 
 class Throttle:
-    """Counts failures per account and address together: nobody can lock another one out from elsewhere.
+    """Counts failures per account and network, so that nobody can lock an account for others.
+
+    A network is one IPv4 address, or an IPv6 /64, all of which belongs to whoever has one of its addresses.
 
     The account is named as it was typed, known or not, so that waiting tells nothing about it.
     """
@@ -19,10 +23,10 @@ class Throttle:
         self._clock = clock
 
     async def admit(self, unit: Unit, account: str, client: Client) -> None:
-        """Count an attempt as failed before it is made. Raises TooManyAttempts while one has to wait."""
+        """Count an attempt as failed before it is made. Raises TooManyAttempts if it must wait."""
         subject = self._subject(account, client)
         now = self._clock.now()
-        failures = await unit.attempts.count(subject, now, now - FAILURES_FORGOTTEN_AFTER)
+        failures = await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER)
         if failures is None:
             free_at = await unit.attempts.free_at(subject)
             raise TooManyAttempts(free_at - now if free_at else timedelta())
@@ -31,8 +35,8 @@ class Throttle:
             await unit.attempts.delay(subject, now + wait)
 
     async def succeeded(self, unit: Unit, account: str, client: Client) -> None:
-        await unit.attempts.forget(self._subject(account, client))
+        await unit.attempts.reset(self._subject(account, client))
 
     @staticmethod
     def _subject(account: str, client: Client) -> str:
-        return hashlib.sha256(f"{account}|{client.address}".encode()).hexdigest()
+        return hashlib.sha256(f"{account}|{network_of(client.address)}".encode()).hexdigest()

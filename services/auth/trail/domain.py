@@ -24,7 +24,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """`since` is included, `until` is not."""
+    """`since` is inclusive, `until` exclusive."""
 
     user_id: UUID | None = None
     action: str | None = None

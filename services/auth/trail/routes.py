@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from services.auth.database.unit import Units
 from services.auth.organizations.service import OrganizationService
@@ -13,6 +12,7 @@ from services.auth.trail.schemas import AuditEntryOut
 from services.auth.trail.service import TrailService
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
+from shared.http.fields import Moment
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
 from shared.tokens import Identity
@@ -31,8 +31,8 @@ def build_router(
 
     @router.get(
         "",
-        summary="List what was done in the organization",
-        description="Newest first, with the sign-ins of its members. `since` is included, `until` is not.",
+        summary="List the audit trail of the organization",
+        description="Newest first, including sign-ins of members. `since` is inclusive, `until` exclusive.",
     )
     async def list_audit_logs(
         caller: reader,
@@ -42,14 +42,14 @@ def build_router(
         action: Word = None,
         resource_type: Word = None,
         resource_id: UUID | None = None,
-        since: AwareDatetime | None = None,
-        until: AwareDatetime | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         api_key_id: UUID | None = None,
     ) -> Page[AuditEntryOut]:
         wanted = AuditFilter(user_id, action, resource_type, resource_id, since, until, api_key_id)
         async with units(caller.scope) as unit:
-            # The token may be older than the caller's place in the organization.
-            await organizations.enter(unit, identity, caller.organization_id, Permission.AUDIT_READ)
+            # The role in the token may be out of date.
+            await organizations.authorize(unit, identity, caller.organization_id, Permission.AUDIT_READ)
             found = await trail.list(unit, wanted, page)
         return Page[AuditEntryOut].of(found, AuditEntryOut.of)
 

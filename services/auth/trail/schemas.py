@@ -20,7 +20,7 @@ class AuditEntryOut(BaseModel):
     ip_address: str | None
     user_agent: str | None
     created_at: datetime
-    api_key_id: UUID | None = Field(description="The key that a program acted with; the user then made it")
+    api_key_id: UUID | None = Field(description="The API key that was used; `user_id` is then its creator")
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "AuditEntryOut":

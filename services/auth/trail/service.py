@@ -11,7 +11,7 @@ from shared.http.pages import PageRequest, Slice
 
 class TrailService:
     async def append(self, unit: Unit, event: Event[AuditRecorded]) -> None:
-        """Keep what happened, under the event's id and at the time when it happened."""
+        """Store the event under its id, with the time at which it happened."""
         payload = event.payload
         entry = AuditEntry(
             id=event.id,
@@ -21,7 +21,7 @@ class TrailService:
             resource_type=payload.resource_type,
             resource_id=payload.resource_id,
             changes=payload.changes,
-            ip_address=address_or_none(payload.ip_address),
+            ip_address=normalized_address(payload.ip_address),
             user_agent=payload.user_agent,
             created_at=payload.occurred_at,
             api_key_id=payload.api_key_id,
@@ -32,8 +32,8 @@ class TrailService:
         return await unit.trail.list(wanted, page)
 
 
-def address_or_none(text: str | None) -> str | None:
-    """The address in its normal form; None for what is none, so that a strange header loses no entry."""
+def normalized_address(text: str | None) -> str | None:
+    """Normalize an address; None if it is invalid, so that a malformed header does not lose the entry."""
     try:
         return str(ip_address(text)) if text else None
     except ValueError:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. The password's hash stays in the database."""
+    """An account. The password hash stays in the database."""
 
     id: UUID
     email: str

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from services.auth.database.unit import Units
-from services.auth.errors import granted
-from services.auth.sign_in.client import RequestClient
+from services.auth.errors import unwrap
+from services.auth.sessions.client import RequestClient
 from services.auth.users.schemas import PasswordChange, ProfileUpdate, UserOut
 from services.auth.users.service import AccountService
 from shared.access import Scope
@@ -21,11 +21,13 @@ def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRou
 
     @router.get("", summary="Show your account")
     async def get_me(identity: signed_in) -> UserOut:
+        """Your name, your address and whether it is verified."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             return UserOut.of(await accounts.current(unit, identity))
 
     @router.patch("", summary="Change your profile", responses=problem_responses(400, 422))
     async def update_me(identity: signed_in, body: ProfileUpdate) -> UserOut:
+        """Only the fields that are sent change."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             return UserOut.of(await accounts.change(unit, identity, body.model_dump(exclude_unset=True)))
 
@@ -33,7 +35,7 @@ def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRou
         "/password",
         status_code=204,
         summary="Change your password",
-        description="Every other session ends. Failures slow the next try.",
+        description="Ends all your other sessions. Each failed attempt delays the next one.",
         responses=problem_responses(400, 403, 422, 429),
     )
     async def change_password(identity: signed_in, body: PasswordChange, client: RequestClient) -> None:
@@ -43,6 +45,6 @@ def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRou
             await accounts.admit(unit, identity, client)
         async with units(scope) as unit:
             outcome = await accounts.change_password(unit, identity, current, new, client)
-        granted(outcome)
+        unwrap(outcome)
 
     return router

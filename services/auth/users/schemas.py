@@ -12,7 +12,7 @@ from shared.http.fields import NotNull
 
 
 class ProfileUpdate(BaseModel):
-    """Only the fields that are sent change."""
+    """Omitted fields do not change."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from services.auth.database.unit import Unit
 from services.auth.errors import AccountClosed, EmailTaken, WeakPassword, WrongPassword
-from services.auth.mail.letters import LetterWriter
-from services.auth.members.events import as_member, tell_member
+from services.auth.mail.messages import MessageWriter
+from services.auth.members.events import as_member, publish_member
 from services.auth.one_time_tokens.domain import Purpose
 from services.auth.organizations.domain import Organization
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
-from services.auth.passwords.rules import PasswordRules, names_around
-from services.auth.sign_in.domain import Client
+from services.auth.passwords.rules import PasswordRules, related_names
+from services.auth.sessions.domain import Client
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
 from shared.audit import Auditor
@@ -33,7 +33,7 @@ class AccountService:
         rules: PasswordRules,
         throttle: Throttle,
         organizations: OrganizationService,
-        letters: LetterWriter,
+        messages: MessageWriter,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
@@ -42,12 +42,12 @@ class AccountService:
         self._rules = rules
         self._throttle = throttle
         self._organizations = organizations
-        self._letters = letters
+        self._messages = messages
 
     async def register(
         self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
     ) -> tuple[User, Organization | None]:
-        """Open an account, and an organization that it owns when a name for one is given.
+        """Create an account and, if a name is given, an organization that it owns.
 
         Raises EmailTaken.
         """
@@ -71,14 +71,14 @@ class AccountService:
         return user, await self._organizations.create(unit, user, {"name": organization_name})
 
     async def current(self, unit: Unit, identity: Identity) -> User:
-        """The caller's account as it is now. Raises AccountClosed."""
+        """The caller's account. Raises AccountClosed."""
         user = await unit.users.get(identity.user_id)
         if user is None or not user.is_active:
             raise AccountClosed
         return user
 
     async def change(self, unit: Unit, identity: Identity, changes: Mapping[str, Any]) -> User:
-        """Change the named fields of the caller's profile."""
+        """Change the given fields of the caller's profile. Raises AccountClosed."""
         before = await unit.users.lock(identity.user_id)
         if before is None or not before.is_active:
             raise AccountClosed
@@ -87,19 +87,19 @@ class AccountService:
         user = replace(before, **changes, updated_at=self._clock.now())
         await unit.users.update(user)
         for membership in await unit.memberships.renew(user.id):
-            await tell_member(unit.outbox, as_member(user, membership), user.updated_at)
+            await publish_member(unit.outbox, as_member(user, membership), user.updated_at)
         old = {name: getattr(before, name) for name in changes}
         await self._audit(unit, "user.updated", user, {"before": old, "after": dict(changes)})
         return user
 
     async def admit(self, unit: Unit, identity: Identity, client: Client) -> None:
-        """Count an attempt at the current password before it is made. Raises TooManyAttempts."""
+        """Count the attempt before the password is checked. Raises TooManyAttempts."""
         await self._throttle.admit(unit, str(identity.user_id), client)
 
     async def change_password(
         self, unit: Unit, identity: Identity, current: str, new: str, client: Client
     ) -> WrongPassword | WeakPassword | None:
-        """Set another password and end every other session, or give why not."""
+        """Set a new password and end all other sessions, or return the error."""
         user = await unit.users.lock(identity.user_id)
         if user is None or not user.is_active:
             raise AccountClosed
@@ -109,16 +109,16 @@ class AccountService:
             return WrongPassword()
         await self._throttle.succeeded(unit, str(identity.user_id), client)
         try:
-            names = await names_around(unit, user)
+            names = await related_names(unit, user)
             self._rules.check(new, user.email, names, pointer="/body/new_password")
         except WeakPassword as refusal:
             return refusal
         now = self._clock.now()
         await unit.users.set_password(user.id, self._hasher.prehash(new), self._hasher.cost, now)
         await unit.sessions.revoke_all(user.id, now, kept=identity.session_id)
-        # Links that somebody else may have asked for and read must not undo this.
+        # Reset links that someone else may have requested and read must not undo the change.
         await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
-        await self._letters.password_changed(unit, user)
+        await self._messages.password_changed(unit, user)
         await self._audit(unit, "user.password_changed", user)
         return None
 

@@ -1,8 +1,8 @@
-"""How long links to verify an address are good for."""
+"""The lifetime of links to verify an address."""
 
 from datetime import timedelta
 
-# Long enough for a mailbox that is read on working days only.
+# Long enough for a mailbox that is only read on working days.
 VERIFICATION_LIFETIME = timedelta(days=3)
-# A second letter soon after the first would be the first one over again.
-VERIFICATION_PAUSE = timedelta(minutes=2)
+# A second link sent right after the first is of no use.
+MIN_VERIFICATION_INTERVAL = timedelta(minutes=2)

@@ -1,4 +1,4 @@
-"""Showing that an address is one's own."""
+"""Verification of e-mail addresses."""
 
 from typing import Annotated
 
@@ -21,10 +21,11 @@ def build_router(verification: VerificationService, units: Units, guard: Guard) 
         "/auth/verify-email",
         status_code=204,
         tags=["sign-in"],
-        summary="Verify an address with the token that was sent to it",
+        summary="Verify an address with the token sent to it",
         responses=problem_responses(400, 422),
     )
     async def verify_email(body: TokenRequest) -> None:
+        """The token works once and is in the message that went to the address."""
         async with units(Scope()) as unit:
             await verification.verify(unit, body.token.get_secret_value())
 
@@ -32,12 +33,12 @@ def build_router(verification: VerificationService, units: Units, guard: Guard) 
         "/users/me/verification",
         status_code=202,
         tags=["account"],
-        summary="Have the link to verify your address sent again",
-        description="One that was sent within the last two minutes is not repeated.",
+        summary="Resend the link to verify your address",
+        description="Does nothing if a link was sent within the last two minutes.",
         responses=problem_responses(401, 403, 409),
     )
     async def send_verification(identity: signed_in) -> None:
         async with units(Scope(user_id=identity.user_id)) as unit:
-            await verification.send_again(unit, identity)
+            await verification.resend(unit, identity)
 
     return router

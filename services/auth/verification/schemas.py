@@ -6,7 +6,7 @@ from services.auth.fields import OneTimeTokenText
 
 
 class TokenRequest(BaseModel):
-    """The token of a link: what follows `#token=`."""
+    """The token of a link: the part after `#token=`."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,55 +1,57 @@
-"""Showing that an address is one's own."""
+"""Verification of e-mail addresses."""
 
 from dataclasses import replace
 
 from services.auth.database.unit import Unit
-from services.auth.errors import AccountClosed, EmailVerified
-from services.auth.mail.letters import LetterWriter
+from services.auth.errors import AccountClosed, EmailAlreadyVerified
+from services.auth.mail.messages import MessageWriter
 from services.auth.one_time_tokens.domain import Purpose
 from services.auth.one_time_tokens.service import OneTimeTokens
 from services.auth.users.domain import User
-from services.auth.verification.domain import VERIFICATION_LIFETIME, VERIFICATION_PAUSE
+from services.auth.verification.domain import MIN_VERIFICATION_INTERVAL, VERIFICATION_LIFETIME
 from shared.audit import Auditor
 from shared.clock import Clock
 from shared.tokens import Identity
 
 
 class VerificationService:
-    def __init__(self, clock: Clock, auditor: Auditor, tokens: OneTimeTokens, letters: LetterWriter) -> None:
+    def __init__(
+        self, clock: Clock, auditor: Auditor, tokens: OneTimeTokens, messages: MessageWriter
+    ) -> None:
         self._clock = clock
         self._auditor = auditor
         self._tokens = tokens
-        self._letters = letters
+        self._messages = messages
 
     async def issue(self, unit: Unit, user: User) -> str:
-        """A token to be sent with `tell`."""
+        """Create a token, to be sent with `send`."""
         return await self._tokens.issue(unit, user, Purpose.VERIFY_EMAIL, VERIFICATION_LIFETIME)
 
-    async def tell(self, unit: Unit, user: User, token: str) -> None:
-        await self._letters.verification(unit, user, token)
+    async def send(self, unit: Unit, user: User, token: str) -> None:
+        await self._messages.verification(unit, user, token)
         await self._audit(unit, "user.verification_sent", user)
 
     async def remind(self, unit: Unit, user: User) -> None:
-        """Send another link, unless one has just been sent."""
-        if not await self._tokens.lately(unit, user, Purpose.VERIFY_EMAIL, VERIFICATION_PAUSE):
-            await self.tell(unit, user, await self.issue(unit, user))
+        """Send a new link, unless one has just been sent."""
+        if not await self._tokens.count_recent(unit, user, Purpose.VERIFY_EMAIL, MIN_VERIFICATION_INTERVAL):
+            await self.send(unit, user, await self.issue(unit, user))
 
-    async def send_again(self, unit: Unit, identity: Identity) -> None:
-        """The same for somebody who is signed in. Raises EmailVerified."""
+    async def resend(self, unit: Unit, identity: Identity) -> None:
+        """The same for a user who is signed in. Raises AccountClosed, EmailAlreadyVerified."""
         user = await unit.users.lock(identity.user_id)
         if user is None or not user.is_active:
             raise AccountClosed
         if user.email_verified:
-            raise EmailVerified
+            raise EmailAlreadyVerified
         await self.remind(unit, user)
 
     async def verify(self, unit: Unit, token: str) -> None:
         """Raises InvalidLink."""
         user = await self._tokens.redeem(unit, token, Purpose.VERIFY_EMAIL)
-        await self.verified(unit, user)
+        await self.mark_verified(unit, user)
 
-    async def verified(self, unit: Unit, user: User) -> User:
-        """Note that a letter to the address was read: by this link or by another one that was sent there."""
+    async def mark_verified(self, unit: Unit, user: User) -> User:
+        """Note that mail to the address is read: the user followed a link that was sent to it."""
         if user.email_verified:
             return user
         user = replace(user, email_verified=True, updated_at=self._clock.now())

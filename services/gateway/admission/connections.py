@@ -1,15 +1,36 @@
-"""Connections that never finish their first line would otherwise stay open for ever."""
+"""HTTP as the gateway speaks it: a request's head must come whole, in time, and within its size.
+
+The server's own protocol has no limit for a head and collects its bytes in quadratic time, so that an
+endless head would stall everybody else.
+"""
 
 import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.gateway.admission.edge import (
+    MAX_ADDRESS_BYTES,
+    MAX_HEADERS,
+    MAX_HEADERS_BYTES,
+    SECURITY_HEADERS,
+)
+from services.gateway.errors import AddressTooLong, HeadersTooLarge
+from shared.errors import DInsightError
+from shared.http.problems import MEDIA_TYPE, document
 
-class HeadDeadline(HttpToolsProtocol):
-    """Closes a connection when a request's head has not come whole within `head_seconds`."""
+MAX_HEAD_BYTES = MAX_ADDRESS_BYTES + MAX_HEADERS_BYTES
+# Browsers and libraries wait for the answer before they send the next request.
+MAX_PIPELINED_REQUESTS = 32
+
+
+class GatewayProtocol(HttpToolsProtocol):
+    """Closes a connection whose request's head does not end within `head_seconds` or `MAX_HEAD_BYTES`."""
 
     head_seconds = 20.0
     _deadline: asyncio.TimerHandle | None = None
+    # Bytes since the parser last had something whole: a head, a piece of a body, the end of a message.
+    _unfinished = 0
+    _progressed = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -19,6 +40,19 @@ class HeadDeadline(HttpToolsProtocol):
         self._disarm()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        # The parser gets no more than a head may have: it keeps what it is given until the head is whole.
+        while data and not self.transport.is_closing():
+            room = MAX_HEAD_BYTES - self._unfinished
+            piece, data = data[:room], data[room:]
+            self._progressed = False
+            super().data_received(piece)
+            self._unfinished = 0 if self._progressed else self._unfinished + len(piece)
+            if self._unfinished >= MAX_HEAD_BYTES:
+                self._refuse()
+            elif len(self.pipeline) > MAX_PIPELINED_REQUESTS:
+                self.transport.close()
+
     def on_message_begin(self) -> None:
         # The head of a later request on the same connection; that of the first counts from the connection on.
         self._arm()
@@ -26,7 +60,16 @@ class HeadDeadline(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._disarm()
+        self._progressed = True
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._progressed = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._progressed = True
+        super().on_message_complete()
 
     def _arm(self) -> None:
         if self._deadline is None:
@@ -37,7 +80,31 @@ class HeadDeadline(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _refuse(self) -> None:
+        """Say why and close, or only close where words would end up in the middle of an answer."""
+        if self.cycle is None or self.cycle.response_complete:
+            too_long = len(getattr(self, "url", b"")) > MAX_ADDRESS_BYTES
+            error = (
+                AddressTooLong(MAX_ADDRESS_BYTES)
+                if too_long
+                else HeadersTooLarge(MAX_HEADERS, MAX_HEADERS_BYTES)
+            )
+            self.transport.write(_answer(error))
+        self.transport.close()
 
-def with_deadline(head_seconds: float) -> type[HeadDeadline]:
+
+def _answer(error: DInsightError) -> bytes:
+    body = document(error, "")
+    head = [
+        f"HTTP/1.1 {error.status} {error.title}",
+        f"Content-Type: {MEDIA_TYPE}",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in SECURITY_HEADERS.items()),
+    ]
+    return "\r\n".join([*head, "", ""]).encode("latin-1") + body
+
+
+def protocol(head_seconds: float) -> type[GatewayProtocol]:
     """The protocol with that deadline; the server makes its instances itself."""
-    return type("HeadDeadline", (HeadDeadline,), {"head_seconds": head_seconds})
+    return type("GatewayProtocol", (GatewayProtocol,), {"head_seconds": head_seconds})

@@ -15,9 +15,9 @@ from shared.errors import DInsightError
 from shared.http.problems import render
 
 # Browsers stay below 8 KiB for both; tokens with some hundred memberships still fit.
-LARGEST_HEADERS_BYTES = 32 * 1024
-MOST_HEADERS = 100
-LONGEST_ADDRESS_BYTES = 8 * 1024
+MAX_HEADERS_BYTES = 32 * 1024
+MAX_HEADERS = 100
+MAX_ADDRESS_BYTES = 8 * 1024
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -62,9 +62,7 @@ class Edge:
             refusal = _refusal(scope)
             if refusal is None:
                 return await self._app(scope, receive, passing)
-            request = Request(scope)
-            answer = render(request, refusal.status, refusal.title, refusal.detail, code=refusal.code)
-            await answer(scope, receive, passing)
+            await render(Request(scope), refusal)(scope, receive, passing)
         finally:
             if not scope["path"].startswith(QUIET_PATHS):
                 logger.info(
@@ -96,14 +94,11 @@ def middleware(allowed_origins: tuple[str, ...]) -> list[Middleware]:
 
 
 def _refusal(scope: Scope) -> DInsightError | None:
-    if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_ADDRESS_BYTES:
-        return AddressTooLong(f"The address is longer than {LONGEST_ADDRESS_BYTES} bytes. Shorten the query.")
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_ADDRESS_BYTES:
+        return AddressTooLong(MAX_ADDRESS_BYTES)
     sizes = [len(name) + len(value) for name, value in scope["headers"]]
-    if len(sizes) > MOST_HEADERS or sum(sizes) > LARGEST_HEADERS_BYTES:
-        return HeadersTooLarge(
-            f"A request may have {MOST_HEADERS} headers of {LARGEST_HEADERS_BYTES} bytes together."
-            " Send fewer."
-        )
+    if len(sizes) > MAX_HEADERS or sum(sizes) > MAX_HEADERS_BYTES:
+        return HeadersTooLarge(MAX_HEADERS, MAX_HEADERS_BYTES)
     return None
 
 

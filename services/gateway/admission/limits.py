@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any
 
@@ -24,8 +23,6 @@ WINDOW_SECONDS = 60
 # Counters in memory, some ten megabytes; each address and caller has two at most.
 MOST_COUNTED = 100_000
 LOOK_SECONDS = 10.0
-# Who has one IPv6 address has at least the 64 bits behind it, and often eight more.
-IPV6_PREFIX = 56
 
 logger = structlog.get_logger(__name__)
 
@@ -161,18 +158,3 @@ def _storage(url: str, pool: ConnectionPool | None) -> Storage:
         key_prefix="dinsight:limits",
         **options,
     )
-
-
-def neighbourhood(address: str | None) -> str:
-    """Whom an address belongs to: itself in IPv4, the customer's network in IPv6."""
-    if address is None:
-        return "unknown"
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return "unknown"
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ip_network((int(parsed), IPV6_PREFIX), strict=False))

@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import routing
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.limits import RateLimits, Standing, neighbourhood
+from services.gateway.admission.limits import RateLimits, Standing
 from services.gateway.errors import TooOften, TwoCredentials
 from services.gateway.proxy import headers
 from shared.errors import DInsightError, Unauthenticated, Unavailable
+from shared.http.addresses import network_of
 from shared.http.caller import Guard
-from shared.http.problems import render
 from shared.tokens import Identity
 
 # Where the presented key stands in the ASGI scope, for what outlives the exchange: the event stream.
@@ -59,20 +58,14 @@ class Admission:
         try:
             scope = await self._admitted(scope, standings)
         except DInsightError as error:
-            answer = render(
-                Request(scope),
-                error.status,
-                error.title,
-                error.detail,
-                code=error.code,
-                headers=error.headers,
-            )
-            return await answer(scope, receive, passing)
+            if standings:
+                error.headers.update(standings[-1].headers)
+            raise
         await self._app(scope, receive, passing)
 
     async def _admitted(self, scope: Scope, standings: list[Standing]) -> Scope:
         """The scope as the rest sees it. `standings` gets where the caller stands, the narrowest last."""
-        address = neighbourhood(scope["client"][0] if scope["client"] else None)
+        address = network_of(scope["client"][0] if scope["client"] else None)
         await self._count(standings, "address", self._most.address, address)
         if routing.is_guarded(scope["method"], scope["path"]):
             await self._count(standings, "sign-in", self._most.sign_in, address)

@@ -4,12 +4,10 @@ import json
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.errors import UnknownPath
-from shared.http.problems import render
 
 METRICS, READY = "/metrics", "/health/ready"
 # A proxy says by one of these that it asks for somebody else.
@@ -28,9 +26,7 @@ class Operations:
         if path not in (METRICS, READY) or self._inside(scope):
             return await self._app(scope, receive, send)
         if path == METRICS:
-            error = UnknownPath(path)
-            answer = render(Request(scope), error.status, error.title, error.detail, code=error.code)
-            return await answer(scope, receive, send)
+            raise UnknownPath(path)
         status, body = await self._asked(scope, receive)
         await JSONResponse({"status": json.loads(body)["status"]}, status)(scope, receive, send)
 

@@ -1,4 +1,4 @@
-"""The alerting service on a real database and broker, and a stand-in for the machines service."""
+"""The alerting service on a real database and broker, with a fake machines service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 from aiohttp import web
+from fastapi import FastAPI
 
 from dinsight.provision.migrations import upgrade
 from services.alerting.main import create_app
@@ -20,7 +21,7 @@ from tests.support.service import running
 
 @dataclass
 class FakeMachines:
-    """Answers GET /machines/{id} for the machines that it has, and counts how often it was asked."""
+    """Serves GET /machines/{id}, and records requests."""
 
     names: dict[tuple[UUID, UUID], str] = field(default_factory=dict)
     asked: list[UUID] = field(default_factory=list)
@@ -71,15 +72,17 @@ def alerting_settings(database: TestDatabase) -> Settings:
         webhook_allow_private=True,
         webhook_first_retry_seconds=0.05,
         webhook_attempts=3,
-        webhook_poll_seconds=0.05,
     )
 
 
 @pytest.fixture(scope="package")
-async def api(
-    alerting_installation: InstallationSettings, alerting_settings: Settings
-) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(create_app(alerting_installation, alerting_settings)) as client:
+def application(alerting_installation: InstallationSettings, alerting_settings: Settings) -> FastAPI:
+    return create_app(alerting_installation, alerting_settings)
+
+
+@pytest.fixture(scope="package")
+async def api(application: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    async with running(application) as client:
         yield client
 
 
@@ -91,7 +94,7 @@ async def publisher(bootstrap: str) -> AsyncIterator[Publisher]:
 
 @pytest.fixture(scope="package")
 async def quiet_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
-    """A database that no running service looks at, so that nobody else takes what is due."""
+    """A database without a running service, which would claim its jobs."""
     created = await create_database(postgres_admin_dsn)
     await asyncio.to_thread(upgrade, "alerting", created.admin_dsn)
     yield created

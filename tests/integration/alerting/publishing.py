@@ -1,4 +1,4 @@
-"""Publishes what other services would."""
+"""Publishes events of other services."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -147,9 +147,11 @@ async def test_a_viewer_may_not_upload(client: AnalysisClient) -> None:
 async def test_an_upload_sent_twice_under_one_key_is_one_analysis(client: AnalysisClient) -> None:
     key = {"Idempotency-Key": uuid4().hex}
     first = await client.send("baseline", ("x.csv", TABLE), headers=key)
-    # The form's boundary is drawn by the client, of one length; the body is not compared.
+    # With another boundary, which the client makes anew for each attempt.
     second = await client.send("baseline", ("x.csv", TABLE), headers=key)
     assert second.json() == first.json()
+    other = await client.send("baseline", ("x.csv", TABLE.replace(b"1", b"2")), headers=key)
+    assert other.status_code == 422
     assert len((await client.get("/analyses")).json()["items"]) == 1
 
 

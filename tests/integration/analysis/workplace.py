@@ -37,7 +37,8 @@ from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EXPIRED = timedelta(seconds=-1)
-LEASE = timedelta(minutes=1)
+# Longer than any job takes on a busy machine: a worker without a heartbeat must not lose its job.
+LEASE = timedelta(hours=1)
 NO_DELAY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(), max_delay=timedelta())
 
 
@@ -52,14 +53,15 @@ class JobsOf(PostgresQueue):
     async def claim(self, queue: str, wanted: int, *, lease: timedelta, **_: object) -> Sequence[Job]:
         """Jobs in the order in which they were enqueued, claimed as the queue itself does."""
         scope = Scope(organization_id=self._analysis.organization_id)
+        # Materialized: a subquery may be executed once for each row, and then its LIMIT limits nothing.
         query = """
-            UPDATE jobs SET lease_token = gen_random_uuid(), lease_until = clock_timestamp() + $3::interval,
-                attempts = attempts + 1
-            WHERE id IN (
+            WITH due AS MATERIALIZED (
                 SELECT id FROM jobs WHERE subject_id = $1 AND kind = ANY ($2) AND run_at <= clock_timestamp()
                     AND (lease_token IS NULL OR lease_until < clock_timestamp())
                 ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED)
-            RETURNING *"""
+            UPDATE jobs SET lease_token = gen_random_uuid(), lease_until = clock_timestamp() + $3::interval,
+                attempts = attempts + 1
+            FROM due WHERE jobs.id = due.id RETURNING jobs.*"""
         async with self._database.transaction(scope) as connection:
             rows = await connection.fetch(query, self._analysis.id, list(self._kinds), lease, wanted)
         return [

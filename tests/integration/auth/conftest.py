@@ -1,4 +1,4 @@
-"""The auth service on a real database and broker, and people who use it."""
+"""The auth service on a real database and broker, and its users."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -20,19 +20,18 @@ PASSWORD = "correct horse battery"
 
 
 def auth_settings(database: TestDatabase, **overrides: Any) -> Settings:
-    """The cheapest bcrypt there is: the tests are about everything else."""
+    """With the cheapest bcrypt, because the tests are not about its cost."""
     values: dict[str, Any] = {
         "database_url": SecretStr(database.dsn("auth")),
         "password_pepper": SecretStr("pepper of the tests, long enough"),
         "bcrypt_cost": 4,
-        "mail_poll_seconds": 0.05,
     }
     return Settings(**values | overrides)
 
 
 @dataclass
 class Person:
-    """Somebody with an account."""
+    """A user with an account."""
 
     api: httpx2.AsyncClient
     email: str
@@ -65,7 +64,7 @@ class Person:
 
 
 async def register(api: httpx2.AsyncClient, *, organization: str | None = "Plant") -> Person:
-    """A new person, signed in."""
+    """A new user, signed in."""
     email = f"{uuid4().hex}@example.org"
     body = {"email": email, "password": PASSWORD, "full_name": "Ada Engineer"}
     response = await api.post("/api/v1/auth/register", json=body | {"organization_name": organization})
@@ -80,7 +79,7 @@ async def register(api: httpx2.AsyncClient, *, organization: str | None = "Plant
 
 @pytest.fixture(scope="package")
 def mailbox(tmp_path_factory: pytest.TempPathFactory) -> Mailbox:
-    """Where the service's letters land."""
+    """Where the mail of the service arrives."""
     return Mailbox(tmp_path_factory.mktemp("mail"))
 
 

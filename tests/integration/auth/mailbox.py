@@ -1,4 +1,4 @@
-"""Reads the letters that the service wrote into a folder, as the person who got them would."""
+"""Reads the messages that the service wrote to a folder."""
 
 import email
 import email.policy
@@ -21,26 +21,26 @@ class Mailbox:
     def url(self) -> SecretStr:
         return SecretStr(self.folder.as_uri())
 
-    def letters(self, recipient: str, kind: str) -> list[EmailMessage]:
-        """Those that have come, oldest first."""
+    def messages(self, recipient: str, kind: str) -> list[EmailMessage]:
+        """The messages so far, oldest first."""
         found = []
         for path in sorted(self.folder.glob(f"*-{kind}-????????-*.eml")):
-            letter = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-            if letter["To"] == recipient:
-                found.append(letter)
+            message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            if message["To"] == recipient:
+                found.append(message)
         return found
 
-    async def letter(self, recipient: str, kind: str, count: int = 1) -> str:
-        """The text of the letter number `count` of that kind, once it is there, in one line."""
+    async def text(self, recipient: str, kind: str, count: int = 1) -> str:
+        """The text of message number `count` of that kind, once it is there, in one line."""
 
         async def there() -> list[EmailMessage]:
-            found = self.letters(recipient, kind)
+            found = self.messages(recipient, kind)
             return found if len(found) >= count else []
 
-        found = await eventually(there, what=f"letter {count} of kind {kind}")
+        found = await eventually(there, what=f"message {count} of kind {kind}")
         return " ".join(str(found[count - 1].get_content()).split())
 
     async def token(self, recipient: str, kind: str, count: int = 1) -> str:
         """The token in its link."""
-        [token] = TOKEN.findall(await self.letter(recipient, kind, count))
+        [token] = TOKEN.findall(await self.text(recipient, kind, count))
         return str(token)

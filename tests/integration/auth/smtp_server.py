@@ -1,4 +1,4 @@
-"""A mail server on a free port of this machine, which keeps what it gets."""
+"""A mail server on a free port of this machine, which stores what it receives."""
 
 import asyncio
 import ssl
@@ -21,7 +21,7 @@ USER, PASSWORD = "dinsight", "p@ss word"
 
 @dataclass
 class Handler:
-    """`refusals` says which recipients are refused, and how."""
+    """`refusals` are the replies to refused recipients."""
 
     refusals: dict[str, str] = field(default_factory=dict)
     received: list[Envelope] = field(default_factory=list)
@@ -55,9 +55,11 @@ class MailServer:
 
 
 @asynccontextmanager
-async def mail_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[MailServer]:
-    """Without TLS the server takes passwords in the clear: not to send them so is the client's affair."""
-    handler = Handler()
+async def mail_server(
+    tls: ssl.SSLContext | None = None, *, handler: Handler | None = None
+) -> AsyncIterator[MailServer]:
+    """Without TLS the server accepts passwords in the clear; it is the client that must not send them."""
+    handler = handler or Handler()
 
     def session() -> SMTP:
         return SMTP(
@@ -78,7 +80,7 @@ async def mail_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[MailSe
 
 
 def self_signed(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's TLS for 127.0.0.1, and the certificate to trust it by."""
+    """A TLS context for 127.0.0.1, and the certificate that clients must trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
     now = datetime.now(UTC)

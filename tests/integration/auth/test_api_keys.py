@@ -1,4 +1,4 @@
-"""API keys: who makes them, what they may, when they end."""
+"""API keys: who can create them, what they can do, and when they end."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.auth.api_keys.domain import read_key
+from services.auth.api_keys.domain import parse_key
 from shared.tokens import ALGORITHM
 from tests.integration.auth.conftest import Person, register
 from tests.integration.auth.trail import entry
@@ -22,7 +22,7 @@ EXCHANGE = "/internal/api-keys/token"
 
 @dataclass
 class Program:
-    """Somebody's integration: asks with the token that its key was exchanged for, as the gateway does."""
+    """A program with an API key, which it exchanges for a token as the gateway does."""
 
     api: httpx2.AsyncClient
     key: str
@@ -50,7 +50,7 @@ async def make(person: Person, role: str = "operator", **values: Any) -> tuple[P
 
 
 async def join(database: TestDatabase, owner: Person, role: str) -> Person:
-    """Another member of the owner's organization."""
+    """Another member of the organization."""
     member = await register(owner.api, organization=None)
     connection = await asyncpg.connect(database.admin_dsn)
     try:
@@ -67,11 +67,11 @@ async def join(database: TestDatabase, owner: Person, role: str) -> Person:
     return member
 
 
-async def test_a_key_is_shown_once_and_kept_as_a_hash(person: Person, database: TestDatabase) -> None:
+async def test_a_key_is_shown_once_and_stored_as_a_hash(person: Person, database: TestDatabase) -> None:
     response = await person.send("POST", keys_of(person), {"name": " historian ", "role": "viewer"})
     made = response.json()
     assert response.headers["Cache-Control"] == "no-store"
-    parts = read_key(made["key"])
+    parts = parse_key(made["key"])
     assert parts is not None
     assert (str(parts[0]), made["name"], made["role"]) == (made["id"], "historian", "viewer")
     listed = await person.get(keys_of(person))
@@ -86,7 +86,7 @@ async def test_a_key_is_shown_once_and_kept_as_a_hash(person: Person, database: 
     assert parts[1] not in row + outbox + kept
 
 
-async def test_the_answer_with_the_key_is_not_kept_for_an_idempotency_key(
+async def test_the_response_with_the_key_is_not_stored_for_an_idempotency_key(
     person: Person, database: TestDatabase
 ) -> None:
     path, body = f"/api/v1{keys_of(person)}", {"name": "k", "role": "viewer"}
@@ -98,12 +98,12 @@ async def test_the_answer_with_the_key_is_not_kept_for_an_idempotency_key(
 @pytest.mark.parametrize(
     ("role", "status"), [("owner", 422), ("member", 422), ("admin", 201), ("operator", 201)]
 )
-async def test_no_key_is_an_owner(person: Person, role: str, status: int) -> None:
+async def test_a_key_cannot_be_an_owner(person: Person, role: str, status: int) -> None:
     response = await person.send("POST", keys_of(person), {"name": "k", "role": role})
     assert response.status_code == status, response.text
 
 
-async def test_keys_are_for_administrators(person: Person, database: TestDatabase) -> None:
+async def test_only_administrators_manage_keys(person: Person, database: TestDatabase) -> None:
     operator = await join(database, person, "operator")
     assert (await operator.send("POST", keys_of(person), {"name": "k", "role": "viewer"})).status_code == 403
     assert (await operator.send("GET", keys_of(person))).status_code == 403
@@ -111,7 +111,7 @@ async def test_keys_are_for_administrators(person: Person, database: TestDatabas
     _, made = await make(person)
     for method, path in (("GET", keys_of(person)), ("DELETE", f"{keys_of(person)}/{made['id']}")):
         assert (await stranger.send(method, path)).status_code == 404
-    # Nor through the stranger's own organization.
+    # Not through the stranger's own organization either.
     assert (await stranger.send("DELETE", f"{keys_of(stranger)}/{made['id']}")).status_code == 404
 
 
@@ -123,7 +123,7 @@ async def test_an_expiry_in_the_past_is_refused(person: Person) -> None:
     assert response.json()["errors"][0]["pointer"] == "/body/expires_at"
 
 
-async def test_the_token_has_one_membership_and_names_the_key(person: Person) -> None:
+async def test_the_token_has_one_membership_and_identifies_the_key(person: Person) -> None:
     other = await person.send("POST", "/organizations", {"name": "Second"})
     assert other.status_code == 201
     program, made = await make(person, "viewer")
@@ -131,12 +131,12 @@ async def test_the_token_has_one_membership_and_names_the_key(person: Person) ->
     assert answer["key_id"] == made["id"]
     found = await program.send("GET", "/organizations")
     assert [(o["id"], o["role"]) for o in found.json()["items"]] == [(str(person.organization_id), "viewer")]
-    # Its user owns another organization; the key has nothing to do with that.
+    # Its creator owns another organization, which the key cannot access.
     assert (await program.send("GET", f"/organizations/{other.json()['id']}")).status_code == 404
     assert (await program.send("GET", f"/organizations/{person.organization_id}")).json()["role"] == "viewer"
 
 
-async def test_a_key_may_what_its_role_may(person: Person) -> None:
+async def test_a_key_has_the_permissions_of_its_role(person: Person) -> None:
     admin, _ = await make(person, "admin")
     viewer, _ = await make(person, "viewer")
     assert (await admin.send("GET", "/audit-logs")).status_code == 200
@@ -145,8 +145,8 @@ async def test_a_key_may_what_its_role_may(person: Person) -> None:
         assert (await program.send("GET", f"/organizations/{person.organization_id}")).status_code == 200
 
 
-async def test_a_leaked_key_does_not_outlive_itself(person: Person) -> None:
-    """An administrator's key makes no keys, invites nobody, and leaves members and secrets alone."""
+async def test_a_leaked_key_cannot_outlive_its_deletion(person: Person) -> None:
+    """Even an administrator's key cannot create keys, invite, or change members and secrets."""
     admin, made = await make(person, "admin")
     place = f"/organizations/{person.organization_id}"
     for method, path, body in (
@@ -189,11 +189,11 @@ async def test_a_key_has_no_account(person: Person, method: str, path: str) -> N
 
 
 @pytest.mark.parametrize("text", ["", "dk_", "nonsense", f"dk_{'0' * 32}_{'0' * 64}", "dk_\x00"])
-async def test_what_is_no_key_is_refused(api: httpx2.AsyncClient, text: str) -> None:
+async def test_a_malformed_key_is_refused(api: httpx2.AsyncClient, text: str) -> None:
     assert (await api.post(EXCHANGE, json={"api_key": text})).status_code == 401
 
 
-async def test_a_key_of_another_secret_is_refused(person: Person) -> None:
+async def test_a_key_with_a_wrong_secret_is_refused(person: Person) -> None:
     first, _ = await make(person)
     second, _ = await make(person)
     mixed = first.key.rpartition("_")[0] + "_" + second.key.rpartition("_")[2]
@@ -221,9 +221,11 @@ async def test_a_deleted_key_is_refused(person: Person) -> None:
         "DELETE FROM auth.user_organizations AS m USING auth.api_keys AS k"
         " WHERE m.user_id = k.created_by AND k.id = $1",
     ],
-    ids=["expired", "organization closed", "account closed", "its user left"],
+    ids=["expired", "organization closed", "account closed", "creator left"],
 )
-async def test_a_key_ends_with_what_it_rests_on(person: Person, database: TestDatabase, change: str) -> None:
+async def test_a_key_ends_with_what_it_depends_on(
+    person: Person, database: TestDatabase, change: str
+) -> None:
     program, made = await make(person)
     assert (await program.exchange()).status_code == 200
     connection = await asyncpg.connect(database.admin_dsn)
@@ -234,7 +236,9 @@ async def test_a_key_ends_with_what_it_rests_on(person: Person, database: TestDa
     assert (await program.exchange()).status_code == 401
 
 
-async def test_a_key_never_has_more_than_its_user_has_now(person: Person, database: TestDatabase) -> None:
+async def test_a_key_is_limited_to_the_current_role_of_its_creator(
+    person: Person, database: TestDatabase
+) -> None:
     admin = await join(database, person, "admin")
     program, _ = await make(admin, "admin")
     lowered = await person.send(
@@ -251,16 +255,16 @@ async def _keys(person: Person) -> KeySet:
     return KeySet.import_key_set((await person.api.get("/api/v1/auth/jwks.json")).json())
 
 
-async def test_a_key_does_not_leave_in_its_users_name(person: Person, database: TestDatabase) -> None:
+async def test_a_key_cannot_end_the_membership_of_its_creator(person: Person, database: TestDatabase) -> None:
     admin = await join(database, person, "admin")
     program, _ = await make(admin, "viewer")
     place = f"/organizations/{person.organization_id}/members/{admin.id}"
     assert (await program.send("DELETE", place)).status_code == 403
-    # Its user may.
+    # Its creator can.
     assert (await admin.send("DELETE", place)).status_code == 204
 
 
-async def test_a_member_who_leaves_takes_the_keys_along_for_good(
+async def test_the_keys_of_a_member_who_leaves_are_deleted_for_good(
     person: Person, database: TestDatabase
 ) -> None:
     admin = await join(database, person, "admin")
@@ -282,7 +286,7 @@ async def test_a_member_who_leaves_takes_the_keys_along_for_good(
     assert (deleted["resource_id"], deleted["user_id"]) == (made["id"], str(person.id))
 
 
-async def test_the_last_use_is_kept(person: Person) -> None:
+async def test_the_last_use_is_recorded(person: Person) -> None:
     program, made = await make(person)
     assert made["last_used_at"] is None
     await program.exchange()
@@ -292,8 +296,8 @@ async def test_the_last_use_is_kept(person: Person) -> None:
     assert (await person.get(keys_of(person)))["items"] == [first]
 
 
-async def test_the_trail_names_the_key(person: Person) -> None:
-    """What a key did elsewhere is recorded by the other services; here it is made and deleted."""
+async def test_the_audit_trail_names_the_key(person: Person) -> None:
+    """Other services record what a key does; auth records its creation and deletion."""
     _, made = await make(person, "admin")
     await person.send("DELETE", f"{keys_of(person)}/{made['id']}")
     created, deleted = await entry(person, "api_key.created"), await entry(person, "api_key.deleted")

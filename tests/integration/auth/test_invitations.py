@@ -1,4 +1,4 @@
-"""Invitations: who may send which, who comes in, and as what."""
+"""Invitations: who can send them, who can accept them, and with which role."""
 
 import asyncio
 from uuid import uuid4
@@ -7,7 +7,7 @@ import asyncpg
 import httpx2
 import pytest
 
-from services.auth.invitations.domain import MOST_INVITATIONS
+from services.auth.invitations.domain import MAX_INVITATIONS
 from shared.events.auth import MEMBERSHIP_CHANGED
 from tests.integration.auth.conftest import PASSWORD, Person, register
 from tests.integration.auth.mailbox import Mailbox
@@ -34,7 +34,7 @@ async def colleague(api: httpx2.AsyncClient, database: TestDatabase, host: Perso
     return person
 
 
-async def test_somebody_new_registers_into_the_organization(
+async def test_a_new_user_registers_with_an_invitation(
     api: httpx2.AsyncClient, person: Person, mailbox: Mailbox, bootstrap: str
 ) -> None:
     email = f"{uuid4().hex}@example.org"
@@ -42,8 +42,8 @@ async def test_somebody_new_registers_into_the_organization(
     assert invited.status_code == 201, invited.text
     assert invited.json()["email"] == email
     assert invited.headers["Location"] == f"/api/v1{place(person)}/{invited.json()['id']}"
-    letter = await mailbox.letter(email, "invitation")
-    assert "Ada Engineer invites you to the organization Plant as operator" in letter
+    text = await mailbox.text(email, "invitation")
+    assert "Ada Engineer invited you to join the organization Plant on DInsight as operator" in text
     token = await mailbox.token(email, "invitation")
     assert token not in invited.text
 
@@ -60,7 +60,7 @@ async def test_somebody_new_registers_into_the_organization(
     assert registered.json()["organization"]["id"] == str(person.organization_id)
     again = await api.post("/api/v1/auth/register", json=form | {"email": f"x{email}"})
     assert again.status_code == 400
-    assert mailbox.letters(email, "verification") == []
+    assert mailbox.messages(email, "verification") == []
 
     members = (await person.get(f"/organizations/{person.organization_id}/members"))["items"]
     assert {member["email"]: member["role"] for member in members}[email] == "operator"
@@ -71,7 +71,7 @@ async def test_somebody_new_registers_into_the_organization(
     await recorded(person, "invitation.sent", "member.joined")
 
 
-async def test_somebody_with_an_account_accepts_once(
+async def test_a_user_accepts_an_invitation_once(
     api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
 ) -> None:
     guest, stranger = await register(api), await register(api)
@@ -88,11 +88,11 @@ async def test_somebody_with_an_account_accepts_once(
     assert (accepted["id"], accepted["role"]) == (str(person.organization_id), "viewer")
     assert (await guest.get("/users/me"))["email_verified"] is True
     assert len((await guest.get("/organizations"))["items"]) == 2
-    assert (await invite(person, guest.email)).status_code == 409, "a member already"
+    assert (await invite(person, guest.email)).status_code == 409, "already a member"
 
 
 async def age(database: TestDatabase, email: str) -> None:
-    """As if the invitations to an address had been sent some minutes ago."""
+    """Make the invitations to an address some minutes old."""
     connection = await asyncpg.connect(database.admin_dsn)
     try:
         statement = "UPDATE auth.invitations SET created_at = created_at - interval '5 min' WHERE email = $1"
@@ -101,12 +101,12 @@ async def age(database: TestDatabase, email: str) -> None:
         await connection.close()
 
 
-async def test_inviting_again_replaces_and_taking_back_ends(
+async def test_a_new_invitation_replaces_the_previous_one_and_withdrawal_ends_it(
     api: httpx2.AsyncClient, person: Person, database: TestDatabase, mailbox: Mailbox
 ) -> None:
     guest = await register(api)
     first = (await invite(person, guest.email, "viewer")).json()
-    assert (await invite(person, guest.email, "admin")).status_code == 429, "one address, one letter a while"
+    assert (await invite(person, guest.email, "admin")).status_code == 429, "too soon for the same address"
     await age(database, guest.email)
     second = (await invite(person, guest.email, "admin")).json()
     assert (await person.get(place(person)))["items"] == [second]
@@ -119,7 +119,7 @@ async def test_inviting_again_replaces_and_taking_back_ends(
     await recorded(person, "invitation.withdrawn")
 
 
-async def test_nobody_invites_above_their_own_role(
+async def test_nobody_can_invite_above_their_own_role(
     api: httpx2.AsyncClient, person: Person, database: TestDatabase
 ) -> None:
     admin = await colleague(api, database, person, "admin")
@@ -132,13 +132,15 @@ async def test_nobody_invites_above_their_own_role(
     owner = await invite(person, email, "owner")
     assert owner.status_code == 201
     await age(database, email)
-    assert (await invite(admin, email, "viewer")).status_code == 403, "that would take the owner's back"
+    assert (await invite(admin, email, "viewer")).status_code == 403, (
+        "it would replace the owner's invitation"
+    )
     assert (await admin.send("DELETE", f"{place(admin)}/{owner.json()['id']}")).status_code == 403
     assert [i["role"] for i in (await viewer.get(place(viewer)))["items"]] == ["owner"]
     assert (await viewer.send("DELETE", f"{place(viewer)}/{owner.json()['id']}")).status_code == 403
 
 
-async def test_who_was_removed_comes_back_by_no_invitation_of_theirs(
+async def test_a_removed_administrator_cannot_return_with_an_invitation(
     api: httpx2.AsyncClient, person: Person, database: TestDatabase, mailbox: Mailbox
 ) -> None:
     admin, guest = await colleague(api, database, person, "admin"), await register(api)
@@ -151,7 +153,7 @@ async def test_who_was_removed_comes_back_by_no_invitation_of_theirs(
     assert (await guest.send("POST", ACCEPT, {"token": token})).status_code == 400
 
 
-async def test_an_organization_writes_to_no_whole_town(person: Person, database: TestDatabase) -> None:
+async def test_the_invitations_of_an_organization_are_limited(person: Person, database: TestDatabase) -> None:
     connection = await asyncpg.connect(database.admin_dsn)
     statement = (
         "INSERT INTO auth.invitations (id, organization_id, email, role, token_hash, invited_by, created_at,"
@@ -159,7 +161,7 @@ async def test_an_organization_writes_to_no_whole_town(person: Person, database:
         " md5(n::text || $4), $2, now(), now() + interval '1 day' FROM generate_series(1, $3) AS n"
     )
     try:
-        await connection.execute(statement, person.organization_id, person.id, MOST_INVITATIONS, uuid4().hex)
+        await connection.execute(statement, person.organization_id, person.id, MAX_INVITATIONS, uuid4().hex)
     finally:
         await connection.close()
     refused = await invite(person, f"{uuid4().hex}@example.org")
@@ -168,7 +170,7 @@ async def test_an_organization_writes_to_no_whole_town(person: Person, database:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_another_organizations_invitations_do_not_exist(
+async def test_the_invitations_of_another_organization_are_hidden(
     api: httpx2.AsyncClient, person: Person, method: str
 ) -> None:
     stranger = await register(api)
@@ -181,7 +183,7 @@ async def test_another_organizations_invitations_do_not_exist(
     assert (await person.get(place(person)))["items"] == [made]
 
 
-async def test_the_token_of_an_acceptance_is_not_kept_for_a_repeat(
+async def test_the_response_to_an_acceptance_is_not_stored(
     api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
 ) -> None:
     guest = await register(api)
@@ -189,4 +191,4 @@ async def test_the_token_of_an_acceptance_is_not_kept_for_a_repeat(
     token = await mailbox.token(guest.email, "invitation")
     headers = guest.headers | {"Idempotency-Key": "once"}
     answers = [await api.post(f"/api/v1{ACCEPT}", json={"token": token}, headers=headers) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [200, 400], "the second is not answered from memory"
+    assert [answer.status_code for answer in answers] == [200, 400], "the second response is not a stored one"

@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 
 from dinsight.provision.migrations import upgrade
-from services.auth.database.unit import PostgresUnits
 from services.auth.keys.service import KeyRing
-from shared.clock import SystemClock, time_ordered_id
+from shared.clock import SystemClock
 from shared.crypto import Encryptor
 from shared.postgres.connection import Database
+from tests.integration.auth.units import units_of
 from tests.support.installation import TestDatabase, create_database, drop_database
 
 REPLICAS = 5
@@ -27,13 +27,13 @@ async def empty_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]
     await drop_database(postgres_admin_dsn, created)
 
 
-async def test_replicas_that_start_together_make_one_key(empty_database: TestDatabase) -> None:
+async def test_replicas_that_start_together_create_one_key(empty_database: TestDatabase) -> None:
     encryptor = Encryptor("a:" + base64.b64encode(b"k" * 32).decode())
     async with AsyncExitStack() as stack:
         rings = []
         for _ in range(REPLICAS):
             pool = Database(empty_database.dsn("auth"), service="auth", pool_size=2)
-            units = PostgresUnits(await stack.enter_async_context(pool), SystemClock(), time_ordered_id)
+            units = units_of(await stack.enter_async_context(pool))
             rings.append(
                 KeyRing(
                     units,

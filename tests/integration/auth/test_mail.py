@@ -1,4 +1,4 @@
-"""Letters through a mail server: what it gets, what it is told, and what its refusals mean."""
+"""Mail through a server and into a folder: what arrives, and which errors are permanent."""
 
 import email
 import email.policy
@@ -10,23 +10,23 @@ from uuid import uuid4
 
 import pytest
 
-from services.auth.mail.domain import Letter, QueuedLetter, Sending
-from services.auth.mail.mailers import mailer_for
+from services.auth.mail.domain import Delivery, Message, StoredMessage
+from services.auth.mail.transports import transport_for
 from tests.integration.auth.smtp_server import HOST, PASSWORD, USER, mail_server, self_signed
 
 SENDER = "DInsight <dinsight@plant.example>"
 LINK = f"http://127.0.0.1:8000/reset-password#token={'abc-' * 11}"
-LETTER = Letter("ada@example.org", "DInsight: Grüße", f"Zum Öffnen des Kontos:\n\n{LINK}\n")
+MESSAGE = Message("ada@example.org", "DInsight: Grüße", f"Zum Öffnen des Kontos:\n\n{LINK}\n")
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
 
 
-def queued() -> QueuedLetter:
+def stored() -> StoredMessage:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    return QueuedLetter(uuid4(), "test", "", 0, now, now)
+    return StoredMessage(uuid4(), "test", "", now, now)
 
 
-async def send(url: str, letter: Letter = LETTER, *, seconds: float = 10) -> Sending:
-    return await mailer_for(url, SENDER, seconds).send(queued(), letter)
+async def send(url: str, message: Message = MESSAGE, *, seconds: float = 10) -> Delivery:
+    return await transport_for(url, SENDER, seconds).send(stored(), message)
 
 
 def parsed(content: bytes | str | None) -> EmailMessage:
@@ -34,60 +34,62 @@ def parsed(content: bytes | str | None) -> EmailMessage:
     return email.message_from_bytes(content, policy=email.policy.default)
 
 
-async def test_a_letter_arrives_as_it_was_written() -> None:
+async def test_a_message_arrives_as_it_was_written() -> None:
     async with mail_server() as server:
-        assert await send(f"smtp://{HOST}:{server.port}") == Sending(None)
+        assert await send(f"smtp://{HOST}:{server.port}") == Delivery(None)
     [envelope] = server.handler.received
     assert (envelope.mail_from, envelope.rcpt_tos) == ("dinsight@plant.example", ["ada@example.org"])
     message = parsed(envelope.content)
-    assert (message["From"], message["To"]) == (SENDER, LETTER.recipient)
-    assert message["Subject"] == LETTER.subject
+    assert (message["From"], message["To"]) == (SENDER, MESSAGE.recipient)
+    assert message["Subject"] == MESSAGE.subject
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Message-ID"].endswith("@plant.example>")
-    assert message.get_content().replace("\r\n", "\n") == LETTER.text
+    assert message.get_content().replace("\r\n", "\n") == MESSAGE.text
 
 
-async def test_addresses_of_the_whole_world_are_written_to() -> None:
+async def test_internationalized_addresses_are_supported() -> None:
     async with mail_server() as server:
-        await send(f"smtp://{HOST}:{server.port}", Letter("дизель@пример.рф", "S", "T\n"))
+        await send(f"smtp://{HOST}:{server.port}", Message("дизель@пример.рф", "S", "T\n"))
     assert [envelope.rcpt_tos for envelope in server.handler.received] == [["дизель@пример.рф"]]
 
 
 @pytest.mark.parametrize(
-    ("refusal", "final"), [("550 no such user ada@example.org", True), ("451 try again later", False)]
+    ("refusal", "permanent"), [("550 no such user ada@example.org", True), ("451 try again later", False)]
 )
-async def test_a_refused_address_is_final_and_one_put_off_is_not(refusal: str, final: bool) -> None:
+async def test_a_permanent_refusal_is_distinguished_from_a_temporary_one(
+    refusal: str, permanent: bool
+) -> None:
     async with mail_server() as server:
-        server.handler.refusals[LETTER.recipient] = refusal
-        sending = await send(f"smtp://{HOST}:{server.port}")
-    assert sending.final is final
-    assert refusal[:3] in (sending.error or "")
-    assert "ada" not in (sending.error or ""), "what the server says of the address goes to no log"
+        server.handler.refusals[MESSAGE.recipient] = refusal
+        delivery = await send(f"smtp://{HOST}:{server.port}")
+    assert delivery.permanent is permanent
+    assert refusal[:3] in (delivery.error or "")
+    assert "ada" not in (delivery.error or ""), "the server's text about the recipient must not be logged"
 
 
-async def test_a_server_that_is_away_or_slow_is_tried_again() -> None:
+async def test_an_unreachable_or_slow_server_is_a_temporary_error() -> None:
     async with mail_server() as server:
         port = server.port
     away = await send(f"smtp://{HOST}:{port}")
     assert away.error is not None
-    assert not away.final
+    assert not away.permanent
     async with mail_server() as server:
         slow = await send(f"smtp://{HOST}:{server.port}", seconds=0.000001)
     assert slow.error is not None
-    assert not slow.final
+    assert not slow.permanent
 
 
-async def test_a_password_is_not_sent_in_the_clear_unless_told_to() -> None:
+async def test_a_password_is_not_sent_in_the_clear_unless_configured() -> None:
     async with mail_server() as server:
         refused = await send(f"smtp://{LOGIN}{HOST}:{server.port}")
         assert refused.error is not None
-        assert not refused.final
+        assert not refused.permanent
         assert server.handler.logins == []
-        assert await send(f"smtp://{LOGIN}{HOST}:{server.port}?starttls=false") == Sending(None)
+        assert await send(f"smtp://{LOGIN}{HOST}:{server.port}?starttls=false") == Delivery(None)
     assert server.handler.logins == [(USER.encode(), PASSWORD.encode())]
 
 
-async def test_starttls_with_a_login_and_a_certificate_that_is_trusted(
+async def test_starttls_with_a_login_and_a_trusted_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tls, certificate = self_signed(tmp_path)
@@ -95,32 +97,32 @@ async def test_starttls_with_a_login_and_a_certificate_that_is_trusted(
         url = f"smtp://{LOGIN}{HOST}:{server.port}?starttls=true"
         untrusted = await send(url)
         assert untrusted.error is not None
-        assert not untrusted.final
+        assert not untrusted.permanent
         assert (server.handler.logins, server.handler.received) == ([], [])
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        assert await send(url) == Sending(None)
+        assert await send(url) == Delivery(None)
         wrong = await send(f"smtp://{USER}:wrong@{HOST}:{server.port}")
-        assert wrong == Sending("SMTPAuthenticationError 535"), "a password of ours gets mended"
+        assert wrong == Delivery("SMTPAuthenticationError 535"), "a wrong password can be fixed"
     [envelope] = server.handler.received
-    assert envelope.rcpt_tos == [LETTER.recipient]
+    assert envelope.rcpt_tos == [MESSAGE.recipient]
 
 
-async def test_a_folder_holds_letters_that_only_their_owner_reads(tmp_path: Path) -> None:
+async def test_messages_in_a_folder_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     folder = tmp_path / "mail box"
-    assert await send(folder.as_uri()) == Sending(None)
+    assert await send(folder.as_uri()) == Delivery(None)
     [path] = folder.iterdir()
     assert (path.suffix, path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (".eml", 0o600, 0o700)
-    assert parsed(path.read_bytes())["To"] == LETTER.recipient
+    assert parsed(path.read_bytes())["To"] == MESSAGE.recipient
     assert f"\n{LINK}\n" in path.read_text(encoding="utf-8").replace("\r", ""), (
         "it can be copied from the file"
     )
 
 
-async def test_a_folder_that_cannot_be_made_is_tried_again(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_a_temporary_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    sending = await send((tmp_path / "file" / "mail").as_uri())
-    assert sending.error is not None
-    assert not sending.final
+    delivery = await send((tmp_path / "file" / "mail").as_uri())
+    assert delivery.error is not None
+    assert not delivery.permanent
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ async def test_a_folder_that_cannot_be_made_is_tried_again(tmp_path: Path) -> No
         ("smtp://user:hush@host", "nobody"),
     ],
 )
-def test_an_address_that_is_none_is_said_without_its_password(url: str, sender: str) -> None:
+def test_an_invalid_url_is_reported_without_its_password(url: str, sender: str) -> None:
     with pytest.raises(ValueError, match="DINSIGHT_AUTH_MAIL_") as refused:
-        mailer_for(url, sender, 10)
+        transport_for(url, sender, 10)
     assert "hush" not in str(refused.value)

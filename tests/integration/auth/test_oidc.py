@@ -1,5 +1,6 @@
 """Single sign-on from the browser's side, on a real database."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from pydantic import SecretStr, ValidationError
 from services.auth.main import create_app
 from shared.settings import InstallationSettings
 from tests.integration.auth.conftest import auth_settings, register
+from tests.integration.auth.mailbox import Mailbox
 from tests.support.installation import TestDatabase
 from tests.support.provider import CLIENT_ID, CLIENT_SECRET, FakeProvider
 from tests.support.service import running
@@ -30,11 +32,12 @@ async def theirs() -> AsyncIterator[FakeProvider]:
 
 @pytest.fixture(scope="module")
 async def sso(
-    installation: InstallationSettings, database: TestDatabase, theirs: FakeProvider
+    installation: InstallationSettings, database: TestDatabase, theirs: FakeProvider, mailbox: Mailbox
 ) -> AsyncIterator[httpx2.AsyncClient]:
     """An auth service that has a provider."""
     settings = auth_settings(
         database,
+        mail_url=mailbox.url,
         oidc_issuer=theirs.url,
         oidc_client_id=CLIENT_ID,
         oidc_client_secret=SecretStr(CLIENT_SECRET),
@@ -112,19 +115,19 @@ async def actions_of(database: TestDatabase, subject: str) -> list[tuple[str, di
     return [(row["action"], row["changes"]) for row in rows]
 
 
-async def test_without_a_provider_there_is_nothing(api: httpx2.AsyncClient) -> None:
+async def test_without_a_provider_single_sign_on_is_not_found(api: httpx2.AsyncClient) -> None:
     for path in (LOGIN, CALLBACK + "?state=s&code=c"):
         response = await api.get(path)
         assert response.status_code == 404
-        assert "no sign-in provider" in response.json()["detail"]
+        assert "not configured" in response.json()["detail"]
 
 
-def test_a_provider_is_set_up_wholly_or_not_at_all(database: TestDatabase) -> None:
+def test_a_provider_must_be_configured_completely(database: TestDatabase) -> None:
     with pytest.raises(ValidationError, match="_CLIENT_SECRET"):
         auth_settings(database, oidc_issuer="https://idp.example")
 
 
-async def test_the_first_sign_in_opens_an_account_and_the_next_ones_find_it(
+async def test_the_first_sign_in_creates_an_account_that_later_ones_use(
     browser: Browser, database: TestDatabase
 ) -> None:
     first = await browser.sign_in()
@@ -149,7 +152,7 @@ async def test_the_first_sign_in_opens_an_account_and_the_next_ones_find_it(
     assert actions[:2] == ["user.registered", "user.identity_linked"]
 
 
-async def test_no_password_opens_such_an_account(browser: Browser) -> None:
+async def test_an_account_created_by_single_sign_on_has_no_password(browser: Browser) -> None:
     await browser.sign_in()
     for password in ("!", "correct horse battery"):
         body = {"email": browser.email, "password": password}
@@ -163,15 +166,13 @@ async def test_an_account_with_a_verified_address_is_linked(browser: Browser, da
     assert account["id"] == str(person.id)
 
 
-async def test_an_account_that_a_stranger_may_have_opened_is_not_handed_over(
-    browser: Browser, database: TestDatabase
-) -> None:
-    """Somebody registered the victim's address beforehand, to share the account with its owner later."""
+async def test_an_unverified_account_is_not_linked(browser: Browser, database: TestDatabase) -> None:
+    """A stranger may have registered the address of a victim, to share the account later."""
     waiting = await register(browser.api)
     response = await browser.sign_in(email=waiting.email)
     assert response.status_code == 409
-    assert "Ask for a new password" in response.json()["detail"]
-    # Should its owner verify it all the same, what the stranger has there ends with the link.
+    assert "Reset the password" in response.json()["detail"]
+    # If the owner verifies it nevertheless, linking ends the stranger's access.
     await verify(database, waiting.email)
     assert (await me(browser.api, await browser.sign_in(email=waiting.email)))["id"] == str(waiting.id)
     body = {"email": waiting.email, "password": waiting.password}
@@ -179,7 +180,41 @@ async def test_an_account_that_a_stranger_may_have_opened_is_not_handed_over(
     assert (await waiting.refresh()).status_code == 401
 
 
-async def test_a_closed_account_stays_closed(browser: Browser, database: TestDatabase) -> None:
+async def test_another_subject_with_a_linked_address_is_refused(
+    browser: Browser, mailbox: Mailbox, sso: httpx2.AsyncClient, theirs: FakeProvider
+) -> None:
+    account = await me(sso, await browser.sign_in())
+    other = Browser(sso, theirs)
+    response = await other.sign_in(email=browser.email)
+    assert response.status_code == 409
+    assert "different account" in response.json()["detail"]
+    assert theirs.url in await mailbox.text(browser.email, "provider-refused")
+    assert (await me(sso, await browser.sign_in()))["id"] == account["id"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_only_one_of_several_concurrent_subjects_gets_the_account(
+    sso: httpx2.AsyncClient, theirs: FakeProvider, database: TestDatabase, known: bool
+) -> None:
+    email = f"{uuid4().hex}@example.org"
+    if known:
+        email = (await register(sso)).email
+        await verify(database, email)
+    browsers = [Browser(sso, theirs) for _ in range(4)]
+    answers = await asyncio.gather(*(browser.sign_in(email=email) for browser in browsers))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+
+
+async def test_one_subject_can_sign_in_twice_concurrently(
+    sso: httpx2.AsyncClient, theirs: FakeProvider
+) -> None:
+    first, second = Browser(sso, theirs), Browser(sso, theirs)
+    second.subject, second.email = first.subject, first.email
+    answers = await asyncio.gather(first.sign_in(), second.sign_in())
+    assert [answer.status_code for answer in answers] == [200, 200]
+
+
+async def test_a_closed_account_cannot_sign_in(browser: Browser, database: TestDatabase) -> None:
     await browser.sign_in()
     connection = await asyncpg.connect(database.admin_dsn)
     try:
@@ -189,33 +224,33 @@ async def test_a_closed_account_stays_closed(browser: Browser, database: TestDat
     assert (await browser.sign_in()).status_code == 401
 
 
-async def test_a_state_works_once(browser: Browser) -> None:
+async def test_a_state_can_be_used_once(browser: Browser) -> None:
     query = browser.sign_in_there(await browser.go())
     assert (await browser.come_back(query)).status_code == 200
     again = await browser.come_back(query)
     assert again.status_code == 400
-    assert "completed already" in again.json()["detail"]
-    # Nor with a fresh code.
+    assert "already completed" in again.json()["detail"]
+    # A new code does not help.
     query["code"] = browser.sign_in_there(await browser.go())["code"]
     assert (await browser.come_back(query)).status_code == 400
 
 
-async def test_a_failed_flow_is_used_up_too(browser: Browser) -> None:
+async def test_a_failed_flow_cannot_be_repeated(browser: Browser) -> None:
     query = browser.sign_in_there(await browser.go(), nonce="wrong")
     assert (await browser.come_back(query)).status_code == 401
     assert (await browser.come_back(query)).status_code == 400
 
 
-async def test_a_flow_belongs_to_the_browser_that_began_it(
+async def test_a_flow_belongs_to_the_browser_that_started_it(
     browser: Browser, sso: httpx2.AsyncClient, theirs: FakeProvider
 ) -> None:
-    """Else an attacker's link would sign the victim in to the attacker's account."""
+    """Otherwise a link could sign a victim in to the account of the attacker."""
     query = browser.sign_in_there(await browser.go())
     other = Browser(sso, theirs)
     await other.go()
     for cookie in ("", other.cookie, "nonsense"):
         assert (await browser.come_back(query, cookie=cookie)).status_code == 400
-    # And trying did not spoil it.
+    # The attempts did not end the flow.
     assert (await browser.come_back(query)).status_code == 200
 
 
@@ -231,13 +266,13 @@ async def test_a_code_of_another_flow_is_refused(
 @pytest.mark.parametrize(
     "extra", [{"error": "access_denied", "code": ""}, {"iss": "https://another.example"}], ids=str
 )
-async def test_an_answer_that_signs_nobody_in(browser: Browser, extra: dict[str, str]) -> None:
+async def test_an_error_or_a_foreign_issuer_is_refused(browser: Browser, extra: dict[str, str]) -> None:
     query = browser.sign_in_there(await browser.go()) | extra
     query = {name: value for name, value in query.items() if value}
     assert (await browser.come_back(query)).status_code == 401
 
 
-async def test_failures_stand_in_the_trail(browser: Browser, database: TestDatabase) -> None:
+async def test_failures_are_in_the_audit_trail(browser: Browser, database: TestDatabase) -> None:
     marked = f"user {uuid4().hex}"
     query = browser.sign_in_there(await browser.go(), email_verified=False)
     headers = {"Cookie": f"{COOKIE}={browser.cookie}", "User-Agent": marked}
@@ -261,7 +296,7 @@ async def test_failures_stand_in_the_trail(browser: Browser, database: TestDatab
     assert "has not verified" in entry["reason"]
 
 
-async def test_nothing_secret_is_kept_of_a_flow(browser: Browser, database: TestDatabase) -> None:
+async def test_no_secret_of_a_flow_is_stored(browser: Browser, database: TestDatabase) -> None:
     place = await browser.go()
     query = browser.sign_in_there(place)
     connection = await asyncpg.connect(database.admin_dsn)

@@ -1,4 +1,4 @@
-"""Secrets in an organization's settings: they go in, and nothing that leaves the service holds them."""
+"""Secrets in the settings of an organization are accepted, and leave the service nowhere."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from tests.support.records import reading
 SECRET = "hunter-two-hunter-two"
 
 
-async def test_a_secret_is_stored_sealed_and_never_told(
+async def test_a_secret_is_stored_encrypted_and_never_returned(
     person: Person, database: TestDatabase, bootstrap: str
 ) -> None:
     place = f"/organizations/{person.organization_id}"

@@ -1,4 +1,4 @@
-"""Organizations, members, roles, and who sees what of them."""
+"""Organizations, members and roles, and who can see them."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ from tests.support.records import reading
 
 
 async def join(database: TestDatabase, person: Person, organization_id: UUID, role: str) -> None:
-    """Make somebody a member, as an accepted invitation will."""
+    """Make a user a member, as if they had accepted an invitation."""
     connection = await asyncpg.connect(database.admin_dsn)
     try:
         await connection.execute("SET search_path = auth, public")
@@ -31,7 +31,7 @@ async def join(database: TestDatabase, person: Person, organization_id: UUID, ro
     person.tokens = response.json()
 
 
-async def test_an_organization_is_founded_shown_and_changed(person: Person, bootstrap: str) -> None:
+async def test_an_organization_is_created_read_and_changed(person: Person, bootstrap: str) -> None:
     body = {
         "name": "Second Plant",
         "slug": f"second-{uuid4().hex}",
@@ -59,7 +59,7 @@ async def test_an_organization_is_founded_shown_and_changed(person: Person, boot
     assert [event.payload.version for event in told] == [1, 2]
 
 
-async def test_namesakes_get_slugs_of_their_own_and_taken_slugs_are_refused(api: httpx2.AsyncClient) -> None:
+async def test_namesakes_get_different_slugs_and_taken_slugs_are_refused(api: httpx2.AsyncClient) -> None:
     name = f"namesake-{uuid4().hex}"
     first, second, third = [await register(api, organization=name) for _ in range(3)]
     slugs = [(await p.get(f"/organizations/{p.organization_id}"))["slug"] for p in (first, second, third)]
@@ -74,7 +74,7 @@ async def test_namesakes_get_slugs_of_their_own_and_taken_slugs_are_refused(api:
     ).status_code == 200
 
 
-async def test_who_belongs_to_no_organization_can_found_one(api: httpx2.AsyncClient) -> None:
+async def test_a_user_without_an_organization_can_create_one(api: httpx2.AsyncClient) -> None:
     loner = await register(api, organization=None)
     assert (await loner.get("/organizations"))["items"] == []
     created = await loner.send("POST", "/organizations", {"name": "Mine"})
@@ -96,7 +96,7 @@ async def test_members_and_their_roles(
 
     raised = await person.send("PATCH", f"{place}/{colleague.id}", {"role": "admin"})
     assert raised.json()["role"] == "admin"
-    # An admin of the same token: the database, not the token, knows the role.
+    # With the same token: the role in the database counts.
     assert (await colleague.send("PATCH", f"{place}/{colleague.id}", {"role": "owner"})).status_code == 403
     assert (await colleague.send("PATCH", f"{place}/{person.id}", {"role": "viewer"})).status_code == 403
     assert (await colleague.send("DELETE", f"{place}/{person.id}")).status_code == 403
@@ -118,7 +118,7 @@ async def test_members_and_their_roles(
     assert told[0].payload.version < told[1].payload.version
 
 
-async def test_two_owners_cannot_demote_each_other_at_once(
+async def test_two_owners_cannot_demote_each_other_concurrently(
     api: httpx2.AsyncClient, database: TestDatabase, person: Person
 ) -> None:
     colleague = await register(api)
@@ -139,7 +139,7 @@ async def test_two_owners_cannot_demote_each_other_at_once(
         assert restored.status_code == 200
 
 
-async def test_another_organization_does_not_exist(api: httpx2.AsyncClient, person: Person) -> None:
+async def test_another_organization_is_not_found(api: httpx2.AsyncClient, person: Person) -> None:
     stranger = await register(api)
     place = f"/organizations/{person.organization_id}"
     for method, path, body in [
@@ -171,7 +171,7 @@ async def test_row_level_security_alone_keeps_organizations_apart(
     connection = await asyncpg.connect(database.dsn("auth"))
     try:
         forged = f"SELECT count(*) FROM {table} WHERE {column} = $1 OR true"
-        assert await connection.fetchval(forged, person.organization_id) == 0, "nothing without a setting"
+        assert await connection.fetchval(forged, person.organization_id) == 0, "no row without a scope"
         await connection.execute(
             "SELECT set_config('app.organization_id', $1, false)", str(stranger.organization_id)
         )
@@ -187,7 +187,9 @@ async def test_row_level_security_alone_keeps_organizations_apart(
         await connection.close()
 
 
-async def test_seeing_ones_memberships_is_not_joining(database: TestDatabase, person: Person) -> None:
+async def test_seeing_memberships_does_not_allow_creating_them(
+    database: TestDatabase, person: Person
+) -> None:
     connection = await asyncpg.connect(database.dsn("auth"))
     try:
         await connection.execute("SELECT set_config('app.user_id', $1, false)", str(person.id))

@@ -1,4 +1,4 @@
-"""Verifying an address and setting a forgotten password, by the letters that the service sends."""
+"""Verification of addresses and password reset, with the messages that the service sends."""
 
 import asyncio
 from functools import partial
@@ -38,21 +38,21 @@ async def test_an_address_is_verified_once(api: httpx2.AsyncClient, person: Pers
     await recorded(person, "user.email_verified")
 
 
-async def test_the_link_is_not_repeated_at_once(person: Person, mailbox: Mailbox) -> None:
-    await mailbox.letter(person.email, "verification")
+async def test_the_link_is_not_resent_immediately(person: Person, mailbox: Mailbox) -> None:
+    await mailbox.text(person.email, "verification")
     assert (await person.send("POST", "/users/me/verification")).status_code == 202
     assert (await person.send("POST", "/auth/forgot-password", {"email": person.email})).status_code == 202
-    await mailbox.letter(person.email, "reset")
-    assert len(mailbox.letters(person.email, "verification")) == 1
+    await mailbox.text(person.email, "reset")
+    assert len(mailbox.messages(person.email, "verification")) == 1
 
 
-async def test_a_forgotten_password_is_set_anew_and_ends_all_sessions(
+async def test_a_password_reset_sets_a_new_password_and_ends_all_sessions(
     api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
 ) -> None:
     assert (await post(api, "/auth/forgot-password", email=person.email.upper())).status_code == 202
     token = await mailbox.token(person.email, "reset")
     weak = await post(api, "/auth/reset-password", token=token, password="DInsight-2026!")
-    assert weak.status_code == 422, "the token is not used up by a password that is refused"
+    assert weak.status_code == 422, "a refused password does not use the token"
     assert weak.json()["errors"][0]["pointer"] == "/body/password"
     assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 204
     assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 400
@@ -62,23 +62,23 @@ async def test_a_forgotten_password_is_set_anew_and_ends_all_sessions(
     person.password = NEW_PASSWORD
     await person.sign_in()
     assert (await person.get("/users/me"))["email_verified"] is True, "the link came by mail"
-    assert "was changed" in await mailbox.letter(person.email, "password-changed")
+    assert "was changed" in await mailbox.text(person.email, "password-changed")
     await recorded(person, "user.password_reset", "user.email_verified")
     asked = await entry(person, "user.password_reset_requested")
-    assert asked["ip_address"] == "127.0.0.1", "who asked, not who answered"
+    assert asked["ip_address"] == "127.0.0.1", "where the request came from"
 
 
-async def test_a_changed_password_is_told_of(person: Person, mailbox: Mailbox) -> None:
+async def test_a_password_change_is_reported_by_mail(person: Person, mailbox: Mailbox) -> None:
     weak = {"current_password": PASSWORD, "new_password": "123456789012"}
     refused = await person.send("POST", "/users/me/password", weak)
     assert refused.status_code == 422
     assert refused.json()["errors"][0]["pointer"] == "/body/new_password"
     change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     assert (await person.send("POST", "/users/me/password", change)).status_code == 204
-    await mailbox.letter(person.email, "password-changed")
+    await mailbox.text(person.email, "password-changed")
 
 
-async def test_a_changed_password_makes_links_for_another_worthless(person: Person, mailbox: Mailbox) -> None:
+async def test_a_password_change_revokes_reset_links(person: Person, mailbox: Mailbox) -> None:
     await post(person.api, "/auth/forgot-password", email=person.email)
     token = await mailbox.token(person.email, "reset")
     change = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
@@ -87,7 +87,7 @@ async def test_a_changed_password_makes_links_for_another_worthless(person: Pers
     assert late.status_code == 400
 
 
-async def test_requests_are_answered_alike_and_throttled_for_each_address(
+async def test_reset_requests_get_the_same_response_and_are_throttled_per_address(
     api: httpx2.AsyncClient, person: Person, mailbox: Mailbox
 ) -> None:
     stranger = f"{uuid4().hex}@example.org"
@@ -99,18 +99,18 @@ async def test_requests_are_answered_alike_and_throttled_for_each_address(
         await until_refused(ask)
         contents.append([answer.content for answer in answers])
     assert contents[0] == contents[1]
-    await mailbox.letter(person.email, "reset", count=3)
+    await mailbox.text(person.email, "reset", count=3)
     person.password = NEW_PASSWORD
-    # Any of the three links works, and then none of them.
+    # Any of the three links works; after that, none does.
     token = await mailbox.token(person.email, "reset")
     assert (await post(api, "/auth/reset-password", token=token, password=NEW_PASSWORD)).status_code == 204
     later = await mailbox.token(person.email, "reset", count=3)
     assert (await post(api, "/auth/reset-password", token=later, password=PASSWORD)).status_code == 400
-    assert len(mailbox.letters(person.email, "reset")) == 3
-    assert mailbox.letters(stranger, "reset") == []
+    assert len(mailbox.messages(person.email, "reset")) == 3
+    assert mailbox.messages(stranger, "reset") == []
 
 
-async def test_no_token_is_found_in_the_database(
+async def test_no_token_is_stored_in_the_database(
     api: httpx2.AsyncClient, person: Person, mailbox: Mailbox, database: TestDatabase
 ) -> None:
     verification = await mailbox.token(person.email, "verification")
@@ -124,7 +124,7 @@ async def test_no_token_is_found_in_the_database(
             waiting = await connection.fetchval("SELECT count(*) FROM auth.mail WHERE status = 'waiting'")
             return bool(rows) and not waiting and all(row["sealed"] is None for row in rows)
 
-        await eventually(done, what="all letters sent and forgotten")
+        await eventually(done, what="all messages sent and deleted")
         for table in ("mail", "one_time_tokens", "outbox", "audit_logs", "idempotency_keys"):
             text = "\n".join(
                 str(row) for row in await connection.fetch(f"SELECT t::text FROM auth.{table} t")
@@ -135,7 +135,7 @@ async def test_no_token_is_found_in_the_database(
         await connection.close()
 
 
-async def test_where_verifying_is_required_a_taken_address_looks_free(
+async def test_registration_hides_taken_addresses_if_verification_is_required(
     installation: InstallationSettings, database: TestDatabase, person: Person, mailbox: Mailbox
 ) -> None:
     settings = auth_settings(database, mail_url=mailbox.url, require_verified_email=True)
@@ -146,7 +146,8 @@ async def test_where_verifying_is_required_a_taken_address_looks_free(
         free = await post(strict, "/auth/register", email=fresh, **form)
         assert (taken.status_code, free.status_code) == (201, 201)
         assert _shape(taken.json(), person.email) == _shape(free.json(), fresh)
-        assert "tried to open an account" in await mailbox.letter(person.email, "registration-repeated")
+        notice = await mailbox.text(person.email, "registration-repeated")
+        assert "tried to create a DInsight account" in notice
 
         wrong = await post(strict, "/auth/login", email=fresh, password="not the right one")
         right = await post(strict, "/auth/login", email=fresh, password=PASSWORD)
@@ -160,19 +161,19 @@ async def test_where_verifying_is_required_a_taken_address_looks_free(
 
 
 def _shape(answer: dict[str, dict[str, object]], email: str) -> object:
-    """What the answers have in common: all but ids and times."""
+    """The response without ids and times."""
     assert answer["user"]["email"] == email
     varying = ("id", "created_at", "updated_at", "email")
     return {part: {n: v for n, v in values.items() if n not in varying} for part, values in answer.items()}
 
 
-async def test_taken_addresses_are_said_to_be_taken_where_it_is_not_required(person: Person) -> None:
+async def test_registration_reports_taken_addresses_if_verification_is_not_required(person: Person) -> None:
     form = {"email": person.email, "password": PASSWORD, "full_name": "Eve"}
     assert (await post(person.api, "/auth/register", **form)).status_code == 409
 
 
-async def test_accounts_of_others_stay_as_they_are(api: httpx2.AsyncClient, mailbox: Mailbox) -> None:
-    """A token changes its own user only."""
+async def test_a_token_changes_only_its_own_account(api: httpx2.AsyncClient, mailbox: Mailbox) -> None:
+    """A token only changes its own account."""
     first, second = await register(api), await register(api)
     await post(api, "/auth/forgot-password", email=first.email)
     token = await mailbox.token(first.email, "reset")

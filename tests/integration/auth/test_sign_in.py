@@ -1,4 +1,4 @@
-"""Registering, signing in, staying signed in and signing out."""
+"""Registration, signing in and out, and refreshing tokens."""
 
 import json
 from uuid import UUID
@@ -24,7 +24,7 @@ async def sql(database: TestDatabase, statement: str, *arguments: object) -> lis
         await connection.close()
 
 
-async def test_registration_founds_an_organization_and_tells_the_others(
+async def test_registration_creates_an_organization_and_publishes_it(
     api: httpx2.AsyncClient, bootstrap: str
 ) -> None:
     body = {
@@ -70,7 +70,7 @@ async def test_the_database_never_sees_a_password(person: Person, database: Test
     assert plain["same"] is False
 
 
-async def test_an_access_token_verifies_against_the_published_keys(
+async def test_an_access_token_verifies_with_the_published_keys(
     api: httpx2.AsyncClient, person: Person
 ) -> None:
     keys = (await api.get("/api/v1/auth/jwks.json")).json()
@@ -90,7 +90,7 @@ async def test_an_access_token_verifies_against_the_published_keys(
     assert session["current"] is True
 
 
-async def test_unknown_addresses_and_wrong_passwords_get_the_same_answer(
+async def test_unknown_addresses_and_wrong_passwords_get_the_same_response(
     api: httpx2.AsyncClient, person: Person
 ) -> None:
     known = {"email": person.email, "password": "not the right one"}
@@ -101,7 +101,7 @@ async def test_unknown_addresses_and_wrong_passwords_get_the_same_answer(
     assert first == second
 
 
-async def test_a_refresh_token_works_once_and_reuse_ends_the_session(
+async def test_a_refresh_token_can_be_used_once_and_reuse_ends_the_session(
     person: Person, database: TestDatabase
 ) -> None:
     stolen = person.tokens["refresh_token"]
@@ -110,7 +110,7 @@ async def test_a_refresh_token_works_once_and_reuse_ends_the_session(
     person.tokens = response.json()
     assert person.tokens["refresh_token"] != stolen
 
-    # Long after the rotation the stolen one turns up.
+    # The stolen token is presented long after the rotation.
     await sql(
         database,
         "UPDATE auth.refresh_tokens SET rotated_at = rotated_at - interval '1 minute' WHERE user_id = $1",
@@ -118,13 +118,13 @@ async def test_a_refresh_token_works_once_and_reuse_ends_the_session(
     )
     reuse = await person.api.post("/api/v1/auth/refresh", json={"refresh_token": stolen})
     assert reuse.status_code == 401
-    assert (await person.refresh()).status_code == 401, "the session must have ended for the owner, too"
-    # It is signed in anew, and only then.
+    assert (await person.refresh()).status_code == 401, "the session must end for the owner, too"
+    # Only a new sign-in helps.
     await person.sign_in()
     assert (await person.refresh()).status_code == 200
 
 
-async def test_a_lost_answer_can_be_asked_for_again(person: Person) -> None:
+async def test_a_refresh_whose_response_was_lost_can_be_repeated(person: Person) -> None:
     first, again = await person.refresh(), await person.refresh()
     assert (first.status_code, again.status_code) == (200, 200)
     assert len((await person.get("/users/me/sessions"))["items"]) == 1
@@ -139,7 +139,7 @@ async def test_signing_out_ends_the_session(person: Person) -> None:
     assert (await person.refresh()).status_code == 401
 
 
-async def test_guessing_waits_and_only_the_guesser_does(api: httpx2.AsyncClient) -> None:
+async def test_guessing_is_delayed_for_the_guesser_only(api: httpx2.AsyncClient) -> None:
     victim = await register(api)
 
     async def guess(password: str = "guess number one") -> httpx2.Response:
@@ -175,7 +175,9 @@ async def test_guessing_waits_and_only_the_guesser_does(api: httpx2.AsyncClient)
         {"more": 1},
     ],
 )
-async def test_bad_registrations_name_the_field(api: httpx2.AsyncClient, change: dict[str, object]) -> None:
+async def test_invalid_registrations_point_to_the_field(
+    api: httpx2.AsyncClient, change: dict[str, object]
+) -> None:
     body = {"email": "x@example.org", "password": PASSWORD, "full_name": "X"} | change
     response = await api.post(
         "/api/v1/auth/register", content=json.dumps(body), headers={"Content-Type": "application/json"}
@@ -185,7 +187,7 @@ async def test_bad_registrations_name_the_field(api: httpx2.AsyncClient, change:
     assert PASSWORD not in response.text
 
 
-async def test_what_is_secret_is_never_kept_for_a_repeated_request(
+async def test_secrets_are_never_stored_for_an_idempotency_key(
     person: Person, database: TestDatabase
 ) -> None:
     async def send(path: str, body: dict[str, str]) -> httpx2.Response:

@@ -1,4 +1,4 @@
-"""The audit trail: what lands in it, who reads it, and that nobody changes it."""
+"""The audit trail: what it contains, who can read it, and that nobody can change it."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 REGISTERED = ("organization.created", "user.registered", "user.verification_sent", "user.logged_in")
 
 
-async def test_writes_and_sign_ins_land_in_the_trail(api: httpx2.AsyncClient, person: Person) -> None:
+async def test_writes_and_sign_ins_are_in_the_audit_trail(api: httpx2.AsyncClient, person: Person) -> None:
     await api.post("/api/v1/auth/login", json={"email": person.email, "password": "not the right one"})
     place = f"/organizations/{person.organization_id}"
     await person.send("PATCH", place, {"industry": "steel"})
@@ -41,7 +41,7 @@ async def test_writes_and_sign_ins_land_in_the_trail(api: httpx2.AsyncClient, pe
     assert changed["user_agent"].startswith("python-httpx")
 
 
-async def test_the_trail_pages_and_filters_by_time(person: Person) -> None:
+async def test_the_audit_trail_is_paged_and_filtered_by_time(person: Person) -> None:
     everything = await recorded(person, *REGISTERED)
     times = [datetime.fromisoformat(item["created_at"]) for item in everything]
     assert times == sorted(times, reverse=True)
@@ -53,7 +53,7 @@ async def test_the_trail_pages_and_filters_by_time(person: Person) -> None:
     assert later + earlier == everything
 
 
-async def test_only_administrators_read_the_trail_and_only_their_own(
+async def test_only_administrators_read_the_audit_trail_of_their_organization(
     api: httpx2.AsyncClient, database: TestDatabase, person: Person
 ) -> None:
     stranger = await register(api)
@@ -64,10 +64,10 @@ async def test_only_administrators_read_the_trail_and_only_their_own(
     assert {item["user_id"] for item in seen} == {str(stranger.id)}
 
 
-async def test_who_was_demoted_reads_no_more_of_it(
+async def test_a_demoted_administrator_can_no_longer_read_it(
     api: httpx2.AsyncClient, database: TestDatabase, person: Person
 ) -> None:
-    """At once: the token still says administrator."""
+    """Immediately, although the token still names the old role."""
     admin = await register(api, organization=None)
     await join(database, admin, person.organization_id, "admin")
     assert (await admin.send("GET", "/audit-logs")).status_code == 200
@@ -78,7 +78,7 @@ async def test_who_was_demoted_reads_no_more_of_it(
     assert (await admin.send("GET", "/audit-logs")).status_code == 404
 
 
-async def test_events_of_other_services_are_kept_once_and_when_they_happened(
+async def test_events_of_other_services_are_stored_once_with_their_time(
     person: Person, database: TestDatabase
 ) -> None:
     happened = datetime.now(UTC) - timedelta(days=400)
@@ -118,7 +118,7 @@ async def test_events_of_other_services_are_kept_once_and_when_they_happened(
     assert created["ip_address"] is None
 
 
-async def test_the_service_can_only_add(database: TestDatabase, person: Person) -> None:
+async def test_the_service_can_only_append(database: TestDatabase, person: Person) -> None:
     connection = await asyncpg.connect(database.dsn("auth"))
     try:
         partitions = await connection.fetch(
@@ -141,7 +141,7 @@ async def test_the_service_can_only_add(database: TestDatabase, person: Person) 
         await connection.close()
 
 
-async def test_rows_without_a_partition_wait_in_the_default_one(database: TestDatabase) -> None:
+async def test_rows_without_a_partition_go_to_the_default_partition(database: TestDatabase) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     try:
         await admin.execute("SET search_path = auth, public")

@@ -19,7 +19,7 @@ async def second_session(person: Person) -> Person:
     return other
 
 
-async def test_a_changed_name_reaches_the_other_slices(person: Person, bootstrap: str) -> None:
+async def test_a_changed_name_is_published(person: Person, bootstrap: str) -> None:
     before = await person.get("/users/me")
     assert before["last_login"] is not None
     assert (await person.send("PATCH", "/users/me", {})).json() == before
@@ -53,7 +53,7 @@ async def test_a_new_password_ends_the_other_sessions(person: Person) -> None:
     await person.sign_in()
 
 
-async def test_the_current_password_cannot_be_guessed_for_long(person: Person) -> None:
+async def test_guessing_the_current_password_is_throttled(person: Person) -> None:
     body = {"current_password": "wrong, all wrong", "new_password": NEW_PASSWORD}
 
     async def guess() -> httpx2.Response:
@@ -79,14 +79,14 @@ async def test_sessions_are_listed_and_ended_one_by_one(person: Person) -> None:
     assert (await person.refresh()).status_code == 200
 
 
-async def test_all_other_sessions_end_at_once(person: Person) -> None:
+async def test_all_other_sessions_can_be_ended(person: Person) -> None:
     others = [await second_session(person) for _ in range(2)]
     assert (await person.send("DELETE", "/users/me/sessions")).status_code == 204
     assert [(await other.refresh()).status_code for other in others] == [401, 401]
     assert (await person.refresh()).status_code == 200
 
 
-async def test_nobody_ends_another_ones_session(person: Person, api: httpx2.AsyncClient) -> None:
+async def test_a_user_cannot_end_the_session_of_another(person: Person, api: httpx2.AsyncClient) -> None:
     stranger = await register(api)
     [session] = (await person.get("/users/me/sessions"))["items"]
     assert (await stranger.send("DELETE", f"/users/me/sessions/{session['id']}")).status_code == 404

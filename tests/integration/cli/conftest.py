@@ -21,7 +21,9 @@ from tests.support.installation import TestDatabase, create_database, drop_datab
 async def filled(postgres_admin_dsn: str) -> AsyncIterator[Legacy]:
     """Copied for each test: PostgreSQL copies a database in a fraction of the time it takes to make one."""
     database = await create_database(postgres_admin_dsn)
-    yield await fill(database.admin_dsn)
+    legacy = await fill(database.admin_dsn)
+    await close_to_all(postgres_admin_dsn, database)
+    yield legacy
     await drop_database(postgres_admin_dsn, database)
 
 
@@ -30,6 +32,7 @@ async def migrated(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
     database = await create_database(postgres_admin_dsn)
     for service in SERVICES:
         await asyncio.to_thread(upgrade, service, database.admin_dsn)
+    await close_to_all(postgres_admin_dsn, database)
     yield database
     await drop_database(postgres_admin_dsn, database)
 
@@ -44,6 +47,19 @@ async def legacy(postgres_admin_dsn: str, filled: Legacy) -> AsyncIterator[Legac
 async def target(postgres_admin_dsn: str, migrated: TestDatabase) -> AsyncIterator[TestDatabase]:
     async with copied(postgres_admin_dsn, migrated.admin_dsn) as dsn:
         yield TestDatabase(dsn)
+
+
+async def close_to_all(server_dsn: str, database: TestDatabase) -> None:
+    """A database that anybody is connected to cannot be copied, and TimescaleDB's scheduler comes back."""
+    name = urlsplit(database.admin_dsn).path.lstrip("/")
+    server = await asyncpg.connect(server_dsn)
+    try:
+        await server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        await server.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+    finally:
+        await server.close()
 
 
 @asynccontextmanager

@@ -14,13 +14,13 @@ from dinsight.installation import SERVICES
 from dinsight.provision.databases import provision
 from dinsight.re_encrypt.columns import COLUMNS, Moved, move
 from services.alerting.rules.service import secret_purpose as webhook_purpose
-from services.auth.database.unit import PostgresUnits
 from services.auth.keys.service import KeyRing
-from services.auth.mail.letters import PURPOSE as LETTER
+from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.secrets import secret_purpose as settings_purpose
-from shared.clock import SystemClock, time_ordered_id
+from shared.clock import SystemClock
 from shared.crypto import EncryptionError, Encryptor
 from shared.postgres.connection import Connection, Database, prepare_connection
+from tests.integration.auth.units import units_of
 from tests.support.installation import PASSWORD, TestDatabase
 
 OLD = "old:" + base64.b64encode(b"o" * 32).decode()
@@ -33,9 +33,9 @@ INSERT INTO alerting.alert_rules (id, organization_id, machine_id, name, conditi
                                   created_by)
 VALUES ($1, $2, $3, 'Rule', '{}', $4, 'high', $5)
 """
-ADD_LETTER = """
-INSERT INTO auth.mail (id, kind, sealed, next_attempt_at, expires_at, created_at)
-VALUES ($1, 'test', $2, now(), now(), now())
+ADD_MESSAGE = """
+INSERT INTO auth.mail (id, kind, sealed, expires_at, created_at)
+VALUES ($1, 'test', $2, now(), now())
 """
 TABLES = """
 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -71,8 +71,8 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
         actions = {"version": 1, "webhooks": {"cmms": {"url": "https://example.org", "secret": sealed}}}
         await admin.execute(ADD_RULE, id_, uuid4(), uuid4(), actions, uuid4())
     await admin.execute("SET session_replication_role = origin")
-    await admin.execute(ADD_LETTER, uuid4(), encryptor.encrypt("a letter", purpose=LETTER))
-    await admin.execute(ADD_LETTER, uuid4(), None)
+    await admin.execute(ADD_MESSAGE, uuid4(), encryptor.encrypt("a message", purpose=MAIL))
+    await admin.execute(ADD_MESSAGE, uuid4(), None)
     await signing_key(target, OLD)
     return rules
 
@@ -80,7 +80,7 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
 async def signing_key(target: TestDatabase, keys: str) -> str:
     """The id of the key that signs, which is made or opened with these encryption keys."""
     async with Database(target.dsn("auth"), service="auth", pool_size=1) as database:
-        units = PostgresUnits(database, SystemClock(), time_ordered_id)
+        units = units_of(database)
         lifetimes = {"key_lifetime": timedelta(days=30), "token_lifetime": timedelta(minutes=15)}
         return str((await KeyRing(units, SystemClock(), Encryptor(keys), **lifetimes).signing()).kid)
 

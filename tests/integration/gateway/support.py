@@ -12,7 +12,7 @@ import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 
-from services.gateway.admission.connections import HeadDeadline, with_deadline
+from services.gateway.admission.connections import GatewayProtocol, protocol
 from services.gateway.main import create_app
 from services.gateway.settings import Settings
 from shared.infrastructure import JWKS_PATH
@@ -21,19 +21,6 @@ from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 PIECE = bytes(range(256)) * 256
-OPENAPI = {
-    "openapi": "3.1.0",
-    "info": {"title": "upstream", "version": "1"},
-    "paths": {
-        "/api/v1/machines": {
-            "get": {
-                "tags": ["machines"],
-                "summary": "List machines",
-                "responses": {"200": {"description": "Machines"}},
-            }
-        }
-    },
-}
 
 
 @dataclass
@@ -52,7 +39,6 @@ class Upstream:
     def app(self) -> web.Application:
         app = web.Application(client_max_size=0)
         app.router.add_get(JWKS_PATH, self.keys)
-        app.router.add_get("/openapi.json", self.openapi)
         app.router.add_post("/internal/api-keys/token", self.exchange)
         app.router.add_get("/health/ready", self.echo)
         app.router.add_post("/api/v1/analyses", self.take)
@@ -73,9 +59,6 @@ class Upstream:
         if token is None:
             return web.json_response({}, status=401)
         return web.json_response({"access_token": token, "expires_in": 300, "key_id": str(uuid4())})
-
-    async def openapi(self, _request: web.Request) -> web.Response:
-        return web.json_response(OPENAPI)
 
     async def echo(self, request: web.Request) -> web.Response:
         self.requests.append(request)
@@ -159,12 +142,12 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def listening(app: FastAPI, protocol: type[asyncio.Protocol] = HeadDeadline) -> AsyncIterator[str]:
+async def listening(app: FastAPI, http: type[asyncio.Protocol] = GatewayProtocol) -> AsyncIterator[str]:
     """Serve the application on a free port, as in production; gives its address."""
     config = uvicorn.Config(
         app,
         port=0,
-        http=protocol,
+        http=http,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -200,5 +183,5 @@ async def gateway(
     """A gateway in front of the upstream; gives its address."""
     settings = Settings.model_validate(values)
     app = create_app(everything_at(installation, upstream_address), settings)
-    async with listening(app, with_deadline(settings.head_seconds)) as address:
+    async with listening(app, protocol(settings.head_seconds)) as address:
         yield address

@@ -25,7 +25,7 @@ WITHOUT_ORGANIZATION = {
     "auth.refresh_tokens": "hashes, by user",
     "auth.signing_keys": "of the installation",
     "auth.password_attempts": "hashes of accounts and addresses",
-    "auth.mail": "letters of the installation, sealed; to addresses that may have no account",
+    "auth.mail": "mail of the installation, encrypted; to addresses that may have no account",
     "auth.one_time_tokens": "hashes, by user",
     "auth.reset_requests": "addresses that may have no account",
     "auth.oidc_flows": "hashes of browsers on their way",

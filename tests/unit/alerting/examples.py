@@ -1,8 +1,11 @@
-"""Examples of the messages and documents that alerting works on."""
+"""Examples of messages and documents."""
 
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
+
+import pytest
+from pydantic import BaseModel, ValidationError
 
 from shared.events.analysis import (
     AnalysisCompleted,
@@ -11,6 +14,7 @@ from shared.events.analysis import (
     FeatureContribution,
     Health,
 )
+from shared.http.problems import pointer
 
 SAMPLE_TIME = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECRET = "whsec_" + "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"
@@ -30,6 +34,17 @@ def actions(url: str = "https://example.org/hook", **more: Any) -> dict[str, Any
         "steps": [{"after": "PT0S", "channels": ["webhook:cmms"]}],
         "webhooks": {"cmms": {"url": url, "secret": SECRET}},
         **more,
+    }
+
+
+def refused(model: type[BaseModel], document: Any) -> dict[str, str]:
+    """The details of validation errors by pointer."""
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate(document)
+    errors = caught.value.errors()
+    return {
+        pointer({**error, "loc": ("body", *error["loc"])}, document).removeprefix("/body"): error["msg"]
+        for error in errors
     }
 
 

@@ -1,32 +1,33 @@
-"""In-memory repositories of alerting, which pass the same suite as those on PostgreSQL."""
+"""In-memory repositories, which pass the same suite as those on PostgreSQL."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.database.unit import Unit, WatchingRule
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome, Outgoing
+from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from shared.access import Scope
+from shared.clock import Clock
 from shared.http.pages import Cursor, PageRequest, Slice
+from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeInbox, FakeOutbox
 
 
 @dataclass
 class Memory:
-    """Everything that the fake installation keeps."""
+    """The contents of the fake database."""
 
     machines: dict[UUID, MachineRef] = field(default_factory=dict)
     members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
     rules: dict[UUID, Rule] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
-    leases: dict[UUID, tuple[Lease, datetime]] = field(default_factory=dict)
 
 
 class _Scoped:
@@ -38,7 +39,7 @@ class _Scoped:
         return bool(thing.organization_id == self._scope.organization_id)
 
 
-class FakeReferences(_Scoped):
+class FakeReplicas(_Scoped):
     async def merge_machine(self, machine: MachineRef) -> None:
         known = self._memory.machines.get(machine.id)
         if known is None or (known.version < machine.version and not known.deleted):
@@ -48,7 +49,7 @@ class FakeReferences(_Scoped):
         found = self._memory.machines.get(machine_id)
         return found if found is not None and self._mine(found) else None
 
-    async def hold_machine(self, machine_id: UUID) -> MachineRef | None:
+    async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
 
     async def merge_member(self, member: MemberRef) -> None:
@@ -156,91 +157,66 @@ class FakeDeliveries(_Scoped):
         found = [d for d in self._memory.deliveries.values() if d.alert_id == alert_id and self._mine(d)]
         return sorted(found, key=lambda d: (d.created_at, d.attempt, d.id))
 
-    async def leased(self, lease: Lease) -> Outgoing | None:
-        delivery = self._memory.deliveries[lease.delivery_id]
-        if not self._holds(lease):
-            return None
-        rule = self._memory.rules[self._memory.alerts[delivery.alert_id].alert_rule_id]
-        return Outgoing(delivery, rule.id, rule.actions.webhook(delivery.channel))
+    async def pending(self, message_id: UUID) -> Outgoing | None:
+        for delivery in self._memory.deliveries.values():
+            if delivery.message_id == message_id and delivery.status is DeliveryStatus.PENDING:
+                rule = self._memory.rules[self._memory.alerts[delivery.alert_id].alert_rule_id]
+                return Outgoing(delivery, rule.id, rule.actions.webhook(delivery.channel))
+        return None
 
-    async def finish(
-        self, lease: Lease, status: DeliveryStatus, target: str, outcome: Outcome, at: datetime
-    ) -> bool:
-        if not self._holds(lease):
-            return False
-        self._memory.deliveries[lease.delivery_id] = replace(
-            self._memory.deliveries[lease.delivery_id],
-            status=status,
-            target=target,
+    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
+        outgoing = await self.pending(message_id)
+        if outgoing is not None:
+            postponed = replace(outgoing.delivery, next_attempt_at=due_at)
+            self._memory.deliveries[postponed.id] = postponed
+
+    async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
+        self._memory.deliveries[delivery.id] = replace(
+            self._memory.deliveries[delivery.id],
+            status=outcome.status,
+            target=delivery.target,
             response_status=outcome.response_status,
             latency_ms=outcome.latency_ms,
             error=outcome.error,
             finished_at=at,
         )
-        return True
-
-    def _holds(self, lease: Lease) -> bool:
-        held = self._memory.leases.get(lease.delivery_id)
-        pending = self._memory.deliveries[lease.delivery_id].status is DeliveryStatus.PENDING
-        return held is not None and held[0] == lease and pending
 
 
 class FakeUnits:
-    """Without transactions: what was written before an error stays."""
+    """Without transactions: writes before an error persist."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.memory = Memory()
+        self.queue = MemoryQueue(clock)
         self.outbox = FakeOutbox()
         self._inbox = FakeInbox()
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         yield Unit(
-            references=FakeReferences(self.memory, scope),
+            replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
+            jobs=self.queue,
             outbox=self.outbox,
             inbox=self._inbox,
         )
 
-    async def claim(self, wanted: int, share: int, at: datetime, lease: timedelta) -> Sequence[Lease]:
-        claimed: list[Lease] = []
-        pending = [d for d in self.memory.deliveries.values() if d.status is DeliveryStatus.PENDING]
-        free = [d for d in pending if not self._leased(d.id, at)]
-        busy = {d.organization_id: 0 for d in pending}
-        for delivery in pending:
-            busy[delivery.organization_id] += self._leased(delivery.id, at)
-        for delivery in sorted(free, key=lambda d: (busy[d.organization_id], d.next_attempt_at)):
-            organization_id = delivery.organization_id
-            if delivery.next_attempt_at <= at and busy[organization_id] < share and len(claimed) < wanted:
-                busy[organization_id] += 1
-                held = Lease(delivery.id, organization_id, uuid4())
-                self.memory.leases[delivery.id] = (held, at + lease)
-                claimed.append(held)
-        return claimed
-
-    def _leased(self, delivery_id: UUID, at: datetime) -> bool:
-        held = self.memory.leases.get(delivery_id)
-        return held is not None and held[1] > at
-
 
 @dataclass
 class FakeSender:
-    """Answers with what it was given, in order, then with success; keeps what was sent.
+    """Records messages, and returns or raises the given outcomes in order, then succeeds."""
 
-    `then_die` stands for a process that ends between sending and noting.
-    """
-
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Outcome | Exception] = field(default_factory=list)
     sent: list[tuple[str, str, UUID, Mapping[str, Any]]] = field(default_factory=list)
-    then_die: Exception | None = None
 
     async def send(self, url: str, secret: str, message_id: UUID, message: Mapping[str, Any]) -> Outcome:
         self.sent.append((url, secret, message_id, message))
-        if self.then_die is not None:
-            raise self.then_die
-        return self.outcomes.pop(0) if self.outcomes else Outcome(True, 204, 1.0, None)
+        outcome = self.outcomes.pop(0) if self.outcomes else Outcome(DeliveryStatus.DELIVERED, 204, 1.0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 def _is_open(alert: Alert) -> bool:

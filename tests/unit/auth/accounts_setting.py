@@ -1,21 +1,25 @@
-"""The use-cases around accounts and mail on repositories in memory."""
+"""The services around accounts and mail, on repositories in memory."""
 
 import re
 from datetime import timedelta
 
 from services.auth.database.unit import Unit
 from services.auth.invitations.service import InvitationService
-from services.auth.mail.domain import Letter
-from services.auth.mail.letters import LetterWriter
-from services.auth.mail.postman import Postman
+from services.auth.mail.domain import LEASE, MESSAGE_JOB, QUEUE, Message
+from services.auth.mail.messages import MessageWriter
+from services.auth.mail.sender import MailSender
+from services.auth.oidc.service import OidcService
 from services.auth.one_time_tokens.service import OneTimeTokens
-from services.auth.organizations.secrets import SettingsSealer
+from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
+from services.auth.recovery.answerer import ResetAnswerer
+from services.auth.recovery.domain import RESET_JOB
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration.service import RegistrationService
-from services.auth.sign_in.domain import Client
+from services.auth.sessions.domain import Client
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
 from services.auth.users.service import AccountService
@@ -24,32 +28,36 @@ from shared.audit import Auditor
 from shared.clock import time_ordered_id
 from shared.crypto import Encryptor
 from shared.events.auth import AUDIT_RECORDED
+from shared.jobs.queue import JobHandler
+from shared.jobs.retry import RetryPolicy
+from shared.jobs.worker import Lane, Pace, Worker
 from tests.support.fakes import FakeClock
 from tests.unit.auth.database.fakes.unit import FakeUnits
-from tests.unit.auth.mail.fakes import FakeMailer
+from tests.unit.auth.mail.fakes import FakeTransport
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE = Client("192.0.2.1", "test")
 # 32 bytes in base64.
 KEYS = "test:" + "A" * 43 + "="
 FIRST_RETRY = timedelta(seconds=30)
-ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 
 
 class AccountsSetting:
-    def __init__(self, *, hide_taken: bool = False) -> None:
-        self.clock, self.units, self.mailer = FakeClock(), FakeUnits(), FakeMailer()
+    def __init__(self, *, hide_existing: bool = False) -> None:
+        self.clock, self.transport = FakeClock(), FakeTransport()
+        self.units = FakeUnits(self.clock)
         self.unit: Unit = self.units.unit()
         auditor, new_id = Auditor(self.clock), time_ordered_id
         encryptor = Encryptor(KEYS)
         hasher, rules, throttle = PasswordHasher("pepper", 4), PasswordRules(()), Throttle(self.clock)
-        letters = LetterWriter(self.clock, new_id, encryptor, "http://dinsight.example/")
+        messages = MessageWriter(self.clock, new_id, encryptor, "http://dinsight.example/")
         tokens = OneTimeTokens(self.clock, new_id)
-        self.verification = VerificationService(self.clock, auditor, tokens, letters)
-        self.invitations = InvitationService(self.clock, new_id, auditor, letters, self.verification)
-        organizations = OrganizationService(self.clock, new_id, auditor, SettingsSealer(encryptor))
+        self.verification = VerificationService(self.clock, auditor, tokens, messages)
+        self.invitations = InvitationService(self.clock, new_id, auditor, messages, self.verification)
+        organizations = OrganizationService(self.clock, new_id, auditor, SettingsEncryptor(encryptor))
         self.accounts = AccountService(
-            self.clock, new_id, auditor, hasher, rules, throttle, organizations, letters
+            self.clock, new_id, auditor, hasher, rules, throttle, organizations, messages
         )
         self.registration = RegistrationService(
             new_id,
@@ -58,41 +66,46 @@ class AccountsSetting:
             rules,
             self.verification,
             self.invitations,
-            letters,
-            hide_taken=hide_taken,
+            messages,
+            hide_existing=hide_existing,
         )
         self.recovery = RecoveryService(
-            self.clock, new_id, auditor, hasher, rules, throttle, tokens, letters, self.verification
+            self.clock, new_id, auditor, hasher, rules, throttle, tokens, messages, self.verification
         )
-        self.postman = self.postman_with(encryptor)
-
-    def postman_with(self, encryptor: Encryptor) -> Postman:
-        return Postman(
-            self.units,
-            self.mailer,
-            encryptor,
-            self.recovery,
+        sessions = SessionService(
             self.clock,
-            attempts=ATTEMPTS,
-            first_retry=FIRST_RETRY,
-            poll_seconds=1,
+            new_id,
+            auditor,
+            idle_timeout=timedelta(days=30),
+            max_lifetime=timedelta(days=90),
         )
+        self.oidc = OidcService(self.clock, new_id, auditor, sessions, messages, None)
+        self.worker = self.worker_with(encryptor)
+
+    def worker_with(self, encryptor: Encryptor) -> Worker:
+        retry = RetryPolicy(MAX_ATTEMPTS, first_delay=FIRST_RETRY, max_delay=timedelta(hours=1), factor=4)
+        self.sender = MailSender(self.units, self.transport, encryptor, self.clock, retry)
+        handlers: dict[str, JobHandler] = {
+            MESSAGE_JOB: self.sender,
+            RESET_JOB: ResetAnswerer(self.units, self.recovery),
+        }
+        pace = Pace(LEASE, heartbeat_seconds=1)
+        return Worker(self.units.jobs, QUEUE, handlers, [Lane(8)], pace, retry)
 
     async def register(self, email: str = EMAIL) -> User:
         user, _ = await self.registration.register(self.unit, email, PASSWORD, "Ada", "Plant")
         return user
 
-    async def mail(self) -> list[Letter]:
-        """Send what is due, and give what has come since the last look."""
-        while await self.postman.once():
-            pass
-        sent, self.mailer.sent = self.mailer.sent, []
+    async def mail(self) -> list[Message]:
+        """Send what is due, and return what was sent since the last call."""
+        await self.worker.run_due()
+        sent, self.transport.sent = self.transport.sent, []
         return sent
 
     def audited(self) -> list[str]:
         return [payload.action for payload in self.units.outbox.payloads(AUDIT_RECORDED)]
 
 
-def token_in(letter: Letter) -> str:
-    [token] = re.findall(r"#token=(\S+)", letter.text)
+def token_in(message: Message) -> str:
+    [token] = re.findall(r"#token=(\S+)", message.text)
     return str(token)

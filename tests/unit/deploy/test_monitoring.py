@@ -58,7 +58,6 @@ def samples() -> dict[str, set[str]]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
     )
     found: dict[str, set[str]] = {"up": set()}
     for family in text_string_to_metric_families(printed.stdout):

@@ -1,6 +1,7 @@
 """Cursors survive the way to the client and back, and nothing else passes for one."""
 
 import base64
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID, uuid4
@@ -8,14 +9,24 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
-from shared.errors import BadRequest
+from shared.errors import Unprocessable
+from shared.http.fields import MAX_YEAR, MIN_YEAR, Moment
 from shared.http.pages import Cursor, Page, Slice
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-@given(at=st.datetimes(timezones=st.just(UTC)), id_=st.uuids())
+IN_REACH = st.datetimes(datetime(MIN_YEAR, 1, 1), datetime(MAX_YEAR, 12, 31), timezones=st.just(UTC))
+OFFSETS = st.timedeltas(timedelta(hours=-23, minutes=-59), timedelta(hours=23, minutes=59)).map(
+    lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))
+)
+EXTREMES = st.sampled_from(["0001-01-01T00:00:00", "1899-12-31T23:59:59", "9999-12-31T23:59:59.999999"])
+ANY_TIME = st.datetimes() | EXTREMES.map(datetime.fromisoformat)
+
+
+@given(at=IN_REACH, id_=st.uuids())
 def test_a_cursor_survives_the_way(at: datetime, id_: UUID) -> None:
     cursor = Cursor(at, id_)
     text = cursor.encode()
@@ -45,13 +56,66 @@ def test_the_time_zone_is_kept() -> None:
     ],
 )
 def test_what_no_list_answered_is_refused(text: str) -> None:
-    with pytest.raises(BadRequest, match="Start without a cursor"):
+    with pytest.raises(Unprocessable, match="Start without a cursor"):
         Cursor.decode(text)
+
+
+@given(ANY_TIME, OFFSETS, st.uuids())
+def test_a_cursor_can_be_computed_with_or_is_refused(at: datetime, offset: timezone, id_: UUID) -> None:
+    written = base64.urlsafe_b64encode(f"{at.isoformat()}{_offset(offset)}|{id_}".encode()).decode()
+    if not MIN_YEAR <= at.year <= MAX_YEAR:
+        with pytest.raises(Unprocessable) as refused:
+            Cursor.decode(written)
+        assert [field.pointer for field in refused.value.errors] == ["/query/cursor"]
+        return
+    # What the database's driver does with it, and more than services do.
+    moment = Cursor.decode(written).at.astimezone(UTC)
+    assert moment - timedelta(days=366 * 1000) < moment + timedelta(days=366 * 1000)
+    # Python's extremes are the database's infinities.
+    assert moment.replace(tzinfo=None) not in (datetime.min, datetime.max)
+
+
+def _offset(zone: timezone) -> str:
+    """As ISO 8601 writes it, to the minute."""
+    return datetime(2000, 1, 1, tzinfo=zone).isoformat()[19:]
+
+
+class Filter(BaseModel):
+    since: Moment | None = None
+
+
+@given(ANY_TIME, OFFSETS)
+def test_a_time_of_a_filter_can_be_computed_with_or_is_refused(at: datetime, offset: timezone) -> None:
+    asked = {"since": at.isoformat() + _offset(offset)}
+    if not MIN_YEAR <= at.year <= MAX_YEAR:
+        with pytest.raises(ValidationError, match="between the years 1900 and 2999"):
+            Filter.model_validate(asked)
+        return
+    found = Filter.model_validate(asked)
+    assert found.since is not None
+    moment = found.since.astimezone(UTC)
+    assert moment - timedelta(days=366 * 1000) < moment + timedelta(days=366 * 1000)
+
+
+@pytest.mark.parametrize(
+    "text", ["infinity", "-infinity", "nan", "inf", "1e400", "-1e400", "1e30", "10000-01-01T00:00:00Z"]
+)
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        Filter.model_validate({"since": text})
+
+
+def test_the_document_says_which_years_there_are() -> None:
+    schema = Filter.model_json_schema()["properties"]["since"]["anyOf"][0]
+    for year in ("1900", "2026", "2999"):
+        assert re.search(schema["pattern"], f"{year}-01-01T00:00:00Z")
+    for year in ("0001", "1899", "3000", "9999"):
+        assert not re.search(schema["pattern"], f"{year}-01-01T00:00:00Z")
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    with suppress(BadRequest):
+    with suppress(Unprocessable):
         Cursor.decode(text)
 
 

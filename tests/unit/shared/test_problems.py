@@ -1,21 +1,36 @@
 """Every error is answered as problem+json, and says no more than it should."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 import httpx2
 import pytest
 from fastapi import FastAPI, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Discriminator
 
 from shared import errors
 from shared.errors import DInsightError, FieldError, TooManyRequests
 from shared.http.problems import MEDIA_TYPE, install
 
 
+class Circle(BaseModel):
+    shape: Literal["circle"]
+    radius: int
+
+
+class Square(BaseModel):
+    shape: Literal["square"]
+    side: int
+    inner: list["Shape"] = []
+
+
+Shape = Annotated[Circle | Square, Discriminator("shape")]
+
+
 class Body(BaseModel):
     name: str
     sizes: dict[str, int] = {}
+    shapes: list[Shape] = []
 
 
 def _application() -> FastAPI:
@@ -74,6 +89,13 @@ async def test_an_unknown_error_is_not_told(client: httpx2.AsyncClient) -> None:
         ("/body", b"{}", ["/body/name"]),
         ("/body?size=9", b'{"name": 1}', ["/query/size", "/body/name"]),
         ("/body", b'{"name": "x", "sizes": {"a/b~c": "x"}}', ["/body/sizes/a~1b~0c"]),
+        # Not the names of union members, which pydantic tells as well.
+        (
+            "/body",
+            b'{"name": "x", "shapes": [{"shape": "square", "side": 1, "inner": [{"shape": "circle"}, 7]}]}',
+            ["/body/shapes/0/inner/0/radius", "/body/shapes/0/inner/1"],
+        ),
+        ("/body", b'{"name": "x", "shapes": [{"shape": "square", "side": "x"}]}', ["/body/shapes/0/side"]),
     ],
 )
 async def test_bad_fields_are_pointed_at(

@@ -1,4 +1,4 @@
-"""The alerting API on a real database and broker: from a rule over an anomaly to an alert and its events."""
+"""The alerting API on a real database and broker: rules, alerts and their events."""
 
 from typing import Any
 from uuid import UUID, uuid4
@@ -61,7 +61,7 @@ async def alert_with_count(
     return await eventually(there, what=f"an alert with count {count}")
 
 
-async def test_an_anomaly_opens_one_alert_that_goes_on_and_is_closed(
+async def test_an_anomaly_opens_one_alert_that_continues_and_is_resolved(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -80,7 +80,7 @@ async def test_an_anomaly_opens_one_alert_that_goes_on_and_is_closed(
     )
     assert machines.asked.count(machine_id) == 1
     await make_rule(api, headers, machine_id, condition=condition(leaf(100)))
-    assert machines.asked.count(machine_id) == 1, "asked once and remembered"
+    assert machines.asked.count(machine_id) == 1, "fetched once, then replicated"
 
     first = anomaly(machine_id, 2.0)
     sent = await publisher.publish(ANOMALY_DETECTED, first, organization)
@@ -96,7 +96,7 @@ async def test_an_anomaly_opens_one_alert_that_goes_on_and_is_closed(
     acknowledged = await api.post(f"{place}/acknowledge", json={"note": "on it"}, headers=headers)
     assert acknowledged.json()["acknowledged_by"] == str(user)
     again = await api.post(f"{place}/acknowledge", headers=headers)
-    assert again.json() == acknowledged.json(), "repeated, it changes nothing"
+    assert again.json() == acknowledged.json(), "acknowledging is idempotent"
 
     await publisher.publish(ANOMALY_DETECTED, first, organization, event_id=sent.id)
     await publisher.publish(ANOMALY_DETECTED, anomaly(machine_id, 1.2), organization)
@@ -104,7 +104,7 @@ async def test_an_anomaly_opens_one_alert_that_goes_on_and_is_closed(
     alert = await alert_with_count(api, headers, machine_id, 2)
     assert alert["severity"] == "critical"
     assert alert["worst_distance_ratio"] == 3.5
-    assert alert["acknowledged_at"] is None, "whoever acknowledged it saw something milder"
+    assert alert["acknowledged_at"] is None, "a rise in severity revokes the acknowledgement"
     assert len(await alerts_of(api, headers, machine_id)) == 1
 
     resolved = await api.post(f"{place}/resolve", json={"note": "bearing changed"}, headers=headers)
@@ -136,7 +136,7 @@ async def test_an_anomaly_opens_one_alert_that_goes_on_and_is_closed(
         assert [e.payload.action for e in audited] == ["alert.acknowledged", "alert.resolved"]
 
 
-async def test_runs_and_failures_open_alerts_too(
+async def test_monitoring_runs_and_failed_analyses_open_alerts(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -158,12 +158,12 @@ async def test_runs_and_failures_open_alerts_too(
         return found if len(found) == 2 else []
 
     by_rule = {alert["rule_name"]: alert for alert in await eventually(both)}
-    assert by_rule["Run"]["count"] == 1, "a baseline run is no news of the machine"
+    assert by_rule["Run"]["count"] == 1, "a baseline run is not evaluated"
     assert "10 of 200 samples outside normal (5.0%)" in by_rule["Run"]["summary"]
     assert by_rule["Failed"]["summary"].endswith("analysis failed: row 7 has 3 fields instead of 4")
 
 
-async def test_a_resolved_alert_opens_again_within_its_time(
+async def test_a_resolved_alert_reopens_within_its_interval(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -190,7 +190,7 @@ async def test_a_resolved_alert_opens_again_within_its_time(
         assert [e.payload.change for e in changed] == ["resolved", "reopened"]
 
 
-async def test_rules_change_switch_off_and_go(
+async def test_rules_are_changed_deactivated_and_deleted(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -207,7 +207,7 @@ async def test_rules_change_switch_off_and_go(
     assert rule["actions"]["webhooks"] == {"cmms": {"url": "https://example.org/hook"}}
 
     kept = await api.patch(place, json={"name": "New", "actions": rule["actions"]}, headers=headers)
-    assert kept.status_code == 200, "what was answered can be sent back; the secret is kept"
+    assert kept.status_code == 200, "a returned rule can be sent back and keeps its secret"
     assert kept.json()["name"] == "New"
     assert kept.json()["condition"] == rule["condition"]
     listed = await api.get(RULES, params={"machine_id": str(machine_id)}, headers=headers)
@@ -232,7 +232,7 @@ async def test_rules_change_switch_off_and_go(
         assert SECRET not in str(audited)
 
 
-async def test_a_deleted_machine_takes_rules_and_alerts_along_for_good(
+async def test_deleting_a_machine_deletes_its_rules_and_alerts(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -266,7 +266,7 @@ async def test_a_deleted_machine_takes_rules_and_alerts_along_for_good(
     assert str(machine_id) in refused.json()["detail"]
 
 
-async def test_another_organization_sees_and_changes_nothing(
+async def test_another_organization_has_no_access(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -291,7 +291,7 @@ async def test_another_organization_sees_and_changes_nothing(
     assert (await alerts_of(api, mine, machine_id))[0]["status"] == "active"
 
 
-async def test_roles_limit_what_one_may_do(
+async def test_roles_limit_access(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,

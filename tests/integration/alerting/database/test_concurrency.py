@@ -1,4 +1,4 @@
-"""Two replicas at work at the same time, on real transactions: no alert is doubled, no finding is lost."""
+"""Two concurrent instances on real transactions: no alert is duplicated, no finding is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -10,12 +10,14 @@ import pytest
 from services.alerting.alerts.domain import AlertStatus
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly
+from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.service import AlertService
-from services.alerting.alerts.telling import Teller
 from services.alerting.database.postgres import PostgresUnits
-from services.alerting.replicas.service import ReferenceService
-from services.alerting.rules.conditions import Severity
+from services.alerting.replicas.service import ReplicaService
+from services.alerting.rules.compiled import ConditionCache
+from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.service import RuleService
+from services.alerting.rules.signals import Severity
 from shared.access import Caller, Role, Scope
 from shared.audit import Auditor
 from shared.clock import SystemClock, time_ordered_id
@@ -27,7 +29,7 @@ from tests.support.waiting import eventually
 from tests.unit.alerting.database.repository_suite import World, make_alert
 from tests.unit.alerting.examples import anomaly
 
-REPLICAS = 2
+INSTANCES = 2
 BLOCKED = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
@@ -35,20 +37,20 @@ WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
 KEYS = "test:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
-class Replica:
-    """One process of the service, as far as the database sees it."""
+class Instance:
+    """One process of the service, as the database sees it."""
 
     def __init__(self, database: Database) -> None:
         clock = SystemClock()
         self.units = PostgresUnits(database, clock, time_ordered_id)
-        teller, references, auditor = Teller(clock, time_ordered_id), ReferenceService(), Auditor(clock)
-        self.references = references
-        self.evaluator = Evaluator(clock, time_ordered_id, teller)
-        self.alerts = AlertService(clock, auditor, references, teller)
-        self.rules = RuleService(clock, time_ordered_id, auditor, Encryptor(KEYS), references, teller)
+        notifier, replicas, auditor = Notifier(clock, time_ordered_id), ReplicaService(), Auditor(clock)
+        self.replicas = replicas
+        self.evaluator = Evaluator(clock, time_ordered_id, notifier, ConditionCache(compile_condition))
+        self.alerts = AlertService(clock, auditor, replicas, notifier)
+        self.rules = RuleService(clock, time_ordered_id, auditor, Encryptor(KEYS), replicas, notifier)
 
     async def deliver(self, world: World, event_id: UUID, ratio: float = 2.0) -> None:
-        """What the consumer does with a record."""
+        """Do what the consumer does with a record."""
         async with self.units(world.scope) as unit:
             if await unit.inbox.accept(event_id):
                 payload = anomaly(world.machine.id, ratio)
@@ -56,18 +58,18 @@ class Replica:
 
 
 @pytest.fixture(scope="module")
-async def replicas(quiet_database: TestDatabase) -> AsyncIterator[Sequence[Replica]]:
+async def instances(quiet_database: TestDatabase) -> AsyncIterator[Sequence[Instance]]:
     dsn = quiet_database.dsn("alerting")
     async with (
         Database(dsn, service="alerting", pool_size=8) as one,
         Database(dsn, service="alerting", pool_size=8) as two,
     ):
-        yield Replica(one), Replica(two)
+        yield Instance(one), Instance(two)
 
 
 @pytest.fixture
-async def world(replicas: Sequence[Replica]) -> World:
-    return await World(replicas[0].units).store()
+async def world(instances: Sequence[Instance]) -> World:
+    return await World(instances[0].units).store()
 
 
 @pytest.fixture
@@ -90,40 +92,40 @@ async def raised(admin: "asyncpg.Connection[asyncpg.Record]", world: World) -> i
     )
 
 
-async def test_the_same_events_at_two_replicas_make_one_alert_and_count_once(
-    replicas: Sequence[Replica], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+async def test_events_delivered_to_two_instances_open_one_alert_and_count_once(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     events = [uuid4() for _ in range(30)]
-    await asyncio.gather(*(r.deliver(world, event) for event in events for r in replicas))
+    await asyncio.gather(*(r.deliver(world, event) for event in events for r in instances))
     rows = await admin.fetch("SELECT * FROM alerting.alerts WHERE machine_id = $1", world.machine.id)
     assert len(rows) == 1
     assert '"count":30' in rows[0]["data"].replace(" ", "")
     assert await raised(admin, world) == 1
 
 
-async def test_the_index_has_the_last_word(replicas: Sequence[Replica], world: World) -> None:
-    """Two transactions that insert at once, without the rule's lock: the second waits, then adds nothing."""
-    both_in = asyncio.Barrier(REPLICAS)
+async def test_the_unique_index_allows_one_open_alert(instances: Sequence[Instance], world: World) -> None:
+    """Two concurrent inserts without the lock of the rule: the second waits, then adds nothing."""
+    both_in = asyncio.Barrier(INSTANCES)
 
-    async def add(replica: Replica) -> bool:
-        async with replica.units(world.scope) as unit:
+    async def add(instance: Instance) -> bool:
+        async with instance.units(world.scope) as unit:
             await both_in.wait()
             return await unit.alerts.add(make_alert(world.rule))
 
-    assert sorted(await asyncio.gather(*(add(replica) for replica in replicas))) == [False, True]
+    assert sorted(await asyncio.gather(*(add(instance) for instance in instances))) == [False, True]
 
 
 async def test_resolving_during_a_flood_loses_no_finding(
-    replicas: Sequence[Replica], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     async def resolve_whatever_is_open() -> None:
         for _ in range(10):
-            async with replicas[0].units(world.scope) as unit:
+            async with instances[0].units(world.scope) as unit:
                 alert = await unit.alerts.lock_open(world.organization_id, world.rule.dedupe_key)
                 if alert is not None:
-                    await replicas[0].alerts.resolve(unit, caller(world), alert.id, None)
+                    await instances[0].alerts.resolve(unit, caller(world), alert.id, None)
 
-    floods = [replica.deliver(world, uuid4()) for _ in range(40) for replica in replicas]
+    floods = [instance.deliver(world, uuid4()) for _ in range(40) for instance in instances]
     await asyncio.gather(resolve_whatever_is_open(), *floods)
     rows = await admin.fetch(
         "SELECT status, (data->>'count')::int AS count FROM alerting.alerts WHERE machine_id = $1",
@@ -134,67 +136,67 @@ async def test_resolving_during_a_flood_loses_no_finding(
     assert await raised(admin, world) == len(rows)
 
 
-async def test_a_person_s_resolve_waits_for_the_finding_under_way_and_is_not_lost(
-    replicas: Sequence[Replica], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+async def test_resolving_waits_for_a_concurrent_finding_and_is_not_lost(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    await replicas[0].deliver(world, uuid4())
+    await instances[0].deliver(world, uuid4())
     finding = of_anomaly(anomaly(world.machine.id))
 
     async def resolve(alert_id: UUID) -> None:
-        async with replicas[1].units(world.scope) as unit:
-            await replicas[1].alerts.resolve(unit, caller(world), alert_id, None)
+        async with instances[1].units(world.scope) as unit:
+            await instances[1].alerts.resolve(unit, caller(world), alert_id, None)
 
     async def waits() -> bool:
         return bool(await admin.fetchval(BLOCKED))
 
-    async with replicas[0].units(world.scope) as unit:
+    async with instances[0].units(world.scope) as unit:
         alert = await unit.alerts.lock_open(world.organization_id, world.rule.dedupe_key)
         assert alert is not None
         resolving = asyncio.create_task(resolve(alert.id))
         await eventually(waits, what="the resolve to wait for the finding")
         await unit.alerts.update(alert.seen(finding, Severity.MEDIUM, alert.created_at)[0])
     await resolving
-    async with replicas[0].units(world.scope) as unit:
+    async with instances[0].units(world.scope) as unit:
         found = await unit.alerts.get(alert.id)
     assert found is not None
     assert (found.status, found.count, found.version) == (AlertStatus.RESOLVED, 2, 3)
 
 
-async def test_a_rule_deleted_during_a_flood_leaves_nothing_open(
-    replicas: Sequence[Replica], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+async def test_deleting_a_rule_during_a_flood_leaves_no_open_alert(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     async def remove() -> None:
-        async with replicas[1].units(world.scope) as unit:
-            await replicas[1].rules.remove(unit, caller(world), world.rule.id)
+        async with instances[1].units(world.scope) as unit:
+            await instances[1].rules.remove(unit, caller(world), world.rule.id)
 
-    floods = [replicas[0].deliver(world, uuid4()) for _ in range(20)]
+    floods = [instances[0].deliver(world, uuid4()) for _ in range(20)]
     await asyncio.gather(*floods[:10], remove(), *floods[10:])
-    await replicas[0].deliver(world, uuid4())
+    await instances[0].deliver(world, uuid4())
     opened = "SELECT count(*) FROM alerting.alerts WHERE machine_id = $1 AND status <> 'resolved'"
     assert await admin.fetchval(opened, world.machine.id) == 0
 
 
-async def test_a_machine_deleted_during_a_flood_leaves_nothing(
-    replicas: Sequence[Replica], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+async def test_deleting_a_machine_during_a_flood_leaves_no_alert(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     async def remove() -> None:
-        async with replicas[1].units(world.scope) as unit:
+        async with instances[1].units(world.scope) as unit:
             gone = machine_changed(world.machine.id, version=9, deleted=True)
-            await replicas[1].references.machine_changed(unit, world.organization_id, gone)
+            await instances[1].replicas.machine_changed(unit, world.organization_id, gone)
 
-    floods = [replicas[0].deliver(world, uuid4()) for _ in range(20)]
+    floods = [instances[0].deliver(world, uuid4()) for _ in range(20)]
     await asyncio.gather(*floods[:10], remove(), *floods[10:])
-    await replicas[0].deliver(world, uuid4())
+    await instances[0].deliver(world, uuid4())
     for table in ("alerts", "alert_rules"):
         count = f"SELECT count(*) FROM alerting.{table} WHERE machine_id = $1"
         assert await admin.fetchval(count, world.machine.id) == 0, table
 
 
-async def test_a_severity_that_rises_at_two_replicas_ends_at_the_worst(
-    replicas: Sequence[Replica], world: World
+async def test_severity_rising_on_two_instances_ends_at_the_maximum(
+    instances: Sequence[Instance], world: World
 ) -> None:
-    await asyncio.gather(*(replicas[n % 2].deliver(world, uuid4(), 2 + n / 10) for n in range(20)))
-    async with replicas[0].units(Scope(organization_id=world.organization_id)) as unit:
+    await asyncio.gather(*(instances[n % 2].deliver(world, uuid4(), 2 + n / 10) for n in range(20)))
+    async with instances[0].units(Scope(organization_id=world.organization_id)) as unit:
         alert = await unit.alerts.lock_open(world.organization_id, world.rule.dedupe_key)
     assert alert is not None
     assert (alert.worst_distance_ratio, alert.count, alert.version) == (3.9, 20, 20)

@@ -1,4 +1,4 @@
-"""The repositories on PostgreSQL do what the suite asks, and stand transactions that run at the same time."""
+"""The repositories on PostgreSQL pass the suite."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""Webhooks to a real receiver: signed, retried, never redirected, never to a private address unasked."""
+"""Webhooks to a real receiver: signed, retried, not redirected, not to private addresses by default."""
 
 import socket
 from collections.abc import AsyncIterator
@@ -13,6 +13,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
 from yarl import URL
 
+from services.alerting.deliveries.domain import DeliveryStatus
 from services.alerting.deliveries.webhooks import REFUSED, WebhookSender
 from shared.clock import SystemClock
 from shared.events.analysis import ANOMALY_DETECTED
@@ -27,7 +28,7 @@ MESSAGE = {"type": "alert.raised", "data": {}}
 
 @dataclass
 class Receiver:
-    """Answers with the statuses it was given, in order, then with 204; keeps what came."""
+    """Responds with the given statuses in order, then with 204, and records requests."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
@@ -61,7 +62,7 @@ async def raise_alert(
     organization: UUID,
     url: str,
 ) -> tuple[str, UUID]:
-    """Make a rule with a webhook and an anomaly; give the alert's place and its machine."""
+    """Create a rule with a webhook, and an anomaly; returns the path of the alert, and its machine."""
     machine_id = machines.add(organization)
     severity = [{"level": "critical", "when": leaf(3)}]
     body = {
@@ -91,10 +92,10 @@ async def finished(
         over = [delivery for delivery in deliveries if delivery["status"] != "pending"]
         return over if len(over) == count == len(deliveries) else []
 
-    return await eventually(done, what=f"{count} attempts that are over")
+    return await eventually(done, what=f"{count} finished attempts")
 
 
-async def test_each_change_reaches_the_receiver_signed(
+async def test_each_change_is_delivered_with_a_signature(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -123,7 +124,7 @@ async def test_each_change_reaches_the_receiver_signed(
     assert SECRET not in (await api.get(place, headers=headers)).text
 
 
-async def test_a_receiver_that_fails_is_tried_again_under_the_same_id(
+async def test_a_failed_delivery_is_retried_under_the_same_id(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -140,14 +141,14 @@ async def test_a_receiver_that_fails_is_tried_again_under_the_same_id(
         (2, "failed", 307),
         (3, "delivered", 204),
     ]
-    assert "redirects are not followed" in attempts[1]["error"]
+    assert "redirect (307), which is not followed" in attempts[1]["error"]
     assert len(receiver.came) == 3, "the redirect was not followed"
     assert len({came["webhook-id"] for came, _ in receiver.came}) == 1
     for came, body in receiver.came:
         Webhook(SECRET).verify(body, came)
 
 
-async def test_a_receiver_that_is_away_is_given_up_in_the_end(
+async def test_an_unreachable_receiver_is_given_up(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -163,7 +164,7 @@ async def test_a_receiver_that_is_away_is_given_up_in_the_end(
         attempts = await finished(api, headers, place, 3)
     assert [a["status"] for a in attempts] == ["failed"] * 3
     assert {a["response_status"] for a in attempts} == {None}
-    assert "no connection to the receiver" in attempts[0]["error"]
+    assert "could not connect to the receiver" in attempts[0]["error"]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::]"])
@@ -172,22 +173,22 @@ async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, 
     guarded = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5)
     async with guarded.open():
         outcome = await guarded.send(url, SECRET, uuid4(), MESSAGE)
-    assert (outcome.delivered, outcome.final, outcome.error) == (False, True, REFUSED)
+    assert (outcome.status, outcome.permanent, outcome.error) == (DeliveryStatus.FAILED, True, REFUSED)
     assert receiver.came == []
 
 
 @pytest.mark.parametrize(
     "host", ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "0.0.0.0"]
 )
-async def test_other_spellings_of_loopback_are_not_called(receiver: Receiver, host: str) -> None:
+async def test_other_notations_of_loopback_are_refused(receiver: Receiver, host: str) -> None:
     sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5)
     async with sender.open():
         outcome = await sender.send(receiver.url.replace("127.0.0.1", host), SECRET, uuid4(), MESSAGE)
-    assert (outcome.delivered, outcome.final, receiver.came) == (False, True, [])
+    assert (outcome.status, outcome.permanent, receiver.came) == (DeliveryStatus.FAILED, True, [])
 
 
 class Names(AbstractResolver):
-    """Answers with one address after the other, as a name does whose owner moves it."""
+    """Resolves to one address after the other, as in DNS rebinding."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = list(addresses)
@@ -205,15 +206,15 @@ class Names(AbstractResolver):
         return None
 
 
-async def test_a_name_that_moves_inside_is_refused_at_the_connection(receiver: Receiver) -> None:
+async def test_dns_rebinding_is_refused_when_connecting(receiver: Receiver) -> None:
     port = URL(receiver.url).port
     names = Names("10.0.0.1", "127.0.0.1", "::ffff:127.0.0.1", "::127.0.0.1")
     sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5, resolver=names)
     async with sender.open():
         for asked in range(1, 5):
             outcome = await sender.send(f"http://moving.example:{port}/hook", SECRET, uuid4(), MESSAGE)
-            assert (outcome.delivered, outcome.error) == (False, REFUSED)
-            # Nothing is remembered, and what was looked at is what is connected to.
+            assert (outcome.status, outcome.error) == (DeliveryStatus.FAILED, REFUSED)
+            # Names are not cached, and the checked address is the one to connect to.
             assert names.asked == asked
     assert receiver.came == []
 
@@ -222,21 +223,21 @@ async def test_private_addresses_are_reached_when_allowed(receiver: Receiver) ->
     open_to_all = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=5)
     async with open_to_all.open():
         outcome = await open_to_all.send(receiver.url, SECRET, uuid4(), MESSAGE)
-    assert outcome.delivered
+    assert outcome.status is DeliveryStatus.DELIVERED
     assert len(receiver.came) == 1
 
 
-async def test_a_receiver_that_hangs_is_left(unanswered: str) -> None:
+async def test_a_hanging_receiver_times_out(unanswered: str) -> None:
     hurried = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=0.2)
     async with hurried.open():
         outcome = await hurried.send(unanswered, SECRET, uuid4(), MESSAGE)
-    assert (outcome.delivered, outcome.final) == (False, False)
-    assert outcome.error == "the receiver did not answer in time"
+    assert (outcome.status, outcome.permanent) == (DeliveryStatus.FAILED, False)
+    assert outcome.error == "the receiver did not respond in time"
 
 
 @pytest.fixture
 def unanswered() -> Any:
-    """A port that takes connections and says nothing."""
+    """A port that accepts connections and never responds."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

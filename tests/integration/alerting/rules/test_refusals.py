@@ -1,4 +1,4 @@
-"""Rules that cannot work are refused when they are saved, with a pointer to what is wrong."""
+"""Invalid rules are refused with pointers."""
 
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ RULES = "/api/v1/alert-rules"
         ({"name": " "}, "/body/name"),
     ],
 )
-async def test_a_rule_that_cannot_work_is_refused_with_a_pointer(
+async def test_an_invalid_rule_is_refused_with_a_pointer(
     api: httpx2.AsyncClient,
     tokens: TokenIssuer,
     organization: UUID,
@@ -41,7 +41,7 @@ async def test_a_rule_that_cannot_work_is_refused_with_a_pointer(
     assert pointer in [error["pointer"] for error in refused.json()["errors"]], refused.json()
 
 
-async def test_both_documents_are_checked_at_once(
+async def test_errors_of_both_documents_are_reported_at_once(
     api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID, machines: FakeMachines
 ) -> None:
     body = {

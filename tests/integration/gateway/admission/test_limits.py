@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from services.gateway.admission.limits import RateLimits
 from shared.settings import InstallationSettings
-from tests.integration.gateway.support import Upstream, gateway
+from tests.integration.gateway.support import Upstream, gateway, memory
 from tests.support.redis_server import needs_redis, redis_server
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
@@ -174,6 +174,52 @@ async def test_a_body_that_drips_is_given_up(limited: Any, tokens: TokenIssuer, 
             return upstream.cancelled == ["/api/v1/analyses"]
 
         await eventually(cancelled, what="the service's request ends too")
+
+
+MAX_GROWTH = 64 * 1024 * 1024
+POURED = 32 * 1024 * 1024
+
+
+async def _pouring(place: str, beginning: bytes, rest: bytes) -> bytes:
+    """Send a head without end until the connection closes, and give what was answered."""
+    reader, writer = await _connection(place)
+    writer.write(beginning)
+    for _ in range(POURED // len(rest)):
+        try:
+            writer.write(rest)
+            await writer.drain()
+        except ConnectionError:
+            break
+    else:
+        raise AssertionError("the gateway took everything")
+    try:
+        answer = await reader.read()
+    except ConnectionError:
+        answer = b""
+    writer.close()
+    return answer
+
+
+async def test_heads_without_end_are_cut_and_others_are_served(
+    limited: Any, session: aiohttp.ClientSession
+) -> None:
+    """Not by the deadline, which is far away."""
+    async with limited(head_seconds=300) as place:
+        before = memory()
+        pouring = [
+            asyncio.create_task(_pouring(place, beginning, rest))
+            for beginning, rest in (
+                (b"GET /", b"a" * 65_536),
+                (b"GET / HTTP/1.1\r\nX: ", b"a" * 65_536),
+                (b"GET / HTTP/1.1\r\n", b"X: y\r\n" * 8_192),
+            )
+            for _ in range(20)
+        ]
+        while not all(task.done() for task in pouring):
+            assert (await session.get(f"{place}/health/live")).status == 200
+        for answer in await asyncio.gather(*pouring):
+            assert answer[:13] in (b"", b"HTTP/1.1 414 ", b"HTTP/1.1 431 ")
+        assert memory() - before < MAX_GROWTH
 
 
 @pytest.mark.parametrize("head", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n"])

@@ -96,3 +96,13 @@ async def test_claims_under_load_never_exceed_an_organizations_share(place: Post
         *(place.queue.claim(name, 5, lease=LEASE, per_organization=3) for _ in range(6))
     )
     assert sum(len(taken) for taken in claims) == 3
+
+
+async def test_a_job_that_names_no_organization_is_that_of_its_transaction(
+    place: PostgresPlace, name: str
+) -> None:
+    organization = uuid4()
+    async with place.transaction(organization) as jobs:
+        await jobs.enqueue([job(name, None)])
+    [claimed] = await claim(place, name)
+    assert claimed.organization_id == organization

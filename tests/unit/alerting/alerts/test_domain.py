@@ -1,4 +1,4 @@
-"""The life of an alert, and what it tells of."""
+"""The life cycle of an alert, and when it publishes events."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -7,8 +7,7 @@ import pytest
 
 from services.alerting.alerts.domain import Alert, AlertStatus, Change, is_power_of_ten
 from services.alerting.alerts.findings import of_anomaly
-from services.alerting.deliveries.domain import RetryPolicy
-from services.alerting.rules.conditions import Severity
+from services.alerting.rules.signals import Severity
 from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule
 from tests.unit.alerting.examples import SAMPLE_TIME, anomaly
 
@@ -20,33 +19,33 @@ def seen(alert: Alert, ratio: float, severity: Severity, **moment: float) -> tup
     return alert.seen(of_anomaly(anomaly(MACHINE.id, ratio)), severity, NOW + timedelta(**moment))
 
 
-def test_a_flood_of_one_machine_tells_a_handful_of_times() -> None:
-    alert, told = make_alert(RULE), 0
+def test_a_flood_of_findings_publishes_a_handful_of_events() -> None:
+    alert, published = make_alert(RULE), 0
     for number in range(100_000):
         # Three minutes of flood.
         alert, change = alert.seen(FINDING, Severity.MEDIUM, NOW + timedelta(milliseconds=1.8 * number))
-        told += change is not None
+        published += change is not None
     assert alert.count == 100_001
     assert alert.version == 100_001
-    assert told <= 10
+    assert published <= 10
 
 
 FINDING = of_anomaly(anomaly(MACHINE.id))
 
 
-def test_the_second_finding_each_power_of_ten_and_each_minute_are_told() -> None:
+def test_an_event_is_published_at_the_second_finding_each_power_of_ten_and_each_minute() -> None:
     alert = make_alert(RULE)
-    told = []
+    published = []
     for count in range(2, 1001):
         alert, change = seen(alert, 2, Severity.MEDIUM, seconds=1)
         if change is not None:
-            told.append((count, change))
-    assert told == [(n, Change.UPDATED) for n in (2, 10, 100, 1000)]
+            published.append((count, change))
+    assert published == [(n, Change.UPDATED) for n in (2, 10, 100, 1000)]
     assert seen(alert, 2, Severity.MEDIUM, seconds=60.9)[1] is None
     assert seen(alert, 2, Severity.MEDIUM, seconds=61)[1] is Change.UPDATED
 
 
-def test_rising_severity_breaks_the_acknowledgement_and_falling_changes_nothing() -> None:
+def test_a_rise_in_severity_revokes_the_acknowledgement_and_a_fall_changes_nothing() -> None:
     alert = make_alert(RULE).acknowledged(uuid4(), "on it", NOW)
     same, change = seen(alert, 2, Severity.MEDIUM, seconds=1)
     assert (change, same.acknowledge_note) == (Change.UPDATED, "on it")
@@ -57,18 +56,18 @@ def test_rising_severity_breaks_the_acknowledgement_and_falling_changes_nothing(
     assert (change, milder.severity, milder.worst_distance_ratio) == (None, Severity.HIGH, 5)
 
 
-def test_summary_and_features_are_of_the_worst_finding() -> None:
+def test_summary_and_features_describe_the_worst_finding() -> None:
     alert = make_alert(RULE)
     worst = of_anomaly(anomaly(MACHINE.id, 9.0, timestamp=SAMPLE_TIME - timedelta(hours=1)))
     alert, _ = alert.seen(worst, Severity.MEDIUM, NOW)
     alert, _ = seen(alert, 3, Severity.MEDIUM, seconds=1)
     assert alert.summary.startswith("Pump 7: high anomaly at 9.00 times")
     assert alert.worst_anomaly_id == worst.anomaly_id
-    assert alert.anomaly_id != worst.anomaly_id, "the one that opened it stays"
+    assert alert.anomaly_id != worst.anomaly_id, "still the anomaly that opened the alert"
     assert (alert.first_seen_at, alert.last_seen_at) == (SAMPLE_TIME - timedelta(hours=1), SAMPLE_TIME)
 
 
-def test_an_alert_opens_again_as_if_nobody_had_touched_it() -> None:
+def test_a_reopened_alert_is_neither_acknowledged_nor_resolved() -> None:
     alert = make_alert(RULE).acknowledged(uuid4(), "a", NOW).resolved(uuid4(), "r", NOW)
     again = alert.reopened(FINDING, Severity.CRITICAL, NOW)
     assert again.status is AlertStatus.ACTIVE
@@ -83,13 +82,3 @@ def test_an_alert_opens_again_as_if_nobody_had_touched_it() -> None:
 )
 def test_powers_of_ten(count: int, expected: bool) -> None:
     assert is_power_of_ten(count) is expected
-
-
-def test_retries_back_off_are_spread_and_end() -> None:
-    policy = RetryPolicy(attempts=10, first_delay=timedelta(seconds=5))
-    longest = [policy.delay(attempt, jitter=1.0) for attempt in range(1, 10)]
-    assert longest[:4] == [timedelta(seconds=s) for s in (5, 20, 80, 320)]
-    assert longest[-1] == timedelta(hours=6)
-    assert policy.delay(1, jitter=0.0) == timedelta(seconds=2.5)
-    assert policy.delay(10, jitter=0.0) is None
-    assert RetryPolicy(1_000_000, timedelta(seconds=5)).delay(900_000, 1.0) == timedelta(hours=6)

@@ -1,6 +1,5 @@
-"""What every repository of alerting must do: the fakes' and PostgreSQL's run the same tests."""
+"""The suite that all repositories of alerting pass: the fakes and those on PostgreSQL."""
 
-from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,19 +9,17 @@ from uuid import UUID, uuid4
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus, Change
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.database.unit import Unit
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Lease, Outcome
+from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus, Outcome
 from services.alerting.replicas.domain import MachineRef, MemberRef
-from services.alerting.rules.actions import Actions, Webhook
-from services.alerting.rules.condition_reader import read_condition
-from services.alerting.rules.conditions import Severity
-from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.rules.domain import Actions, Rule, RuleFilter, Webhook
+from services.alerting.rules.signals import Severity
 from shared.access import Scope
 from shared.http.pages import PageRequest
+from shared.jobs.queue import NewJob
 from tests.unit.alerting.examples import anomaly, condition
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST_PAGE = PageRequest()
-LEASE = timedelta(minutes=1)
 ACTIONS = Actions(
     channels=("webhook:cmms",), webhooks={"cmms": Webhook("https://example.org/hook?key=k", "sealed")}
 )
@@ -31,22 +28,18 @@ ACTIONS = Actions(
 class Units(Protocol):
     def __call__(self, scope: Scope) -> AbstractAsyncContextManager[Unit]: ...
 
-    async def claim(self, wanted: int, share: int, at: datetime, lease: timedelta) -> Sequence[Lease]: ...
-
 
 def make_machine(organization_id: UUID, **fields: Any) -> MachineRef:
     return replace(MachineRef(uuid4(), organization_id, "Pump 7", "active", False, 1), **fields)
 
 
 def make_rule(machine: MachineRef, user_id: UUID, **fields: Any) -> Rule:
-    document = condition()
     rule = Rule(
         id=uuid4(),
         organization_id=machine.organization_id,
         machine_id=machine.id,
         name="Leaves normal",
-        document=document,
-        condition=read_condition(document),
+        condition=condition(),
         actions=ACTIONS,
         severity=Severity.MEDIUM,
         is_active=True,
@@ -87,7 +80,7 @@ def make_delivery(alert: Alert, **fields: Any) -> Delivery:
 
 
 class World:
-    """An organization with a member, a machine and a rule, stored."""
+    """An organization with a member, a machine and a rule."""
 
     def __init__(self, units: Units) -> None:
         self.units = units
@@ -99,8 +92,8 @@ class World:
     async def store(self) -> "World":
         member = MemberRef(self.organization_id, self.user_id, "e@example.org", "E", "owner", True, False, 1)
         async with self.units(self.scope) as unit:
-            await unit.references.merge_member(member)
-            await unit.references.merge_machine(self.machine)
+            await unit.replicas.merge_member(member)
+            await unit.replicas.merge_machine(self.machine)
             await unit.rules.add(self.rule)
         return self
 
@@ -116,31 +109,34 @@ class World:
         async with self.units(self.scope) as unit:
             for delivery in made:
                 await unit.deliveries.add(delivery)
+            await unit.jobs.enqueue(
+                [NewJob(d.message_id, QUEUE, MESSAGE_JOB, d.alert_id, d.organization_id) for d in made]
+            )
         return made
 
 
 class RepositorySuite:
-    """Subclasses give the fixture `units`."""
+    """Subclasses provide the fixture `units`."""
 
     async def world(self, units: Units) -> World:
         return await World(units).store()
 
-    async def test_news_of_a_machine_are_kept_in_order_and_deletion_is_final(self, units: Units) -> None:
+    async def test_the_newest_version_of_a_machine_is_kept_and_deletion_is_final(self, units: Units) -> None:
         machine = make_machine(uuid4(), version=0)
         async with units(Scope(organization_id=machine.organization_id)) as unit:
             for name, version in (("asked", 0), ("newer", 2), ("older", 1)):
-                await unit.references.merge_machine(replace(machine, name=name, version=version))
-            known = await unit.references.hold_machine(machine.id)
+                await unit.replicas.merge_machine(replace(machine, name=name, version=version))
+            known = await unit.replicas.lock_machine(machine.id)
             assert known is not None
             assert known.name == "newer"
             gone = replace(machine, name="", deleted=True, version=3)
-            await unit.references.merge_machine(gone)
-            await unit.references.merge_machine(replace(machine, name="late", version=4))
-            assert await unit.references.machine(machine.id) == gone
+            await unit.replicas.merge_machine(gone)
+            await unit.replicas.merge_machine(replace(machine, name="late", version=4))
+            assert await unit.replicas.machine(machine.id) == gone
         async with units(Scope(organization_id=uuid4())) as unit:
-            assert await unit.references.machine(machine.id) is None
+            assert await unit.replicas.machine(machine.id) is None
 
-    async def test_a_rule_comes_back_as_it_was_made(self, units: Units) -> None:
+    async def test_a_rule_is_stored_and_changed(self, units: Units) -> None:
         world = await self.world(units)
         async with units(world.scope) as unit:
             assert await unit.rules.get(world.rule.id) == world.rule
@@ -152,11 +148,11 @@ class RepositorySuite:
             assert (await unit.rules.list(RuleFilter(), FIRST_PAGE)).items == []
             assert await unit.rules.lock_watching(world.machine.id) == []
 
-    async def test_only_active_rules_of_the_machine_watch_it(self, units: Units) -> None:
+    async def test_only_active_rules_watch_their_machine(self, units: Units) -> None:
         world = await self.world(units)
         other = make_machine(world.organization_id)
         async with units(world.scope) as unit:
-            await unit.references.merge_machine(other)
+            await unit.replicas.merge_machine(other)
             await unit.rules.add(make_rule(other, world.user_id))
             await unit.rules.add(make_rule(world.machine, world.user_id, is_active=False))
             watching = await unit.rules.lock_watching(world.machine.id)
@@ -165,7 +161,7 @@ class RepositorySuite:
         async with units(Scope(organization_id=uuid4())) as unit:
             assert await unit.rules.lock_watching(world.machine.id) == []
 
-    async def test_one_alert_of_a_key_is_open_at_most(self, units: Units) -> None:
+    async def test_at_most_one_alert_per_key_is_open(self, units: Units) -> None:
         world = await self.world(units)
         alert = await world.alert()
         async with units(world.scope) as unit:
@@ -177,7 +173,7 @@ class RepositorySuite:
             assert await unit.alerts.lock_open(world.organization_id, alert.dedupe_key) is None
             assert await unit.alerts.add(make_alert(world.rule))
 
-    async def test_the_alert_resolved_last_is_found_while_it_is_young(self, units: Units) -> None:
+    async def test_the_alert_resolved_last_is_found_within_an_interval(self, units: Units) -> None:
         world = await self.world(units)
         for minutes in (0, 10):
             await world.alert(
@@ -189,7 +185,7 @@ class RepositorySuite:
             assert found.count == 11
             assert await unit.alerts.lock_resolved_since(world.rule, NOW + timedelta(minutes=11)) is None
 
-    async def test_alerts_are_filtered_and_paged_newest_first(self, units: Units) -> None:
+    async def test_alerts_are_listed_newest_first_with_filters_and_pages(self, units: Units) -> None:
         world = await self.world(units)
         for minute in range(3):
             await world.alert(status=AlertStatus.RESOLVED, created_at=NOW + timedelta(minutes=minute))
@@ -209,7 +205,7 @@ class RepositorySuite:
             assert (await unit.alerts.list(AlertFilter(), FIRST_PAGE)).items == []
             assert await unit.alerts.lock(newest.id) is None
 
-    async def test_a_deleted_machine_leaves_nothing_but_its_tombstone(self, units: Units) -> None:
+    async def test_a_deleted_machine_leaves_only_its_tombstone(self, units: Units) -> None:
         world = await self.world(units)
         await world.deliveries(1)
         alert = await world.alert()
@@ -218,50 +214,38 @@ class RepositorySuite:
             assert await unit.rules.get(world.rule.id) is None
             assert await unit.alerts.get(alert.id) is None
             assert await unit.deliveries.of_alert(alert.id) == []
-            assert await unit.references.machine(world.machine.id) is not None
+            assert await unit.replicas.machine(world.machine.id) is not None
 
-    async def test_a_delivery_is_leased_made_and_noted_once(self, units: Units) -> None:
+    async def test_a_pending_delivery_is_found_by_its_message_until_it_is_finished(
+        self, units: Units
+    ) -> None:
         world = await self.world(units)
-        (delivery,) = await world.deliveries(1, next_attempt_at=NOW)
-        assert not await self.claimed(units, world, at=NOW - timedelta(seconds=1))
-        (lease,) = await self.claimed(units, world, at=NOW)
-        assert not await self.claimed(units, world, at=NOW), "leased already"
-        (later,) = await self.claimed(units, world, at=NOW + LEASE)
-        outcome = Outcome(True, 204, 12.5, None)
+        (delivery,) = await world.deliveries(1)
+        outcome = Outcome(DeliveryStatus.FAILED, 503, 12.5, "the receiver answered 503")
         async with units(world.scope) as unit:
-            assert await unit.deliveries.leased(lease) is None, "taken over"
-            assert not await unit.deliveries.finish(lease, DeliveryStatus.DELIVERED, "t", outcome, NOW)
-            outgoing = await unit.deliveries.leased(later)
+            outgoing = await unit.deliveries.pending(delivery.message_id)
             assert outgoing is not None
-            assert outgoing.delivery == delivery
+            assert (outgoing.delivery, outgoing.rule_id) == (delivery, world.rule.id)
             assert outgoing.webhook == ACTIONS.webhook("webhook:cmms")
-            assert await unit.deliveries.finish(later, DeliveryStatus.DELIVERED, "t", outcome, NOW)
-            assert await unit.deliveries.leased(later) is None
-            (noted,) = await unit.deliveries.of_alert(delivery.alert_id)
-            assert noted == replace(
-                delivery,
-                status=DeliveryStatus.DELIVERED,
-                target="t",
-                response_status=204,
-                latency_ms=12.5,
-                finished_at=NOW,
-            )
-        assert not await self.claimed(units, world, at=NOW + 2 * LEASE)
-
-    async def test_an_organization_gets_its_share_of_places_at_once(self, units: Units) -> None:
-        busy, calm = await self.world(units), await self.world(units)
-        await busy.deliveries(10)
-        await calm.deliveries(1, next_attempt_at=NOW + timedelta(seconds=1))
-        at = NOW + timedelta(seconds=1)
-        first = await units.claim(100, 4, at, LEASE)
-        assert sum(lease.organization_id == busy.organization_id for lease in first) == 4
-        assert sum(lease.organization_id == calm.organization_id for lease in first) == 1
-        assert not [
-            lease for lease in await units.claim(100, 4, at, LEASE)
-            if lease.organization_id in (busy.organization_id, calm.organization_id)
-        ]  # fmt: skip
-
-    @staticmethod
-    async def claimed(units: Units, world: World, *, at: datetime) -> list[Lease]:
-        leases = await units.claim(100, 100, at, LEASE)
-        return [lease for lease in leases if lease.organization_id == world.organization_id]
+            sent = replace(delivery, target="https://moved.example.org/hook")
+            await unit.deliveries.finish(sent, outcome, NOW)
+            assert await unit.deliveries.pending(delivery.message_id) is None
+            following = delivery.next(uuid4(), NOW, NOW + timedelta(seconds=5))
+            await unit.deliveries.add(following)
+            assert await unit.deliveries.of_alert(delivery.alert_id) == [
+                replace(
+                    sent,
+                    status=outcome.status,
+                    response_status=503,
+                    latency_ms=12.5,
+                    error=outcome.error,
+                    finished_at=NOW,
+                ),
+                following,
+            ]
+            await unit.deliveries.postpone(delivery.message_id, NOW + timedelta(hours=1))
+            outgoing = await unit.deliveries.pending(delivery.message_id)
+            assert outgoing is not None
+            assert outgoing.delivery == replace(following, next_attempt_at=NOW + timedelta(hours=1))
+        async with units(Scope(organization_id=uuid4())) as unit:
+            assert await unit.deliveries.of_alert(delivery.alert_id) == []

@@ -1,12 +1,13 @@
-"""The fakes do what the repositories on PostgreSQL do."""
+"""The fakes pass the suite of the repositories."""
 
 import pytest
 
-from tests.unit.alerting.database.repository_suite import RepositorySuite
+from tests.support.fakes import FakeClock
+from tests.unit.alerting.database.repository_suite import NOW, RepositorySuite
 from tests.unit.alerting.fakes import FakeUnits
 
 
 class TestFakeRepositories(RepositorySuite):
     @pytest.fixture
     def units(self) -> FakeUnits:
-        return FakeUnits()
+        return FakeUnits(FakeClock(NOW))

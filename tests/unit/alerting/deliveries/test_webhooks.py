@@ -15,15 +15,15 @@ from services.alerting.deliveries.webhooks import AddressRefused, is_public, pub
         "224.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "ff02::1",
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a00:1", "2002:a00:1::",
         "2001:0:4136:e378:8000:63bf:3fff:fdd2",
-        # Other ways to write an IPv4 address into an IPv6 one: compatible, translated, local NAT64, ISATAP.
+        # Other notations of IPv4 within IPv6: compatible, translated, local NAT64, ISATAP.
         "::127.0.0.1", "::169.254.169.254", "::ffff:0:127.0.0.1", "64:ff9b:1::a00:1", "64:ff9b::7f00:1",
         "2001:4860:0:1:0:5efe:10.0.0.1", "2001:4860:0:1:200:5efe:10.0.0.1", "2002:5db8:d70e::1",
-        # Neither given out nor private by name.
+        # Unallocated or reserved.
         "fec0::1", "5f00::1", "4000::1", "3fff::1", "2001:db8::1", "100::1", "192.0.0.9", "192.88.99.1",
         "198.18.0.1", "240.0.0.1", "0.1.2.3",
     ],
 )  # fmt: skip
-def test_addresses_of_one_s_own_network_are_refused(address: str) -> None:
+def test_private_addresses_are_refused(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with pytest.raises(AddressRefused):
@@ -39,5 +39,5 @@ def test_addresses_of_one_s_own_network_are_refused(address: str) -> None:
         "64:ff9b::93.184.215.14",
     ],
 )
-def test_addresses_of_the_internet_are_not(address: str) -> None:
+def test_public_addresses_are_accepted(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))

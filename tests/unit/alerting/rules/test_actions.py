@@ -1,11 +1,13 @@
-"""The actions of a rule: webhooks with sealed secrets, and what is refused where."""
+"""Actions: sealed secrets, and validation with pointers."""
 
 from typing import Any
 
 import pytest
 
 from services.alerting.errors import InvalidRule
-from services.alerting.rules.actions import Actions, read_actions
+from services.alerting.rules.actions import ActionsDocument
+from services.alerting.rules.domain import Actions
+from tests.unit.alerting import examples
 from tests.unit.alerting.examples import SECRET, actions
 
 
@@ -18,49 +20,68 @@ def webhook(**fields: Any) -> dict[str, Any]:
     return actions() | {"webhooks": {"cmms": {k: v for k, v in hook.items() if v is not None}}}
 
 
+def read(document: Any, before: Actions | None = None) -> Actions:
+    return ActionsDocument.model_validate(document).sealed(seal, before)
+
+
 def refused(document: Any) -> dict[str, str]:
-    with pytest.raises(InvalidRule) as caught:
-        read_actions(document, seal)
-    return {error.pointer.removeprefix("/body/actions"): error.detail for error in caught.value.errors}
+    return examples.refused(ActionsDocument, document)
 
 
-def test_secrets_are_sealed_and_never_shown() -> None:
-    read = read_actions(actions(url="https://example.org/hook?key=k"), seal)
-    assert read.webhook("webhook:cmms") == Actions.load(read.stored()).webhook("webhook:cmms")
-    assert SECRET not in str(read.stored())
-    assert "sealed" not in str(read.public())
-    found = read.webhook("webhook:cmms")
+def test_secrets_are_sealed_and_never_returned() -> None:
+    sealed = read(actions(url="https://example.org/hook?key=k"))
+    assert sealed.webhook("webhook:cmms") == Actions.load(sealed.stored()).webhook("webhook:cmms")
+    assert SECRET not in str(sealed.stored())
+    assert "sealed" not in str(sealed.public(whole_addresses=True))
+    found = sealed.webhook("webhook:cmms")
     assert found is not None
     assert found.target == "https://example.org/hook"
-    assert Actions.load(read.stored()) == read
+    assert Actions.load(sealed.stored()) == sealed
 
 
-def test_what_was_shown_can_be_sent_back_and_keeps_its_secret() -> None:
-    before = read_actions(actions(), seal)
-    assert read_actions(before.public(), seal, before=before) == before
-    assert refused(before.public())["/webhooks/cmms"].startswith("needs secret")
+def test_returned_actions_can_be_sent_back_and_keep_their_secrets() -> None:
+    before = read(actions())
+    assert read(before.public(whole_addresses=True), before) == before
+    with pytest.raises(InvalidRule) as caught:
+        read(before.public(whole_addresses=True))
+    [error] = caught.value.errors
+    assert (error.pointer, error.detail[:14]) == ("/body/actions/webhooks/cmms", "needs a secret")
 
 
-def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
-    read = read_actions(actions(on=["raised", "resolved"]), seal)
-    assert read.notified("raised") == ("webhook:cmms",)
-    assert read.notified("severity_changed") == ()
-    assert read_actions(actions(), seal).notified("updated") == ()
-    assert read_actions({"version": 1}, seal).notified("raised") == ()
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://example.org/hook?key=k", "https://example.org"),
+        ("http://10.0.0.1:8080/a/b", "http://10.0.0.1:8080"),
+        ("https://example.org?key=k", "https://example.org"),
+        ("http://[2001:db8::1]:80/hook", "http://[2001:db8::1]:80"),
+    ],
+)
+def test_addresses_can_be_reduced_to_their_host(url: str, host: str) -> None:
+    reduced = read(actions(url=url)).public(whole_addresses=False)
+    assert reduced["webhooks"] == {"cmms": {"url": host}}
+
+
+def test_channels_are_notified_of_the_selected_changes() -> None:
+    sealed = read(actions(on=["raised", "resolved"]))
+    assert sealed.notified("raised") == ("webhook:cmms",)
+    assert sealed.notified("severity_changed") == ()
+    assert read(actions()).notified("updated") == ()
+    assert read({"version": 1}).notified("raised") == ()
 
 
 @pytest.mark.parametrize(
     ("document", "pointer", "hint"),
     [
-        ("hello", "", "object"),
-        ({}, "", "version must be 1"),
-        (actions(colour=1), "/colour", "not known"),
+        ("hello", "", "dictionary"),
+        ({}, "/version", "required"),
+        (actions(colour=1), "/colour", "not permitted"),
         (actions(runbook_url="https://example.org"), "/runbook_url", "not evaluated yet"),
-        (actions(on=[]), "/on", "1 to 5"),
-        (actions(on=["updated"]), "/on/0", "one of raised"),
+        (actions(on=[]), "/on", "at least 1 item"),
+        (actions(on=["updated"]), "/on/0", "should be 'raised'"),
         (actions(steps=[{"channels": ["email"]}]), "/steps/0/channels/0", "not sent yet"),
         (actions(steps=[{"channels": ["webhook:other"]}]), "/steps/0/channels/0", "one of webhook:cmms"),
-        (actions(steps=[{"channels": ["webhook:other"]}]), "/webhooks/cmms", "in no step"),
+        (actions(steps=[{"channels": ["webhook:other"]}]), "/webhooks/cmms", "not used by any step"),
         (actions(steps=[{"after": "PT15M", "channels": ["webhook:cmms"]}]), "/steps/0/after", "use PT0S"),
         (
             actions(steps=[{"channels": ["webhook:cmms"], "to": ["role:admin"]}]),
@@ -68,28 +89,28 @@ def test_channels_hear_of_the_changes_that_are_asked_for() -> None:
             "not evaluated",
         ),
         (actions(steps=[{"channels": ["webhook:cmms"], "repeat": "PT4H"}]), "/steps/0/repeat", "not eval"),
-        (actions(steps=[{}]), "/steps/0", "needs channels"),
-        (actions(webhooks=[]), "/webhooks", "object"),
-        (webhook(url="http://user:pw@example.org/"), "/webhooks/cmms/url", "no user"),
+        (actions(steps=[{}]), "/steps/0/channels", "required"),
+        (actions(webhooks=[]), "/webhooks", "dictionary"),
+        (webhook(url="http://user:pw@example.org/"), "/webhooks/cmms/url", "must not contain a user"),
         (webhook(url="https://"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="https://example.org:99999/"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="http://2130706433/"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="http://127.1/"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="https://example.org/a b"), "/webhooks/cmms/url", "http or https"),
         (webhook(url="file:///etc/passwd"), "/webhooks/cmms/url", "http or https"),
-        (webhook(url=None), "/webhooks/cmms", "needs url"),
-        (webhook(secret=None), "/webhooks/cmms", "needs secret"),
+        (webhook(url=None), "/webhooks/cmms/url", "required"),
         (webhook(secret="c2hvcnQ="), "/webhooks/cmms/secret", "24 to 64"),
         (webhook(secret="no base64!" * 4), "/webhooks/cmms/secret", "openssl rand"),
-        (webhook(secret=7), "/webhooks/cmms/secret", "base64"),
-        (webhook(retries=3), "/webhooks/cmms/retries", "not known"),
+        (webhook(secret=7), "/webhooks/cmms/secret", "string"),
+        (webhook(retries=3), "/webhooks/cmms/retries", "not permitted"),
+        (actions(webhooks={"A B": {"url": "https://example.org"}}), "/webhooks/A B", "pattern"),
     ],
 )
-def test_what_cannot_be_done_is_refused_where_it_stands(document: Any, pointer: str, hint: str) -> None:
+def test_invalid_actions_are_refused_with_a_pointer(document: Any, pointer: str, hint: str) -> None:
     errors = refused(document)
     assert pointer in errors, errors
     assert hint in errors[pointer]
 
 
-def test_a_refusal_never_repeats_the_secret() -> None:
+def test_errors_never_contain_the_secret() -> None:
     assert SECRET not in str(refused(webhook(secret=SECRET + "!")))

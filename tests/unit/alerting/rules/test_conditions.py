@@ -1,4 +1,4 @@
-"""The condition language: what holds when, and what is refused where."""
+"""The condition language: evaluation, and validation with pointers."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,11 +8,12 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.alerting.alerts.findings import of_anomaly, of_completed, of_failed
-from services.alerting.errors import InvalidRule
-from services.alerting.rules.condition_reader import read_condition
-from services.alerting.rules.conditions import Observation, Severity
+from services.alerting.rules.conditions import ConditionDocument, compile_condition
+from services.alerting.rules.signals import Observation, Severity
+from tests.unit.alerting import examples
 from tests.unit.alerting.examples import anomaly, completed, condition, failed, leaf
 
 MACHINE = uuid4()
@@ -23,14 +24,12 @@ def seen(ratio: float = 2.0, severity: str = "high") -> Observation:
 
 
 def holds(when: dict[str, Any], observation: Observation | None = None) -> bool:
-    judged = read_condition(condition(when)).judge(observation or seen(), Severity.LOW)
+    judged = compile_condition(condition(when)).judge(observation or seen(), Severity.LOW)
     return judged is not None
 
 
 def refused(document: Any) -> dict[str, str]:
-    with pytest.raises(InvalidRule) as caught:
-        read_condition(document)
-    return {error.pointer.removeprefix("/body/condition"): error.detail for error in caught.value.errors}
+    return examples.refused(ConditionDocument, document)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_severities_compare_by_rank(op: str, value: Any, expected: bool) -> None
     assert holds(leaf(value, signal="anomaly.severity", op=op)) is expected
 
 
-def test_features_are_looked_up_by_name_and_count_nothing_when_they_are_not_named() -> None:
+def test_features_are_found_by_name_and_contribute_0_if_not_mentioned() -> None:
     node = leaf(0.5, signal="feature.contribution")
     assert holds(node | {"feature": "f_103"})
     assert not holds(node | {"feature": "f_1"})
@@ -81,7 +80,7 @@ def test_runs_and_failures_have_their_own_signals() -> None:
     assert not holds(leaf(False, signal="analysis.failed", op="eq"), failure)
 
 
-def test_a_condition_sleeps_while_other_messages_come() -> None:
+def test_messages_of_another_source_do_not_satisfy_a_condition() -> None:
     assert not holds({"not": leaf(100)}, of_failed(failed(MACHINE)).observation)
 
 
@@ -101,18 +100,18 @@ NODES: st.SearchStrategy[tuple[dict[str, Any], bool]] = st.recursive(
 
 
 @given(NODES)
-def test_branches_mean_what_they_say(pair: tuple[dict[str, Any], bool]) -> None:
+def test_branches_combine_their_nodes(pair: tuple[dict[str, Any], bool]) -> None:
     node, expected = pair
     try:
         found = holds(node)
-    except InvalidRule:  # nested deeper than a condition may be
+    except ValidationError:  # too deep
         reject()
     assert found is expected
 
 
-def test_the_highest_severity_step_that_holds_decides() -> None:
+def test_the_highest_severity_step_that_applies_sets_the_severity() -> None:
     steps = [{"level": "critical", "when": leaf(3)}, {"level": "medium"}]
-    staged = read_condition(condition(severity=steps))
+    staged = compile_condition(condition(severity=steps))
     assert staged.judge(seen(2), Severity.HIGH) is Severity.MEDIUM
     assert staged.judge(seen(3), Severity.HIGH) is Severity.CRITICAL
     assert staged.judge(seen(1), Severity.HIGH) is None
@@ -120,8 +119,8 @@ def test_the_highest_severity_step_that_holds_decides() -> None:
     assert only.judge(seen(2), Severity.HIGH) is Severity.HIGH
 
 
-def test_the_whole_of_what_is_understood_is_read() -> None:
-    read = read_condition(
+def test_a_condition_with_all_keys_is_compiled() -> None:
+    read = compile_condition(
         condition(
             {"all": [leaf(), {"any": [leaf(3), {"not": leaf("low", signal="anomaly.severity", op="eq")}]}]},
             trigger={"mode": "simple"},
@@ -135,61 +134,69 @@ def test_the_whole_of_what_is_understood_is_read() -> None:
 @pytest.mark.parametrize(
     ("document", "pointer", "hint"),
     [
-        ([], "", "object"),
-        ({"when": leaf()}, "", "version must be 1"),
+        ([], "", "dictionary"),
+        ({"when": leaf()}, "/version", "required"),
         ({"version": True, "when": leaf()}, "/version", "must be 1"),
-        ({"version": 1}, "", "needs when"),
-        (condition(colour="red"), "/colour", "not known"),
-        (condition(clear={"auto_resolve": True}), "/clear", "not evaluated yet"),
+        ({"version": 1}, "/when", "required"),
+        (condition(colour="red"), "/colour", "not permitted"),
+        (condition(clear={"auto_resolve": True}), "/clear", "clear is not evaluated yet"),
         (condition(no_data={"after": "P1D"}), "/no_data", "not evaluated yet"),
         (condition(schedule={}), "/schedule", "not evaluated yet"),
-        (condition({"all": []}), "/when/all", "1 to 50"),
+        (condition({"all": []}), "/when/all", "at least 1 item"),
         (condition({"all": {}}), "/when/all", "list"),
-        (condition({"all": [leaf()], "any": [leaf()]}), "/when", "only one of"),
-        (condition({"not": []}), "/when/not", "object"),
-        (condition({"signal": "anomaly.distance"}), "/when", "signal, op and value"),
+        (condition({"all": [leaf()], "any": [leaf()]}), "/when/any", "not permitted"),
+        (condition({"not": []}), "/when/not", "must be a condition"),
+        (condition({"signal": "anomaly.distance"}), "/when/value", "required"),
         (condition({"all": [leaf(), leaf() | {"window": "PT1H"}]}), "/when/all/1/window", "not evaluated"),
-        (condition(leaf() | {"recover": 1.2}), "/when/recover", "not evaluated yet"),
+        (condition(leaf() | {"recover": 1.2}), "/when/recover", "recover is not evaluated yet"),
         (condition(leaf() | {"reduce": "max"}), "/when/reduce", "not evaluated yet"),
-        (condition(leaf() | {"feature": "f_1"}), "/when/feature", "not known"),
+        (condition(leaf() | {"feature": "f_1"}), "/when/feature", "not permitted"),
         (condition(leaf(signal="wear.slope")), "/when/signal", "not evaluated yet"),
         (condition(leaf(signal="noise")), "/when/signal", "one of anomaly.distance"),
-        (condition(leaf(0.1, signal="feature.contribution")), "/when", "needs feature"),
-        (condition(leaf(op="above")), "/when/op", "one of gt"),
-        (condition(leaf(["low", "high"], signal="anomaly.severity", op="within")), "/when/op", "one of gt"),
-        (condition(leaf("ok", signal="health.state", op="gt")), "/when/op", "one of eq"),
+        (condition(leaf(0.1, signal="feature.contribution")), "/when/feature", "required"),
+        (condition(leaf(op="above")), "/when/op", "should be 'gt'"),
+        (
+            condition(leaf(["low", "high"], signal="anomaly.severity", op="within")),
+            "/when/op",
+            "should be 'gt'",
+        ),
+        (condition(leaf("ok", signal="health.state", op="gt")), "/when/op", "should be 'eq'"),
         (condition(leaf(True)), "/when/value", "number"),
         (condition(leaf(float("nan"))), "/when/value", "number"),
         (condition(leaf("2")), "/when/value", "number"),
         (condition(leaf([3, 2], op="within")), "/when/value", "lowest, highest"),
-        (condition(leaf([3], op="outside")), "/when/value", "2 to 2"),
+        (condition(leaf([3], op="outside")), "/when/value", "lowest, highest"),
+        (condition(leaf(3, op="within")), "/when/value", "lowest, highest"),
+        (condition(leaf(3, op="in")), "/when/value", "list of values"),
+        (condition(leaf([3])), "/when/value", "one value"),
+        (condition(leaf([3] * 101, op="in")), "/when/value", "at most 100"),
         (condition(leaf([1, "x"], op="in")), "/when/value/1", "number"),
-        (condition(leaf("bad", signal="anomaly.severity")), "/when/value", "one of low"),
-        (condition(leaf(1, signal="analysis.failed", op="eq")), "/when/value", "true or false"),
+        (condition(leaf("bad", signal="anomaly.severity")), "/when/value", "should be 'low'"),
+        (condition(leaf(1, signal="analysis.failed", op="eq")), "/when/value", "boolean"),
         (
             condition({"all": [leaf(), {"not": leaf("ok", signal="health.state", op="eq")}]}),
             "/when/all/1/not/signal",
             "not evaluated together yet",
         ),
         (condition(trigger={"mode": "m_of_n", "m": 3, "n": 10}), "/trigger/mode", "use simple"),
-        (condition(trigger={"mode": "sometimes"}), "/trigger/mode", "one of simple"),
-        (condition(trigger={}), "/trigger", "needs mode"),
-        (condition(severity=[{"level": "awful"}]), "/severity/0/level", "one of low"),
-        (condition(severity=[{"level": "low", "when": {}}]), "/severity/0/when", "leaf"),
-        (condition(severity=[]), "/severity", "1 to 10"),
+        (condition(trigger={"mode": "sometimes"}), "/trigger/mode", "should be 'simple'"),
+        (condition(trigger={}), "/trigger/mode", "required"),
+        (condition(severity=[{"level": "awful"}]), "/severity/0/level", "should be 'low'"),
+        (condition(severity=[{"level": "low", "when": {}}]), "/severity/0/when", "signal, op and value"),
+        (condition(severity=[]), "/severity", "at least 1 item"),
         (condition(dedupe={"by": ["machine"]}), "/dedupe/by", "nothing else"),
         (condition(dedupe={"reopen_within": "1 hour"}), "/dedupe/reopen_within", "ISO 8601"),
         (condition(dedupe={"reopen_within": "P"}), "/dedupe/reopen_within", "ISO 8601"),
         (condition(dedupe={"reopen_within": "PT"}), "/dedupe/reopen_within", "ISO 8601"),
     ],
 )
-def test_what_cannot_be_evaluated_is_refused_where_it_stands(document: Any, pointer: str, hint: str) -> None:
+def test_an_invalid_condition_is_refused_with_a_pointer(document: Any, pointer: str, hint: str) -> None:
     errors = refused(document)
     assert pointer in errors, errors
     assert hint in errors[pointer]
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     assert set(refused(condition({"all": [leaf("x"), leaf(op="?")]}, clear={}))) == {
         "/when/all/0/value",
         "/when/all/1/op",
@@ -197,14 +204,39 @@ def test_every_problem_is_told_at_once() -> None:
     }
 
 
-def test_pointers_escape_odd_keys() -> None:
+def test_pointers_escape_special_characters() -> None:
     assert "/a~1b~0c" in refused(condition() | {"a/b~c": 1})
 
 
-def test_a_bottomless_condition_is_refused_and_harms_nobody() -> None:
+def nested(levels: int) -> dict[str, Any]:
     node = leaf()
-    for _ in range(500):
+    for _ in range(levels - 1):
         node = {"not": node}
-    assert any("nested deeper" in detail for detail in refused(condition(node)).values())
-    wide = {"all": [{"any": [leaf()] * 50}] * 50}
-    assert any("one leaf more" in detail for detail in refused(condition(wide)).values())
+    return node
+
+
+def test_depth_is_limited() -> None:
+    assert holds(nested(9))
+    pointer = "/when" + "/not" * 10
+    assert refused(condition(nested(11))) == {pointer: "exceeds the maximum depth of 10"}
+    assert refused(condition(nested(500))) == {pointer: "exceeds the maximum depth of 10"}
+
+
+def test_the_number_of_leaves_is_limited_across_branches_and_steps() -> None:
+    wide = {"all": [{"any": [leaf()] * 50}] * 2}
+    assert holds(wide)
+    over = condition(wide, severity=[{"level": "low", "when": leaf()}])
+    assert refused(over) == {"/severity/0/when": "exceeds the maximum of 100 conditions"}
+
+
+def test_a_condition_is_kept_as_it_was_sent() -> None:
+    document = condition(leaf(2), dedupe={"reopen_within": "PT60M"})
+    sent = ConditionDocument.model_validate(document).as_sent
+    assert (sent, repr(sent)) == (document, repr(document))
+
+
+def test_the_json_schema_omits_what_is_not_evaluated_yet() -> None:
+    schema = str(ConditionDocument.model_json_schema())
+    for later in ("recover", "window", "clear", "no_data", "schedule", "wear.slope", "m_of_n"):
+        assert later not in schema
+    assert "{}" not in schema, "no schema that accepts anything"

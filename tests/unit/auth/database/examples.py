@@ -1,11 +1,11 @@
-"""Values that the tests of repositories store."""
+"""Values for the tests of repositories."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from services.auth.invitations.domain import Invitation
-from services.auth.mail.domain import QueuedLetter
+from services.auth.mail.domain import StoredMessage
 from services.auth.one_time_tokens.domain import OneTimeToken, Purpose
 from services.auth.organizations.domain import Organization
 from services.auth.sessions.domain import RefreshToken
@@ -15,7 +15,7 @@ from shared.access import Role
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 COST = 4
-# Long before all letters and requests that a running service may have made.
+# Before anything that a running service may have stored.
 LONG_AGO = NOW - timedelta(days=3650)
 
 
@@ -45,8 +45,8 @@ def a_refresh_token(user: User, family_id: UUID | None = None, **changes: object
     return replace(token, **changes)  # type: ignore[arg-type]
 
 
-def a_letter() -> QueuedLetter:
-    return QueuedLetter(uuid4(), "test", "key.sealed", 0, LONG_AGO + 60 * MINUTE, LONG_AGO)
+def a_message() -> StoredMessage:
+    return StoredMessage(uuid4(), "test", "key.sealed", NOW + MINUTE, NOW)
 
 
 def a_one_time_token(user: User, purpose: Purpose = Purpose.VERIFY_EMAIL) -> OneTimeToken:

@@ -1,4 +1,4 @@
-"""What every implementation of the auth service's repositories does, in memory or in PostgreSQL."""
+"""What every implementation of the repositories does, in memory and on PostgreSQL."""
 
 from tests.unit.auth.database.suites.api_keys import ApiKeySuite
 from tests.unit.auth.database.suites.attempts import AttemptSuite

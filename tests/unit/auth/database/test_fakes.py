@@ -1,4 +1,4 @@
-"""The repositories in memory keep to the common suite."""
+"""The repositories in memory pass the common suite."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The key ring: one key for all replicas, succeeded in time, never in the open."""
+"""The key ring: one key for all replicas, rotated in time, always encrypted."""
 
 import base64
 import json
@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.auth.keys.service import PUBLISHED_AHEAD, RELOAD_AFTER, KeyRing
+from services.auth.keys.service import PUBLISH_AHEAD, RELOAD_AFTER, KeyRing
 from services.auth.keys.tokens import AccessTokens
-from services.auth.sign_in.domain import Grant
+from services.auth.sessions.domain import Grant
 from shared.clock import time_ordered_id
 from shared.crypto import EncryptionError, Encryptor
 from shared.tokens import TokenVerifier
@@ -52,7 +52,7 @@ async def test_replicas_agree_on_the_first_key(units: FakeUnits, clock: FakeCloc
     assert units.keys.locked == 1
 
 
-async def test_private_halves_are_encrypted_and_never_published(units: FakeUnits, clock: FakeClock) -> None:
+async def test_private_keys_are_encrypted_and_never_published(units: FakeUnits, clock: FakeClock) -> None:
     ring = a_ring(units, clock)
     private = (await ring.signing()).as_dict(private=True)["d"]
     assert str(private) not in json.dumps(await ring.public())
@@ -62,7 +62,7 @@ async def test_private_halves_are_encrypted_and_never_published(units: FakeUnits
         await a_ring(units, clock, "a:" + base64.b64encode(b"z" * 32).decode()).signing()
 
 
-async def test_a_successor_is_published_before_it_signs_and_the_old_key_verifies_on(
+async def test_a_successor_is_published_before_it_signs_and_the_old_key_still_verifies(
     units: FakeUnits, clock: FakeClock
 ) -> None:
     ring, replica = a_ring(units, clock), a_ring(units, clock)
@@ -73,9 +73,9 @@ async def test_a_successor_is_published_before_it_signs_and_the_old_key_verifies
     published = {key["kid"] for key in (await replica.public())["keys"]}
     assert len(published) == 2
     [new] = published - {old}
-    assert await key_id(ring) == await key_id(replica) == old, "verifiers must learn of it first"
+    assert await key_id(ring) == await key_id(replica) == old, "verifiers must know it first"
 
-    clock.time += PUBLISHED_AHEAD
+    clock.time += PUBLISH_AHEAD
     assert await key_id(ring) == new
     assert {key["kid"] for key in (await ring.public())["keys"]} == published
     # The last token signed with the old key has expired.
@@ -95,7 +95,7 @@ async def test_a_token_signed_before_the_rotation_verifies_after_it(
     await ring.maintain()
     clock.time += LIFETIME
     await ring.maintain()
-    clock.time += PUBLISHED_AHEAD - timedelta(seconds=1)
+    clock.time += PUBLISH_AHEAD - timedelta(seconds=1)
     before = await tokens.issue(grant)
     clock.advance(seconds=2)
     after = await tokens.issue(grant)

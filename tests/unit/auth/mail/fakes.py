@@ -1,19 +1,21 @@
-"""A mail server in memory."""
+"""A mail transport in memory."""
 
 from dataclasses import dataclass, field
 
-from services.auth.mail.domain import Letter, QueuedLetter, Sending
+from services.auth.mail.domain import Delivery, Message, StoredMessage
 
 
 @dataclass
-class FakeMailer:
-    """Answers what it is told to, in order; then it sends."""
+class FakeTransport:
+    """Returns or raises the given answers in order; after that, sends everything."""
 
-    answers: list[Sending] = field(default_factory=list)
-    sent: list[Letter] = field(default_factory=list)
+    answers: list[Delivery | Exception] = field(default_factory=list)
+    sent: list[Message] = field(default_factory=list)
 
-    async def send(self, queued: QueuedLetter, letter: Letter) -> Sending:
-        answer = self.answers.pop(0) if self.answers else Sending(None)
+    async def send(self, stored: StoredMessage, message: Message) -> Delivery:
+        answer = self.answers.pop(0) if self.answers else Delivery(None)
+        if isinstance(answer, Exception):
+            raise answer
         if answer.error is None:
-            self.sent.append(letter)
+            self.sent.append(message)
         return answer

@@ -1,4 +1,4 @@
-"""What a password may be, and that all of it counts."""
+"""Which passwords are valid, and how they are hashed."""
 
 import pytest
 from pydantic import ValidationError
@@ -30,18 +30,18 @@ def accepted(password: str) -> bool:
     ],
     ids=ascii,
 )
-def test_length_alone_decides(password: str) -> None:
-    """Any characters, no rules of composition; what is common is refused elsewhere."""
+def test_only_the_length_matters(password: str) -> None:
+    """Any characters are allowed; common passwords are refused elsewhere."""
     assert accepted(password)
 
 
 @pytest.mark.parametrize("password", ["", "a" * 11, "x" * 129, "half a pair \ud83d"], ids=ascii)
-def test_too_short_too_long_or_broken_is_refused(password: str) -> None:
+def test_passwords_that_are_too_short_too_long_or_malformed_are_refused(password: str) -> None:
     assert not accepted(password)
 
 
-def test_every_character_counts() -> None:
-    """bcrypt alone would not look beyond the 72nd byte."""
+def test_every_character_matters() -> None:
+    """bcrypt alone would ignore everything after the 72nd byte."""
     base = "x" * 127
     assert HASHER.prehash(base + "a") != HASHER.prehash(base + "b")
     assert HASHER.prehash(base) != HASHER.prehash(base + " ")
@@ -49,11 +49,11 @@ def test_every_character_counts() -> None:
     assert "\0" not in HASHER.prehash("\0" * 12)
 
 
-def test_two_keyboards_type_one_password() -> None:
+def test_composed_and_decomposed_characters_are_the_same() -> None:
     assert HASHER.prehash("caf\u00e9 caf\u00e9 caf\u00e9") == HASHER.prehash("cafe\u0301 " * 2 + "cafe\u0301")
 
 
-def test_the_pepper_counts() -> None:
+def test_the_pepper_matters() -> None:
     assert HASHER.prehash("x" * 12) != PasswordHasher("another pepper", 4).prehash("x" * 12)
 
 
@@ -64,5 +64,5 @@ def test_the_prehash_depends_on_pepper_and_password_and_fits_bcrypt() -> None:
     assert prehash != hasher.prehash("correct horse batter")
     assert prehash != PasswordHasher("other pepper", cost=4).prehash("correct horse battery")
     assert len(hasher.prehash("ä" * 128)) == 44
-    # Composed and decomposed characters are the same key on a keyboard.
+    # Keyboards produce composed or decomposed characters.
     assert hasher.prehash("pa\u0308sswort-lang") == hasher.prehash("p\u00e4sswort-lang")

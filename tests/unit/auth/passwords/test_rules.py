@@ -1,4 +1,4 @@
-"""Which passwords are refused, and which are not."""
+"""Which passwords are accepted and refused."""
 
 import re
 
@@ -40,7 +40,7 @@ RULES = PasswordRules.shipped()
         "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44-1234",
     ],
 )
-def test_what_a_guesser_tries_first_is_refused(password: str) -> None:
+def test_passwords_that_attackers_try_first_are_refused(password: str) -> None:
     with pytest.raises(WeakPassword) as refused:
         RULES.check(password, EMAIL, NAMES)
     assert password not in refused.value.detail
@@ -61,27 +61,27 @@ def test_what_a_guesser_tries_first_is_refused(password: str) -> None:
         "9fX!7qLm2$Rz",
     ],
 )
-def test_what_takes_some_guessing_is_not(password: str) -> None:
+def test_passwords_that_are_hard_to_guess_are_accepted(password: str) -> None:
     RULES.check(password, EMAIL, NAMES)
 
 
-def test_short_names_and_none_at_all_refuse_nothing() -> None:
+def test_short_or_missing_names_refuse_no_password() -> None:
     RULES.check("correct horse battery", "co@example.org", ["", "Bat", "h"])
 
 
-def test_the_field_is_named() -> None:
+def test_the_error_points_to_the_field() -> None:
     with pytest.raises(WeakPassword) as refused:
         RULES.check("aaaaaaaaaaaa", EMAIL, pointer="/body/new_password")
     assert refused.value.errors[0].pointer == "/body/new_password"
 
 
 @given(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S"]), min_size=16, max_size=128))
-def test_a_password_is_judged_the_same_in_any_case(password: str) -> None:
+def test_the_case_of_letters_does_not_matter(password: str) -> None:
     assert _refused(password.lower()) == _refused(password.upper())
 
 
 @given(st.text(max_size=128))
-def test_any_text_can_be_judged(password: str) -> None:
+def test_any_text_can_be_checked(password: str) -> None:
     _refused(password)
 
 
@@ -93,7 +93,7 @@ def _refused(password: str) -> bool:
     return False
 
 
-def test_the_list_is_as_it_is_compared() -> None:
+def test_the_list_of_common_passwords_is_normalized() -> None:
     lines = COMMON.read_text(encoding="utf-8").splitlines()
     assert len(lines) > 10_000
     assert lines == sorted(set(lines))

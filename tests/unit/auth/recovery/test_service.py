@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from services.auth.errors import EmailVerified, InvalidLink, TooManyAttempts, WeakPassword
-from services.auth.recovery.domain import MOST_RESETS
-from services.auth.sign_in.domain import Client
+from services.auth.errors import EmailAlreadyVerified, InvalidLink, TooManyAttempts, WeakPassword
+from services.auth.recovery.domain import MAX_RESETS
+from services.auth.sessions.domain import Client
 from services.auth.sign_in.throttle import Throttle
 from shared.events.auth import AUDIT_RECORDED
 from shared.tokens import Identity
@@ -25,16 +25,16 @@ async def setting() -> AccountsSetting:
 async def reset_token(setting: AccountsSetting) -> str:
     await setting.mail()
     await setting.recovery.request(setting.unit, EMAIL, HERE)
-    [letter] = await setting.mail()
-    assert letter.subject == "DInsight: Set a new password"
-    return token_in(letter)
+    [message] = await setting.mail()
+    assert message.subject == "Reset your DInsight password"
+    return token_in(message)
 
 
-async def test_a_link_is_good_for_its_time_and_no_longer(setting: AccountsSetting) -> None:
-    [letter] = await setting.mail()
+async def test_a_link_expires(setting: AccountsSetting) -> None:
+    [message] = await setting.mail()
     setting.clock.advance(days=3)
     with pytest.raises(InvalidLink):
-        await setting.verification.verify(setting.unit, token_in(letter))
+        await setting.verification.verify(setting.unit, token_in(message))
 
     token = await reset_token(setting)
     setting.clock.advance(hours=1)
@@ -42,7 +42,7 @@ async def test_a_link_is_good_for_its_time_and_no_longer(setting: AccountsSettin
         await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
 
 
-async def test_a_closed_account_gets_no_link_and_has_no_use_for_one(setting: AccountsSetting) -> None:
+async def test_a_closed_account_gets_no_link_and_cannot_use_one(setting: AccountsSetting) -> None:
     token = await reset_token(setting)
     [user] = setting.units.users.users.values()
     await setting.units.users.update(replace(user, is_active=False))
@@ -52,45 +52,49 @@ async def test_a_closed_account_gets_no_link_and_has_no_use_for_one(setting: Acc
         await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
 
 
-async def test_the_link_is_sent_again_after_a_pause_until_the_address_is_verified(
+async def test_the_link_can_be_resent_after_a_pause_until_the_address_is_verified(
     setting: AccountsSetting,
 ) -> None:
     [user] = setting.units.users.users.values()
     identity = Identity(user.id, EMAIL, "Ada", {}, None, "token")
     [first] = await setting.mail()
-    await setting.verification.send_again(setting.unit, identity)
+    await setting.verification.resend(setting.unit, identity)
     assert await setting.mail() == []
     setting.clock.advance(minutes=2)
-    await setting.verification.send_again(setting.unit, identity)
+    await setting.verification.resend(setting.unit, identity)
     [second] = await setting.mail()
     await setting.verification.verify(setting.unit, token_in(first))
     with pytest.raises(InvalidLink):
         await setting.verification.verify(setting.unit, token_in(second))
-    with pytest.raises(EmailVerified):
-        await setting.verification.send_again(setting.unit, identity)
+    with pytest.raises(EmailAlreadyVerified):
+        await setting.verification.resend(setting.unit, identity)
 
 
-async def test_an_account_gets_few_links_from_however_many_addresses(setting: AccountsSetting) -> None:
+async def test_the_number_of_links_per_account_is_limited_over_all_client_addresses(
+    setting: AccountsSetting,
+) -> None:
     await setting.mail()
-    for number in range(MOST_RESETS + 3):
+    for number in range(MAX_RESETS + 3):
         await setting.recovery.request(setting.unit, EMAIL, Client(f"192.0.2.{number}", "test"))
-    assert len(await setting.mail()) == MOST_RESETS
+    assert len(await setting.mail()) == MAX_RESETS
     setting.clock.advance(hours=1)
     await setting.recovery.request(setting.unit, EMAIL, HERE)
     assert len(await setting.mail()) == 1
 
 
-async def test_unknown_addresses_wait_as_known_ones_do(setting: AccountsSetting) -> None:
+async def test_requests_for_unknown_addresses_are_throttled_like_those_for_known_ones(
+    setting: AccountsSetting,
+) -> None:
     await setting.mail()
     for email in (EMAIL, "nobody@example.org"):
         for _ in range(5):
             await setting.recovery.request(setting.unit, email, HERE)
         with pytest.raises(TooManyAttempts):
             await setting.recovery.request(setting.unit, email, HERE)
-    assert {letter.recipient for letter in await setting.mail()} == {EMAIL}
+    assert {message.recipient for message in await setting.mail()} == {EMAIL}
 
 
-async def test_asking_does_not_slow_signing_in(setting: AccountsSetting) -> None:
+async def test_reset_requests_do_not_delay_signing_in(setting: AccountsSetting) -> None:
     for _ in range(5):
         await setting.recovery.request(setting.unit, EMAIL, HERE)
     with pytest.raises(TooManyAttempts):
@@ -98,21 +102,21 @@ async def test_asking_does_not_slow_signing_in(setting: AccountsSetting) -> None
     await Throttle(setting.clock).admit(setting.unit, EMAIL, HERE)
 
 
-async def test_a_new_password_is_judged_set_and_told_of(setting: AccountsSetting) -> None:
+async def test_a_new_password_is_checked_set_and_reported(setting: AccountsSetting) -> None:
     token = await reset_token(setting)
     with pytest.raises(WeakPassword):
         await setting.recovery.reset(setting.unit, token, "plantplantplant", HERE)
     token = await reset_token(setting)
     await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
-    [letter] = await setting.mail()
-    assert letter.subject == "DInsight: Your password was changed"
-    assert NEW_PASSWORD not in letter.text
+    [message] = await setting.mail()
+    assert message.subject == "Your DInsight password was changed"
+    assert NEW_PASSWORD not in message.text
     [user] = setting.units.users.users.values()
     assert user.email_verified
     assert setting.audited()[-2:] == ["user.email_verified", "user.password_reset"]
 
 
-async def test_no_event_holds_a_token_or_a_password(setting: AccountsSetting) -> None:
+async def test_no_event_contains_a_token_or_a_password(setting: AccountsSetting) -> None:
     token = await reset_token(setting)
     await setting.recovery.reset(setting.unit, token, NEW_PASSWORD, HERE)
     events = "".join(payload.model_dump_json() for payload in setting.units.outbox.payloads(AUDIT_RECORDED))

@@ -1,4 +1,4 @@
-"""Registering, where it must not be seen whether an address is taken, and where it may."""
+"""Registration, with and without hiding which addresses are taken."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -13,7 +13,7 @@ from tests.unit.auth.accounts_setting import EMAIL, PASSWORD, AccountsSetting
 
 
 class Recorder:
-    """Passes calls on to a repository and notes them."""
+    """Forwards calls to a repository and records them."""
 
     def __init__(self, name: str, repository: object, calls: list[str]) -> None:
         self._name = name
@@ -36,8 +36,10 @@ def recording(unit: Unit) -> tuple[Unit, list[str]]:
 
 
 @pytest.mark.parametrize("organization", ["Plant", None])
-async def test_a_taken_address_costs_the_same_work_as_a_free_one(organization: str | None) -> None:
-    setting = AccountsSetting(hide_taken=True)
+async def test_registering_a_taken_address_costs_the_same_work_as_a_free_one(
+    organization: str | None,
+) -> None:
+    setting = AccountsSetting(hide_existing=True)
     await setting.register()
     work = []
     for email in (EMAIL, "free@example.org"):
@@ -47,11 +49,11 @@ async def test_a_taken_address_costs_the_same_work_as_a_free_one(organization: s
         assert (founded is None) == (organization is None)
         work.append(calls)
     assert work[0] == work[1]
-    assert work[0].count("users.add") == 1, "each costs one bcrypt"
+    assert work[0].count("users.add") == 1, "each costs one bcrypt hash"
 
 
-async def test_nothing_is_left_of_registering_a_taken_address_but_a_letter_to_its_owner() -> None:
-    setting = AccountsSetting(hide_taken=True)
+async def test_registering_a_taken_address_leaves_only_a_message_to_its_owner() -> None:
+    setting = AccountsSetting(hide_existing=True)
     owner = await setting.register()
     await setting.mail()
     users, organizations = dict(setting.units.users.users), dict(setting.units.organizations.organizations)
@@ -61,9 +63,9 @@ async def test_nothing_is_left_of_registering_a_taken_address_but_a_letter_to_it
     assert setting.units.users.users == users
     assert setting.units.organizations.organizations == organizations
     assert _told(setting) == told
-    [letter] = await setting.mail()
-    assert (letter.recipient, letter.subject) == (EMAIL, "DInsight: You have an account")
-    assert "#token=" not in letter.text
+    [message] = await setting.mail()
+    assert (message.recipient, message.subject) == (EMAIL, "You already have a DInsight account")
+    assert "#token=" not in message.text
     last = setting.units.outbox.payloads(AUDIT_RECORDED)[-1]
     assert (last.action, last.user_id) == ("user.registration_repeated", owner.id)
 
@@ -73,12 +75,12 @@ def _told(setting: AccountsSetting) -> tuple[int, int]:
     return len(outbox.payloads(ORGANIZATION_CHANGED)), len(outbox.payloads(MEMBERSHIP_CHANGED))
 
 
-async def test_an_address_that_is_taken_a_moment_later_is_hidden_too() -> None:
-    setting = AccountsSetting(hide_taken=True)
+async def test_an_address_that_is_taken_concurrently_is_hidden_too() -> None:
+    setting = AccountsSetting(hide_existing=True)
     found: list[User | None] = [None]
 
     class TooEarly(Recorder):
-        """Sees no account the first time, as a transaction does that began before the other's end."""
+        """Sees no account the first time, like a transaction that started before the other one committed."""
 
         async def by_email(self, email: str) -> User | None:
             return found.pop() if found else await setting.units.users.by_email(email)
@@ -88,18 +90,18 @@ async def test_an_address_that_is_taken_a_moment_later_is_hidden_too() -> None:
     unit = replace(setting.unit, users=TooEarly("users", setting.units.users, []))
     user, _ = await setting.registration.register(unit, EMAIL, PASSWORD, "Eve", "Plant")
     assert user.email == EMAIL
-    assert [letter.subject for letter in await setting.mail()] == ["DInsight: You have an account"]
+    assert [message.subject for message in await setting.mail()] == ["You already have a DInsight account"]
 
 
-async def test_a_taken_address_is_said_to_be_taken_where_it_may_be_known() -> None:
+async def test_a_taken_address_is_reported_unless_it_must_be_hidden() -> None:
     setting = AccountsSetting()
     await setting.register()
     with pytest.raises(EmailTaken):
         await setting.register()
 
 
-async def test_a_weak_password_is_refused_before_any_address_is_looked_up() -> None:
-    setting = AccountsSetting(hide_taken=True)
+async def test_a_weak_password_is_refused_before_the_address_is_looked_up() -> None:
+    setting = AccountsSetting(hide_existing=True)
     unit, calls = recording(setting.unit)
     with pytest.raises(WeakPassword):
         await setting.registration.register(unit, EMAIL, "ada ada ada!", "Ada", None)

@@ -1,9 +1,9 @@
-"""How guessing is slowed."""
+"""How guessing is slowed down."""
 
-from services.auth.sign_in.domain import FREE_FAILURES, LONGEST_WAIT, wait_after
+from services.auth.sign_in.domain import FREE_FAILURES, MAX_WAIT, wait_after
 
 
-def test_waiting_begins_after_some_failures_doubles_and_ends_growing() -> None:
+def test_the_wait_starts_after_some_failures_doubles_and_is_bounded() -> None:
     waits = [wait_after(failures).total_seconds() for failures in range(FREE_FAILURES - 1, FREE_FAILURES + 4)]
     assert waits == [0, 1, 2, 4, 8]
-    assert wait_after(50) == wait_after(10**6) == LONGEST_WAIT
+    assert wait_after(50) == wait_after(10**6) == MAX_WAIT

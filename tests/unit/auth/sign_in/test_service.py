@@ -1,4 +1,4 @@
-"""Sign-in, refresh and the throttle, without a server."""
+"""Signing in, refreshing and throttling, without a server."""
 
 import base64
 from dataclasses import replace
@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 
 from services.auth.database.unit import Unit
-from services.auth.errors import EmailNotVerified, SessionEnded, TooManyAttempts, WrongCredentials, granted
-from services.auth.mail.letters import LetterWriter
-from services.auth.organizations.secrets import SettingsSealer
+from services.auth.errors import EmailNotVerified, SessionEnded, TooManyAttempts, WrongCredentials, unwrap
+from services.auth.mail.messages import MessageWriter
+from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
-from services.auth.sign_in.domain import Client, Grant
+from services.auth.sessions.domain import Client, Grant
+from services.auth.sessions.service import SessionService
 from services.auth.sign_in.service import Reminder, SignInService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
@@ -29,11 +30,11 @@ from tests.unit.auth.database.fakes.unit import FakeUnits
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
 ENCRYPTOR = Encryptor("test:" + base64.b64encode(b"k" * 32).decode())
-IDLE, LONGEST = timedelta(days=30), timedelta(days=90)
+IDLE_TIMEOUT, MAX_LIFETIME = timedelta(days=30), timedelta(days=90)
 
 
 class Reminded:
-    """Notes who would be sent a link."""
+    """Records who would be sent a link."""
 
     def __init__(self) -> None:
         self.users: list[User] = []
@@ -47,8 +48,11 @@ class Setting:
         self.clock = FakeClock()
         self.units = FakeUnits()
         self.unit: Unit = self.units.unit()
-        self.sign_in = self.service(cost=4)
         auditor = Auditor(self.clock)
+        self.sessions = SessionService(
+            self.clock, time_ordered_id, auditor, idle_timeout=IDLE_TIMEOUT, max_lifetime=MAX_LIFETIME
+        )
+        self.sign_in = self.service(cost=4)
         self.accounts = AccountService(
             self.clock,
             time_ordered_id,
@@ -56,27 +60,25 @@ class Setting:
             PasswordHasher("pepper", 4),
             PasswordRules(()),
             Throttle(self.clock),
-            OrganizationService(self.clock, time_ordered_id, auditor, SettingsSealer(ENCRYPTOR)),
-            LetterWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
+            OrganizationService(self.clock, time_ordered_id, auditor, SettingsEncryptor(ENCRYPTOR)),
+            MessageWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
         )
 
     def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:
         return SignInService(
             self.clock,
-            time_ordered_id,
             Auditor(self.clock),
             PasswordHasher("pepper", cost),
             Throttle(self.clock),
-            idle=IDLE,
-            longest=LONGEST,
-            reminder=reminder,
+            self.sessions,
+            reminder,
         )
 
     async def login(self) -> Grant:
-        return granted(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE))
+        return unwrap(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE))
 
     async def refresh(self, grant: Grant) -> Grant | SessionEnded:
-        return await self.sign_in.refresh(self.unit, grant.refresh_token, HERE)
+        return await self.sessions.refresh(self.unit, grant.refresh_token, HERE)
 
     def audited(self) -> list[str]:
         return [payload.action for payload in self.units.outbox.payloads(AUDIT_RECORDED)]
@@ -89,17 +91,17 @@ async def setting() -> Setting:
     return setting
 
 
-async def test_a_grant_names_user_session_and_memberships(setting: Setting) -> None:
+async def test_a_grant_contains_user_session_and_memberships(setting: Setting) -> None:
     grant = await setting.login()
     assert grant.user.last_login == setting.clock.now()
     [membership] = grant.memberships
     assert membership.organization_id in setting.units.organizations.organizations
-    # Memberships are read as the user who signs in: row-level security shows no others.
+    # Memberships are read in the scope of the user, because of row-level security.
     assert setting.units.scopes[-1] == Scope(user_id=grant.user.id)
     assert grant.refresh_token not in repr(grant)
 
 
-async def test_refusals_do_the_same_work_and_are_audited(setting: Setting) -> None:
+async def test_all_refusals_cost_the_same_work_and_are_audited(setting: Setting) -> None:
     wrong = await setting.sign_in.sign_in(setting.unit, EMAIL, "not the right one", HERE)
     unknown = await setting.sign_in.sign_in(setting.unit, "x@example.org", PASSWORD, HERE)
     [user] = setting.units.users.users.values()
@@ -113,15 +115,15 @@ async def test_refusals_do_the_same_work_and_are_audited(setting: Setting) -> No
     assert [failure.user_id for failure in failures] == [user.id, None, user.id]
 
 
-async def test_hashes_follow_a_raised_cost_when_their_user_signs_in(setting: Setting) -> None:
+async def test_hashes_are_upgraded_to_a_higher_cost_at_sign_in(setting: Setting) -> None:
     await setting.service(cost=6).sign_in(setting.unit, EMAIL, PASSWORD, HERE)
     [(_, cost)] = setting.units.users.passwords.values()
     assert cost == 6
     assert isinstance(await setting.service(cost=5).sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
-    assert [cost for _, cost in setting.units.users.passwords.values()] == [6], "it never goes down"
+    assert [cost for _, cost in setting.units.users.passwords.values()] == [6], "it is never lowered"
 
 
-async def test_only_verified_addresses_sign_in_where_that_is_required(setting: Setting) -> None:
+async def test_unverified_users_cannot_sign_in_if_verification_is_required(setting: Setting) -> None:
     reminder = Reminded()
     strict = setting.service(cost=4, reminder=reminder)
     for _ in range(6):
@@ -129,56 +131,56 @@ async def test_only_verified_addresses_sign_in_where_that_is_required(setting: S
         assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), EmailNotVerified)
     assert [user.email for user in reminder.users] == [EMAIL] * 6
     assert isinstance(await strict.sign_in(setting.unit, EMAIL, "not the right one", HERE), WrongCredentials)
-    assert len(reminder.users) == 6, "a guesser sends no mail"
+    assert len(reminder.users) == 6, "a wrong password sends no mail"
     [user] = setting.units.users.users.values()
     await setting.units.users.update(replace(user, email_verified=True))
     assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
 
 
-async def test_a_session_ends_when_idle(setting: Setting) -> None:
+async def test_an_idle_session_ends(setting: Setting) -> None:
     grant = await setting.login()
-    setting.clock.time += IDLE - timedelta(seconds=1)
-    grant = granted(await setting.refresh(grant))
-    setting.clock.time += IDLE
+    setting.clock.time += IDLE_TIMEOUT - timedelta(seconds=1)
+    grant = unwrap(await setting.refresh(grant))
+    setting.clock.time += IDLE_TIMEOUT
     assert isinstance(await setting.refresh(grant), SessionEnded)
 
 
-async def test_a_session_in_use_ends_at_its_longest(setting: Setting) -> None:
+async def test_a_session_in_use_ends_after_its_maximum_lifetime(setting: Setting) -> None:
     grant = await setting.login()
     for _ in range(3):
         setting.clock.time += timedelta(days=29)
-        grant = granted(await setting.refresh(grant))
+        grant = unwrap(await setting.refresh(grant))
     setting.clock.time += timedelta(days=3)
     assert isinstance(await setting.refresh(grant), SessionEnded)
 
 
-async def test_a_token_used_again_later_ends_the_session(setting: Setting) -> None:
+async def test_reuse_of_a_token_ends_the_session(setting: Setting) -> None:
     first = await setting.login()
-    second = granted(await setting.refresh(first))
+    second = unwrap(await setting.refresh(first))
     setting.clock.advance(seconds=11)
     assert isinstance(await setting.refresh(first), SessionEnded)
     assert isinstance(await setting.refresh(second), SessionEnded)
     assert setting.audited()[-1] == "session.reuse_detected"
 
 
-async def test_the_successor_whose_answer_was_lost_is_worthless_later(setting: Setting) -> None:
+async def test_the_successor_whose_response_was_lost_cannot_be_used_later(setting: Setting) -> None:
     first = await setting.login()
-    lost = granted(await setting.refresh(first))
+    lost = unwrap(await setting.refresh(first))
     setting.clock.advance(seconds=9)
-    kept = granted(await setting.refresh(first))
+    kept = unwrap(await setting.refresh(first))
     assert kept.session_id == lost.session_id == first.session_id
     setting.clock.advance(seconds=11)
-    assert isinstance(await setting.refresh(lost), SessionEnded), "whoever has it caught it on the way"
+    assert isinstance(await setting.refresh(lost), SessionEnded), "whoever presents it has intercepted it"
     assert isinstance(await setting.refresh(kept), SessionEnded)
 
 
-async def test_a_closed_account_is_not_refreshed(setting: Setting) -> None:
+async def test_a_closed_account_cannot_refresh(setting: Setting) -> None:
     grant = await setting.login()
     await setting.units.users.update(replace(grant.user, is_active=False))
     assert isinstance(await setting.refresh(grant), SessionEnded)
 
 
-async def test_failures_slow_the_guesser_only_and_success_forgets_them(setting: Setting) -> None:
+async def test_failures_delay_only_the_guesser_and_success_resets_them(setting: Setting) -> None:
     for _ in range(5):
         await setting.sign_in.admit(setting.unit, EMAIL, HERE)
     with pytest.raises(TooManyAttempts) as refused:

@@ -1,8 +1,8 @@
-"""What the trail keeps."""
+"""What the audit trail stores."""
 
 import pytest
 
-from services.auth.trail.service import address_or_none
+from services.auth.trail.service import normalized_address
 
 
 @pytest.mark.parametrize(
@@ -16,5 +16,7 @@ from services.auth.trail.service import address_or_none
         (None, None),
     ],
 )
-def test_addresses_are_taken_for_what_they_are(text: str | None, address: str | None) -> None:
-    assert address_or_none(text) == address
+def test_client_addresses_are_normalized_and_invalid_ones_dropped(
+    text: str | None, address: str | None
+) -> None:
+    assert normalized_address(text) == address

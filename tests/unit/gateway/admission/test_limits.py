@@ -12,7 +12,6 @@ from services.gateway.admission.limits import (
     Memory,
     RateLimits,
     Standing,
-    neighbourhood,
 )
 from services.gateway.routing import is_guarded, is_open
 from services.gateway.settings import Settings
@@ -100,22 +99,6 @@ async def test_a_redis_that_is_not_there_is_an_absent_storage() -> None:
     limits = RateLimits("redis://127.0.0.1:1/0")
     assert await standings(limits, "ada", count=3) == []
     await limits.close()
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:db8:0:1::1", "2001:db8::/56"),
-        ("2001:db8:0:ff:1::1", "2001:db8::/56"),
-        ("2001:db8:0:100::1", "2001:db8:0:100::/56"),
-        ("testclient", "unknown"),
-        (None, "unknown"),
-    ],
-)
-def test_whom_an_address_belongs_to(address: str | None, expected: str) -> None:
-    assert neighbourhood(address) == expected
 
 
 def test_only_what_is_open_is_guarded_and_refreshing_is_not() -> None:

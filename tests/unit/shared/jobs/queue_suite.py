@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext
 
 from shared.jobs.queue import Job, Jobs, LeaseLost, NewJob, Queue, Size
 
@@ -16,6 +18,11 @@ LEASE = timedelta(minutes=1)
 # A lease that has ended the moment it is given: its worker died long ago.
 ENDED = timedelta(seconds=-1)
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+TRACE_ID = 0x0AF7651916CD43DD8448EB211C80319C
+
+
+def a_span() -> Span:
+    return NonRecordingSpan(SpanContext(TRACE_ID, span_id=7, is_remote=False))
 
 
 class QueuePlace(Protocol):
@@ -43,6 +50,13 @@ class QueueSuite:
         assert (claimed.args, claimed.size, claimed.attempt) == ({"process_order": 3}, Size.LARGE, 1)
         assert claimed.waited >= timedelta()
         assert await claim(place, name) == []
+
+    async def test_a_job_carries_the_trace_of_whoever_enqueues_it(self, place: QueuePlace, name: str) -> None:
+        with trace.use_span(a_span()):
+            await enqueue(place, job(name, args={"process_order": 3}))
+        [claimed] = await claim(place, name)
+        assert claimed.args["process_order"] == 3
+        assert claimed.args["traceparent"].split("-")[1] == f"{TRACE_ID:032x}"
 
     async def test_a_job_of_the_installation_has_no_organization(self, place: QueuePlace, name: str) -> None:
         await enqueue(place, job(name, None))

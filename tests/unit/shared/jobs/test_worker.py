@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from opentelemetry import trace
 from structlog.testing import capture_logs
 
 from shared.jobs.leases import HeldLease, Priority
@@ -17,6 +18,7 @@ from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.process import background
 from tests.support.fakes import FakeClock
+from tests.unit.shared.jobs.queue_suite import TRACE_ID, a_span
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -91,6 +93,18 @@ async def test_jobs_are_done_and_each_claim_and_end_is_told(queue: MemoryQueue) 
     assert [line["waited"] for line in claimed] == [0.0] * 3
     assert [line["outcome"] for line in ended] == ["done"] * 3
     assert all(line["duration"] >= 0 for line in ended)
+
+
+async def test_a_job_is_part_of_the_trace_in_which_it_was_enqueued(queue: MemoryQueue) -> None:
+    seen: list[int] = []
+
+    async def run(job: Job, lease: Lease) -> None:
+        seen.append(trace.get_current_span().get_span_context().trace_id)
+
+    with trace.use_span(a_span()):
+        await queue.enqueue([new()])
+    await worker(queue, Handler(queue, run)).run_due()
+    assert seen == [TRACE_ID]
 
 
 async def test_an_enqueued_job_wakes_a_sleeping_worker(queue: MemoryQueue) -> None:

@@ -32,7 +32,7 @@ class FakeApiKeys:
         key = self.keys.get(key_id)
         return self.keys.pop(key_id) if key and key.organization_id == organization_id else None
 
-    async def delete_of(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
+    async def delete_created_by(self, organization_id: UUID, user_id: UUID) -> Sequence[ApiKey]:
         found = [
             key
             for key in self.keys.values()
@@ -46,7 +46,7 @@ class FakeApiKeys:
         key = self.keys.get(key_id)
         return key.organization_id if key and self.hashes[key_id] == secret_hash else None
 
-    async def used(self, key_id: UUID, now: datetime, before: datetime) -> None:
+    async def record_use(self, key_id: UUID, now: datetime, before: datetime) -> None:
         key = self.keys[key_id]
         if key.last_used_at is None or key.last_used_at < before:
             self.keys[key_id] = replace(key, last_used_at=now)

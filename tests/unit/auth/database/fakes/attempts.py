@@ -1,4 +1,4 @@
-"""Failed attempts at passwords in memory."""
+"""Failed attempts in memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,8 +29,8 @@ class FakeAttempts:
     async def free_at(self, subject: str) -> datetime | None:
         return self.attempts[subject].free_at if subject in self.attempts else None
 
-    async def forget(self, subject: str) -> None:
+    async def reset(self, subject: str) -> None:
         self.attempts.pop(subject, None)
 
-    async def forget_old(self, before: datetime) -> None:
+    async def delete_old(self, before: datetime) -> None:
         self.attempts = {s: known for s, known in self.attempts.items() if known.failed_at >= before}

@@ -41,7 +41,7 @@ class FakeInvitations:
         found = await self.get(organization_id, invitation_id)
         return found is not None and self.invitations.pop((organization_id, found.email)) is not None
 
-    async def place(self, token_hash: str) -> UUID | None:
+    async def organization_of(self, token_hash: str) -> UUID | None:
         found = await self.of_token(token_hash)
         return None if found is None else found.organization_id
 

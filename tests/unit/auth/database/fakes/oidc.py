@@ -1,16 +1,16 @@
-"""Sign-ins through a provider in memory."""
+"""Single sign-on in memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from services.auth.oidc.domain import Link
+from services.auth.oidc.domain import IdentityLink
 
 
 @dataclass
 class FakeOidc:
     flows: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    links: dict[tuple[str, str], IdentityLink] = field(default_factory=dict)
 
     async def begin(self, state_hash: str, secret_hash: str, expires_at: datetime) -> None:
         self.flows[state_hash, secret_hash] = expires_at
@@ -29,5 +29,9 @@ class FakeOidc:
         link = self.links.get((issuer, subject))
         return link.user_id if link else None
 
-    async def link(self, link: Link) -> None:
+    async def subject_of(self, issuer: str, user_id: UUID) -> str | None:
+        found = [link for link in self.links.values() if (link.issuer, link.user_id) == (issuer, user_id)]
+        return min(found, key=lambda link: link.linked_at).subject if found else None
+
+    async def link(self, link: IdentityLink) -> None:
         self.links.setdefault((link.issuer, link.subject), link)

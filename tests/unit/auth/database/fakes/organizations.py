@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.auth.errors import SlugTaken
-from services.auth.organizations.domain import Belonging, Organization
+from services.auth.organizations.domain import Organization, OrganizationAccess
 from shared.http.pages import PageRequest, Slice
 from tests.unit.auth.database.fakes.members import FakeMemberships
 
@@ -26,9 +26,9 @@ class FakeOrganizations:
     async def lock(self, organization_id: UUID) -> Organization | None:
         return self.organizations.get(organization_id)
 
-    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[Belonging]:
+    async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[OrganizationAccess]:
         found = [
-            Belonging(self.organizations[m.organization_id], m.role)
+            OrganizationAccess(self.organizations[m.organization_id], m.role)
             for m in self.memberships.memberships.values()
             if m.user_id == user_id
         ]

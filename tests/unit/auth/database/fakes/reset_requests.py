@@ -1,19 +1,17 @@
-"""Requests for a new password in memory."""
+"""Password reset requests in memory."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from services.auth.recovery.domain import ResetRequest
 
 
 @dataclass
 class FakeResetRequests:
-    requests: list[ResetRequest] = field(default_factory=list)
+    requests: dict[UUID, ResetRequest] = field(default_factory=dict)
 
     async def add(self, request: ResetRequest) -> None:
-        self.requests.append(request)
+        self.requests[request.id] = request
 
-    async def take(self, wanted: int) -> Sequence[ResetRequest]:
-        self.requests.sort(key=lambda request: request.requested_at)
-        taken, self.requests = self.requests[:wanted], self.requests[wanted:]
-        return taken
+    async def take(self, request_id: UUID) -> ResetRequest | None:
+        return self.requests.pop(request_id, None)

@@ -1,4 +1,4 @@
-"""The auth service's repositories in memory: the same behaviour as PostgreSQL's, which one suite checks."""
+"""The repositories of the auth service in memory. They pass the same suite as those on PostgreSQL."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -7,7 +7,9 @@ from typing import Any
 
 from services.auth.database.unit import Unit
 from shared.access import Scope
-from tests.support.fakes import FakeInbox, FakeOutbox
+from shared.clock import Clock
+from shared.jobs.memory import MemoryQueue
+from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.auth.database.fakes.api_keys import FakeApiKeys
 from tests.unit.auth.database.fakes.attempts import FakeAttempts
 from tests.unit.auth.database.fakes.invitations import FakeInvitations
@@ -24,9 +26,9 @@ from tests.unit.auth.database.fakes.users import FakeUsers
 
 
 class FakeUnits:
-    """One memory for all units; nothing is rolled back but what happens at a savepoint."""
+    """All units share one memory; only savepoints can be rolled back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.users = FakeUsers()
         self.memberships = FakeMemberships(self.users)
         self.organizations = FakeOrganizations(self.memberships)
@@ -40,6 +42,7 @@ class FakeUnits:
         self.api_keys = FakeApiKeys()
         self.oidc = FakeOidc()
         self.trail = FakeTrail()
+        self.jobs = MemoryQueue(clock or FakeClock())
         self.outbox = FakeOutbox()
         self.scopes: list[Scope] = []
 
@@ -68,6 +71,7 @@ class FakeUnits:
             api_keys=self.api_keys,
             oidc=self.oidc,
             trail=self.trail,
+            jobs=self.jobs,
             outbox=self.outbox,
             inbox=FakeInbox(),
             act_as=act_as,
@@ -84,7 +88,7 @@ Snapshot = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 def snapshot(repositories: Iterable[object]) -> Snapshot:
-    """The fields of every repository, and copies of what they hold."""
+    """The fields of every repository, and copies of their contents."""
     found = [vars(repository) for repository in repositories if hasattr(repository, "__dict__")]
     return [
         (fields, {name: copy(value) for name, value in fields.items() if isinstance(value, dict | list)})

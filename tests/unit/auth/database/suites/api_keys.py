@@ -30,16 +30,16 @@ class ApiKeySuite:
             assert await unit.api_keys.delete(uuid4(), keys[0].id) is None
             assert await unit.api_keys.delete(organization.id, keys[0].id) == keys[0]
             assert await unit.api_keys.get(keys[0].id) is None
-            assert await unit.api_keys.delete_of(organization.id, uuid4()) == []
+            assert await unit.api_keys.delete_created_by(organization.id, uuid4()) == []
         async with units(Scope()) as unit:
-            # Without an organization the holder of the secret learns whose key it is, and nobody else.
+            # Without a scope, only the holder of the secret learns the organization of the key.
             secret_hash = f"hash of {keys[1].id.hex}"[:64]
             assert await unit.api_keys.organization_of(keys[1].id, secret_hash) == organization.id
             assert await unit.api_keys.organization_of(keys[1].id, "another") is None
             assert await unit.api_keys.organization_of(keys[2].id, secret_hash) is None
             assert await unit.api_keys.organization_of(keys[0].id, f"hash of {keys[0].id.hex}"[:64]) is None
 
-    async def test_a_keys_use_is_noted_now_and_then(self, units: Units) -> None:
+    async def test_the_last_use_of_a_key_is_recorded_every_few_minutes(self, units: Units) -> None:
         user, organization = a_user(), an_organization()
         key = ApiKey(uuid4(), organization.id, "k", Role.VIEWER, user.id, NOW, None, None)
         async with units(Scope(organization_id=organization.id)) as unit:
@@ -49,10 +49,10 @@ class ApiKeySuite:
             seen = []
             for minute in (1, 3, 7):
                 now = NOW + minute * MINUTE
-                await unit.api_keys.used(key.id, now, now - 5 * MINUTE)
+                await unit.api_keys.record_use(key.id, now, now - 5 * MINUTE)
                 found = await unit.api_keys.get(key.id)
                 seen.append(found.last_used_at if found else None)
             assert seen == [NOW + MINUTE, NOW + MINUTE, NOW + 7 * MINUTE]
-            [deleted] = await unit.api_keys.delete_of(organization.id, user.id)
+            [deleted] = await unit.api_keys.delete_created_by(organization.id, user.id)
             assert deleted.id == key.id
             assert await unit.api_keys.get(key.id) is None

@@ -11,7 +11,7 @@ from tests.unit.auth.database.examples import MINUTE, NOW
 class AttemptSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_attempts_count_wait_and_are_forgotten(self, units: Units) -> None:
+    async def test_attempts_are_counted_delayed_and_reset(self, units: Units) -> None:
         subject, long_ago = uuid4().hex, NOW - timedelta(days=1)
         async with units(Scope()) as unit:
             assert await unit.attempts.free_at(subject) is None
@@ -22,7 +22,7 @@ class AttemptSuite:
             assert await unit.attempts.count(subject, NOW + MINUTE, long_ago) == 4
             later = NOW + timedelta(days=2)
             assert await unit.attempts.count(subject, later, later - timedelta(days=1)) == 1
-            await unit.attempts.forget(subject)
+            await unit.attempts.reset(subject)
             assert await unit.attempts.count(subject, NOW, long_ago) == 1
-            await unit.attempts.forget_old(NOW + MINUTE)
+            await unit.attempts.delete_old(NOW + MINUTE)
             assert await unit.attempts.free_at(subject) is None

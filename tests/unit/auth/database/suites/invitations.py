@@ -21,7 +21,7 @@ from tests.unit.auth.database.examples import (
 class InvitationSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_an_invitation_replaces_the_one_before(self, units: Units) -> None:
+    async def test_an_invitation_replaces_the_previous_one(self, units: Units) -> None:
         async with units(Scope()) as unit:
             first = await self._invited(unit)
             place, again = first.organization_id, replace(first, id=uuid4(), token_hash=uuid4().hex)
@@ -29,13 +29,13 @@ class InvitationSuite:
             assert await unit.invitations.get(place, first.id) is None
             found = await unit.invitations.of_email(place, first.email)
             assert found == await unit.invitations.get(place, again.id) == replace(again, role=Role.ADMIN)
-            assert await unit.invitations.place(first.token_hash) is None
+            assert await unit.invitations.organization_of(first.token_hash) is None
             assert await unit.invitations.of_token(first.token_hash) is None
             assert await unit.invitations.of_token(again.token_hash) == found
             await unit.act_as(Scope())
-            assert await unit.invitations.place(again.token_hash) == place
+            assert await unit.invitations.organization_of(again.token_hash) == place
 
-    async def test_invitations_page_newest_first_and_end(self, units: Units) -> None:
+    async def test_invitations_are_listed_newest_first_until_they_end(self, units: Units) -> None:
         async with units(Scope()) as unit:
             first = await self._invited(unit)
             place = first.organization_id
@@ -61,8 +61,8 @@ class InvitationSuite:
             await unit.invitations.add(replace(old, expires_at=LONG_AGO))
             await unit.act_as(Scope())
             await unit.invitations.delete_expired(LONG_AGO + MINUTE)
-            assert await unit.invitations.place(old.token_hash) is None
-            assert await unit.invitations.place(kept.token_hash) == kept.organization_id
+            assert await unit.invitations.organization_of(old.token_hash) is None
+            assert await unit.invitations.organization_of(kept.token_hash) == kept.organization_id
 
     @staticmethod
     async def _invited(unit: Unit) -> Invitation:

@@ -12,8 +12,8 @@ from tests.unit.auth.database.examples import MINUTE
 class KeySuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_keys_retire_when_a_successor_comes(self, units: Units) -> None:
-        # Far in the past, and gone at the end: a running service's own keys stay out of it.
+    async def test_keys_retire_when_their_successor_signs(self, units: Units) -> None:
+        # Far in the past and deleted at the end, so that the keys of a running service do not interfere.
         start = datetime(2001, 1, 1, tzinfo=UTC)
         old = SigningKey(uuid4().hex, {"x": "1"}, "sealed", start, start, start + MINUTE)
         new = SigningKey(uuid4().hex, {"x": "2"}, "sealed", start, start + MINUTE, start + 9 * MINUTE)

@@ -13,7 +13,7 @@ from tests.unit.auth.database.examples import COST, NOW, a_user, an_organization
 class MembershipSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_membership_versions_rise_even_when_one_is_ended_and_begun_again(
+    async def test_membership_versions_increase_even_when_a_member_leaves_and_returns(
         self, units: Units
     ) -> None:
         user, organization = a_user(), an_organization()

@@ -18,7 +18,9 @@ from tests.unit.auth.database.examples import (
 class OneTimeTokenSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_a_one_time_token_works_once_for_its_purpose_and_in_its_time(self, units: Units) -> None:
+    async def test_a_one_time_token_can_be_used_once_for_its_purpose_until_it_expires(
+        self, units: Units
+    ) -> None:
         async with units(Scope()) as unit:
             user = a_user()
             await unit.users.add(user, "prehash", COST)

@@ -12,7 +12,7 @@ from tests.unit.auth.database.examples import COST, MINUTE, NOW, a_refresh_token
 class SessionSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_rotation_leaves_one_live_token_and_revocation_none(self, units: Units) -> None:
+    async def test_rotation_leaves_one_valid_token_and_revocation_none(self, units: Units) -> None:
         async with units(Scope()) as unit:
             user = a_user()
             await unit.users.add(user, "prehash", COST)
@@ -29,7 +29,9 @@ class SessionSuite:
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
             assert await unit.sessions.find("unknown") is None
 
-    async def test_live_sessions_page_latest_first_and_end_all_but_one(self, units: Units) -> None:
+    async def test_active_sessions_are_listed_latest_first_and_all_but_one_can_be_ended(
+        self, units: Units
+    ) -> None:
         async with units(Scope()) as unit:
             user = a_user()
             await unit.users.add(user, "prehash", COST)

@@ -1,4 +1,4 @@
-"""What every implementation of the repository of units does."""
+"""What every implementation of the unit of work does."""
 
 from services.auth.database.unit import Units
 from shared.access import Scope
@@ -8,7 +8,7 @@ from tests.unit.auth.database.examples import COST, a_user
 class UnitSuite:
     """Subclasses give the fixture `units`."""
 
-    async def test_what_happens_at_a_savepoint_can_be_undone(self, units: Units) -> None:
+    async def test_work_at_a_savepoint_can_be_rolled_back(self, units: Units) -> None:
         async with units(Scope()) as unit:
             kept, undone = a_user(), a_user()
             async with unit.savepoint(False):

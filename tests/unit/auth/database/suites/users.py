@@ -24,7 +24,7 @@ class UserSuite:
             assert await unit.users.get(user.id) == await unit.users.lock(user.id) == user
             assert await unit.users.get(uuid4()) is None
 
-    async def test_passwords_match_their_prehash_only(self, units: Units) -> None:
+    async def test_a_password_matches_only_its_own_prehash(self, units: Units) -> None:
         async with units(Scope()) as unit:
             user = a_user()
             await unit.users.add(user, "first", COST)

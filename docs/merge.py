@@ -1,0 +1,153 @@
+"""Merges the services' OpenAPI documents into one: pure functions on parsed JSON."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.gateway import routing
+
+Document = Mapping[str, Any]
+Names = Mapping[tuple[str, str], str]
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+OPENAPI_VERSION = "3.1.0"
+REF_PREFIX = "#/components/"
+TITLE = "DInsight"
+DESCRIPTION = (
+    "Predictive maintenance: upload a machine's normal samples, monitor later ones, get anomalies explained"
+    " and alerts delivered.\n\n"
+    "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`;"
+    " programs send an API key as `X-API-Key` instead. Errors"
+    ' are RFC 9457 problems. Lists answer `{"items": [...], "next_cursor": ...}`; hand `next_cursor` back'
+    " as `cursor` for the next page. Unknown query parameters are refused."
+)
+TAGS: Mapping[str, str] = {
+    "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
+    "alert rules": "Conditions that open alerts, and who is notified.",
+    "alerts": "What the rules have found, from the first sign to its resolution.",
+    "analyses": "Uploads of samples, their analyses, and the points and features of each sample.",
+    "anomalies": "Samples outside a machine's normal, each with the features that explain it.",
+    "api-keys": "Credentials for programs.",
+    "audit": "Who did what, and when.",
+    "configs": "The parameters of the analysis, version by version.",
+    "health": "How a machine is, and how it wears.",
+    "machines": "The registry of an organization's equipment.",
+    "organizations": "Organizations, their members, and invitations to them.",
+    "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
+    "stream": "What happens, as it happens.",
+}
+
+
+def merge(documents: Mapping[str, Document], *, shared_components: Document) -> dict[str, Any]:
+    """One document of all services' operations, by service name.
+
+    Components of one name and one content become one; of one name and different content, each gets its
+    service's name in front. `shared_components` are there always, under their own names. A path is taken
+    from the service only that the routing table sends it to.
+    """
+    names = _names(documents, shared_components)
+    paths: dict[str, Any] = {}
+    components: dict[str, dict[str, Any]] = {}
+    for section, entries in shared_components.items():
+        components.setdefault(section, {}).update(entries)
+    for service, document in documents.items():
+        renamed = _renamer({key[1]: name for key, name in names.items() if key[0] == service})
+        for section, entries in _components(document).items():
+            for name, content in entries.items():
+                key = f"{section}/{name}"
+                final = names.get((service, key), key).partition("/")[2]
+                components.setdefault(section, {}).setdefault(final, renamed(content))
+        for path, item in document.get("paths", {}).items():
+            if _routed_to(path) in (service, None):
+                paths.setdefault(path, {}).update(renamed(item))
+    return {
+        "openapi": OPENAPI_VERSION,
+        "info": {"title": TITLE, "version": "1", "description": DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag, "description": TAGS[tag]} for tag in _tags(paths)],
+        "paths": dict(sorted(paths.items())),
+        "components": {section: dict(sorted(entries.items())) for section, entries in components.items()},
+    }
+
+
+def _routed_to(path: str) -> str | None:
+    rule = routing.find(path)
+    return rule.service.value if rule else None
+
+
+def _components(document: Document) -> Mapping[str, Mapping[str, Any]]:
+    found: Mapping[str, Mapping[str, Any]] = document.get("components", {})
+    return found
+
+
+def _names(documents: Mapping[str, Document], shared_components: Document) -> Names:
+    """New names, `section/name`, of the components that clash, by service and old name."""
+    taken = {"": shared_components} | {name: _components(document) for name, document in documents.items()}
+    clashing: set[str] = set()
+    while True:
+        # A component that is alike in two services but points at one that is not, is not alike either.
+        found = clashing | _clashes(taken, clashing)
+        if found == clashing:
+            break
+        clashing = found
+    return {
+        (service, key): f"{key.partition('/')[0]}/{service.title()}{key.partition('/')[2]}"
+        for service, sections in taken.items()
+        if service
+        for key in _keys(sections)
+        if key in clashing
+    }
+
+
+def _clashes(taken: Mapping[str, Mapping[str, Mapping[str, Any]]], clashing: set[str]) -> set[str]:
+    seen: dict[str, tuple[str, Any]] = {}
+    found: set[str] = set()
+    for owner, sections in taken.items():
+        for key, content in _keys(sections).items():
+            _, first = seen.setdefault(key, (owner, content))
+            if first != content or (seen[key][0] != owner and _references(content) & clashing):
+                found.add(key)
+    return found
+
+
+def _keys(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        f"{section}/{name}": entry for section, entries in sections.items() for name, entry in entries.items()
+    }
+
+
+def _references(node: Any) -> set[str]:
+    if isinstance(node, Mapping):
+        own = node.get("$ref")
+        mine = {own.removeprefix(REF_PREFIX)} if isinstance(own, str) else set()
+        return mine.union(*(_references(child) for child in node.values()))
+    if isinstance(node, list):
+        return set[str]().union(*(_references(child) for child in node))
+    return set()
+
+
+def _renamer(names: Mapping[str, str]) -> Callable[[Any], Any]:
+    """A copier that rewrites references, in `$ref` and in the mapping of a discriminator."""
+
+    def moved(text: str) -> str:
+        key = text.removeprefix(REF_PREFIX)
+        return REF_PREFIX + names[key] if text.startswith(REF_PREFIX) and key in names else text
+
+    def copy(node: Any) -> Any:
+        if isinstance(node, Mapping):
+            # A media type's `itemSchema` belongs to OpenAPI 3.2; `schema` beside it says the same.
+            left_out = {"itemSchema"} if "schema" in node else set()
+            return {key: copy(child) for key, child in node.items() if key not in left_out}
+        if isinstance(node, list):
+            return [copy(child) for child in node]
+        return moved(node) if isinstance(node, str) else node
+
+    return copy
+
+
+def _tags(paths: Mapping[str, Any]) -> list[str]:
+    found: dict[str, None] = {}
+    for item in paths.values():
+        for method in METHODS:
+            for tag in item.get(method, {}).get("tags", ()):
+                found[tag] = None
+    return sorted(found)

@@ -1,0 +1,44 @@
+"""Periodic chores of the service."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from services.auth.database.unit import Unit, Units
+from services.auth.keys.service import KeyRing
+from services.auth.mail.domain import RETENTION
+from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
+from shared.access import Scope
+from shared.clock import Clock
+from shared.jobs.janitor import Chore, Janitor
+
+# Keys and partitions are created long before they are needed, so a missed hour does no harm.
+EVERY_SECONDS = 3600.0
+PARTITION_MONTHS_AHEAD = 3
+
+
+def build_janitor(units: Units, clock: Clock, keys: KeyRing) -> Janitor:
+    """Every replica may run one; none needs to."""
+
+    def chore(work: Callable[[Unit, datetime], Awaitable[object]]) -> Chore:
+        async def in_transaction() -> None:
+            async with units(Scope()) as unit:
+                await work(unit, clock.now())
+
+        return in_transaction
+
+    return Janitor(
+        "auth janitor",
+        {
+            "rotate signing keys": keys.maintain,
+            "create partitions": chore(lambda unit, _: unit.trail.ensure_partitions(PARTITION_MONTHS_AHEAD)),
+            "delete expired sessions": chore(lambda unit, now: unit.sessions.delete_expired(now)),
+            "delete expired sign-in flows": chore(lambda unit, now: unit.oidc.delete_expired(now)),
+            "forget old failures": chore(
+                lambda unit, now: unit.attempts.delete_old(now - FAILURES_EXPIRE_AFTER)
+            ),
+            "delete expired links": chore(lambda unit, now: unit.one_time.delete_expired(now)),
+            "delete expired invitations": chore(lambda unit, now: unit.invitations.delete_expired(now)),
+            "delete finished mail": chore(lambda unit, now: unit.mail.delete_finished(now - RETENTION)),
+        },
+        every=EVERY_SECONDS,
+    )

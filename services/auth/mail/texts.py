@@ -1,0 +1,63 @@
+"""What messages say: plain text, one template per kind."""
+
+FOOTER = """
+You receive this message because of an account or an invitation at {base}. Replies are not monitored.
+"""
+
+VERIFICATION = """
+Someone, probably you, created a DInsight account with this e-mail address. To confirm that the address is
+yours, open this link:
+
+{link}
+
+The link can be used once, until {until}. If you did not create an account, ignore this message.
+"""
+
+REGISTRATION_REPEATED = """
+Someone, probably you, tried to create a DInsight account with this e-mail address. You already have an
+account, and it was not changed.
+
+If this was you, sign in, or reset your password if you have forgotten it. Otherwise, ignore this message.
+"""
+
+RESET = """
+Someone, probably you, asked to reset the password of your DInsight account. To set a new password, open this
+link:
+
+{link}
+
+The link can be used once, until {until}. A new password ends all your sessions. If you did not ask for this,
+ignore this message: your password stays the same.
+"""
+
+CHANGED = """
+The password of your DInsight account was changed on {at}, and your other sessions were ended.
+
+If you did not do this, reset your password immediately and tell an administrator of your organization.
+"""
+
+PROVIDER_LINKED = """
+On {at}, your DInsight account was linked to your account at {issuer}. From now on, sign in through that
+provider. Your password no longer works and your sessions were ended; reset the password if you still want to
+sign in with one.
+
+If you did not do this, tell an administrator of your organization.
+"""
+
+PROVIDER_REFUSED = """
+On {at}, someone tried to sign in to your DInsight account through {issuer}. The account that they used there
+has your e-mail address, but is not the one that your DInsight account is linked to. The sign-in was refused.
+
+If your account at the provider was recreated, ask the operator of your DInsight installation to remove the
+old link. Otherwise, tell an administrator of your organization.
+"""
+
+INVITATION = """
+{inviter} invited you to join the organization {organization} on DInsight as {role}. To accept, open this
+link:
+
+{link}
+
+If you do not have an account yet, create one with this e-mail address and the token in the link. The
+invitation can be used once, until {until}. If you do not know the sender, ignore this message.
+"""

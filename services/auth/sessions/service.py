@@ -1,0 +1,131 @@
+"""Sessions: started by a sign-in, continued with refresh tokens, ended by their user."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.auth.database.unit import Unit
+from services.auth.errors import SessionEnded, SessionNotFound
+from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
+from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client, Grant, RefreshToken, TokenState
+from services.auth.users.domain import User
+from shared.access import Scope
+from shared.audit import Auditor
+from shared.clock import Clock, IdGenerator
+from shared.http.pages import PageRequest, Slice
+
+
+class SessionService:
+    def __init__(
+        self,
+        clock: Clock,
+        new_id: IdGenerator,
+        auditor: Auditor,
+        *,
+        idle_timeout: timedelta,
+        max_lifetime: timedelta,
+    ) -> None:
+        """A session ends when it is unused for `idle_timeout`, and `max_lifetime` after the sign-in."""
+        self._clock = clock
+        self._new_id = new_id
+        self._auditor = auditor
+        self._idle_timeout = idle_timeout
+        self._max_lifetime = max_lifetime
+
+    async def start(
+        self, unit: Unit, user: User, client: Client, changes: Mapping[str, Any] | None = None
+    ) -> Grant:
+        """Start a session of an authenticated user; `changes` tell the audit trail how they signed in."""
+        await unit.act_as(Scope(user_id=user.id))
+        now = self._clock.now()
+        user = replace(await unit.users.lock(user.id) or user, last_login=now)
+        await unit.users.update(user)
+        session_id = self._new_id()
+        await self._audit(unit, "user.logged_in", user.id, session_id, changes)
+        return await self._grant(unit, user, session_id, now, client)
+
+    async def refresh(self, unit: Unit, refresh_token: str, client: Client) -> Grant | SessionEnded:
+        """Exchange a refresh token for a new pair. Reuse ends the session: either user may be the thief."""
+        found = await unit.sessions.find(token_hash(refresh_token))
+        user = await unit.users.lock(found.user_id) if found else None
+        # Read again: before the lock was ours, another request may have used the token.
+        token = await unit.sessions.find(token_hash(refresh_token))
+        if token is None or user is None:
+            return SessionEnded()
+        await unit.act_as(Scope(user_id=user.id))
+        now = self._clock.now()
+        state = token.state(now)
+        if state is TokenState.REUSED:
+            await unit.sessions.revoke(token.family_id, now)
+            await self._audit(unit, "session.reuse_detected", user.id, token.family_id)
+        if state not in (TokenState.LIVE, TokenState.RESPONSE_LOST) or not user.is_active:
+            return SessionEnded()
+        # This also uses up the successor whose response was lost: if it is presented later, it was stolen.
+        await unit.sessions.rotate(token.family_id, now)
+        return await self._grant(unit, user, token.family_id, token.signed_in_at, client)
+
+    async def sign_out(self, unit: Unit, refresh_token: str) -> None:
+        """End the token's session, if there is one."""
+        token = await unit.sessions.find(token_hash(refresh_token))
+        if token is None or token.state(self._clock.now()) is TokenState.ENDED:
+            return
+        await unit.sessions.revoke(token.family_id, self._clock.now())
+        await self._audit(unit, "user.logged_out", token.user_id, token.family_id)
+
+    async def list(self, unit: Unit, user_id: UUID, page: PageRequest) -> Slice[RefreshToken]:
+        return await unit.sessions.live(user_id, self._clock.now(), page)
+
+    async def end(self, unit: Unit, user_id: UUID, session_id: UUID) -> None:
+        """Raises SessionNotFound."""
+        now = self._clock.now()
+        found = await unit.sessions.live(user_id, now, PageRequest(limit=1), family_id=session_id)
+        if not found.items:
+            raise SessionNotFound(session_id)
+        await unit.sessions.revoke(session_id, now)
+        await self._audit(unit, "session.ended", user_id, session_id)
+
+    async def end_others(self, unit: Unit, user_id: UUID, kept: UUID | None) -> None:
+        await unit.sessions.revoke_all(user_id, self._clock.now(), kept=kept)
+        await self._audit(unit, "session.others_ended", user_id, kept)
+
+    async def _grant(
+        self, unit: Unit, user: User, family_id: UUID, signed_in_at: datetime, client: Client
+    ) -> Grant:
+        secret = secrets.token_urlsafe(TOKEN_BYTES)
+        now = self._clock.now()
+        token = RefreshToken(
+            id=self._new_id(),
+            user_id=user.id,
+            token_hash=token_hash(secret),
+            family_id=family_id,
+            signed_in_at=signed_in_at,
+            created_at=now,
+            expires_at=min(now + self._idle_timeout, signed_in_at + self._max_lifetime),
+            rotated_at=None,
+            revoked_at=None,
+            ip_address=client.address,
+            user_agent=client.agent[:MAX_AGENT_LENGTH] if client.agent else None,
+        )
+        await unit.sessions.add(token)
+        return Grant(user, await unit.memberships.active_of(user.id), family_id, secret)
+
+    async def _audit(
+        self,
+        unit: Unit,
+        action: str,
+        user_id: UUID,
+        session_id: UUID | None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> None:
+        await self._auditor.record(
+            unit.outbox,
+            action,
+            user_id=user_id,
+            organization_id=None,
+            resource_type="session",
+            resource_id=session_id,
+            changes=changes,
+        )

@@ -1,0 +1,93 @@
+"""Addresses of webhooks: whole for administrators, reduced to their host for everybody below."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from shared.access import Role
+from shared.events.analysis import ANOMALY_DETECTED
+from shared.events.auth import AUDIT_RECORDED
+from tests.integration.alerting.conftest import FakeMachines
+from tests.integration.alerting.publishing import Publisher
+from tests.support.records import reading
+from tests.support.tokens import TokenIssuer
+from tests.support.waiting import eventually
+from tests.unit.alerting.examples import actions, anomaly, condition
+
+HOST = "http://127.0.0.1:9"
+PATH, QUERY = "/a-path-that-is-a-key", "?key=another"
+
+
+def reads(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """All reading operations: id and path."""
+    for path, methods in document["paths"].items():
+        if "get" in methods:
+            yield str(methods["get"]["operationId"]), path
+
+
+@pytest.fixture
+async def places(
+    api: httpx2.AsyncClient,
+    application: FastAPI,
+    tokens: TokenIssuer,
+    organization: UUID,
+    publisher: Publisher,
+    machines: FakeMachines,
+) -> dict[str, str]:
+    """The paths of all reading operations by id, for a rule with a webhook and an alert with a delivery."""
+    admin = tokens.headers(organization, Role.ADMIN)
+    machine_id = machines.add(organization)
+    body = {
+        "machine_id": str(machine_id),
+        "name": "R",
+        "condition": condition(),
+        "severity": "low",
+        "actions": actions(url=HOST + PATH + QUERY),
+    }
+    made = await api.post("/api/v1/alert-rules", json=body, headers=admin)
+    assert made.status_code == 201, made.text
+    assert PATH + QUERY in made.text
+    changed = await api.patch(
+        f"/api/v1/alert-rules/{made.json()['id']}", json={"actions": body["actions"]}, headers=admin
+    )
+    assert PATH + QUERY in changed.text
+    await publisher.publish(ANOMALY_DETECTED, anomaly(machine_id), organization)
+
+    async def alert_id() -> str:
+        items = (await api.get("/api/v1/alerts", headers=admin)).json()["items"]
+        return str(items[0]["id"]) if items else ""
+
+    ids = {"rule_id": made.json()["id"], "alert_id": await eventually(alert_id, what="the alert")}
+    return {operation: path.format(**ids) for operation, path in reads(application.openapi())}
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_only_administrators_see_the_path_of_a_webhook(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID, places: dict[str, str], role: Role
+) -> None:
+    headers = tokens.headers(organization, role)
+    answers = {operation: await api.get(path, headers=headers) for operation, path in places.items()}
+    assert {answer.status_code for answer in answers.values()} == {200}
+    showing = {operation for operation, answer in answers.items() if HOST in answer.text}
+    assert showing == {"list_alert_rules", "get_alert_rule", "get_alert"}
+    whole = {operation for operation, answer in answers.items() if PATH in answer.text}
+    with_query = {operation for operation, answer in answers.items() if QUERY in answer.text}
+    if role >= Role.ADMIN:
+        assert whole == showing
+        assert with_query == {"list_alert_rules", "get_alert_rule"}
+    else:
+        assert whole == with_query == set()
+
+
+async def test_the_audit_trail_contains_hosts_only(places: dict[str, str], bootstrap: str) -> None:
+    rule_id = UUID(places["get_alert_rule"].rpartition("/")[2])
+    async with reading(bootstrap, AUDIT_RECORDED) as reader:
+        entries = await reader.wait_for(AUDIT_RECORDED, 2, resource_id=rule_id)
+    assert [entry.payload.action for entry in entries] == ["alert_rule.created", "alert_rule.updated"]
+    for entry in entries:
+        assert HOST in str(entry.payload.changes)
+        assert PATH not in str(entry.payload.changes)

@@ -1,0 +1,1 @@
+"""kill -9 of random programs under load, and what was lost or doubled: `python -m tests.kills`."""
