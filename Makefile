@@ -55,9 +55,10 @@ kills: ready-test ## Kill random programs under load, and count what is lost or 
 fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
 	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))
 
-lint: ready-test ## Check types and style, look for secrets and for known holes in dependencies
+lint: ready-test ## Check style, types and layers, look for secrets and for known holes in dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports .importlinter
 	@$(BIN)/mypy
 	@$(BIN)/python -m tests.supply_chain
 
