@@ -9,6 +9,7 @@ import pytest
 from tests.unit.deploy.programs import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "services").glob("*/README.md")])
+RECORDS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)(?P<path>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 TEXTS = ("", ".css", ".html", ".js", ".md", ".py", ".sh", ".sql", ".toml", ".txt", ".yml", ".yaml")
 # A page named in code or prose: by its path from the root or from docs/, or beside the file that names it.
@@ -48,3 +49,13 @@ def test_every_decision_is_in_the_index() -> None:
     assert sorted(listed) == records
     numbers = [name[:4] for name in records]
     assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name[:4])
+def test_a_decision_has_the_parts_of_a_record(record: Path) -> None:
+    title, _, status, date, *_ = record.read_text(encoding="utf-8").splitlines()
+    assert title.startswith(f"# {record.name[:4]}: ")
+    assert re.match(r"- Status: (accepted|replaced by \[)", status)
+    assert re.fullmatch(r"- Date: 20\d\d-\d\d-\d\d", date)
+    headings = re.findall(r"^## (.+)$", record.read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings == ["Context", "Decision", "Alternatives", "Consequences"]
