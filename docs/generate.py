@@ -5,7 +5,6 @@ between two markers. Every application is built and none is started: no server i
 """
 
 import argparse
-import asyncio
 import base64
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,11 +17,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from services.gateway.docs.catalogue import Catalogue
+from docs.merge import merge
 from services.gateway.routing import Service
-from shared.access import LEAST_ROLE, Caller, Permission, Role
+from shared.access import LEAST_ROLE, Permission, Role
 from shared.events.asyncapi import build_document
-from shared.http.peers import Peer
+from shared.http.problems import problem_schemas
 from shared.settings import InstallationSettings
 
 DOCS = Path(__file__).parent
@@ -48,22 +47,10 @@ def application(service: str) -> FastAPI:
     return app
 
 
-class InProcess(Peer):
-    """Stands for a service: its document without HTTP."""
-
-    def __init__(self, service: str) -> None:
-        super().__init__("http://127.0.0.1", name=service)
-        self._service = service
-
-    async def get(self, path: str, *, caller: Caller | None = None) -> Mapping[str, Any]:
-        return application(self._service).openapi()
-
-
 def openapi() -> dict[str, Any]:
-    """The document that the gateway serves, merged by the gateway's own code."""
-    peers = {service.value: InProcess(service.value) for service in Service}
-    catalogue = Catalogue(peers, application("gateway").openapi, fresh_seconds=0)
-    return asyncio.run(catalogue.document())
+    """The document that the gateway serves: every operation of every service."""
+    documents = {name: application(name).openapi() for name in (*Service, "gateway")}
+    return merge(documents, shared_components={"schemas": problem_schemas()})
 
 
 def asyncapi() -> dict[str, Any]:

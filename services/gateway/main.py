@@ -14,7 +14,6 @@ from services.gateway.admission.limits import RateLimits
 from services.gateway.admission.middleware import Admission, Most
 from services.gateway.admission.operations import Operations
 from services.gateway.docs import routes as documents
-from services.gateway.docs.catalogue import Catalogue
 from services.gateway.proxy.service import Limits, Proxy
 from services.gateway.routing import Service
 from services.gateway.settings import Settings
@@ -128,9 +127,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         max_body_size=None,
         openapi_url=None,
     )
-    catalogue = Catalogue(gateway.peers, app.openapi, fresh_seconds=settings.catalogue_seconds)
     app.include_router(stream.build_router(gateway.streams, gateway.guard, gateway.api_keys))
-    app.include_router(documents.build_router(catalogue))
+    app.include_router(documents.build_router())
     app.router.default = gateway.proxy
     return app
 

@@ -50,8 +50,6 @@ class Settings(BaseSettings):
     stream_window_minutes: float = Field(default=15.0, gt=0)
     # A monitoring run of some thousand samples may detect as many anomalies in one go; they must all fit.
     stream_events_per_organization: int = Field(default=10_000, ge=1)
-    # How old the merged OpenAPI document may be.
-    catalogue_seconds: float = Field(default=60.0, gt=0)
 
     @field_validator("rate_limit_url")
     @classmethod

@@ -37,12 +37,14 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
             Query(max_length=255, pattern=STORABLE, description="Text in name, model, serial or place"),
         ] = None,
     ) -> Page[MachineOut]:
+        """Newest first."""
         async with units(caller.scope) as unit:
             found = await service.list(unit, MachineFilter(status, location, q), page)
         return Page[MachineOut].of(found, MachineOut.of)
 
     @router.post("", status_code=201, summary="Register a machine")
     async def create_machine(caller: writer, body: MachineCreate, response: Response) -> MachineOut:
+        """It can be used in analyses and alert rules at once."""
         async with units(caller.scope) as unit:
             machine = await service.register(unit, caller, body.model_dump())
         response.headers["Location"] = f"/api/v1/machines/{machine.id}"
@@ -50,11 +52,13 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
 
     @router.get("/{machine_id}", summary="Show a machine", responses=problem_responses(404))
     async def get_machine(caller: reader, machine_id: UUID) -> MachineOut:
+        """The fields that were registered, and when it was last analyzed."""
         async with units(caller.scope) as unit:
             return MachineOut.of(await service.get(unit, machine_id))
 
     @router.patch("/{machine_id}", summary="Change a machine", responses=problem_responses(404))
     async def update_machine(caller: writer, machine_id: UUID, body: MachineUpdate) -> MachineOut:
+        """Only the fields that are sent change."""
         changes = body.model_dump(exclude_unset=True)
         async with units(caller.scope) as unit:
             return MachineOut.of(await service.change(unit, caller, machine_id, changes))
@@ -63,6 +67,7 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
         "/{machine_id}", status_code=204, summary="Delete a machine", responses=problem_responses(404)
     )
     async def delete_machine(caller: remover, machine_id: UUID) -> None:
+        """Deletes its analyses, anomalies, alert rules and alerts too."""
         async with units(caller.scope) as unit:
             await service.remove(unit, caller, machine_id)
 

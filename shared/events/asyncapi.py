@@ -33,6 +33,7 @@ HEADERS: dict[str, Any] = {
     },
 }
 DEAD_LETTER_HEADERS: dict[str, Any] = {
+    "type": "object",
     "allOf": [
         {"$ref": "#/components/schemas/CloudEventHeaders"},
         {
@@ -42,7 +43,15 @@ DEAD_LETTER_HEADERS: dict[str, Any] = {
                 for name in ("reason", "group", "topic", "partition", "offset")
             },
         },
-    ]
+    ],
+}
+SERVERS: dict[str, Any] = {
+    "broker": {
+        "host": "{bootstrap}",
+        "protocol": "kafka",
+        "description": "The broker of this installation",
+        "variables": {"bootstrap": {"description": "`DINSIGHT_KAFKA_BOOTSTRAP`: host and port"}},
+    }
 }
 
 
@@ -53,7 +62,16 @@ def build_document(version: str = "1.0.0") -> dict[str, Any]:
     )
     return {
         "asyncapi": "3.0.0",
-        "info": {"title": "DInsight events", "version": version, "description": DESCRIPTION},
+        "info": {
+            "title": "DInsight events",
+            "version": version,
+            "description": DESCRIPTION,
+            "tags": [
+                {"name": producer, "description": f"Published by {producer}"}
+                for producer in dict.fromkeys(topic.producer for topic in TOPICS)
+            ],
+        },
+        "servers": SERVERS,
         "defaultContentType": "application/json",
         "channels": {topic.name: _channel(topic) for topic in TOPICS}
         | {topic.dead_letter: _dead_letter_channel(topic) for topic in TOPICS},
@@ -61,7 +79,8 @@ def build_document(version: str = "1.0.0") -> dict[str, Any]:
             f"publish {topic.name}": {
                 "action": "send",
                 "channel": {"$ref": f"#/channels/{topic.name}"},
-                "summary": topic.description,
+                "summary": f"Publish {topic.name}",
+                "description": topic.description,
             }
             for topic in TOPICS
         },

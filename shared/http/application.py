@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 import structlog
 from fastapi import Depends, FastAPI
@@ -123,7 +122,3 @@ async def _probe(check: Check) -> str:
 
 def _operation_id(route: APIRoute) -> str:
     return route.name
-
-
-def problem_schema() -> dict[str, Any]:
-    return problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -40,6 +40,13 @@ class Problem(BaseModel):
     errors: list[ProblemField] = []
 
 
+def problem_schemas() -> dict[str, Any]:
+    """The JSON schema of a problem and of its parts, by name, as they stand in an OpenAPI document."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = schema.pop("$defs")
+    return {"Problem": schema, **parts}
+
+
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """OpenAPI declarations of the problems that a route may answer."""
     schema = {"$ref": "#/components/schemas/Problem"}

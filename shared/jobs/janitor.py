@@ -20,12 +20,12 @@ class Janitor:
 
     async def round(self) -> None:
         """Do every chore once. Raises ExceptionGroup when some failed."""
-        errors: list[Exception] = []
+        errors: dict[str, Exception] = {}
         for name, chore in self._chores.items():
             try:
                 await chore()
             except Exception as error:  # the others are done all the same; the loop reports all that failed
-                error.add_note(f"chore: {name}")
-                errors.append(error)
+                errors[name] = error
         if errors:
-            raise ExceptionGroup("chores failed", errors)
+            told = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in errors.items())
+            raise ExceptionGroup(told, list(errors.values()))

@@ -27,6 +27,8 @@ TRANSIENT_DATABASE_ERRORS = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
+    # The client's state machine on a connection that was cut in the middle of an exchange.
+    asyncpg.InternalClientError,
     # A deadlock's victim, or a serialization failure: the same transaction succeeds when it is repeated.
     asyncpg.TransactionRollbackError,
     # A lock that was not granted in time.

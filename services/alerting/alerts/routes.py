@@ -34,6 +34,7 @@ def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guar
         severity: SeverityLabel | None = None,
         machine_id: UUID | None = None,
     ) -> Page[AlertOut]:
+        """Newest first."""
         wanted = AlertFilter(status, Severity.parse(severity) if severity else None, machine_id)
         async with units(caller.scope) as unit:
             found = await service.list(unit, wanted, page)
@@ -41,6 +42,7 @@ def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guar
 
     @router.get("/{alert_id}", summary="Get an alert with its deliveries", responses=problem_responses(404))
     async def get_alert(caller: reader, alert_id: UUID) -> AlertDetail:
+        """The alert and every attempt to deliver it."""
         async with units(caller.scope) as unit:
             return AlertDetail.with_deliveries(*await service.get(unit, alert_id), caller)
 

@@ -51,8 +51,8 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: lock_rules_watching
--- The active rules of a machine and its name. Locked, in one order always: whoever judges a message by a rule,
--- changes it or deletes it takes the rule first and its alerts second, so no two of them wait for each other.
+-- The active rules of a machine and its name, locked in a fixed order. Transactions that evaluate, change or delete
+-- a rule lock the rule first and its alerts second, so they cannot deadlock.
 SELECT r.*, m.name AS machine_name
 FROM alert_rules r JOIN machine_refs m ON m.id = r.machine_id
 WHERE r.machine_id = :machine_id AND r.is_active AND r.deleted_at IS NULL AND NOT m.deleted

@@ -29,12 +29,14 @@ def build_rules_router(
     async def list_alert_rules(
         caller: reader, page: PageParameters, machine_id: UUID | None = None, is_active: bool | None = None
     ) -> Page[AlertRuleOut]:
+        """Newest first."""
         async with units(caller.scope) as unit:
             found = await service.list(unit, RuleFilter(machine_id, is_active), page)
         return Page[AlertRuleOut].of(found, lambda rule: AlertRuleOut.of(rule, caller))
 
     @router.post("", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 503))
     async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
+        """The condition is checked as a whole: errors point at the place in it that is wrong."""
         await directory.ensure(caller, body.machine_id)
         async with units(caller.scope) as unit:
             rule = await service.create(unit, caller, dict(body))
@@ -43,11 +45,13 @@ def build_rules_router(
 
     @router.get("/{rule_id}", summary="Get an alert rule", responses=problem_responses(404))
     async def get_alert_rule(caller: reader, rule_id: UUID) -> AlertRuleOut:
+        """The condition, the actions and whether the rule is active."""
         async with units(caller.scope) as unit:
             return AlertRuleOut.of(await service.get(unit, rule_id), caller)
 
     @router.patch("/{rule_id}", summary="Update an alert rule", responses=problem_responses(404))
     async def update_alert_rule(caller: writer, rule_id: UUID, body: AlertRuleUpdate) -> AlertRuleOut:
+        """Only the fields that are sent change."""
         changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
             return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes), caller)

@@ -34,6 +34,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: PostgresUnits, guard:
         since: Annotated[Moment | None, Query(description="Inclusive")] = None,
         until: Annotated[Moment | None, Query(description="Exclusive")] = None,
     ) -> Page[AnomalyOut]:
+        """Newest first."""
         wanted = AnomalyFilter(machine_id, analysis_id, severity, acknowledged, since, until)
         async with units(caller.scope) as unit:
             return Page[AnomalyOut].of(await anomalies.list(unit, wanted, page), AnomalyOut.of)
@@ -42,12 +43,14 @@ def build_anomaly_router(anomalies: AnomalyService, units: PostgresUnits, guard:
     async def list_daily_anomalies(
         caller: reader, machine_id: UUID | None = None, since: date | None = None, until: date | None = None
     ) -> DailyList:
+        """Days are UTC, the latest first; counts are at most a minute old."""
         async with units(caller.scope) as unit:
             counts = await anomalies.daily(unit, machine_id, since, until)
         return DailyList(items=[DailyAnomaliesOut.of(count) for count in counts])
 
     @router.get("/anomalies/{anomaly_id}", summary="Show an anomaly", responses=problem_responses(404))
     async def get_anomaly(caller: reader, anomaly_id: UUID) -> AnomalyOut:
+        """Where the sample lies, how far it is from normal, and the features that explain it."""
         async with units(caller.scope) as unit:
             return AnomalyOut.of(await anomalies.get(unit, anomaly_id))
 
@@ -57,6 +60,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: PostgresUnits, guard:
         responses=problem_responses(404),
     )
     async def acknowledge_anomaly(caller: acknowledger, anomaly_id: UUID) -> AnomalyOut:
+        """Notes who has seen it, and when; only the first acknowledgement counts."""
         async with units(caller.scope) as unit:
             return AnomalyOut.of(await anomalies.acknowledge(unit, caller, anomaly_id))
 

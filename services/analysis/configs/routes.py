@@ -20,16 +20,19 @@ def build_config_router(configs: ConfigService, units: PostgresUnits, guard: Gua
 
     @router.get("/configs/current", summary="Show the current parameters")
     async def get_current_config(caller: reader) -> ConfigOut:
+        """What an analysis runs with unless it names another version."""
         async with units(caller.scope) as unit:
             return ConfigOut.of(await configs.current(unit, caller))
 
     @router.get("/configs", summary="List all versions of the parameters")
     async def list_configs(caller: reader, page: PageParameters) -> Page[ConfigOut]:
+        """Newest first. A version never changes."""
         async with units(caller.scope) as unit:
             return Page[ConfigOut].of(await configs.list(unit, caller, page), ConfigOut.of)
 
     @router.post("/configs", status_code=201, summary="Change parameters: a new version")
     async def create_config(caller: writer, body: ConfigChange) -> ConfigOut:
+        """Fields that are left out keep their values. Analyses name the version that they ran with."""
         async with units(caller.scope) as unit:
             return ConfigOut.of(await configs.change(unit, caller, body.model_dump(exclude_unset=True)))
 

@@ -26,6 +26,7 @@ def build_health_router(
         responses=problem_responses(404),
     )
     async def get_machine_health(caller: reader, machine_id: UUID) -> HealthOut:
+        """The state with its reasons, the wear of each run, and anomalies per day."""
         machine = await directory.find(caller, machine_id)
         async with units(caller.scope) as unit:
             return HealthOut.of(await health.health(unit, machine))
@@ -42,6 +43,7 @@ def build_health_router(
             str | None, Query(max_length=255, description="An ordered metadata column; default: the samples")
         ] = None,
     ) -> DeteriorationOut:
+        """The wear of its monitoring runs since the baseline, and the trend with its interval."""
         machine = await directory.find(caller, machine_id)
         async with units(caller.scope) as unit:
             return DeteriorationOut.model_validate(await health.deterioration(unit, machine, by))

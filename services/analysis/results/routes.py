@@ -31,12 +31,14 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
         analysis_type: AnalysisType | None = None,
         status: Status | None = None,
     ) -> Page[AnalysisOut]:
+        """Newest first."""
         wanted = AnalysisFilter(machine_id, analysis_type, status)
         async with units(caller.scope) as unit:
             return Page[AnalysisOut].of(await results.analyses(unit, wanted, page), AnalysisOut.of)
 
     @router.get("/analyses/{analysis_id}", summary="Show an analysis", responses=problem_responses(404))
     async def get_analysis(caller: reader, analysis_id: UUID) -> AnalysisOut:
+        """Status and progress; `results` once it has completed, `error` once it has failed."""
         async with units(caller.scope) as unit:
             return AnalysisOut.of(await results.analysis(unit, analysis_id))
 
@@ -49,11 +51,13 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
     async def get_analysis_points(
         caller: reader, analysis_id: UUID, start: Start = 0, stop: Stop = None
     ) -> Response:
+        """Columns of equal length with one entry per sample, in the samples' order."""
         async with units(caller.scope) as unit:
             return Response(await results.points(unit, analysis_id, start, stop), media_type=JSON)
 
     @router.get("/file-uploads/{upload_id}", summary="Show an upload", responses=problem_responses(404))
     async def get_file_upload(caller: reader, upload_id: UUID) -> FileUploadOut:
+        """The file or the merged files, the features that were found and the number of samples."""
         async with units(caller.scope) as unit:
             return FileUploadOut.of(await results.upload(unit, upload_id))
 
@@ -70,6 +74,7 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
         stop: Stop = None,
         features: Annotated[list[str] | None, Query(description="Names; default: all")] = None,
     ) -> Response:
+        """Values as they were read from the file, in the samples' order."""
         async with units(caller.scope) as unit:
             body = await results.features(unit, upload_id, start, stop, features)
         return Response(body, media_type=JSON)

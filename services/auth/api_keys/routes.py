@@ -33,6 +33,7 @@ def build_router(
     async def list_api_keys(
         identity: signed_in, organization_id: UUID, page: PageParameters
     ) -> Page[ApiKeyOut]:
+        """Newest first, without the keys themselves."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.API_KEYS_WRITE)
             found = await api_keys.list(unit, caller, page)

@@ -33,6 +33,7 @@ def build_router(
     async def list_invitations(
         identity: signed_in, organization_id: UUID, page: PageParameters
     ) -> Page[InvitationOut]:
+        """Newest first. Invitations that were accepted or have expired are not listed."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_READ)
             found = await invitations.list(unit, caller, page)
@@ -63,6 +64,7 @@ def build_router(
         responses=problem_responses(403, 404),
     )
     async def delete_invitation(identity: person, organization_id: UUID, invitation_id: UUID) -> None:
+        """Its link stops working."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_WRITE)
             await invitations.withdraw(unit, caller, invitation_id)

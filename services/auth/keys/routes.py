@@ -13,6 +13,7 @@ def build_router(keys: KeyRing) -> APIRouter:
 
     @router.get("/jwks.json", summary="Get the public keys that verify access tokens")
     async def get_jwks(response: Response) -> KeySetOut:
+        """A JSON Web Key Set (RFC 7517). A token names its key by `kid`."""
         response.headers["Cache-Control"] = KEYS_CACHE
         return KeySetOut.model_validate(await keys.public())
 

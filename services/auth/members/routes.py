@@ -32,6 +32,7 @@ def build_router(
     async def list_members(
         identity: signed_in, organization_id: UUID, page: PageParameters
     ) -> Page[MemberOut]:
+        """The member who joined last comes first."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_READ)
             found = await members.list(unit, caller, page)
@@ -41,6 +42,7 @@ def build_router(
     async def update_member(
         identity: person, organization_id: UUID, user_id: UUID, body: MemberUpdate
     ) -> MemberOut:
+        """Only owners make owners; the last owner cannot be demoted."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_WRITE)
             return MemberOut.of(await members.change_role(unit, caller, user_id, Role.parse(body.role)))
@@ -52,6 +54,7 @@ def build_router(
         responses=problem_responses(400, 403, 409),
     )
     async def remove_member(identity: person, organization_id: UUID, user_id: UUID) -> None:
+        """The API keys that the member created are deleted too. The last owner cannot leave."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_READ)
             await members.remove(unit, caller, user_id)

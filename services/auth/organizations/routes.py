@@ -32,6 +32,7 @@ def build_router(
 
     @router.get("", summary="List your organizations")
     async def list_organizations(identity: signed_in, page: PageParameters) -> Page[OwnOrganizationOut]:
+        """The organizations that you are a member of, newest first; an API key has one."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             found = await organizations.list(unit, identity, page)
         return Page[OwnOrganizationOut].of(found, OwnOrganizationOut.of_access)
@@ -54,6 +55,7 @@ def build_router(
 
     @router.get("/{organization_id}", summary="Get an organization", responses=problem_responses(404))
     async def get_organization(identity: signed_in, organization_id: UUID) -> OwnOrganizationOut:
+        """Name, slug and settings; secrets in the settings are never shown."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(
                 unit, identity, organization_id, Permission.ORGANIZATION_READ
@@ -66,6 +68,7 @@ def build_router(
     async def update_organization(
         identity: person, organization_id: UUID, body: OrganizationUpdate
     ) -> OwnOrganizationOut:
+        """Only the fields that are sent change."""
         changes = body.model_dump(exclude_unset=True)
         async with units(Scope()) as unit:
             caller = await organizations.authorize(

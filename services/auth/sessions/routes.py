@@ -23,12 +23,14 @@ def build_router(sessions: SessionService, units: Units, guard: Guard) -> APIRou
 
     @router.get("", summary="List your active sessions", responses=problem_responses(400))
     async def list_sessions(identity: signed_in, page: PageParameters) -> Page[SessionOut]:
+        """The latest sign-in first."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             found = await sessions.list(unit, identity.user_id, page)
         return Page[SessionOut].of(found, lambda token: SessionOut.of(token, identity.session_id))
 
     @router.delete("", status_code=204, summary="End all your other sessions")
     async def end_other_sessions(identity: signed_in) -> None:
+        """Their refresh tokens stop working; the session of this request goes on."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             await sessions.end_others(unit, identity.user_id, identity.session_id)
 
@@ -36,6 +38,7 @@ def build_router(sessions: SessionService, units: Units, guard: Guard) -> APIRou
         "/{session_id}", status_code=204, summary="End a session", responses=problem_responses(404)
     )
     async def end_session(identity: signed_in, session_id: UUID) -> None:
+        """Its refresh token stops working."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             await sessions.end(unit, identity.user_id, session_id)
 

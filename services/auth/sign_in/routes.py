@@ -51,6 +51,7 @@ def build_router(
 
     @router.post("/logout", status_code=204, summary="Sign out", responses=problem_responses(400, 422))
     async def logout(body: RefreshRequest) -> None:
+        """Ends the session of the refresh token. An unknown token is no error."""
         async with units(Scope()) as unit:
             await sessions.sign_out(unit, body.refresh_token.get_secret_value())
 

@@ -21,11 +21,13 @@ def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRou
 
     @router.get("", summary="Show your account")
     async def get_me(identity: signed_in) -> UserOut:
+        """Your name, your address and whether it is verified."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             return UserOut.of(await accounts.current(unit, identity))
 
     @router.patch("", summary="Change your profile", responses=problem_responses(400, 422))
     async def update_me(identity: signed_in, body: ProfileUpdate) -> UserOut:
+        """Only the fields that are sent change."""
         async with units(Scope(user_id=identity.user_id)) as unit:
             return UserOut.of(await accounts.change(unit, identity, body.model_dump(exclude_unset=True)))
 

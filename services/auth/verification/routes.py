@@ -25,6 +25,7 @@ def build_router(verification: VerificationService, units: Units, guard: Guard) 
         responses=problem_responses(400, 422),
     )
     async def verify_email(body: TokenRequest) -> None:
+        """The token works once and is in the message that went to the address."""
         async with units(Scope()) as unit:
             await verification.verify(unit, body.token.get_secret_value())
 

@@ -21,19 +21,6 @@ from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 PIECE = bytes(range(256)) * 256
-OPENAPI = {
-    "openapi": "3.1.0",
-    "info": {"title": "upstream", "version": "1"},
-    "paths": {
-        "/api/v1/machines": {
-            "get": {
-                "tags": ["machines"],
-                "summary": "List machines",
-                "responses": {"200": {"description": "Machines"}},
-            }
-        }
-    },
-}
 
 
 @dataclass
@@ -52,7 +39,6 @@ class Upstream:
     def app(self) -> web.Application:
         app = web.Application(client_max_size=0)
         app.router.add_get(JWKS_PATH, self.keys)
-        app.router.add_get("/openapi.json", self.openapi)
         app.router.add_post("/internal/api-keys/token", self.exchange)
         app.router.add_get("/health/ready", self.echo)
         app.router.add_post("/api/v1/analyses", self.take)
@@ -73,9 +59,6 @@ class Upstream:
         if token is None:
             return web.json_response({}, status=401)
         return web.json_response({"access_token": token, "expires_in": 300, "key_id": str(uuid4())})
-
-    async def openapi(self, _request: web.Request) -> web.Response:
-        return web.json_response(OPENAPI)
 
     async def echo(self, request: web.Request) -> web.Response:
         self.requests.append(request)

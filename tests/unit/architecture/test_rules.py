@@ -189,3 +189,24 @@ def _asks_the_time(function: ast.expr) -> bool:
         and isinstance(function.value, ast.Name)
         and function.value.id in ("datetime", "date")
     )
+
+
+def test_what_runs_for_ever_runs_in_the_one_loop() -> None:
+    """A loop of its own has its own list of errors that it survives, and ends in silence on the others."""
+    found = [
+        f"{path}:{node.lineno}"
+        for path in python_files("shared", "services")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and _survives_errors(node)
+    ]
+    assert [place.partition(":")[0] for place in found] == ["shared/jobs/loop.py"], found
+
+
+def _survives_errors(loop: ast.While) -> bool:
+    """Whether it goes on, without an end, after errors other than that nothing came in time."""
+    inside = list(ast.walk(loop))
+    ends = any(isinstance(node, ast.Return | ast.Break) for node in inside)
+    waits = any(isinstance(node, ast.Await) for node in inside)
+    caught = [node.type for node in inside if isinstance(node, ast.ExceptHandler)]
+    survives = any(not (isinstance(error, ast.Name) and error.id == "TimeoutError") for error in caught)
+    return waits and survives and not ends

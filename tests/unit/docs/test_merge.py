@@ -4,8 +4,8 @@ from typing import Any
 
 from openapi_spec_validator import validate
 
-from services.gateway.docs.openapi import merge
-from shared.http.application import problem_schema
+from docs.merge import TAGS, merge
+from shared.http.problems import problem_schemas
 
 OK = {"description": "ok"}
 
@@ -32,9 +32,7 @@ def document(paths: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def merged(**documents: dict[str, Any]) -> dict[str, Any]:
-    problem = problem_schema()
-    parts = problem.pop("$defs")
-    result = merge(documents, shared_components={"schemas": {"Problem": problem, **parts}})
+    result = merge(documents, shared_components={"schemas": problem_schemas()})
     validate(result)
     return result
 
@@ -53,7 +51,7 @@ def test_operations_tags_and_components_come_together() -> None:
         alerting=document({"/api/v1/alerts": {"get": operation("b", "Thing", "alerts")}}, {"Thing": same}),
     )
     assert list(result["paths"]) == ["/api/v1/alerts", "/api/v1/machines"]
-    assert [tag["name"] for tag in result["tags"]] == ["alerts", "machines"]
+    assert result["tags"] == [{"name": name, "description": TAGS[name]} for name in ("alerts", "machines")]
     assert set(result["components"]["schemas"]) == {"Thing", "Problem", "ProblemField"}
     assert result["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
 
@@ -61,10 +59,10 @@ def test_operations_tags_and_components_come_together() -> None:
 def test_one_name_for_two_things_becomes_two_names() -> None:
     result = merged(
         machines=document(
-            {"/api/v1/machines": {"get": operation("a", "Thing", "m")}}, {"Thing": {"type": "string"}}
+            {"/api/v1/machines": {"get": operation("a", "Thing", "machines")}}, {"Thing": {"type": "string"}}
         ),
         alerting=document(
-            {"/api/v1/alerts": {"get": operation("b", "Thing", "a")}}, {"Thing": {"type": "integer"}}
+            {"/api/v1/alerts": {"get": operation("b", "Thing", "alerts")}}, {"Thing": {"type": "integer"}}
         ),
     )
     schemas = result["components"]["schemas"]
@@ -77,11 +75,11 @@ def test_a_page_of_things_that_differ_differs_too() -> None:
     page = {"type": "array", "items": ref("Thing")}
     result = merged(
         machines=document(
-            {"/api/v1/machines": {"get": operation("a", "Page", "m")}},
+            {"/api/v1/machines": {"get": operation("a", "Page", "machines")}},
             {"Page": page, "Thing": {"type": "string"}},
         ),
         alerting=document(
-            {"/api/v1/alerts": {"get": operation("b", "Page", "a")}},
+            {"/api/v1/alerts": {"get": operation("b", "Page", "alerts")}},
             {"Page": page, "Thing": {"type": "integer"}},
         ),
     )
@@ -93,7 +91,8 @@ def test_a_page_of_things_that_differ_differs_too() -> None:
 def test_a_services_own_idea_of_a_problem_does_not_replace_the_shared_one() -> None:
     result = merged(
         machines=document(
-            {"/api/v1/machines": {"get": operation("a", "Problem", "m")}}, {"Problem": {"type": "string"}}
+            {"/api/v1/machines": {"get": operation("a", "Problem", "machines")}},
+            {"Problem": {"type": "string"}},
         )
     )
     assert schema_of(result, "/api/v1/machines") == "MachinesProblem"
@@ -106,10 +105,10 @@ def test_a_path_is_taken_from_the_service_that_answers_it() -> None:
     parameters = [{"name": "machine_id", "in": "path", "required": True, "schema": {"type": "string"}}]
     result = merged(
         machines=document(
-            {health: {"parameters": parameters, "get": operation("wrong", "Thing", "m")}}, thing
+            {health: {"parameters": parameters, "get": operation("wrong", "Thing", "machines")}}, thing
         ),
         analysis=document(
-            {health: {"parameters": parameters, "get": operation("right", "Thing", "m")}}, thing
+            {health: {"parameters": parameters, "get": operation("right", "Thing", "machines")}}, thing
         ),
     )
     assert result["paths"][health]["get"]["operationId"] == "right"

@@ -18,8 +18,23 @@ DESCRIPTION = (
     "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`;"
     " programs send an API key as `X-API-Key` instead. Errors"
     ' are RFC 9457 problems. Lists answer `{"items": [...], "next_cursor": ...}`; hand `next_cursor` back'
-    " as `cursor` for the next page."
+    " as `cursor` for the next page. Unknown query parameters are refused."
 )
+TAGS: Mapping[str, str] = {
+    "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
+    "alert rules": "Conditions that open alerts, and who is notified.",
+    "alerts": "What the rules have found, from the first sign to its resolution.",
+    "analyses": "Uploads of samples, their analyses, and the points and features of each sample.",
+    "anomalies": "Samples outside a machine's normal, each with the features that explain it.",
+    "api-keys": "Credentials for programs.",
+    "audit": "Who did what, and when.",
+    "configs": "The parameters of the analysis, version by version.",
+    "health": "How a machine is, and how it wears.",
+    "machines": "The registry of an organization's equipment.",
+    "organizations": "Organizations, their members, and invitations to them.",
+    "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
+    "stream": "What happens, as it happens.",
+}
 
 
 def merge(documents: Mapping[str, Document], *, shared_components: Document) -> dict[str, Any]:
@@ -48,7 +63,7 @@ def merge(documents: Mapping[str, Document], *, shared_components: Document) -> 
         "openapi": OPENAPI_VERSION,
         "info": {"title": TITLE, "version": "1", "description": DESCRIPTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in _tags(paths)],
+        "tags": [{"name": tag, "description": TAGS[tag]} for tag in _tags(paths)],
         "paths": dict(sorted(paths.items())),
         "components": {section: dict(sorted(entries.items())) for section, entries in components.items()},
     }

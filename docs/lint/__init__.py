@@ -1,0 +1,1 @@
+"""The check of the documents by outside rules."""
