@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from services.analysis.database.analyses import FeatureChunk
+from services.analysis.database.results import FeatureChunk
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.engine import BaselineModel, Chunk, EngineConfig, fit_baseline, open_table
 from services.analysis.jobs.reading import CHUNK_SAMPLES
@@ -36,7 +36,7 @@ from tests.support.tables import as_csv, spectra, with_fault
 BASELINE_ROWS = 2_000
 ONE_THREAD = {name: "1" for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 WORKERS = (1, 2)
-LONGEST_SECONDS = 900.0
+MAX_SECONDS = 900.0
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ async def store(dsn: str, chunks: Sequence[Chunk]) -> float:
         for chunk in chunks:
             rows = FeatureChunk(uuid4(), organization, upload, first, first, chunk.features, chunk.metadata)
             async with units(scope) as unit:
-                await unit.analyses.add_features(rows.encoded())
+                await unit.results.add_features(rows.encode())
             first += len(chunk.features)
         took = time.perf_counter() - began
         async with database.transaction(scope) as connection:
@@ -124,7 +124,7 @@ def run(stack: Stack, plant: Plant, machine: str, table: bytes) -> Run:
     began = time.perf_counter()
     analysis = plant.upload(machine, "monitoring", ("today.csv", table))
     uploaded = time.perf_counter() - began
-    done = plant.completed(analysis, seconds=LONGEST_SECONDS)
+    done = plant.completed(analysis, seconds=MAX_SECONDS)
     assert done["status"] == "completed"
     whole = time.perf_counter() - began
     return Run(uploaded, whole, {name: spent - before[name] for name, spent in processor(stack).items()})
