@@ -55,9 +55,10 @@ kills: ready-test ## Kill random programs under load, and count what is lost or 
 fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
 	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))
 
-lint: ready-test ## Check types, style and the API's documents; look for secrets and known vulnerabilities
+lint: ready-test ## Check types, style, layers and the API's documents; look for secrets and known vulnerabilities
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports .importlinter
 	@$(BIN)/mypy
 	@$(BIN)/python -m docs.lint
 	@$(BIN)/python -m tests.supply_chain

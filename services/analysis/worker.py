@@ -81,7 +81,8 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
         service="analysis-worker",
         description="Runs the jobs of analyses. It has no API besides health and metrics.",
         lifespan=lifespan,
-        checks=infra.checks(workers=[worker]),
+        # Its events wait in the outbox, which the API's relay empties.
+        checks=infra.checks(workers=[worker], needs_broker=False),
         openapi_url=None,
     )
 

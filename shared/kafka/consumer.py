@@ -95,8 +95,10 @@ class Consumer(Generic[U]):
         new_id: IdGenerator,
         *,
         group: str,
+        retry: RetryPolicy = RETRY,
     ) -> None:
         self._kafka = kafka
+        self._retry = retry
         self._units = units
         self._dead_letters = DeadLetters(database, new_id, group=group)
         self._group = group
@@ -122,7 +124,7 @@ class Consumer(Generic[U]):
             raise Unavailable("the consumer has not started yet")
 
     async def _consume_for_good(self) -> None:
-        broker = self._build()
+        broker = self.broker()
         try:
             await broker.start()
             self._broker = broker
@@ -132,7 +134,8 @@ class Consumer(Generic[U]):
             self._broker = None
             await broker.stop()
 
-    def _build(self) -> KafkaBroker:
+    def broker(self) -> KafkaBroker:
+        """A FastStream broker with this group's subscriber, not yet started."""
         settings = self._kafka.settings
         broker = self._kafka.broker()
         subscriber = broker.subscriber(
@@ -154,8 +157,7 @@ class Consumer(Generic[U]):
         return broker
 
     async def _consume(self, message: KafkaMessage) -> None:
-        raw = message.raw_message
-        records: Sequence[Record] = raw if isinstance(raw, tuple) else (raw,)
+        records: Sequence[Record] = message.raw_message  # type: ignore[assignment]  # of a batch: several
         deliveries = [self._delivery(record) for record in records]
         for _, group in itertools.groupby(deliveries, key=lambda delivery: delivery.neighbourhood):
             neighbours = list(group)
@@ -219,7 +221,7 @@ class Consumer(Generic[U]):
 
     async def _try(self, delivery: _Delivery[U]) -> str:
         """Handle the event, a few times if need be; gives why it cannot be done, or nothing."""
-        for attempt in range(1, RETRY.max_attempts + 1):
+        for attempt in range(1, self._retry.max_attempts + 1):
             try:
                 await self._insist(lambda: self._run(delivery))
             except Exception as error:  # the last resort of a loop that must outlive any handler's fault
@@ -229,8 +231,8 @@ class Consumer(Generic[U]):
                     break
             else:
                 return ""
-            if not RETRY.is_last(attempt):
-                await _pause(attempt)
+            if not self._retry.is_last(attempt):
+                await self._pause(attempt)
         return reason
 
     async def _run(self, delivery: _Delivery[U]) -> None:
@@ -276,7 +278,10 @@ class Consumer(Generic[U]):
             except TRANSIENT_ERRORS as error:
                 attempt += 1
                 logger.warning("waiting for database or broker", group=self._group, error=str(error))
-                await _pause(attempt)
+                await self._pause(attempt)
+
+    async def _pause(self, attempt: int) -> None:
+        await asyncio.sleep(self._retry.delay(attempt).total_seconds())
 
 
 async def _parse(
@@ -291,7 +296,3 @@ async def _parse(
 async def _whole_message(message: Any) -> Any:
     """Give the handler the message itself: it decodes record by record, so that a bad one fails alone."""
     return message
-
-
-async def _pause(attempt: int) -> None:
-    await asyncio.sleep(RETRY.delay(attempt).total_seconds())

@@ -1,0 +1,170 @@
+"""What a consumer makes of its records. FastStream's test broker stands for Kafka."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+from aiokafka import ConsumerRecord
+from faststream.kafka import TestKafkaBroker
+
+from shared.access import Scope
+from shared.clock import time_ordered_id
+from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
+from shared.events.base import Event
+from shared.events.codec import encode
+from shared.jobs.retry import RetryPolicy
+from shared.kafka.connection import KafkaConnection
+from shared.kafka.consumer import Consumer
+from shared.settings import InstallationSettings
+
+Changed = Event[OrganizationChanged]
+MINE, THEIRS = uuid4(), uuid4()
+QUICK = RetryPolicy(4, first_delay=timedelta(), max_delay=timedelta())
+
+
+@dataclass
+class Unit:
+    """A transaction: what it accepts and does is kept when it commits."""
+
+    known: set[UUID]
+    accepted: set[UUID] = field(default_factory=set)
+    done: list[str] = field(default_factory=list)
+
+    @property
+    def inbox(self) -> "Unit":
+        return self
+
+    async def accept(self, event_id: UUID) -> bool:
+        fresh = event_id not in self.known | self.accepted
+        self.accepted.add(event_id)
+        return fresh
+
+
+class Service:
+    """The committed state, the dead letters, and a handler that fails as it is told."""
+
+    def __init__(self) -> None:
+        self.known: set[UUID] = set()
+        self.commits: list[list[str]] = []
+        self.dead: list[str] = []
+        self.failing: dict[str, list[Exception]] = {}
+
+    @asynccontextmanager
+    async def units(self, _scope: Scope) -> AsyncIterator[Unit]:
+        unit = Unit(self.known)
+        yield unit
+        self.known |= unit.accepted
+        self.commits.append(unit.done)
+
+    async def handle(self, event: Changed, unit: Unit) -> None:
+        if errors := self.failing.get(event.payload.name):
+            raise errors.pop(0)
+        unit.done.append(event.payload.name)
+
+    @asynccontextmanager
+    async def transaction(self, _scope: Scope) -> AsyncIterator["Service"]:
+        yield self
+
+    async def execute(self, _insert: str, *columns: Any) -> None:
+        """Dead letters are the only rows that a consumer writes by itself."""
+        headers = columns[4]
+        self.dead.append(headers["dead-letter-reason"])
+
+    async def consume(self, *records: "ConsumerRecord[bytes, bytes]") -> None:
+        """What a poll of the broker gave."""
+        kafka = KafkaConnection(InstallationSettings(), client_id="test")
+        consumer: Consumer[Unit] = Consumer(
+            kafka,
+            self,  # type: ignore[arg-type]  # stands for the database
+            self.units,
+            time_ordered_id,
+            group="test",
+            retry=QUICK,
+        )
+        consumer.on(ORGANIZATION_CHANGED, self.handle)
+        broker = consumer.broker()
+        async with TestKafkaBroker(broker):
+            [subscriber] = broker.subscribers
+            await subscriber.process_message(records)
+
+
+def event(name: str, organization_id: UUID = MINE) -> Changed:
+    payload = OrganizationChanged(
+        organization_id=organization_id,
+        name=name,
+        slug=name,
+        is_active=True,
+        version=1,
+        changed_at=datetime.now(UTC),
+    )
+    return Event(
+        uuid4(), ORGANIZATION_CHANGED, str(organization_id), organization_id, datetime.now(UTC), payload
+    )
+
+
+def record(
+    value: bytes, headers: Sequence[tuple[str, bytes]], key: bytes = b"key"
+) -> "ConsumerRecord[bytes, bytes]":
+    return ConsumerRecord(
+        ORGANIZATION_CHANGED.name, 0, 7, 1_000, 0, key, value, None, len(key), len(value), headers
+    )
+
+
+def of(event: Changed) -> "ConsumerRecord[bytes, bytes]":
+    value, headers = encode(event)
+    return record(value, list(headers.items()), event.key.encode())
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+async def test_neighbours_of_one_organization_share_a_transaction(service: Service) -> None:
+    await service.consume(of(event("a")), of(event("b")), of(event("c", THEIRS)), of(event("d")))
+    assert service.commits == [["a", "b"], ["c"], ["d"]]
+
+
+async def test_an_event_delivered_twice_has_one_effect(service: Service) -> None:
+    once = of(event("once"))
+    await service.consume(once, once)
+    await service.consume(once)
+    assert [name for commit in service.commits for name in commit] == ["once"]
+
+
+async def test_a_failing_event_is_dead_lettered_and_its_neighbours_are_not(service: Service) -> None:
+    service.failing["bad"] = [ValueError("never")] * 10
+    await service.consume(of(event("a")), of(event("bad")), of(event("b")))
+    assert [name for commit in service.commits for name in commit] == ["a", "b"]
+    assert service.dead == ["ValueError: never"]
+    # Together once, then alone four times.
+    assert len(service.failing["bad"]) == 5
+
+
+async def test_what_the_database_refuses_is_not_tried_again(service: Service) -> None:
+    service.failing["bad"] = [asyncpg.UniqueViolationError("twice")] * 10
+    await service.consume(of(event("bad")))
+    assert service.dead == ["UniqueViolationError: twice"]
+    assert len(service.failing["bad"]) == 9
+
+
+async def test_a_database_that_is_away_is_waited_for(service: Service) -> None:
+    """However often it fails: these tries do not count."""
+    service.failing["late"] = [asyncpg.CannotConnectNowError("starting up")] * 6
+    await service.consume(of(event("late")))
+    assert service.commits == [["late"]]
+    assert service.dead == []
+
+
+async def test_a_record_that_cannot_be_read_stalls_nothing(service: Service) -> None:
+    """FastStream's own parser fails on a header that is not UTF-8, for ever."""
+    poison = record(b"\x00\xff", [("ce_id", b"\xff\xfe"), ("reply_to", b"nowhere")])
+    await service.consume(of(event("a")), poison, of(event("b")))
+    assert [name for commit in service.commits for name in commit] == ["a", "b"]
+    [reason] = service.dead
+    assert "lacks the headers" in reason
