@@ -1,4 +1,4 @@
-"""Runs one measurement in a process of its own, so that the memory it held is its own too."""
+"""Runs a measurement in a separate process, so that its peak memory can be measured."""
 
 import json
 import os
@@ -17,18 +17,16 @@ KIBIBYTES_PER_GIGABYTE = 10**9 / 1024
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on disk for files of gigabytes, deleted afterwards."""
+    """A folder on disk for files of several gigabytes, which is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="dinsight-bench-") as folder:
         yield Path(folder)
 
 
-def measured(
-    module: str, arguments: Sequence[object], patience: float | None = None
-) -> dict[str, Any] | None:
-    """What `python -m module --child arguments` answered; None if it took longer than `patience` seconds."""
+def measured(module: str, arguments: Sequence[object], timeout: float | None = None) -> dict[str, Any] | None:
+    """Return the result of `python -m module --child arguments`; None after `timeout` seconds."""
     command = [sys.executable, "-m", module, "--child", *map(str, arguments)]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=patience, check=True)  # noqa: S603
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout, check=True)  # noqa: S603
     except subprocess.TimeoutExpired:
         return None
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -36,6 +34,6 @@ def measured(
 
 
 def answer(**values: object) -> None:
-    """Print a child's answer, with the most memory that it held resident (gigabytes)."""
+    """Print the result of a child process, with its peak resident memory in gigabytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_GIGABYTE
     sys.stdout.write(json.dumps({**values, "peak": peak}) + os.linesep)

@@ -1,4 +1,4 @@
-"""Engines that run to failure (C-MAPSS FD001): wear, trend, and when the health turns.
+"""Engines that run to failure (C-MAPSS FD001): wear, trend, and when their state changes.
 
 `python -m bench.deterioration [--data FOLDER]`. The first 30 cycles of each unit are its baseline. The rest
 arrives in files of 20 cycles; the health is judged file by file, as it would be in operation. Turning early
@@ -21,7 +21,7 @@ BASELINE_CYCLES, FILE_CYCLES, LAST_CYCLES = 30, 20, 10
 
 @dataclass(frozen=True)
 class Life:
-    """What was seen of one unit."""
+    """The results of one unit."""
 
     cycles: int
     first_wear: float
@@ -35,7 +35,7 @@ class Life:
 
 
 def live(samples: Floats, names: tuple[str, ...]) -> Life:
-    """Follow one unit through its life."""
+    """Monitor one unit over its life."""
     model = fit_baseline(samples[:BASELINE_CYCLES], TURBOFAN, feature_names=names)
     later = samples[BASELINE_CYCLES:]
     scores = model.score(later)
@@ -78,7 +78,7 @@ def live(samples: Floats, names: tuple[str, ...]) -> Life:
 
 
 def main() -> None:
-    """Print every unit, and how many did as they should."""
+    """Print every unit, and how many behaved as expected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data sets")
     folder = parser.parse_args().data

@@ -1,4 +1,4 @@
-"""Does a small upload of one organization wait for another organization's large work?
+"""Measures whether a small upload of one organization waits for large jobs of another.
 
 A run of 40 rows is timed alone, beside a monitoring run of 150,000 rows, and beside the fit of a large
 baseline, with one worker and with two. The large work is timed alone and with small runs beside it as well:
@@ -111,7 +111,7 @@ def main() -> None:
             works = {f"run of {options.rows:,} x {NARROW}": run, f"fit of {options.fit_rows:,} x {WIDE}": fit}
             for name, submit in works.items():
                 before, runs, after = beside(large, submit, small, small_table)
-                # Small runs need time of their own: only what comes on top of it is lost.
+                # Small runs take time themselves; only what exceeds it is lost.
                 own = alone * len(runs)
                 lost = (after - before) / before
                 median = statistics.median(runs)

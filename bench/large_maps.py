@@ -1,4 +1,4 @@
-"""Large baselines beside UMAP, each in a process of its own: seconds, and the most memory that was resident.
+"""Large baselines compared with UMAP, each in its own process: seconds and peak resident memory.
 
 `python -m bench.large_maps [--rows 50000 100000] [--patience 6]`. The spectra lie in a temporary file that is
 mapped into memory, as a worker does it; mapped pages count as resident. UMAP is given up after `patience`
@@ -34,7 +34,7 @@ def write(path: Path, rows: int) -> None:
 
 
 def child(method: str, path: str, rows: int) -> None:
-    """Fit once, after a small run that compiles what is compiled, and say what it took."""
+    """Fit once, after a small run that triggers compilation, and print the cost."""
     fit = METHODS[method]
     fit(spectra(WARM_UP_ROWS))
     x: Floats = np.memmap(path, dtype=np.float64, mode="r", shape=(rows, BINS))

@@ -1,4 +1,4 @@
-"""The map beside what one would use instead: UMAP, t-SNE (openTSNE), metric MDS and PCA (scikit-learn).
+"""Compares the map with UMAP, t-SNE (openTSNE), metric MDS and PCA (scikit-learn).
 
 `python -m bench.maps [--rows 2000 8000] [--new 2000] [--repeats 3]`, in the environment of `make bench`.
 Every method maps the same made spectra (rows x 1,024) in one process, after a small run that compiles what it
@@ -33,7 +33,7 @@ MAX_MDS_ROWS = 2000
 WARM_UP_ROWS = 300
 
 WIDTH = 130
-"""Characters of a printed line."""
+"""The width of a printed line, in characters."""
 
 NAMES = [f"f_{number}" for number in range(BINS)]
 
@@ -53,14 +53,14 @@ class Timed:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, Timed]:
-    """What the work returns, and what it took."""
+    """Return the result of the work, and its duration."""
     wall, processor = time.perf_counter(), time.process_time()
     result = work()
     return result, Timed(time.perf_counter() - wall, time.process_time() - processor)
 
 
 def dinsight(config: EngineConfig) -> Fit:
-    """The engine's map alone, as the others make one."""
+    """The engine's map alone, as comparable to the others."""
 
     def fit(x: Floats) -> tuple[Floats, Place]:
         scaling = learn_scaling(x, config, NAMES)
@@ -71,7 +71,7 @@ def dinsight(config: EngineConfig) -> Fit:
 
 
 def dinsight_whole(x: Floats) -> tuple[Floats, Place]:
-    """A whole baseline with the defaults: map, detector, threshold, readiness; placing includes judging."""
+    """A whole baseline with the defaults: map, detector, threshold, readiness. Placing includes scoring."""
     model = fit_baseline(x, EngineConfig(), feature_names=NAMES)
 
     def place(new: Floats) -> Floats:
@@ -127,7 +127,7 @@ SLOW = (mds, umap, tsne)
 
 
 def stress(distances: Floats, on_map: Floats) -> tuple[float, float]:
-    """Kruskal's (1964) stress-1 of pair distances: with a monotone fit, and with one factor for all."""
+    """Kruskal's (1964) stress-1 of pair distances, with a monotone fit and with a common factor."""
     from sklearn.isotonic import isotonic_regression
 
     order = np.argsort(distances, kind="stable")
@@ -140,7 +140,7 @@ def stress(distances: Floats, on_map: Floats) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Result:
-    """One method's figures."""
+    """The results of one method."""
 
     name: str
     fitting: Timed
@@ -149,7 +149,7 @@ class Result:
 
 
 def best_of(repeats: int, work: Callable[[], Any]) -> tuple[Any, Timed]:
-    """The last result and the shortest time: what disturbs a run only ever lengthens it."""
+    """Return the last result and the shortest time, since disturbances only lengthen a run."""
     runs = [timed(work) for _ in range(repeats)]
     return runs[-1][0], min((taken for _, taken in runs), key=lambda taken: taken.wall)
 
@@ -168,7 +168,7 @@ def judge(fit: Fit, name: str, x: Floats, new: Floats, repeats: int) -> Result:
 
 
 def compare(methods: dict[str, Fit], rows: int, new_rows: int, repeats: int, console: Console) -> None:
-    """Print one table for so many rows."""
+    """Print the table for one number of rows."""
     x, new = spectra(rows), spectra(new_rows, seed=2)
     results = [
         judge(fit, name, x, new, repeats)
