@@ -18,7 +18,7 @@ from tests.unit.shared.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "docs" / "events.md", ROOT / "README.md")
-LONGEST_EXAMPLE = 20
+MAX_EXAMPLE_LINES = 20
 # A first join of a consumer group takes the local broker some seconds.
 PATIENCE_SECONDS = 60.0
 
@@ -28,7 +28,7 @@ def documented_consumer() -> str:
     blocks = [block for page in PAGES for block in fenced.findall(page.read_text(encoding="utf-8"))]
     assert len(blocks) == len(PAGES)
     assert len(set(blocks)) == 1
-    assert len(blocks[0].splitlines()) <= LONGEST_EXAMPLE
+    assert len(blocks[0].splitlines()) <= MAX_EXAMPLE_LINES
     return str(blocks[0])
 
 
