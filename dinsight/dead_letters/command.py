@@ -78,7 +78,7 @@ def replay_records(
 
     if not ids and not everything:
         raise CommandError(
-            "choose --all (with --topic to narrow it down), or --id ID as `dinsight dead-letters list` shows it."
+            "choose --all (with --topic to narrow it down), or --id ID (see `dinsight dead-letters list`)."
         )
     installation: Installation = context.obj()
     found = _read(installation, topic)
