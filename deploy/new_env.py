@@ -1,6 +1,6 @@
-"""Prints an environment file for docker-compose.yml with fresh secrets. Standard library only.
+"""Prints an environment file for docker-compose.yml with new random secrets. Standard library only.
 
-`python3 deploy/new_env.py > .env`; values that the example gives, and those that may be empty, stay.
+Usage: `python3 deploy/new_env.py > .env`. Values that the example sets, and those that may be empty, are kept.
 """
 
 import base64
