@@ -1,6 +1,6 @@
 """Prints an environment file for docker-compose.yml with new random secrets. Standard library only.
 
-Usage: `python3 deploy/new_env.py > .env`. Values that the example sets, and those that may be empty, are kept.
+Usage: `python3 deploy/new_env.py > .env`. It keeps values that the example sets or that may be empty.
 """
 
 import base64
