@@ -94,7 +94,7 @@ def holds(outcome: Siege, *expected: int) -> None:
 
 
 def looked_at(outcome: Siege) -> int:
-    """The maximum number of compared guesses: the free ones, and one for each wait that has passed."""
+    """The number of guesses that were compared: the free ones, and one for each wait that has passed."""
     return outcome.statuses.total() - outcome.statuses[429]
 
 
