@@ -1,9 +1,9 @@
-"""Parked records: reading them from the dead-letter topics, and putting them back on their own.
+"""Dead letters: reading them from the dead-letter topics, and putting them back on their own topics.
 
-A replay is two rows in the outbox of the service that parked the record, in one transaction: the record
-for its own topic, and a note for the dead-letter topic that says so. The relay publishes both, also to a
-broker that forgot everything, and the rows' ids are derived from the record: replayed twice is replayed
-once. An event whose effect was made meanwhile is dropped by the consumer's inbox.
+A replay is two rows in the outbox of the service that dead-lettered the record, in one transaction: the
+record for its own topic, and a note for the dead-letter topic that says so. The ids of the rows are derived
+from the record, so that it is replayed once, whoever asks again. An event that was handled meanwhile is
+deduplicated by the consumer's inbox.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ UNREADABLE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class DeadLetter:
     """A record that a consumer gave up. `headers` are the record's own, as bytes on the wire."""
 
     id: str
@@ -45,14 +45,14 @@ class Parked:
     reason: str
     partition: str
     offset: str
-    parked_at: datetime
+    dead_lettered_at: datetime
     key: bytes | None
     value: bytes | None = field(repr=False)
     headers: Sequence[tuple[str, bytes]] = field(repr=False)
     replayed: bool = False
 
     @classmethod
-    def of(cls, record: "ConsumerRecord[bytes, bytes]", topic: Topic[Any]) -> "Parked":
+    def of(cls, record: "ConsumerRecord[bytes, bytes]", topic: Topic[Any]) -> "DeadLetter":
         noted = {name: value.decode("utf-8", "replace") for name, value in record.headers if _is_note(name)}
         own = [(name, value) for name, value in record.headers if not _is_note(name)]
         place = [noted.get(f"{PREFIX}{part}", "") for part in ("group", "partition", "offset")]
@@ -64,7 +64,7 @@ class Parked:
             reason=noted.get(f"{PREFIX}reason", ""),
             partition=partition,
             offset=offset,
-            parked_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            dead_lettered_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
             key=record.key,
             value=record.value,
             headers=own,
@@ -82,34 +82,34 @@ def _identify(
     value: bytes | None,
     headers: Iterable[tuple[str, bytes]],
 ) -> str:
-    """The same for each copy of one parked record: a relay that was killed publishes it again."""
+    """The same for each copy of one dead letter: a relay that was killed publishes it again."""
     digest = hashlib.sha256(repr((topic, list(place), key, value, sorted(headers))).encode())
     return digest.hexdigest()[:ID_LENGTH]
 
 
-async def read_parked(bootstrap: str, topics: Iterable[Topic[Any]]) -> list[Parked]:
-    """Every parked record, each once, in the order of parking. Raises KafkaError or OSError."""
+async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> list[DeadLetter]:
+    """Every dead letter, each once, oldest first. Raises KafkaError or OSError."""
     by_dead_letter = {topic.dead_letter: topic for topic in topics}
-    found: dict[str, Parked] = {}
+    found: dict[str, DeadLetter] = {}
     replayed: set[str] = set()
     for record in await _read(bootstrap, by_dead_letter):
         names = dict(record.headers)
         if REPLAYED in names:
             replayed.add(names[REPLAYED].decode())
             continue
-        parked = Parked.of(record, by_dead_letter[record.topic])
-        found.setdefault(parked.id, parked)
-    records = [replace(parked, replayed=parked.id in replayed) for parked in found.values()]
-    return sorted(records, key=lambda parked: (parked.parked_at, parked.topic, parked.id))
+        letter = DeadLetter.of(record, by_dead_letter[record.topic])
+        found.setdefault(letter.id, letter)
+    records = [replace(letter, replayed=letter.id in replayed) for letter in found.values()]
+    return sorted(records, key=lambda letter: (letter.dead_lettered_at, letter.topic, letter.id))
 
 
-async def newer_states(bootstrap: str, parked: Sequence[Parked]) -> set[str]:
+async def newer_states(bootstrap: str, letters: Sequence[DeadLetter]) -> set[str]:
     """The ids of those whose compacted topic holds a newer state of the same key.
 
     Put behind that newer state, the old one would be all that compaction keeps. The newer one says
     everything that the old one says.
     """
-    topics = {p.topic for p in parked if BY_NAME[p.topic].compacted}
+    topics = {p.topic for p in letters if BY_NAME[p.topic].compacted}
     if not topics:
         return set()
     newest: dict[tuple[str, bytes | None], int] = {}
@@ -117,31 +117,31 @@ async def newer_states(bootstrap: str, parked: Sequence[Parked]) -> set[str]:
         place = (record.topic, record.key)
         newest[place] = max(_version(record.value), newest.get(place, UNREADABLE))
     # A record that cannot be read must not hide one that can.
-    return {p.id for p in parked if newest.get((p.topic, p.key), UNREADABLE) > _version(p.value)}
+    return {p.id for p in letters if newest.get((p.topic, p.key), UNREADABLE) > _version(p.value)}
 
 
-async def put_back(connection: Connection, parked: Parked) -> bool:
+async def put_back(connection: Connection, letter: DeadLetter) -> bool:
     """Write the record and the note of its replay to the outbox; False when that was done before.
 
     The connection's search path names the schema whose outbox is meant.
     """
-    headers = {name: value.decode("latin-1") for name, value in parked.headers}
-    record = (parked.topic, _text_key(parked.key), parked.value, headers)
-    return await _write(connection, (uuid5(NAMESPACE, parked.id), *record), _note(parked))
+    headers = {name: value.decode("latin-1") for name, value in letter.headers}
+    record = (letter.topic, _text_key(letter.key), letter.value, headers)
+    return await _write(connection, (uuid5(NAMESPACE, letter.id), *record), _note(letter))
 
 
-async def set_aside(connection: Connection, parked: Parked) -> bool:
+async def set_aside(connection: Connection, letter: DeadLetter) -> bool:
     """Only note that the record needs no replay; False when that was done before."""
-    return await _write(connection, _note(parked))
+    return await _write(connection, _note(letter))
 
 
 _Row = tuple[UUID, str, str | None, bytes | None, dict[str, str]]
 
 
-def _note(parked: Parked) -> _Row:
-    note_id = uuid5(NAMESPACE, f"note {parked.id}")
-    dead_letter = BY_NAME[parked.topic].dead_letter
-    return (note_id, dead_letter, _text_key(parked.key), None, {REPLAYED: parked.id})
+def _note(letter: DeadLetter) -> _Row:
+    note_id = uuid5(NAMESPACE, f"note {letter.id}")
+    dead_letter = BY_NAME[letter.topic].dead_letter
+    return (note_id, dead_letter, _text_key(letter.key), None, {REPLAYED: letter.id})
 
 
 async def _write(connection: Connection, *rows: _Row) -> bool:

@@ -1,9 +1,9 @@
 """The one way events come in: at least once, in order per key, never stalled by a poison record.
 
 A record is decoded, and its handler runs in a transaction that also notes the event's id in the inbox.
-Neighbours of one organization share a transaction: a flood costs few commits. Where one of them fails, each
-is done alone: faults that may pass are waited out, others are tried a few times, and then the record is
-parked on `<topic>.dead-letter`.
+Consecutive records of one organization share a transaction: a flood costs few commits. Where one of them
+fails, each is handled alone: transient errors are waited out, others are retried a few times, and then the
+record is dead-lettered on `<topic>.dead-letter`.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 # Of an event whose handler fails for reasons of its own, before it is dead-lettered.
 RETRY = RetryPolicy(4, first_delay=timedelta(seconds=0.4), max_delay=timedelta(seconds=15))
 RECORDS_PER_POLL = 100
-# The database or the network is away: waiting helps, and parking would only move the problem.
+# The database or the network is away: waiting helps, and dead-lettering would only move the problem.
 TRANSIENT_ERRORS = (*TRANSIENT_DATABASE_ERRORS, KafkaError)
 # The database says that the record does not fit: it never will.
 PERMANENT_ERRORS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
@@ -216,8 +216,8 @@ class Consumer(Generic[U]):
             reason = delivery.reason or await self._try(delivery)
             if reason:
                 topic, record = delivery.route.topic, delivery.record
-                await self._insist(lambda: self._dead_letters.park(topic, record, reason))
-            self._count("parked" if reason else "done", delivery)
+                await self._insist(lambda: self._dead_letters.add(topic, record, reason))
+            self._count("dead_lettered" if reason else "done", delivery)
 
     async def _try(self, delivery: _Delivery[U]) -> str:
         """Handle the event, a few times if need be; gives why it cannot be done, or nothing."""
