@@ -29,7 +29,7 @@ from services.analysis.engine.map.scaling import learn_scaling
 
 EXTRA = ("umap", "openTSNE", "sklearn")
 JUDGED_ROWS = 2000
-MOST_MDS_ROWS = 2000
+MAX_MDS_ROWS = 2000
 WARM_UP_ROWS = 300
 
 WIDTH = 130
@@ -173,7 +173,7 @@ def compare(methods: dict[str, Fit], rows: int, new_rows: int, repeats: int, con
     results = [
         judge(fit, name, x, new, repeats)
         for name, fit in methods.items()
-        if fit is not mds or rows <= MOST_MDS_ROWS
+        if fit is not mds or rows <= MAX_MDS_ROWS
     ]
     rival = next((result for result in results if result.name == "UMAP"), None)
     table = Table(title=f"{rows:,} x {BINS:,}, then {new_rows:,} new; seconds wall (processor)")
