@@ -25,7 +25,7 @@ from services.analysis.engine import EngineConfig, fit_baseline
 from services.analysis.engine.map.distances import squared_distances
 from services.analysis.engine.map.mapping import map_samples
 from services.analysis.engine.map.quality import trustworthiness
-from services.analysis.engine.map.scaling import learn_scaling
+from services.analysis.engine.scaling import learn_scaling
 
 EXTRA = ("umap", "openTSNE", "sklearn")
 JUDGED_ROWS = 2000

@@ -21,7 +21,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from services.analysis.database.analyses import FeatureChunk
+from services.analysis.database.results import FeatureChunk
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.engine import BaselineModel, Chunk, EngineConfig, fit_baseline, open_table
 from services.analysis.jobs.reading import CHUNK_SAMPLES
@@ -98,7 +98,7 @@ async def store(dsn: str, chunks: Sequence[Chunk]) -> float:
         for chunk in chunks:
             rows = FeatureChunk(uuid4(), organization, upload, first, first, chunk.features, chunk.metadata)
             async with units(scope) as unit:
-                await unit.analyses.add_features(rows.encoded())
+                await unit.results.add_features(rows.encode())
             first += len(chunk.features)
         took = time.perf_counter() - began
         async with database.transaction(scope) as connection:

@@ -1,6 +1,6 @@
-"""What the composition roots of all services build alike: database, broker, relay, token verification."""
+"""The collaborators that every composition root builds: database, broker, relay, token verification."""
 
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,7 @@ JWKS_PATH = "/api/v1/auth/jwks.json"
 
 
 class Infrastructure:
-    """The collaborators of one process. Nothing is connected before `running`."""
+    """The collaborators of one process. Connections are opened by `running`."""
 
     def __init__(self, service: str, installation: InstallationSettings, settings: ServiceSettings) -> None:
         self.service = service
@@ -48,7 +48,7 @@ class Infrastructure:
     @asynccontextmanager
     async def running(
         self,
-        *work: Loop | Coroutine[Any, Any, None],
+        *loops: Loop,
         workers: Sequence[Worker] = (),
         peers: Sequence[Peer] = (),
     ) -> AsyncIterator[None]:
@@ -57,22 +57,23 @@ class Infrastructure:
             await stack.enter_async_context(self.database)
             for peer in (self.auth, *peers):
                 await stack.enter_async_context(peer.open())
-            loops = [self._janitor.loop, *work, *(loop for worker in workers for loop in worker.loops)]
             for worker in workers:
-                # Last, when nothing is claimed any more: what still runs is given back.
+                # Runs after the loops have ended, so no new jobs are claimed: running jobs are put back.
                 stack.push_async_callback(worker.stop)
-            running = (loop.run() if isinstance(loop, Loop) else loop for loop in loops)
-            await stack.enter_async_context(background(*running))
+            await stack.enter_async_context(background(*(loop.run() for loop in self._all(loops, workers))))
             yield
 
-    def checks(self, *loops: Loop, workers: Sequence[Worker] = ()) -> Mapping[str, Check]:
+    def checks(
+        self, *loops: Loop, workers: Sequence[Worker] = (), needs_broker: bool = True
+    ) -> Mapping[str, Check]:
         """Readiness: the servers answer, and no loop has failed for long."""
-        every = [*loops, *(loop for worker in workers for loop in worker.loops)]
-        return {
-            "database": self.database.ping,
-            "broker": self.kafka.ping,
-            **{loop.name: loop.check for loop in every},
-        }
+        servers: dict[str, Check] = {"database": self.database.ping}
+        if needs_broker:
+            servers["broker"] = self.kafka.ping
+        return servers | {loop.name: loop.check for loop in self._all(loops, workers)}
+
+    def _all(self, loops: Sequence[Loop], workers: Sequence[Worker]) -> Sequence[Loop]:
+        return [self._janitor.loop, *loops, *(loop for worker in workers for loop in worker.loops)]
 
     async def _fetch_keys(self) -> Mapping[str, Any]:
         try:

@@ -27,7 +27,7 @@ MAX_REASON_LENGTH = 200
 def list_records(
     context: typer.Context,
     topic: TopicOption = None,
-    replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
+    replayed: Annotated[bool, typer.Option("--replayed", help="Include those that were replayed.")] = False,
 ) -> None:
     """List dead letters: where each came from, why it was dead-lettered, and when."""
     from rich.console import Console

@@ -29,9 +29,9 @@ PREFIX = "dead-letter-"
 REPLAYED = "dead-letter-replayed"
 NAMESPACE = UUID("f1a3a7f2-6f0b-4f4e-8d8e-5a4d8f2d7c11")
 ID_LENGTH = 12
-# The end of a partition that the local broker gives may lie before its last records: read on until none come.
+# The end offset that the local broker reports may lie before the last records: read until no more arrive.
 QUIET_MS = 500
-# Older than every version.
+# Lower than every version.
 UNREADABLE = -1
 
 
@@ -92,7 +92,7 @@ async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> lis
     by_dead_letter = {topic.dead_letter: topic for topic in topics}
     found: dict[str, DeadLetter] = {}
     replayed: set[str] = set()
-    for record in await _read(bootstrap, by_dead_letter):
+    for record in await _read(bootstrap, topics_by_name):
         names = dict(record.headers)
         if REPLAYED in names:
             replayed.add(names[REPLAYED].decode())
@@ -106,8 +106,8 @@ async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> lis
 async def newer_states(bootstrap: str, letters: Sequence[DeadLetter]) -> set[str]:
     """The ids of those whose compacted topic holds a newer state of the same key.
 
-    Put behind that newer state, the old one would be all that compaction keeps. The newer one says
-    everything that the old one says.
+    Compaction would keep the old state instead of the newer one if it were appended. Nothing is lost by
+    leaving it out, because each state is complete.
     """
     topics = {p.topic for p in letters if BY_NAME[p.topic].compacted}
     if not topics:
@@ -123,7 +123,7 @@ async def newer_states(bootstrap: str, letters: Sequence[DeadLetter]) -> set[str
 async def put_back(connection: Connection, letter: DeadLetter) -> bool:
     """Write the record and the note of its replay to the outbox; False when that was done before.
 
-    The connection's search path names the schema whose outbox is meant.
+    The search path of the connection selects the schema of the outbox.
     """
     headers = {name: value.decode("latin-1") for name, value in letter.headers}
     record = (letter.topic, _text_key(letter.key), letter.value, headers)
@@ -155,7 +155,7 @@ async def _write(connection: Connection, *rows: _Row) -> bool:
 
 
 async def _read(bootstrap: str, topics: Iterable[str]) -> list["ConsumerRecord[bytes, bytes]"]:
-    """All records of the topics, as they are now; topics that do not exist have none."""
+    """All records that the topics have now. Topics that do not exist are skipped."""
     kafka = KafkaConnection(
         InstallationSettings(kafka_bootstrap=bootstrap), client_id="dinsight-dead-letters"
     )

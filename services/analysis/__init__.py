@@ -1,1 +1,1 @@
-"""The analysis service: uploads, maps of normal, monitoring, anomalies."""
+"""The analysis service: uploads, baselines, monitoring runs and anomalies."""

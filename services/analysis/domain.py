@@ -1,4 +1,4 @@
-"""Analyses: what every part of the service knows of them."""
+"""Analyses, which every part of the service deals with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class AnalysisType(StrEnum):
 
 
 class Status(StrEnum):
-    """States of an analysis, and of the upload it reads."""
+    """The status of an analysis, and of its upload."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -24,9 +24,9 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """`dinsight_id` is the map that a baseline made, or that a monitoring run was placed on.
+    """`dinsight_id` is the map that a baseline created, or that a monitoring run is placed on.
 
-    `progress` runs from 0 to 1; `error` has message, file, row, column and suggestion.
+    `progress` runs from 0 to 1. `error` has the keys message, file, row, column and suggestion.
     """
 
     id: UUID

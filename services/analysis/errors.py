@@ -8,7 +8,7 @@ from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 class AnalysisNotFound(NotFound):
     def __init__(self, analysis_id: UUID) -> None:
         super().__init__(
-            f"There is no analysis {analysis_id} in your organization. GET /analyses lists yours."
+            f"There is no analysis {analysis_id} in your organization. GET /analyses lists your analyses."
         )
 
 
@@ -17,8 +17,9 @@ class NoBaseline(Conflict):
 
     def __init__(self, machine_name: str) -> None:
         super().__init__(
-            f"'{machine_name}' has no completed baseline yet, so there is nothing to compare with. Upload its"
-            " normal samples first, with analysis_type=baseline, and wait until that analysis is completed."
+            f"'{machine_name}' has no completed baseline yet, so there is nothing to compare the samples"
+            " with. First upload samples of normal operation with analysis_type=baseline, and wait for that"
+            " analysis to complete."
         )
 
 

@@ -1,4 +1,4 @@
-"""Events that the analysis service listens to."""
+"""Handlers of the events that the analysis service consumes."""
 
 from services.analysis.database.unit import Unit
 from services.analysis.machines.directory import MachineDirectory

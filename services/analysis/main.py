@@ -31,8 +31,8 @@ from shared.observability.setup import set_up
 from shared.process import serve
 from shared.settings import InstallationSettings
 
-# The receiver itself refuses what is too large, in words; this only bounds what it would read.
-BODY_SLACK_BYTES = 64 * 2**20
+# The receiver itself rejects large uploads, with an explanation; this only limits what it would read.
+BODY_MARGIN_BYTES = 64 * 2**20
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -56,13 +56,13 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     app = build_application(
         service="analysis",
-        description="Uploads, maps of normal, monitoring, anomalies and their explanations.",
+        description="Uploads, baselines, monitoring runs, anomalies and their explanations.",
         lifespan=lifespan,
         checks={**infra.checks(*loops), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
-    largest = settings.largest_upload_bytes + BODY_SLACK_BYTES
-    app.include_router(build_upload_router(receiver, infra.guard, largest_body_bytes=largest))
+    max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES
+    app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_config_router(ConfigService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
     app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))

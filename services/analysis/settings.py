@@ -1,26 +1,37 @@
 """Settings of the analysis service, read from `DINSIGHT_ANALYSIS_...`, and of its worker."""
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    model_config = SettingsConfigDict(env_prefix="DINSIGHT_ANALYSIS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DINSIGHT_ANALYSIS_", extra="ignore", validate_by_name=True)
 
     port: int = 8003
-    largest_upload_bytes: int = Field(default=4 * 2**30, ge=1)
-    most_files: int = Field(default=100, ge=1)
-    # A worker that is silent for this long is dead; its work goes to another one.
+    # The second variable of each pair is its former name, which still works.
+    max_upload_bytes: int = Field(
+        default=4 * 2**30,
+        ge=1,
+        validation_alias=AliasChoices(
+            "DINSIGHT_ANALYSIS_MAX_UPLOAD_BYTES", "DINSIGHT_ANALYSIS_LARGEST_UPLOAD_BYTES"
+        ),
+    )
+    max_files: int = Field(
+        default=100,
+        ge=1,
+        validation_alias=AliasChoices("DINSIGHT_ANALYSIS_MAX_FILES", "DINSIGHT_ANALYSIS_MOST_FILES"),
+    )
+    # A worker that is silent for this long counts as dead, and its jobs go to another one.
     lease_seconds: float = Field(default=30.0, gt=0)
     heartbeat_seconds: float = Field(default=10.0, gt=0)
     # Small enough to feel live, large enough not to flood the stream.
     progress_seconds: float = Field(default=0.5, gt=0)
-    # No organization has more jobs running than this, on all workers together; none means no limit.
+    # The maximum number of jobs that all workers together run for one organization; none means no limit.
     max_running_per_organization: int | None = Field(default=None, ge=1)
     upkeep_seconds: float = Field(default=60.0, gt=0)
-    # Longer than any upload takes: what is older and belongs to no upload was left by a crash.
+    # Longer than any upload takes: an older object that belongs to no upload was left behind by a crash.
     orphan_after_seconds: float = Field(default=24 * 3600.0, gt=0)
 
 

@@ -1,6 +1,6 @@
-"""Composition root of the analysis worker: does the jobs of analyses.
+"""Composition root of the analysis worker, which runs the jobs of analyses.
 
-Run as many as there is work for. Its events go out through the relay of the analysis API.
+Run as many workers as the load requires. The relay of the analysis API publishes their events.
 """
 
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
-from services.analysis.database.unit import PostgresUnits
+from services.analysis.database.unit import PostgresUnits, Units
 from services.analysis.jobs.chunks import ChunkStore
 from services.analysis.jobs.domain import MAX_ATTEMPTS, QUEUE, Kind
 from services.analysis.jobs.finalize import Finalizer
@@ -26,20 +26,20 @@ from services.analysis.settings import Settings, WorkerSettings
 from shared.clock import Clock, IdGenerator
 from shared.http.application import build_application
 from shared.infrastructure import Infrastructure
-from shared.jobs.queue import JobHandler, Size
+from shared.jobs.queue import JobHandler, Queue, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.observability.setup import set_up
 from shared.process import serve
 from shared.settings import InstallationSettings
 
-# One job of any size at a time, and beside it a small one, for which the large one pauses.
+# One job of any size at a time, and a small one beside it, for which the large one pauses.
 LANES = (Lane(1), Lane(1, Size.SMALL))
 RETRY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(seconds=1), max_delay=timedelta(minutes=1))
 
 
 def build_worker(
-    units: PostgresUnits, storage: Storage, settings: Settings, clock: Clock, new_id: IdGenerator
+    units: Units, queue: Queue, storage: Storage, settings: Settings, clock: Clock, new_id: IdGenerator
 ) -> Worker:
     models, recent = ModelStore(storage), RecentChunks()
     finalizer = Finalizer(units, models, clock, new_id)
@@ -63,14 +63,14 @@ def build_worker(
         settings.heartbeat_seconds,
         per_organization=settings.max_running_per_organization,
     )
-    return Worker(units.queue, QUEUE, handlers, LANES, pace, RETRY)
+    return Worker(queue, QUEUE, handlers, LANES, pace, RETRY)
 
 
 def create_worker(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     storage = Storage.at(installation.storage_url)
-    worker = build_worker(units, storage, settings, infra.clock, infra.new_id)
+    worker = build_worker(units, units.queue, storage, settings, infra.clock, infra.new_id)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -79,9 +79,10 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
 
     return build_application(
         service="analysis-worker",
-        description="Computes analyses; has no API beside health and metrics.",
+        description="Runs the jobs of analyses. It has no API besides health and metrics.",
         lifespan=lifespan,
-        checks=infra.checks(workers=[worker]),
+        # Its events wait in the outbox, which the API's relay empties.
+        checks=infra.checks(workers=[worker], needs_broker=False),
         openapi_url=None,
     )
 

@@ -88,7 +88,7 @@ class Gateway:
                 await stack.enter_async_context(peer.open())
             await stack.enter_async_context(self.proxy.open())
             stack.push_async_callback(self.limits.close)
-            await stack.enter_async_context(background(self.feed.run()))
+            await stack.enter_async_context(background(self.feed.loop.run()))
             yield
 
 

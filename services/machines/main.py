@@ -27,16 +27,18 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="machines")
     subscribe(consumer, service)
 
+    loops = (infra.relay.loop, consumer.loop)
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(infra.relay.loop, consumer.loop):
+        async with infra.running(*loops):
             yield
 
     app = build_application(
         service="machines",
         description="The registry of an organization's equipment.",
         lifespan=lifespan,
-        checks={**infra.checks(), "consumer": consumer.check},
+        checks={**infra.checks(*loops), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     app.include_router(build_router(service, units, infra.guard))

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from shared.access import Permission
 from shared.errors import BadRequest, Conflict, Unauthenticated, Unavailable, Unprocessable
 from shared.http.bodies import DigestedBody, head_digest
 from shared.http.caller import Guard
+from shared.jobs.loop import Loop
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 from shared.tokens import Identity
 
@@ -157,7 +159,7 @@ class Idempotency:
             await send(message)
 
         kept = False
-        renewing = asyncio.create_task(self._renew(owner, key))
+        renewing = asyncio.create_task(Loop("idempotency key", partial(self._renew_later, owner, key)).run())
         required: Sequence[tuple[UUID, Permission]] = ()
         try:
             with access.noting_required() as required:
@@ -190,15 +192,11 @@ class Idempotency:
                     return
             await asyncio.sleep(SETTLE_RETRY_SECONDS)
 
-    async def _renew(self, owner: UUID, key: str) -> None:
+    async def _renew_later(self, owner: UUID, key: str) -> None:
         """Hold the claim for as long as the request runs: a large upload takes its time."""
-        while True:
-            await asyncio.sleep(ABANDONED_AFTER.total_seconds() / 4)
-            try:
-                async with self._database.transaction(access.Scope()) as connection:
-                    await connection.execute(RENEW, owner, key)
-            except TRANSIENT_DATABASE_ERRORS as error:
-                logger.warning("idempotency key not renewed", error=str(error))
+        await asyncio.sleep(ABANDONED_AFTER.total_seconds() / 4)
+        async with self._database.transaction(access.Scope()) as connection:
+            await connection.execute(RENEW, owner, key)
 
     async def _claim(self, owner: UUID, key: str, fingerprint: str) -> Any | None:
         """None when the key is now this request's; else what is known of the request that has it."""

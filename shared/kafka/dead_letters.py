@@ -1,6 +1,6 @@
-"""Dead letters: a record that cannot be handled is published unchanged on another topic, with the reason.
+"""Dead letters: records that a consumer cannot handle, kept unchanged together with the reason.
 
-They go out through the service's outbox, so that they are as safe as every other event.
+They are published through the outbox of the service, so that they are as durable as events.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ class DeadLetters:
         self._group = group
 
     async def add(self, topic: Topic[Any], record: ConsumerRecord[bytes, bytes], reason: str) -> None:
-        """Put the record on the topic's dead-letter topic."""
+        """Write the record to the dead-letter topic of its topic, through the outbox."""
         logger.error(
             "record dead-lettered",
             topic=record.topic,

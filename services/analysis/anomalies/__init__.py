@@ -1,1 +1,1 @@
-"""Anomalies: listed, counted, acknowledged."""
+"""Lists, counts and acknowledges anomalies."""

@@ -1,4 +1,4 @@
-"""Anomalies, and when they were."""
+"""Anomalies and their times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-# A metadata column of one of these names dates the samples, if its values can be read as times.
+# A metadata column with one of these names sets the times of the samples, if its values are times.
 TIME_COLUMNS = ("timestamp", "time", "datetime", "date")
 
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A sample outside normal. `features` holds the explanation: features, strongest first, and bands."""
+    """A sample that is not normal. `features` is its explanation: features, strongest first, and bands."""
 
     id: UUID
     organization_id: UUID
@@ -54,23 +54,23 @@ class DailyAnomalies:
     worst_ratio: float | None
 
 
-def moment(text: object) -> datetime | None:
-    """Read an ISO 8601 time; without a zone it is UTC. None when it is no time."""
-    if not isinstance(text, str):
+def parse_time(value: object) -> datetime | None:
+    """Parse an ISO 8601 time, by default in UTC; None if the value is not a time."""
+    if not isinstance(value, str):
         return None
     try:
-        read = datetime.fromisoformat(text.strip())
-        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+        time = datetime.fromisoformat(value.strip())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def sample_time(metadata: Mapping[str, Any], index: int, uploaded_at: datetime) -> datetime:
-    """When a sample was taken: its time column, else the upload's time plus one microsecond per sample.
+    """Return the time of a sample: its time column, or the upload's time plus one microsecond per sample.
 
-    The microseconds keep the samples' order where nothing else dates them.
+    The microseconds preserve the order of samples without times of their own.
     """
     for name, value in metadata.items():
-        if name.strip().lower() in TIME_COLUMNS and (read := moment(value)) is not None:
-            return read
+        if name.strip().lower() in TIME_COLUMNS and (time := parse_time(value)) is not None:
+            return time
     return uploaded_at + timedelta(microseconds=index)

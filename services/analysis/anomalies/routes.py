@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from services.analysis.anomalies.domain import AnomalyFilter
 from services.analysis.anomalies.schemas import AnomalyOut, DailyAnomaliesOut, DailyList
 from services.analysis.anomalies.service import AnomalyService
-from services.analysis.database.unit import PostgresUnits
+from services.analysis.database.unit import Units
 from shared.access import Caller, Permission
 from shared.events.analysis import Severity
 from shared.http.caller import Guard
@@ -18,7 +18,7 @@ from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
 
 
-def build_anomaly_router(anomalies: AnomalyService, units: PostgresUnits, guard: Guard) -> APIRouter:
+def build_anomaly_router(anomalies: AnomalyService, units: Units, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["anomalies"], responses=problem_responses(400, 401, 403, 422))
     reader = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_READ))]
     acknowledger = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_ACKNOWLEDGE))]
@@ -48,7 +48,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: PostgresUnits, guard:
             counts = await anomalies.daily(unit, machine_id, since, until)
         return DailyList(items=[DailyAnomaliesOut.of(count) for count in counts])
 
-    @router.get("/anomalies/{anomaly_id}", summary="Show an anomaly", responses=problem_responses(404))
+    @router.get("/anomalies/{anomaly_id}", summary="Get an anomaly", responses=problem_responses(404))
     async def get_anomaly(caller: reader, anomaly_id: UUID) -> AnomalyOut:
         """Where the sample lies, how far it is from normal, and the features that explain it."""
         async with units(caller.scope) as unit:

@@ -21,7 +21,10 @@ class AnomalyOut(BaseModel):
     x: float
     y: float
     features: dict[str, Any] = Field(
-        description="The explanation: `features`, strongest first, with expected values, and `bands`"
+        description=(
+            "The explanation: `features` with their expected values, strongest first, and `bands` of"
+            " neighbouring features"
+        )
     )
     metadata: dict[str, Any] | None
     acknowledged: bool

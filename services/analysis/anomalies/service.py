@@ -1,5 +1,6 @@
-"""Anomalies: listed, counted, acknowledged."""
+"""Lists, counts and acknowledges anomalies."""
 
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -12,8 +13,8 @@ from shared.clock import Clock
 from shared.events.analysis import ANOMALY_ACKNOWLEDGED, AnomalyAcknowledged
 from shared.http.pages import PageRequest, Slice
 
-# A year of a machine in four severities fits.
-MOST_DAYS = 2000
+# Enough for a year of a machine in four severities.
+MAX_DAILY_COUNTS = 2000
 
 
 class AnomalyService:
@@ -29,15 +30,15 @@ class AnomalyService:
 
     async def daily(
         self, unit: Unit, machine_id: UUID | None, since: date | None, until: date | None
-    ) -> list[DailyAnomalies]:
-        return await unit.anomalies.daily(machine_id, since, until, MOST_DAYS)
+    ) -> Sequence[DailyAnomalies]:
+        return await unit.anomalies.daily(machine_id, since, until, MAX_DAILY_COUNTS)
 
     async def list(self, unit: Unit, wanted: AnomalyFilter, page: PageRequest) -> Slice[Anomaly]:
         return await unit.anomalies.list(wanted, page)
 
     async def acknowledge(self, unit: Unit, caller: Caller, anomaly_id: UUID) -> Anomaly:
-        """Note who has seen it. Done again, it stays with the first who did."""
-        anomaly = await unit.anomalies.get(anomaly_id, lock=True)
+        """Record who acknowledged the anomaly. Only the first acknowledgement counts."""
+        anomaly = await unit.anomalies.lock(anomaly_id)
         if anomaly is None:
             raise AnomalyNotFound(anomaly_id)
         if anomaly.acknowledged:

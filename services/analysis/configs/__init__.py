@@ -1,1 +1,1 @@
-"""An organization's parameters, in versions."""
+"""Configurations: the versions of an organization's parameters."""

@@ -1,4 +1,4 @@
-"""An organization's parameters, in versions."""
+"""Configurations: the versions of an organization's parameters."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from services.analysis.engine import EngineConfig
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One version of an organization's parameters; the columns of `config_data`."""
+    """A version of an organization's parameters: the columns of `config_data`."""
 
     id: int
     organization_id: UUID
@@ -40,8 +40,13 @@ class Configuration:
     created_at: datetime
     created_by: UUID | None
 
+    @property
+    def threshold_sigmas(self) -> float:
+        """The public name of `sensitivity`, which is misleading: a higher value gives fewer alarms."""
+        return self.sensitivity
 
-# What a client may set; everything else in a configuration is the system's.
+
+# The parameters that a client may set.
 EDITABLE = (
     "gamma0",
     "optimizer",
@@ -73,5 +78,5 @@ PARAMETERS = (
 
 
 def engine_config(config: Configuration) -> EngineConfig:
-    """The engine's view of a stored configuration."""
+    """Convert a stored configuration to the engine's parameters."""
     return EngineConfig(**{name: getattr(config, name) for name in PARAMETERS})

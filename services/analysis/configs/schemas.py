@@ -1,29 +1,37 @@
 """HTTP models of configurations."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from services.analysis.configs.domain import Configuration
+from services.analysis.engine.config import MAX_SENSITIVITY
 from shared.http.fields import SOMETHING_STORABLE, NotNull
 
 ColumnName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255, pattern=r"^[^\x00]*$")]
 FeatureName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=SOMETHING_STORABLE)
 ]
-# What lies outside is refused by the engine too, which knows the parameters a client may not set.
+# The engine checks all ranges itself; these make them part of the OpenAPI document.
 Fraction = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
+Sigmas = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_SENSITIVITY)]
+THRESHOLD_SIGMAS = (
+    "The alarm threshold, in standard deviations above the mean distance of normal samples: a higher value"
+    " gives fewer alarms"
+)
+SENSITIVITY = "The former name of threshold_sigmas, with the same value"
 Optimizer = Literal["adam", "sgd", "lbfgs"]
 Scaling = Literal["auto", "none", "standard"]
 Detector = Literal["feature_mahalanobis", "map_mahalanobis", "t2_spe"]
 
 
 class ConfigChange(BaseModel):
-    """The parameters a client may set. What is left out stays as in the current configuration."""
+    """The parameters to change. The others keep their values from the current configuration."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,16 +39,36 @@ class ConfigChange(BaseModel):
     optimizer: Annotated[Optimizer | None, NotNull()] = None
     alpha: Annotated[Positive | None, NotNull()] = None
     end_meta: Annotated[ColumnName | None, NotNull()] = Field(
-        None, description="Last metadata column; empty when the file starts with features"
+        None, description="The last metadata column; empty if the features come first"
     )
-    start_dim: Annotated[FeatureName | None, NotNull()] = None
-    end_dim: Annotated[FeatureName | None, NotNull()] = None
+    start_dim: Annotated[FeatureName | None, NotNull()] = Field(None, description="The first feature column")
+    end_dim: Annotated[FeatureName | None, NotNull()] = Field(None, description="The last feature column")
     scaling: Annotated[Scaling | None, NotNull()] = None
     detector: Annotated[Detector | None, NotNull()] = None
     ewma: Weight | None = Field(
-        None, description="Weight of the moving average, 0 to 1; null looks at single samples"
+        None, description="The weight of the newest sample in the moving average; null for single samples"
     )
-    sensitivity: Annotated[Positive | None, NotNull()] = None
+    sensitivity: Annotated[Sigmas | None, NotNull()] = Field(None, description=SENSITIVITY)
+    threshold_sigmas: Annotated[Sigmas | None, NotNull()] = Field(None, description=THRESHOLD_SIGMAS)
+
+    @field_validator("threshold_sigmas")
+    @classmethod
+    def _same_under_both_names(cls, value: float | None, info: ValidationInfo) -> float | None:
+        sensitivity = info.data.get("sensitivity")
+        if value is not None and sensitivity is not None and value != sensitivity:
+            raise PydanticCustomError(
+                "two_names",
+                "threshold_sigmas and sensitivity are two names for the same parameter. Send only"
+                " threshold_sigmas, or the same value for both",
+            )
+        return value
+
+    def changes(self) -> dict[str, Any]:
+        """The parameters that were sent, by the names of the configuration's columns."""
+        sent = self.model_dump(exclude_unset=True)
+        if "threshold_sigmas" in sent:
+            sent["sensitivity"] = sent.pop("threshold_sigmas")
+        return sent
 
 
 class ConfigOut(BaseModel):
@@ -55,7 +83,8 @@ class ConfigOut(BaseModel):
     scaling: str
     detector: str
     ewma: float | None
-    sensitivity: float
+    sensitivity: float = Field(description=SENSITIVITY)
+    threshold_sigmas: float = Field(description=THRESHOLD_SIGMAS)
     imax: int
     lowdim: int
     eta: float

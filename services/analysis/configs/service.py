@@ -1,4 +1,4 @@
-"""Configurations: read, and changed by adding a version."""
+"""Reads configurations, and changes them by adding versions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,7 +26,7 @@ class ConfigService:
         return await unit.configs.list(page)
 
     async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> Configuration:
-        """Add a version with these editable parameters changed. Raises Unprocessable with a pointer."""
+        """Add a version with these parameters changed. Raises Unprocessable with a pointer to the field."""
         now = self._clock.now()
         current = await unit.configs.lock_current(caller.organization_id, now)
         values = {name: getattr(current, name) for name in PARAMETERS} | dict(changes)
@@ -46,7 +46,7 @@ class ConfigService:
             }
         )
         before = {name: getattr(current, name) for name in EDITABLE if name in changes}
-        # A configuration is numbered, and the audit trail names resources by UUID.
+        # Configurations have numbers as ids, but the audit trail identifies resources by UUID.
         await self._auditor.wrote(
             unit.outbox,
             caller,

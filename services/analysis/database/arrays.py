@@ -1,7 +1,7 @@
-"""Arrays of numbers in PostgreSQL's binary format, straight from and to numpy: no Python number is made.
+"""Converts numpy arrays to and from PostgreSQL's binary format without creating Python numbers.
 
-So a chunk of 256 x 1,024 values is encoded in a few milliseconds, where a list as query parameter would hold
-up the event loop for tens of them.
+A chunk of 256 x 1,024 values is encoded in a few milliseconds; as a list in a query parameter, it would block
+the event loop for tens of milliseconds.
 """
 
 import struct
@@ -17,12 +17,12 @@ FLOAT8_OID = 701
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)
 JSONB_VERSION = b"\x01"
-# Each number in an array carries its length in front.
+# In an array, its length precedes each number.
 ELEMENT = np.dtype([("length", ">i4"), ("value", ">f8")])
 
 
 def encode_floats(values: NDArray[np.float64]) -> bytes:
-    """The binary form of a FLOAT[] or FLOAT[][] value."""
+    """Encode a FLOAT[] or FLOAT[][] value."""
     header = struct.pack(">iii", values.ndim, 0, FLOAT8_OID)
     sizes = b"".join(struct.pack(">ii", size, 1) for size in values.shape)
     elements = np.empty(values.size, dtype=ELEMENT)
@@ -32,7 +32,7 @@ def encode_floats(values: NDArray[np.float64]) -> bytes:
 
 
 def decode_floats(sent: bytes) -> NDArray[np.float64]:
-    """Read what `array_send` of a FLOAT array without nulls gives; shape and order are kept."""
+    """Decode the `array_send` of a FLOAT array without nulls, with its shape."""
     dimensions = struct.unpack_from(">i", sent)[0]
     if dimensions == 0:
         return np.empty(0)
@@ -42,13 +42,13 @@ def decode_floats(sent: bytes) -> NDArray[np.float64]:
 
 
 def copy_row(fields: Sequence[Any]) -> bytes:
-    """One record for a binary COPY: UUIDs, integers, float arrays and JSON values (lists and mappings)."""
+    """Encode a row for a binary COPY: UUIDs, integers, float arrays and JSON values (lists and mappings)."""
     encoded = [_field(value) for value in fields]
     return struct.pack(">h", len(encoded)) + b"".join(struct.pack(">i", len(e)) + e for e in encoded)
 
 
 def copy_file(rows: Sequence[bytes]) -> bytes:
-    """A whole binary COPY stream."""
+    """Join rows to a complete binary COPY stream."""
     return b"".join((COPY_SIGNATURE, *rows, COPY_TRAILER))
 
 

@@ -1,15 +1,16 @@
-"""SQL of the chunks of monitoring runs, and what came of them."""
+"""The chunks of monitoring runs, and their scores."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analysis.database.analyses import MonitorRow, plain
 from services.analysis.database.arrays import decode_floats
+from services.analysis.database.rows import shallow_dict
 from shared.postgres.connection import Connection
 
 Floats = NDArray[np.float64]
@@ -37,12 +38,66 @@ class UnscoredChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class MonitorRow:
+    """The points of a chunk; the lists are parallel. `monitor_values` are the distances."""
+
+    id: UUID
+    organization_id: UUID
+    dinsight_id: UUID
+    analysis_id: UUID
+    process_order: int
+    first_sample: int
+    samples: int
+    monitor_values: list[float]
+    x_values: list[float]
+    y_values: list[float]
+    misfit_values: list[float]
+    anomaly_values: list[bool]
+    metadata: list[Mapping[str, Any]]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ScoredSummary:
-    """What a scored chunk adds to its run's results."""
+    """The contribution of a scored chunk to the results of its run."""
 
     process_order: int
     summary: Mapping[str, Any]
     has_anomalies: bool
+
+
+class Chunks(Protocol):
+    async def add(self, chunk: NewChunk) -> None: ...
+
+    async def get(self, analysis_id: UUID, process_order: int) -> UnscoredChunk | None:
+        """The chunk; None if it is scored or does not exist."""
+        ...
+
+    async def complete(
+        self,
+        chunk: UnscoredChunk,
+        points: MonitorRow,
+        summary: Mapping[str, Any],
+        anomalies: Sequence[Mapping[str, Any]],
+    ) -> bool:
+        """Store the scores of a chunk; False, without storing them, if it is scored or does not exist."""
+        ...
+
+    async def set_state(self, analysis_id: UUID, process_order: int, state: Mapping[str, Any]) -> None:
+        """Store the moving average before a chunk, known once the chunk before it is scored."""
+        ...
+
+    async def summaries(self, analysis_id: UUID) -> Sequence[ScoredSummary]:
+        """Those of all chunks, in order."""
+        ...
+
+    async def positions(self, analysis_id: UUID) -> Floats:
+        """Map positions (n, 2) of all scored samples, in order."""
+        ...
+
+    async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]: ...
+
+    async def delete(self, analysis_id: UUID) -> None: ...
 
 
 class PostgresChunks:
@@ -54,7 +109,6 @@ class PostgresChunks:
         await self._queries.insert_chunk(self._connection, **asdict(chunk))
 
     async def get(self, analysis_id: UUID, process_order: int) -> UnscoredChunk | None:
-        """The chunk; None when it is scored, or gone."""
         row = await self._queries.get_chunk(
             self._connection, analysis_id=analysis_id, process_order=process_order
         )
@@ -71,7 +125,6 @@ class PostgresChunks:
         summary: Mapping[str, Any],
         anomalies: Sequence[Mapping[str, Any]],
     ) -> bool:
-        """Keep what came of a chunk; False, and nothing kept, when it is scored already, or gone."""
         done = await self._queries.complete_chunk(
             self._connection,
             analysis_id=chunk.analysis_id,
@@ -81,25 +134,22 @@ class PostgresChunks:
         )
         if done is not True:
             return False
-        await self._queries.insert_monitor(self._connection, [plain(points)])
+        await self._queries.insert_monitor(self._connection, [shallow_dict(points)])
         return True
 
-    async def hand_on(self, analysis_id: UUID, process_order: int, state: Mapping[str, Any]) -> None:
-        """Note the moving average before a chunk, which the scoring of the one before it has told."""
-        await self._queries.hand_on_state(
+    async def set_state(self, analysis_id: UUID, process_order: int, state: Mapping[str, Any]) -> None:
+        await self._queries.set_chunk_state(
             self._connection, analysis_id=analysis_id, process_order=process_order, state=state
         )
 
-    async def summaries(self, analysis_id: UUID) -> list[ScoredSummary]:
-        """Of all chunks, in order."""
+    async def summaries(self, analysis_id: UUID) -> Sequence[ScoredSummary]:
         found = self._queries.chunk_summaries(self._connection, analysis_id=analysis_id)
         return [
             ScoredSummary(row["process_order"], row["summary"], row["has_anomalies"]) async for row in found
         ]
 
-    async def places(self, analysis_id: UUID) -> Floats:
-        """Map positions (n, 2) of all samples that are scored, in order."""
-        found = self._queries.monitor_places(self._connection, analysis_id=analysis_id)
+    async def positions(self, analysis_id: UUID) -> Floats:
+        found = self._queries.monitor_positions(self._connection, analysis_id=analysis_id)
         parts = [np.column_stack((decode_floats(row["x"]), decode_floats(row["y"]))) async for row in found]
         return np.concatenate(parts) if parts else np.empty((0, 2))
 

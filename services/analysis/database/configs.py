@@ -1,4 +1,4 @@
-"""SQL of configurations."""
+"""Configurations, in versions."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,17 +10,17 @@ from services.analysis.database import rows
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
-# config_data numbers its rows with a 4-byte integer; a made-up cursor may hold more.
-LARGEST_NUMBER = 2**31 - 1
+# config_data numbers its rows with a 4-byte integer; a forged cursor may contain a larger number.
+MAX_ID = 2**31 - 1
 
 
 class Configs(Protocol):
     async def current(self, organization_id: UUID, now: datetime) -> Configuration:
-        """The newest version; the first is made, with the specification's defaults, when there is none."""
+        """The newest version. If there is none, the first is created with the specification's defaults."""
         ...
 
     async def lock_current(self, organization_id: UUID, now: datetime) -> Configuration:
-        """The newest version, from which nobody else makes the next one meanwhile."""
+        """The newest version, locked against the creation of another until the transaction ends."""
         ...
 
     async def get(self, config_id: int) -> Configuration | None: ...
@@ -57,8 +57,8 @@ class PostgresConfigs:
         found = self._queries.list_configs(
             self._connection,
             after_at=page.after.at if page.after else None,
-            # Configurations are numbered; the cursor carries the number in its UUID.
-            after_id=min(page.after.id.int, LARGEST_NUMBER) if page.after else None,
+            # Configurations have numbers as ids; the cursor contains the number as a UUID.
+            after_id=min(page.after.id.int, MAX_ID) if page.after else None,
             limit=page.limit + 1,
         )
         configs = [rows.configuration(row) async for row in found]

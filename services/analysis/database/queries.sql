@@ -1,13 +1,13 @@
 -- name: get_machine_ref^
--- The replica of a machine, also when it is a tombstone.
+-- The replica of a machine, which may be a tombstone.
 SELECT * FROM machine_refs WHERE id = :id;
 
--- name: hold_machine_ref^
--- The machine, which nobody deletes until the transaction ends.
+-- name: lock_machine_ref^
+-- The replica of a machine, locked against deletion until the transaction ends.
 SELECT * FROM machine_refs WHERE id = :id FOR SHARE;
 
--- name: keep_machine_ref$
--- Store a newer version of a machine; an older one, or one of a deleted machine, changes nothing.
+-- name: merge_machine_ref$
+-- Store a newer version of a machine; older ones are ignored, and a deleted machine stays deleted.
 INSERT INTO machine_refs AS m (id, organization_id, name, status, version, deleted, changed_at)
 VALUES (:id, :organization_id, :name, :status, :version, :deleted, :changed_at)
 ON CONFLICT (id) DO UPDATE
@@ -17,11 +17,11 @@ WHERE m.version < excluded.version AND NOT m.deleted
 RETURNING true;
 
 -- name: lock_analyses_of_machine
--- First of all: workers, too, lock an analysis before what belongs to it.
+-- The first lock: workers, too, lock an analysis before anything that belongs to it.
 SELECT id FROM analyses WHERE machine_id = :machine_id ORDER BY id FOR UPDATE;
 
 -- name: discard_objects_of_machine!
--- Note the objects of a machine's uploads (all below a prefix) and models for deletion.
+-- Discard the objects of a machine's uploads (all below a prefix) and its models.
 INSERT INTO discarded_objects (prefix)
 SELECT f.file_path || '/' FROM file_uploads f JOIN analyses a ON a.file_upload_id = f.id
 WHERE a.machine_id = :machine_id AND f.file_path IS NOT NULL
@@ -30,7 +30,7 @@ SELECT d.model_key FROM dinsight_data d JOIN analyses a ON a.dinsight_id = d.id
 WHERE a.machine_id = :machine_id AND d.model_key IS NOT NULL;
 
 -- name: delete_anomalies_of_machine!
--- Of the machine's runs.
+-- Anomalies of the machine's runs.
 DELETE FROM anomalies WHERE machine_id = :machine_id;
 
 -- name: delete_monitor_of_machine!
@@ -40,11 +40,11 @@ WHERE dinsight_id IN (SELECT dinsight_id FROM analyses WHERE machine_id = :machi
    OR analysis_id IN (SELECT id FROM analyses WHERE machine_id = :machine_id);
 
 -- name: delete_analyses_of_machine
--- The machine's analyses; gives what they pointed at, which goes next.
+-- The machine's analyses; returns the uploads and maps to delete next.
 DELETE FROM analyses WHERE machine_id = :machine_id RETURNING file_upload_id, dinsight_id;
 
 -- name: delete_maps!
--- Maps that no analysis points at any more.
+-- Maps that no analysis refers to any more.
 DELETE FROM dinsight_data WHERE id = ANY (:ids::uuid[]) OR file_upload_id = ANY (:upload_ids::uuid[]);
 
 -- name: delete_features!
@@ -52,11 +52,11 @@ DELETE FROM dinsight_data WHERE id = ANY (:ids::uuid[]) OR file_upload_id = ANY 
 DELETE FROM feature_data WHERE file_upload_id = ANY (:ids::uuid[]);
 
 -- name: delete_uploads!
--- Uploads, last.
+-- Uploads, which are deleted last.
 DELETE FROM file_uploads WHERE id = ANY (:ids::uuid[]);
 
 -- name: first_config!
--- An organization's first configuration is the specification's: every column by its default.
+-- An organization's first configuration, in which every column has the specification's default.
 INSERT INTO config_data (organization_id, created_at) VALUES (:organization_id, :now)
 ON CONFLICT (organization_id, version) DO NOTHING;
 
@@ -65,7 +65,7 @@ ON CONFLICT (organization_id, version) DO NOTHING;
 SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1;
 
 -- name: lock_current_config^
--- The newest configuration, while the next one is made from it.
+-- The newest configuration, locked while the next version is created from it.
 SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1 FOR UPDATE;
 
 -- name: get_config^
@@ -79,7 +79,7 @@ WHERE (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_i
 ORDER BY created_at DESC, id DESC LIMIT :limit;
 
 -- name: insert_config^
--- The next version of a configuration: the given values, the rest as in the version it is made from.
+-- The next version of a configuration.
 INSERT INTO config_data (organization_id, version, gamma0, optimizer, alpha, end_meta, start_dim, end_dim, scaling,
                          detector, ewma, sensitivity, imax, lowdim, eta, epsilon, beta1, beta2, beta, a, w1, w2,
                          which_w1, mode, param_mode, created_at, created_by)
@@ -99,8 +99,8 @@ VALUES (:id, :organization_id, :original_filename, :file_size, :file_path, :stat
 -- One upload.
 SELECT * FROM file_uploads WHERE id = :id;
 
--- name: note_upload!
--- How far the upload's processing is, and what was found in it.
+-- name: set_upload_status!
+-- The status of an upload's processing, and its features and samples once they are known.
 UPDATE file_uploads SET status = :status, error_message = :error_message, updated_at = :now,
     features = coalesce(:features::jsonb, features), samples = coalesce(:samples, samples)
 WHERE id = :id;
@@ -132,55 +132,55 @@ WHERE machine_id = :machine_id AND analysis_type = :analysis_type AND status = '
 ORDER BY completed_at DESC, id DESC LIMIT :limit;
 
 -- name: begin_analysis^
--- A worker begins, or begins anew. One that has ended stays as it is.
+-- Start an attempt, unless the analysis has ended.
 UPDATE analyses SET status = 'processing', stage = 'reading', progress = 0, attempts = :attempt,
     chunks = NULL, chunks_scored = 0, read_at = NULL, timings = NULL
 WHERE id = :id AND status IN ('pending', 'processing') RETURNING *;
 
 -- name: lock_analysis^
--- One that is being worked on, while something about it is decided.
+-- An analysis that is being processed, locked until the transaction ends.
 SELECT * FROM analyses WHERE id = :id AND status = 'processing' FOR NO KEY UPDATE;
 
--- name: note_progress!
--- How far the work is.
+-- name: set_progress!
+-- The progress of an analysis that is being processed.
 UPDATE analyses SET stage = :stage, progress = :progress WHERE id = :id AND status = 'processing';
 
--- name: wait_for_worker!
--- Back to waiting.
+-- name: requeue_analysis!
+-- Return an analysis to the status pending.
 UPDATE analyses SET status = 'pending', stage = NULL, progress = 0, attempts = :attempts
 WHERE id = :id AND status = 'processing';
 
--- name: note_read^
--- The files of a run are read; what remains is to score its chunks.
+-- name: set_read^
+-- All files of a run are read; its chunks remain to be scored.
 UPDATE analyses SET chunks = :chunks, read_at = :now, timings = :timings, stage = 'scoring'
 WHERE id = :id AND status = 'processing' RETURNING chunks, chunks_scored, read_at, timings;
 
 -- name: count_scored^
--- One more chunk is scored.
+-- One more chunk of a run is scored.
 UPDATE analyses SET chunks_scored = chunks_scored + 1
 WHERE id = :id AND status = 'processing' RETURNING chunks, chunks_scored, read_at, timings;
 
 -- name: scoring_state^
--- How far the chunks of a run are scored.
+-- How many chunks of a run are scored.
 SELECT chunks, chunks_scored, read_at, timings FROM analyses WHERE id = :id;
 
 -- name: complete_analysis$
--- The one good end.
+-- Complete an analysis, unless it has ended.
 UPDATE analyses SET status = 'completed', stage = NULL, progress = 1, timings = NULL,
     results = :results, dinsight_id = :dinsight_id, completed_at = :now
 WHERE id = :id AND status = 'processing' RETURNING true;
 
 -- name: fail_analysis$
--- The one bad end.
+-- Fail an analysis, unless it has ended.
 UPDATE analyses SET status = 'failed', stage = NULL, timings = NULL, error = :error, completed_at = :now
 WHERE id = :id AND status IN ('pending', 'processing') RETURNING true;
 
 -- name: adopt_analyses$
--- Enqueue analyses of all organizations that wait without a job; gives their number.
-SELECT adopt_analyses(:small_bytes);
+-- Enqueue pending analyses of all organizations that have no job, and return their number.
+SELECT adopt_analyses(:max_small_bytes);
 
 -- name: insert_chunk!
--- Samples that are stored and wait to be scored.
+-- A chunk of stored samples that waits to be scored.
 INSERT INTO monitor_chunks (analysis_id, process_order, organization_id, first_sample, samples, state)
 VALUES (:analysis_id, :process_order, :organization_id, :first_sample, :samples, :state);
 
@@ -190,30 +190,30 @@ SELECT * FROM monitor_chunks
 WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL;
 
 -- name: complete_chunk$
--- A chunk is scored, once.
+-- Store the scores of a chunk, once.
 UPDATE monitor_chunks SET summary = :summary, anomalies = :anomalies
 WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL
 RETURNING true;
 
--- name: hand_on_state!
--- The moving average before a chunk, from the one before it.
+-- name: set_chunk_state!
+-- The moving average before a chunk, known once the chunk before it is scored.
 UPDATE monitor_chunks SET state = :state WHERE analysis_id = :analysis_id AND process_order = :process_order;
 
 -- name: chunk_summaries
--- What became of a run's chunks, in order.
+-- The results of a run's chunks, in order.
 SELECT process_order, summary, anomalies IS NOT NULL AS has_anomalies FROM monitor_chunks
 WHERE analysis_id = :analysis_id ORDER BY process_order;
 
 -- name: chunk_anomalies$
--- The anomalies of one chunk that wait for the end of their run.
+-- The anomalies of a chunk, which are published when the run completes.
 SELECT anomalies FROM monitor_chunks WHERE analysis_id = :analysis_id AND process_order = :process_order;
 
 -- name: delete_chunks!
--- The work list of a run that has ended, or begins anew.
+-- The chunks of a run that has ended or starts over.
 DELETE FROM monitor_chunks WHERE analysis_id = :analysis_id;
 
 -- name: delete_monitor!
--- Results of a run that is refused, or begins anew.
+-- The points of a run that failed or starts over.
 DELETE FROM monitor_series WHERE analysis_id = :analysis_id;
 
 -- name: insert_map!
@@ -224,7 +224,7 @@ VALUES (:id, :organization_id, :file_upload_id, :config_id, :x_values, :y_values
         :misfit_values, :model_key, :created_at);
 
 -- name: model_key$
--- Where the model of a map lies.
+-- The object key of a map's model.
 SELECT model_key FROM dinsight_data WHERE id = :id;
 
 -- name: insert_monitor*!
@@ -242,13 +242,13 @@ VALUES (:id, :organization_id, :analysis_id, :machine_id, :timestamp, :severity,
         :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y);
 
 -- name: map_points^
--- A map's points as PostgreSQL sends arrays.
+-- A map's points, in PostgreSQL's binary array format.
 SELECT array_send(x_values[:first : :last]) AS x, array_send(y_values[:first : :last]) AS y,
        array_send(distance_values[:first : :last]) AS distance, array_send(misfit_values[:first : :last]) AS misfit
 FROM dinsight_data WHERE id = :id;
 
 -- name: monitor_points
--- The chunks of a monitoring run that hold samples start to stop, in order.
+-- The chunks of a monitoring run that contain samples from start to stop, in order.
 SELECT first_sample, samples, array_send(x_values) AS x, array_send(y_values) AS y,
        array_send(monitor_values) AS distance, array_send(misfit_values) AS misfit,
        anomaly_values AS anomaly, metadata::text AS metadata
@@ -256,19 +256,19 @@ FROM monitor_series
 WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
 ORDER BY process_order;
 
--- name: monitor_places
--- Where the samples of a monitoring run lie on the map, in order.
+-- name: monitor_positions
+-- The map positions of a monitoring run's samples, in order.
 SELECT array_send(x_values) AS x, array_send(y_values) AS y FROM monitor_series
 WHERE analysis_id = :analysis_id ORDER BY process_order;
 
 -- name: feature_metadata
--- The metadata of an upload's samples start to stop, chunk by chunk.
+-- The metadata of an upload's samples from start to stop, in chunks.
 SELECT first_sample, samples, metadata::text AS metadata FROM feature_data
 WHERE file_upload_id = :file_upload_id AND first_sample < :stop AND first_sample + samples > :start
 ORDER BY chunk_index;
 
 -- name: feature_chunk^
--- The stored features of the chunk that holds a sample.
+-- The stored features of the chunk that contains a sample.
 SELECT first_sample, samples, array_send(feature_values) AS features, metadata::text AS metadata
 FROM feature_data
 WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample
@@ -279,7 +279,7 @@ ORDER BY first_sample DESC LIMIT 1;
 SELECT * FROM anomalies WHERE id = :id;
 
 -- name: lock_anomaly^
--- One anomaly, while it is acknowledged.
+-- One anomaly, locked until the transaction ends.
 SELECT * FROM anomalies WHERE id = :id FOR UPDATE;
 
 -- name: list_anomalies
@@ -295,7 +295,7 @@ WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
 ORDER BY "timestamp" DESC, id DESC LIMIT :limit;
 
 -- name: acknowledge_anomaly!
--- A person has seen it.
+-- Record who has seen an anomaly, and when.
 UPDATE anomalies SET acknowledged = true, acknowledged_by = :user_id, acknowledged_at = :now
 WHERE id = :id AND "timestamp" = :timestamp;
 
@@ -311,21 +311,21 @@ ORDER BY day DESC, machine_id, severity LIMIT :limit;
 SELECT refresh_anomaly_daily();
 
 -- name: ensure_partitions$
--- Make the partitions of the coming months.
+-- Create the partitions of the coming months.
 SELECT ensure_anomaly_partitions(:first_day, :months);
 
 -- name: discard_objects!
--- Note objects for deletion; they go once the transaction has committed.
+-- Note an object or a prefix for deletion once the transaction has committed.
 INSERT INTO discarded_objects (prefix) VALUES (:prefix);
 
 -- name: discarded_objects
--- Objects that wait for deletion.
+-- Objects and prefixes that wait for deletion, oldest first.
 SELECT id, prefix FROM discarded_objects ORDER BY id LIMIT :limit;
 
 -- name: forget_discarded!
--- The object is gone.
+-- The objects are deleted.
 DELETE FROM discarded_objects WHERE id = :id;
 
 -- name: known_objects
--- Which of these uploads and models belong to something, over all organizations.
+-- Those of the uploads and models that are in use, over all organizations.
 SELECT known FROM known_objects(:upload_ids::uuid[], :model_keys::text[]);

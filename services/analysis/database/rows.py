@@ -1,4 +1,4 @@
-"""Rows become frozen dataclasses at once."""
+"""Converts rows to frozen dataclasses and back."""
 
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -48,3 +48,8 @@ def analysis(row: asyncpg.Record) -> Analysis:
 
 def anomaly(row: asyncpg.Record) -> Anomaly:
     return _read(Anomaly, row)
+
+
+def shallow_dict(item: Any) -> dict[str, Any]:
+    """The fields of a dataclass, without the copies of long lists that `asdict` makes."""
+    return {field.name: getattr(item, field.name) for field in fields(item)}

@@ -1,18 +1,17 @@
-"""The unit of work of the analysis service; the SQL behind it is grouped by who uses it."""
+"""The unit of work: one transaction with its repositories."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from services.analysis.database.analyses import PostgresAnalyses
-from services.analysis.database.anomalies import PostgresAnomalies
-from services.analysis.database.chunks import PostgresChunks
+from services.analysis.database.analyses import Analyses, PostgresAnalyses
+from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
+from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
-from services.analysis.database.machines import PostgresMachineRefs
-from services.analysis.database.results import PostgresResults
-from services.analysis.database.upkeep import PostgresUpkeep
+from services.analysis.database.machines import Machines, PostgresMachines
+from services.analysis.database.results import PostgresResults, Results
+from services.analysis.database.upkeep import PostgresUpkeep, Upkeep
 from services.analysis.database.uploads import PostgresUploads, Uploads
-from services.analysis.machines.repository import MachineRefs
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
 from shared.jobs.postgres import PostgresQueue
@@ -25,19 +24,22 @@ from shared.postgres.queries import load_queries
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One transaction's collaborators."""
+    """The collaborators of one transaction."""
 
-    machines: MachineRefs
+    machines: Machines
     configs: Configs
     uploads: Uploads
-    analyses: PostgresAnalyses
-    chunks: PostgresChunks
-    results: PostgresResults
-    anomalies: PostgresAnomalies
-    upkeep: PostgresUpkeep
+    analyses: Analyses
+    chunks: Chunks
+    results: Results
+    anomalies: Anomalies
+    upkeep: Upkeep
     jobs: Jobs
     outbox: Outbox
     inbox: Inbox
+
+
+Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
 
 
 class PostgresUnits:
@@ -55,7 +57,7 @@ class PostgresUnits:
         async with self._database.transaction(scope) as connection:
             jobs = self.queue.jobs(connection)
             yield Unit(
-                machines=PostgresMachineRefs(connection, self._queries, jobs),
+                machines=PostgresMachines(connection, self._queries, jobs),
                 configs=PostgresConfigs(connection, self._queries),
                 uploads=PostgresUploads(connection, self._queries),
                 analyses=PostgresAnalyses(connection, self._queries),

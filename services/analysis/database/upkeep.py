@@ -1,23 +1,44 @@
-"""SQL of what runs beside the requests, over all organizations."""
+"""Upkeep beside the requests, over all organizations."""
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from shared.postgres.connection import Connection
 
 
-class PostgresUpkeep:
-    """What runs beside the requests, over all organizations."""
+class Upkeep(Protocol):
+    async def adopt(self, max_small_bytes: int) -> int:
+        """Enqueue pending analyses that have no job, and return their number."""
+        ...
 
+    async def ensure_partitions(self, first_day: date, months: int) -> None: ...
+
+    async def refresh_daily(self) -> None: ...
+
+    async def discard(self, name: str) -> None:
+        """Note an object for deletion, or, if the name ends in a slash, all objects below it."""
+        ...
+
+    async def discarded(self, limit: int) -> Sequence[tuple[int, str]]:
+        """Ids and names of discarded objects, oldest first."""
+        ...
+
+    async def forget_discarded(self, discarded_id: int) -> None: ...
+
+    async def known_objects(self, upload_ids: Sequence[UUID], model_keys: Sequence[str]) -> set[str]:
+        """Those of the uploads and models that are in use."""
+        ...
+
+
+class PostgresUpkeep:
     def __init__(self, connection: Connection, queries: Any) -> None:
         self._connection = connection
         self._queries = queries
 
-    async def adopt(self, small_bytes: int) -> int:
-        """Enqueue analyses that wait without a job, and give their number."""
-        return int(await self._queries.adopt_analyses(self._connection, small_bytes=small_bytes))
+    async def adopt(self, max_small_bytes: int) -> int:
+        return int(await self._queries.adopt_analyses(self._connection, max_small_bytes=max_small_bytes))
 
     async def ensure_partitions(self, first_day: date, months: int) -> None:
         await self._queries.ensure_partitions(self._connection, first_day=first_day, months=months)
@@ -25,7 +46,10 @@ class PostgresUpkeep:
     async def refresh_daily(self) -> None:
         await self._queries.refresh_daily(self._connection)
 
-    async def discarded(self, limit: int) -> list[tuple[int, str]]:
+    async def discard(self, name: str) -> None:
+        await self._queries.discard_objects(self._connection, prefix=name)
+
+    async def discarded(self, limit: int) -> Sequence[tuple[int, str]]:
         found = self._queries.discarded_objects(self._connection, limit=limit)
         return [(row["id"], row["prefix"]) async for row in found]
 

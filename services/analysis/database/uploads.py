@@ -1,28 +1,33 @@
-"""SQL of configurations, uploads and analyses as clients make and see them."""
+"""Uploads: their files, and how far their processing is."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from services.analysis.database import rows
-from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType
+from services.analysis.domain import Status
 from services.analysis.uploads.domain import FileUpload
-from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
 
 class Uploads(Protocol):
-    async def add(self, upload: FileUpload, analysis: Analysis) -> None: ...
+    async def add(self, upload: FileUpload) -> None: ...
 
-    async def get_upload(self, upload_id: UUID) -> FileUpload | None: ...
+    async def get(self, upload_id: UUID) -> FileUpload | None: ...
 
-    async def get(self, analysis_id: UUID) -> Analysis | None: ...
-
-    async def list(self, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]: ...
-
-    async def newest(self, machine_id: UUID, kind: AnalysisType, limit: int) -> Sequence[Analysis]:
-        """Completed ones, newest first."""
+    async def set_status(
+        self,
+        upload_id: UUID,
+        status: Status,
+        now: datetime,
+        *,
+        error_message: str | None = None,
+        features: Sequence[str] | None = None,
+        samples: int | None = None,
+    ) -> None:
+        """Set the status; `features` and `samples` stay as they are if they are None."""
         ...
 
 
@@ -31,31 +36,29 @@ class PostgresUploads:
         self._connection = connection
         self._queries = queries
 
-    async def add(self, upload: FileUpload, analysis: Analysis) -> None:
+    async def add(self, upload: FileUpload) -> None:
         await self._queries.insert_upload(self._connection, **asdict(upload))
-        await self._queries.insert_analysis(self._connection, **asdict(analysis))
 
-    async def get_upload(self, upload_id: UUID) -> FileUpload | None:
+    async def get(self, upload_id: UUID) -> FileUpload | None:
         row = await self._queries.get_upload(self._connection, id=upload_id)
         return rows.file_upload(row) if row else None
 
-    async def get(self, analysis_id: UUID) -> Analysis | None:
-        row = await self._queries.get_analysis(self._connection, id=analysis_id)
-        return rows.analysis(row) if row else None
-
-    async def list(self, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]:
-        found = self._queries.list_analyses(
+    async def set_status(
+        self,
+        upload_id: UUID,
+        status: Status,
+        now: datetime,
+        *,
+        error_message: str | None = None,
+        features: Sequence[str] | None = None,
+        samples: int | None = None,
+    ) -> None:
+        await self._queries.set_upload_status(
             self._connection,
-            **asdict(wanted),
-            after_at=page.after.at if page.after else None,
-            after_id=page.after.id if page.after else None,
-            limit=page.limit + 1,
+            id=upload_id,
+            status=status,
+            now=now,
+            error_message=error_message,
+            features=None if features is None else list(features),
+            samples=samples,
         )
-        analyses = [rows.analysis(row) async for row in found]
-        return Slice.cut(analyses, page.limit, lambda analysis: Cursor(analysis.created_at, analysis.id))
-
-    async def newest(self, machine_id: UUID, kind: AnalysisType, limit: int) -> Sequence[Analysis]:
-        found = self._queries.newest_analyses(
-            self._connection, machine_id=machine_id, analysis_type=kind, limit=limit
-        )
-        return [rows.analysis(row) async for row in found]

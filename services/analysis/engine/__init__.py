@@ -1,7 +1,7 @@
 """The analysis engine: the map of normal, projection, detection, explanation, deterioration.
 
-Pure: arrays and files in, frozen results out; no database, broker or HTTP. docs/engine.md describes
-the algorithm; each function names its symbols and the source of its formula.
+Pure: it takes arrays and files and returns frozen results, without a database, a broker or HTTP.
+docs/engine.md describes the algorithm; each function names its symbols and the source of its formula.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model as plain named arrays (npz-friendly, no pickle), exactly."""
+"""Serialises a model as plain named arrays (for npz, without pickle), without loss."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from .detectors import DETECTORS, FeatureMahalanobis
 from .errors import EngineError
 from .map.distances import DistanceRange
 from .map.projection import ReferenceMap
-from .map.scaling import Scaling
-from .map.similarity import Similarity
 from .model import BaselineModel
+from .scaling import Scaling
+from .similarity import Similarity
 from .verdict.readiness import BaselineReport
 
 VERSION = 1
 
 
 def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
-    """The model as named arrays without Python objects, for `numpy.savez`; exact.
+    """Return the model as named arrays without Python objects, for `numpy.savez`, without loss.
 
-    What is not numeric is one JSON text in `document`.
+    Everything that is not numeric goes into one JSON text, `document`.
     """
     document = {
         "config": asdict(model.config),
@@ -61,12 +61,12 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
 
 
 def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
-    """The model that `pack_model` described. Raises EngineError for another version's arrays."""
+    """Return the model that `pack_model` stored. Raises EngineError for arrays of another version."""
     version = int(arrays["version"]) if "version" in arrays else None
     if version != VERSION:
         raise EngineError(
-            f"this stored baseline has version {version}, and version {VERSION} is needed: fit the "
-            "baseline again"
+            f"the stored baseline has format version {version}, but version {VERSION} is required: "
+            "upload the baseline again"
         )
     document = json.loads(arrays["document"].tobytes())
     settings = dict(document["config"])

@@ -7,24 +7,21 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .config import EngineConfig
+from .config import MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
 from .detectors.covariance import Rows, Sample
 from .errors import EngineError
 from .map.mapping import map_samples
-from .map.scaling import as_samples, learn_scaling
 from .model import BaselineModel
+from .scaling import as_samples, learn_scaling
 from .verdict.readiness import assess_baseline
 from .verdict.threshold import Calibration, calibrate
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]
 
-LEAST_SAMPLES = 3
-"""Two samples have one distance: no map and no spread."""
-
 MAP_SHARE = 0.8
-"""Progress when the map stands; the detector takes what remains."""
+"""Share of the progress that the map takes; the detector takes the rest."""
 
 
 def fit_baseline(
@@ -34,20 +31,21 @@ def fit_baseline(
     feature_names: Sequence[str],
     progress: Progress | None = None,
 ) -> BaselineModel:
-    """Learn a machine's normal from samples x (n, d).
+    """Learn normal behaviour from samples x (n, d).
 
-    `progress` is called with the share done (0..1), and often enough to pause or stop the fit in it.
-    Deterministic: the same samples and configuration give the same model. Memory beside x is
-    O(landmarks^2 + d^2). Raises ConfigError for a bad parameter and EngineError for fewer than 3 samples
-    or a value that is not a finite number.
+    `progress` receives the completed share (0..1), often enough for the caller to pause or stop the fit
+    inside it. The fit is deterministic: the same samples and configuration give the same model. It takes
+    O(landmarks^2 + d^2) memory beside x. Raises ConfigError for an invalid parameter, and EngineError for
+    fewer than 3 samples or a value that is not a finite number.
     """
     config.validate()
     names = tuple(feature_names)
     samples = as_samples(x, names)
     n, d = samples.shape
-    if n < LEAST_SAMPLES or d == 0:
+    if n < MIN_SAMPLES or d == 0:
         raise EngineError(
-            f"a baseline needs at least {LEAST_SAMPLES} samples and one feature, and has {n} and {d}"
+            f"a baseline needs at least {MIN_SAMPLES} samples and one feature, but this one has {n} samples"
+            f" and {d} features"
         )
     report = _rising(progress) if progress is not None else _silent
     scaling = learn_scaling(samples, config, names)
@@ -55,17 +53,17 @@ def fit_baseline(
         samples, scaling, config, lambda share: report(MAP_SHARE * share)
     )
     position_mean, position_std = coordinates.mean(axis=0), coordinates.std(axis=0, ddof=1)
-    # A map without spread along an axis has no standard deviation there; its positions are in units of 1.
+    # An axis without spread has a standard deviation of 0; positions along it keep their own unit.
     position_std = np.where(position_std > 0.0, position_std, 1.0)
 
     informative = int(d - scaling.dropped.sum())
 
-    def breathe() -> None:
-        report(0.0)  # no progress, but a moment at which the caller may pause or stop the fit
+    def checkpoint() -> None:
+        report(0.0)  # no progress, but the caller may pause or stop the fit here
 
     def features(rows: Rows) -> Floats:
-        breathe()
-        adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view spares a copy
+        checkpoint()
+        adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
         return scaling.standardise(samples[rows[0] : rows[-1] + 1] if adjacent else samples[rows])
 
     def positions(rows: Rows) -> Floats:
@@ -73,13 +71,13 @@ def fit_baseline(
         return standard
 
     every = np.arange(n)
-    feature_space = calibrate(FeatureMahalanobis, Sample(features, every, d, informative, breathe), config)
+    feature_space = calibrate(FeatureMahalanobis, Sample(features, every, d, informative, checkpoint), config)
     used = feature_space
     kind = DETECTORS[config.detector]
     if config.detector in ON_MAP:
-        used = calibrate(kind, Sample(positions, every, 2, 2, breathe), config)
+        used = calibrate(kind, Sample(positions, every, 2, 2, checkpoint), config)
     elif kind is not FeatureMahalanobis:
-        used = calibrate(kind, Sample(features, every, d, informative, breathe), config)
+        used = calibrate(kind, Sample(features, every, d, informative, checkpoint), config)
     space = _feature_detector(feature_space)
     report(1.0)
     return BaselineModel(
@@ -111,7 +109,7 @@ def fit_baseline(
 
 
 def _rising(progress: Progress) -> Progress:
-    """Passes on the highest share so far: a step that begins again does not turn it back."""
+    """Report the highest share so far, so that a step that starts over does not move progress backwards."""
     highest = 0.0
 
     def report(share: float) -> None:
@@ -123,10 +121,10 @@ def _rising(progress: Progress) -> Progress:
 
 
 def _silent(_: float) -> None:
-    """Progress nobody listens to."""
+    """Ignore the progress."""
 
 
 def _feature_detector(calibration: Calibration) -> FeatureMahalanobis:
     if not isinstance(calibration.detector, FeatureMahalanobis):
-        raise TypeError("the feature space is calibrated with another detector")
+        raise TypeError("the feature space was calibrated with another detector")
     return calibration.detector

@@ -1,4 +1,4 @@
-"""The engine's parameters: the columns of `config_data` under the specification's names and defaults."""
+"""The engine's parameters: the columns of `config_data` with the specification's names and defaults."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ DETECTORS = ("feature_mahalanobis", "map_mahalanobis", "t2_spe")
 THRESHOLD_RULES = ("sigma", "quantile")
 
 MAP_DIMENSIONS = 2
-"""`dinsight_data` and `monitor_data` store x and y, so `lowdim` is 2 and others are refused."""
+"""`dinsight_data` and `monitor_data` store x and y, so `lowdim` must be 2."""
 
-MIN_LANDMARKS, MOST_LANDMARKS = 50, 8000
-"""Fewer references cannot carry a map of a file that is larger than that; more need 3 n^2 numbers, 1.5 GB."""
+MIN_SAMPLES = 3
+"""Two samples have a single distance, which gives neither a map nor a spread."""
 
-MOST_ITERATIONS = 1_000_000
-"""A thousand times the default: a typing error would hold a worker for days."""
+MIN_LANDMARKS, MAX_LANDMARKS = 50, 8000
+"""Fewer references cannot represent a larger file; the maximum needs 3 n^2 numbers, 1.5 GB."""
 
-LARGEST_STEP, LARGEST_SENSITIVITY = 1e3, 1e3
-"""A map has a diameter of about 1, a threshold lies a few standard deviations off: larger is a mistake."""
+MAX_ITERATIONS = 1_000_000
+"""A thousand times the default. Without a limit, a typing error could occupy a worker for days."""
 
-LEAST_WIDTH, LARGEST_WIDTH = 1e-6, 1e6
-"""Of the similarity's terms, for distances between 0 and 1; beyond these a term is a step or a constant."""
+MAX_STEP, MAX_SENSITIVITY = 1e3, 1e3
+"""A map is about 1 wide, and a threshold lies a few standard deviations out; larger values are mistakes."""
 
-LARGEST_SEED = 2**63 - 1
+MIN_WIDTH, MAX_WIDTH = 1e-6, 1e6
+"""Widths of the similarity's terms, for distances between 0 and 1. Beyond them a term degenerates into a step
+or a constant."""
 
-LONGEST_NAME = 255
-"""Characters of the columns of `config_data`."""
+MAX_SEED = 2**63 - 1
+
+MAX_NAME_CHARACTERS = 255
+"""The length of the text columns of `config_data`."""
 
 NUMBERED = re.compile(r"(.*?)(\d+)")
 """A numbered column: `f_12`."""
@@ -44,23 +48,25 @@ class EngineConfig:
 
     Map (columns of `config_data`):
 
-    - `gamma0` stop when the relative change of the cost stays below it (adam, sgd: below its root, and an
-      L-BFGS descent goes on from there); 0 runs all `imax` iterations;
-    - `optimizer` `adam`, `sgd` or `lbfgs`; `alpha` the step of adam and sgd;
-    - `end_meta`, `start_dim`, `end_dim` the last metadata column and the run of feature columns; an empty
-      `end_meta` means that the file has no metadata before its features;
-    - `imax` most iterations; `lowdim` dimensions of the map (2, see `MAP_DIMENSIONS`);
-    - `eta` momentum of sgd, `beta` factor of its step if the cost rises; `beta1`, `beta2`, `epsilon` of adam;
-    - `a` weight of the local term, `w1` its width unless `which_w1` is `auto`, `w2` width of the global one;
-    - `mode` `kanadaSan` (principal plane) or `random`; `param_mode` the size of the start;
-    - `seed` of the random start and of the landmarks; `landmarks` most samples optimised at once;
-    - `scaling` `none`, `standard` or `auto`.
+    - `gamma0`: stop when the relative change of the cost stays below it (adam and sgd stop at its square
+      root, and L-BFGS continues from there); 0 runs all `imax` iterations;
+    - `optimizer`: `adam`, `sgd` or `lbfgs`; `alpha`: the step size of adam and sgd;
+    - `end_meta`, `start_dim`, `end_dim`: the last metadata column, and the first and last feature columns; an
+      empty `end_meta` means that no metadata precede the features;
+    - `imax`: the maximum number of iterations; `lowdim`: dimensions of the map (2, see `MAP_DIMENSIONS`);
+    - `eta`: momentum of sgd; `beta`: the factor of its step when the cost rises; `beta1`, `beta2`, `epsilon`:
+      parameters of adam;
+    - `a`: local term's weight; `w1`: its width unless `which_w1` is `auto`; `w2`: the global term's;
+    - `mode`: `kanadaSan` (principal plane) or `random`; `param_mode`: the size of the initial map;
+    - `seed`: seeds the random start and the landmarks; `landmarks`: the maximum number of samples optimised;
+    - `scaling`: `none`, `standard` or `auto`.
 
-    Detection: `detector`; `ewma` weight of the moving average over the sequence, 0 < l <= 1 (None: raw);
-    `threshold_rule` `sigma` (mean + `sensitivity` * std) or `quantile` (of the baseline, `quantile`);
-    `severity_bands` the distance/threshold from which an anomaly is medium, high, critical.
+    Detection: `detector`; `ewma`: weight of the moving average over the sequence, 0 < l <= 1 (None: single
+    samples); `threshold_rule`: `sigma` (mean + `sensitivity` * standard deviation: a higher value gives fewer
+    alarms) or `quantile` (the baseline's `quantile`); `severity_bands`: the ratios of distance to threshold
+    at which an anomaly becomes medium, high and critical.
 
-    Health: shares of anomalies and wear (baseline standard deviations) from which a machine is
+    Health: the shares of anomalies and the wear (in baseline standard deviations) at which a machine becomes
     `deteriorating` and `failing`.
     """
 
@@ -98,7 +104,7 @@ class EngineConfig:
     failing_wear: float = 6.0
 
     def validate(self) -> EngineConfig:
-        """Return this configuration, or raise ConfigError naming the first parameter out of its range."""
+        """Return this configuration. Raises ConfigError naming the first parameter that is out of range."""
         self._validate_map()
         self._validate_detection()
         return self
@@ -106,15 +112,16 @@ class EngineConfig:
     def _validate_map(self) -> None:
         self._number("gamma0", 0.0, 1.0)
         self._choice("optimizer", OPTIMIZERS)
-        self._number("alpha", 0.0, LARGEST_STEP, open_low=True)
+        self._number("alpha", 0.0, MAX_STEP, open_low=True)
         for name in ("end_meta", "start_dim", "end_dim", "which_w1"):
             self._text(name, empty=name == "end_meta")
         self._validate_columns()
-        self._integer("imax", 1, MOST_ITERATIONS)
+        self._integer("imax", 1, MAX_ITERATIONS)
         self._integer("lowdim", 1)
         if self.lowdim != MAP_DIMENSIONS:
             raise ConfigError(
-                f"lowdim is {self.lowdim}, but a map is stored as x and y: set lowdim to 2", field="lowdim"
+                f"lowdim must be {MAP_DIMENSIONS}, because a map is stored as x and y, but is {self.lowdim}",
+                field="lowdim",
             )
         for name in ("eta", "beta1", "beta2"):
             self._number(name, 0.0, 1.0, open_high=True)
@@ -122,25 +129,25 @@ class EngineConfig:
         self._number("beta", 0.0, 1.0, open_low=True, open_high=True)
         self._number("a", 0.0, 1.0)
         for name in ("w1", "w2"):
-            self._number(name, LEAST_WIDTH, LARGEST_WIDTH)
-        self._number("param_mode", 0.0, LARGEST_STEP, open_low=True)
+            self._number(name, MIN_WIDTH, MAX_WIDTH)
+        self._number("param_mode", 0.0, MAX_STEP, open_low=True)
         self._choice("mode", MODES)
         self._choice("scaling", SCALINGS)
-        self._integer("landmarks", MIN_LANDMARKS, MOST_LANDMARKS)
-        self._integer("seed", 0, LARGEST_SEED)
+        self._integer("landmarks", MIN_LANDMARKS, MAX_LANDMARKS)
+        self._integer("seed", 0, MAX_SEED)
 
     def _validate_columns(self) -> None:
-        """What the names alone tell; their places in a file are checked when it is read."""
+        """Check what the names alone reveal; reading a file checks their positions in it."""
         for name in ("start_dim", "end_dim"):
             if self.end_meta and getattr(self, name) == self.end_meta:
                 raise ConfigError(
-                    f"{name} and end_meta are both '{self.end_meta}': features begin after the metadata",
+                    f"{name} and end_meta are both '{self.end_meta}', but features follow the metadata",
                     field=name,
                 )
         first, last = NUMBERED.fullmatch(self.start_dim), NUMBERED.fullmatch(self.end_dim)
         if first and last and first[1] == last[1] and int(first[2]) > int(last[2]):
             raise ConfigError(
-                f"start_dim '{self.start_dim}' comes after end_dim '{self.end_dim}': swap them",
+                f"start_dim '{self.start_dim}' comes after end_dim '{self.end_dim}'. Swap them",
                 field="start_dim",
             )
 
@@ -148,7 +155,7 @@ class EngineConfig:
         self._choice("detector", DETECTORS)
         if self.ewma is not None:
             self._number("ewma", 0.0, 1.0, open_low=True)
-        self._number("sensitivity", 0.0, LARGEST_SENSITIVITY, open_low=True)
+        self._number("sensitivity", 0.0, MAX_SENSITIVITY, open_low=True)
         self._choice("threshold_rule", THRESHOLD_RULES)
         self._number("quantile", 0.5, 1.0, open_high=True)
         bands = self.severity_bands
@@ -158,7 +165,7 @@ class EngineConfig:
             )
         if not 1.0 < bands[0] < bands[1] < bands[2]:
             raise ConfigError(
-                f"severity_bands must rise from above 1 (the threshold itself), and are {tuple(bands)}",
+                f"severity_bands must increase and be above 1 (the threshold itself), but are {tuple(bands)}",
                 field="severity_bands",
             )
         for kind, upper in (("fraction", 1.0), ("wear", math.inf)):
@@ -166,37 +173,37 @@ class EngineConfig:
             self._number(low, 0.0, upper, open_low=True)
             self._number(high, 0.0, upper, open_low=True)
             if getattr(self, high) < getattr(self, low):
-                raise ConfigError(f"{high} must not be below {low}: failing is worse", field=high)
+                raise ConfigError(f"{high} must not be below {low}", field=high)
 
     def _number(
         self, name: str, low: float, high: float, *, open_low: bool = False, open_high: bool = False
     ) -> None:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ConfigError(f"{name} must be a finite number, and is {value!r}", field=name)
+            raise ConfigError(f"{name} must be a finite number, but is {value!r}", field=name)
         if value < low or value > high or (open_low and value == low) or (open_high and value == high):
-            least = f"above {low:g}" if open_low else f"at least {low:g}"
-            most = "" if math.isinf(high) else f" and {'below' if open_high else 'at most'} {high:g}"
-            raise ConfigError(f"{name} must be {least}{most}, and is {value!r}", field=name)
+            lower = f"above {low:g}" if open_low else f"at least {low:g}"
+            upper = "" if math.isinf(high) else f" and {'below' if open_high else 'at most'} {high:g}"
+            raise ConfigError(f"{name} must be {lower}{upper}, but is {value!r}", field=name)
 
     def _integer(self, name: str, low: int, high: int | None = None) -> None:
         value = getattr(self, name)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise ConfigError(f"{name} must be a whole number, and is {value!r}", field=name)
+            raise ConfigError(f"{name} must be a whole number, but is {value!r}", field=name)
         if value < low or (high is not None and value > high):
-            most = "" if high is None else f" and at most {high}"
-            raise ConfigError(f"{name} must be at least {low}{most}, and is {value}", field=name)
+            upper = "" if high is None else f" and at most {high}"
+            raise ConfigError(f"{name} must be at least {low}{upper}, but is {value}", field=name)
 
     def _choice(self, name: str, known: tuple[str, ...]) -> None:
         value = getattr(self, name)
         if value not in known:
-            raise ConfigError(f"{name} must be one of {', '.join(known)}, and is {value!r}", field=name)
+            raise ConfigError(f"{name} must be one of {', '.join(known)}, but is {value!r}", field=name)
 
     def _text(self, name: str, *, empty: bool) -> None:
         value = getattr(self, name)
         if not isinstance(value, str) or not (empty or value.strip()):
-            raise ConfigError(f"{name} must be a name, and is {value!r}", field=name)
-        if len(value) > LONGEST_NAME:
+            raise ConfigError(f"{name} must be a name, but is {value!r}", field=name)
+        if len(value) > MAX_NAME_CHARACTERS:
             raise ConfigError(
-                f"{name} must have at most {LONGEST_NAME} characters, and has {len(value)}", field=name
+                f"{name} must have at most {MAX_NAME_CHARACTERS} characters, but has {len(value)}", field=name
             )

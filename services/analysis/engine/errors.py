@@ -1,14 +1,14 @@
-"""Errors of the engine: each is a sentence a plant engineer can act on, and carries where it happened."""
+"""Errors of the engine: sentences that a plant engineer can act on, with their location in the input."""
 
 from __future__ import annotations
 
 
 class EngineError(ValueError):
-    """An input the engine refuses.
+    """An input that the engine rejects.
 
-    `str()` is the whole sentence (what is wrong, where, what to do). `file` is the file's name, `row` the
-    1-based line in the file including the header (for Parquet, which has no header line: the 1-based
-    sample), `column` the column's name; each is None where it does not apply.
+    `str()` is the whole sentence: what is wrong, where, and what to do. `file` is the file name, `row` the
+    1-based line of the file including the header (for Parquet, which has no header line, the 1-based
+    sample), `column` the column name; each is None where it does not apply.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class EngineError(ValueError):
 class TableError(EngineError):
     """A file that cannot be read as a table of samples.
 
-    `suggestion` holds `end_meta`, `start_dim` and `end_dim` as detected in the file, when the configured
-    names do not fit it; otherwise None.
+    If the configured column names do not match the file, `suggestion` holds `end_meta`, `start_dim` and
+    `end_dim` as detected in it; otherwise it is None.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class TableError(EngineError):
 
 
 class ConfigError(EngineError):
-    """A parameter out of its range; `field` names it as in `config_data`."""
+    """A parameter that is out of range; `field` is its name in `config_data`."""
 
     def __init__(self, message: str, *, field: str) -> None:
         self.field = field

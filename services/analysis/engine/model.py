@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
 from .map.projection import Placement, ReferenceMap
-from .map.scaling import Scaling, as_samples, row_chunks
+from .scaling import Scaling, as_samples, row_chunks
 from .verdict.explanation import Explanation, explain
 from .verdict.health import Health
 from .verdict.readiness import BaselineReport
@@ -24,11 +24,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The verdict on m samples; every array has shape (m,).
+    """The verdict on m samples; every array has the shape (m,).
 
-    `x`, `y` map position; `misfit` residual cost per reference; `distance` the detector's distance, `ratio`
-    distance over threshold; `anomaly` whether ratio > 1; `severity` one of `normal`, `low`, `medium`, `high`,
-    `critical`; `state` continues the sequence in the next chunk.
+    `x` and `y` are map positions; `misfit` is the placement residual, the remaining cost per reference;
+    `distance` comes from the detector, and `ratio` is distance over threshold; `anomaly` tells whether the
+    ratio exceeds 1; `severity` is `normal`, `low`, `medium`, `high` or `critical`; `state` continues the
+    sequence in the next chunk.
     """
 
     x: Floats
@@ -43,7 +44,7 @@ class Scores:
 
     @property
     def summary(self) -> ScoreSummary:
-        """What the run's results need of these samples."""
+        """The samples' contribution to the results of the run."""
         return ScoreSummary(
             self.x.size, int(self.anomaly.sum()), float(self.distance.max(initial=0.0)), self.threshold
         )
@@ -51,7 +52,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """Counts over scored samples; summaries of chunks merge in any order."""
+    """Counts over scored samples; the summaries of chunks can be merged in any order."""
 
     samples: int
     anomaly_count: int
@@ -60,22 +61,22 @@ class ScoreSummary:
 
     @property
     def anomaly_fraction(self) -> float:
-        """Share (0..1) of anomalies."""
+        """The share (0..1) of anomalies."""
         return self.anomaly_count / self.samples if self.samples else 0.0
 
     @classmethod
     def merge(cls, parts: Iterable[ScoreSummary]) -> Self:
-        """The summary of all parts together; at least one."""
-        every = list(parts)
+        """Return the summary of all parts together; there must be at least one."""
+        summaries = list(parts)
         return cls(
-            sum(part.samples for part in every),
-            sum(part.anomaly_count for part in every),
-            max(part.max_distance for part in every),
-            every[0].threshold,
+            sum(part.samples for part in summaries),
+            sum(part.anomaly_count for part in summaries),
+            max(part.max_distance for part in summaries),
+            summaries[0].threshold,
         )
 
     def results(self, health: Health | None = None) -> dict[str, Any]:
-        """`analyses.results` of a monitoring run."""
+        """Return `analyses.results` of a monitoring run."""
         return {
             "samples": self.samples,
             "anomaly_count": self.anomaly_count,
@@ -88,11 +89,12 @@ class ScoreSummary:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class BaselineModel:
-    """All that is learnt from a baseline of n samples with d features; never changes.
+    """Everything learnt from a baseline of n samples with d features; immutable.
 
-    `coordinates` (n, 2) its map, `baseline_distances` (n,) its own distances out of sample, `position_mean`
-    and `position_std` (2,) the map's centre and spread, `reference` the references that new samples are
-    placed against, `detector` and `threshold` the verdict, `space` the feature space that explains it.
+    `coordinates` (n, 2) are its map and `baseline_distances` (n,) its own out-of-sample distances;
+    `position_mean` and `position_std` (2,) are the map's centre and spread; new samples are placed among
+    `reference`; `detector` and `threshold` decide what is an anomaly, and `space`, the detector in feature
+    space, explains it.
     """
 
     config: EngineConfig
@@ -117,46 +119,46 @@ class BaselineModel:
 
     @property
     def mean(self) -> Floats:
-        """Mean of each feature (d,)."""
+        """The mean of each feature (d,)."""
         return self.scaling.mean
 
     @property
     def std(self) -> Floats:
-        """Standard deviation of each feature (d,); 1 for constant ones."""
+        """The standard deviation of each feature (d,); 1 for constant ones."""
         return self.scaling.std
 
     @property
     def kept_features(self) -> tuple[str, ...]:
-        """Features that carry information."""
+        """The features that carry information."""
         return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if not drop)
 
     @property
     def dropped_features(self) -> tuple[str, ...]:
-        """Constant features, which have no part in distances."""
+        """The constant features, which distances ignore."""
         return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if drop)
 
     @property
     def dmin(self) -> float:
-        """Smallest positive distance between references, in the (scaled) features' unit."""
+        """The smallest positive distance between references, in the unit of the (scaled) features."""
         return self.reference.range.low * self.scaling.unit
 
     @property
     def dmax(self) -> float:
-        """Largest distance between references, in the (scaled) features' unit."""
+        """The largest distance between references, in the unit of the (scaled) features."""
         return self.reference.range.high * self.scaling.unit
 
     @property
     def w1(self) -> float:
-        """Width of the local term that was used."""
+        """The width of the local term."""
         return self.reference.similarity.w1
 
     @property
     def state_needs_placement(self) -> bool:
-        """Whether the sequence's state is told only by placing the samples, the costly part of scoring."""
+        """Whether only placing the samples, the costly part of scoring, yields the state of the sequence."""
         return self.config.ewma is not None and self.config.detector in ON_MAP
 
     def place(self, x: Floats, *, first_row: int = 0) -> Placement:
-        """Place samples x (m, d) on the map, each on its own: the costly part of `score`, in any order."""
+        """Place samples x (m, d) on the map, independently of each other: the costly part of `score`."""
         samples = as_samples(x, self.features, first_row)
         coordinates, misfit = np.empty((samples.shape[0], 2)), np.empty(samples.shape[0])
         for rows in row_chunks(*samples.shape):
@@ -165,10 +167,10 @@ class BaselineModel:
         return Placement(coordinates, misfit)
 
     def advance(self, x: Floats, state: SequenceState | None = None) -> SequenceState:
-        """The sequence's state after samples x (m, d), without scoring them.
+        """Return the state of the sequence after samples x (m, d), without scoring them.
 
-        It lets chunks be scored in parallel: the states are passed on in order, which is cheap but for a
-        detector on the map (`state_needs_placement`).
+        This allows chunks to be scored in parallel: the states are computed in order, which is cheap unless
+        the detector works on the map (`state_needs_placement`).
         """
         samples = as_samples(x, self.features)
         if self.config.ewma is None:
@@ -177,10 +179,10 @@ class BaselineModel:
         return smooth(self._observed(samples, placed), self.detector.centre, self.config.ewma, state)[1]
 
     def score(self, x: Floats, state: SequenceState | None = None, *, first_row: int = 0) -> Scores:
-        """Place and judge samples x (m, d), in sequence after `state` (None: the sequence begins).
+        """Place and score samples x (m, d), continuing the sequence from `state` (None: it starts here).
 
-        `first_row` is the number of samples before these, for messages. Raises EngineError naming a value
-        that is not a finite number.
+        `first_row` is the number of samples before these, for error messages. Raises EngineError naming a
+        value that is not a finite number.
         """
         samples = as_samples(x, self.features, first_row)
         placed = self.place(samples, first_row=first_row)
@@ -205,7 +207,7 @@ class BaselineModel:
         )
 
     def explain(self, x: Floats, top: int = 5) -> list[Explanation]:
-        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the rest."""
+        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others."""
         samples = as_samples(x, self.features)
         explanations: list[Explanation] = []
         for rows in row_chunks(*samples.shape):
@@ -213,14 +215,14 @@ class BaselineModel:
         return explanations
 
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
-        """What the detector reads of samples (m, d); their places are needed by one on the map."""
+        """Return the detector's input for samples (m, d); only detectors on the map need their positions."""
         if placed is None or self.config.detector not in ON_MAP:
             return self.scaling.standardise(samples)
         observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
         return observed
 
     def results(self) -> dict[str, Any]:
-        """`analyses.results` of a baseline."""
+        """Return `analyses.results` of a baseline."""
         return {
             "samples": self.coordinates.shape[0],
             "features": len(self.features),

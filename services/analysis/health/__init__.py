@@ -1,1 +1,1 @@
-"""A machine's state with reasons, its wear and the trend of it."""
+"""Serves the health of machines: their state with reasons, their wear and its trend."""

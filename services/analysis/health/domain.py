@@ -1,4 +1,4 @@
-"""What is known of a machine's health."""
+"""The health of a machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.analysis.domain import Analysis
 
 @dataclass(frozen=True, slots=True)
 class MachineHealth:
-    """`state` is that of the newest monitoring run; `runs` are in order of time, oldest first."""
+    """`state` is that of the newest monitoring run; `runs` are ordered by time, oldest first."""
 
     machine_id: UUID
     state: str

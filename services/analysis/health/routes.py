@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from services.analysis.database.unit import PostgresUnits
+from services.analysis.database.unit import Units
 from services.analysis.health.schemas import DeteriorationOut, HealthOut
 from services.analysis.health.service import HealthService
 from services.analysis.machines.directory import MachineDirectory
@@ -15,14 +15,14 @@ from shared.http.problems import problem_responses
 
 
 def build_health_router(
-    health: HealthService, directory: MachineDirectory, units: PostgresUnits, guard: Guard
+    health: HealthService, directory: MachineDirectory, units: Units, guard: Guard
 ) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["health"], responses=problem_responses(400, 401, 403, 422))
     reader = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_READ))]
 
     @router.get(
         "/machines/{machine_id}/health",
-        summary="Show a machine's state and why",
+        summary="Get the health of a machine",
         responses=problem_responses(404),
     )
     async def get_machine_health(caller: reader, machine_id: UUID) -> HealthOut:
@@ -33,14 +33,17 @@ def build_health_router(
 
     @router.get(
         "/machines/{machine_id}/deterioration",
-        summary="Show a machine's wear and its trend",
+        summary="Get the wear of a machine and its trend",
         responses=problem_responses(404, 409),
     )
     async def get_machine_deterioration(
         caller: reader,
         machine_id: UUID,
         by: Annotated[
-            str | None, Query(max_length=255, description="An ordered metadata column; default: the samples")
+            str | None,
+            Query(
+                max_length=255, description="An ordered metadata column. Default: the order of the samples"
+            ),
         ] = None,
     ) -> DeteriorationOut:
         """The wear of its monitoring runs since the baseline, and the trend with its interval."""

@@ -12,7 +12,7 @@ from services.analysis.health.domain import MachineHealth
 
 
 class WearPoint(BaseModel):
-    """One monitoring run; `wear` is in baseline standard deviations."""
+    """A monitoring run; `wear` is in baseline standard deviations."""
 
     analysis_id: UUID
     completed_at: datetime | None
@@ -37,7 +37,7 @@ class HealthOut(BaseModel):
     state: Literal["ok", "deteriorating", "failing", "unknown"]
     reasons: list[str]
     wear: list[WearPoint]
-    daily: list[DailyAnomaliesOut] = Field(description="Counts per day; at most a minute old")
+    daily: list[DailyAnomaliesOut] = Field(description="Anomalies per day, at most a minute old")
 
     @classmethod
     def of(cls, health: MachineHealth) -> "HealthOut":
@@ -53,7 +53,7 @@ class HealthOut(BaseModel):
 
 
 class TrendOut(BaseModel):
-    """Theil-Sen slope with its 95 % interval, Mann-Kendall test, and when the failing level is crossed."""
+    """Theil-Sen slope with its 95 % interval, Mann-Kendall test, and when wear crosses the failing level."""
 
     slope: float
     slope_low: float

@@ -1,1 +1,1 @@
-"""The analysis job: from the stored files to exactly one end."""
+"""The jobs of an analysis: from the stored files to exactly one result."""

@@ -1,8 +1,8 @@
-"""What is kept of a file as it is read: its features, and the chunks of a monitoring run with their jobs."""
+"""Stores the features of files as they are read, and the chunks of monitoring runs with their jobs."""
 
-from services.analysis.database.analyses import FeatureChunk
 from services.analysis.database.chunks import NewChunk
-from services.analysis.database.unit import PostgresUnits
+from services.analysis.database.results import FeatureChunk
+from services.analysis.database.unit import Units
 from services.analysis.engine import Chunk, SequenceState
 from services.analysis.jobs.domain import Kind
 from services.analysis.jobs.recent import RecentChunks, Samples
@@ -11,26 +11,26 @@ from shared.clock import IdGenerator
 
 
 class ChunkStore:
-    """Every write checks the lease of the job that reads. Raises LeaseLost."""
+    """Every write checks the lease of the job that reads the file. Raises LeaseLost."""
 
-    def __init__(self, units: PostgresUnits, recent: RecentChunks, new_id: IdGenerator) -> None:
+    def __init__(self, units: Units, recent: RecentChunks, new_id: IdGenerator) -> None:
         self._units = units
         self._recent = recent
         self._new_id = new_id
 
     async def keep_features(self, work: Work, first: int, chunk: Chunk) -> None:
-        """Keep samples of a baseline."""
-        stream = await work.lease.compute(self._features(work, first, chunk).encoded)
+        """Store samples of a baseline."""
+        encoded = await work.lease.compute(self._features(work, first, chunk).encode)
         async with self._units(work.scope) as unit:
             await unit.jobs.hold(work.job)
-            await unit.analyses.add_features(stream)
+            await unit.results.add_features(encoded)
 
     async def keep_chunk(
         self, work: Work, order: int, first: int, chunk: Chunk, state: SequenceState | None, *, ready: bool
     ) -> None:
-        """Keep samples of a monitoring run; those that are `ready` may be scored by any worker at once."""
+        """Store samples of a monitoring run. If they are `ready`, any worker may score them immediately."""
         analysis = work.analysis
-        stream = await work.lease.compute(self._features(work, first, chunk).encoded)
+        encoded = await work.lease.compute(self._features(work, first, chunk).encode)
         self._recent.keep(analysis.id, order, Samples(chunk.features, chunk.metadata))
         new = NewChunk(
             analysis_id=analysis.id,
@@ -42,7 +42,7 @@ class ChunkStore:
         )
         async with self._units(work.scope) as unit:
             await unit.jobs.hold(work.job)
-            await unit.analyses.add_features(stream)
+            await unit.results.add_features(encoded)
             await unit.chunks.add(new)
             if ready:
                 await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.CHUNK, process_order=order)])
@@ -52,7 +52,7 @@ class ChunkStore:
             id=self._new_id(),
             organization_id=work.analysis.organization_id,
             file_upload_id=work.upload.id,
-            # Chunks of several files differ in length; their first sample numbers them as well.
+            # Chunks of merged files differ in length; the first sample serves as the index, too.
             chunk_index=first,
             first_sample=first,
             features=chunk.features,

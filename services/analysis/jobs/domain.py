@@ -1,4 +1,4 @@
-"""The stages of an analysis, the kinds of its jobs, and which of them are small."""
+"""The stages of an analysis, and the kinds and sizes of its jobs."""
 
 from enum import StrEnum
 
@@ -6,13 +6,13 @@ from services.analysis.uploads.domain import FileUpload
 from shared.jobs.queue import Size
 
 QUEUE = "analysis"
-# A worker may die this often on one file; then the file is what kills it.
+# If workers die this often on one file, the file is the cause.
 MAX_ATTEMPTS = 3
-# A table of this size in text takes a worker some tens of milliseconds to read.
-SMALL_BYTES = 1024 * 1024
-# Compressed files may hold more than they look: beyond so many values a job counts as large.
+# A worker reads a text table of this size in some tens of milliseconds.
+MAX_SMALL_BYTES = 1024 * 1024
+# Small compressed files may expand to large tables; a job with more values counts as large.
 MAX_SMALL_VALUES = 500_000
-# How the progress of a whole analysis is shared out.
+# The progress of the whole analysis at the end of each stage.
 READ_SHARE, FITTED_SHARE, SCORED_SHARE = 0.4, 0.9, 0.9
 
 
@@ -24,7 +24,7 @@ class Stage(StrEnum):
 
 
 class Kind(StrEnum):
-    """`analysis` reads the files; of a monitoring run follow `chunk` for each chunk, and one `join`."""
+    """`analysis` reads the files. In a monitoring run, a `chunk` for each chunk and then a `join` follow."""
 
     ANALYSIS = "analysis"
     CHUNK = "chunk"
@@ -32,4 +32,4 @@ class Kind(StrEnum):
 
 
 def size_of(upload: FileUpload) -> Size:
-    return Size.SMALL if upload.file_size <= SMALL_BYTES else Size.LARGE
+    return Size.SMALL if upload.file_size <= MAX_SMALL_BYTES else Size.LARGE

@@ -1,11 +1,11 @@
-"""The ends of an analysis: each is one transaction, and only the holder of the job's lease can make it."""
+"""Completes or fails an analysis, in one transaction, which only the holder of the job's lease can commit."""
 
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from services.analysis.database.analyses import MapRow
-from services.analysis.database.unit import PostgresUnits, Unit
+from services.analysis.database.results import MapRow
+from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, Status
 from services.analysis.engine import EngineError, TableError
 from services.analysis.jobs.domain import MAX_ATTEMPTS, SCORED_SHARE, Stage
@@ -23,7 +23,7 @@ from shared.events.analysis import (
 )
 from shared.jobs.queue import Job, LeaseLost
 
-# An analysis that ends badly for no fault of its file says so in these words.
+# The messages of analyses that fail for reasons other than an error in the file.
 WORKER_DIED = (
     f"The worker crashed {MAX_ATTEMPTS} times on this analysis, so it will not be retried. Most likely the"
     " file needs more memory than a worker has. Split it into smaller files, or ask your administrator to"
@@ -36,7 +36,7 @@ INTERNAL_ERROR = (
 
 
 class Finalizer:
-    def __init__(self, units: PostgresUnits, models: ModelStore, clock: Clock, new_id: IdGenerator) -> None:
+    def __init__(self, units: Units, models: ModelStore, clock: Clock, new_id: IdGenerator) -> None:
         self._units = units
         self._models = models
         self._clock = clock
@@ -45,20 +45,20 @@ class Finalizer:
     async def complete_baseline(
         self, work: Work, progress: Progress, watch: Stopwatch, fitted: Fitted
     ) -> None:
-        """Keep the model and the map, and end well."""
+        """Store the model and the map, and complete the analysis. Raises LeaseLost."""
         progress.note(Stage.STORING, SCORED_SHARE)
         analysis = work.analysis
         with watch.stage(Stage.STORING):
             key = self._models.key(analysis.id, work.job.token)
             await self._models.save(key, fitted.model)
-        places = fitted.model.coordinates
+        positions = fitted.model.coordinates
         row = MapRow(
             id=self._new_id(),
             organization_id=analysis.organization_id,
             file_upload_id=work.upload.id,
             config_id=work.config.id,
-            x_values=places[:, 0].tolist(),
-            y_values=places[:, 1].tolist(),
+            x_values=positions[:, 0].tolist(),
+            y_values=positions[:, 1].tolist(),
             distance_values=fitted.model.baseline_distances.tolist(),
             misfit_values=None,
             model_key=key,
@@ -66,7 +66,7 @@ class Finalizer:
         )
         results = fitted.model.results() | {"timings": watch.timings}
         async with self._units(work.scope) as unit:
-            await unit.analyses.add_map(row)
+            await unit.results.add_map(row)
             await self.complete(unit, work, results, row.id, fitted.features, fitted.samples)
 
     async def complete(
@@ -78,12 +78,12 @@ class Finalizer:
         features: tuple[str, ...],
         samples: int,
     ) -> None:
-        """The good end itself, in the transaction that keeps the results. Raises LeaseLost."""
+        """Complete the analysis in the transaction that stores the results. Raises LeaseLost."""
         analysis, now = work.analysis, self._clock.now()
         if not await unit.analyses.complete(analysis.id, results=results, dinsight_id=dinsight_id, now=now):
             raise LeaseLost(str(analysis.id))
         await unit.jobs.complete(work.job)
-        await unit.analyses.note_upload(
+        await unit.uploads.set_status(
             work.upload.id, Status.COMPLETED, now, features=features, samples=samples
         )
         payload = AnalysisCompleted(
@@ -104,27 +104,27 @@ class Finalizer:
             ANALYSIS_COMPLETED, analysis.machine_id, payload, organization_id=analysis.organization_id
         )
 
-    async def refuse(self, work: Work, error: EngineError) -> None:
-        """The file is at fault: nothing of it stays but the reason. Raises LeaseLost."""
+    async def reject(self, work: Work, error: EngineError) -> None:
+        """Fail the analysis because of an error in its files, and delete these. Raises LeaseLost."""
         async with self._units(work.scope) as unit:
             await self._fail(unit, work.job, work.analysis, work.upload, _explained(error))
-            await unit.analyses.discard(f"{work.upload.file_path}/")
+            await unit.upkeep.discard(f"{work.upload.file_path}/")
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
-        """The last attempt has failed, or its workers died of it (no `error`). Raises LeaseLost."""
+        """Fail the analysis after its last attempt (no `error` if its workers died). Raises LeaseLost."""
         message = WORKER_DIED if error is None else INTERNAL_ERROR
         async with self._units(scope_of(job)) as unit:
-            analysis = await unit.uploads.get(job.subject_id)
+            analysis = await unit.analyses.get(job.subject_id)
             if analysis is None:
                 await unit.jobs.complete(job)
                 return
-            upload = await unit.uploads.get_upload(analysis.file_upload_id)
+            upload = await unit.uploads.get(analysis.file_upload_id)
             await self._fail(unit, job, analysis, upload, {"message": message})
 
     async def _fail(
         self, unit: Unit, job: Job, analysis: Analysis, upload: FileUpload | None, error: Mapping[str, Any]
     ) -> None:
-        """End badly: what was stored of the analysis goes, and with it every job that is left of it."""
+        """Fail the analysis, and delete its stored results and remaining jobs."""
         if upload is None:
             raise LookupError(f"analysis {analysis.id} has no upload")
         now = self._clock.now()
@@ -133,8 +133,8 @@ class Finalizer:
         if not failed:
             return
         await unit.jobs.cancel([analysis.id])
-        await unit.analyses.delete_results(analysis.id, upload.id)
-        await unit.analyses.note_upload(upload.id, Status.FAILED, now, error_message=error["message"])
+        await unit.results.delete(analysis.id, upload.id)
+        await unit.uploads.set_status(upload.id, Status.FAILED, now, error_message=error["message"])
         payload = AnalysisFailed(
             analysis_id=analysis.id,
             file_upload_id=upload.id,
@@ -152,7 +152,7 @@ class Finalizer:
 
 
 def _explained(error: EngineError) -> Mapping[str, Any]:
-    """The error as clients read it: a whole sentence, and where in which file."""
+    """Return the error for clients: a whole sentence, and its location in the file."""
     return {
         "message": str(error),
         "file": error.file,

@@ -1,4 +1,4 @@
-"""What a worker does with a baseline's files: read them, keep the features, fit the map."""
+"""Processes the files of a baseline: reads them, stores the features and fits the model."""
 
 import tempfile
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ class BaselineFitter:
         self._chunks = chunks
 
     async def fit(self, work: Work, progress: Progress, watch: Stopwatch) -> Fitted:
-        """Read a baseline's files and fit the map. Raises EngineError for files that are refused."""
+        """Read the files of a baseline and fit the model. Raises EngineError for invalid files."""
         config = engine_config(work.config)
         with tempfile.TemporaryFile() as spool:
             with watch.stage(Stage.READING):
                 features, samples = await self._spool(work, progress, spool)
             with watch.stage(Stage.FITTING):
                 shape = (samples, len(features))
-                # The file, not the heap, holds the samples: the kernel may drop pages that it can read again.
+                # The samples are in a file, not on the heap, so the kernel may evict and reload their pages.
                 x = np.memmap(spool, dtype=np.float64, mode="r", shape=shape)
                 span = FITTED_SHARE - READ_SHARE
                 model = await work.lease.compute(

@@ -1,12 +1,12 @@
-"""What runs beside the requests: upkeep of partitions, views and objects; no upload is forgotten."""
+"""Periodic upkeep of partitions, daily counts and objects, and of analyses without a job."""
 
 from datetime import timedelta
 from uuid import UUID
 
 import structlog
 
-from services.analysis.database.unit import PostgresUnits
-from services.analysis.jobs.domain import SMALL_BYTES
+from services.analysis.database.unit import Units
+from services.analysis.jobs.domain import MAX_SMALL_BYTES
 from services.analysis.objects.models import PREFIX as MODELS
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
@@ -15,20 +15,20 @@ from shared.clock import Clock
 from shared.jobs.janitor import Janitor
 
 UPLOADS = "uploads"
-# What one round takes on; the next round is seconds away.
+# Objects deleted per round; the next round follows soon.
 MAX_PER_ROUND = 200
-# This month and the two after it.
+# The current month and the next two.
 PARTITIONS_AHEAD = 3
-# Listing the whole store is for once in a while.
+# Sweeping lists the whole store, so it happens only once in this many rounds.
 ROUNDS_BETWEEN_SWEEPS = 60
 
 logger = structlog.get_logger(__name__)
 
 
 class Chores:
-    """Each may be done by several processes at once, and be cut short anywhere."""
+    """Several processes may run a chore at the same time, and it may be interrupted anywhere."""
 
-    def __init__(self, units: PostgresUnits, storage: Storage, settings: Settings, clock: Clock) -> None:
+    def __init__(self, units: Units, storage: Storage, settings: Settings, clock: Clock) -> None:
         self._units = units
         self._storage = storage
         self._settings = settings
@@ -39,9 +39,9 @@ class Chores:
         chores = {
             "partitions": self.ensure_partitions,
             "daily counts": self.refresh_daily,
-            "discarded objects": self.empty_bin,
+            "discarded objects": self.delete_discarded,
             "analyses without a job": self.adopt,
-            "orphaned objects": self.sweep_now_and_then,
+            "orphaned objects": self.sweep_sometimes,
         }
         return Janitor("analysis janitor", chores, every=self._settings.upkeep_seconds)
 
@@ -54,19 +54,19 @@ class Chores:
             await unit.upkeep.refresh_daily()
 
     async def adopt(self) -> None:
-        """Enqueue what a version before the queue has stored while this one started."""
+        """Enqueue analyses that a version without the queue stored while this one was starting."""
         async with self._units(Scope()) as unit:
-            adopted = await unit.upkeep.adopt(SMALL_BYTES)
+            adopted = await unit.upkeep.adopt(MAX_SMALL_BYTES)
         if adopted:
             logger.warning("analyses without a job enqueued", count=adopted)
 
-    async def sweep_now_and_then(self) -> None:
+    async def sweep_sometimes(self) -> None:
         if self._rounds % ROUNDS_BETWEEN_SWEEPS == 0:
             await self.sweep()
         self._rounds += 1
 
-    async def empty_bin(self) -> None:
-        """Delete the objects of deleted machines and refused files."""
+    async def delete_discarded(self) -> None:
+        """Delete the objects of deleted machines and rejected files."""
         async with self._units(Scope()) as unit:
             discarded = await unit.upkeep.discarded(MAX_PER_ROUND)
         for discarded_id, name in discarded:
@@ -75,13 +75,14 @@ class Chores:
                 await unit.upkeep.forget_discarded(discarded_id)
 
     async def sweep(self) -> int:
-        """Delete old objects that belong to nothing (a process died between storing and writing it down)."""
+        """Delete old objects that nothing refers to, left by a crash before the transaction committed."""
         before = self._clock.now() - timedelta(seconds=self._settings.orphan_after_seconds)
-        uploads = [key for key, at in await self._storage.list(UPLOADS) if at < before]
+        old = [key for key, at in await self._storage.list(UPLOADS) if at < before]
+        uploads = {key: upload_id for key in old if (upload_id := _upload_id(key)) is not None}
         models = [key for key, at in await self._storage.list(MODELS) if at < before]
         async with self._units(Scope()) as unit:
-            known = await unit.upkeep.known_objects(list({_upload_id(key) for key in uploads}), models)
-        orphans = [key for key in uploads if str(_upload_id(key)) not in known]
+            known = await unit.upkeep.known_objects(list(set(uploads.values())), models)
+        orphans = [key for key, upload_id in uploads.items() if str(upload_id) not in known]
         orphans += [key for key in models if key not in known]
         await self._storage.delete(orphans)
         if orphans:
@@ -89,5 +90,9 @@ class Chores:
         return len(orphans)
 
 
-def _upload_id(key: str) -> UUID:
-    return UUID(key.split("/")[1])
+def _upload_id(key: str) -> UUID | None:
+    """The upload that a key belongs to; None if this service did not create the object."""
+    try:
+        return UUID(key.split("/")[1])
+    except ValueError:
+        return None

@@ -1,4 +1,4 @@
-"""The good end of a monitoring run: its scored chunks are joined, once and in order, in one transaction."""
+"""Completes a monitoring run: joins its scored chunks once, in order, in one transaction."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from services.analysis.anomalies.domain import Anomaly, sample_time
 from services.analysis.database.chunks import ScoredSummary
-from services.analysis.database.unit import PostgresUnits, Unit
+from services.analysis.database.unit import Unit, Units
 from services.analysis.engine import BaselineModel, ScoreSummary, assess_health, deterioration
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
 from services.analysis.jobs.finalize import Finalizer
@@ -24,11 +24,11 @@ Floats = NDArray[np.float64]
 
 
 class Joiner:
-    """Does the job of kind `join`, which a run has once its last chunk is scored."""
+    """Runs the job of kind `join`, which is enqueued once the last chunk of a run is scored."""
 
     def __init__(
         self,
-        units: PostgresUnits,
+        units: Units,
         models: ModelStore,
         finalizer: Finalizer,
         clock: Clock,
@@ -41,7 +41,7 @@ class Joiner:
         self._new_id = new_id
 
     async def run(self, job: Job, lease: Lease) -> None:
-        """Make the anomalies known, keep the results, and end well."""
+        """Publish the anomalies, store the results and complete the run."""
         async with self._units(scope_of(job)) as unit:
             work = await continued(unit, job, lease)
             if work is None:
@@ -49,20 +49,20 @@ class Joiner:
             await unit.jobs.hold(job)
             await publish_progress(unit, work.analysis, Stage.STORING, SCORED_SHARE)
             scoring = await unit.analyses.scoring(work.analysis.id)
-            # Nothing of this changes any more: every chunk is scored.
+            # Every chunk is scored, so these no longer change.
             summaries = await unit.chunks.summaries(work.analysis.id)
-            places = await unit.chunks.places(work.analysis.id)
+            positions = await unit.chunks.positions(work.analysis.id)
         analysis = work.analysis
         if work.model_key is None or analysis.dinsight_id is None or work.upload.features is None:
-            raise LookupError(f"analysis {analysis.id} has no map to be placed on")
+            raise LookupError(f"analysis {analysis.id} has no map to place samples on")
         watch = Stopwatch(analysis.analysis_type, dict(scoring.timings))
         if scoring.read_at is not None:
             watch.record(Stage.SCORING, (self._clock.now() - scoring.read_at).total_seconds())
         model = await self._models.load(work.model_key)
         await work.lease.turn()
-        # The transaction cannot record how long it takes itself; the span does.
+        # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
-            results = await work.lease.compute(_results, model, summaries, places)
+            results = await work.lease.compute(_results, model, summaries, positions)
             async with self._units(work.scope) as unit:
                 await self._finalizer.complete(
                     unit,
@@ -70,7 +70,7 @@ class Joiner:
                     results | {"timings": watch.timings},
                     analysis.dinsight_id,
                     tuple(work.upload.features),
-                    len(places),
+                    len(positions),
                 )
                 for chunk in summaries:
                     if chunk.has_anomalies:
@@ -78,16 +78,17 @@ class Joiner:
                 await unit.chunks.delete(analysis.id)
 
     async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
-        await self._units.queue.retry(job, after, counted=counted)
+        async with self._units(scope_of(job)) as unit:
+            await unit.jobs.retry(job, after, counted=counted)
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
 
     async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
-        """Keep the anomalies of a chunk, and publish them."""
+        """Store the anomalies of a chunk, and publish them."""
         staged = await unit.chunks.anomalies(work.analysis.id, process_order)
         anomalies = [self._anomaly(work, found) for found in staged]
-        await unit.analyses.add_anomalies(anomalies)
+        await unit.anomalies.add_all(anomalies)
         await unit.outbox.add_all(
             ANOMALY_DETECTED,
             [
@@ -119,15 +120,15 @@ class Joiner:
         )
 
 
-def _results(model: BaselineModel, chunks: Sequence[ScoredSummary], places: Floats) -> dict[str, Any]:
-    """The run's results: counts, and the machine's health from the anomalies and the wear."""
+def _results(model: BaselineModel, chunks: Sequence[ScoredSummary], positions: Floats) -> dict[str, Any]:
+    """Return the results of the run: counts, and the machine's health from its anomalies and wear."""
     summary = ScoreSummary.merge(ScoreSummary(**chunk.summary) for chunk in chunks)
-    order = np.arange(len(places), dtype=np.float64)
-    worn = deterioration(order, places, model.coordinates, failing=model.config.failing_wear)
+    order = np.arange(len(positions), dtype=np.float64)
+    wear = deterioration(order, positions, model.coordinates, failing=model.config.failing_wear).latest
     health = assess_health(
-        summary.anomaly_fraction, worn.latest, model.config, samples=summary.samples, baseline=model.report
+        summary.anomaly_fraction, wear, model.config, samples=summary.samples, baseline=model.report
     )
-    return summary.results(health) | {"wear": worn.latest}
+    return summary.results(health) | {"wear": wear}
 
 
 def _detected(anomaly: Anomaly, ratio: float) -> AnomalyDetected:

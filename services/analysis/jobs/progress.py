@@ -1,4 +1,4 @@
-"""How far an analysis is: told while it is worked on, measured when a stage ends."""
+"""Publishes the progress of analyses, and measures the duration of their stages."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from typing import Self
 
 from opentelemetry import metrics, trace
 
-from services.analysis.database.unit import PostgresUnits, Unit
+from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
 from services.analysis.jobs.domain import Stage
 from services.analysis.jobs.work import Work
@@ -19,8 +19,8 @@ from shared.jobs.queue import LeaseLost
 
 
 async def publish_progress(unit: Unit, analysis: Analysis, stage: Stage, progress: float) -> None:
-    """Note how far an analysis is, and publish it with the unit's transaction."""
-    await unit.analyses.note_progress(analysis.id, stage, progress)
+    """Store the progress of an analysis, and publish it with the unit's transaction."""
+    await unit.analyses.set_progress(analysis.id, stage, progress)
     payload = AnalysisProgressed(
         analysis_id=analysis.id,
         machine_id=analysis.machine_id,
@@ -34,9 +34,9 @@ async def publish_progress(unit: Unit, analysis: Analysis, stage: Stage, progres
 
 
 class Progress:
-    """Runs beside the work: `async with Progress(...) as progress`."""
+    """Publishes progress periodically beside the work: `async with Progress(...) as progress`."""
 
-    def __init__(self, units: PostgresUnits, work: Work, *, every: float) -> None:
+    def __init__(self, units: Units, work: Work, *, every: float) -> None:
         self._units = units
         self._work = work
         self._now: tuple[Stage, float] = (Stage.READING, 0.0)
@@ -55,9 +55,9 @@ class Progress:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def report(self, stage: Stage, share: float) -> None:
-        """Note how far the work is (0..1 over all stages), let smaller jobs go first. For threads.
+        """Set the progress (0..1 over all stages), and let smaller jobs go first. For threads.
 
-        Raises LeaseLost when the job is no longer ours.
+        Raises LeaseLost if the job is no longer ours.
         """
         self.note(stage, share)
         self._work.lease.checkpoint()
@@ -74,7 +74,7 @@ class Progress:
                 await unit.jobs.hold(self._work.job)
                 await publish_progress(unit, self._work.analysis, *now)
         except LeaseLost:
-            # The work itself learns it from its lease.
+            # The work itself notices this through its lease.
             self._lost = True
             return
         self._published = now
@@ -82,7 +82,7 @@ class Progress:
 
 @dataclass
 class Stopwatch:
-    """Spans, a histogram and the results' `timings` (seconds per stage) from one measurement."""
+    """Measures stages, for spans, a histogram and the `timings` (seconds per stage) in the results."""
 
     analysis_type: str
     timings: dict[str, float] = field(default_factory=dict)

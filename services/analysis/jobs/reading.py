@@ -1,4 +1,4 @@
-"""Reading an upload's files, chunk by chunk, in threads, so that the loop stays free for the heartbeat."""
+"""Reads an upload's files in chunks, in threads, so that the event loop stays free for the heartbeat."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,13 +12,13 @@ from services.analysis.jobs.work import Work
 from services.analysis.objects.store import Storage
 from shared.jobs.queue import Size
 
-# 512 samples of 1,024 features are 4 MiB: a twentieth of a second of work for a worker, and few enough to
-# hold several.
+# 512 samples of 1,024 features are 4 MiB: a worker scores them in a twentieth of a second, and can hold
+# several such chunks in memory.
 CHUNK_SAMPLES = 512
 
 
-class LargerThanItLooks(Exception):
-    """A small file turned out to hold much: its job is one of the large ones."""
+class NotSmall(Exception):
+    """A small file turned out to contain many values, so its job counts as large."""
 
 
 class TableReader:
@@ -26,9 +26,9 @@ class TableReader:
         self._storage = storage
 
     async def read(self, work: Work, progress: Progress) -> AsyncIterator[tuple[tuple[str, ...], Chunk]]:
-        """Feature names with each chunk; the next chunk is parsed while this one is worked on.
+        """Yield the feature names with each chunk, and parse the next chunk in the meantime.
 
-        Raises EngineError for files that are refused, LargerThanItLooks, and LeaseLost.
+        Raises EngineError for invalid files, NotSmall and LeaseLost.
         """
         files = work.upload.files
         total = max(1, sum(file.size for file in files))
@@ -50,17 +50,17 @@ class TableReader:
                 config=engine_config(work.config),
                 chunk_rows=CHUNK_SAMPLES,
             )
-            read = 0  # what was read so far told the columns; now the samples are read from the start
+            read = 0  # opening has read the headers; iterating starts again from the beginning
             chunks = iter(table)
-            coming = asyncio.create_task(work.lease.compute(next, chunks, None))
+            following = asyncio.create_task(work.lease.compute(next, chunks, None))
             try:
-                while (chunk := await coming) is not None:
-                    coming = asyncio.create_task(work.lease.compute(next, chunks, None))
+                while (chunk := await following) is not None:
+                    following = asyncio.create_task(work.lease.compute(next, chunks, None))
                     values += chunk.features.size
                     if work.job.size is Size.SMALL and values > MAX_SMALL_VALUES:
-                        raise LargerThanItLooks
+                        raise NotSmall
                     yield tuple(table.features), chunk
                     await work.lease.turn()
             finally:
-                # The thread still reads from the streams that are closed next.
-                await asyncio.gather(coming, return_exceptions=True)
+                # The thread may still be reading from the streams that are about to be closed.
+                await asyncio.gather(following, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Chunks that this process has just read: if it scores them too, they need not be fetched back."""
+"""Caches chunks that this process has just read: if it scores them, too, they need not be fetched."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -10,34 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-# Eight chunks of 512 x 1,024; what is older has most likely gone to another worker.
-MOST_BYTES = 32 * 2**20
+# Eight chunks of 512 x 1,024 values; other workers have most likely scored older ones.
+MAX_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The samples of a chunk: features (m, d), and one mapping of metadata each."""
+    """The samples of a chunk: features (m, d), and the metadata of each sample."""
 
     features: Floats
     metadata: Sequence[Mapping[str, Any]]
 
 
 class RecentChunks:
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[tuple[UUID, int], Samples] = OrderedDict()
 
     def keep(self, analysis_id: UUID, process_order: int, samples: Samples) -> None:
-        self.take(analysis_id, process_order)  # of an attempt before this one
+        self.take(analysis_id, process_order)  # from an earlier attempt
         self._kept[analysis_id, process_order] = samples
         self._bytes += samples.features.nbytes
-        while self._bytes > self._most_bytes:
+        while self._bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= oldest.features.nbytes
 
     def take(self, analysis_id: UUID, process_order: int) -> Samples | None:
-        """The chunk, which is kept no longer."""
+        """Remove the chunk from the cache and return it."""
         samples = self._kept.pop((analysis_id, process_order), None)
         if samples is not None:
             self._bytes -= samples.features.nbytes

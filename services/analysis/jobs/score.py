@@ -1,4 +1,4 @@
-"""Scoring the chunks of a monitoring run: any worker, in any order, each chunk once."""
+"""Scores the chunks of a monitoring run: each once, on any worker, in any order."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,9 +9,9 @@ from uuid import UUID
 import numpy as np
 import orjson
 
-from services.analysis.database.analyses import MonitorRow, ScoringState
-from services.analysis.database.chunks import UnscoredChunk
-from services.analysis.database.unit import PostgresUnits, Unit
+from services.analysis.database.analyses import ScoringState
+from services.analysis.database.chunks import MonitorRow, UnscoredChunk
+from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
 from services.analysis.engine import BaselineModel, EngineError, Scores, SequenceState
 from services.analysis.jobs.domain import READ_SHARE, SCORED_SHARE, Kind, Stage
@@ -23,16 +23,16 @@ from services.analysis.objects.models import ModelStore
 from shared.clock import IdGenerator
 from shared.jobs.queue import Job, Lease, LeaseLost
 
-# How often the progress of a run is told, however many chunks it has.
+# How many times the progress of a run is published, whatever its number of chunks.
 PROGRESS_STEPS = 20
 
 
 class ChunkScorer:
-    """Does the jobs of kind `chunk`. The result of each is written in the transaction that ends it."""
+    """Runs the jobs of kind `chunk`. The transaction that ends a job stores its result."""
 
     def __init__(
         self,
-        units: PostgresUnits,
+        units: Units,
         models: ModelStore,
         recent: RecentChunks,
         finalizer: Finalizer,
@@ -60,10 +60,11 @@ class ChunkScorer:
         try:
             await self._score(work, chunk, model)
         except EngineError as error:
-            await self._finalizer.refuse(work, error)
+            await self._finalizer.reject(work, error)
 
     async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
-        await self._units.queue.retry(job, after, counted=counted)
+        async with self._units(scope_of(job)) as unit:
+            await unit.jobs.retry(job, after, counted=counted)
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
@@ -73,7 +74,7 @@ class ChunkScorer:
         state = SequenceState.from_dict(chunk.state) if chunk.state is not None else None
         samples = self._recent.take(analysis.id, chunk.process_order) or await self._samples(work, chunk)
         with Stopwatch(analysis.analysis_type).stage("chunk"):
-            scores, anomalies = await work.lease.compute(_judge, model, samples, state, chunk.first_sample)
+            scores, anomalies = await work.lease.compute(_scored, model, samples, state, chunk.first_sample)
         row = _row(analysis, chunk, scores, samples, self._new_id())
         async with self._units(work.scope) as unit:
             if await unit.analyses.lock(analysis.id) is None:
@@ -82,16 +83,16 @@ class ChunkScorer:
             if not await unit.chunks.complete(chunk, row, asdict(scores.summary), anomalies):
                 raise LeaseLost(str(analysis.id))
             scoring = await unit.analyses.count_scored(analysis.id)
-            await self._tell(unit, work, scoring)
+            await self._publish_progress(unit, work, scoring)
             if scoring.done:
                 await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.JOIN)])
             elif model.state_needs_placement:
                 following = chunk.process_order + 1
-                await unit.chunks.hand_on(analysis.id, following, scores.state.as_dict())
+                await unit.chunks.set_state(analysis.id, following, scores.state.as_dict())
                 await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.CHUNK, process_order=following)])
 
-    async def _tell(self, unit: Unit, work: Work, scoring: ScoringState) -> None:
-        """Tell the progress when another part of the run is done; while it is read, the reader tells."""
+    async def _publish_progress(self, unit: Unit, work: Work, scoring: ScoringState) -> None:
+        """Publish the progress at each step. While the files are being read, the reader does so."""
         if not scoring.chunks:
             return
         before, now = (
@@ -106,31 +107,31 @@ class ChunkScorer:
             rows = await unit.results.feature_rows(work.analysis.file_upload_id, chunk.first_sample)
         if rows is None or len(rows.features) != chunk.samples:
             raise LookupError(
-                f"the samples of chunk {chunk.process_order} of {work.analysis.id} are not there"
+                f"the samples of chunk {chunk.process_order} of analysis {work.analysis.id} are missing"
             )
         return Samples(rows.features, orjson.loads(rows.metadata or "[]"))
 
 
-def _judge(
+def _scored(
     model: BaselineModel, samples: Samples, state: SequenceState | None, first: int
 ) -> tuple[Scores, list[Mapping[str, Any]]]:
-    """Scores, and the anomalies with their explanations, as they wait for the end of the run."""
+    """Return the scores, and the anomalies with their explanations, as stored until the end of the run."""
     scores = model.score(samples.features, state, first_row=first)
-    places = np.flatnonzero(scores.anomaly).tolist()
-    explanations = model.explain(samples.features[places]) if places else []
+    anomalous = np.flatnonzero(scores.anomaly).tolist()
+    explanations = model.explain(samples.features[anomalous]) if anomalous else []
     return scores, [
         {
-            "sample_index": first + place,
-            "severity": str(scores.severity[place]),
-            "distance": float(scores.distance[place]),
+            "sample_index": first + row,
+            "severity": str(scores.severity[row]),
+            "distance": float(scores.distance[row]),
             "threshold": scores.threshold,
-            "ratio": float(scores.ratio[place]),
-            "x": float(scores.x[place]),
-            "y": float(scores.y[place]),
+            "ratio": float(scores.ratio[row]),
+            "x": float(scores.x[row]),
+            "y": float(scores.y[row]),
             "features": explanation.as_dict(),
-            "metadata": samples.metadata[place] if place < len(samples.metadata) else {},
+            "metadata": samples.metadata[row] if row < len(samples.metadata) else {},
         }
-        for place, explanation in zip(places, explanations, strict=True)
+        for row, explanation in zip(anomalous, explanations, strict=True)
     ]
 
 
@@ -138,7 +139,7 @@ def _row(
     analysis: Analysis, chunk: UnscoredChunk, scores: Scores, samples: Samples, row_id: UUID
 ) -> MonitorRow:
     if analysis.dinsight_id is None:
-        raise LookupError(f"analysis {analysis.id} has no map to be placed on")
+        raise LookupError(f"analysis {analysis.id} has no map to place samples on")
     return MonitorRow(
         id=row_id,
         organization_id=analysis.organization_id,
@@ -153,6 +154,6 @@ def _row(
         misfit_values=scores.misfit.tolist(),
         anomaly_values=scores.anomaly.tolist(),
         metadata=list(samples.metadata),
-        # The same in every attempt: on a hypertable the uniqueness of chunks includes this time.
+        # It must be the same in every attempt, since a hypertable's unique keys include this time.
         created_at=analysis.created_at,
     )

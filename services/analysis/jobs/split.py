@@ -1,6 +1,6 @@
-"""What a worker does with a monitoring run's files: read them into chunks, each of them a job of its own."""
+"""Splits the files of a monitoring run into chunks, each with a job of its own."""
 
-from services.analysis.database.unit import PostgresUnits
+from services.analysis.database.unit import Units
 from services.analysis.domain import Status
 from services.analysis.engine import BaselineModel, SequenceState, check_same_features, require_samples
 from services.analysis.jobs.chunks import ChunkStore
@@ -14,7 +14,7 @@ from shared.jobs.queue import LeaseLost
 
 class Splitter:
     def __init__(
-        self, units: PostgresUnits, reader: TableReader, chunks: ChunkStore, clock: Clock, new_id: IdGenerator
+        self, units: Units, reader: TableReader, chunks: ChunkStore, clock: Clock, new_id: IdGenerator
     ) -> None:
         self._units = units
         self._reader = reader
@@ -23,11 +23,11 @@ class Splitter:
         self._new_id = new_id
 
     async def split(self, work: Work, model: BaselineModel, progress: Progress, watch: Stopwatch) -> None:
-        """Store the run chunk by chunk, and end the job. Raises EngineError for files that are refused.
+        """Store the run chunk by chunk, and end the job. Raises EngineError for invalid files.
 
-        A moving average depends on all samples before it. In feature space it is carried forward while
-        reading, so every chunk knows where it starts and is scored by whoever is free. On the map it needs
-        the place of every sample: then each chunk's job follows from the one before it.
+        A moving average depends on all earlier samples. In feature space, the reader carries it forward, so
+        every chunk has its initial state and any worker can score it. On the map, it requires the positions
+        of all earlier samples, so the job of each chunk enqueues that of the next one.
         """
         chained = model.state_needs_placement
         state: SequenceState | None = None
@@ -47,18 +47,16 @@ class Splitter:
     async def _hand_over(
         self, work: Work, model: BaselineModel, watch: Stopwatch, *, chunks: int, samples: int, chained: bool
     ) -> None:
-        """All is read. The join is started by whatever comes last: the last chunk's scoring, or this."""
+        """End the reading. Whatever comes last, this or the scoring of the last chunk, enqueues the join."""
         analysis, now = work.analysis, self._clock.now()
         async with self._units(work.scope) as unit:
             if await unit.analyses.lock(analysis.id) is None:
                 raise LeaseLost(str(analysis.id))
             await unit.jobs.complete(work.job)
-            await unit.analyses.note_upload(
+            await unit.uploads.set_status(
                 work.upload.id, Status.PROCESSING, now, features=model.features, samples=samples
             )
-            scoring = await unit.analyses.note_read(
-                analysis.id, chunks=chunks, now=now, timings=watch.timings
-            )
+            scoring = await unit.analyses.set_read(analysis.id, chunks=chunks, now=now, timings=watch.timings)
             await publish_progress(unit, analysis, Stage.SCORING, READ_SHARE)
             if scoring.done:
                 await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.JOIN)])

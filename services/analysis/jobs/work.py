@@ -1,4 +1,4 @@
-"""One job of an analysis, and all that is needed to do it."""
+"""A job of an analysis, with everything needed to run it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from shared.jobs.queue import Job, Lease, NewJob
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`model_key` is where the model lies that samples are placed on; a baseline has none yet."""
+    """`model_key` is the object key of the model that samples are placed on; a baseline has none yet."""
 
     job: Job
     lease: Lease
@@ -29,7 +29,7 @@ class Work:
         return scope_of(self.job)
 
     def next_job(self, new_id: UUID, kind: Kind, **args: Any) -> NewJob:
-        """A job that follows from this one. It keeps the analysis' place in the queue."""
+        """Create a job that follows from this one and keeps the analysis' place in the queue."""
         analysis = self.analysis
         return NewJob(
             id=new_id,
@@ -48,20 +48,20 @@ def scope_of(job: Job) -> Scope:
 
 
 async def work_on(unit: Unit, job: Job, lease: Lease, analysis: Analysis) -> Work:
-    """All that belongs to a job's analysis. Raises LookupError when something is missing."""
-    upload = await unit.uploads.get_upload(analysis.file_upload_id)
+    """Load everything that belongs to a job's analysis. Raises LookupError if something is missing."""
+    upload = await unit.uploads.get(analysis.file_upload_id)
     config = await unit.configs.get(analysis.config_id or 0)
     if upload is None or config is None:
         raise LookupError(f"analysis {analysis.id} has no upload or no configuration")
     model_key = None
     if analysis.dinsight_id is not None:
-        model_key = await unit.analyses.model_key(analysis.dinsight_id)
+        model_key = await unit.results.model_key(analysis.dinsight_id)
     return Work(job, lease, analysis, upload, config, model_key)
 
 
 async def continued(unit: Unit, job: Job, lease: Lease) -> Work | None:
-    """What a job continues; None, and the job is ended, when its analysis has ended."""
-    analysis = await unit.uploads.get(job.subject_id)
+    """Load the analysis that a job continues. If it has ended, end the job and return None."""
+    analysis = await unit.analyses.get(job.subject_id)
     if analysis is None or analysis.status is not Status.PROCESSING:
         await unit.jobs.complete(job)
         return None

@@ -1,1 +1,1 @@
-"""The local replica of the machines."""
+"""The local replica of the machines service's data."""

@@ -1,8 +1,8 @@
-"""The machines this service knows: a replica kept by events, and by asking their owner on a miss."""
+"""Finds machines in the replica, which events keep up to date, or else asks the machines service."""
 
 from uuid import UUID
 
-from services.analysis.database.unit import PostgresUnits, Unit
+from services.analysis.database.unit import Unit, Units
 from services.analysis.machines.domain import MachineRef
 from services.analysis.machines.errors import MachineNotFound
 from shared.access import Caller
@@ -11,46 +11,46 @@ from shared.errors import NotFound
 from shared.events.machines import MachineChanged
 from shared.http.peers import Peer
 
-# Asked for over HTTP: any event is newer.
-ASKED_VERSION = 0
+# A machine fetched over HTTP: any event is newer.
+FETCHED_VERSION = 0
 
 
 class MachineDirectory:
-    def __init__(self, units: PostgresUnits, machines: Peer, clock: Clock) -> None:
+    def __init__(self, units: Units, machines: Peer, clock: Clock) -> None:
         self._units = units
         self._machines = machines
         self._clock = clock
 
     async def find(self, caller: Caller, machine_id: UUID) -> MachineRef:
-        """The machine, also one made a moment ago. Raises MachineNotFound for unknown and foreign ones."""
+        """Return the machine, even if it was created a moment ago. Raises MachineNotFound."""
         async with self._units(caller.scope) as unit:
             known = await unit.machines.get(machine_id)
         if known is None:
-            known = await self._ask(caller, machine_id)
+            known = await self._fetch(caller, machine_id)
             async with self._units(caller.scope) as unit:
-                await unit.machines.keep(known)
+                await unit.machines.merge(known)
         if known.deleted:
             raise MachineNotFound(machine_id)
         return known
 
-    async def _ask(self, caller: Caller, machine_id: UUID) -> MachineRef:
+    async def _fetch(self, caller: Caller, machine_id: UUID) -> MachineRef:
         try:
-            told = await self._machines.get(f"/api/v1/machines/{machine_id}", caller=caller)
+            fetched = await self._machines.get(f"/api/v1/machines/{machine_id}", caller=caller)
         except NotFound:
             raise MachineNotFound(machine_id) from None
         return MachineRef(
             id=machine_id,
             organization_id=caller.organization_id,
-            name=told["name"],
-            status=told["status"],
-            version=ASKED_VERSION,
+            name=fetched["name"],
+            status=fetched["status"],
+            version=FETCHED_VERSION,
             deleted=False,
             changed_at=self._clock.now(),
         )
 
     async def follow(self, unit: Unit, organization_id: UUID, machine: MachineChanged) -> None:
-        """Take over a change. A deleted machine leaves a tombstone, and everything about it goes."""
-        stored = await unit.machines.keep(
+        """Apply a change. A deleted machine becomes a tombstone, and all its data are deleted."""
+        is_newer = await unit.machines.merge(
             MachineRef(
                 id=machine.machine_id,
                 organization_id=organization_id,
@@ -61,5 +61,5 @@ class MachineDirectory:
                 changed_at=machine.changed_at,
             )
         )
-        if stored and machine.deleted:
-            await unit.machines.forget(machine.machine_id)
+        if is_newer and machine.deleted:
+            await unit.machines.purge(machine.machine_id)

@@ -1,4 +1,4 @@
-"""What this service knows of a machine."""
+"""The replica of a machine."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class MachineRef:
-    """The replica of a machine. Version 0 was asked for over HTTP; any event is newer."""
+    """The replica of a machine. Version 0 was fetched over HTTP; any event is newer."""
 
     id: UUID
     organization_id: UUID

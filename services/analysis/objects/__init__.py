@@ -1,1 +1,1 @@
-"""The object store: uploads and fitted models."""
+"""The object store, which holds uploads and fitted models."""

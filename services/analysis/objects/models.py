@@ -1,4 +1,4 @@
-"""Fitted baselines in the object store, as npz: plain arrays, no pickle."""
+"""Stores fitted baselines in the object store as npz: plain arrays without pickle."""
 
 import asyncio
 import io
@@ -12,11 +12,11 @@ from services.analysis.objects.store import Storage
 
 PREFIX = "models"
 # A model with 2,000 references of 1,024 features takes some 25 MB.
-KEPT_MODELS = 4
+MAX_CACHED_MODELS = 4
 
 
 class ModelStore:
-    """Models never change, so those read last are kept in memory."""
+    """Models are immutable, so the most recently used ones are cached in memory."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -24,18 +24,18 @@ class ModelStore:
 
     @staticmethod
     def key(analysis_id: UUID, token: UUID) -> str:
-        """One key per attempt: a dead attempt's late write harms nobody."""
+        """One key per attempt, so that a late write of a dead attempt overwrites nothing."""
         return f"{PREFIX}/{analysis_id}/{token}.npz"
 
     async def save(self, key: str, model: BaselineModel) -> None:
         await self._storage.put(key, await asyncio.to_thread(_pack, model))
 
     async def load(self, key: str) -> BaselineModel:
-        """The model. FileNotFoundError when it is gone, EngineError when it is of another version."""
+        """Return the model. Raises FileNotFoundError if it is missing, EngineError for another version."""
         if key not in self._kept:
             content = await self._storage.get(key)
             self._kept[key] = await asyncio.to_thread(_unpack, content)
-            while len(self._kept) > KEPT_MODELS:
+            while len(self._kept) > MAX_CACHED_MODELS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]

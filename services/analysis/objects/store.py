@@ -1,4 +1,4 @@
-"""The object store: where uploads and models lie (a local folder, S3, or memory in tests)."""
+"""The object store for uploads and models: a local folder, S3, or memory in tests."""
 
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -8,27 +8,27 @@ import obstore
 from obstore.store import ObjectStore, from_url
 from typing_extensions import Buffer
 
-# What one upload in flight may hold in memory: two parts of this size, and the one being filled.
+# An upload in progress holds two parts of this size in memory, and the one that is being filled.
 PART_BYTES = 5 * 2**20
 PARTS_IN_FLIGHT = 2
 READ_AHEAD_BYTES = 4 * 2**20
 
 
 class Storage:
-    """Keys are paths with `/`. Faults of the store are OSError or obstore's BaseError."""
+    """Keys are paths with `/`. Methods raise OSError or obstore's BaseError."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     @classmethod
     def at(cls, url: str) -> "Storage":
-        """`file:///folder` (made when missing), `s3://bucket/prefix`, `memory:///`; see obstore."""
+        """Open `file:///folder` (created if missing), `s3://bucket/prefix` or `memory:///`; see obstore."""
         if url.startswith("file://"):
             return cls(from_url(url, mkdir=True, automatic_cleanup=True))
         return cls(from_url(url))
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
-        """Write while the chunks arrive. When they end in an error nothing is left under the key."""
+        """Write chunks as they arrive. If they end in an error, the object is not created."""
         await obstore.put_async(
             self._store, key, chunks, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT
         )
@@ -37,16 +37,16 @@ class Storage:
         await obstore.put_async(self._store, key, content)
 
     async def get(self, key: str) -> bytes:
-        """The whole object; for models, never for uploads. FileNotFoundError when there is none."""
+        """Return a whole object; for models, never for uploads. Raises FileNotFoundError."""
         result = await obstore.get_async(self._store, key)
         return bytes(await result.bytes_async())
 
     def open(self, key: str, on_bytes: Callable[[int], None]) -> io.BufferedReader:
-        """A seekable stream that fetches as it is read, and tells how much. Blocking: for threads."""
+        """Open a seekable stream that fetches data on demand and reports their size. Blocks: for threads."""
         return io.BufferedReader(_Reader(self._store, key, on_bytes), READ_AHEAD_BYTES)
 
     async def delete(self, keys: Sequence[str]) -> None:
-        """Delete what is there; missing objects are no error."""
+        """Delete the objects that exist; missing ones are ignored."""
         for key in keys:
             try:
                 await obstore.delete_async(self._store, key)
@@ -54,12 +54,12 @@ class Storage:
                 continue
 
     async def delete_all(self, name: str) -> None:
-        """Delete the object of that key, or, when it ends in a slash, all objects below it."""
+        """Delete the object with this key, or, if the name ends in a slash, all objects below it."""
         below = name.endswith("/")
         await self.delete([key for key, _ in await self.list(name)] if below else [name])
 
     async def list(self, prefix: str) -> list[tuple[str, datetime]]:
-        """Keys below the prefix, with the time each was written."""
+        """Return the keys below the prefix, with the times of their last modification."""
         found: list[tuple[str, datetime]] = []
         async for batch in obstore.list(self._store, prefix):
             found += [(item["path"], item["last_modified"]) for item in batch]
@@ -67,7 +67,7 @@ class Storage:
 
 
 class _Reader(io.RawIOBase):
-    """Gives obstore's reader the interface of a raw file, which parsers and gzip expect."""
+    """Adapts obstore's reader to the interface of a raw file, which parsers and gzip expect."""
 
     def __init__(self, store: ObjectStore, key: str, on_bytes: Callable[[int], None]) -> None:
         self._on_bytes = on_bytes

@@ -1,1 +1,1 @@
-"""Reading analyses: their state, points and features."""
+"""Serves analyses, their points and their features."""

@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class PointChunk:
-    """Neighbouring samples; `metadata` is the JSON text of a list with one object per sample."""
+    """Successive samples; `metadata` is the JSON text of a list with one object per sample."""
 
     first: int
     x: Floats

@@ -1,4 +1,4 @@
-"""Errors of reading results."""
+"""Errors of results."""
 
 from uuid import UUID
 
@@ -14,4 +14,4 @@ class NotComplete(Conflict):
     code = "not-complete"
 
     def __init__(self, analysis_id: UUID, status: str) -> None:
-        super().__init__(f"Analysis {analysis_id} is {status}: only a completed one has points.")
+        super().__init__(f"Only completed analyses have points. The status of {analysis_id} is {status}.")

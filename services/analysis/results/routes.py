@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from services.analysis.database.unit import PostgresUnits
+from services.analysis.database.unit import Units
 from services.analysis.domain import AnalysisFilter, AnalysisType, Status
 from services.analysis.results.schemas import AnalysisOut, Features, FileUploadOut, Points
 from services.analysis.results.service import ResultService
@@ -15,11 +15,13 @@ from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
 
 JSON = "application/json"
-Start = Annotated[int, Query(ge=0, lt=2**31, description="First sample, counted from 0")]
-Stop = Annotated[int | None, Query(ge=0, lt=2**31, description="First sample that is left out; default: all")]
+Start = Annotated[int, Query(ge=0, lt=2**31, description="Index of the first sample, counted from 0")]
+Stop = Annotated[
+    int | None, Query(ge=0, lt=2**31, description="Index after the last sample. Default: all samples")
+]
 
 
-def build_result_router(results: ResultService, units: PostgresUnits, guard: Guard) -> APIRouter:
+def build_result_router(results: ResultService, units: Units, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["analyses"], responses=problem_responses(400, 401, 403, 422))
     reader = Annotated[Caller, Depends(guard.may(Permission.ANALYSES_READ))]
 
@@ -36,7 +38,7 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
         async with units(caller.scope) as unit:
             return Page[AnalysisOut].of(await results.analyses(unit, wanted, page), AnalysisOut.of)
 
-    @router.get("/analyses/{analysis_id}", summary="Show an analysis", responses=problem_responses(404))
+    @router.get("/analyses/{analysis_id}", summary="Get an analysis", responses=problem_responses(404))
     async def get_analysis(caller: reader, analysis_id: UUID) -> AnalysisOut:
         """Status and progress; `results` once it has completed, `error` once it has failed."""
         async with units(caller.scope) as unit:
@@ -44,7 +46,7 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
 
     @router.get(
         "/analyses/{analysis_id}/points",
-        summary="Show an analysis' points on the map",
+        summary="Get the map points of an analysis",
         response_model=Points,
         responses=problem_responses(404, 409),
     )
@@ -55,7 +57,7 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
         async with units(caller.scope) as unit:
             return Response(await results.points(unit, analysis_id, start, stop), media_type=JSON)
 
-    @router.get("/file-uploads/{upload_id}", summary="Show an upload", responses=problem_responses(404))
+    @router.get("/file-uploads/{upload_id}", summary="Get an upload", responses=problem_responses(404))
     async def get_file_upload(caller: reader, upload_id: UUID) -> FileUploadOut:
         """The file or the merged files, the features that were found and the number of samples."""
         async with units(caller.scope) as unit:
@@ -63,7 +65,7 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
 
     @router.get(
         "/file-uploads/{upload_id}/features",
-        summary="Show stored features of samples",
+        summary="Get the features of an upload's samples",
         response_model=Features,
         responses=problem_responses(404),
     )
@@ -72,7 +74,9 @@ def build_result_router(results: ResultService, units: PostgresUnits, guard: Gua
         upload_id: UUID,
         start: Start = 0,
         stop: Stop = None,
-        features: Annotated[list[str] | None, Query(description="Names; default: all")] = None,
+        features: Annotated[
+            list[str] | None, Query(description="Names of the features. Default: all features")
+        ] = None,
     ) -> Response:
         """Values as they were read from the file, in the samples' order."""
         async with units(caller.scope) as unit:

@@ -1,4 +1,4 @@
-"""HTTP models of the analysis service."""
+"""HTTP models of analyses and their results."""
 
 from datetime import datetime
 from typing import Any
@@ -25,10 +25,10 @@ class AnalysisOut(BaseModel):
     machine_id: UUID
     file_upload_id: UUID
     baseline_id: UUID | None = Field(
-        description="The baseline analysis that a monitoring run is compared with"
+        description="The baseline analysis that the monitoring run is compared with"
     )
     dinsight_id: UUID | None = Field(
-        description="The map made by a baseline, or that the samples were placed on"
+        description="The map that the baseline created, or that the samples are placed on"
     )
     config_id: int | None
     analysis_type: AnalysisType
@@ -47,13 +47,15 @@ class AnalysisOut(BaseModel):
 
 
 class Points(BaseModel):
-    """Parallel columns, one entry per sample."""
+    """Parallel columns with one entry per sample."""
 
     index: list[int]
     x: list[float]
     y: list[float]
-    distance: list[float | None]
-    misfit: list[float | None]
+    distance: list[float | None] = Field(description="The detector's distance from normal")
+    misfit: list[float | None] = Field(
+        description="The placement residual: how much of the sample's deviation the map cannot show"
+    )
     anomaly: list[bool]
     metadata: list[dict[str, Any]]
 
@@ -81,7 +83,7 @@ class FileUploadOut(BaseModel):
 
 
 class Features(BaseModel):
-    """`values` has one row per sample, with one number per name in `features`."""
+    """`values` has one row per sample and one column per name in `features`."""
 
     index: list[int]
     features: list[str]

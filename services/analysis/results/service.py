@@ -1,4 +1,4 @@
-"""What clients read of finished analyses: points and features, as JSON made from arrays."""
+"""Serves analyses, and their points and features as JSON built from arrays."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,35 +18,37 @@ from services.analysis.uploads.domain import FileUpload
 from shared.http.pages import PageRequest, Slice
 
 Floats = NDArray[np.float64]
-# An answer of a million numbers is some 20 MB of JSON; larger ranges are to be asked for in parts.
-MOST_VALUES = 1_000_000
+# A million numbers are about 20 MB of JSON; clients request larger ranges in parts.
+MAX_VALUES = 1_000_000
 
 
 class ResultService:
     async def analysis(self, unit: Unit, analysis_id: UUID) -> Analysis:
-        analysis = await unit.uploads.get(analysis_id)
+        analysis = await unit.analyses.get(analysis_id)
         if analysis is None:
             raise AnalysisNotFound(analysis_id)
         return analysis
 
     async def analyses(self, unit: Unit, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]:
-        return await unit.uploads.list(wanted, page)
+        return await unit.analyses.list(wanted, page)
 
     async def upload(self, unit: Unit, upload_id: UUID) -> FileUpload:
-        upload = await unit.uploads.get_upload(upload_id)
+        upload = await unit.uploads.get(upload_id)
         if upload is None:
             raise UploadNotFound(upload_id)
         return upload
 
     async def points(self, unit: Unit, analysis_id: UUID, start: int, stop: int | None) -> bytes:
-        """The samples start to stop (exclusive) as parallel JSON columns."""
+        """Return the samples from start to stop (exclusive) as parallel JSON columns."""
         _check_range(start, stop)
         analysis = await self.analysis(unit, analysis_id)
         if analysis.status is not Status.COMPLETED or analysis.dinsight_id is None:
             raise NotComplete(analysis_id, analysis.status)
         if analysis.analysis_type is AnalysisType.MONITORING:
             chunks = await unit.results.monitor_points(analysis_id, start, stop)
-            metadata = [MetadataChunk(chunk.first, chunk.x.size, chunk.metadata) for chunk in chunks]
+            metadata: Sequence[MetadataChunk] = [
+                MetadataChunk(chunk.first, chunk.x.size, chunk.metadata) for chunk in chunks
+            ]
         else:
             whole = await unit.results.map_points(analysis.dinsight_id, start, stop)
             chunks = [whole] if whole is not None else []
@@ -56,7 +58,7 @@ class ResultService:
     async def features(
         self, unit: Unit, upload_id: UUID, start: int, stop: int | None, names: Sequence[str] | None
     ) -> bytes:
-        """The stored features of the samples start to stop (exclusive), as rows; bounded in size."""
+        """Return the features of the samples from start to stop (exclusive) as rows, up to a maximum size."""
         _check_range(start, stop)
         upload = await self.upload(unit, upload_id)
         stored, samples = list(upload.features or ()), upload.samples or 0
@@ -66,13 +68,14 @@ class ResultService:
             raise BadRange("features", f"There is no feature {unknown[0]!r} in this upload.")
         end = samples if stop is None else min(stop, samples)
         count = max(0, end - start)
-        if count * max(1, len(wanted)) > MOST_VALUES:
-            most = MOST_VALUES // max(1, len(wanted))
+        if count * max(1, len(wanted)) > MAX_VALUES:
+            max_samples = MAX_VALUES // max(1, len(wanted))
             raise BadRange(
                 "stop",
-                f"That is more than one answer takes: ask for at most {most} samples, or for fewer features.",
+                f"The range exceeds the maximum of {MAX_VALUES:,} values. Request at most {max_samples}"
+                " samples, or fewer features.",
             )
-        places = [stored.index(name) for name in wanted]
+        columns = [stored.index(name) for name in wanted]
         values = np.empty((count, len(wanted)))
         metadata: list[MetadataChunk] = []
         sample = start
@@ -80,7 +83,7 @@ class ResultService:
             rows = await unit.results.feature_rows(upload_id, sample)
             if rows is None:
                 break
-            sample = _take(rows, values, places, start, sample, end)
+            sample = _copy_rows(rows, values, columns, start, sample, end)
             metadata.append(MetadataChunk(rows.first, len(rows.features), rows.metadata))
         body = {
             "index": np.arange(start, start + count),
@@ -91,11 +94,13 @@ class ResultService:
         return await asyncio.to_thread(orjson.dumps, body, None, orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _take(rows: FeatureRows, values: Floats, places: Sequence[int], start: int, sample: int, end: int) -> int:
-    """Copy what a chunk has of the wanted samples; gives the first sample after it."""
-    last = min(end, rows.first + len(rows.features))
-    values[sample - start : last - start] = rows.features[sample - rows.first : last - rows.first][:, places]
-    return last
+def _copy_rows(
+    rows: FeatureRows, values: Floats, columns: Sequence[int], start: int, sample: int, end: int
+) -> int:
+    """Copy the requested samples from a chunk, and return the index after the last one."""
+    stop = min(end, rows.first + len(rows.features))
+    values[sample - start : stop - start] = rows.features[sample - rows.first : stop - rows.first][:, columns]
+    return stop
 
 
 def _check_range(start: int, stop: int | None) -> None:
@@ -130,12 +135,12 @@ def _points_json(
 def _joined(
     columns: Sequence[Floats | None], chunks: Sequence[PointChunk], cut: slice
 ) -> Floats | list[None]:
-    """A column over all chunks; null where it was not stored."""
+    """Join a column of all chunks; its values are null if it was not stored."""
     present = [column for column in columns if column is not None]
     if len(present) < len(columns):
-        nothing: list[None] = [None] * sum(chunk.x.size for chunk in chunks)
-        return nothing[cut]
-    # orjson writes contiguous arrays only, which a slice of rows is.
+        nulls: list[None] = [None] * sum(chunk.x.size for chunk in chunks)
+        return nulls[cut]
+    # orjson requires contiguous arrays; a slice of rows is contiguous.
     joined: Floats = np.concatenate(present)[cut]
     return joined
 
@@ -145,7 +150,7 @@ def _flags(chunk: PointChunk) -> Sequence[bool]:
 
 
 def _metadata_json(chunks: Sequence[MetadataChunk], start: int, end: int) -> orjson.Fragment:
-    """One JSON list over all chunks. Chunks that are wanted whole are joined as text, unparsed."""
+    """Join the metadata of all chunks to a JSON list. Text of whole chunks is joined without parsing it."""
     parts: list[bytes] = []
     for chunk in chunks:
         low, high = max(start, chunk.first), min(end, chunk.first + chunk.samples)

@@ -1,1 +1,1 @@
-"""Taking files in: what a client sends, stored before the analysis begins."""
+"""Receives uploads and stores their files before the analysis starts."""

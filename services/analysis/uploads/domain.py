@@ -1,4 +1,4 @@
-"""An upload and its files, and where they lie."""
+"""Uploads, their files, and the object keys of these."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.analysis.domain import Status
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file of an upload: the client's name for it, its size in bytes, its key in the object store."""
+    """A file of an upload: the client's name for it, its size in bytes and its object key."""
 
     filename: str
     size: int
@@ -20,7 +20,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FileUpload:
-    """`file_path` is the prefix of the files' keys; `features` and `samples` are known once they are read."""
+    """`file_path` is the prefix of the files' keys. `features` and `samples` are None until they are read."""
 
     id: UUID
     organization_id: UUID
@@ -38,14 +38,14 @@ class FileUpload:
     @property
     def files(self) -> list[StoredFile]:
         return [
-            StoredFile(file["filename"], file["size"], file_key(self.file_path, place))
-            for place, file in enumerate(self.merged_files)
+            StoredFile(file["filename"], file["size"], file_key(self.file_path, number))
+            for number, file in enumerate(self.merged_files)
         ]
 
 
-def file_key(prefix: str, place: int) -> str:
-    """The object key of an upload's file: made of generated ids, never of the client's name."""
-    return f"{prefix}/{place:04d}"
+def file_key(prefix: str, number: int) -> str:
+    """The object key of an upload's file, built from generated ids and never from the client's file name."""
+    return f"{prefix}/{number:04d}"
 
 
 def upload_prefix(upload_id: UUID) -> str:

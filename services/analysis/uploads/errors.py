@@ -13,7 +13,7 @@ class BaselineUnusable(Conflict):
 
 
 class BadUpload(Unprocessable):
-    """A part of the form is missing or wrong; `name` is the form field."""
+    """A form field is missing or invalid; `name` is the field."""
 
     def __init__(self, name: str, detail: str) -> None:
         super().__init__(detail, errors=[FieldError(f"/body/{name}", detail)])
@@ -24,10 +24,10 @@ class BrokenForm(BadRequest):
 
 
 class UploadTooLarge(PayloadTooLarge):
-    def __init__(self, largest_bytes: int) -> None:
+    def __init__(self, max_bytes: int) -> None:
         super().__init__(
-            f"The upload is larger than the {_readable(largest_bytes)} that this installation takes."
-            " Split it into several analyses, or compress it (.csv.gz, Parquet)."
+            f"The upload exceeds the maximum of {_readable(max_bytes)}. Split it into several analyses, or"
+            " compress it (.csv.gz, Parquet)."
         )
 
 

@@ -1,4 +1,4 @@
-"""Reads a multipart/form-data body part by part while it arrives; nothing is spooled."""
+"""Reads a multipart/form-data body part by part while it arrives, without buffering it."""
 
 from collections import deque
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from services.analysis.uploads.errors import BrokenForm
 from shared.errors import UnsupportedMediaType
 
-LONGEST_VALUE_BYTES = 4096
+MAX_VALUE_BYTES = 4096
 
 
 @dataclass(slots=True)
@@ -20,7 +20,7 @@ class _Head:
 
 
 class _Done:
-    """The part, or the whole form, ends here."""
+    """The end of a part, or of the form."""
 
 
 PART_END, FORM_END = _Done(), _Done()
@@ -28,24 +28,24 @@ PART_END, FORM_END = _Done(), _Done()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One form field. `filename` is None for plain values."""
+    """A form field. `filename` is None for plain values."""
 
     name: str
     filename: str | None
     _form: "Form"
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The part's content as it arrives; to be read before the next part is asked for."""
+        """Yield the part's content as it arrives. It must be read before the next part."""
         while isinstance(item := await self._form.next_item(), bytes):
             yield item
 
     async def text(self) -> str:
-        """A plain value. Raises BrokenForm when it is unreasonably long or no UTF-8."""
+        """Return a plain value. Raises BrokenForm if it is too long or not UTF-8."""
         value = b""
         async for chunk in self.chunks():
             value += chunk
-            if len(value) > LONGEST_VALUE_BYTES:
-                raise BrokenForm(f"The form field {self.name} is longer than {LONGEST_VALUE_BYTES} bytes.")
+            if len(value) > MAX_VALUE_BYTES:
+                raise BrokenForm(f"The form field {self.name} is longer than {MAX_VALUE_BYTES} bytes.")
         try:
             return value.decode().strip()
         except UnicodeDecodeError:
@@ -53,7 +53,7 @@ class Part:
 
 
 class Form:
-    """Walks over a body: `async for part in form.parts()`. Raises BrokenForm where it is malformed."""
+    """Iterates over a body: `async for part in form.parts()`. Raises BrokenForm if it is malformed."""
 
     def __init__(self, content_type: str, body: AsyncIterator[bytes]) -> None:
         kind, options = parse_options_header(content_type)
@@ -90,8 +90,8 @@ class Form:
             try:
                 chunk = await anext(self._body, b"")
             except ClientDisconnect:
-                # Nobody reads this answer; it ends the request in an orderly way.
-                raise BrokenForm("The client hung up before the form was complete.") from None
+                # The client does not see this response; the error ends the request in an orderly way.
+                raise BrokenForm("The client disconnected before the form was complete.") from None
             if not chunk:
                 raise BrokenForm("The form ends before its last boundary. Send it again.")
             try:

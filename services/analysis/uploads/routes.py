@@ -11,7 +11,7 @@ from shared.access import Caller, Permission
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
 
-# The body is read by hand, so the document is told by hand what it holds.
+# FastAPI does not parse the body, so it cannot describe it either.
 UPLOAD_FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -26,18 +26,27 @@ UPLOAD_FORM: dict[str, Any] = {
                         "analysis_type": {"type": "string", "enum": [kind.value for kind in AnalysisType]},
                         "config_id": {
                             "type": "integer",
-                            "description": "Default: the current configuration, or the baseline's",
+                            "description": (
+                                "The configuration to use. Default: the current one for a baseline, and"
+                                " that of the baseline for a monitoring run"
+                            ),
                         },
                         "baseline_id": {
                             "type": "string",
                             "format": "uuid",
-                            "description": "A completed baseline analysis; default: the machine's newest",
+                            "description": (
+                                "The completed baseline analysis to compare with. Default: the newest one"
+                                " of the machine"
+                            ),
                         },
                         "files": {
                             "type": "array",
                             "minItems": 1,
                             "items": {"type": "string", "contentMediaType": "application/octet-stream"},
-                            "description": "CSV, gzipped CSV or Parquet; several with one header are merged",
+                            "description": (
+                                "CSV, gzipped CSV or Parquet files. Several files must have the same header"
+                                " and are merged in order"
+                            ),
                         },
                     },
                 }
@@ -47,7 +56,7 @@ UPLOAD_FORM: dict[str, Any] = {
 }
 
 
-def build_upload_router(receiver: UploadReceiver, guard: Guard, *, largest_body_bytes: int) -> APIRouter:
+def build_upload_router(receiver: UploadReceiver, guard: Guard, *, max_body_bytes: int) -> APIRouter:
     router = APIRouter(prefix="/api/v1", tags=["analyses"], responses=problem_responses(400, 401, 403, 422))
     writer = Annotated[Caller, Depends(guard.may(Permission.ANALYSES_WRITE))]
 
@@ -55,10 +64,10 @@ def build_upload_router(receiver: UploadReceiver, guard: Guard, *, largest_body_
         "/analyses",
         status_code=202,
         summary="Upload samples for analysis",
-        description="The files stream to the store while they arrive; follow the analysis at its Location.",
+        description="Stores the files and queues their analysis. Poll the URL in Location for its status.",
         openapi_extra=UPLOAD_FORM,
         responses=problem_responses(400, 404, 409, 413, 415),
-        max_body_size=largest_body_bytes,
+        max_body_size=max_body_bytes,
     )
     async def create_analysis(caller: writer, request: Request, response: Response) -> AnalysisAccepted:
         length = request.headers.get("Content-Length")

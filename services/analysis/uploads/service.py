@@ -1,4 +1,4 @@
-"""Taking an upload in: files stream to the object store, then one transaction makes the analysis."""
+"""Receives uploads: streams the files to the object store, then creates the analysis in one transaction."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from uuid import UUID
 from obstore.exceptions import BaseError
 
 from services.analysis.configs.errors import ConfigNotFound
-from services.analysis.database.unit import PostgresUnits, Unit
+from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.errors import AnalysisNotFound, NoBaseline
 from services.analysis.jobs.domain import QUEUE, Kind, size_of
@@ -25,8 +25,8 @@ from shared.errors import DInsightError, Unavailable
 from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived
 from shared.jobs.queue import NewJob
 
-LONGEST_FILENAME = 255
-# Boundaries and headers around the files in a form.
+MAX_FILENAME_CHARACTERS = 255
+# The size of a form besides its files: boundaries, headers and values.
 FORM_OVERHEAD_BYTES = 2**20
 FILES_FIELD = "files"
 VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "baseline_id"})
@@ -34,8 +34,8 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".par
 
 
 @dataclass(slots=True)
-class Received:
-    """A form as it came: plain values by name, and the files that are stored."""
+class ReceivedForm:
+    """The form values by name, and the stored files."""
 
     upload_id: UUID
     values: dict[str, str] = field(default_factory=dict)
@@ -44,8 +44,8 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the form's values ask for."""
+class AnalysisRequest:
+    """The parsed form values."""
 
     machine_id: UUID
     analysis_type: AnalysisType
@@ -56,7 +56,7 @@ class Wanted:
 class UploadReceiver:
     def __init__(
         self,
-        units: PostgresUnits,
+        units: Units,
         storage: Storage,
         directory: MachineDirectory,
         settings: Settings,
@@ -75,28 +75,28 @@ class UploadReceiver:
     async def receive(
         self, caller: Caller, content_type: str, announced_bytes: int | None, body: AsyncIterator[bytes]
     ) -> Analysis:
-        """Store the files and make the analysis; a refused or broken-off upload leaves nothing."""
-        largest = self._settings.largest_upload_bytes + FORM_OVERHEAD_BYTES
-        if announced_bytes is not None and announced_bytes > largest:
-            raise UploadTooLarge(self._settings.largest_upload_bytes)
-        received = Received(self._new_id())
+        """Store the files and create the analysis. A rejected or interrupted upload leaves nothing behind."""
+        max_bytes = self._settings.max_upload_bytes
+        if announced_bytes is not None and announced_bytes > max_bytes + FORM_OVERHEAD_BYTES:
+            raise UploadTooLarge(max_bytes)
+        received = ReceivedForm(self._new_id())
         try:
-            await self._take(received, Form(content_type, body))
-            wanted = _wanted(received)
-            await self._directory.find(caller, wanted.machine_id)
+            await self._receive_form(received, Form(content_type, body))
+            request = _parsed(received.values)
+            await self._directory.find(caller, request.machine_id)
         except BaseException:
-            # Also when the client hung up: files that had arrived go. An object in the making goes by itself.
-            await self._drop(received)
+            # This includes disconnects. The store itself discards the object that is being written.
+            await self._delete_files(received)
             raise
         try:
             async with self._units(caller.scope) as unit:
-                return await self._register(unit, caller, received, wanted)
+                return await self._register(unit, caller, received, request)
         except DInsightError:
-            # After other faults nobody knows whether it was committed; the sweep of orphans finds out.
-            await self._drop(received)
+            # After other errors the transaction may have committed, so the janitor deletes orphaned objects.
+            await self._delete_files(received)
             raise
 
-    async def _take(self, received: Received, form: Form) -> None:
+    async def _receive_form(self, received: ReceivedForm, form: Form) -> None:
         async for part in form.parts():
             if part.name == FILES_FIELD:
                 await self._store(received, part)
@@ -104,43 +104,45 @@ class UploadReceiver:
                 received.values[part.name] = await part.text()
             else:
                 known = ", ".join(sorted([*VALUE_FIELDS, FILES_FIELD]))
-                raise BadUpload(part.name, f"There is no form field {part.name!r}; there are {known}.")
+                raise BadUpload(part.name, f"Unknown form field {part.name!r}. The fields are {known}.")
         if not received.files:
             raise BadUpload(FILES_FIELD, "Send at least one file in the form field 'files'.")
 
-    async def _store(self, received: Received, part: Part) -> None:
+    async def _store(self, received: ReceivedForm, part: Part) -> None:
         filename = _checked_name(part.filename)
-        place = len(received.files)
-        if place == self._settings.most_files:
-            raise BadUpload(FILES_FIELD, f"Send at most {self._settings.most_files} files at once.")
-        key = file_key(upload_prefix(received.upload_id), place)
+        number = len(received.files)
+        if number == self._settings.max_files:
+            raise BadUpload(FILES_FIELD, f"Send at most {self._settings.max_files} files at once.")
+        key = file_key(upload_prefix(received.upload_id), number)
         before = received.size
         try:
             await self._storage.put_stream(key, self._counted(received, part, filename))
         except (OSError, BaseError) as error:
-            raise Unavailable("The file store cannot take the file now. Try again shortly.") from error
+            raise Unavailable("The object store is not available at the moment. Try again later.") from error
         received.files.append(StoredFile(filename, received.size - before, key))
 
-    async def _counted(self, received: Received, part: Part, filename: str) -> AsyncIterator[bytes]:
+    async def _counted(self, received: ReceivedForm, part: Part, filename: str) -> AsyncIterator[bytes]:
         before = received.size
         async for chunk in part.chunks():
             received.size += len(chunk)
-            if received.size > self._settings.largest_upload_bytes:
-                raise UploadTooLarge(self._settings.largest_upload_bytes)
+            if received.size > self._settings.max_upload_bytes:
+                raise UploadTooLarge(self._settings.max_upload_bytes)
             yield chunk
         if received.size == before:
             raise BadUpload(
                 FILES_FIELD, f"'{filename}' is empty. Send a table with a header and at least 3 samples."
             )
 
-    async def _register(self, unit: Unit, caller: Caller, received: Received, wanted: Wanted) -> Analysis:
-        machine = await unit.machines.hold(wanted.machine_id)
+    async def _register(
+        self, unit: Unit, caller: Caller, received: ReceivedForm, request: AnalysisRequest
+    ) -> Analysis:
+        machine = await unit.machines.lock(request.machine_id)
         if machine is None or machine.deleted:
-            raise MachineNotFound(wanted.machine_id)
+            raise MachineNotFound(request.machine_id)
         baseline = None
-        if wanted.analysis_type is AnalysisType.MONITORING:
-            baseline = await self._baseline(unit, wanted, machine.name)
-        config_id = await self._config_id(unit, caller, wanted, baseline)
+        if request.analysis_type is AnalysisType.MONITORING:
+            baseline = await self._baseline(unit, request, machine.name)
+        config_id = await self._config_id(unit, caller, request, baseline)
         now = self._clock.now()
         upload = FileUpload(
             id=received.upload_id,
@@ -159,12 +161,12 @@ class UploadReceiver:
         analysis = Analysis(
             id=self._new_id(),
             organization_id=caller.organization_id,
-            machine_id=wanted.machine_id,
+            machine_id=request.machine_id,
             file_upload_id=upload.id,
             dinsight_id=baseline.dinsight_id if baseline else None,
             baseline_id=baseline.id if baseline else None,
             config_id=config_id,
-            analysis_type=wanted.analysis_type,
+            analysis_type=request.analysis_type,
             status=Status.PENDING,
             stage=None,
             progress=0.0,
@@ -175,7 +177,8 @@ class UploadReceiver:
             created_at=now,
             completed_at=None,
         )
-        await unit.uploads.add(upload, analysis)
+        await unit.uploads.add(upload)
+        await unit.analyses.add(analysis)
         await unit.jobs.enqueue([self._job(analysis, upload)])
         payload = UploadReceived(
             analysis_id=analysis.id,
@@ -206,62 +209,65 @@ class UploadReceiver:
         )
 
     @staticmethod
-    async def _baseline(unit: Unit, wanted: Wanted, machine_name: str) -> Analysis:
-        if wanted.baseline_id is None:
-            newest = await unit.uploads.newest(wanted.machine_id, AnalysisType.BASELINE, 1)
+    async def _baseline(unit: Unit, request: AnalysisRequest, machine_name: str) -> Analysis:
+        if request.baseline_id is None:
+            newest = await unit.analyses.newest(request.machine_id, AnalysisType.BASELINE, 1)
             if not newest:
                 raise NoBaseline(machine_name)
             return await _with_model(unit, newest[0])
-        named = await unit.uploads.get(wanted.baseline_id)
-        if named is None:
-            raise AnalysisNotFound(wanted.baseline_id)
-        if named.analysis_type is not AnalysisType.BASELINE:
-            raise BaselineUnusable(named.id, "it is a monitoring run")
-        if named.machine_id != wanted.machine_id:
-            raise BaselineUnusable(named.id, "it belongs to another machine")
-        if named.status is not Status.COMPLETED:
-            raise BaselineUnusable(named.id, f"it is {named.status}")
-        return await _with_model(unit, named)
+        requested = await unit.analyses.get(request.baseline_id)
+        if requested is None:
+            raise AnalysisNotFound(request.baseline_id)
+        if requested.analysis_type is not AnalysisType.BASELINE:
+            raise BaselineUnusable(requested.id, "it is a monitoring run")
+        if requested.machine_id != request.machine_id:
+            raise BaselineUnusable(requested.id, "it belongs to another machine")
+        if requested.status is not Status.COMPLETED:
+            raise BaselineUnusable(requested.id, f"its status is {requested.status}, not completed")
+        return await _with_model(unit, requested)
 
-    async def _config_id(self, unit: Unit, caller: Caller, wanted: Wanted, baseline: Analysis | None) -> int:
-        if wanted.config_id is not None:
-            config = await unit.configs.get(wanted.config_id)
+    async def _config_id(
+        self, unit: Unit, caller: Caller, request: AnalysisRequest, baseline: Analysis | None
+    ) -> int:
+        if request.config_id is not None:
+            config = await unit.configs.get(request.config_id)
             if config is None:
-                raise ConfigNotFound(wanted.config_id)
+                raise ConfigNotFound(request.config_id)
             return config.id
         if baseline is not None and baseline.config_id is not None:
             return baseline.config_id
         return (await unit.configs.current(caller.organization_id, self._clock.now())).id
 
-    async def _drop(self, received: Received) -> None:
+    async def _delete_files(self, received: ReceivedForm) -> None:
         await self._storage.delete([file.key for file in received.files])
 
 
 async def _with_model(unit: Unit, baseline: Analysis) -> Analysis:
-    """The baseline, if new samples can be placed on its map."""
-    if baseline.dinsight_id is None or await unit.analyses.model_key(baseline.dinsight_id) is None:
-        raise BaselineUnusable(baseline.id, "it was imported without its model; upload a new baseline")
+    """Return the baseline if new samples can be placed on its map. Raises BaselineUnusable."""
+    if baseline.dinsight_id is None or await unit.results.model_key(baseline.dinsight_id) is None:
+        raise BaselineUnusable(baseline.id, "it was imported without its model. Upload a new baseline")
     return baseline
 
 
 def _checked_name(filename: str | None) -> str:
     if not filename or not filename.strip():
-        raise BadUpload(FILES_FIELD, "A part named 'files' has no filename: send it as a file.")
-    if len(filename) > LONGEST_FILENAME:
-        raise BadUpload(FILES_FIELD, f"The name of a file is longer than {LONGEST_FILENAME} characters.")
+        raise BadUpload(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
+    if len(filename) > MAX_FILENAME_CHARACTERS:
+        raise BadUpload(
+            FILES_FIELD, f"A file name exceeds the maximum of {MAX_FILENAME_CHARACTERS} characters."
+        )
     if not filename.isprintable():
-        raise BadUpload(FILES_FIELD, "The name of a file holds characters that cannot be shown. Rename it.")
+        raise BadUpload(FILES_FIELD, "A file name contains non-printable characters. Rename the file.")
     if not filename.lower().endswith(TABLE_SUFFIXES):
         raise BadUpload(
             FILES_FIELD,
-            f"'{filename}' is no table that can be read: send {', '.join(TABLE_SUFFIXES)}. A workbook can be"
-            " exported as CSV.",
+            f"'{filename}' is not a supported file type. Send {', '.join(TABLE_SUFFIXES)}; spreadsheets can"
+            " be exported as CSV.",
         )
     return filename
 
 
-def _wanted(received: Received) -> Wanted:
-    values = received.values
+def _parsed(values: dict[str, str]) -> AnalysisRequest:
     for name in ("machine_id", "analysis_type"):
         if not values.get(name):
             raise BadUpload(name, f"The form field {name} is missing.")
@@ -271,11 +277,11 @@ def _wanted(received: Received) -> Wanted:
     kind = AnalysisType(values["analysis_type"])
     baseline_id = _uuid(values, "baseline_id")
     if kind is AnalysisType.BASELINE and baseline_id is not None:
-        raise BadUpload("baseline_id", "A baseline is not compared with another one: leave baseline_id out.")
+        raise BadUpload("baseline_id", "A baseline is not compared with another one. Omit baseline_id.")
     machine_id = _uuid(values, "machine_id")
     if machine_id is None:
         raise BadUpload("machine_id", "The form field machine_id is missing.")
-    return Wanted(machine_id, kind, _integer(values, "config_id"), baseline_id)
+    return AnalysisRequest(machine_id, kind, _integer(values, "config_id"), baseline_id)
 
 
 def _uuid(values: dict[str, str], name: str) -> UUID | None:
@@ -284,7 +290,7 @@ def _uuid(values: dict[str, str], name: str) -> UUID | None:
     try:
         return UUID(values[name])
     except ValueError:
-        raise BadUpload(name, f"{name} must be a UUID, and is {values[name]!r}.") from None
+        raise BadUpload(name, f"{name} must be a UUID, but is {values[name]!r}.") from None
 
 
 def _integer(values: dict[str, str], name: str) -> int | None:
@@ -292,5 +298,5 @@ def _integer(values: dict[str, str], name: str) -> int | None:
         return None
     # config_data numbers its rows with a 4-byte integer.
     if not values[name].isascii() or not values[name].isdigit() or int(values[name]) >= 2**31:
-        raise BadUpload(name, f"{name} must be the number of a configuration, and is {values[name]!r}.")
+        raise BadUpload(name, f"{name} must be the id of a configuration, but is {values[name]!r}.")
     return int(values[name])

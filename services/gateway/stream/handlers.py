@@ -10,7 +10,6 @@ from uuid import UUID
 import orjson
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
 from services.gateway.stream.domain import StreamEvent, in_order
@@ -27,6 +26,7 @@ from shared.events.analysis import (
 )
 from shared.events.base import Topic
 from shared.events.codec import UndecodableRecord, decode
+from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
 
 T = TypeVar("T")
@@ -42,23 +42,22 @@ TOPICS: Mapping[str, Topic[Any]] = {
         ALERT_CHANGED,
     )
 }
-RETRY_SECONDS = 1.0
-# Joining takes a second, and what comes from the past comes without a pause: after this long nothing will.
-START_SECONDS = 15.0
-STOP_SECONDS = 5.0
+# The client's calls take moments; after this long it waits for something that will not come.
+MAX_CALL_SECONDS = 15.0
+MAX_STOP_SECONDS = 5.0
 POLL_MS = 500
 RECORDS_PER_POLL = 1_000
-# A broker that was replaced, or a topic that grew, is noticed by comparing its ends with our positions.
+# How soon added partitions, and a broker that is away, are noticed.
 CHECK_SECONDS = 5.0
 # What is read of the past before it is sorted and shown; older events than that are not worth the memory.
-LARGEST_BACKLOG = 50_000
+MAX_BACKLOG = 50_000
 
 Records = Mapping[TopicPartition, Iterable[ConsumerRecord[bytes, bytes]]]
 logger = structlog.get_logger(__name__)
 
 
-class BrokerChanged(Exception):
-    """The partitions are not what they were: begin again."""
+class PartitionsChanged(Exception):
+    """Partitions were added, or topics are missing: begin again."""
 
 
 class Feed:
@@ -71,27 +70,27 @@ class Feed:
         self._streams = streams
         self._clock = clock
         self._reach = reach
-        self._following = False
+        self._followed = False
+        self.loop = Loop("event stream", self._session)
 
     async def check(self) -> None:
-        """Readiness probe: raise while the streams do not follow the topics."""
-        if not self._following:
+        """Readiness probe: raise until the topics are followed, and while they have not been for long."""
+        if not self._followed:
             raise Unavailable("the event stream does not follow the broker yet")
+        await self.loop.check()
 
-    async def run(self) -> None:
-        """Follow for ever; clients stay connected while the broker is away."""
-        while True:
-            consumer = self._consumer()
-            try:
-                places, behind = await within(START_SECONDS, self._open(consumer))
-                await self._follow(consumer, places, behind)
-            except (KafkaError, OSError, TimeoutError, BrokerChanged) as error:
-                logger.warning("event stream waits for the broker", error=f"{type(error).__name__}: {error}")
-            finally:
-                self._following = False
-                with suppress(TimeoutError):
-                    await within(STOP_SECONDS, consumer.stop())
-            await asyncio.sleep(RETRY_SECONDS)
+    async def _session(self) -> None:
+        """Follow until something fails; clients stay connected meanwhile."""
+        consumer = self._consumer()
+        try:
+            places, ends = await within(MAX_CALL_SECONDS, self._open(consumer))
+            await self._catch_up(consumer, ends)
+            self._followed = True
+            self.loop.succeeded()
+            await self._follow(consumer, places)
+        finally:
+            with suppress(TimeoutError):
+                await within(MAX_STOP_SECONDS, consumer.stop())
 
     def _consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -106,81 +105,54 @@ class Feed:
 
     async def _open(
         self, consumer: AIOKafkaConsumer
-    ) -> tuple[Sequence[TopicPartition], dict[TopicPartition, int]]:
-        """What is read, and how far each partition's past goes."""
+    ) -> tuple[Sequence[TopicPartition], Mapping[TopicPartition, int]]:
+        """What is read, and where each partition's past ends."""
         await consumer.start()
         places = await self._places()
         consumer.assign(places)
         return places, await self._seek(consumer, places)
 
-    async def _follow(
-        self,
-        consumer: AIOKafkaConsumer,
-        places: Sequence[TopicPartition],
-        behind: dict[TopicPartition, int],
-    ) -> None:
+    async def _catch_up(self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> None:
+        """The past comes partition by partition; clients get it as it happened."""
         backlog: list[StreamEvent] = []
-        loop = asyncio.get_running_loop()
-        next_check = loop.time() + CHECK_SECONDS
-        moved = loop.time()
-        reached: dict[TopicPartition, int] = {}
+        while [place for place, end in ends.items() if await consumer.position(place) < end]:
+            events = await self._poll(consumer)
+            backlog = in_order([*backlog, *events])[-MAX_BACKLOG:]
+            if not events:
+                # A client whose broker is away only keeps trying; this raises.
+                await self._places()
+        self._streams.publish(backlog)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
+        clock = asyncio.get_running_loop().time
+        next_check = clock() + CHECK_SECONDS
         while True:
-            records = await within(START_SECONDS, consumer.getmany(timeout_ms=POLL_MS))
-            if records:
-                moved = loop.time()
-            elif behind and loop.time() - moved > START_SECONDS:
-                raise BrokerChanged("the past that the broker names does not come")
-            reached |= {place: batch[0].offset for place, batch in records.items() if batch}
-            events = list(_events(records))
-            if behind:
-                # The past comes partition by partition; clients get it as it happened.
-                backlog = in_order([*backlog, *events])[-LARGEST_BACKLOG:]
-                behind = {p: end for p, end in behind.items() if await consumer.position(p) < end}
-            else:
-                self._streams.publish(events)
-            if not behind and not self._following:
-                self._streams.publish(backlog)
-                backlog.clear()
-                self._following = True
-            if loop.time() > next_check:
-                await within(START_SECONDS, self._compare(consumer, places, reached))
-                next_check = loop.time() + CHECK_SECONDS
+            self._streams.publish(await self._poll(consumer))
+            if clock() > next_check:
+                if await self._places() != places:
+                    raise PartitionsChanged("partitions were added")
+                next_check = clock() + CHECK_SECONDS
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> Sequence[StreamEvent]:
+        return list(_events(await within(MAX_CALL_SECONDS, consumer.getmany(timeout_ms=POLL_MS))))
 
     async def _places(self) -> Sequence[TopicPartition]:
-        places = await self._kafka.partitions(TOPICS)
+        places = await within(MAX_CALL_SECONDS, self._kafka.partitions(TOPICS))
         if missing := TOPICS.keys() - {place.topic for place in places}:
-            raise BrokerChanged(f"topics are missing: {', '.join(sorted(missing))}")
+            raise PartitionsChanged(f"topics are missing: {', '.join(sorted(missing))}")
         return places
-
-    async def _compare(
-        self,
-        consumer: AIOKafkaConsumer,
-        places: Sequence[TopicPartition],
-        reached: Mapping[TopicPartition, int],
-    ) -> None:
-        """`reached` are the first offsets of what was last read of each partition. The last ones would not
-        do: the local broker names as a partition's end the first offset of its last batch, plus one."""
-        if await self._places() != places:
-            raise BrokerChanged("partitions were added")
-        for place, end in (await consumer.end_offsets(places)).items():
-            if end <= reached.get(place, -1):
-                raise BrokerChanged(f"{place.topic} is shorter than what was read of it")
 
     async def _seek(
         self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
-    ) -> dict[TopicPartition, int]:
-        """Go back by the window's reach; give the ends of the partitions that have a past to read."""
+    ) -> Mapping[TopicPartition, int]:
+        """Go back by the window's reach; give the ends of the partitions as they are now."""
         since = int((self._clock.now() - self._reach).timestamp() * 1000)
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
         starts = await consumer.offsets_for_times(dict.fromkeys(places, since))
-        behind: dict[TopicPartition, int] = {}
         for place in places:
             start = starts.get(place)
-            offset = ends[place] if start is None else start.offset
-            consumer.seek(place, offset)
-            if offset < ends[place]:
-                behind[place] = ends[place]
-        return behind
+            consumer.seek(place, ends[place] if start is None else start.offset)
+        return ends
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:

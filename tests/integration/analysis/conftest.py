@@ -66,8 +66,8 @@ def analysis_settings(database: TestDatabase) -> Settings:
     return Settings(
         database_url=database.dsn("analysis"),
         # Small, so that the refusal of a large upload is quick to see.
-        largest_upload_bytes=32 * 2**20,
-        most_files=3,
+        max_upload_bytes=32 * 2**20,
+        max_files=3,
         lease_seconds=3,
         heartbeat_seconds=1,
         progress_seconds=0.05,

@@ -31,7 +31,7 @@ def with_cell(text: str) -> bytes:
 
 
 REFUSED: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
-    "a picture": ("scan.csv", b"\x89PNG\r\n\x1a\n" + bytes(100), {}, "picture"),
+    "an image": ("scan.csv", b"\x89PNG\r\n\x1a\n" + bytes(100), {}, "image"),
     "a workbook": ("book.csv", b"PK\x03\x04" + bytes(100), {}, "Excel"),
     "no header": ("x.csv", "\n".join(LINES[1:]).encode(), {}, "not among"),
     "a ragged row": ("x.csv", with_line(5, lambda line: line + ",1"), {"row": 6}, ""),
@@ -46,13 +46,13 @@ REFUSED: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
         {"column": "f_1"},
         "two columns",
     ),
-    "a truncated gzip": ("x.csv.gz", gzip.compress(csv(samples(2000)))[:-20_000], {}, "cut off"),
+    "a truncated gzip": ("x.csv.gz", gzip.compress(csv(samples(2000)))[:-20_000], {}, "truncated"),
     "a truncated Parquet": ("x.parquet", b"PAR1" + bytes(100), {}, "damaged"),
 }
 
 
 @pytest.mark.parametrize("what", REFUSED)
-async def test_a_bad_file_is_refused_in_words(
+async def test_a_bad_file_is_rejected_with_an_explanation(
     client: AnalysisClient, database: TestDatabase, what: str
 ) -> None:
     name, content, place, words = REFUSED[what]
@@ -92,7 +92,7 @@ async def test_chunks_before_the_bad_row_do_not_stay(client: AnalysisClient, dat
     assert await stored(database, UUID(analysis["file_upload_id"])) == 0
 
 
-async def test_a_refusal_is_told(client: AnalysisClient, bootstrap: str) -> None:
+async def test_a_rejection_is_published(client: AnalysisClient, bootstrap: str) -> None:
     await client.configure()
     ended = await client.ended(await client.accepted("baseline", ("x.csv", with_cell("broken"))))
     async with reading(bootstrap, ANALYSIS_FAILED) as reader:
@@ -156,13 +156,13 @@ async def test_another_organizations_machine(client: AnalysisClient) -> None:
     assert response.status_code == 404
 
 
-async def test_text_that_no_database_takes_in_metadata(client: AnalysisClient) -> None:
+async def test_metadata_that_cannot_be_stored(client: AnalysisClient) -> None:
     await client.configure()
     error = await client.refused("baseline", ("x.csv", csv(samples(20)).replace(b"low", b"l\x00w", 1)))
     assert error["file"] == "x.csv"
 
 
-async def test_zero_variance_and_duplicates_are_no_fault(client: AnalysisClient) -> None:
+async def test_zero_variance_and_duplicates_are_accepted(client: AnalysisClient) -> None:
     """Constant features carry no information, and samples may repeat: both have defined answers."""
     await client.configure()
     values = np.repeat(samples(15), 2, axis=0)
@@ -173,7 +173,7 @@ async def test_zero_variance_and_duplicates_are_no_fault(client: AnalysisClient)
     assert None not in points["x"]
 
 
-async def test_a_refused_files_objects_go(
+async def test_the_objects_of_a_rejected_file_are_deleted(
     client: AnalysisClient, objects: Callable[[UUID | None], list[str]]
 ) -> None:
     await client.configure()
@@ -186,7 +186,7 @@ async def test_a_refused_files_objects_go(
     await eventually(gone, what="deletion of the refused file")
 
 
-async def test_a_worker_survives_what_it_refuses(client: AnalysisClient, worker: httpx2.AsyncClient) -> None:
+async def test_a_worker_survives_a_rejected_file(client: AnalysisClient, worker: httpx2.AsyncClient) -> None:
     await client.configure()
     await client.refused("baseline", ("x.csv", with_cell("broken")))
     await client.completed("baseline", ("x.csv", csv(samples(20))))

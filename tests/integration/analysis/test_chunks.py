@@ -72,7 +72,9 @@ async def outcome(place: Workplace, analysis: Analysis) -> tuple[Any, ...]:
     ("detector", "ewma"),
     [("feature_mahalanobis", None), ("feature_mahalanobis", 0.2), ("t2_spe", 0.2), ("map_mahalanobis", 0.2)],
 )
-async def test_many_hands_give_what_one_gives(place: Workplace, detector: str, ewma: float | None) -> None:
+async def test_several_workers_give_the_results_of_one(
+    place: Workplace, detector: str, ewma: float | None
+) -> None:
     """Bit for bit, also where a chunk depends on those before it."""
     normal = await baseline(place, detector=detector, ewma=ewma)
     alone = await place.monitored(normal, TABLE)
@@ -103,7 +105,7 @@ async def test_chunks_are_scored_while_the_file_is_still_read(place: Workplace) 
     await outcome(place, run)
 
 
-async def test_all_chunks_scored_before_the_reader_ends_it(place: Workplace) -> None:
+async def test_all_chunks_are_scored_before_the_reader_ends(place: Workplace) -> None:
     """Then it is the reader that starts the join."""
     run = await place.monitored(await baseline(place), TABLE)
     reader, scorer = place.worker(run, Kind.ANALYSIS), place.worker(run, Kind.CHUNK, Kind.JOIN)
@@ -131,7 +133,7 @@ async def test_a_dead_workers_join_is_taken_over(place: Workplace) -> None:
     await outcome(place, run)
 
 
-async def test_a_chunk_in_living_hands_is_waited_for(place: Workplace) -> None:
+async def test_the_join_waits_for_a_chunk_under_a_live_lease(place: Workplace) -> None:
     run = await split(place)
     await place.claim(run, Kind.CHUNK, LEASE)
     await place.do(run)
@@ -142,7 +144,7 @@ async def test_a_chunk_in_living_hands_is_waited_for(place: Workplace) -> None:
     await outcome(place, run)
 
 
-async def test_what_comes_too_late_changes_nothing(place: Workplace) -> None:
+async def test_a_late_result_changes_nothing(place: Workplace) -> None:
     """A worker scores its chunk while another one, which took the chunk over, has finished the run."""
     run = await split(place)
     slow = GatedScorer(place)
@@ -156,7 +158,7 @@ async def test_what_comes_too_late_changes_nothing(place: Workplace) -> None:
     assert await outcome(place, run) == before
 
 
-async def test_chunks_of_a_dead_attempt_are_worth_nothing(place: Workplace) -> None:
+async def test_chunks_of_a_dead_attempt_are_discarded(place: Workplace) -> None:
     """The reader died, another one began anew; a chunk of the dead one's is still being scored."""
     run = await place.monitored(await baseline(place), TABLE)
     store, slow = GatedStore(place), GatedScorer(place)
@@ -173,7 +175,7 @@ async def test_chunks_of_a_dead_attempt_are_worth_nothing(place: Workplace) -> N
     await outcome(place, run)
 
 
-async def test_a_refused_run_leaves_nothing(place: Workplace) -> None:
+async def test_a_rejected_run_leaves_nothing(place: Workplace) -> None:
     lines = TABLE.decode().splitlines()
     lines[ROWS - 20] = lines[ROWS - 20].rsplit(",", 1)[0] + ",broken"
     run = await place.monitored(await baseline(place), "\n".join(lines).encode())
@@ -236,7 +238,7 @@ async def test_a_machine_deleted_while_its_run_is_scored(place: Workplace) -> No
     scoring = asyncio.create_task(place.do(run, Kind.CHUNK, scorer=slow))
     await slow.gate.reached.wait()
     async with place.units(Scope(organization_id=run.organization_id)) as unit:
-        await unit.machines.forget(run.machine_id)
+        await unit.machines.purge(run.machine_id)
     slow.gate.open.set()
     await scoring
     for table in TABLES:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from services.analysis.database.analyses import FeatureChunk
+from services.analysis.database.results import FeatureChunk
 from services.analysis.domain import Analysis, Status
 from services.analysis.jobs.domain import MAX_SMALL_VALUES, Kind
 from services.analysis.jobs.finalize import INTERNAL_ERROR, WORKER_DIED
@@ -30,7 +30,7 @@ from tests.integration.analysis.workplace import (
 from tests.support.waiting import eventually
 
 
-async def test_many_workers_at_once_do_it_once(place: Workplace) -> None:
+async def test_an_analysis_is_done_once_by_many_workers(place: Workplace) -> None:
     analysis = await place.uploaded()
     await asyncio.gather(*(place.do(analysis) for _ in range(3)))
     found = await place.ended_once(analysis, Status.COMPLETED)
@@ -46,13 +46,13 @@ async def test_a_killed_workers_analysis_is_taken_over(place: Workplace) -> None
         uuid4(), analysis.organization_id, analysis.file_upload_id, 0, 0, samples(5), [{"load": "low"}] * 5
     )
     async with place.units(Scope(organization_id=analysis.organization_id)) as unit:
-        await unit.analyses.add_features(chunk.encoded())
+        await unit.results.add_features(chunk.encode())
     await place.do(analysis)
     found = await place.ended_once(analysis, Status.COMPLETED)
     assert found.attempts == 2
 
 
-async def test_a_living_lease_is_respected(place: Workplace) -> None:
+async def test_a_live_lease_is_respected(place: Workplace) -> None:
     analysis = await place.uploaded()
     await place.claim(analysis, Kind.ANALYSIS, LEASE)
     await place.do(analysis)
@@ -93,7 +93,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(
     assert found.attempts == 2
 
 
-async def test_the_heartbeat_keeps_a_long_analysis(place: Workplace) -> None:
+async def test_the_heartbeat_keeps_the_lease_of_a_long_analysis(place: Workplace) -> None:
     analysis = await place.uploaded()
     slow = GatedFitter(place)
     query = "SELECT lease_until FROM analysis.jobs WHERE subject_id = $1"
@@ -137,7 +137,7 @@ class FailsOnce(JobsOf):
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_heartbeat_survives_what_the_database_says(place: Workplace, error: Exception) -> None:
+async def test_a_heartbeat_survives_database_errors(place: Workplace, error: Exception) -> None:
     """Once, a deadlock ended the heartbeat in silence, and the lease ran out under a healthy worker."""
     analysis = await place.uploaded()
     slow = GatedFitter(place)
@@ -157,7 +157,7 @@ async def test_a_heartbeat_survives_what_the_database_says(place: Workplace, err
     await worker.stop()
 
 
-async def test_a_fault_of_ours_is_tried_three_times(place: Workplace) -> None:
+async def test_an_internal_error_is_retried_three_times(place: Workplace) -> None:
     analysis = await place.uploaded()
     await place.do(analysis, fitter=BrokenFitter(place))
     found = await place.ended_once(analysis, Status.FAILED)
@@ -166,7 +166,7 @@ async def test_a_fault_of_ours_is_tried_three_times(place: Workplace) -> None:
     assert found.attempts == 3
 
 
-async def test_a_file_that_kills_its_workers_is_given_up(place: Workplace) -> None:
+async def test_a_file_that_kills_its_workers_fails(place: Workplace) -> None:
     analysis = await place.uploaded()
     for _ in range(3):
         await place.claim(analysis, Kind.ANALYSIS, EXPIRED)
@@ -191,7 +191,7 @@ async def test_a_shutdown_gives_the_work_back(place: Workplace) -> None:
     await place.ended_once(analysis, Status.COMPLETED)
 
 
-async def test_a_small_file_that_holds_much_becomes_a_large_job(place: Workplace) -> None:
+async def test_a_small_file_with_many_values_becomes_a_large_job(place: Workplace) -> None:
     """Its size in bytes said little: it must not keep the lane of small jobs."""
     rows = MAX_SMALL_VALUES // 8 + 1000
     analysis = await place.uploaded(table=csv(samples(rows)))

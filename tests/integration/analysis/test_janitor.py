@@ -55,7 +55,7 @@ async def machine(place: Workplace, analysis: Analysis) -> MachineRef:
     return found
 
 
-async def test_a_deleted_machine_takes_everything_along(place: Workplace) -> None:
+async def test_deleting_a_machine_deletes_its_data(place: Workplace) -> None:
     """Also while a worker is at it; and no late event brings the machine back."""
     analysis = await place.uploaded()
     await place.do(analysis)
@@ -79,7 +79,7 @@ async def test_a_deleted_machine_takes_everything_along(place: Workplace) -> Non
             assert await place.count(table, gone) == 0, table
     rest = "SELECT count(*) FROM analysis.analyses WHERE machine_id = $1"
     assert await place.admin.fetchval(rest, analysis.machine_id) == 0
-    await Chores(place.units, place.storage, place.settings, SystemClock()).empty_bin()
+    await Chores(place.units, place.storage, place.settings, SystemClock()).delete_discarded()
     assert await place.storage.list(upload_prefix(analysis.file_upload_id)) == []
     assert await place.storage.list(f"models/{analysis.id}") == []
 
@@ -88,7 +88,7 @@ async def test_a_deleted_machine_takes_everything_along(place: Workplace) -> Non
     assert (await machine(place, analysis)).deleted
 
 
-async def test_a_late_event_does_not_turn_a_machine_back(place: Workplace) -> None:
+async def test_a_late_event_does_not_revert_a_machine(place: Workplace) -> None:
     analysis = await place.uploaded()
     await follow(place, analysis, version=3, deleted=False)
     await follow(place, replace(analysis), version=2, deleted=True)
@@ -96,7 +96,7 @@ async def test_a_late_event_does_not_turn_a_machine_back(place: Workplace) -> No
     assert (found.version, found.name, found.deleted) == (3, "Pump 8", False)
 
 
-async def test_orphans_are_swept_and_owned_objects_are_not(place: Workplace) -> None:
+async def test_only_orphaned_objects_are_deleted(place: Workplace) -> None:
     analysis = await place.uploaded()
     await place.do(analysis)
     orphan = file_key(upload_prefix(uuid4()), 0)
@@ -114,7 +114,7 @@ async def test_orphans_are_swept_and_owned_objects_are_not(place: Workplace) -> 
     assert any(key.startswith(f"models/{analysis.id}/") for key in keys)
 
 
-async def test_partitions_are_made_ahead_and_take_over_what_lay_in_the_default(place: Workplace) -> None:
+async def test_partitions_are_created_ahead(place: Workplace) -> None:
     async with place.units(Scope()) as unit:
         await unit.upkeep.ensure_partitions(datetime(2031, 12, 31, tzinfo=UTC).date(), 2)
         await unit.upkeep.ensure_partitions(datetime(2031, 12, 31, tzinfo=UTC).date(), 2)

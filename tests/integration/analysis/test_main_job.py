@@ -98,7 +98,7 @@ async def test_a_baseline_row_lands_on_its_own_point(
         assert abs(normal["y"][place] - placed["y"][place]) < 1e-3 * radius
 
 
-async def test_wrong_column_names_are_answered_with_what_was_found(
+async def test_wrong_column_names_are_answered_with_a_suggestion(
     client: AnalysisClient, worker: httpx2.AsyncClient
 ) -> None:
     error = await client.refused("baseline", ("normal.csv", csv(samples(20))))

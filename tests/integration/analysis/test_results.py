@@ -45,7 +45,7 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
     second = (await client.post("/configs", {"sensitivity": 4, "ewma": 0.2})).json()
     third = (await client.post("/configs", {"ewma": None})).json()
     assert [second["version"], third["version"]] == [2, 3]
-    assert (third["sensitivity"], third["ewma"]) == (4, None)
+    assert (third["sensitivity"], third["threshold_sigmas"], third["ewma"]) == (4, 4, None)
     page = (await client.get("/configs", limit=2)).json()
     rest = (await client.get("/configs", limit=2, cursor=page["next_cursor"])).json()
     assert [config["id"] for config in page["items"] + rest["items"]] == [
@@ -54,6 +54,13 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
         first["id"],
     ]
     assert rest["items"] == [first]
+
+
+async def test_the_threshold_has_two_names(client: AnalysisClient) -> None:
+    for body in ({"threshold_sigmas": 5}, {"sensitivity": 5}, {"sensitivity": 5, "threshold_sigmas": 5}):
+        response = await client.post("/configs", body)
+        assert response.status_code == 201, response.text
+        assert (response.json()["sensitivity"], response.json()["threshold_sigmas"]) == (5, 5)
 
 
 @pytest.mark.parametrize(
@@ -71,17 +78,22 @@ async def test_a_change_is_a_new_version(client: AnalysisClient) -> None:
         ({"optimizer": "newton"}, "/body/optimizer"),
         ({"alpha": 1e300}, "/body/alpha"),
         ({"sensitivity": 1e9}, "/body/sensitivity"),
+        ({"threshold_sigmas": 1e9}, "/body/threshold_sigmas"),
+        ({"threshold_sigmas": None}, "/body/threshold_sigmas"),
+        ({"sensitivity": 3, "threshold_sigmas": 4}, "/body/threshold_sigmas"),
         ({"w1": -0.1}, "/body/w1"),
     ],
 )
-async def test_what_a_client_may_not_set(client: AnalysisClient, body: dict[str, Any], pointer: str) -> None:
+async def test_invalid_parameters_are_rejected(
+    client: AnalysisClient, body: dict[str, Any], pointer: str
+) -> None:
     response = await client.post("/configs", body)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-async def test_what_is_no_number_is_refused_too(client: AnalysisClient, number: str) -> None:
+async def test_values_that_are_not_finite_are_rejected(client: AnalysisClient, number: str) -> None:
     response = await client.api.post(
         "/api/v1/configs",
         content=f'{{"alpha": {number}}}',
@@ -116,7 +128,7 @@ async def test_anomalies_are_dated_filtered_and_paged(client: AnalysisClient) ->
     assert everything == sorted(everything, reverse=True)
 
 
-async def test_acknowledging_twice_stays_with_the_first(client: AnalysisClient, bootstrap: str) -> None:
+async def test_only_the_first_acknowledgement_counts(client: AnalysisClient, bootstrap: str) -> None:
     run = await monitored(client, samples(20, seed=3, shifted=[8]))
     anomaly = (await client.get("/anomalies", analysis_id=run["id"])).json()["items"][0]
     place = f"/anomalies/{anomaly['id']}"
@@ -139,7 +151,7 @@ async def test_acknowledging_twice_stays_with_the_first(client: AnalysisClient, 
         assert [event.payload.action for event in audited] == ["anomaly.acknowledged"]
 
 
-async def test_a_machines_health_and_its_days(client: AnalysisClient) -> None:
+async def test_a_machines_health_and_daily_counts(client: AnalysisClient) -> None:
     before = (await client.get(f"/machines/{client.machine_id}/health")).json()
     assert (before["state"], before["wear"]) == ("unknown", [])
     run = await monitored(client, samples(40, seed=3, shifted=range(20, 40)))
@@ -196,7 +208,7 @@ async def test_another_organization_sees_nothing(client: AnalysisClient) -> None
         assert (await stranger.get(path)).json()["items"] == []
 
 
-async def test_ranges_and_names_that_are_not_there(client: AnalysisClient) -> None:
+async def test_ranges_and_names_that_do_not_exist(client: AnalysisClient) -> None:
     await client.configure()
     run = await client.completed("baseline", ("x.csv", csv(samples(20))))
     features = f"/file-uploads/{run['file_upload_id']}/features"

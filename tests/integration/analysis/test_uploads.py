@@ -54,7 +54,7 @@ async def test_fields_may_come_after_the_files(client: AnalysisClient) -> None:
     assert response.status_code == 202, response.text
 
 
-async def test_an_empty_file_is_refused_at_once(
+async def test_an_empty_file_is_rejected_immediately(
     client: AnalysisClient, objects: Callable[[UUID | None], list[str]]
 ) -> None:
     before = objects(None)
@@ -68,7 +68,7 @@ async def test_an_empty_file_is_refused_at_once(
     ("name", "words"),
     [("report.xlsx", "exported as CSV"), ("a" * 252 + ".csv", "255 characters"), ("a\u200bb.csv", "Rename")],
 )
-async def test_a_file_of_the_wrong_name_is_refused_at_once(
+async def test_an_invalid_file_name_is_rejected_immediately(
     client: AnalysisClient, name: str, words: str
 ) -> None:
     response = await client.send("baseline", (name, TABLE))
@@ -98,7 +98,7 @@ async def test_no_file_and_too_many_files(client: AnalysisClient) -> None:
     assert "at most 3 files" in response.json()["detail"]
 
 
-async def test_a_body_that_is_no_form(client: AnalysisClient) -> None:
+async def test_a_body_that_is_not_a_form(client: AnalysisClient) -> None:
     response = await client.api.post("/api/v1/analyses", content=TABLE, headers=client.headers)
     assert response.status_code == 415
     response = await send_body(client, HEAD + TABLE)
@@ -112,7 +112,7 @@ async def test_unknown_configuration_and_baseline(client: AnalysisClient) -> Non
     assert (await client.send("monitoring", ("x.csv", TABLE), baseline_id=str(uuid4()))).status_code == 404
 
 
-async def test_another_organizations_configuration_is_not_there(
+async def test_another_organizations_configuration_is_not_found(
     client: AnalysisClient, tokens: TokenIssuer, machines_stub: MachinesStub
 ) -> None:
     stranger = AnalysisClient(client.api, tokens)
@@ -121,7 +121,7 @@ async def test_another_organizations_configuration_is_not_there(
     assert response.status_code == 404
 
 
-async def test_too_large_is_said_before_and_while_it_arrives(
+async def test_a_large_upload_is_rejected_before_and_while_it_arrives(
     client: AnalysisClient, objects: Callable[[UUID | None], list[str]]
 ) -> None:
     before = objects(None)
@@ -155,7 +155,7 @@ async def test_an_upload_sent_twice_under_one_key_is_one_analysis(client: Analys
     assert len((await client.get("/analyses")).json()["items"]) == 1
 
 
-async def test_a_machine_is_asked_for_once(client: AnalysisClient, machines_stub: MachinesStub) -> None:
+async def test_a_machine_is_requested_once(client: AnalysisClient, machines_stub: MachinesStub) -> None:
     for _ in range(2):
         assert (await client.send("baseline", ("x.csv", TABLE))).status_code == 202
     assert machines_stub.asked.count(client.machine_id) == 1
@@ -225,7 +225,7 @@ async def test_200_mb_pass_through_in_bounded_memory(
     objects: Callable[[UUID | None], list[str]],
     storage_folder: Path,
 ) -> None:
-    settings = analysis_settings.model_copy(update={"largest_upload_bytes": 2**30})
+    settings = analysis_settings.model_copy(update={"max_upload_bytes": 2**30})
     app = create_app(analysis_installation, settings)
     chunk = b"0.125," * 10_923
     highest = 0

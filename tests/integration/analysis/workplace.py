@@ -224,7 +224,7 @@ class Workplace:
         async with self.units(scope) as unit:
             machine_id = uuid4()
             machine = MachineRef(machine_id, scope.organization_id, "Pump", "active", 1, False, NOW)
-            await unit.machines.keep(machine)
+            await unit.machines.merge(machine)
             first = await unit.configs.current(scope.organization_id, NOW)
             values = {name: getattr(first, name) for name in first.__dataclass_fields__ if name != "id"}
             config = await unit.configs.add(values | COLUMNS | columns | {"version": first.version + 1})
@@ -261,7 +261,8 @@ class Workplace:
                 created_at=NOW,
                 completed_at=None,
             )
-            await unit.uploads.add(upload, analysis)
+            await unit.uploads.add(upload)
+            await unit.analyses.add(analysis)
             await unit.jobs.enqueue(
                 [NewJob(uuid4(), QUEUE, Kind.ANALYSIS, analysis.id, analysis.organization_id)]
             )
@@ -281,7 +282,7 @@ class Workplace:
 
     async def now(self, analysis: Analysis) -> Analysis:
         async with self.units(Scope(organization_id=analysis.organization_id)) as unit:
-            found = await unit.uploads.get(analysis.id)
+            found = await unit.analyses.get(analysis.id)
         assert found is not None
         return found
 

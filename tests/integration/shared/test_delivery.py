@@ -255,11 +255,11 @@ async def test_poison_is_dead_lettered_with_its_reason_and_stalls_nothing(
         await eventually(arrived, what="the record behind the poison")
     query = "SELECT value, headers FROM outbox WHERE topic = $1 AND key = $2 ORDER BY seq"
     async with pool.transaction(Scope()) as connection:
-        letters = await connection.fetch(query, ORGANIZATION_CHANGED.dead_letter, str(id_))
-    assert [row["value"] for row in letters] == [garbage, record(refused, uuid4())[1]]
-    assert "lacks the headers" in letters[0]["headers"]["dead-letter-reason"]
-    assert letters[1]["headers"]["dead-letter-reason"] == "ValueError: this one cannot be done"
-    assert letters[1]["headers"]["dead-letter-topic"] == ORGANIZATION_CHANGED.name
+        dead_letters = await connection.fetch(query, ORGANIZATION_CHANGED.dead_letter, str(id_))
+    assert [row["value"] for row in dead_letters] == [garbage, record(refused, uuid4())[1]]
+    assert "lacks the headers" in dead_letters[0]["headers"]["dead-letter-reason"]
+    assert dead_letters[1]["headers"]["dead-letter-reason"] == "ValueError: this one cannot be done"
+    assert dead_letters[1]["headers"]["dead-letter-topic"] == ORGANIZATION_CHANGED.name
 
 
 async def test_a_failed_try_leaves_nothing_behind_and_the_next_one_counts(

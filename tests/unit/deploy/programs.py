@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
@@ -36,10 +37,15 @@ class Program:
 def variables(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
     """The environment variables of a settings class, by name."""
     prefix = settings.model_config.get("env_prefix", "")
-    return {
-        field.validation_alias if isinstance(field.validation_alias, str) else (prefix + name).upper(): field
-        for name, field in settings.model_fields.items()
-    }
+    return {_variable(field, prefix + name): field for name, field in settings.model_fields.items()}
+
+
+def _variable(field: FieldInfo, default: str) -> str:
+    """The name of a field's variable; former names that still work come after it."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        alias = alias.choices[0]
+    return alias if isinstance(alias, str) else default.upper()
 
 
 def services() -> list[str]:

@@ -1,4 +1,4 @@
-"""Detectors, by the name in the configuration; one file each. `ON_MAP` names those that read the map."""
+"""Detectors by their names in the configuration, one file each. Those in `ON_MAP` use map positions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every detector offers."""
+"""The interface of all detectors."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Floats = NDArray[np.float64]
 
 
 class Detector(Protocol):
-    """A distance from the baseline's normal; learns on the baseline only and never changes.
+    """Measures the distance from normal. It learns from the baseline alone and is immutable.
 
-    A detector reads either the standardised features or the standardised map position (those in `ON_MAP`).
+    A detector uses either the standardised features or, if it is in `ON_MAP`, the standardised map position.
     """
 
     @property
@@ -25,7 +25,7 @@ class Detector(Protocol):
         ...
 
     def distances(self, z: Floats) -> Floats:
-        """Distances (m,) of standardised rows z (m, d); finite and not negative."""
+        """Distances (m,) of standardised rows z (m, d), finite and non-negative."""
         ...
 
     def to_arrays(self) -> dict[str, Floats]:
@@ -34,10 +34,10 @@ class Detector(Protocol):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
-        """The detector that `to_arrays` described."""
+        """The detector that `to_arrays` stored."""
         ...
 
     @classmethod
     def learn(cls, sample: Sample, whole: Axes, outside: Sequence[Axes]) -> tuple[Self, list[Self]]:
-        """The detector of the whole sample, and for each of its blocks the one learnt outside the block."""
+        """The detector of the whole sample, and for each block the detector learnt without that block."""
         ...

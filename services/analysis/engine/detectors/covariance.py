@@ -1,4 +1,4 @@
-"""Shrinkage covariance of standardised samples through its principal axes, and what is held out of it."""
+"""Shrinkage covariance of standardised samples in terms of its principal axes, with cross-validation."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..map.scaling import row_chunks
+from ..scaling import row_chunks
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 SHRINKAGES = np.geomspace(1e-5, 1.0, 26)
-"""Candidate intensities. Below 1e-5 the smallest direction would be trusted beyond the digits of a CSV."""
+"""Candidate intensities. Below 1e-5, the smallest variance would be trusted beyond the precision of a CSV."""
 
-MOST_DUAL_ROWS = 4000
-"""With more features than samples the cost grows with the cube of the samples; evenly spaced ones suffice."""
+MAX_DUAL_ROWS = 4000
+"""With more features than samples, the cost grows with the cube of the number of samples; this many evenly
+spaced ones suffice."""
 
-MOST_JUDGED_ROWS = 1000
-"""Rows of a block, evenly spaced, that judge the shrinkage: one number needs no more."""
+MAX_VALIDATION_ROWS = 1000
+"""Evenly spaced rows of a block that validate the shrinkage; a single number needs no more."""
 
 RANK_TOLERANCE = 1e-12
-"""Variances below this share of the largest are rounding, not directions."""
+"""Variances below this share of the largest are rounding errors."""
 
-FEW, FEW_BLOCKS, MANY_BLOCKS = 200, 10, 5
-"""Small baselines are held out in tenths, so that the rest still tells something; larger ones in fifths."""
+SMALL_SAMPLE, SMALL_SAMPLE_BLOCKS, BLOCKS = 200, 10, 5
+"""Small baselines are validated in tenths, so that enough remains to learn from; larger ones in fifths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Axes:
         return (1.0 - intensity) * self.values + intensity * self.average, intensity * self.average
 
     def split(self, z: Floats) -> tuple[Floats, Floats]:
-        """Coefficients (m, r) of z - mean on the axes, and the squared length (m,) of what is off them."""
+        """Coefficients (m, r) of z - mean on the axes, and the squared lengths (m,) of the remainders."""
         centred = z - self.mean
         coefficients: Floats = centred @ self.vectors
         total = np.einsum("ij,ij->i", centred, centred)
@@ -84,24 +85,24 @@ class Moments:
 class Sample:
     """A baseline to learn from: `rows` (n,) of a table whose standardised rows `take` returns.
 
-    Rows keep their order; `blocks` are contiguous runs of them, so that neighbours in time, which resemble
-    each other, are held out together. `breathe` is called before each decomposition, which may take a second.
+    Rows keep their order. `blocks` are contiguous, so that neighbours in time, which resemble each other, are
+    held out together. `checkpoint` is called before each decomposition, which may take a second.
     """
 
     take: Callable[[Rows], Floats]
     rows: Rows
     width: int
     dimensions: int
-    breathe: Callable[[], None]
+    checkpoint: Callable[[], None]
 
     @property
     def blocks(self) -> list[Rows]:
-        """The contiguous runs of rows that are held out in turn."""
-        count = FEW_BLOCKS if self.rows.size < FEW else MANY_BLOCKS
+        """The contiguous blocks of rows that are held out in turn."""
+        count = SMALL_SAMPLE_BLOCKS if self.rows.size < SMALL_SAMPLE else BLOCKS
         return np.array_split(self.rows, min(count, self.rows.size))
 
     def without(self, rows: Rows) -> Sample:
-        """The sample less some of its rows."""
+        """The sample without some of its rows."""
         return replace(self, rows=np.setdiff1d(self.rows, rows))
 
     def learn(self) -> tuple[Axes, list[Axes]]:
@@ -126,15 +127,15 @@ class Sample:
 
     def _primal(self, moments: Sequence[Moments]) -> Axes:
         merged = _merged(moments)
-        self.breathe()
+        self.checkpoint()
         values, vectors = np.linalg.eigh(merged.scatter / max(1, merged.count - 1))
         return self._axes(merged.mean, values, vectors, merged.count)
 
     def _dual(self, rows: Rows) -> Axes:
-        """The same axes from the n x n Gram matrix: with n < d it holds all there is."""
-        self.breathe()
-        if rows.size > MOST_DUAL_ROWS:
-            rows = rows[np.linspace(0, rows.size - 1, MOST_DUAL_ROWS).astype(np.int64)]
+        """The same axes from the n x n Gram matrix, which holds all the information when n < d."""
+        self.checkpoint()
+        if rows.size > MAX_DUAL_ROWS:
+            rows = rows[np.linspace(0, rows.size - 1, MAX_DUAL_ROWS).astype(np.int64)]
         z = self.take(rows)
         mean = z.mean(axis=0)
         z -= mean
@@ -155,11 +156,11 @@ class Sample:
 
 
 def orthonormal(directions: Floats) -> Floats:
-    """Directions (d, r) from a Gram matrix made orthonormal, each keeping what those before it do not span.
+    """Orthonormalise directions (d, r) from a Gram matrix, each against those before it.
 
-    They are only as orthogonal as its conditioning allows. Two rounds of Cholesky's decomposition (Yamamoto
-    and others 2015) are a few matrix products, where qr is thousands of small ones that wait for each other
-    on a busy machine.
+    Rounding leaves them only as orthogonal as the conditioning of the matrix allows. Two rounds of Cholesky
+    decomposition (Yamamoto and others 2015) take a few matrix products, whereas QR takes thousands of small
+    ones that wait for each other on a busy machine.
     """
     repaired: Floats = directions / np.linalg.norm(directions, axis=0)
     for _ in range(2):
@@ -180,12 +181,12 @@ def _merged(parts: Sequence[Moments]) -> Moments:
 
 
 def choose_shrinkage(sample: Sample, outside: Sequence[Axes]) -> float:
-    """The shrinkage intensity whose Gaussian likelihood is largest on the blocks held out.
+    """Return the shrinkage intensity that maximises the Gaussian likelihood of the held-out blocks.
 
-    Ledoit-Wolf and OAS minimise the error of the covariance in Frobenius norm, which the large variances
-    decide. Detection uses the inverse, where the small ones decide: they shrink too much for it (Tennessee
+    Ledoit-Wolf and OAS minimise the covariance's error in the Frobenius norm, which large variances dominate.
+    Detection uses the inverse, which small variances dominate, and for it they shrink too much (Tennessee
     Eastman, fault 5: 66 % missed with Ledoit-Wolf, under 1 % with this choice). The likelihood of held-out
-    data (Hoffbeck and Landgrebe 1996, here in contiguous blocks) judges the inverse itself.
+    data (Hoffbeck and Landgrebe 1996, here in contiguous blocks) evaluates the inverse itself.
     """
     score = np.zeros(SHRINKAGES.size)
     for block, axes in zip(sample.blocks, outside, strict=True):
@@ -199,9 +200,9 @@ def choose_shrinkage(sample: Sample, outside: Sequence[Axes]) -> float:
 
 
 def _held_out_squares(sample: Sample, block: Rows, axes: Axes) -> tuple[Floats, float]:
-    """Mean squared coefficients (r,) on the axes, and the mean squared length off them, of a block."""
-    if block.size > MOST_JUDGED_ROWS:
-        block = block[np.linspace(0, block.size - 1, MOST_JUDGED_ROWS).astype(np.int64)]
+    """A block's mean squared coefficients (r,) on the axes, and its mean squared distance from them."""
+    if block.size > MAX_VALIDATION_ROWS:
+        block = block[np.linspace(0, block.size - 1, MAX_VALIDATION_ROWS).astype(np.int64)]
     squares, rest = np.zeros(axes.values.size), 0.0
     for part in row_chunks(block.size, sample.width):
         coefficients, off = axes.split(sample.take(block[part]))

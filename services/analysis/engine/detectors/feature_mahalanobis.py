@@ -12,16 +12,16 @@ import numpy as np
 from .base import Floats
 from .covariance import Axes, Sample, choose_shrinkage
 
-MOST_PRECISION_FEATURES = 2048
-"""A precision matrix of so many features takes 32 MB."""
+MAX_PRECISION_FEATURES = 2048
+"""A precision matrix of this many features takes 32 MB."""
 
 
 @dataclass(frozen=True)
 class FeatureMahalanobis:
-    """`sqrt((z - centre)' P (z - centre))` with P the inverse of the shrunk covariance.
+    """`sqrt((z - centre)' P (z - centre))`, where P is the inverse of the shrunk covariance.
 
-    P is kept through principal axes `vectors` (d, r): variances `inside` (r,) on them and `floor` off them,
-    so that d > n needs no d x d inverse.
+    P is represented by the principal axes, the variances `inside` (r,) along them and the variance `floor`
+    perpendicular to them, so that d > n needs no d x d inverse.
     """
 
     axes: Axes
@@ -31,7 +31,7 @@ class FeatureMahalanobis:
 
     @classmethod
     def learn(cls, sample: Sample, whole: Axes, outside: Sequence[Axes]) -> tuple[Self, list[Self]]:
-        """Learn from the sample; one shrinkage, chosen on held-out blocks, serves all."""
+        """Learn from the sample, with one shrinkage for all, chosen on held-out blocks."""
         shrinkage = choose_shrinkage(sample, outside)
         return cls._shrunk(whole, shrinkage), [cls._shrunk(axes, shrinkage) for axes in outside]
 
@@ -47,7 +47,7 @@ class FeatureMahalanobis:
 
     @property
     def condition(self) -> float:
-        """Largest over smallest variance of the shrunk covariance."""
+        """The ratio of the largest to the smallest variance of the shrunk covariance."""
         spanned = self.inside.size >= self.axes.dimensions > 0
         smallest = float(self.inside.min()) if spanned else self.floor
         return float(self.inside.max(initial=self.floor)) / smallest
@@ -76,9 +76,9 @@ class FeatureMahalanobis:
 
     @cached_property
     def _precision(self) -> Floats | None:
-        """P (d, d), where it is small and one product with it is cheaper than two with the axes."""
+        """P (d, d) if it is small and cheaper to multiply with than the axes, else None."""
         d, r = self.axes.vectors.shape
-        if d > MOST_PRECISION_FEATURES or 2 * r <= d:
+        if d > MAX_PRECISION_FEATURES or 2 * r <= d:
             return None
         precision: Floats = (self.axes.vectors * self._weights) @ self.axes.vectors.T
         precision[np.diag_indices(d)] += 1.0 / self.floor
@@ -86,7 +86,7 @@ class FeatureMahalanobis:
 
     @cached_property
     def precision_diagonal(self) -> Floats:
-        """Diagonal (d,) of P."""
+        """The diagonal (d,) of P."""
         diagonal: Floats = np.einsum("ij,j,ij->i", self.axes.vectors, self._weights, self.axes.vectors)
         diagonal += 1.0 / self.floor
         return diagonal
@@ -103,7 +103,7 @@ class FeatureMahalanobis:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
-        """The detector that `to_arrays` described."""
+        """The detector that `to_arrays` stored."""
         dimensions, count = (int(size) for size in arrays["sizes"])
         axes = Axes(arrays["mean"], arrays["values"], arrays["vectors"], dimensions, count)
         return cls._shrunk(axes, float(arrays["shrinkage"][0]))

@@ -1,4 +1,4 @@
-"""Mahalanobis distance on the map: what the eye sees, as a number."""
+"""Mahalanobis distance on the map: the visible deviation as a number."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MapMahalanobis:
     @classmethod
     def _from_axes(cls, axes: Axes) -> Self:
         covariance = (axes.vectors * axes.values) @ axes.vectors.T
-        # A map of identical samples has no spread: the unit of standardised positions stands in.
+        # A map of identical samples has no spread; the unit of standardised positions replaces it.
         lift = REGULARISATION * (float(np.trace(covariance)) or 1.0)
         inverse = np.linalg.inv(covariance + lift * np.eye(axes.mean.size))
         return cls(axes.mean, np.asarray(inverse, dtype=np.float64))
@@ -48,5 +48,5 @@ class MapMahalanobis:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
-        """The detector that `to_arrays` described."""
+        """The detector that `to_arrays` stored."""
         return cls(arrays["centre"], arrays["inverse"])

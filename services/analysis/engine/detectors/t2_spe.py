@@ -1,4 +1,4 @@
-"""Hotelling's T2 in the retained principal components and SPE (Q) outside them, as one distance."""
+"""Hotelling's T2 on the retained principal components and SPE (Q) off them, combined into one distance."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .base import Floats
 from .covariance import Axes, Sample
 
 RETAINED = 0.9
-"""Share of the variance in the retained components; the literature's usual choice."""
+"""Share of the variance that the retained components explain; the usual choice in the literature."""
 
 LIMIT_LEVEL = 0.99
-"""Confidence at which T2 and SPE are made comparable before they are added."""
+"""Confidence level of the limits by which T2 and SPE are divided before they are added."""
 
-LEAST_RESIDUAL = 1e-9
-"""Share of the total variance that the residual space has at least: without spread it has no limit."""
+MIN_RESIDUAL_SHARE = 1e-9
+"""Lower bound of the residual limit, as a share of the total variance, for residuals without spread."""
 
 
 @dataclass(frozen=True, slots=True)
 class T2Spe:
     """The combined index `sqrt(T2/limit_T2 + SPE/limit_SPE)` (Yue and Qin 2001).
 
-    `axes` (d, k) are the retained components with variances `variances` (k,). The limit of T2 is the
-    chi-squared quantile with k degrees of freedom, that of SPE Box's (1954) g*chi2(h) from those left.
+    `vectors` (d, k) are the retained components, with `variances` (k,). The limit of T2 is the chi-squared
+    quantile with k degrees of freedom; that of SPE is Box's (1954) g*chi2(h) from the other components.
     """
 
     centre: Floats
@@ -47,7 +47,7 @@ class T2Spe:
         retained = min(retained, descending.size)
         left = descending[retained:]
         first, second = float(left.sum()), float((left**2).sum())
-        limit = LEAST_RESIDUAL * (total or 1.0)
+        limit = MIN_RESIDUAL_SHARE * (total or 1.0)
         if second > 0.0:
             limit = max(limit, second / first * _chi_squared(first**2 / second))
         vectors = np.ascontiguousarray(axes.vectors[:, ::-1][:, :retained])
@@ -76,12 +76,12 @@ class T2Spe:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
-        """The detector that `to_arrays` described."""
+        """The detector that `to_arrays` stored."""
         return cls(arrays["centre"], arrays["vectors"], arrays["variances"], float(arrays["spe_limit"][0]))
 
 
 def _chi_squared(freedom: float) -> float:
-    """Quantile of the chi-squared distribution at LIMIT_LEVEL, through the incomplete gamma function."""
-    from scipy.special import gammaincinv  # late: SciPy takes long to load
+    """Quantile of the chi-squared distribution at LIMIT_LEVEL, from the incomplete gamma function."""
+    from scipy.special import gammaincinv  # imported here because SciPy loads slowly
 
     return 2.0 * float(gammaincinv(freedom / 2.0, LIMIT_LEVEL))

@@ -1,1 +1,1 @@
-"""The map of normal, and placing samples on it."""
+"""Fits the map of normal behaviour and places samples on it."""

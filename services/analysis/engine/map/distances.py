@@ -1,4 +1,4 @@
-"""Distances between samples, normalised by the baseline's range.
+"""Distances between samples, normalised by the baseline's distance range.
 
 See docs/engine.md, "The map of normal", step 2.
 """
@@ -13,40 +13,40 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 CANCELLATION = 1e-9
-"""|x|^2 + |y|^2 - 2xy loses its digits when the result is below this share of its terms: then the
-difference is taken directly."""
+"""|x|^2 + |y|^2 - 2xy loses its significant digits if the result is below this share of its terms; then the
+difference is computed directly."""
 
-FARTHEST = 1e4
-"""Normalised distances are cut here: ten thousand map diameters away is off every picture, and squares of
-larger ones would lose the near references' digits."""
+MAX_DISTANCE = 1e4
+"""Normalised distances are capped here, ten thousand map diameters away: larger squares would lose the digits
+of the near references."""
 
 
 @dataclass(frozen=True, slots=True)
 class DistanceRange:
-    """The baseline's smallest positive and largest distance, in the map's space."""
+    """The baseline's smallest positive and largest distances, in the map's feature space."""
 
     low: float
     high: float
 
     @property
     def span(self) -> float:
-        """Denominator of the normalisation; never 0."""
+        """The denominator of the normalisation; never 0."""
         return (self.high - self.low) or 1.0
 
     def normalise_squares(self, squares: Floats) -> Floats:
-        """Turn squared distances into squared normalised ones, in place: max(0, (D - low)/span)^2."""
-        from . import kernels
+        """Replace squared distances by squared normalised ones, in place: max(0, (D - low)/span)^2."""
+        from .. import kernels
 
         with kernels.parallel(squares.size):
-            kernels.normalise(squares, self.low, self.span, FARTHEST)
+            kernels.normalise(squares, self.low, self.span, MAX_DISTANCE)
         return squares
 
 
 def squared_distances(x: Floats, y: Floats) -> Floats:
-    """Squared Euclidean distances (m, r) between rows x (m, d) and y (r, d).
+    """Return squared Euclidean distances (m, r) between rows x (m, d) and y (r, d).
 
-    One matrix product (|x|^2 + |y|^2 - 2 x.y); the few results that cancel are computed again as
-    differences, so identical rows have exactly 0.
+    They come from one matrix product (|x|^2 + |y|^2 - 2 x.y). The few that suffer from cancellation are
+    recomputed from the differences, so identical rows have a distance of exactly 0.
     """
     xx = np.einsum("ij,ij->i", x, x)
     yy = np.einsum("ij,ij->i", y, y)
@@ -54,9 +54,8 @@ def squared_distances(x: Floats, y: Floats) -> Floats:
     squares *= -2.0
     squares += xx[:, None]
     squares += yy[None, :]
-    least = CANCELLATION * (xx + yy.max(initial=0.0))
-    doubtful_rows = np.flatnonzero(squares.min(axis=1, initial=np.inf) <= least)
-    for i in doubtful_rows:
+    reliable = CANCELLATION * (xx + yy.max(initial=0.0))
+    for i in np.flatnonzero(squares.min(axis=1, initial=np.inf) <= reliable):
         columns = np.flatnonzero(squares[i] <= CANCELLATION * (xx[i] + yy))
         if columns.size:
             difference = y[columns] - x[i]
@@ -65,10 +64,10 @@ def squared_distances(x: Floats, y: Floats) -> Floats:
 
 
 def distance_range(squares: Floats) -> DistanceRange:
-    """Smallest positive and largest distance of a symmetric matrix of squared distances (n, n).
+    """Return the range of distances of a symmetric matrix of squared distances (n, n).
 
-    Without a positive distance, or with a single one, the smallest is 0: it then tells nothing, and the
-    normalisation stays defined.
+    If the positive distances are all equal, or there are none, `low` is 0, which keeps the normalisation
+    defined.
     """
     high = float(squares.max(initial=0.0))
     low = float(np.min(squares, where=squares > 0.0, initial=np.inf))

@@ -1,29 +1,29 @@
-"""Landmarks: the samples of a large baseline that are optimised; the rest is projected onto them."""
+"""Landmarks: the samples of a large baseline that the optimiser maps; the others are projected onto them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..scaling import Scaling, row_chunks
 from .distances import squared_distances
-from .scaling import Scaling, row_chunks
 
 Floats = NDArray[np.float64]
 
 SKETCH_DIMENSIONS = 16
 SKETCH_ROWS = 1000
-"""Coverage is judged in the leading principal directions of a thousand samples: what the plane cannot show
-need not be covered, and a pass costs n x 16 instead of n x d."""
+"""Coverage is measured in the leading principal directions of a thousand samples: a plane shows nothing else,
+and a pass costs n x 16 instead of n x d."""
 
 ROUNDS = 5
-"""Rounds of weighted draws; k-means|| (Bahmani and others 2012) reports that five suffice."""
+"""Rounds of weighted draws; five suffice according to k-means|| (Bahmani and others 2012)."""
 
 
 def choose_landmarks(x: Floats, scaling: Scaling, count: int, seed: int) -> NDArray[np.int64]:
-    """Indices (count,), rising, of landmarks among samples x (n, d) with n > count.
+    """Return the sorted indices (count,) of landmarks among samples x (n, d), where n > count.
 
-    Half is drawn uniformly and keeps the density; half is drawn with probability proportional to the squared
-    distance to those already drawn, and covers the edges and small groups.
+    Half of them are drawn uniformly, which preserves the density. The other half are drawn with probabilities
+    proportional to the squared distance to those already drawn, which covers the edges and small groups.
     """
     generator = np.random.default_rng(seed)
     sketch = _sketch(x, scaling, generator)
@@ -46,7 +46,7 @@ def choose_landmarks(x: Floats, scaling: Scaling, count: int, seed: int) -> NDAr
 def _draw(
     weight: Floats, draws: int, chosen: NDArray[np.int64], generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """`draws` further indices, weighted; uniform where fewer samples than that lie apart."""
+    """Draw further indices by weight, or uniformly if fewer samples than `draws` have a weight."""
     if np.count_nonzero(weight) >= draws:
         return generator.choice(weight.size, size=draws, replace=False, p=weight / weight.sum())
     free = np.setdiff1d(np.arange(weight.size), chosen)
@@ -54,13 +54,13 @@ def _draw(
 
 
 def _approach(nearest: Floats, sketch: Floats, fresh: Floats) -> None:
-    """Lower each sample's squared distance to the drawn ones by the fresh ones."""
+    """Update each sample's squared distance to the nearest landmark after `fresh` ones were drawn."""
     for rows in row_chunks(sketch.shape[0], fresh.shape[0]):
         np.minimum(nearest[rows], squared_distances(sketch[rows], fresh).min(axis=1), out=nearest[rows])
 
 
 def _sketch(x: Floats, scaling: Scaling, generator: np.random.Generator) -> Floats:
-    """Samples (n, k) in the leading principal directions of some of them."""
+    """Project the samples (n, k) onto the leading principal directions of some of them."""
     n, d = x.shape
     some = scaling.apply(x[np.sort(generator.choice(n, size=min(n, SKETCH_ROWS), replace=False))])
     some -= some.mean(axis=0)

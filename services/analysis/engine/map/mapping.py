@@ -13,30 +13,30 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..optimisers import Objective, Optimum, optimise
+from ..scaling import Scaling, row_chunks
+from ..similarity import Similarity, local_width
 from .distances import DistanceRange, distance_range, squared_distances
 from .landmarks import choose_landmarks
 from .orientation import canonical
 from .projection import ReferenceMap, Target
 from .quality import trustworthiness
-from .scaling import Scaling, row_chunks
-from .similarity import Similarity, local_width
 from .start import principal_plane, random_disk
 
 Floats = NDArray[np.float64]
 
-MOST_AT_ONCE, SKETCH = 1000, 500
-"""Larger maps start from that of so many samples, which costs a sixteenth at 2,000."""
+MAX_DIRECT_SAMPLES, SKETCH_SAMPLES = 1000, 500
+"""Larger maps start from the map of SKETCH_SAMPLES samples, which costs a sixteenth at 2,000 samples."""
 
-AT_HOME = 5e-4
-"""Share of the map's radius by which a sample may be projected beside its own place."""
+MAX_DISPLACEMENT = 5e-4
+"""The share of the map's radius by which a sample's projection may differ from its optimised position."""
 
 FIT_SHARE = 0.5
-"""Part of the progress when landmarks are optimised and the rest is to be placed."""
+"""Share of the progress that fitting the landmarks takes; placing the other samples takes the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class MapFit:
-    """A fitted map: positions (n, 2) and what describes it; distances are in the map's feature space."""
+    """A fitted map: positions (n, 2) and its parameters. Distances are in the map's feature space."""
 
     coordinates: Floats
     range: DistanceRange
@@ -47,8 +47,8 @@ class MapFit:
 
 
 def fit_map(z: Floats, config: EngineConfig, progress: Callable[[float], None] | None = None) -> MapFit:
-    """Fit the map of samples z (n, d), given in the map's feature space; memory is O(n^2)."""
-    from . import kernels
+    """Fit the map of samples z (n, d), given in the map's feature space. It takes O(n^2) memory."""
+    from .. import kernels
 
     distances = squared_distances(z, z)
     np.fill_diagonal(distances, 0.0)
@@ -56,16 +56,16 @@ def fit_map(z: Floats, config: EngineConfig, progress: Callable[[float], None] |
     squares = bounds.normalise_squares(distances.copy())
     similarity = Similarity(config.a, local_width(squares, config.which_w1, config.w1), config.w2)
     sketch = None
-    if z.shape[0] > MOST_AT_ONCE:
+    if z.shape[0] > MAX_DIRECT_SAMPLES:
         sketch = _sketched(squares, distances, similarity, config)
-        start, config = sketch.positions, _settling(config, sketch.iterations)
+        start, config = sketch.positions, _refining(config, sketch.iterations)
     else:
         start = _start(squares, distances, config)
     targets = squares.copy()
     with kernels.parallel(targets.size):
         kernels.similarities(targets, similarity.a, similarity.w1, similarity.w2)
     objective = Objective(targets, similarity, progress)
-    optimum = _at_home(objective, optimise(objective, start, config), squares, config)
+    optimum = _relocated(objective, optimise(objective, start, config), squares, config)
     coordinates = np.ascontiguousarray(canonical(optimum.positions).T)
     return MapFit(
         coordinates,
@@ -77,25 +77,25 @@ def fit_map(z: Floats, config: EngineConfig, progress: Callable[[float], None] |
     )
 
 
-def _at_home(objective: Objective, found: Optimum, squares: Floats, config: EngineConfig) -> Optimum:
-    """The map after samples that were left in a wrong place have moved to their own.
+def _relocated(objective: Objective, found: Optimum, squares: Floats, config: EngineConfig) -> Optimum:
+    """Return the map after samples in a local minimum of their own have moved to their projection.
 
-    A few samples may rest in a fold of the cost that the others have long closed, and would be projected
-    beside their own place. Each is placed among all as a new sample would be; where that is far from where it
-    rests, it moves, and the map settles again. `squares` (n, n) is overwritten.
+    A few samples may end up in a local minimum, away from where they would be projected. Every sample is
+    placed among all others as a new one would be. Those whose placement is far from their position move
+    there, and the map is optimised again. `squares` (n, n) is overwritten.
     """
     n = squares.shape[0]
     if found.iterations >= config.imax:
         return found
-    places, costs = np.empty((n, 2)), np.empty(n)
-    Target(found.positions.T.copy(), objective.similarity).place(squares, places, costs)
-    moved = places.T - found.positions
+    placed, costs = np.empty((n, 2)), np.empty(n)
+    Target(found.positions.T.copy(), objective.similarity).place(squares, placed, costs)
+    moved = placed.T - found.positions
     radius = float(np.sqrt((found.positions**2).sum(axis=0).max()))
-    lost = np.sqrt((moved**2).sum(axis=0)) > AT_HOME * radius
-    if not lost.any():
+    displaced = np.sqrt((moved**2).sum(axis=0)) > MAX_DISPLACEMENT * radius
+    if not displaced.any():
         return found
     rest = replace(config, optimizer="lbfgs", imax=config.imax - found.iterations)
-    settled = optimise(objective, np.where(lost, places.T, found.positions), rest)
+    settled = optimise(objective, np.where(displaced, placed.T, found.positions), rest)
     better = settled if settled.cost <= found.cost else found
     return Optimum(better.positions, better.cost, found.iterations + settled.iterations)
 
@@ -106,22 +106,22 @@ def _start(squares: Floats, distances: Floats, config: EngineConfig) -> Floats:
     return principal_plane(squares, distances, config.param_mode)
 
 
-def _settling(config: EngineConfig, used: int) -> EngineConfig:
-    """How a map that is nearly right is finished, whatever led there."""
+def _refining(config: EngineConfig, used: int) -> EngineConfig:
+    """Return the configuration that refines a nearly optimal map, whichever optimiser came first."""
     return replace(config, optimizer="lbfgs", imax=max(1, config.imax - used))
 
 
 def _sketched(squares: Floats, distances: Floats, similarity: Similarity, config: EngineConfig) -> Optimum:
-    """A start (2, n) near the optimum: some samples by the configured optimiser, the others placed on them.
+    """Return a start (2, n) near the optimum: a sample of the rows is optimised, the others are placed on it.
 
-    The way from the start to the shape of the map needs few samples; only its digits need all.
+    Few samples suffice to find the shape of the map; only its precision needs all of them.
     """
     n = squares.shape[0]
-    some = np.sort(np.random.default_rng(config.seed).choice(n, size=SKETCH, replace=False))
+    some = np.sort(np.random.default_rng(config.seed).choice(n, size=SKETCH_SAMPLES, replace=False))
     square = np.ix_(some, some)
-    among = squares[square]
-    start = _start(among, distances[square], config)
-    optimum = optimise(Objective(similarity(among), similarity), start, config)
+    some_squares = squares[square]
+    start = _start(some_squares, distances[square], config)
+    optimum = optimise(Objective(similarity(some_squares), similarity), start, config)
     positions, costs = np.empty((n, 2)), np.empty(n)
     Target(optimum.positions.T.copy(), similarity).place(squares[:, some], positions, costs)
     positions[some] = optimum.positions.T
@@ -131,9 +131,10 @@ def _sketched(squares: Floats, distances: Floats, similarity: Similarity, config
 def map_samples(
     samples: Floats, scaling: Scaling, config: EngineConfig, progress: Callable[[float], None]
 ) -> tuple[MapFit, ReferenceMap, Floats]:
-    """Map samples (n, d): all at once, or landmarks on which the others are then placed one by one.
+    """Map samples (n, d): all of them at once, or landmarks onto which the others are then projected.
 
-    Returns the fit, the references and the positions (n, 2). Memory beside the samples is O(landmarks^2).
+    Returns the fit, the references and the positions (n, 2). Besides the samples it takes O(landmarks^2)
+    memory.
     """
     n, d = samples.shape
     if n <= config.landmarks:

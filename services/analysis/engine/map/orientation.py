@@ -1,4 +1,4 @@
-"""Canonical orientation: the same data always gives the same picture.
+"""Canonical orientation: the same data always gives the same map.
 
 See docs/engine.md, "The map of normal", step 7.
 """
@@ -12,9 +12,9 @@ Floats = NDArray[np.float64]
 
 
 def canonical(p: Floats) -> Floats:
-    """Positions p (2, n) centred, principal axes on x and y, third central moment of each axis positive.
+    """Centre positions p (2, n), turn their principal axes onto x and y, and make their skewness positive.
 
-    An axis that is exactly symmetric has no sign; it is turned so that its farthest sample is positive.
+    The skewness of an exactly symmetric axis is 0; it is flipped so that its outermost sample is positive.
     """
     centred = p - p.mean(axis=1, keepdims=True)
     _, axes = np.linalg.eigh(centred @ centred.T)

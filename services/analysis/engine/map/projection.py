@@ -1,4 +1,4 @@
-"""Placing samples on a finished map, each on its own (docs/engine.md, "Projection")."""
+"""Places samples on a finished map, independently of each other (docs/engine.md, "Projection")."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..similarity import Similarity
 from .distances import DistanceRange, squared_distances
-from .similarity import Similarity
 
 Floats = NDArray[np.float64]
 
 MAX_STEPS = 60
-"""Damped Newton steps: about eight arrive; far outliers, whose residuals stay large, a few times more."""
+"""Damped Newton steps. About eight converge; far outliers, whose residuals stay large, need more."""
 
 COARSE_REFERENCES = 250
-"""References among which a sample first looks for its place, where there are at least twice as many."""
+"""References that a sample is first placed among, if there are at least twice as many."""
 
 CHUNK_DISTANCES = 2_000_000
-"""Distances held at once (16 MB)."""
+"""Distances held in memory at once (16 MB)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Positions (m, 2) and map misfits (m,), the residual cost per reference."""
+    """Positions (m, 2), and misfits (m,): the placement residuals, the remaining costs per reference."""
 
     coordinates: Floats
     misfit: Floats
@@ -32,7 +32,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceMap:
-    """References in the map's feature space (r, d), their positions (r, 2), and what links the two."""
+    """References in the map's feature space (r, d), their positions (r, 2), and the relation between both."""
 
     features: Floats
     coordinates: Floats
@@ -40,9 +40,9 @@ class ReferenceMap:
     similarity: Similarity
 
     def place(self, z: Floats) -> Placement:
-        """Place samples z (m, d), given in the map's feature space, one by one against the references.
+        """Place samples z (m, d), given in the map's feature space, among the references.
 
-        Row i of the result depends on row i only.
+        Row i of the result depends only on row i of z.
         """
         m, references = z.shape[0], self.features.shape[0]
         coordinates, misfit = np.empty((m, 2)), np.empty(m)
@@ -57,7 +57,7 @@ class ReferenceMap:
 
 
 class Target:
-    """Positions (r, 2) on a map among which others are placed by their distances to them."""
+    """Positions (r, 2) on a map, among which samples are placed according to their distances."""
 
     def __init__(self, coordinates: Floats, similarity: Similarity) -> None:
         self._coordinates = coordinates
@@ -67,13 +67,13 @@ class Target:
         self._offset = (coordinates**2).sum(axis=1) @ self._solve
 
     def place(self, squares: Floats, coordinates: Floats, costs: Floats) -> None:
-        """Place samples with squared normalised distances `squares` (m, r), which are overwritten.
+        """Place samples by their squared normalised distances `squares` (m, r), which are overwritten.
 
-        Minimises sum over j of (s(N_j) - s(|p - p_j|))^2 from the better of two starts: the nearest
-        reference, and the linear solution of landmark MDS (de Silva and Tenenbaum 2004), which is right for
-        samples far outside.
+        Minimises the sum over j of (s(N_j) - s(|p - p_j|))^2 from the better of two starts: the nearest
+        reference, and the linear solution of landmark MDS (de Silva and Tenenbaum 2004), which suits samples
+        far outside the map.
         """
-        from . import kernels
+        from .. import kernels
 
         nearest = self._coordinates[squares.argmin(axis=1)]
         start = np.stack([nearest, self._offset - squares @ self._solve])

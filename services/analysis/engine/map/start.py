@@ -9,13 +9,13 @@ Floats = NDArray[np.float64]
 
 SUBSPACE = 8
 SUBSPACE_STEPS = 12
-"""Eight directions and twelve steps separate the leading plane well enough to start from."""
+"""Eight directions and twelve steps determine the leading plane well enough for a start."""
 
 
 def implied_radius(squares: Floats) -> float:
-    """The root-mean-square radius a map with normalised distances N would have at most.
+    """Return the root-mean-square radius of points whose distances are the normalised distances N.
 
-    For points around their centroid, sum over i<j of |p_i - p_j|^2 = n * sum |p_i|^2, hence
+    For points around their centroid, the sum over i<j of |p_i - p_j|^2 is n * sum |p_i|^2, hence
     sqrt(sum over i<j of N_ij^2) / n.
     """
     n = squares.shape[0]
@@ -23,10 +23,10 @@ def implied_radius(squares: Floats) -> float:
 
 
 def principal_plane(squares: Floats, distances_squared: Floats, size: float) -> Floats:
-    """Mode `kanadaSan`: the samples (2, n) on their principal plane, scaled to `size` of the implied radius.
+    """Mode `kanadaSan`: project the samples (2, n) onto their principal plane, scaled to `size` radii.
 
-    The plane comes from the doubly centred squared distances (Torgerson 1952), which for Euclidean
-    distances is the principal plane of the centred features, at n x n cost however many features there are.
+    The plane comes from the doubly centred squared distances (Torgerson 1952). For Euclidean distances it is
+    the principal plane of the centred features, at a cost that does not depend on the number of features.
     """
     n = squares.shape[0]
     gram = -0.5 * distances_squared
@@ -43,9 +43,9 @@ def principal_plane(squares: Floats, distances_squared: Floats, size: float) -> 
 
 
 def _leading_pair(gram: Floats) -> Floats:
-    """The two leading principal coordinates (2, n) of a centred Gram matrix (n, n).
+    """Return the two leading principal coordinates (2, n) of a centred Gram matrix (n, n).
 
-    Subspace iteration (Rutishauser 1969) from a fixed start: a starting position needs few digits, and a
+    Subspace iteration (Rutishauser 1969) from a fixed start suffices: a start needs little precision, and a
     full eigendecomposition would cost more than the whole optimisation.
     """
     n = gram.shape[0]
@@ -59,7 +59,7 @@ def _leading_pair(gram: Floats) -> Floats:
 
 
 def random_disk(n: int, radius: float, seed: int) -> Floats:
-    """Mode `random`: n positions (2, n), uniform in a disk of the given radius."""
+    """Mode `random`: draw n positions (2, n) uniformly from a disk of the given radius."""
     generator = np.random.default_rng(seed)
     distance = radius * np.sqrt(generator.random(n))
     angle = 2.0 * np.pi * generator.random(n)

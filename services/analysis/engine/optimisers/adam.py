@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba 2015) with the columns alpha, beta1, beta2 and epsilon."""
+"""Adam (Kingma and Ba 2015) with the parameters alpha, beta1, beta2 and epsilon."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .objective import Floats, Objective, Optimum, Tracker
 
 
 def adam(objective: Objective, start: Floats, config: EngineConfig) -> Optimum:
-    """Minimise from `start` (2, n) with step `alpha`; keeps the best positions.
+    """Minimise from `start` (2, n) with step size `alpha`, and return the best positions.
 
-    For when it stops see `gamma0` in docs/engine.md, "Parameters".
+    `gamma0` in docs/engine.md, "Parameters", describes when it stops.
     """
     tracker = Tracker(config.gamma0, config.imax, objective.progress)
     positions = start.copy()
@@ -19,7 +19,7 @@ def adam(objective: Objective, start: Floats, config: EngineConfig) -> Optimum:
     second = np.zeros_like(positions)
     for step in range(1, config.imax + 1):
         cost, gradient = objective(positions)
-        if tracker.settled(positions, cost):
+        if tracker.converged(positions, cost):
             break
         first += (1.0 - config.beta1) * (gradient - first)
         second += (1.0 - config.beta2) * (gradient**2 - second)

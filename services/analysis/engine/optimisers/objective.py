@@ -1,4 +1,4 @@
-"""The cost of a map and what all optimisers share: when to stop, and which positions to keep."""
+"""The cost of a map, and what all optimisers share: when to stop, and which positions to return."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..map.similarity import Similarity
+from ..similarity import Similarity
 
 Floats = NDArray[np.float64]
 
 PATIENCE = 10
-"""Iterations in a row whose relative change of the cost is below gamma0 before an optimiser stops: adam and
-momentum cross flat stretches, and one quiet iteration proves nothing."""
+"""Consecutive iterations with a relative change of the cost below gamma0 after which an optimiser stops. Adam
+and momentum cross plateaus, so a single such iteration proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Optimum:
-    """Best positions (2, n) seen, their cost per pair, and the iterations run."""
+    """The best positions (2, n) found, their cost per pair, and the number of iterations."""
 
     positions: Floats
     cost: float
@@ -27,12 +27,12 @@ class Optimum:
 
 
 class Objective:
-    """E(P) per pair with its gradient, for target similarities (n, n).
+    """The cost E(P) per pair with its gradient, for target similarities (n, n).
 
     See docs/engine.md, "The map of normal", step 4.
 
-    The gradient is that of E / n, so that its size, and with it the meaning of a step, does not depend on
-    how many samples there are.
+    The gradient is that of E / n, so that its size, and hence the meaning of a step size, does not depend on
+    the number of samples.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Objective:
         n = target.shape[0]
         self.pairs = n * (n - 1) / 2
         self.gradient_scale = n / self.pairs
-        """Turns a gradient of E / n into one of the returned cost, E per pair."""
+        """Converts the gradient of E / n into that of the returned cost, E per pair."""
         self._sums: Floats | None = None
 
     def __call__(self, positions: Floats) -> tuple[float, Floats]:
-        """Cost per pair and gradient (2, n) at positions (2, n)."""
-        from ..map import kernels
+        """Return the cost per pair and the gradient (2, n) at positions (2, n)."""
+        from .. import kernels
 
         n = positions.shape[1]
         if self._sums is None:
@@ -62,7 +62,7 @@ class Objective:
 
 
 class Tracker:
-    """Keeps the best positions of a run and says when it is settled."""
+    """Keeps the best positions of a run, and detects when it has converged."""
 
     def __init__(self, gamma0: float, imax: int, progress: Callable[[float], None] | None) -> None:
         self.gamma0 = gamma0
@@ -72,27 +72,27 @@ class Tracker:
         self.best: Floats | None = None
         self.iterations = 0
         self._last = np.inf
-        self._quiet = 0
+        self._stable = 0
 
-    def settled(self, positions: Floats, cost: float, *, moved: bool = True) -> bool:
-        """Record one iteration; True when the cost has been quiet for PATIENCE iterations or is zero.
+    def converged(self, positions: Floats, cost: float, *, moved: bool = True) -> bool:
+        """Record an iteration, and tell whether the cost has been stable for PATIENCE iterations, or is zero.
 
-        An iteration that was taken back (`moved` false) tells nothing about the cost's change.
+        An iteration that was undone (`moved` is false) says nothing about the change of the cost.
         """
         self.iterations += 1
         if self.best is None or cost < self.best_cost:
             self.best_cost = cost
             self.best = positions.copy()
         if moved:
-            quiet = abs(self._last - cost) < self.gamma0 * cost
-            self._quiet = self._quiet + 1 if quiet else 0
+            stable = abs(self._last - cost) < self.gamma0 * cost
+            self._stable = self._stable + 1 if stable else 0
         self._last = cost
         if self.progress is not None:
             self.progress(min(1.0, self.iterations / self.imax))
-        return cost == 0.0 or self._quiet >= PATIENCE
+        return cost == 0.0 or self._stable >= PATIENCE
 
     def optimum(self) -> Optimum:
-        """The best of what was recorded."""
+        """Return the best recorded positions."""
         if self.best is None:
             raise RuntimeError("an optimiser stopped before its first iteration")
         return Optimum(self.best, float(self.best_cost), self.iterations)

@@ -1,4 +1,4 @@
-"""Gradient descent with momentum `eta`; the step `alpha` shrinks by `beta` when the cost rises."""
+"""Gradient descent with momentum `eta`; the step size `alpha` shrinks by `beta` when the cost rises."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .objective import Floats, Objective, Optimum, Tracker
 
 
 def sgd(objective: Objective, start: Floats, config: EngineConfig) -> Optimum:
-    """Minimise from `start` (2, n) over all pairs at once (the pairs are few enough to need no sampling).
+    """Minimise from `start` (2, n) over all pairs at once, which are few enough not to be sampled.
 
-    A rise of the cost takes the iteration back, forgets the momentum and shrinks the step (Polyak 1964
-    with backtracking), so that any `alpha` converges.
+    When the cost rises, the iteration is undone, the momentum reset and the step shortened (Polyak 1964, with
+    backtracking), so that any `alpha` converges.
     """
     tracker = Tracker(config.gamma0, config.imax, objective.progress)
     positions = start.copy()
@@ -20,7 +20,7 @@ def sgd(objective: Objective, start: Floats, config: EngineConfig) -> Optimum:
     cost, gradient = objective(positions)
     velocity = np.zeros_like(positions)
     moved = True
-    while not tracker.settled(positions, cost, moved=moved) and tracker.iterations < config.imax:
+    while not tracker.converged(positions, cost, moved=moved) and tracker.iterations < config.imax:
         velocity = config.eta * velocity - step * gradient
         trial = positions + velocity
         trial_cost, trial_gradient = objective(trial)

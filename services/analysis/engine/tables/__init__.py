@@ -1,1 +1,1 @@
-"""Reading tables: CSV, gzipped CSV and Parquet, in chunks."""
+"""Reads tables in chunks: CSV, gzipped CSV and Parquet."""

@@ -1,4 +1,4 @@
-"""Which columns of a table are features and which metadata, and what to suggest if the names do not fit."""
+"""Separates a table's feature columns from its metadata, and suggests settings if the names do not match."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from ..errors import TableError
 
 Value = str | float | int | None
 
-MOST_CELL_CHARACTERS = 100_000
-"""A longer metadata cell is a missing quotation mark, not a label."""
+MAX_CELL_CHARACTERS = 100_000
+"""A longer metadata cell is not a label, but the result of a missing quotation mark."""
 
 WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+([eE][+-]\d+)?")
-"""What becomes a number in metadata. `007`, `12E4` and `1e5` are labels (part numbers) and stay text."""
-
-MOST_LISTED = 5
+"""Metadata cells that become numbers. `007`, `12E4` and `1e5` are labels (part numbers) and remain text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table's header (all names in order) and the run of features in it, as indices [start, stop)."""
+    """A table's header (all names in order) and the range of its features, as indices [start, stop)."""
 
     header: tuple[str, ...]
     start: int
@@ -37,20 +35,20 @@ class Columns:
 
     @property
     def before(self) -> tuple[str, ...]:
-        """Metadata columns before the features."""
+        """The metadata columns before the features."""
         return self.header[: self.start]
 
     @property
     def after(self) -> tuple[str, ...]:
-        """Metadata columns after the features."""
+        """The metadata columns after the features."""
         return self.header[self.stop :]
 
 
 def checked_header(cells: Sequence[str], file: str, row: int | None) -> tuple[str, ...]:
-    """The header's names, stripped; a nameless column is called `column_N`. TableError for a bad header."""
+    """Return the header's names, stripped; a column without a name becomes `column_N`. Raises TableError."""
     if all(is_number(cell) for cell in cells):
         raise TableError(
-            "the first row holds only numbers: the file needs a header with the columns' names",
+            "the first row contains only numbers. The file needs a header row with column names",
             file=file,
             row=row,
         )
@@ -59,10 +57,12 @@ def checked_header(cells: Sequence[str], file: str, row: int | None) -> tuple[st
     for name in names:
         if name in seen:
             raise TableError(
-                "two columns have this name: rename one of them", file=file, row=row, column=name
+                "two columns have this name. Rename one of them", file=file, row=row, column=name
             )
         if "\x00" in name:
-            raise TableError("a column's name has a NUL character: export the file again", file=file, row=row)
+            raise TableError(
+                "a column name contains a NUL character. Export the file again", file=file, row=row
+            )
         seen.add(name)
     return names
 
@@ -70,10 +70,10 @@ def checked_header(cells: Sequence[str], file: str, row: int | None) -> tuple[st
 def select_columns(
     header: tuple[str, ...], numeric: Sequence[bool], config: EngineConfig, file: str, row: int | None
 ) -> Columns:
-    """The columns that the configuration names, in a table with this header.
+    """Return the columns that the configuration selects from a table with this header. Raises TableError.
 
-    `numeric` says for each column whether it seems to hold numbers; it serves the suggestion only. Columns
-    between `end_meta` and `start_dim` are metadata too.
+    `numeric` tells for each column whether it seems to contain numbers; only the suggestion uses it. Columns
+    between `end_meta` and `start_dim` are metadata, too.
     """
     wanted = {"end_meta": config.end_meta, "start_dim": config.start_dim, "end_dim": config.end_dim}
     missing = [f"{field} '{name}'" for field, name in wanted.items() if name and name not in header]
@@ -81,12 +81,12 @@ def select_columns(
         suggestion = suggest(header, numeric)
         offer = ""
         if suggestion is not None:
-            offer = "; the file seems to have " + ", ".join(
-                f"{f} = '{name}'" for f, name in suggestion.items()
-            )
+            detected = ", ".join(f"{f} = '{name}'" for f, name in suggestion.items())
+            offer = f" The settings for this file appear to be {detected}."
+        verb = "is" if len(missing) == 1 else "are"
         raise TableError(
-            f"the configured {' and '.join(missing)} is not among the {len(header)} columns{offer}. "
-            "Set the names in the configuration",
+            f"the configured {' and '.join(missing)} {verb} not among the {len(header)} columns.{offer} "
+            "Correct the column names in the configuration",
             file=file,
             row=row,
             column=next(name for name in wanted.values() if name and name not in header),
@@ -96,7 +96,7 @@ def select_columns(
     if stop <= start:
         raise TableError(
             f"start_dim '{config.start_dim}' (column {start + 1}) comes after end_dim "
-            f"'{config.end_dim}' (column {stop}): swap them in the configuration",
+            f"'{config.end_dim}' (column {stop}). Swap them in the configuration",
             file=file,
             row=row,
             column=config.start_dim,
@@ -104,8 +104,8 @@ def select_columns(
         )
     if config.end_meta and header.index(config.end_meta) >= start:
         raise TableError(
-            f"end_meta '{config.end_meta}' does not come before start_dim '{config.start_dim}': set the last "
-            "metadata column in the configuration",
+            f"end_meta '{config.end_meta}' does not come before start_dim '{config.start_dim}'. Correct the "
+            "last metadata column in the configuration",
             file=file,
             row=row,
             column=config.end_meta,
@@ -115,10 +115,10 @@ def select_columns(
 
 
 def suggest(header: Sequence[str], numeric: Sequence[bool]) -> dict[str, str] | None:
-    """`end_meta`, `start_dim` and `end_dim` for the longest run of numeric columns; None without one.
+    """Suggest `end_meta`, `start_dim` and `end_dim` for the longest run of numeric columns, if there is one.
 
-    If most of the run's names are numbered (f_0, sensor_12), unnumbered ones at its start (sample, minutes)
-    are counters rather than features.
+    If most names in the run are numbered (f_0, sensor_12), names without a number at its start (sample,
+    minutes) are taken for counters and not for features.
     """
     best, start = (0, 0), None
     for place, is_numeric in enumerate([*numeric, False]):
@@ -142,12 +142,12 @@ def suggest(header: Sequence[str], numeric: Sequence[bool]) -> dict[str, str] | 
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number as both CSV readers understand it (nan and inf are not)."""
+    """Tell whether both CSV readers accept a cell as a number (nan and inf are not numbers)."""
     return number(cell) is not None
 
 
 def number(cell: str) -> float | None:
-    """A cell as a finite number, or None. Spaces around it are allowed, `1_0` and foreign digits are not."""
+    """Return a cell as a finite number, or None. Padding is allowed, `1_0` and non-ASCII digits are not."""
     text = cell.strip(" \t")
     if not text.isascii() or "_" in text or text != text.strip():
         return None
@@ -159,9 +159,9 @@ def number(cell: str) -> float | None:
 
 
 def metadata_value(cell: str) -> Value:
-    """A metadata cell as a number if it is plainly one, None if it is empty, else the text as it stands.
+    """Return a metadata cell as a number if it clearly is one, None if it is empty, and its text otherwise.
 
-    Raises ValueError with the reason for text that cannot be stored.
+    Raises ValueError with the reason if the text cannot be stored.
     """
     if not cell:
         return None
@@ -172,22 +172,25 @@ def metadata_value(cell: str) -> Value:
         if math.isfinite(value):
             return value
     if "\x00" in cell:
-        raise ValueError("the cell has a NUL character: export the file again")
-    if len(cell) > MOST_CELL_CHARACTERS:
-        raise ValueError(f"the cell has {len(cell)} characters: is a quotation mark missing?")
+        raise ValueError("the cell contains a NUL character. Export the file again")
+    if len(cell) > MAX_CELL_CHARACTERS:
+        raise ValueError(
+            f"the cell has {len(cell)} characters, but at most {MAX_CELL_CHARACTERS} are allowed. Check for a"
+            " missing quotation mark"
+        )
     return cell
 
 
 def check_same_features(features: Sequence[str], baseline: Sequence[str], *, file: str) -> None:
-    """Raise TableError naming the first difference if a file's features are not its baseline's, in order."""
-    _compare(
-        features, baseline, file, "feature", "the baseline", "use the columns of the baseline, in its order"
-    )
+    """Raise TableError naming the first difference if a file's features differ from its baseline's."""
+    advice = "Use the same columns as the baseline, in the same order"
+    _compare(features, baseline, file, "feature", "the baseline", advice)
 
 
 def check_same_header(header: Sequence[str], first: Sequence[str], *, file: str, first_file: str) -> None:
-    """Raise TableError naming the first difference if files that are to be merged have different headers."""
-    _compare(header, first, file, "column", f"file '{first_file}'", "files of one upload need one header")
+    """Raise TableError naming the first difference if the headers of files to be merged differ."""
+    advice = "All files of an upload must have the same header"
+    _compare(header, first, file, "column", f"file '{first_file}'", advice)
 
 
 def _compare(
@@ -196,13 +199,15 @@ def _compare(
     for place, (mine, theirs) in enumerate(zip(found, expected, strict=False), start=1):
         if mine != theirs:
             raise TableError(
-                f"{what} {place} is '{mine}' here and '{theirs}' in {other}: {advice}", file=file, column=mine
+                f"{what} {place} is '{mine}' here, but '{theirs}' in {other}. {advice}",
+                file=file,
+                column=mine,
             )
     if len(found) != len(expected):
         extra = (found if len(found) > len(expected) else expected)[min(len(found), len(expected))]
         raise TableError(
-            f"the file has {len(found)} {what}s and {other} {len(expected)}; the first one without a "
-            f"counterpart is '{extra}': {advice}",
+            f"the file has {len(found)} {what}s, but {other} has {len(expected)}. The first one without a "
+            f"counterpart is '{extra}'. {advice}",
             file=file,
             column=extra,
         )

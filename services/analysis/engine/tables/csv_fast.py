@@ -1,4 +1,4 @@
-"""The fast CSV reader (Apache Arrow); whatever it doubts is left to the careful one."""
+"""The fast CSV reader (Apache Arrow). It leaves everything unusual to the strict reader."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .sources import Source
 Floats = NDArray[np.float64]
 Part = tuple[Floats, list[dict[str, Value]]]
 
-LEAST_BLOCK, MOST_BLOCK = 2**20, 2**21
-"""Bytes that Arrow reads at once; it holds a few of them, so this bounds the memory."""
+MIN_BLOCK_BYTES, MAX_BLOCK_BYTES = 2**20, 2**21
+"""Bytes in a block of Arrow's; it holds a few blocks, so this bounds the memory."""
 
-CACHED_CELLS = 4096
-"""Metadata repeats itself (machine, run, label)."""
+MAX_CACHED_CELLS = 4096
+"""Metadata values recur (machine, run, label)."""
 
 
-class Doubt(Exception):
-    """The fast reader found something that the careful one must look at."""
+class NeedsStrictReader(Exception):
+    """The fast reader found something that only the strict reader can handle or report."""
 
 
 def parts(
     source: Source, columns: Columns, delimiter: str, header_lines: int, row_bytes: int, rows: int
 ) -> Iterator[Part]:
-    """Features (m, d) and metadata of successive rows, `rows` at a time; Doubt if anything is odd.
+    """Yield features (m, d) and metadata of successive rows, `rows` at a time. Raises NeedsStrictReader.
 
-    `header_lines` are skipped, `row_bytes` is the longest row seen so far.
+    `header_lines` are skipped; `row_bytes` is the length of the longest row seen so far.
     """
     features = set(columns.features)
     types = {name: pa.float64() if name in features else pa.string() for name in columns.header}
-    block = min(max(row_bytes * rows, LEAST_BLOCK), MOST_BLOCK)
+    block = min(max(row_bytes * rows, MIN_BLOCK_BYTES), MAX_BLOCK_BYTES)
     with source.open() as stream:
         try:
             reader = arrow_csv.open_csv(
@@ -53,12 +53,12 @@ def parts(
             )
             yield from _regrouped(reader, columns, rows)
         except pa.ArrowInvalid as error:
-            raise Doubt(str(error)) from error
+            raise NeedsStrictReader(str(error)) from error
 
 
 def _regrouped(reader: arrow_csv.CSVStreamingReader, columns: Columns, rows: int) -> Iterator[Part]:
-    """The reader's batches as parts of exactly `rows` rows; the last may be shorter."""
-    cached = lru_cache(CACHED_CELLS)(metadata_value)
+    """Regroup the reader's batches into parts of exactly `rows` rows; the last may be shorter."""
+    cached = lru_cache(MAX_CACHED_CELLS)(metadata_value)
     waiting: list[pa.RecordBatch] = []
     count = 0
     for batch in reader:
@@ -84,7 +84,7 @@ def _convert(batches: list[pa.RecordBatch], columns: Columns, convert: Callable[
             features[row : row + batch.num_rows, place - columns.start] = batch.column(place).to_numpy()
         row += batch.num_rows
     if not np.isfinite(features).all():
-        raise Doubt("a feature is not finite")
+        raise NeedsStrictReader("a feature is not finite")
     metadata: list[dict[str, Value]] = [{} for _ in range(total)]
     for place in (*range(columns.start), *range(columns.stop, len(columns.header))):
         name = columns.header[place]
@@ -93,5 +93,5 @@ def _convert(batches: list[pa.RecordBatch], columns: Columns, convert: Callable[
             for entry, cell in zip(metadata, cells, strict=True):
                 entry[name] = convert(cell)
         except ValueError as error:
-            raise Doubt(str(error)) from error
+            raise NeedsStrictReader(str(error)) from error
     return features, metadata

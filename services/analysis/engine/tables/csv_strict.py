@@ -1,4 +1,4 @@
-"""The careful CSV reader: slower, and it knows the row and column of everything."""
+"""The strict CSV reader: slower than the fast one, but it knows the row and column of every error."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..errors import TableError
 from .columns import Columns, Value, metadata_value, number
 from .sources import Source
 
-LONGEST_LINE = 32 * 2**20
-"""Characters of one line; a longer one is a file without line ends, and must not fill the memory."""
+MAX_LINE_CHARACTERS = 32 * 2**20
+"""A longer line indicates a file without line ends, which must not exhaust the memory."""
 
 DELIMITERS = (",", ";", "\t")
 
 TOO_LARGE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE]\+?\d+)?", re.ASCII)
-"""Looks like a number, and was none: it left float64's range."""
+"""Looks like a number; if it is not a finite one, it exceeds the range of float64."""
 
 Record = tuple[int, list[str]]
 
 
 def records(source: Source, stream: io.BufferedReader, delimiter: str) -> Generator[Record]:
-    """Line number (1-based, of a record's first line) and cells of every record; blank lines are skipped."""
+    """Yield the (first) line number, 1-based, and the cells of each record, skipping blank lines."""
     with closing(_lines(source, stream)) as lines:
         reader = csv.reader(lines, delimiter=delimiter)
         while True:
@@ -36,7 +36,7 @@ def records(source: Source, stream: io.BufferedReader, delimiter: str) -> Genera
             except StopIteration:
                 return
             except csv.Error as error:
-                raise TableError(f"the row cannot be read ({error})", file=source.name, row=line) from None
+                raise TableError(f"the row cannot be parsed ({error})", file=source.name, row=line) from None
             if cells:
                 yield line, cells
 
@@ -47,20 +47,21 @@ def _lines(source: Source, stream: io.BufferedReader) -> Generator[str]:
     try:
         while True:
             count += 1
-            line = text.readline(LONGEST_LINE)
+            line = text.readline(MAX_LINE_CHARACTERS)
             if not line:
                 return
-            if len(line) >= LONGEST_LINE:
+            if len(line) >= MAX_LINE_CHARACTERS:
                 raise TableError(
-                    "the line has no end within 32 million characters: is this a table?",
+                    f"the line has more than {MAX_LINE_CHARACTERS:,} characters, so this file is probably not"
+                    " a table",
                     file=source.name,
                     row=count,
                 )
             yield line
     except UnicodeDecodeError as error:
-        # The decoder works ahead of the lines: the exact one is found byte by byte.
+        # The decoder reads ahead, so the exact line must be searched for.
         raise TableError(
-            "the text is not UTF-8: save the file as CSV UTF-8",
+            "the text is not UTF-8. Save the file as CSV UTF-8",
             file=source.name,
             row=_broken_line(source, count),
         ) from error
@@ -79,7 +80,7 @@ def _broken_line(source: Source, at_least: int) -> int:
 
 
 def detect_delimiter(head: str) -> str:
-    """The delimiter that occurs most often, outside quotes, in the header."""
+    """Return the delimiter that occurs most often in the header, outside quotation marks."""
     counts = dict.fromkeys(DELIMITERS, 0)
     quoted = False
     for character in head:
@@ -96,13 +97,13 @@ def detect_delimiter(head: str) -> str:
 def parse_record(
     record: Record, columns: Columns, features: np.ndarray[tuple[int], np.dtype[np.float64]], file: str
 ) -> dict[str, Value]:
-    """Write a record's features into `features` (d,) and return its metadata, or raise TableError."""
+    """Write a record's features into `features` (d,) and return its metadata. Raises TableError."""
     line, cells = record
     header = columns.header
     if len(cells) != len(header):
         raise TableError(
-            f"the row has {len(cells)} cells and the header {len(header)}: a delimiter or a quotation "
-            "mark is missing or too many",
+            f"the row has {len(cells)} cells, but the header has {len(header)}. Check for a missing or extra "
+            "delimiter or quotation mark",
             file=file,
             row=line,
             column=header[min(len(cells), len(header) - 1)],
@@ -125,12 +126,12 @@ def parse_record(
 def _reason(cell: str) -> str:
     text = cell.strip()
     if not text:
-        return "the cell is empty: every feature needs a number; fill it or remove the row"
+        return "the cell is empty, but every feature needs a number. Fill it in or remove the row"
     shown = text if len(text) <= 40 else text[:40] + "..."
     if text.lower().lstrip("+-") in {"nan", "inf", "infinity"}:
-        return f"'{shown}' is not a finite number: fill it or remove the row"
+        return f"'{shown}' is not a finite number. Correct it or remove the row"
     if number(text) is None and number(text.replace(",", ".", 1)) is not None:
-        return f"'{shown}' has a decimal comma: export the file with decimal points"
+        return f"'{shown}' has a decimal comma. Export the file with decimal points"
     if TOO_LARGE.fullmatch(text):
-        return f"'{shown}' is too large for a measurement: correct it or remove the row"
-    return f"'{shown}' is not a number: correct it, or move the column to the metadata"
+        return f"'{shown}' is too large. Correct it or remove the row"
+    return f"'{shown}' is not a number. Correct it, or move the column to the metadata"

@@ -1,4 +1,4 @@
-"""Parquet tables."""
+"""Reads Parquet tables."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Floats = NDArray[np.float64]
 Part = tuple[Floats, list[dict[str, Value]]]
 
 DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
-"""What Arrow raises for bytes that are no Parquet; broken names come out as undecodable text."""
+"""Arrow's exceptions for bytes that are not Parquet; broken names turn up as undecodable text."""
 
 BUFFER_BYTES = 2**16
-"""Read at once of a column; without it a whole row group, which may be the whole file, is read ahead."""
+"""Read at once from a column. Without a limit, Arrow reads a whole row group, possibly the whole file."""
 
 
 def parquet_columns(source: Source, config: EngineConfig) -> Columns:
-    """The columns of a Parquet file, from its schema alone."""
+    """Return the columns of a Parquet file, from its schema alone."""
     with source.open() as stream:
         file = _opened(source, stream)
         schema = file.schema_arrow
@@ -37,14 +37,15 @@ def parquet_columns(source: Source, config: EngineConfig) -> Columns:
     names = checked_header(schema.names, source.name, None)
     if rows * max(1, len(names)) * 8 > source.expansion_limit:
         raise TableError(
-            f"the table expands to more than {source.expansion_limit / 2**30:.3g} GiB: split it",
+            f"the table expands to more than {source.expansion_limit / 2**30:.3g} GiB. Split it into several"
+            " files",
             file=source.name,
         )
     return select_columns(names, [_numeric(field.type) for field in schema], config, source.name, None)
 
 
 def parquet_parts(source: Source, columns: Columns, rows: int) -> Iterator[Part]:
-    """Features (m, d) and metadata of successive rows, at most `rows` at a time."""
+    """Yield features (m, d) and metadata of successive rows, at most `rows` at a time."""
     first = 0
     with source.open() as stream:
         file = _opened(source, stream)
@@ -70,7 +71,7 @@ def _opened(source: Source, stream: object) -> arrow_parquet.ParquetFile:
 
 def _damaged(source: Source, error: Exception) -> TableError:
     first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return TableError(f"the Parquet file is damaged or cut off ({first_line[:200]})", file=source.name)
+    return TableError(f"the Parquet file is damaged or truncated ({first_line[:200]})", file=source.name)
 
 
 def _numeric(kind: pa.DataType) -> bool:
@@ -83,7 +84,7 @@ def _features(batch: pa.RecordBatch, columns: Columns, file: str, first: int) ->
         column, name = batch.column(place), columns.header[place]
         if not _numeric(column.type):
             raise TableError(
-                f"the column holds {column.type} and not numbers: convert it, or move it to the metadata",
+                f"the column contains {column.type}, not numbers. Convert it, or move it to the metadata",
                 file=file,
                 row=first + 1,
                 column=name,
@@ -92,7 +93,7 @@ def _features(batch: pa.RecordBatch, columns: Columns, file: str, first: int) ->
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             raise TableError(
-                "the value is missing or not a finite number: fill it or remove the row",
+                "the value is missing or not a finite number. Correct it or remove the row",
                 file=file,
                 row=first + int(bad[0]) + 1,
                 column=name,
@@ -114,7 +115,7 @@ def _metadata(batch: pa.RecordBatch, columns: Columns, file: str, first: int) ->
 
 
 def _cells(column: pa.Array) -> list[object]:
-    """A column's values; times in microseconds, and as Arrow's text where Python has no such time."""
+    """Return a column's values. Times that Python cannot represent are returned as Arrow's text."""
     kind = column.type
     if pa.types.is_timestamp(kind) and kind.unit == "ns":
         column = compute.cast(column, pa.timestamp("us", kind.tz), safe=False)
@@ -124,14 +125,14 @@ def _cells(column: pa.Array) -> list[object]:
         column = compute.cast(column, pa.duration("us"), safe=False)
     try:
         return list(column.to_pylist())
-    except (ValueError, OverflowError):  # a year beyond 9999, or a time zone nobody knows
+    except (ValueError, OverflowError):  # a year beyond 9999, or an unknown time zone
         if pa.types.is_timestamp(kind):
             column = compute.cast(column, pa.timestamp(column.type.unit))
         return list(compute.cast(column, pa.string()).to_pylist())
 
 
 def _value(value: object) -> Value:
-    """A Parquet value as metadata: typed values keep their type, dates become ISO 8601, others text."""
+    """Return a Parquet value as metadata: numbers stay numbers, dates become ISO 8601, others text."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, bool):
@@ -145,5 +146,5 @@ def _value(value: object) -> Value:
     if isinstance(value, bytes):
         value = value.decode("utf-8", errors="replace")
     text = str(value)
-    metadata_value(text)  # the same limits as a CSV cell's, without turning text into numbers
+    metadata_value(text)  # checks the limits of a CSV cell; text is not converted to a number
     return text or None

@@ -1,4 +1,4 @@
-"""Reading uploaded tables in chunks: CSV (`,` `;` tab), gzip CSV and Parquet (docs/engine.md, "Tables")."""
+"""Reads uploaded tables in chunks: CSV (`,` `;` tab), gzipped CSV and Parquet (docs/engine.md, "Tables")."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import EngineConfig
+from ..config import MIN_SAMPLES, EngineConfig
 from ..errors import TableError
 from . import csv_fast
 from .columns import Columns, Value, check_same_header, checked_header, is_number, select_columns
@@ -24,20 +24,18 @@ from .sources import PARQUET, Source
 Floats = NDArray[np.float64]
 Origin = str | os.PathLike[str] | BinaryIO
 
-LEAST_SAMPLES = 3
-
 CHUNK_ROWS = 2048
 
 EXPANSION_LIMIT = 32 * 2**30
-"""Bytes a gzip or Parquet file may expand to, unless the caller sets another limit."""
+"""Bytes that a gzip or Parquet file may expand to, unless the caller sets another limit."""
 
 SAMPLED_ROWS = 50
-"""Rows that tell which columns hold numbers."""
+"""Rows that are sampled to find the columns that contain numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Successive samples: `features` (m, d), their metadata, and the 0-based place of the first."""
+    """Successive samples: `features` (m, d), their metadata, and the 0-based index of the first."""
 
     features: Floats
     metadata: list[dict[str, Value]]
@@ -54,11 +52,11 @@ class Table(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, for messages."""
+        """Its name, for error messages."""
         ...
 
     def parts(self, rows: int) -> Iterator[csv_fast.Part]:
-        """Features and metadata, at most `rows` samples at a time."""
+        """Yield features and metadata, at most `rows` samples at a time."""
         ...
 
 
@@ -74,21 +72,21 @@ class CsvTable:
 
     @classmethod
     def open(cls, source: Source, config: EngineConfig) -> Self:
-        """Read header and some rows."""
+        """Read the header and sample some rows."""
         with source.open() as stream:
             head = stream.peek().decode("utf-8", errors="replace")
             delimiter = detect_delimiter(head)
-            with closing(records(source, stream, delimiter)) as every:
+            with closing(records(source, stream, delimiter)) as rows:
                 try:
-                    line, cells = next(every)
+                    line, cells = next(rows)
                 except StopIteration:
                     raise TableError("the file has no rows, not even a header", file=source.name) from None
                 header = checked_header(cells, source.name, line)
-                sampled = list(islice(every, SAMPLED_ROWS))
+                sampled = list(islice(rows, SAMPLED_ROWS))
         numeric = [_numeric_column(sampled, place) for place in range(len(header))]
         columns = select_columns(header, numeric, config, source.name, line)
         longest = max(sum(len(cell) + 1 for cell in cells) for _, cells in [(line, cells), *sampled])
-        # A line break inside a quoted name: only the careful reader counts such lines.
+        # Only the strict reader can count lines correctly if a quoted name contains a line break.
         plain = not any("\n" in cell or "\r" in cell for cell in cells)
         return cls(source, columns, delimiter, line if plain else 0, longest)
 
@@ -98,7 +96,7 @@ class CsvTable:
         return self.source.name
 
     def parts(self, rows: int) -> Iterator[csv_fast.Part]:
-        """The fast reader's parts; from the first row it doubts on, the careful one's."""
+        """Yield the fast reader's parts, and from the first row that it rejects the strict one's."""
         done = 0
         if self.header_lines:
             try:
@@ -108,21 +106,21 @@ class CsvTable:
                     yield part
                     done += len(part[1])
                 return
-            except csv_fast.Doubt:
-                pass  # the careful reader says what is wrong, or reads on if nothing is
-        yield from self.careful_parts(rows, done)
+            except csv_fast.NeedsStrictReader:
+                pass  # the strict reader reports what is wrong, or continues if nothing is
+        yield from self.strict_parts(rows, done)
 
-    def careful_parts(self, rows: int, skip: int = 0) -> Iterator[csv_fast.Part]:
-        """The same parts from the careful reader, after `skip` samples."""
-        with self.source.open() as stream, closing(records(self.source, stream, self.delimiter)) as every:
-            samples = islice(every, 1 + skip, None)
+    def strict_parts(self, rows: int, skip: int = 0) -> Iterator[csv_fast.Part]:
+        """Yield the same parts from the strict reader, after skipping `skip` samples."""
+        with self.source.open() as stream, closing(records(self.source, stream, self.delimiter)) as parsed:
+            samples = islice(parsed, 1 + skip, None)
             for record in samples:
-                yield self._careful_part(chain([record], islice(samples, rows - 1)), rows)
+                yield self._strict_part(chain([record], islice(samples, rows - 1)), rows)
 
-    def _careful_part(self, some: Iterator[Record], rows: int) -> csv_fast.Part:
+    def _strict_part(self, part: Iterator[Record], rows: int) -> csv_fast.Part:
         features = np.empty((rows, self.columns.stop - self.columns.start))
         metadata = [
-            parse_record(record, self.columns, features[i], self.source.name) for i, record in enumerate(some)
+            parse_record(record, self.columns, features[i], self.source.name) for i, record in enumerate(part)
         ]
         return features[: len(metadata)], metadata
 
@@ -140,16 +138,16 @@ class ParquetTable:
         return self.source.name
 
     def parts(self, rows: int) -> Iterator[csv_fast.Part]:
-        """Batches of the file."""
+        """Yield the batches of the file."""
         return parquet_parts(self.source, self.columns, rows)
 
 
 class TableReader:
-    """One or several files with one header, read in order; iterate for chunks, as often as needed.
+    """One or more files with the same header, read in order. It can be iterated over repeatedly, for chunks.
 
     `features` and `metadata_columns` (those before and after the features) are known before the first chunk.
-    Memory is bounded by a few chunks, however large the files are. Iterating raises TableError naming file,
-    row and column of what cannot be read.
+    Memory is limited to a few chunks, however large the files are. Iterating raises TableError naming the
+    file, row and column of whatever cannot be read.
     """
 
     def __init__(self, tables: Sequence[Table], chunk_rows: int) -> None:
@@ -171,7 +169,7 @@ class TableReader:
                     yield Chunk(features, metadata, first_row)
                     first_row += len(metadata)
             if first_row == start:
-                raise TableError("the file has a header but no samples: export it again", file=table.name)
+                raise TableError("the file has a header but no samples. Export it again", file=table.name)
 
     def __enter__(self) -> Self:
         return self
@@ -179,7 +177,7 @@ class TableReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is held between passes."""
+        """Do nothing: no file stays open between passes."""
 
 
 def open_table(
@@ -190,7 +188,7 @@ def open_table(
     chunk_rows: int = CHUNK_ROWS,
     expansion_limit: int = EXPANSION_LIMIT,
 ) -> TableReader:
-    """Open one table; `path` may be a seekable binary stream. See `open_tables`."""
+    """Open a single table; `path` may be a seekable binary stream. See `open_tables`."""
     return open_tables([(path, name)], config=config, chunk_rows=chunk_rows, expansion_limit=expansion_limit)
 
 
@@ -201,14 +199,14 @@ def open_tables(
     chunk_rows: int = CHUNK_ROWS,
     expansion_limit: int = EXPANSION_LIMIT,
 ) -> TableReader:
-    """Open (origin, name) files as one table, in order; what a file is, its content decides, not its name.
+    """Open (origin, name) files as one table, in order. Content determines the format, not the name.
 
-    Raises TableError for what is no table, has no or a doubtful header, lacks the configured columns (then
-    with a suggestion), or has another header than the first file.
+    Raises TableError if a file is not a table, has no valid header, lacks the configured columns (with a
+    suggestion), or has a different header from the first file.
     """
     tables = [_open(Source(origin, name, expansion_limit), config) for origin, name in files]
     if not tables:
-        raise TableError("no file was given")
+        raise TableError("the upload contains no file")
     for table in tables[1:]:
         check_same_header(
             table.columns.header, tables[0].columns.header, file=table.name, first_file=tables[0].name
@@ -227,15 +225,17 @@ def _numeric_column(sampled: Sequence[Record], place: int) -> bool:
     return bool(cells) and all(is_number(cell) for cell in cells)
 
 
-def require_samples(count: int, *, file: str, minimum: int = LEAST_SAMPLES) -> None:
+def require_samples(count: int, *, file: str, minimum: int = MIN_SAMPLES) -> None:
     """Raise TableError if a file has fewer samples than `minimum`."""
     if count < minimum:
         plural = "" if count == 1 else "s"
-        raise TableError(f"the file has {count} sample{plural}, at least {minimum} are needed", file=file)
+        raise TableError(
+            f"the file has {count} sample{plural}, but at least {minimum} are required", file=file
+        )
 
 
 def read_all(reader: TableReader, *, file: str) -> Chunk:
-    """A whole table as one chunk, at a peak of little more than its own size; TableError below 3 samples."""
+    """Return a whole table as one chunk, at little more than its own size in memory. Raises TableError."""
     pending = list(reader)
     count = sum(len(chunk.metadata) for chunk in pending)
     require_samples(count, file=file)
@@ -243,7 +243,7 @@ def read_all(reader: TableReader, *, file: str) -> Chunk:
     metadata: list[dict[str, Value]] = []
     pending.reverse()
     while pending:
-        chunk = pending.pop()  # freed as it is copied; the target's pages come into being as they are written
+        chunk = pending.pop()  # freed once copied; the target's pages are allocated as they are written
         features[len(metadata) : len(metadata) + len(chunk.metadata)] = chunk.features
         metadata += chunk.metadata
     return Chunk(features, metadata, 0)

@@ -1,1 +1,1 @@
-"""Thresholds, explanations, health and deterioration."""
+"""Thresholds, explanations, baseline readiness, health and deterioration."""

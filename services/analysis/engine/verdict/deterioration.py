@@ -1,4 +1,4 @@
-"""Wear over an ordered column: series, robust trend, crossing of the failing level.
+"""Wear over an ordered column: its series, a robust trend, and when it crosses the failing level.
 
 See docs/engine.md, "Deterioration and health".
 """
@@ -19,24 +19,26 @@ Floats = NDArray[np.float64]
 Order = Sequence[float] | Sequence[str] | NDArray[np.float64] | NDArray[np.str_]
 
 CONFIDENCE = 0.95
-"""Of the slope's interval, and one less the level of the trend test."""
+"""The confidence level of the slope's interval; the trend test uses the complementary significance level."""
 
-LEAST_GROUPS = 5
-"""Fewer points make no trend: the Mann-Kendall test cannot reach 5 % with four."""
+MIN_GROUPS = 5
+"""With fewer points, the Mann-Kendall test cannot reach a significance of 5 %."""
 
-MOST_GROUPS = 1000
-"""Theil-Sen looks at every pair; longer series are averaged into so many equal runs first."""
+MAX_GROUPS = 1000
+"""Theil-Sen compares every pair of points, so longer series are first averaged into this many equal parts."""
 
-RECENT = 0.1
-"""Part of the series, at its end, whose median is the present wear: one noisy sample is no state."""
+RECENT_SHARE = 0.1
+"""The last part of the series, whose median is the current wear, so that a single noisy sample does not
+determine it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Theil-Sen slope (wear per unit of the order) with its 95 % interval, and the Mann-Kendall test.
+    """Theil-Sen slope (wear per unit of the ordered column) with its 95 % interval, and Mann-Kendall test.
 
-    `significant` is a rising or falling trend at 5 %. `crossing` is where the failing level is met, between
-    `crossing_earliest` and `crossing_latest` (None: not foreseeable); `text` says it in words.
+    `significant` means that the trend, upward or downward, is significant at 5 %. The wear crosses the
+    failing level at `crossing`, between `crossing_earliest` and `crossing_latest` (None: unknown). `text`
+    describes the trend.
     """
 
     slope: float
@@ -54,10 +56,11 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Deterioration:
-    """Wear of each group, in baseline standard deviations, in order.
+    """The wear of each group in order, in baseline standard deviations.
 
-    `labels` (g) as given, `positions` (g,) on the axis of the trend (the values themselves if they are
-    numbers, else 0, 1, 2...), `wear` (g,), `counts` (g,) samples per group, `latest` the present wear.
+    `labels` (g) are the groups' values; `positions` (g,) lie on the axis of the trend (the values themselves
+    if they are numbers, else 0, 1, 2...); `counts` (g,) are the samples per group; `latest` is the current
+    wear.
     """
 
     labels: tuple[float | str, ...]
@@ -68,7 +71,7 @@ class Deterioration:
     trend: Trend
 
     def as_dict(self) -> dict[str, Any]:
-        """The deterioration as JSON-able values."""
+        """Return the deterioration as JSON-serialisable values."""
         trend = {name: getattr(self.trend, name) for name in Trend.__slots__}
         return {
             "labels": list(self.labels),
@@ -80,17 +83,17 @@ class Deterioration:
 
 
 def deterioration(order: Order, coordinates: Floats, baseline: Floats, *, failing: float) -> Deterioration:
-    """Wear and its trend for samples at map positions `coordinates` (m, 2), grouped by `order` (m).
+    """Compute wear and trend of samples at map positions `coordinates` (m, 2), grouped by `order` (m).
 
-    `baseline` (n, 2) are the positions of the baseline's samples. A group's wear is the distance of its
-    centroid from the baseline's, over the baseline's standard deviation on the map (root of the summed
-    variances of both axes), so that maps can be compared. `failing` is the level whose crossing is foreseen.
-    Raises EngineError without samples.
+    `baseline` (n, 2) are the positions of the baseline's samples. A group's wear is the distance between its
+    centroid and the baseline's, divided by the baseline's standard deviation on the map (the square root of
+    the sum of both axes' variances), which makes maps comparable. The trend predicts when the wear crosses
+    the level `failing`. Raises EngineError if there are no samples.
     """
     coordinates = np.asarray(coordinates, dtype=np.float64)
     if len(order) != coordinates.shape[0] or coordinates.shape[0] == 0:
         raise EngineError(
-            f"{len(order)} order values for {coordinates.shape[0]} samples: need one each, and some"
+            f"there are {len(order)} order values for {coordinates.shape[0]} samples; each sample needs one"
         )
     labels, groups = _groups(order)
     count = len(labels)
@@ -101,17 +104,17 @@ def deterioration(order: Order, coordinates: Floats, baseline: Floats, *, failin
     wear: Floats = np.sqrt(((centroids - centre) ** 2).sum(axis=1)) / spread
     numeric = all(isinstance(label, float) for label in labels)
     positions = np.array(labels, dtype=np.float64) if numeric else np.arange(count, dtype=np.float64)
-    latest = float(np.median(wear[-max(1, round(RECENT * count)) :]))
+    latest = float(np.median(wear[-max(1, round(RECENT_SHARE * count)) :]))
     return Deterioration(labels, positions, wear, counts, latest, fit_trend(positions, wear, failing))
 
 
 def _groups(order: Order) -> tuple[tuple[float | str, ...], NDArray[np.intp]]:
-    """Distinct labels and the group of each sample; numbers in rising order, texts as they first appear."""
+    """Return the distinct labels (numbers ascending, texts by first appearance) and each sample's group."""
     values = np.asarray(order)
     if values.dtype.kind in "iufb":
         numbers = values.astype(np.float64)
         if not np.isfinite(numbers).all():
-            raise EngineError("an order value is missing or not a finite number: choose another column")
+            raise EngineError("an order value is missing or not a finite number. Choose another column")
         unique, groups = np.unique(numbers, return_inverse=True)
         return tuple(unique.tolist()), groups
     texts = values.astype(np.str_)
@@ -123,17 +126,17 @@ def _groups(order: Order) -> tuple[tuple[float | str, ...], NDArray[np.intp]]:
 
 
 def fit_trend(positions: Floats, wear: Floats, failing: float) -> Trend:
-    """Theil-Sen slope (Sen 1968) and Mann-Kendall test of wear (g,) over rising positions (g,)."""
-    if wear.size < LEAST_GROUPS:
+    """Fit the Theil-Sen slope (Sen 1968) of wear (g,) over ascending positions (g,), and test its trend."""
+    if wear.size < MIN_GROUPS:
         level = float(np.median(wear))
-        text = f"no significant trend: {wear.size} points, at least {LEAST_GROUPS} are needed"
+        text = f"no significant trend: a trend needs at least {MIN_GROUPS} points, but there are {wear.size}"
         return Trend(0.0, 0.0, 0.0, level, 0.0, 1.0, False, None, None, None, text)
-    if wear.size > MOST_GROUPS:
+    if wear.size > MAX_GROUPS:
         positions, wear = (
-            np.array([part.mean() for part in np.array_split(series, MOST_GROUPS)])
+            np.array([part.mean() for part in np.array_split(series, MAX_GROUPS)])
             for series in (positions, wear)
         )
-    from scipy.stats import theilslopes  # late: it takes longer to load than all the rest
+    from scipy.stats import theilslopes  # imported here because it loads slower than everything else
 
     fitted = theilslopes(wear, positions, alpha=CONFIDENCE)
     slope, low, high = float(fitted.slope), float(fitted.low_slope), float(fitted.high_slope)
@@ -146,34 +149,34 @@ def fit_trend(positions: Floats, wear: Floats, failing: float) -> Trend:
         return Trend(slope, low, high, intercept, tau, p_value, False, None, None, None, text)
     end = float(positions[-1])
     if slope < 0.0:
-        text = "the wear falls: no crossing ahead"
+        text = "the wear is decreasing and will not cross the failing level"
         return Trend(slope, low, high, intercept, tau, p_value, True, None, None, None, text)
 
     def crossing(rate: float) -> float | None:
         return middle + (failing - level) / rate if rate > 0.0 else None
 
     at, earliest, latest = crossing(slope), crossing(high), crossing(low)
-    if level >= failing:  # crossed before the middle: the faster slope then means the later crossing
+    if level >= failing:  # crossed before the middle, so the steeper slope means the later crossing
         earliest, latest = latest, earliest
-    text = f"the failing level {failing:g} is crossed at about {at:.6g}"
+    text = f"the wear will cross the failing level {failing:g} at about {at:.6g}"
     if at is not None and at <= end:
-        text = f"the failing level {failing:g} was crossed at about {at:.6g}"
+        text = f"the wear crossed the failing level {failing:g} at about {at:.6g}"
     if earliest is not None and latest is not None:
         text += f" (between {earliest:.6g} and {latest:.6g})"
     return Trend(slope, low, high, intercept, tau, p_value, True, at, earliest, latest, text)
 
 
 def mann_kendall(series: Floats, residuals: Floats) -> tuple[float, float]:
-    """Kendall's tau of a series (g,) against its order, and the two-sided p-value of no trend.
+    """Return Kendall's tau of a series (g,) over its order, and the two-sided p-value of the trend.
 
-    Variance with the correction for ties (Kendall 1975), inflated by the loss of independent samples in the
-    detrended ranks (after Hamed and Rao 1998), since wear at one time resembles that at the next.
+    The variance is corrected for ties (Kendall 1975) and for autocorrelation of the detrended ranks (after
+    Hamed and Rao 1998), since successive values of the wear resemble each other.
     """
     from scipy.special import ndtr
     from scipy.stats import rankdata
 
     g = series.size
-    # S sums the signs of all pairs; ranks keep it exact under ties.
+    # S is the sum of the signs of all pairs.
     s = float(sum(np.sign(series[i + 1 :] - series[i]).sum() for i in range(g - 1)))
     _, ties = np.unique(series, return_counts=True)
     variance = (g * (g - 1) * (2 * g + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18.0

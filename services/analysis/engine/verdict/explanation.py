@@ -1,4 +1,4 @@
-"""Why a sample is an anomaly: the features that explain it, and bands of them.
+"""Explains why a sample is an anomaly, by features and bands of features.
 
 See docs/engine.md, "Detection".
 """
@@ -13,27 +13,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detectors import FeatureMahalanobis
-from ..map.scaling import LARGEST_VALUE, MIN_SPECTRUM_BINS, Scaling
+from ..scaling import MAX_VALUE, MIN_SPECTRUM_BINS, Scaling
 
 Floats = NDArray[np.float64]
 
 BAND_WINDOW = 5
-"""Bins averaged before bands are looked for, so that a single quiet bin does not cut one in two."""
+"""The window of the moving average over bins, so that a single quiet bin does not split a band."""
 
 BAND_CONTRAST = 3.0
-"""A band's bins explain at least this many times what an average bin does."""
+"""The bins of a band explain at least this many times as much as the average bin."""
 
-LEAST_BAND = 3
-"""Neighbouring bins that make a band."""
+MIN_BAND_BINS = 3
+"""The minimum number of neighbouring bins in a band."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureShare:
-    """One feature's part in a deviation.
+    """A feature's contribution to a deviation.
 
-    `expected` is the value that would agree with the sample's other features, `observed` the one measured
-    (both in the feature's unit), `deviation` their signed difference in baseline standard deviations, and
-    `share` its part (0..1) of the drops in squared distance over all features.
+    `observed` is the measured value and `expected` the value that would agree with the sample's other
+    features, both in the feature's unit; `deviation` is their signed difference in baseline standard
+    deviations; `share` is the feature's part (0..1) of the sum of all features' drops in squared distance.
     """
 
     name: str
@@ -43,7 +43,7 @@ class FeatureShare:
     share: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The feature as JSON-able values."""
+        """Return the feature as JSON-serialisable values."""
         return {
             "name": self.name,
             "expected": self.expected,
@@ -55,7 +55,7 @@ class FeatureShare:
 
 @dataclass(frozen=True, slots=True)
 class BandShare:
-    """A run of neighbouring features, its part (0..1), its mean signed deviation and its peak."""
+    """A run of neighbouring features with its share (0..1), its mean signed deviation and its peak."""
 
     first: str
     last: str
@@ -64,7 +64,7 @@ class BandShare:
     peak: str
 
     def as_dict(self) -> dict[str, Any]:
-        """The band as JSON-able values."""
+        """Return the band as JSON-serialisable values."""
         return {
             "from": self.first,
             "to": self.last,
@@ -76,13 +76,13 @@ class BandShare:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The features that explain a deviation, most first, and bands if there are many features."""
+    """The features that explain a deviation, strongest first, and bands if there are many features."""
 
     features: tuple[FeatureShare, ...]
     bands: tuple[BandShare, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The explanation as JSON-able values, for `anomalies.features`."""
+        """Return the explanation as JSON-serialisable values, for `anomalies.features`."""
         return {
             "features": [feature.as_dict() for feature in self.features],
             "bands": [band.as_dict() for band in self.bands],
@@ -94,10 +94,10 @@ def explain(
 ) -> list[Explanation]:
     """Explain samples x (k, d) by their `top` features.
 
-    With z the standardised deviation and P the precision, the squared distance would drop by
-    (Pz)_j^2 / P_jj if feature j alone took the value z_j - (Pz)_j / P_jj that agrees with the rest.
+    With the standardised deviation z and the precision matrix P, the squared distance would drop by
+    (Pz)_j^2 / P_jj if feature j took the value z_j - (Pz)_j / P_jj, which agrees with the other features.
     """
-    from ..map import kernels  # late, like the next: numba takes most of a second to load
+    from .. import kernels  # imported here because numba takes most of a second to load
     from . import ranking
 
     k, d = x.shape
@@ -108,15 +108,15 @@ def explain(
     correction[:, scaling.dropped] = 0.0
     features, shares = np.empty((k, top), dtype=np.int64), np.empty((k, top))
     bands, parts = np.empty((k, top, 3), dtype=np.int64), np.empty((k, top, 2))
-    least = LEAST_BAND if d >= MIN_SPECTRUM_BINS else d + 1  # no bands among a few sensors
+    min_bins = MIN_BAND_BINS if d >= MIN_SPECTRUM_BINS else d + 1  # a few sensors have no bands
     with kernels.parallel(correction.size):
         ranking.rank_features(
-            correction, diagonal, BAND_WINDOW, BAND_CONTRAST, least, features, shares, bands, parts
+            correction, diagonal, BAND_WINDOW, BAND_CONTRAST, min_bins, features, shares, bands, parts
         )
     observed = np.take_along_axis(x, features, axis=1)
     deviations = np.take_along_axis(correction, features, axis=1)
-    with np.errstate(over="ignore"):  # beside the wildest values another feature's correction may overflow
-        expected = np.clip(observed - deviations * scaling.std[features], -LARGEST_VALUE, LARGEST_VALUE)
+    with np.errstate(over="ignore"):  # corrections next to extreme values may overflow
+        expected = np.clip(observed - deviations * scaling.std[features], -MAX_VALUE, MAX_VALUE)
     columns = (features, expected, observed, deviations, shares, bands, parts)
     return [
         Explanation(

@@ -1,4 +1,4 @@
-"""The state of a machine, with reasons."""
+"""Determines the state of a machine, with reasons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .readiness import BaselineReport
 STATES = OK, DETERIORATING, FAILING = "ok", "deteriorating", "failing"
 
 CHANCE = 0.05
-"""A share of anomalies is evidence when chance alone would bring as many in fewer than one run in twenty."""
+"""A share of anomalies counts as evidence if chance would produce it in fewer than one run in twenty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Health:
     reasons: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """The health as JSON-able values."""
+        """Return the health as JSON-serialisable values."""
         return {"state": self.state, "reasons": list(self.reasons)}
 
 
@@ -36,12 +36,12 @@ def assess_health(
     samples: int | None = None,
     baseline: BaselineReport | None = None,
 ) -> Health:
-    """Judge a machine by its share of anomalies (0..1) and its wear in baseline standard deviations.
+    """Assess a machine by its share of anomalies (0..1) and its wear in baseline standard deviations.
 
-    Either alone decides: a share from `deteriorating_fraction` or `failing_fraction`, a wear from
-    `deteriorating_wear` or `failing_wear` (None: no ordered samples to measure wear on). With the number of
-    `samples` and the `baseline`'s report, a share counts as far as chance does not explain it: one anomaly
-    among twenty samples is 5 %, and a sound machine shows as many.
+    The worse of the two decides: the share is compared with `deteriorating_fraction` and `failing_fraction`,
+    the wear with `deteriorating_wear` and `failing_wear` (None: there is no wear). Given the number of
+    `samples` and the `baseline`'s report, a share that chance could explain does not count: one anomaly among
+    twenty samples is 5 %, and healthy machines show as many.
     """
     levels = [0]
     reasons = []
@@ -51,12 +51,10 @@ def assess_health(
     reason = f"{anomaly_fraction:.1%} of the samples are anomalies, {relation} the limit of {limit:.1%}"
     if level and samples is not None and baseline is not None:
         hits = round(anomaly_fraction * samples)
-        borne_out = _borne_out(hits, samples, baseline, config)
-        if borne_out < level:
-            level = borne_out
-            reason += (
-                f", but {hits} of {samples} samples are too few to be sure of more than '{STATES[level]}'"
-            )
+        supported = _supported_level(hits, samples, baseline, config)
+        if supported < level:
+            level = supported
+            reason += f", but {hits} of {samples} samples are too few to conclude more than '{STATES[level]}'"
     levels.append(level)
     reasons.append(reason)
     if wear is not None:
@@ -65,29 +63,32 @@ def assess_health(
         limit = (config.deteriorating_wear, config.deteriorating_wear, config.failing_wear)[level]
         relation = "below" if level == 0 else "at or above"
         reasons.append(
-            f"the latest samples lie {wear:.1f} baseline standard deviations from normal, {relation} "
+            f"the latest samples are {wear:.1f} baseline standard deviations away from normal, {relation} "
             f"the limit of {limit:g}"
         )
     return Health(STATES[max(levels)], tuple(reasons))
 
 
-def _borne_out(hits: int, samples: int, baseline: BaselineReport, config: EngineConfig) -> int:
-    """The worst level that chance does not explain: more anomalies than the baseline's own rate brings for
-    `deteriorating`, and more than a deteriorating machine's rate brings for `failing`."""
+def _supported_level(hits: int, samples: int, baseline: BaselineReport, config: EngineConfig) -> int:
+    """Return the worst level that chance does not explain.
+
+    `deteriorating` needs more anomalies than the baseline's own rate would produce by chance, and `failing`
+    more than the rate of a deteriorating machine would.
+    """
     if chance_beside_baseline(hits, samples, baseline) >= CHANCE:
         return 0
     return 2 if chance_at_rate(hits, samples, config.deteriorating_fraction) < CHANCE else 1
 
 
 def chance_beside_baseline(hits: int, samples: int, baseline: BaselineReport) -> float:
-    """Probability of at least so many anomalies among so many samples of a machine like its baseline.
+    """Return the probability of at least `hits` anomalies among samples of a machine like its baseline.
 
-    The baseline's rate is known as well as its independent samples tell it: the tail of the beta-binomial
-    prediction from Jeffreys' prior (Brown, Cai and DasGupta 2001).
+    The baseline's rate is known only as precisely as its independent samples allow, hence the tail of the
+    beta-binomial prediction from Jeffreys' prior (Brown, Cai and DasGupta 2001).
     """
     if hits <= 0:
         return 1.0
-    from scipy.special import betaln, gammaln  # late: SciPy takes long to load
+    from scipy.special import betaln, gammaln  # imported here because SciPy loads slowly
 
     seen = baseline.effective_samples
     a = baseline.expected_false_alarms * seen + 0.5
@@ -98,10 +99,10 @@ def chance_beside_baseline(hits: int, samples: int, baseline: BaselineReport) ->
 
 
 def chance_at_rate(hits: int, samples: int, rate: float) -> float:
-    """Probability of at least so many hits among so many samples at a known rate (binomial tail)."""
+    """Return the probability of at least `hits` hits among samples with a known rate (binomial tail)."""
     if hits <= 0 or rate >= 1.0:
         return 1.0
-    from scipy.special import betainc  # late, as above
+    from scipy.special import betainc  # imported here because SciPy loads slowly
 
     return float(betainc(hits, samples - hits + 1.0, rate))
 

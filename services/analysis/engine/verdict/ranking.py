@@ -1,4 +1,4 @@
-"""The compiled inner loop of explanations. Import it late: numba takes most of a second to load."""
+"""The compiled inner loop of explanations. Import inside functions: numba takes most of a second to load."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from ..map.kernels import Floats, compiled
+from ..kernels import Floats, compiled
 
 
 @compiled(parallel=True)
@@ -15,7 +15,7 @@ def rank_features(
     diagonal: Floats,
     window: int,
     contrast: float,
-    least: int,
+    min_bins: int,
     features: NDArray[np.int64],
     shares: Floats,
     bands: NDArray[np.int64],
@@ -23,10 +23,10 @@ def rank_features(
 ) -> None:
     """Rank each row's features, and find its bands, by their drops `correction^2 * diagonal` (k, d).
 
-    `features` (k, top) receives the places of the largest drops, largest first, -1 where there is none, and
-    `shares` their parts of the whole. A band is a run of at least `least` features whose moving average over
-    `window` exceeds `contrast` times the average; `bands` (k, top, 3) receives first, last and peak, the
-    heaviest band first, and `parts` (k, top, 2) its part and its mean correction.
+    `features` (k, top) receives the indices of the largest drops in descending order (-1 for none), and
+    `shares` their parts of the sum. A band is a run of at least `min_bins` features whose moving average over
+    `window` exceeds `contrast` times the average. `bands` (k, top, 3) receives first, last and peak of each
+    band, largest first, and `parts` (k, top, 2) its share and its mean correction.
     """
     k, d = correction.shape
     top = features.shape[1]
@@ -54,7 +54,7 @@ def rank_features(
                 features[i, place] = j
                 shares[i, place] = drop[j]
                 count = min(count + 1, top)
-        if least > d:
+        if min_bins > d:
             continue
         start, around, found = -1, 0.0, 0
         for j in range(min(half, d)):
@@ -70,7 +70,7 @@ def rank_features(
             if inside and start < 0:
                 start = j
             elif not inside and start >= 0:
-                if j - start >= least:
+                if j - start >= min_bins:
                     weight, mean, peak = 0.0, 0.0, start
                     for q in range(start, j):
                         weight += drop[q]

@@ -1,4 +1,4 @@
-"""Can this baseline be trusted? Answered in words an engineer acts on."""
+"""Assesses whether a baseline can be relied on, and advises an engineer what to do."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ Floats = NDArray[np.float64]
 
 READY, USABLE, UNRELIABLE = "ready", "usable", "unreliable"
 
-FEW_PER_FEATURE = 2.0
-"""Below two samples per informative feature a covariance is mostly its shrinkage."""
+MIN_SAMPLES_PER_FEATURE = 2.0
+"""With fewer than two samples per informative feature, a covariance is mostly its shrinkage target."""
 
-FEW_SAMPLES = 30
-"""Below thirty independent samples neither mean nor spread of the distances is known well enough."""
+MIN_EFFECTIVE_SAMPLES = 30
+"""Fewer independent samples do not determine the mean and the spread of the distances well enough."""
 
-ILL_CONDITIONED = 1e8
-"""Above it the smallest direction has lost half of float64's digits."""
+MAX_CONDITION = 1e8
+"""With a larger condition number, the direction of least variance has lost half of float64's digits."""
 
-MOST_FALSE_ALARMS = 0.05
-"""An upper bound above 5 % is the anomaly share at which a machine counts as deteriorating."""
+MAX_FALSE_ALARM_RATE = 0.05
+"""The share of anomalies at which a machine counts as deteriorating."""
 
 CONFIDENCE = 0.95
 
 REGIME_SEPARATION = 5.0
-"""Ashman's D (1994) between two groups; 2 separates peaks, a uniform cloud cut in two reaches 3.5."""
+"""Ashman's D (1994) between two groups. Peaks separate at 2; the halves of a uniform cloud reach 3.5."""
 
-LEAST_REGIME = 0.05
-"""Smaller groups are outliers, not a regime."""
+MIN_REGIME_SHARE = 0.05
+"""Smaller groups are outliers, not regimes."""
 
-DEEPEST_CUT = 3
-"""Groups are cut in two so often: up to eight regimes are told apart along an axis."""
+MAX_SPLIT_DEPTH = 3
+"""The depth to which groups are split in two, which finds up to eight regimes along an axis."""
 
-MOST_NAMED = 10
-"""Outliers that are named in words; the list holds all."""
+MAX_LISTED_OUTLIERS = 10
+"""Outliers that the advice names; `outliers` lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineReport:
-    """How far a baseline carries; `verdict` is `ready`, `usable` or `unreliable`, `advice` says what to do.
+    """How reliable a baseline is: `verdict` is `ready`, `usable` or `unreliable`; `advice` says what to do.
 
-    `effective_samples` allows for neighbours in time resembling each other; `condition` is that of the shrunk
-    covariance; `outliers` the 1-based samples that were left out of what was learnt; `regimes` the separate
-    groups;
-    `expected_false_alarms` the share of the baseline's own samples above the threshold, out of sample, and
-    `false_alarms_bound` its 95 % upper confidence bound (Clopper and Pearson 1934).
+    `effective_samples` allows for the resemblance of successive samples; `condition` and `shrinkage` are
+    those of the shrunk covariance; `outliers` are the 1-based samples that were excluded from learning;
+    `regimes` is the number of separate groups; `expected_false_alarms` is the share of the baseline's own
+    samples above the threshold, out of sample, and `false_alarms_bound` its 95 % upper confidence bound
+    (Clopper and Pearson 1934).
     """
 
     verdict: str
@@ -68,12 +68,12 @@ class BaselineReport:
     false_alarms_bound: float
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON-able values."""
+        """Return the report as JSON-serialisable values."""
         return {**asdict(self), "advice": list(self.advice), "outliers": list(self.outliers)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The report that `as_dict` described."""
+        """Return the report that `as_dict` stored."""
         return cls(**{**values, "advice": tuple(values["advice"]), "outliers": tuple(values["outliers"])})
 
 
@@ -87,7 +87,7 @@ def assess_baseline(
     shrinkage: float,
     config: EngineConfig,
 ) -> BaselineReport:
-    """Judge a fitted baseline: its detector `used`, the feature space, and its map positions (n, 2)."""
+    """Assess a fitted baseline by its detector `used`, the feature space and its map positions (n, 2)."""
     n = coordinates.shape[0]
     kept = np.setdiff1d(np.arange(n), used.outliers)
     distances = used.distances[kept]
@@ -95,54 +95,50 @@ def assess_baseline(
     share = float((distances > used.threshold).mean())
     bound = upper_bound(share, effective)
     outliers = np.union1d(used.outliers, feature_space.outliers)
-    regimes = 1 if outliers.size > LEAST_REGIME * n else count_regimes(coordinates)
+    regimes = 1 if outliers.size > MIN_REGIME_SHARE * n else count_regimes(coordinates)
     problems, notes = [], []
     if features == 0:
         problems.append(
-            "Every feature is constant, so nothing can be learnt: check that the sensors were "
-            "connected and the machine was running."
+            "Every feature is constant, so there is nothing to learn. Check that the sensors were connected"
+            " and the machine was running."
         )
-    if effective < FEW_SAMPLES:
+    if effective < MIN_EFFECTIVE_SAMPLES:
         problems.append(
-            f"The {n} samples tell as much as {effective:.0f} independent ones; below {FEW_SAMPLES} "
-            "the threshold is a guess. Record normal operation for longer, or less often."
+            f"The {n} samples carry as much information as {effective:.0f} independent ones; with fewer than"
+            f" {MIN_EFFECTIVE_SAMPLES}, the threshold is a guess. Record normal operation for longer, or at"
+            " longer intervals."
         )
-    if features > 0 and n < FEW_PER_FEATURE * features:
+    if features > 0 and n < MIN_SAMPLES_PER_FEATURE * features:
         notes.append(
-            f"{n} samples for {features} informative features: small faults may be missed. About "
-            f"{int(np.ceil(FEW_PER_FEATURE * features))} samples of normal operation would do."
+            f"There are only {n} samples for {features} informative features, so small faults may be missed."
+            f" About {int(np.ceil(MIN_SAMPLES_PER_FEATURE * features))} samples of normal operation suffice."
         )
-    if bound > MOST_FALSE_ALARMS:
+    if bound > MAX_FALSE_ALARM_RATE:
         notes.append(
-            f"Up to {bound:.1%} of normal samples may be reported as anomalies: add normal samples, "
-            "or raise the sensitivity."
+            f"Up to {bound:.1%} of normal samples may be reported as anomalies. Add normal samples, or raise"
+            " the alarm threshold (threshold_sigmas)."
         )
     if outliers.size:
-        shown = ", ".join(str(row + 1) for row in outliers[:MOST_NAMED])
-        more = f" and {outliers.size - MOST_NAMED} more" if outliers.size > MOST_NAMED else ""
-        notes.append(
-            f"Sample {shown}{more} of this baseline is itself far from normal and was left out of the "
-            "threshold: look at it, and upload the baseline without it if it was a fault or badly measured."
-        )
+        notes.append(_outlier_advice([int(row) + 1 for row in outliers]))
     if regimes > 1:
         notes.append(
-            f"The baseline falls into {regimes} separate groups (for instance loads or speeds): faults "
-            "between them are hard to see. A baseline for each would be sharper."
+            f"The baseline consists of {regimes} separate groups (such as loads or speeds). Faults between"
+            " them are hard to detect. A separate baseline for each would be more precise."
         )
-    if condition > ILL_CONDITIONED:
+    if condition > MAX_CONDITION:
         notes.append(
-            f"Some features are nearly copies of each other (condition {condition:.1e}): drop "
-            "duplicated channels."
+            f"Some features are nearly identical (condition {condition:.1e}). Remove duplicate channels."
         )
     if dropped:
         notes.append(
-            f"{dropped} constant feature{'s' if dropped > 1 else ''} carried no information and had no part."
+            f"{dropped} constant feature{'s carry' if dropped > 1 else ' carries'} no information and"
+            f" {'were' if dropped > 1 else 'was'} ignored."
         )
     serious = [note for note in notes if "constant feature" not in note]
     verdict = UNRELIABLE if problems else USABLE if serious else READY
     return BaselineReport(
         verdict,
-        tuple(problems + notes) or ("Nothing to do: this baseline is sound.",),
+        tuple(problems + notes) or ("This baseline is sound. There is nothing to do.",),
         n,
         features,
         effective,
@@ -155,8 +151,22 @@ def assess_baseline(
     )
 
 
+def _outlier_advice(samples: list[int]) -> str:
+    if len(samples) == 1:
+        return (
+            f"Sample {samples[0]} of this baseline is far from normal and was excluded from the threshold."
+            " Check it, and upload the baseline without it if it shows a fault or a measurement error."
+        )
+    listed = ", ".join(str(sample) for sample in samples[:MAX_LISTED_OUTLIERS])
+    more = f" and {len(samples) - MAX_LISTED_OUTLIERS} more" if len(samples) > MAX_LISTED_OUTLIERS else ""
+    return (
+        f"Samples {listed}{more} of this baseline are far from normal and were excluded from the threshold."
+        " Check them, and upload the baseline without those that show faults or measurement errors."
+    )
+
+
 def effective_samples(series: Floats) -> float:
-    """Independent samples a series (n,) is worth: n (1 - r)/(1 + r), r its lag-one autocorrelation >= 0."""
+    """Return the effective size of a series (n,): n (1 - r)/(1 + r), r >= 0 its lag-one autocorrelation."""
     n = series.size
     centred = series - series.mean()
     power = float((centred**2).sum())
@@ -167,40 +177,40 @@ def effective_samples(series: Floats) -> float:
 
 
 def upper_bound(share: float, samples: float) -> float:
-    """95 % upper confidence bound of a share seen in so many independent samples (Clopper and Pearson)."""
-    from scipy.special import betaincinv  # late: SciPy takes long to load
+    """Return the 95 % upper confidence bound of a share of independent samples (Clopper and Pearson)."""
+    from scipy.special import betaincinv  # imported here because SciPy loads slowly
 
     hits = share * samples
     return 1.0 if hits >= samples else float(betaincinv(hits + 1.0, samples - hits, CONFIDENCE))
 
 
 def count_regimes(coordinates: Floats) -> int:
-    """Well separated groups of map positions (n, 2) along an axis of the map; 1 if there is no gap."""
-    least = max(2, int(np.ceil(LEAST_REGIME * coordinates.shape[0])))
-    most = 1
+    """Count the well separated groups of map positions (n, 2) along the map's axes, at least 1."""
+    min_size = max(2, int(np.ceil(MIN_REGIME_SHARE * coordinates.shape[0])))
+    regimes = 1
     for axis in coordinates.T:
-        groups = _cut(np.sort(axis), least, DEEPEST_CUT)
-        apart = sum(separation(left, right) > REGIME_SEPARATION for left, right in pairwise(groups))
-        most = max(most, 1 + apart)
-    return most
+        groups = _split(np.sort(axis), min_size, MAX_SPLIT_DEPTH)
+        gaps = sum(separation(left, right) > REGIME_SEPARATION for left, right in pairwise(groups))
+        regimes = max(regimes, 1 + gaps)
+    return regimes
 
 
-def _cut(ordered: Floats, least: int, depth: int) -> list[Floats]:
-    """Rising values cut where their parts are tightest, and the parts again; neighbours need not be apart."""
+def _split(ordered: Floats, min_size: int, depth: int) -> list[Floats]:
+    """Split ascending values, recursively, where the parts have the least variance."""
     n = ordered.size
-    if depth == 0 or n < 2 * least:
+    if depth == 0 or n < 2 * min_size:
         return [ordered]
     left = np.arange(1, n)
     centred = ordered - ordered.mean()
     sums = np.cumsum(centred)[:-1]
-    between = sums**2 / (left * (n - left))  # the squares between the parts, up to a factor
-    cut = least + int(between[least - 1 : n - least].argmax())
-    return [*_cut(ordered[:cut], least, depth - 1), *_cut(ordered[cut:], least, depth - 1)]
+    between = sums**2 / (left * (n - left))  # the sum of squares between the parts, up to a factor
+    cut = min_size + int(between[min_size - 1 : n - min_size].argmax())
+    return [*_split(ordered[:cut], min_size, depth - 1), *_split(ordered[cut:], min_size, depth - 1)]
 
 
 def separation(left: Floats, right: Floats) -> float:
-    """Ashman's D (1994): the distance of two groups' means over the root of their mean variance."""
+    """Return Ashman's D (1994): the distance of two groups' means over the root of their mean variance."""
     spread = float(np.sqrt((left.var() + right.var()) / 2.0))
     gap = float(right.mean() - left.mean())
-    # Two groups of identical samples have no spread: the gap over rounding is separation enough.
+    # Groups of identical samples have no spread; any gap above rounding errors separates them.
     return gap / max(spread, 1e-9) if gap > 1e-6 else 0.0

@@ -1,4 +1,4 @@
-"""Exponentially weighted moving averages over a sequence, exact across chunk borders (MEWMA)."""
+"""Exponentially weighted moving averages over a sequence (MEWMA), exact across chunk boundaries."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SequenceState:
-    """Where a sequence stands: its moving average, and how many samples went into it.
+    """The state of a sequence: its moving average and the number of samples so far.
 
-    `as_dict` is JSON-able; Python writes and reads floats exactly, so a chunk that continues from a stored
-    state gives the same numbers, bit for bit, as the whole sequence at once.
+    `as_dict` is JSON-serialisable. Python writes and reads floats exactly, so a chunk that continues from a
+    stored state gives bit for bit the same numbers as processing the whole sequence at once.
     """
 
     average: tuple[float, ...]
     count: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The state as JSON-able values."""
+        """Return the state as JSON-serialisable values."""
         return {"average": list(self.average), "count": self.count}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The state that `as_dict` described."""
+        """Return the state that `as_dict` stored."""
         return cls(tuple(float(value) for value in values["average"]), int(values["count"]))
 
 
 def smooth(
     z: Floats, centre: Floats, weight: float | None, state: SequenceState | None
 ) -> tuple[Floats, SequenceState]:
-    """Moving averages of rows z (m, d), in the scale of single samples, and the state after them.
+    """Return the moving averages of rows z (m, d), on the scale of single samples, and the state after them.
 
-    `e_t = l*(z_t - centre) + (1 - l)*e_(t-1)`, e_0 = 0 (Lowry and others 1992), divided by its standard
-    deviation sqrt(l/(2 - l)) relative to a single independent sample. Without a weight: z itself.
+    `e_t = l*(z_t - centre) + (1 - l)*e_(t-1)` with e_0 = 0 (Lowry and others 1992) is divided by its standard
+    deviation relative to a single independent sample, sqrt(l/(2 - l)). Without a weight, z is returned.
     """
     count = (state.count if state is not None else 0) + z.shape[0]
     if weight is None:
         return z, SequenceState((), count)
-    from scipy.signal import lfilter  # late: it takes long to load
+    from scipy.signal import lfilter  # imported here because it loads slowly
 
     keep = 1.0 - weight
     average = np.array(state.average) if state is not None and state.average else np.zeros(z.shape[1])

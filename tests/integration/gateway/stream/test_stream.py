@@ -12,6 +12,8 @@ import aiohttp
 import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from structlog.testing import capture_logs
 
 from dinsight.provision.topics import create_topics
 from shared.events.analysis import ANALYSIS_PROGRESSED, UPLOAD_RECEIVED, AnalysisProgressed, UploadReceived
@@ -76,7 +78,12 @@ class Publisher:
         self._producer = producer
 
     async def upload(
-        self, organization_id: UUID, *, machine_id: UUID | None = None, age: timedelta = timedelta()
+        self,
+        organization_id: UUID,
+        *,
+        machine_id: UUID | None = None,
+        age: timedelta = timedelta(),
+        partition: int | None = None,
     ) -> Event[UploadReceived]:
         payload = UploadReceived(
             analysis_id=uuid4(),
@@ -86,7 +93,7 @@ class Publisher:
         )
         time = datetime.now(UTC) - age
         event = Event(uuid4(), UPLOAD_RECEIVED, str(payload.analysis_id), organization_id, time, payload)
-        await self.send(event)
+        await self.send(event, partition)
         return event
 
     async def progress(self, organization_id: UUID) -> Event[AnalysisProgressed]:
@@ -98,10 +105,14 @@ class Publisher:
         await self.send(event)
         return event
 
-    async def send(self, event: Event[Any]) -> None:
+    async def send(self, event: Event[Any], partition: int | None = None) -> None:
         value, headers = encode(event)
         await self._producer.send_and_wait(
-            event.topic.name, value, key=event.key.encode(), headers=list(headers.items())
+            event.topic.name,
+            value,
+            key=event.key.encode(),
+            headers=list(headers.items()),
+            partition=partition,
         )
 
     async def poison(self) -> None:
@@ -247,31 +258,76 @@ async def test_a_new_gateway_knows_the_recent_past(
             assert [(await stream.next()).id for _ in events[1:]] == [str(e.id) for e in events[1:]]
 
 
-async def test_the_stream_outlives_the_broker(
+@pytest.fixture
+async def own_client(
     own_broker: Broker,
     installation: InstallationSettings,
     upstream_address: str,
     tokens: TokenIssuer,
     organization: UUID,
-) -> None:
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a gateway whose broker the test may kill."""
     await create_topics(own_broker.bootstrap)
     there = installation.model_copy(update={"kafka_bootstrap": own_broker.bootstrap})
-    headers = tokens.headers(organization)
     async with (
         gateway(there, upstream_address) as place,
-        aiohttp.ClientSession(place, headers=headers) as client,
+        aiohttp.ClientSession(place, headers=tokens.headers(organization)) as client,
     ):
         await eventually(lambda: ready(client), what="readiness")
-        async with listening(client) as stream:
-            async with publishing(own_broker.bootstrap) as publisher:
-                before = await publisher.upload(organization)
-            assert (await stream.next()).id == str(before.id)
+        yield client
+
+
+async def test_the_stream_goes_on_when_the_broker_was_restarted(
+    own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
+) -> None:
+    if own_broker.forgets:
+        pytest.skip("this broker forgets everything; the local supervisor then restarts the services")
+    async with listening(own_client) as stream:
+        async with publishing(own_broker.bootstrap) as publisher:
+            before = await publisher.upload(organization)
+        assert (await stream.next()).id == str(before.id)
+        own_broker.kill()
+        own_broker.start()
+        async with publishing(own_broker.bootstrap) as publisher:
+            after = await publisher.upload(organization)
+        assert (await stream.next()).id == str(after.id)
+
+
+async def test_the_stream_goes_on_when_the_broker_was_away(
+    own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
+) -> None:
+    async with listening(own_client) as stream:
+        with capture_logs() as log:
             own_broker.kill()
-            own_broker.start()
-            if own_broker.forgets:
-                await create_topics(own_broker.bootstrap)
-            async with publishing(own_broker.bootstrap) as publisher:
-                # What a relay does after a broker lost its memory: the past again, then the news.
-                await publisher.send(before)
-                after = await publisher.upload(organization)
-            assert (await stream.next()).id == str(after.id)
+            await eventually(lambda: failed(log, "event stream"), seconds=60, what="the broker's absence")
+        own_broker.start()
+        if own_broker.forgets:
+            await create_topics(own_broker.bootstrap)
+        async with publishing(own_broker.bootstrap) as publisher:
+            event = await publisher.upload(organization)
+            assert (await stream.next()).id == str(event.id)
+            # It came because the stream was read again; what comes now is followed.
+            await publisher.send(event)
+            last = await publisher.upload(organization)
+            assert (await stream.next()).id == str(last.id)
+
+
+async def failed(log: list[Any], loop: str) -> bool:
+    return any(entry["event"].startswith("loop failed") and entry["loop"] == loop for entry in log)
+
+
+async def test_partitions_that_are_added_are_read_too(
+    own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
+) -> None:
+    if own_broker.forgets:
+        pytest.skip("the local broker cannot add partitions to a topic")
+    admin = AIOKafkaAdminClient(bootstrap_servers=own_broker.bootstrap)
+    await admin.start()
+    try:
+        added = UPLOAD_RECEIVED.partitions
+        await admin.create_partitions({UPLOAD_RECEIVED.name: NewPartitions(added + 1)})
+    finally:
+        await admin.close()
+    async with listening(own_client) as stream, publishing(own_broker.bootstrap) as publisher:
+        event = await publisher.upload(organization, partition=added)
+        assert (await stream.next()).id == str(event.id)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.analysis.anomalies.domain import moment, sample_time
+from services.analysis.anomalies.domain import parse_time, sample_time
 
 UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -23,15 +23,15 @@ UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
         (None, None),
     ],
 )
-def test_times_are_read_or_not(text: object, expected: datetime | None) -> None:
-    assert moment(text) == expected
+def test_times_are_parsed(text: object, expected: datetime | None) -> None:
+    assert parse_time(text) == expected
 
 
-def test_a_time_column_dates_the_sample() -> None:
+def test_a_time_column_sets_the_time_of_the_sample() -> None:
     metadata = {"sample": 3, " Timestamp": "2026-03-01"}
     assert sample_time(metadata, 3, UPLOADED) == datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("metadata", [{}, {"time": 12.5}, {"time": "later"}, {"started": "2026-03-01"}])
-def test_without_one_the_upload_does_and_order_is_kept(metadata: dict[str, object]) -> None:
+def test_without_a_time_column_the_upload_time_is_used_in_order(metadata: dict[str, object]) -> None:
     assert sample_time(metadata, 4, UPLOADED) == UPLOADED + timedelta(microseconds=4)

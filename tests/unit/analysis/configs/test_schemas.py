@@ -3,6 +3,9 @@
 from dataclasses import fields
 from typing import get_args
 
+import pytest
+from pydantic import ValidationError
+
 from services.analysis.configs.domain import EDITABLE, PARAMETERS
 from services.analysis.configs.schemas import ConfigChange, Detector, Optimizer, Scaling
 from services.analysis.engine import EngineConfig
@@ -10,13 +13,32 @@ from services.analysis.engine.config import DETECTORS, OPTIMIZERS, SCALINGS
 
 
 def test_only_editable_parameters_can_be_set() -> None:
-    assert set(ConfigChange.model_fields) == set(EDITABLE)
+    assert set(ConfigChange.model_fields) == {*EDITABLE, "threshold_sigmas"}
 
 
-def test_the_choices_are_the_engines() -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"sensitivity": 4.0},
+        {"threshold_sigmas": 4.0},
+        {"sensitivity": 4.0, "threshold_sigmas": 4.0},
+        {"threshold_sigmas": 4, "sensitivity": 4.0},
+    ],
+)
+def test_both_names_of_the_threshold_change_it(body: dict[str, float]) -> None:
+    assert ConfigChange.model_validate({**body, "ewma": None}).changes() == {"sensitivity": 4.0, "ewma": None}
+
+
+def test_both_names_of_the_threshold_with_different_values_are_rejected() -> None:
+    with pytest.raises(ValidationError, match="two names for the same parameter") as caught:
+        ConfigChange.model_validate({"sensitivity": 4.0, "threshold_sigmas": 3.0})
+    assert [error["loc"] for error in caught.value.errors()] == [("threshold_sigmas",)]
+
+
+def test_the_choices_match_the_engine() -> None:
     assert (get_args(Optimizer), get_args(Detector)) == (OPTIMIZERS, DETECTORS)
     assert set(get_args(Scaling)) == set(SCALINGS)
 
 
-def test_every_parameter_is_the_engines() -> None:
+def test_every_parameter_is_one_of_the_engine() -> None:
     assert set(PARAMETERS) <= {field.name for field in fields(EngineConfig)}

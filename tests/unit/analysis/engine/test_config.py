@@ -83,7 +83,7 @@ def test_the_defaults_are_those_of_the_specification() -> None:
         ("end_dim", "participant"),
     ],
 )
-def test_a_parameter_out_of_its_range_is_refused_by_name(field: str, value: Any) -> None:
+def test_a_parameter_out_of_range_is_rejected_by_name(field: str, value: Any) -> None:
     config = replace(EngineConfig(), **{field: value})
     with pytest.raises(ConfigError, match=re.escape(field)) as caught:
         config.validate()
@@ -94,6 +94,6 @@ def test_no_metadata_before_the_features_is_allowed() -> None:
     assert EngineConfig(end_meta="").validate().end_meta == ""
 
 
-def test_columns_whose_names_tell_no_order_are_left_to_the_file() -> None:
+def test_columns_without_an_order_are_checked_against_the_file() -> None:
     for first, last in (("speed", "load"), ("a_9", "b_1"), ("f_007", "f_7"), ("f_7", "f_7")):
         EngineConfig(start_dim=first, end_dim=last).validate()

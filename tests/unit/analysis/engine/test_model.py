@@ -48,7 +48,7 @@ def test_a_stored_model_is_the_same_model(
     np.testing.assert_array_equal(model.baseline_distances, again.baseline_distances)
 
 
-def test_another_version_is_refused(model: BaselineModel) -> None:
+def test_a_model_of_another_version_is_rejected(model: BaselineModel) -> None:
     arrays = {**pack_model(model), "version": np.array(99)}
     with pytest.raises(EngineError, match="version 99"):
         unpack_model(arrays)
@@ -91,7 +91,7 @@ def test_the_sigma_rule(model: BaselineModel, correlated: Floats, names: tuple[s
     assert bolder.threshold == pytest.approx(distances.mean() + distances.std(ddof=1))
 
 
-def test_automatic_scaling_leaves_like_features_as_they_are(correlated: Floats) -> None:
+def test_automatic_scaling_does_not_scale_similar_features(correlated: Floats) -> None:
     alike = correlated / correlated.std(axis=0) * np.linspace(1.0, 9.0, 12)
     names = [f"s{i}x" for i in range(12)]
     results = fit_baseline(alike, EngineConfig(optimizer="lbfgs"), feature_names=names).results()
@@ -119,7 +119,7 @@ def test_importing_the_engine_does_not_load_the_compiler() -> None:
     assert done.stdout.strip() == "True"
 
 
-def test_a_model_fits_into_a_buffer(model: BaselineModel) -> None:
+def test_a_model_fits_into_a_small_buffer(model: BaselineModel) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **pack_model(model))
     assert buffer.tell() < 2_000_000

@@ -15,14 +15,14 @@ def samples(value: float) -> Samples:
     return Samples(np.full((1, 10), value), [{}])
 
 
-def test_the_oldest_make_room() -> None:
+def test_the_oldest_chunks_are_evicted() -> None:
     recent = RecentChunks(FOUR)
     for order in range(6):
         recent.keep(RUN, order, samples(order))
     assert [recent.take(RUN, order) is not None for order in range(6)] == [False] * 2 + [True] * 4
 
 
-def test_what_is_taken_or_kept_again_counts_once() -> None:
+def test_a_chunk_that_is_taken_or_replaced_frees_its_bytes() -> None:
     recent = RecentChunks(FOUR)
     for _ in range(10):
         recent.keep(RUN, 0, samples(0.0))
@@ -36,7 +36,7 @@ def test_what_is_taken_or_kept_again_counts_once() -> None:
     assert kept.features[0, 0] == 0.0
 
 
-def test_a_chunk_larger_than_all_room_is_not_kept() -> None:
+def test_a_chunk_larger_than_the_cache_is_not_kept() -> None:
     recent = RecentChunks(FOUR - 1)
     recent.keep(RUN, 0, Samples(np.zeros((4, 10)), [{}] * 4))
     assert recent.take(RUN, 0) is None

@@ -25,7 +25,7 @@ def read(chunks: list[PointChunk], start: int, stop: int | None) -> Any:
     ("start", "stop", "first", "last"),
     [(0, None, 0, 9), (2, 7, 2, 6), (0, 5, 0, 4), (5, None, 5, 9), (4, 6, 4, 5), (7, 99, 7, 9)],
 )
-def test_a_range_is_cut_out(start: int, stop: int | None, first: int, last: int) -> None:
+def test_a_range_of_points(start: int, stop: int | None, first: int, last: int) -> None:
     wanted = [c for c in (chunk(0, 5), chunk(5, 5)) if c.first < (stop or 99) and c.first + 5 > start]
     found = read(wanted, start, stop)
     index = list(range(first, last + 1))
@@ -36,13 +36,13 @@ def test_a_range_is_cut_out(start: int, stop: int | None, first: int, last: int)
     assert found["metadata"] == [{"n": place} for place in index]
 
 
-def test_nothing_is_empty_columns() -> None:
+def test_an_empty_range_has_empty_columns() -> None:
     found = read([], 0, None)
     assert set(found) == {"index", "x", "y", "distance", "misfit", "anomaly", "metadata"}
     assert all(column == [] for column in found.values())
 
 
-def test_what_a_map_has_not_is_null_or_false() -> None:
+def test_values_that_a_map_lacks_are_null_or_false() -> None:
     x = np.arange(3.0)
     found = read([PointChunk(0, x, x, x, None, None, None)], 0, None)
     assert found["misfit"] == [None] * 3

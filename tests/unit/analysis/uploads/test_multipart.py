@@ -36,7 +36,7 @@ async def read(body: bytes, cuts: list[int]) -> list[tuple[str, str | None, byte
 
 
 @given(st.lists(st.integers(0, len(BODY)), max_size=12))
-async def test_the_cuts_do_not_matter(cuts: list[int]) -> None:
+async def test_chunk_boundaries_do_not_matter(cuts: list[int]) -> None:
     assert await read(BODY, cuts) == [
         ("machine_id", None, b" 17 "),
         ("files", "a ä.csv", b"x,y\r\n1,2\r\n--xy\r\n"),
@@ -44,7 +44,7 @@ async def test_the_cuts_do_not_matter(cuts: list[int]) -> None:
     ]
 
 
-async def test_parts_that_nobody_reads_are_passed_over() -> None:
+async def test_unread_parts_are_skipped() -> None:
     names = [part.name async for part in Form(TYPE, pieces(BODY, [])).parts()]
     assert names == ["machine_id", "files", "note"]
 
@@ -55,7 +55,7 @@ async def test_values_are_text() -> None:
 
 
 @pytest.mark.parametrize("value", [b"\xff\xfe", b"1" * 5000])
-async def test_values_that_are_no_text_or_too_long(value: bytes) -> None:
+async def test_values_that_are_not_text_or_too_long(value: bytes) -> None:
     parts = Form(TYPE, pieces(BODY.replace(b" 17 ", value), [])).parts()
     part = await anext(parts)
     with pytest.raises(BrokenForm):
@@ -73,6 +73,6 @@ async def test_broken_forms(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "text/csv", "multipart/form-data", "multipart/mixed; boundary=x"])
-def test_what_is_no_form(kind: str) -> None:
+def test_a_body_that_is_not_a_form(kind: str) -> None:
     with pytest.raises(UnsupportedMediaType):
         Form(kind, pieces(BODY, []))

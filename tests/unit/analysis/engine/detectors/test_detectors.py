@@ -84,7 +84,7 @@ def test_three_samples(config: EngineConfig) -> None:
         check(fit(normal(3, d), config), normal(5, d))
 
 
-def test_two_samples_are_refused(config: EngineConfig) -> None:
+def test_two_samples_are_rejected(config: EngineConfig) -> None:
     with pytest.raises(EngineError, match="at least 3 samples"):
         fit(normal(2, 4), config)
 
@@ -176,7 +176,7 @@ def test_normal_samples_are_normal_and_a_fault_is_found(config: EngineConfig) ->
     assert check(model, x[400:] + 25.0 * visible).anomaly[10:].all()
 
 
-def test_a_baseline_scored_on_itself_would_look_too_good() -> None:
+def test_in_sample_distances_would_be_too_small() -> None:
     x = normal(60, 40)
     model = fit(x, EngineConfig(optimizer="lbfgs"))
     inside = model.score(x).distance

@@ -16,9 +16,9 @@ from services.analysis.engine.map.distances import distance_range, squared_dista
 from services.analysis.engine.map.mapping import MapFit, fit_map
 from services.analysis.engine.map.orientation import canonical
 from services.analysis.engine.map.quality import trustworthiness
-from services.analysis.engine.map.similarity import Similarity
 from services.analysis.engine.map.start import implied_radius, principal_plane, random_disk
 from services.analysis.engine.optimisers import Objective
+from services.analysis.engine.similarity import Similarity
 
 Floats = NDArray[np.float64]
 
@@ -63,7 +63,7 @@ def test_reference_values_on_the_impact_data(impact: Floats, config: EngineConfi
     assert np.abs(again.coordinates - model.coordinates).max() < 1e-3 * radius
 
 
-def test_every_way_leads_to_the_same_picture(impact: Floats) -> None:
+def test_every_optimiser_finds_the_same_map(impact: Floats) -> None:
     names = [f"f_{i}" for i in range(1024)]
     expected = fit_baseline(impact, EngineConfig(optimizer="lbfgs"), feature_names=names).coordinates
     for config in (EngineConfig(), EngineConfig(optimizer="lbfgs", mode="random", seed=3)):
@@ -76,7 +76,7 @@ def test_mean_distance_of_the_impact_data(impact: Floats) -> None:
     assert distances.mean() == pytest.approx(2.816769, abs=5e-7)
 
 
-def test_automatic_scaling_sees_one_spectrum(impact: Floats) -> None:
+def test_automatic_scaling_recognises_a_spectrum(impact: Floats) -> None:
     model = fit_baseline(
         impact, EngineConfig(optimizer="lbfgs"), feature_names=[f"f_{i}" for i in range(1024)]
     )
@@ -110,7 +110,7 @@ def test_the_compiled_cost_is_the_formula(cloud: Floats) -> None:
     assert Objective(target, similarity)(p)[0] == pytest.approx(expected, rel=1e-10)
 
 
-def test_identical_rows_have_no_distance_wherever_they_lie() -> None:
+def test_identical_rows_have_a_distance_of_zero() -> None:
     generator = np.random.default_rng(0)
     rows = 1e6 + generator.standard_normal((50, 30))
     rows[7] = rows[31]
@@ -155,16 +155,14 @@ def test_the_cost_parameters_change_the_map(cloud: Floats, changed: dict[str, An
         {"gamma0": 1e-2},
     ],
 )
-def test_the_path_parameters_change_the_path_and_not_the_optimum(
-    cloud: Floats, changed: dict[str, Any]
-) -> None:
+def test_optimiser_parameters_do_not_change_the_optimum(cloud: Floats, changed: dict[str, Any]) -> None:
     default, other = fitted(cloud), fitted(cloud, **changed)
     assert (default.iterations, default.cost_per_pair) != (other.iterations, other.cost_per_pair)
     np.testing.assert_allclose(default.cost_per_pair, other.cost_per_pair, rtol=0.02)
 
 
 @pytest.mark.parametrize("changed", [{"eta": 0.9}, {"alpha": 5.0}, {"alpha": 5.0, "beta": 0.9}])
-def test_momentum_step_and_its_shrinking_serve_sgd(cloud: Floats, changed: dict[str, Any]) -> None:
+def test_the_parameters_of_sgd_take_effect(cloud: Floats, changed: dict[str, Any]) -> None:
     default, other = fitted(cloud, optimizer="sgd"), fitted(cloud, optimizer="sgd", **changed)
     assert default.iterations != other.iterations
     np.testing.assert_allclose(default.cost_per_pair, other.cost_per_pair, rtol=0.02)
@@ -176,7 +174,7 @@ def test_imax_bounds_the_iterations(cloud: Floats) -> None:
     assert few.cost_per_pair > 2.0 * fitted(cloud).cost_per_pair
 
 
-def test_the_best_positions_are_kept_and_not_the_last(cloud: Floats) -> None:
+def test_the_best_positions_are_returned(cloud: Floats) -> None:
     # A step this large throws adam about: the last positions are far worse than the best.
     assert fitted(cloud, alpha=50.0, imax=4).cost_per_pair <= fitted(cloud, imax=1).cost_per_pair
 
@@ -207,7 +205,7 @@ def test_the_deterministic_start_is_the_scaled_principal_plane(cloud: Floats) ->
 
 
 @pytest.mark.parametrize("angle", [0.0, 1.0, 4.0])
-def test_a_turned_or_mirrored_picture_is_the_same_picture(cloud: Floats, angle: float) -> None:
+def test_rotation_and_reflection_do_not_change_the_map(cloud: Floats, angle: float) -> None:
     p = cloud[:, :2].T
     expected = canonical(p)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -241,7 +239,7 @@ def test_trustworthiness_is_the_published_measure(cloud: Floats) -> None:
     assert trustworthiness(distances, coordinates) == pytest.approx(expected)
 
 
-def test_landmarks_give_nearly_the_map_of_all() -> None:
+def test_landmarks_give_nearly_the_same_map() -> None:
     generator = np.random.default_rng(1)
     samples = generator.standard_normal((900, 6)) * np.array([3.0, 2.0, 1.0, 0.1, 0.1, 0.1])
     names = list("abcdef")

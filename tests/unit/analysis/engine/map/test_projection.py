@@ -10,21 +10,21 @@ from scipy.optimize import minimize
 from services.analysis.engine import BaselineModel, EngineConfig, EngineError
 from services.analysis.engine.map.distances import squared_distances
 from services.analysis.engine.map.mapping import map_samples
-from services.analysis.engine.map.scaling import learn_scaling
 from services.analysis.engine.map.start import principal_plane
 from services.analysis.engine.optimisers import Objective, optimise
+from services.analysis.engine.scaling import learn_scaling
 
 Floats = NDArray[np.float64]
 
 
-def test_baseline_rows_land_on_themselves(model: BaselineModel, correlated: Floats) -> None:
+def test_baseline_rows_are_projected_onto_themselves(model: BaselineModel, correlated: Floats) -> None:
     radius = np.sqrt((model.coordinates**2).sum(axis=1).max())
     placed = model.place(correlated)
     assert np.abs(placed.coordinates - model.coordinates).max() < 1e-3 * radius
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
-def test_rows_of_a_larger_baseline_land_on_themselves(optimizer: str) -> None:
+def test_rows_of_a_larger_baseline_are_projected_onto_themselves(optimizer: str) -> None:
     """Above a thousand samples the map starts from that of some; every sample must still find home."""
     generator = np.random.default_rng(2)
     x = generator.standard_normal((1300, 10)) * np.geomspace(3.0, 0.3, 10)
@@ -42,7 +42,7 @@ def test_rows_of_a_larger_baseline_land_on_themselves(optimizer: str) -> None:
     assert fitted.cost_per_pair <= 1.005 * direct.cost
 
 
-def test_a_sample_does_not_depend_on_those_beside_it(model: BaselineModel, correlated: Floats) -> None:
+def test_samples_are_placed_independently(model: BaselineModel, correlated: Floats) -> None:
     moved = correlated[:40] + correlated.std(axis=0) * np.linspace(0.0, 6.0, 40)[:, None]
     together = model.place(moved)
     for order in (np.arange(40)[::-1], np.random.default_rng(0).permutation(40)):
@@ -69,7 +69,7 @@ def test_a_placement_is_a_minimum_of_its_cost(model: BaselineModel, correlated: 
         assert better.fun >= misfit * (1.0 - 1e-6)
 
 
-def test_farther_samples_are_placed_farther(model: BaselineModel, correlated: Floats) -> None:
+def test_more_distant_samples_are_placed_farther_away(model: BaselineModel, correlated: Floats) -> None:
     direction = model.space.axes.vectors[:, -1] * correlated.std(axis=0)
     steps = np.array([0.0, 5.0, 20.0, 100.0, 1e4])
     placed = model.place(correlated.mean(axis=0) + steps[:, None] * direction)
@@ -77,13 +77,13 @@ def test_farther_samples_are_placed_farther(model: BaselineModel, correlated: Fl
     assert np.all(np.diff(radii) > 0.0)
 
 
-def test_what_the_plane_hides_is_in_the_misfit(model: BaselineModel, correlated: Floats) -> None:
+def test_the_misfit_shows_what_the_plane_cannot(model: BaselineModel, correlated: Floats) -> None:
     hidden = model.space.axes.vectors[:, 0] * correlated.std(axis=0)
     placed = model.place(correlated[:20] + 40.0 * hidden)
     assert placed.misfit.min() > 1.5 * model.place(correlated[:20]).misfit.max()
 
 
-def test_values_that_are_no_numbers_are_refused_by_place(model: BaselineModel, correlated: Floats) -> None:
+def test_errors_name_the_location_of_invalid_values(model: BaselineModel, correlated: Floats) -> None:
     broken = correlated[:5].copy()
     broken[3, 2] = np.nan
     with pytest.raises(EngineError, match="sample 104") as caught:

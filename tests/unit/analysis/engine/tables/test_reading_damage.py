@@ -155,7 +155,7 @@ def test_damaged_parquet(
     consume(content)
 
 
-def test_a_name_in_a_parquet_file_that_is_no_text() -> None:
+def test_a_parquet_column_name_that_is_not_text() -> None:
     content = parquet("none", False)
     # The names stand in the footer as they are.
     broken = content.replace(b"\x18\x01m", b"\x18\x01\xed")
@@ -167,7 +167,7 @@ def test_a_name_in_a_parquet_file_that_is_no_text() -> None:
 
 @pytest.mark.parametrize("row", [0, 7, ROWS - 1])
 @pytest.mark.parametrize("column", ["a", "c"])
-def test_where_a_cell_is_damaged_is_said(row: int, column: str) -> None:
+def test_the_location_of_a_damaged_cell_is_reported(row: int, column: str) -> None:
     lines = table().split(b"\n")
     cells = lines[1 + row].split(b",")
     cells[1 + "abc".index(column)] = b"4\x004"
@@ -209,7 +209,7 @@ def test_twenty_thousand_columns() -> None:
         (pa.array([datetime.date(2026, 5, 4), None]), "2026-05-04"),
     ],
 )
-def test_times_that_python_does_not_have_are_still_read(column: pa.Array, expected: str) -> None:
+def test_times_that_python_cannot_represent_are_read(column: pa.Array, expected: str) -> None:
     """Data frames write nanoseconds; sensors without a clock write any year."""
     buffer = io.BytesIO()
     values = [1.0, 2.0]

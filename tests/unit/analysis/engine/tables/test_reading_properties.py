@@ -115,7 +115,7 @@ def test_both_readers_agree(table: Made, dialect: tuple[str, str, int, bool, int
     source = Source(io.BytesIO(table.write(*dialect)), NAME, 2**30)
     opened = CsvTable.open(source, table.config)
     for (fast, fast_meta), (careful, careful_meta) in itertools.zip_longest(
-        opened.parts(4), opened.careful_parts(4)
+        opened.parts(4), opened.strict_parts(4)
     ):
         np.testing.assert_array_equal(fast, careful)
         assert fast_meta == careful_meta

@@ -51,7 +51,7 @@ def test_texts_keep_their_order_of_appearance(baseline: Floats) -> None:
     assert found.positions.tolist() == [0.0, 1.0, 2.0]
 
 
-def test_a_crossing_is_foreseen_with_its_interval() -> None:
+def test_a_crossing_is_predicted_with_its_interval() -> None:
     t = np.arange(100.0)
     wear = 1.0 + 0.02 * t + 0.1 * np.random.default_rng(0).standard_normal(100)
     trend = fit_trend(t, wear, failing=6.0)
@@ -61,10 +61,10 @@ def test_a_crossing_is_foreseen_with_its_interval() -> None:
     assert trend.crossing_earliest is not None
     assert trend.crossing_latest is not None
     assert trend.crossing_earliest < 250.0 < trend.crossing_latest
-    assert "crossed" in trend.text
+    assert "will cross the failing level 6" in trend.text
 
 
-def test_noise_and_slow_drifting_noise_are_no_trend() -> None:
+def test_white_and_autocorrelated_noise_have_no_trend() -> None:
     generator = np.random.default_rng(0)
     t = np.arange(200.0)
     white, slow = 0, 0
@@ -100,7 +100,7 @@ def test_degenerate_series() -> None:
     assert long.crossing == pytest.approx(6.0, abs=3.0)
 
 
-def test_an_unordered_column_is_refused(baseline: Floats) -> None:
+def test_an_unordered_column_is_rejected(baseline: Floats) -> None:
     with pytest.raises(EngineError, match="order value"):
         deterioration([1.0, float("nan")], np.zeros((2, 2)), baseline, failing=6.0)
     with pytest.raises(EngineError, match="order values"):

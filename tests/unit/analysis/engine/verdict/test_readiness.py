@@ -25,7 +25,7 @@ def test_a_sound_baseline_is_ready() -> None:
     assert report.expected_false_alarms <= report.false_alarms_bound < 0.05
 
 
-def test_too_few_samples_are_said_so() -> None:
+def test_too_few_samples_are_unreliable() -> None:
     report = fit(np.random.default_rng(0).standard_normal((8, 5))).report
     assert report.verdict == "unreliable"
     assert "longer" in report.advice[0]
@@ -47,7 +47,7 @@ def test_regimes_are_counted(regimes: int) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("shape", ["normal", "uniform", "heavy", "skew", "line"])
-def test_one_regime_is_one(shape: str, seed: int) -> None:
+def test_a_single_regime_is_not_split(shape: str, seed: int) -> None:
     generator = np.random.default_rng(seed)
     cloud = {
         "normal": generator.standard_normal((400, 2)),
@@ -73,7 +73,7 @@ def test_the_bound_is_clopper_and_pearson() -> None:
 
 
 @pytest.mark.parametrize("ewma", [None, 0.2])
-def test_the_promised_false_alarms_hold_through_load_changes(ewma: float | None) -> None:
+def test_the_false_alarm_bound_holds_through_load_changes(ewma: float | None) -> None:
     """A slow load moves all sensors together; independent folds would promise far too little."""
     generator = np.random.default_rng(5)
 
@@ -94,9 +94,7 @@ DETECTIONS = [(detector, ewma) for detector in DETECTORS for ewma in (None, 0.2)
 
 
 @pytest.mark.parametrize(("detector", "ewma"), DETECTIONS)
-def test_the_promised_false_alarms_hold_through_warm_up_and_regimes(
-    detector: str, ewma: float | None
-) -> None:
+def test_the_false_alarm_bound_holds_through_warm_up_and_regimes(detector: str, ewma: float | None) -> None:
     """The baseline warms up after each start and changes its load in steps; so do later sequences."""
     config = EngineConfig(optimizer="lbfgs", detector=detector, ewma=ewma, landmarks=200)
     model = fit_baseline(duty(3000, 1), config, feature_names=[f"sensor {x}" for x in "abcdefghijkl"])

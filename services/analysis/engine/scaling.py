@@ -1,4 +1,4 @@
-"""From raw features to the space in which distances are measured; which features carry information."""
+"""Scales raw features into the space in which distances are measured, and finds constant features."""
 
 from __future__ import annotations
 
@@ -9,44 +9,44 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import EngineConfig
-from ..errors import EngineError
+from .config import EngineConfig
+from .errors import EngineError
 
 Floats = NDArray[np.float64]
 
 STD_RATIO = 10.0
-"""`auto` scales features whose standard deviations differ by more than this factor (algorithm, section 1)."""
+"""`auto` scales features whose standard deviations differ by more than this factor."""
 
 MIN_SPECTRUM_BINS = 32
 """A shorter run of numbered columns is more likely a list of sensors than a spectrum."""
 
-LARGEST_VALUE = 1e300
-"""Above it differences leave float64; no measurement is that large, so it is refused by name."""
+MAX_VALUE = 1e300
+"""Differences of larger values overflow float64; no measurement is that large, so they are rejected."""
 
-LEAST_RANGE = 1e-302
-"""A feature that moves less than this is constant: its standard deviation may have lost digits, or have no
-inverse."""
+MIN_RANGE = 1e-302
+"""A feature with a smaller range counts as constant: its standard deviation may have lost its digits, or have
+no inverse."""
 
-FARTHEST_SCORE = 1e60
-"""Deviations are cut here, so that the square of the wildest monitoring value is still a number."""
+MAX_SCORE = 1e60
+"""Deviations are capped here, so that the square of even the most extreme value is finite."""
 
 ROUNDING = 8 * np.finfo(np.float64).eps
-"""A feature whose range is below this share of its size is constant up to rounding."""
+"""A feature whose range is below this share of its magnitude is constant up to rounding errors."""
 
-LARGEST_DECADES = 300
-"""Powers of ten that float64 holds with room to spare."""
+MAX_DECADES = 300
+"""Powers of ten that float64 can represent with a margin."""
 
 CHUNK_VALUES = 4_000_000
-"""Values handled at once (32 MB), so that memory stays bounded beside the caller's array."""
+"""Values processed at once (32 MB), which bounds the memory needed besides the caller's array."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Centre, spread and the factors of the map's feature space; arrays have shape (d,).
+    """Mean, standard deviation and scale factors of the features; all arrays have the shape (d,).
 
-    `kind` is `none` or `standard`, `reason` says why. `std` is 1 where a feature is constant; `dropped` marks
-    those. `factor` turns a deviation from `mean` into the map's space (0 for dropped features); distances
-    there times `unit` are distances in the features' own units when `kind` is `none`.
+    `kind` is `none` or `standard`; `reason` says why. `dropped` marks constant features; their `std` is 1.
+    `factor` converts a deviation from `mean` into the map's feature space (0 for dropped features). If `kind`
+    is `none`, distances there times `unit` are distances in the features' own unit.
     """
 
     kind: str
@@ -58,43 +58,43 @@ class Scaling:
     unit: float
 
     def apply(self, x: Floats) -> Floats:
-        """Rows x (m, d) in the map's space (m, d), centred on the baseline's mean."""
+        """Return rows x (m, d) in the map's feature space (m, d), centred on the baseline's mean."""
         z: Floats = x - self.mean
-        with np.errstate(over="ignore"):  # what overflows is cut in the next line
+        with np.errstate(over="ignore"):  # the clipping below handles overflow
             z *= self.factor
-        return np.clip(z, -FARTHEST_SCORE, FARTHEST_SCORE, out=z)
+        return np.clip(z, -MAX_SCORE, MAX_SCORE, out=z)
 
     def standardise(self, x: Floats) -> Floats:
-        """Rows x (m, d) as baseline z-scores (m, d); 0 for dropped features."""
+        """Return rows x (m, d) as baseline z-scores (m, d), with 0 for dropped features."""
         z: Floats = x - self.mean
         with np.errstate(over="ignore"):  # as above
             z /= self.std
         z[:, self.dropped] = 0.0
-        return np.clip(z, -FARTHEST_SCORE, FARTHEST_SCORE, out=z)
+        return np.clip(z, -MAX_SCORE, MAX_SCORE, out=z)
 
 
 def row_chunks(n: int, d: int) -> Iterator[slice]:
-    """Slices that cover n rows of d values with at most CHUNK_VALUES values each."""
+    """Yield slices that cover n rows of d values, with at most CHUNK_VALUES values each."""
     step = max(1, CHUNK_VALUES // max(1, d))
     return (slice(start, min(n, start + step)) for start in range(0, n, step))
 
 
 def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:
-    """Return x as a C-ordered float64 array (m, d), or raise EngineError naming sample and feature."""
+    """Return x as a C-ordered float64 array (m, d). Raises EngineError naming an invalid value's place."""
     samples = np.ascontiguousarray(x, dtype=np.float64)
     if samples.ndim != 2 or samples.shape[1] != len(names):
         raise EngineError(
-            f"the samples have the shape {samples.shape}, expected one row per sample and "
-            f"{len(names)} features"
+            f"the samples have the shape {samples.shape}, but one row per sample and {len(names)} features"
+            " are required"
         )
     for rows in row_chunks(*samples.shape):
-        good = np.abs(samples[rows]) <= LARGEST_VALUE  # False for NaN too
+        good = np.abs(samples[rows]) <= MAX_VALUE  # False for NaN too
         if not good.all():
             row, column = (int(i) for i in np.argwhere(~good)[0])
             value = samples[rows][row, column]
             raise EngineError(
-                f"sample {first_row + rows.start + row + 1} has {value!r}: a finite number below "
-                f"{LARGEST_VALUE:g} is needed",
+                f"sample {first_row + rows.start + row + 1} has the value {value!r}, but a finite number "
+                f"below {MAX_VALUE:g} is required",
                 column=names[column],
             )
     return samples
@@ -108,8 +108,8 @@ def learn_scaling(x: Floats, config: EngineConfig, names: Sequence[str]) -> Scal
     n, d = x.shape
     low, high = x.min(axis=0), x.max(axis=0)
     spread = high - low
-    dropped = spread <= np.maximum(LEAST_RANGE, ROUNDING * np.maximum(np.abs(low), np.abs(high)))
-    # Relative to its own range a feature is between -0.5 and 0.5: no over- or underflow in any unit.
+    dropped = spread <= np.maximum(MIN_RANGE, ROUNDING * np.maximum(np.abs(low), np.abs(high)))
+    # Relative to its own range, a feature lies between -0.5 and 0.5: no unit overflows or underflows.
     middle = low + 0.5 * spread
     unit_range = np.where(dropped, 1.0, spread)
     total, squares = np.zeros(d), np.zeros(d)
@@ -124,7 +124,7 @@ def learn_scaling(x: Floats, config: EngineConfig, names: Sequence[str]) -> Scal
     if kind == "standard":
         factor, unit = np.where(dropped, 0.0, 1.0 / std), 1.0
     else:
-        # A power of two changes no digit, and keeps squares of very small or large units inside float64.
+        # A power of two changes no digits, and keeps the squares of very small or large units within float64.
         unit = float(2.0 ** np.round(np.log2(spread[~dropped].max()))) if not dropped.all() else 1.0
         factor = np.where(dropped, 0.0, 1.0 / unit)
     return Scaling(kind, reason, mean, std, factor, dropped, unit)
@@ -138,20 +138,21 @@ def _choose(
     if std.size == 0:
         return "none", "every feature is constant"
     decades = float(np.log10(std.max()) - np.log10(std.min()))
-    apart = f"{10.0**decades:.3g}" if decades < LARGEST_DECADES else f"1e{decades:.0f}"
+    apart = f"{10.0**decades:.3g}" if decades < MAX_DECADES else f"1e{decades:.0f}"
     if decades <= np.log10(STD_RATIO):
-        return "none", f"the features' standard deviations differ by a factor of {apart} only"
+        return "none", f"the features' standard deviations differ only by a factor of {apart}"
     kept = [name for name, drop in zip(names, dropped, strict=True) if not drop] if some_dropped else names
     if is_spectrum(kept, std):
-        return "none", f"the {std.size} features are one spectrum, whose bins share a unit"
+        return "none", f"the {std.size} features form a spectrum, whose bins share a unit"
     return "standard", f"the features' standard deviations differ by a factor of {apart}"
 
 
 def is_spectrum(names: Sequence[str], std: Floats) -> bool:
-    """Whether the features are bins of one spectrum: one stem, rising numbers, and alike neighbours.
+    """Tell whether the features are bins of one spectrum: one stem, increasing numbers, similar neighbours.
 
-    Names alone would take `sensor_1 ... sensor_40` for a spectrum, so the spread of neighbouring bins must
-    also be closer (median difference of log std) than that of bins far apart.
+    Going by names alone would mistake `sensor_1 ... sensor_40` for a spectrum, so the standard deviations of
+    neighbouring bins must also be more alike (median difference of their logarithms) than those of bins far
+    apart.
     """
     if len(names) < MIN_SPECTRUM_BINS:
         return False
@@ -165,5 +166,5 @@ def is_spectrum(names: Sequence[str], std: Floats) -> bool:
     level = np.log(std)
     near = np.median(np.abs(np.diff(level)))
     far = np.median(np.abs(level[len(level) // 2 :] - level[: len(level) - len(level) // 2]))
-    # Flat noise spectra have no far contrast at all; then neighbours cannot be told apart either.
+    # In a spectrum of flat noise, distant bins are as alike as neighbours.
     return bool(near <= 0.5 * far or np.ptp(level) <= np.log(STD_RATIO))

@@ -1,4 +1,4 @@
-"""The similarity that the map preserves (docs/engine.md, "The map of normal", step 3)."""
+"""The similarity that a map preserves (docs/engine.md, "The map of normal", step 3)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Similarity:
 
 
 def local_width(squares: Floats, which: str, configured: float) -> float:
-    """Width `w1`: the mean normalised distance over all pairs when `which` is `auto`, else `configured`.
+    """Return `w1`: the mean normalised distance of all pairs if `which` is `auto`, else `configured`.
 
-    `squares` (n, n) holds squared normalised distances with a zero diagonal. If all samples are identical
-    the mean is 0 and no width; then the configured one stands in.
+    `squares` (n, n) holds squared normalised distances with a zero diagonal. If all samples are identical,
+    the mean is 0, which cannot be a width, and the configured width is used.
     """
     if which.strip().casefold() != "auto":
         return configured

@@ -1,8 +1,8 @@
-"""Compiled inner loops of the map. Import it late: numba takes most of a second to load.
+"""Compiled inner loops of the map. Import inside functions: numba takes most of a second to load.
 
 The similarity `s(r) = a*exp(-r^2/w1) + (1 - a)*(1 - r^2/w2)` (docs/engine.md, "The map of normal", step 3)
-is evaluated billions of times, so the loops are fused (no n x n temporaries), parallel over rows and
-vectorised over columns. Each row is summed by one thread in one order: the result does not depend on the
+is evaluated billions of times. The loops are therefore fused (no n x n temporaries), parallel over rows and
+vectorised over columns. One thread sums each row in a fixed order, so the result does not depend on the
 number of threads.
 """
 
@@ -22,30 +22,30 @@ Floats = NDArray[np.float64]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _LOCK = threading.Lock()
-_EVERY = numba.get_num_threads()
+_ALL_THREADS = numba.get_num_threads()
 
-SMALL = 250_000
-"""Pairs of a loop that are done within a millisecond: other cores would spend longer on waking up, and on
-a busy machine a loop that waits for all of them waits for the slowest."""
+MAX_SEQUENTIAL_PAIRS = 250_000
+"""A loop over this many pairs takes about a millisecond. Waking other cores would take longer, and on a busy
+machine a parallel loop waits for the slowest of them."""
 
 
 @contextmanager
 def parallel(pairs: int) -> Iterator[None]:
-    """To be held around every parallel loop over so many pairs.
+    """Guard a parallel loop over this many pairs; every parallel loop runs inside this context.
 
-    numba's fall-back threading layer must not be entered by two threads at once, and small loops run on one.
+    Two threads must not enter numba's fallback threading layer at once. Small loops run on a single thread.
     """
     with _LOCK:
-        numba.set_num_threads(1 if pairs < SMALL else _EVERY)
+        numba.set_num_threads(1 if pairs < MAX_SEQUENTIAL_PAIRS else _ALL_THREADS)
         yield
 
 
 FAST = {"reassoc", "contract", "nsz", "arcp", "nnan", "ninf"}
-"""Floating-point freedoms that vectorise the sums; all inputs are finite by the time they come here."""
+"""Relaxed floating-point rules that let the compiler vectorise sums; all inputs are finite here."""
 
 
 def compiled(*, parallel: bool) -> Callable[[Function], Function]:
-    """numba.njit with the cache on where a cache folder can be written, off in a read-only installation."""
+    """Apply numba.njit, with its cache unless the installation is read-only."""
 
     def decorate(function: Function) -> Function:
         def build(cache: bool) -> Function:
@@ -60,23 +60,25 @@ def compiled(*, parallel: bool) -> Callable[[Function], Function]:
     return decorate
 
 
-LARGEST_EXPONENT = 40.0
-"""exp(-40) is 4e-18, below the rounding of any similarity."""
+MAX_EXPONENT = 40.0
+"""exp(-40) is 4e-18, below the rounding error of any similarity."""
 
-HALF = 0.15625
-"""exp(-x) = exp(-x/128)^128, and x/128 - HALF lies in [-HALF, HALF] for x in [0, 40]."""
+EXPANSION_POINT = 0.15625
+"""exp(-x) = exp(-x/128)^128, and x/128 lies between 0 and twice this point for x in [0, 40]."""
 
-C0, C1, C2, C3, C4, C5, C6, C7, C8 = (math.exp(-HALF) * (-1.0) ** k / math.factorial(k) for k in range(9))
-"""Taylor coefficients of exp(-v) around HALF; nine terms leave a relative error below 2e-13."""
+C0, C1, C2, C3, C4, C5, C6, C7, C8 = (
+    math.exp(-EXPANSION_POINT) * (-1.0) ** k / math.factorial(k) for k in range(9)
+)
+"""Taylor coefficients of exp(-v) at EXPANSION_POINT; nine terms give a relative error below 2e-13."""
 
 
 @compiled(parallel=False)
 def exp_minus(x: float) -> float:
-    """exp(-x) for x >= 0 with a relative error below 3e-11: a short polynomial, squared seven times.
+    """Return exp(-x) for x >= 0 with a relative error below 3e-11: a short polynomial, squared seven times.
 
-    Unlike the library's exp it is a straight line of multiply-adds, which the compiler vectorises.
+    Unlike the library's exp, it is a branch-free sequence of multiply-adds, which the compiler vectorises.
     """
-    v = min(x, LARGEST_EXPONENT) * 0.0078125 - HALF
+    v = min(x, MAX_EXPONENT) * 0.0078125 - EXPANSION_POINT
     v2 = v * v
     low = (C0 + v * C1) + v2 * (C2 + v * C3)
     high = (C4 + v * C5) + v2 * (C6 + v * C7)
@@ -111,16 +113,16 @@ def similarities(squared: Floats, a: float, w1: float, w2: float) -> None:
 
 
 STRIPES = 16
-"""Row stripes of the cost: each has its own sums, added in order, however many threads there are."""
+"""Row stripes of the cost. Their sums are added in order, whatever the number of threads."""
 
 
 @compiled(parallel=True)
 def cost_gradient(p: Floats, target: Floats, a: float, w1: float, w2: float, sums: Floats) -> None:
-    """Cost of the map p (2, n) against target similarities (n, n; only j > i is read), and its gradient.
+    """Compute cost and gradient of the map p (2, n) for target similarities (n, n; only j > i is read).
 
     `sums` (STRIPES, 3, n) receives each stripe's parts of dE/dx, dE/dy and, in [:, 2, i], of E itself. Every
-    pair is visited once: dE/dp_i = sum_j 4 f (a/w1 e + (1-a)/w2) (p_j - p_i), and its opposite for p_j, with
-    the residual f = s(|p_i - p_j|) - target_ij and e the Gaussian term.
+    pair is visited once: dE/dp_i = sum_j 4 f (a/w1 e + (1-a)/w2) (p_j - p_i), and its opposite for p_j, where
+    f = s(|p_i - p_j|) - target_ij is the residual and e the Gaussian term.
     """
     n = p.shape[1]
     x, y = p[0], p[1]
@@ -132,7 +134,7 @@ def cost_gradient(p: Floats, target: Floats, a: float, w1: float, w2: float, sum
         costs[:] = 0.0
         for i in range(stripe, n, STRIPES):
             xi, yi = x[i], y[i]
-            # Slices that start at the first partner: from index 0 on, the compiler vectorises the loop.
+            # The compiler vectorises only loops that start at index 0, hence the slices.
             row, right_x, right_y = target[i, i + 1 :], x[i + 1 :], y[i + 1 :]
             right_gx, right_gy = gx[i + 1 :], gy[i + 1 :]
             cost, own_x, own_y = 0.0, 0.0, 0.0
@@ -153,22 +155,22 @@ def cost_gradient(p: Floats, target: Floats, a: float, w1: float, w2: float, sum
             costs[i] = cost
 
 
-STILL, NEAR = 1e-16, 1e-6
-"""Squared step, relative to the map's unit (1 = its largest distance), at which a placement has arrived: the
-next step would be its square. NEAR is near enough to go on among all references."""
+CONVERGED, COARSELY_CONVERGED = 1e-16, 1e-6
+"""Squared step, relative to the map's unit (1 = its largest distance), at which a placement has converged:
+Newton's next step would be its square. At COARSELY_CONVERGED it continues among all references."""
 
-HEAVIEST = 1e12
-"""A damping beyond this moves nothing: there is no slope left to follow."""
+MAX_DAMPING = 1e12
+"""Beyond this damping, steps no longer move anything."""
 
 ROUNDING = 1.0 + 1e-13
-"""A cost that rose by less rose by rounding: near the minimum the gradient still has digits the cost lost."""
+"""A smaller rise of the cost is a rounding error: near the minimum, the gradient is more precise."""
 
 
 @compiled(parallel=False)
 def placed_cost(
     px: float, py: float, x: Floats, y: Floats, target: Floats, a: float, w1: float, w2: float
 ) -> float:
-    """Cost of one position (px, py) against references x, y (r,) with target similarities (r,)."""
+    """Return the cost of position (px, py) against references x, y (r,) with target similarities (r,)."""
     inverse, wide, level = 1.0 / w1, (1.0 - a) / w2, 1.0 - a
     cost = 0.0
     for j in range(x.shape[0]):
@@ -184,10 +186,10 @@ def placed_cost(
 def newton_terms(
     px: float, py: float, x: Floats, y: Floats, target: Floats, a: float, w1: float, w2: float
 ) -> tuple[float, float, float, float, float, float, float]:
-    """Cost, half its gradient (2), half its Hessian (3) and the trace of J'J, for one position.
+    """Return the cost of one position, half its gradient (2), half its Hessian (3) and the trace of J'J.
 
-    With f the residual, q = 2 ds/dr2 and c = 4 d2s/dr2^2: gradient sum f q d, Hessian
-    sum (q^2 + f c) d d' + f q I, where d = p - p_j. J'J, its part without curvature, is never indefinite.
+    With the residual f, q = 2 ds/dr2, c = 4 d2s/dr2^2 and d = p - p_j, the gradient is sum f q d and the
+    Hessian sum (q^2 + f c) d d' + f q I. J'J, its part without second derivatives, is positive semidefinite.
     """
     inverse, local, wide, level = 1.0 / w1, a / w1, (1.0 - a) / w2, 1.0 - a
     bend = 4.0 * local * inverse
@@ -225,7 +227,7 @@ def descend(
     max_steps: int,
     still: float,
 ) -> tuple[float, float, float]:
-    """Position and cost after Newton steps damped as Levenberg (1944) and Marquardt (1963) do."""
+    """Return position and cost after Newton steps with Levenberg-Marquardt damping (1944, 1963)."""
     cost, gx, gy, hxx, hxy, hyy, straight = newton_terms(px, py, x, y, target, a, w1, w2)
     damping = 1e-3
     for _ in range(max_steps):
@@ -233,7 +235,7 @@ def descend(
         axx, ayy = hxx + lift, hyy + lift
         determinant = axx * ayy - hxy * hxy
         if not (axx > 0.0 and determinant > 0.0):
-            if damping > HEAVIEST:
+            if damping > MAX_DAMPING:
                 break
             damping *= 10.0
             continue
@@ -266,12 +268,13 @@ def place(
     placed: Floats,
     costs: Floats,
 ) -> None:
-    """Place m samples at the minimum of their cost, each on its own.
+    """Place m samples independently, each at the minimum of its cost.
 
-    `squared` (m, r) squared normalised distances to the references, overwritten by their similarities;
-    `start` (c, m, 2) candidate starts, of which each sample takes its cheapest; `reference` (2, r) the map;
-    `placed` (m, 2) and `costs` (m,) receive positions and residual sums of squares. A sample first descends
-    among every `stride`-th reference, which leads it near its place at a fraction of the work.
+    `squared` (m, r) holds squared normalised distances to the references and is overwritten with their
+    similarities; `start` (c, m, 2) holds candidate starts, of which each sample uses the cheapest;
+    `reference` (2, r) is the map; `placed` (m, 2) and `costs` (m,) receive positions and residual sums of
+    squares. A sample first descends among every `stride`-th reference, which leads it close to its position
+    at a fraction of the work.
     """
     x, y = reference[0], reference[1]
     few_x, few_y = x[::stride].copy(), y[::stride].copy()
@@ -288,8 +291,8 @@ def place(
             if cost < best:
                 best, px, py = cost, start[c, i, 0], start[c, i, 1]
         if stride > 1:
-            px, py, best = descend(px, py, few_x, few_y, few, a, w1, w2, max_steps, NEAR)
-        px, py, cost = descend(px, py, x, y, target, a, w1, w2, max_steps, STILL)
+            px, py, best = descend(px, py, few_x, few_y, few, a, w1, w2, max_steps, COARSELY_CONVERGED)
+        px, py, cost = descend(px, py, x, y, target, a, w1, w2, max_steps, CONVERGED)
         placed[i, 0] = px
         placed[i, 1] = py
         costs[i] = cost
@@ -297,7 +300,7 @@ def place(
 
 @compiled(parallel=True)
 def rank_penalty(distances: Floats, neighbours: NDArray[np.int64], k: int, penalties: Floats) -> None:
-    """For each sample the sum over its map neighbours of max(0, feature rank - k), see quality.py."""
+    """For each sample, sum max(0, feature rank - k) over its neighbours on the map (see trustworthiness)."""
     n = distances.shape[0]
     for i in numba.prange(n):
         row = distances[i]
