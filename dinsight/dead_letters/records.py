@@ -1,9 +1,9 @@
-"""Dead letters: reading them from the dead-letter topics, and putting them back on their own topics.
+"""Dead letters: reading them from the dead-letter topics, and putting them back on their original topics.
 
-A replay is two rows in the outbox of the service that dead-lettered the record, in one transaction: the
-record for its own topic, and a note for the dead-letter topic that says so. The ids of the rows are derived
-from the record, so that it is replayed once, whoever asks again. An event that was handled meanwhile is
-deduplicated by the consumer's inbox.
+A replay writes two rows to the outbox of the service that dead-lettered the record, in one transaction: the
+record for its original topic, and a note of the replay for the dead-letter topic. The relay publishes both.
+The ids of the rows are derived from the record, so that a second replay has no effect. The inbox of a
+consumer drops an event that it has handled in the meantime.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ UNREADABLE = -1
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that a consumer gave up. `headers` are the record's own, as bytes on the wire."""
+    """A record that a consumer could not handle. `headers` are those of the original record, as raw bytes."""
 
     id: str
     topic: str
@@ -82,14 +82,14 @@ def _identify(
     value: bytes | None,
     headers: Iterable[tuple[str, bytes]],
 ) -> str:
-    """The same for each copy of one dead letter: a relay that was killed publishes it again."""
+    """An id that all copies of a dead letter share: a relay that was killed publishes the record again."""
     digest = hashlib.sha256(repr((topic, list(place), key, value, sorted(headers))).encode())
     return digest.hexdigest()[:ID_LENGTH]
 
 
 async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> list[DeadLetter]:
-    """Every dead letter, each once, oldest first. Raises KafkaError or OSError."""
-    by_dead_letter = {topic.dead_letter: topic for topic in topics}
+    """Every dead letter once, oldest first. Raises KafkaError or OSError."""
+    topics_by_name = {topic.dead_letter: topic for topic in topics}
     found: dict[str, DeadLetter] = {}
     replayed: set[str] = set()
     for record in await _read(bootstrap, topics_by_name):
@@ -97,31 +97,35 @@ async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> lis
         if REPLAYED in names:
             replayed.add(names[REPLAYED].decode())
             continue
-        letter = DeadLetter.of(record, by_dead_letter[record.topic])
+        letter = DeadLetter.of(record, topics_by_name[record.topic])
         found.setdefault(letter.id, letter)
     records = [replace(letter, replayed=letter.id in replayed) for letter in found.values()]
     return sorted(records, key=lambda letter: (letter.dead_lettered_at, letter.topic, letter.id))
 
 
-async def newer_states(bootstrap: str, letters: Sequence[DeadLetter]) -> set[str]:
-    """The ids of those whose compacted topic holds a newer state of the same key.
+async def newer_states(bootstrap: str, dead_letters: Sequence[DeadLetter]) -> set[str]:
+    """The ids of the dead letters whose compacted topic has a newer state of the same key.
 
     Compaction would keep the old state instead of the newer one if it were appended. Nothing is lost by
     leaving it out, because each state is complete.
     """
-    topics = {p.topic for p in letters if BY_NAME[p.topic].compacted}
+    topics = {letter.topic for letter in dead_letters if BY_NAME[letter.topic].compacted}
     if not topics:
         return set()
     newest: dict[tuple[str, bytes | None], int] = {}
     for record in await _read(bootstrap, topics):
         place = (record.topic, record.key)
         newest[place] = max(_version(record.value), newest.get(place, UNREADABLE))
-    # A record that cannot be read must not hide one that can.
-    return {p.id for p in letters if newest.get((p.topic, p.key), UNREADABLE) > _version(p.value)}
+    # An unreadable record must not supersede a readable one.
+    return {
+        letter.id
+        for letter in dead_letters
+        if newest.get((letter.topic, letter.key), UNREADABLE) > _version(letter.value)
+    }
 
 
 async def put_back(connection: Connection, letter: DeadLetter) -> bool:
-    """Write the record and the note of its replay to the outbox; False when that was done before.
+    """Write the record and the note of its replay to the outbox; False if this was done before.
 
     The search path of the connection selects the schema of the outbox.
     """
@@ -131,7 +135,7 @@ async def put_back(connection: Connection, letter: DeadLetter) -> bool:
 
 
 async def set_aside(connection: Connection, letter: DeadLetter) -> bool:
-    """Only note that the record needs no replay; False when that was done before."""
+    """Only note that the record needs no replay; False if this was done before."""
     return await _write(connection, _note(letter))
 
 
@@ -140,8 +144,7 @@ _Row = tuple[UUID, str, str | None, bytes | None, dict[str, str]]
 
 def _note(letter: DeadLetter) -> _Row:
     note_id = uuid5(NAMESPACE, f"note {letter.id}")
-    dead_letter = BY_NAME[letter.topic].dead_letter
-    return (note_id, dead_letter, _text_key(letter.key), None, {REPLAYED: letter.id})
+    return (note_id, BY_NAME[letter.topic].dead_letter, _text_key(letter.key), None, {REPLAYED: letter.id})
 
 
 async def _write(connection: Connection, *rows: _Row) -> bool:
