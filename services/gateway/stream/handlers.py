@@ -178,7 +178,7 @@ def _events(records: Records) -> Iterator[StreamEvent]:
             try:
                 event = stream_event(record)
             except UndecodableRecord as error:
-                # The service whose topic it is parks it; here it is only not shown.
+                # The service that consumes the topic dead-letters it; here it is only not shown.
                 logger.warning(
                     "record skipped",
                     topic=record.topic,
