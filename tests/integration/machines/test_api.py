@@ -23,7 +23,7 @@ async def api(
     installation: InstallationSettings, database: TestDatabase
 ) -> AsyncIterator[httpx2.AsyncClient]:
     settings = Settings(database_url=database.dsn("machines"))
-    async with running(create_app(installation, settings)) as client:
+    async with running(create_app(installation, settings), installation) as client:
         yield client
 
 
