@@ -34,8 +34,11 @@ async def broken(database: TestDatabase, statements: tuple[str, str]) -> AsyncIt
     name = await admin.fetchval("SELECT current_database()")
     try:
         await admin.execute(statements[0].format(database=name))
-        yield
-        await admin.execute(statements[1].format(database=name))
+        try:
+            yield
+        finally:
+            # Other tests use the same database.
+            await admin.execute(statements[1].format(database=name))
     finally:
         await admin.close()
 
