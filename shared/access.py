@@ -57,7 +57,7 @@ class Permission(StrEnum):
     STREAM_READ = "stream:read"
 
 
-LEAST_ROLE: Mapping[Permission, Role] = {
+MIN_ROLE: Mapping[Permission, Role] = {
     Permission.ORGANIZATION_READ: Role.VIEWER,
     Permission.ORGANIZATION_WRITE: Role.ADMIN,
     Permission.MEMBERS_READ: Role.VIEWER,
@@ -112,11 +112,11 @@ class Caller:
         return Scope(organization_id=self.organization_id, user_id=self.user_id)
 
     def may(self, permission: Permission) -> bool:
-        return self.role >= LEAST_ROLE[permission]
+        return self.role >= MIN_ROLE[permission]
 
     def require(self, permission: Permission) -> None:
         """Raise Forbidden when the caller's role lacks `permission`."""
-        least = LEAST_ROLE[permission]
+        least = MIN_ROLE[permission]
         if not self.may(permission):
             raise Forbidden(
                 f"This needs the role {least.label} or higher; your role here is {self.role.label}."
