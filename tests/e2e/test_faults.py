@@ -173,11 +173,11 @@ def test_a_poison_record_stalls_nothing_and_is_kept(stack: Stack, plant: Plant, 
     plant.completed(analysis)
     plant.alerts(machine)
 
-    def parked() -> bool:
+    def dead_lettered() -> bool:
         records = read_published(stack, *(f"{topic}.dead-letter" for topic in topics))
         return {header(r, "dead-letter-topic") for r in records if r.value == mark} == set(topics)
 
-    eventually(parked, seconds=60, what="the poison on its dead-letter topics")
+    eventually(dead_lettered, seconds=60, what="the poison on its dead-letter topics")
 
 
 @pytest.mark.timeout(600)

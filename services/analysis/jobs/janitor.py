@@ -77,11 +77,12 @@ class Chores:
     async def sweep(self) -> int:
         """Delete old objects that nothing refers to, left by a crash before the transaction committed."""
         before = self._clock.now() - timedelta(seconds=self._settings.orphan_after_seconds)
-        uploads = [key for key, at in await self._storage.list(UPLOADS) if at < before]
+        old = [key for key, at in await self._storage.list(UPLOADS) if at < before]
+        uploads = {key: upload_id for key in old if (upload_id := _upload_id(key)) is not None}
         models = [key for key, at in await self._storage.list(MODELS) if at < before]
         async with self._units(Scope()) as unit:
-            known = await unit.upkeep.known_objects(list({_upload_id(key) for key in uploads}), models)
-        orphans = [key for key in uploads if str(_upload_id(key)) not in known]
+            known = await unit.upkeep.known_objects(list(set(uploads.values())), models)
+        orphans = [key for key, upload_id in uploads.items() if str(upload_id) not in known]
         orphans += [key for key in models if key not in known]
         await self._storage.delete(orphans)
         if orphans:
@@ -89,5 +90,9 @@ class Chores:
         return len(orphans)
 
 
-def _upload_id(key: str) -> UUID:
-    return UUID(key.split("/")[1])
+def _upload_id(key: str) -> UUID | None:
+    """The upload that a key belongs to; None if this service did not create the object."""
+    try:
+        return UUID(key.split("/")[1])
+    except ValueError:
+        return None

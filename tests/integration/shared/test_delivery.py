@@ -226,7 +226,7 @@ async def test_an_event_delivered_twice_has_one_effect(
     assert seen == ["twice", "after"]
 
 
-async def test_poison_is_parked_with_its_reason_and_stalls_nothing(
+async def test_poison_is_dead_lettered_with_its_reason_and_stalls_nothing(
     pool: Database, kafka: KafkaConnection, bootstrap: str
 ) -> None:
     id_ = uuid4()
@@ -255,11 +255,11 @@ async def test_poison_is_parked_with_its_reason_and_stalls_nothing(
         await eventually(arrived, what="the record behind the poison")
     query = "SELECT value, headers FROM outbox WHERE topic = $1 AND key = $2 ORDER BY seq"
     async with pool.transaction(Scope()) as connection:
-        parked = await connection.fetch(query, ORGANIZATION_CHANGED.dead_letter, str(id_))
-    assert [row["value"] for row in parked] == [garbage, record(refused, uuid4())[1]]
-    assert "lacks the headers" in parked[0]["headers"]["dead-letter-reason"]
-    assert parked[1]["headers"]["dead-letter-reason"] == "ValueError: this one cannot be done"
-    assert parked[1]["headers"]["dead-letter-topic"] == ORGANIZATION_CHANGED.name
+        dead_letters = await connection.fetch(query, ORGANIZATION_CHANGED.dead_letter, str(id_))
+    assert [row["value"] for row in dead_letters] == [garbage, record(refused, uuid4())[1]]
+    assert "lacks the headers" in dead_letters[0]["headers"]["dead-letter-reason"]
+    assert dead_letters[1]["headers"]["dead-letter-reason"] == "ValueError: this one cannot be done"
+    assert dead_letters[1]["headers"]["dead-letter-topic"] == ORGANIZATION_CHANGED.name
 
 
 async def test_a_failed_try_leaves_nothing_behind_and_the_next_one_counts(

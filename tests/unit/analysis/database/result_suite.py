@@ -1,0 +1,181 @@
+"""What the repositories of results, chunks, anomalies and upkeep do, wherever they store."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from services.analysis.anomalies.domain import AnomalyFilter
+from services.analysis.database.chunks import MonitorRow, NewChunk
+from services.analysis.database.results import FeatureChunk
+from services.analysis.database.unit import Units
+from services.analysis.domain import Analysis, AnalysisType
+from shared.access import Scope
+from shared.http.pages import PageRequest
+from tests.unit.analysis.database.examples import (
+    HOUR,
+    NOW,
+    Organizations,
+    added,
+    an_anomaly,
+    completed,
+    organization,
+)
+
+
+class ResultSuite(Organizations):
+    """Subclasses provide the fixture `units`."""
+
+    async def test_stored_features_and_points(self, units: Units, mine: Scope, theirs: Scope) -> None:
+        features = np.arange(10.0).reshape(5, 2)
+        metadata: Sequence[dict[str, Any]] = [{"load": number} for number in range(5)]
+        async with units(mine) as unit:
+            analysis = await completed(unit, mine)
+            upload = analysis.file_upload_id
+            for first, stop in ((0, 3), (3, 5)):
+                rows = slice(first, stop)
+                chunk = FeatureChunk(
+                    uuid4(), organization(mine), upload, first, first, features[rows], metadata[rows]
+                )
+                await unit.results.add_features(chunk.encode())
+            found = await unit.results.feature_rows(upload, 4)
+            assert found is not None
+            assert found.first == 3
+            np.testing.assert_array_equal(found.features, features[3:])
+            assert await unit.results.feature_rows(upload, 5) is None
+            assert [c.first for c in await unit.results.feature_metadata(upload, 0, 3)] == [0]
+            assert [c.samples for c in await unit.results.feature_metadata(upload, 2, None)] == [3, 2]
+            assert analysis.dinsight_id is not None
+            points = await unit.results.map_points(analysis.dinsight_id, 1, None)
+            assert points is not None
+            assert (points.first, points.x.tolist(), points.y.tolist()) == (1, [1.0, 2.0], [4.0, 5.0])
+            assert points.distance is not None
+            assert (points.distance.tolist(), points.misfit) == ([0.25, 0.125], None)
+        async with units(theirs) as unit:
+            assert await unit.results.feature_rows(upload, 4) is None
+            assert await unit.results.map_points(analysis.dinsight_id, 0, None) is None
+        async with units(mine) as unit:
+            await unit.results.delete(analysis.id, upload)
+            assert await unit.results.feature_rows(upload, 4) is None
+
+    async def test_a_chunk_is_scored_once(self, units: Units, mine: Scope) -> None:
+        async with units(mine) as unit:
+            baseline = await completed(unit, mine)
+            run = await added(unit, mine, analysis_type=AnalysisType.MONITORING)
+            for order in (0, 1):
+                await unit.chunks.add(NewChunk(run.id, organization(mine), order, 2 * order, 2, None))
+            await unit.chunks.set_state(run.id, 1, {"average": [0.5], "count": 2})
+            for order, anomalies in ((1, [{"sample_index": 2}]), (0, [])):
+                chunk = await unit.chunks.get(run.id, order)
+                assert chunk is not None
+                assert chunk.state == ({"average": [0.5], "count": 2} if order else None)
+                points = self._points(run, baseline, order)
+                assert await unit.chunks.complete(chunk, points, {"samples": 2}, anomalies)
+                assert not await unit.chunks.complete(chunk, points, {"samples": 2}, [])
+                assert await unit.chunks.get(run.id, order) is None
+            summaries = await unit.chunks.summaries(run.id)
+            assert [(s.process_order, s.summary, s.has_anomalies) for s in summaries] == [
+                (0, {"samples": 2}, False),
+                (1, {"samples": 2}, True),
+            ]
+            assert list(await unit.chunks.anomalies(run.id, 1)) == [{"sample_index": 2}]
+            assert (await unit.chunks.positions(run.id)).tolist() == [[0, 1], [0, 1], [1, 1], [1, 1]]
+            assert [c.first for c in await unit.results.monitor_points(run.id, 2, None)] == [2]
+            await unit.chunks.delete(run.id)
+            assert list(await unit.chunks.summaries(run.id)) == []
+
+    @staticmethod
+    def _points(run: Analysis, baseline: Analysis, order: int) -> MonitorRow:
+        assert baseline.dinsight_id is not None
+        return MonitorRow(
+            id=uuid4(),
+            organization_id=run.organization_id,
+            dinsight_id=baseline.dinsight_id,
+            analysis_id=run.id,
+            process_order=order,
+            first_sample=2 * order,
+            samples=2,
+            monitor_values=[0.5, 0.5],
+            x_values=[float(order)] * 2,
+            y_values=[1.0, 1.0],
+            misfit_values=[0.0, 0.0],
+            anomaly_values=[False, bool(order)],
+            metadata=[{}, {}],
+            created_at=NOW,
+        )
+
+    async def test_anomalies_are_filtered_and_paged(self, units: Units, mine: Scope, theirs: Scope) -> None:
+        async with units(mine) as unit:
+            run = await completed(unit, mine)
+            some = [an_anomaly(run, timestamp=NOW + number * HOUR) for number in (0, 1, 1, 2)]
+            other = await completed(unit, mine)
+            low = an_anomaly(run, timestamp=NOW + 3 * HOUR, severity="low", machine_id=other.machine_id)
+            await unit.anomalies.add_all([*some, low])
+            everything = sorted([*some, low], key=lambda a: (a.timestamp, a.id), reverse=True)
+            first = await unit.anomalies.list(AnomalyFilter(), PageRequest(2))
+            second = await unit.anomalies.list(AnomalyFilter(), PageRequest(9, first.next_cursor))
+            assert [*first.items, *second.items] == everything
+            for wanted, expected in (
+                (AnomalyFilter(severity="low"), [low]),
+                (AnomalyFilter(machine_id=low.machine_id, analysis_id=run.id), [low]),
+                (AnomalyFilter(since=NOW + 3 * HOUR), [low]),
+                (AnomalyFilter(until=NOW + HOUR), [some[0]]),
+                (AnomalyFilter(acknowledged=True), []),
+            ):
+                assert list((await unit.anomalies.list(wanted, PageRequest())).items) == expected
+        async with units(theirs) as unit:
+            assert list((await unit.anomalies.list(AnomalyFilter(), PageRequest())).items) == []
+            assert await unit.anomalies.lock(low.id) is None
+
+    async def test_an_acknowledgement_is_kept(self, units: Units, mine: Scope) -> None:
+        user_id = uuid4()
+        async with units(mine) as unit:
+            anomaly = an_anomaly(await completed(unit, mine))
+            await unit.anomalies.add_all([anomaly])
+            assert await unit.anomalies.lock(anomaly.id) == anomaly
+            await unit.anomalies.acknowledge(anomaly, user_id, NOW + HOUR)
+            acknowledged = replace(
+                anomaly, acknowledged=True, acknowledged_by=user_id, acknowledged_at=NOW + HOUR
+            )
+            assert await unit.anomalies.get(anomaly.id) == acknowledged
+
+    async def test_daily_counts_appear_with_the_next_refresh(
+        self, units: Units, mine: Scope, theirs: Scope
+    ) -> None:
+        async with units(mine) as unit:
+            run = await completed(unit, mine)
+            await unit.anomalies.add_all(
+                [an_anomaly(run), an_anomaly(run, distance=9.0), an_anomaly(run, severity="low")]
+            )
+            await unit.anomalies.add_all([an_anomaly(run, timestamp=NOW + 24 * HOUR)])
+            assert list(await unit.anomalies.daily(run.machine_id, None, None, 10)) == []
+        async with units(Scope()) as unit:
+            await unit.upkeep.refresh_daily()
+        async with units(mine) as unit:
+            daily = await unit.anomalies.daily(run.machine_id, None, None, 10)
+            assert [(c.day.day, c.severity, c.anomalies, c.worst_ratio) for c in daily] == [
+                (2, "high", 1, 2.0),
+                (1, "high", 2, 3.0),
+                (1, "low", 1, 2.0),
+            ]
+            assert len(await unit.anomalies.daily(run.machine_id, daily[0].day, None, 10)) == 1
+            assert len(await unit.anomalies.daily(None, None, daily[0].day, 10)) == 2
+        async with units(theirs) as unit:
+            assert list(await unit.anomalies.daily(run.machine_id, None, None, 10)) == []
+
+    async def test_objects_wait_for_deletion_until_they_are_forgotten(
+        self, units: Units, mine: Scope
+    ) -> None:
+        name = f"uploads/{uuid4()}/"
+        async with units(mine) as unit:
+            run = await completed(unit, mine)
+            await unit.upkeep.discard(name)
+        async with units(Scope()) as unit:
+            (discarded_id,) = [found for found, text in await unit.upkeep.discarded(1000) if text == name]
+            await unit.upkeep.forget_discarded(discarded_id)
+            assert name not in {text for _, text in await unit.upkeep.discarded(1000)}
+            key = f"models/{run.id}/1.npz"
+            known = await unit.upkeep.known_objects([run.file_upload_id, uuid4()], [key, "models/other"])
+        assert known == {str(run.file_upload_id), key}

@@ -1,0 +1,174 @@
+"""Uploads: what is stored and enqueued, and the baseline that a monitoring run is compared with."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from services.analysis.domain import Analysis, AnalysisType, Status
+from services.analysis.errors import NoBaseline
+from services.analysis.jobs.domain import MAX_SMALL_BYTES, QUEUE
+from services.analysis.machines.directory import MachineDirectory
+from services.analysis.machines.errors import MachineNotFound
+from services.analysis.objects.store import Storage
+from services.analysis.settings import Settings
+from services.analysis.uploads.errors import BadUpload, BaselineUnusable, UploadTooLarge
+from services.analysis.uploads.service import UploadReceiver
+from shared.access import Caller, Scope
+from shared.audit import Auditor
+from shared.clock import time_ordered_id
+from shared.events.analysis import UPLOAD_RECEIVED
+from shared.events.auth import AUDIT_RECORDED
+from shared.http.peers import Peer
+from shared.jobs.queue import Job, Size
+from tests.support.fakes import FakeClock, caller
+from tests.unit.analysis.database.examples import HOUR, NOW, a_machine, completed
+from tests.unit.analysis.database.fakes import FakeUnits
+
+BOUNDARY = "xyz"
+TABLE = b"load,f_0\nlow,1\n"
+
+
+class Place:
+    """The receiver of one organization with one machine, in memory."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(NOW)
+        self.units = FakeUnits(self.clock)
+        self.storage = Storage.at("memory:///")
+        self.caller: Caller = caller()
+        self.scope = Scope(organization_id=self.caller.organization_id)
+        self.machine = a_machine(self.scope)
+        self.units.memory.machines[self.machine.id] = self.machine
+        self.settings = Settings(
+            database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"),
+            max_upload_bytes=2 * MAX_SMALL_BYTES,
+            max_files=2,
+        )
+        machines = Peer("http://127.0.0.1:1", name="machines")
+        self.receiver = UploadReceiver(
+            self.units,
+            self.storage,
+            MachineDirectory(self.units, machines, self.clock),
+            self.settings,
+            self.clock,
+            time_ordered_id,
+            Auditor(self.clock),
+        )
+
+    async def send(
+        self, *files: tuple[str, bytes], kind: AnalysisType = AnalysisType.BASELINE, **fields: object
+    ) -> Analysis:
+        values = {"machine_id": self.machine.id, "analysis_type": kind.value} | fields
+        parts = [(f'files"; filename="{name}', content) for name, content in files or [("x.csv", TABLE)]]
+        parts += [(name, str(value).encode()) for name, value in values.items()]
+        head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
+        body = b"".join(f'{head}"{name}"\r\n\r\n'.encode() + content + b"\r\n" for name, content in parts)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield body + f"--{BOUNDARY}--\r\n".encode()
+
+        content_type = f"multipart/form-data; boundary={BOUNDARY}"
+        return await self.receiver.receive(self.caller, content_type, None, chunks())
+
+    async def keys(self) -> list[str]:
+        return [key for key, _ in await self.storage.list("uploads")]
+
+    async def jobs(self) -> list[Job]:
+        return list(await self.units.queue.claim(QUEUE, 9, lease=HOUR))
+
+    async def baseline(self, machine_id: UUID | None = None) -> Analysis:
+        async with self.units(self.scope) as unit:
+            return await completed(unit, self.scope, machine_id=machine_id or self.machine.id)
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+async def test_an_upload_is_stored_enqueued_and_published(place: Place) -> None:
+    analysis = await place.send(("a.csv", TABLE), ("b.csv", TABLE * 2))
+    upload = place.units.memory.uploads[analysis.file_upload_id]
+    assert [(file.filename, file.size) for file in upload.files] == [
+        ("a.csv", len(TABLE)),
+        ("b.csv", 2 * len(TABLE)),
+    ]
+    assert await place.keys() == [file.key for file in upload.files]
+    assert place.units.memory.analyses == {analysis.id: analysis}
+    (job,) = await place.jobs()
+    assert (job.kind, job.subject_id, job.size) == ("analysis", analysis.id, Size.SMALL)
+    assert [p.analysis_id for p in place.units.outbox.payloads(UPLOAD_RECEIVED)] == [analysis.id]
+    assert [p.action for p in place.units.outbox.payloads(AUDIT_RECORDED)] == ["analysis.created"]
+
+
+async def test_a_large_upload_is_a_large_job(place: Place) -> None:
+    await place.send(("x.csv", b"1" * (MAX_SMALL_BYTES + 1)))
+    assert [job.size for job in await place.jobs()] == [Size.LARGE]
+
+
+@pytest.mark.parametrize(
+    ("files", "fields", "error", "says"),
+    [
+        ([("a.csv", TABLE), ("book.xlsx", TABLE)], {}, BadUpload, "not a supported file type"),
+        ([("a.csv", TABLE), ("b.csv", b"")], {}, BadUpload, "'b.csv' is empty"),
+        ([("a.csv", TABLE)] * 3, {}, BadUpload, "at most 2 files"),
+        ([("a.csv", b"1" * (2 * MAX_SMALL_BYTES + 1))], {}, UploadTooLarge, "exceeds the maximum of 2 MiB"),
+        ([("a.csv", TABLE)], {"config_id": "first"}, BadUpload, "must be the id of a configuration"),
+        ([("a.csv", TABLE)], {"threshold": "2"}, BadUpload, "Unknown form field 'threshold'"),
+        ([("a.csv", TABLE)], {"baseline_id": uuid4()}, BadUpload, "Omit baseline_id"),
+        ([("a.csv", TABLE)], {"kind": AnalysisType.MONITORING}, NoBaseline, "no completed baseline yet"),
+    ],
+)
+async def test_a_rejected_upload_leaves_nothing(
+    place: Place,
+    files: list[tuple[str, bytes]],
+    fields: dict[str, object],
+    error: type[Exception],
+    says: str,
+) -> None:
+    with pytest.raises(error, match=says):
+        await place.send(*files, **fields)  # type: ignore[arg-type]
+    assert await place.keys() == []
+    assert place.units.memory.analyses == {}
+    assert await place.jobs() == []
+
+
+async def test_a_deleted_machine_is_not_found(place: Place) -> None:
+    place.units.memory.machines[place.machine.id] = replace(place.machine, deleted=True)
+    with pytest.raises(MachineNotFound):
+        await place.send()
+    assert await place.keys() == []
+
+
+async def test_a_monitoring_run_uses_the_newest_baseline_and_its_configuration(place: Place) -> None:
+    baseline = await place.baseline()
+    async with place.units(place.scope) as unit:
+        current = await unit.configs.current(place.caller.organization_id, NOW)
+        values = {name: getattr(current, name) for name in current.__dataclass_fields__ if name != "id"}
+        newer = await unit.configs.add(values | {"version": 2})
+    run = await place.send(kind=AnalysisType.MONITORING)
+    assert (run.baseline_id, run.dinsight_id) == (baseline.id, baseline.dinsight_id)
+    assert run.config_id == baseline.config_id
+    other = await place.send(kind=AnalysisType.MONITORING, config_id=newer.id)
+    assert other.config_id == newer.id
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"analysis_type": AnalysisType.MONITORING}, "it is a monitoring run"),
+        ({"machine_id": uuid4()}, "it belongs to another machine"),
+        ({"status": Status.FAILED}, "its status is failed, not completed"),
+        ({"dinsight_id": None}, "it was imported without its model"),
+    ],
+)
+async def test_an_unusable_baseline_is_rejected(place: Place, changes: dict[str, object], says: str) -> None:
+    baseline = await place.baseline()
+    changed = replace(baseline, **changes)  # type: ignore[arg-type]
+    place.units.memory.analyses[baseline.id] = changed
+    with pytest.raises(BaselineUnusable, match=says):
+        await place.send(kind=AnalysisType.MONITORING, baseline_id=baseline.id)
+    assert await place.keys() == []
