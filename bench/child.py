@@ -1,4 +1,4 @@
-"""Runs a measurement in a separate process, so that its peak memory can be measured."""
+"""Runs a measurement in a separate process, so that its memory can be measured."""
 
 import json
 import os
@@ -11,22 +11,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Linux counts in KiB.
+# Linux reports KiB.
 KIBIBYTES_PER_GIGABYTE = 10**9 / 1024
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on disk for files of several gigabytes, which is deleted afterwards."""
+    """A temporary folder on disk for files of several gigabytes."""
     with tempfile.TemporaryDirectory(prefix="dinsight-bench-") as folder:
         yield Path(folder)
 
 
-def measured(module: str, arguments: Sequence[object], timeout: float | None = None) -> dict[str, Any] | None:
-    """Return the result of `python -m module --child arguments`; None after `timeout` seconds."""
+def measured(
+    module: str, arguments: Sequence[object], patience: float | None = None
+) -> dict[str, Any] | None:
+    """The output of `python -m module --child arguments`, or None after `patience` seconds."""
     command = [sys.executable, "-m", module, "--child", *map(str, arguments)]
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=timeout, check=True)  # noqa: S603
+        done = subprocess.run(command, stdout=subprocess.PIPE, timeout=patience, check=True)  # noqa: S603
     except subprocess.TimeoutExpired:
         return None
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -34,6 +36,6 @@ def measured(module: str, arguments: Sequence[object], timeout: float | None = N
 
 
 def answer(**values: object) -> None:
-    """Print the result of a child process, with its peak resident memory in gigabytes."""
+    """Print the result of a child, with its peak resident memory (gigabytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_GIGABYTE
     sys.stdout.write(json.dumps({**values, "peak": peak}) + os.linesep)

@@ -1,10 +1,10 @@
-"""Compares the map with UMAP, t-SNE (openTSNE), metric MDS and PCA (scikit-learn).
+"""The map compared with its alternatives: UMAP, t-SNE (openTSNE), metric MDS and PCA (scikit-learn).
 
 `python -m bench.maps [--rows 2000 8000] [--new 2000] [--repeats 3]`, in the environment of `make bench`.
-Every method maps the same made spectra (rows x 1,024) in one process, after a small run that compiles what it
-compiles; then, where it can, it places new spectra. Wall and processor seconds, the best of the repeats (one
-for the rivals that take long); `x UMAP` is how many times faster than UMAP's fit and transform. On a machine
-that others use, compare the processor's. Quality is judged on 2,000 of the rows.
+Every method maps the same generated spectra (rows x 1,024) in one process, after a small run for just-in-time
+compilation. Then it places new spectra, if it can. Times are wall and processor seconds, the best of the
+repeats (one repeat for slow alternatives); `x UMAP` is the speedup over UMAP's fit and transform. Compare
+processor times on a machine with other load. Quality is measured on 2,000 of the rows.
 """
 
 import argparse
@@ -33,7 +33,7 @@ MAX_MDS_ROWS = 2000
 WARM_UP_ROWS = 300
 
 WIDTH = 130
-"""The width of a printed line, in characters."""
+"""Characters of a printed line."""
 
 NAMES = [f"f_{number}" for number in range(BINS)]
 
@@ -53,14 +53,14 @@ class Timed:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, Timed]:
-    """Return the result of the work, and its duration."""
+    """The result of the work, and its duration."""
     wall, processor = time.perf_counter(), time.process_time()
     result = work()
     return result, Timed(time.perf_counter() - wall, time.process_time() - processor)
 
 
 def dinsight(config: EngineConfig) -> Fit:
-    """The engine's map alone, as comparable to the others."""
+    """The map of the engine alone, comparable to the other methods."""
 
     def fit(x: Floats) -> tuple[Floats, Place]:
         scaling = learn_scaling(x, config, NAMES)
@@ -127,7 +127,7 @@ SLOW = (mds, umap, tsne)
 
 
 def stress(distances: Floats, on_map: Floats) -> tuple[float, float]:
-    """Kruskal's (1964) stress-1 of pair distances, with a monotone fit and with a common factor."""
+    """Kruskal's (1964) stress-1 of pair distances: with a monotone fit, and with one factor for all."""
     from sklearn.isotonic import isotonic_regression
 
     order = np.argsort(distances, kind="stable")
@@ -149,7 +149,7 @@ class Result:
 
 
 def best_of(repeats: int, work: Callable[[], Any]) -> tuple[Any, Timed]:
-    """Return the last result and the shortest time, since disturbances only lengthen a run."""
+    """The last result and the shortest time, because disturbances only ever lengthen a run."""
     runs = [timed(work) for _ in range(repeats)]
     return runs[-1][0], min((taken for _, taken in runs), key=lambda taken: taken.wall)
 
@@ -200,7 +200,7 @@ def _times(rival: Timed | None, mine: Timed | None) -> str:
 
 
 def main() -> None:
-    """Print a table per number of rows."""
+    """Print a table for each number of rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[2000, 8000])
     parser.add_argument("--new", type=int, default=2000)

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings
 
 from docs.merge import merge
 from services.gateway.routing import Service
-from shared.access import LEAST_ROLE, Permission, Role
+from shared.access import MIN_ROLE, Permission, Role
 from shared.events.asyncapi import build_document
 from shared.http.problems import problem_schemas
 from shared.settings import InstallationSettings
@@ -65,7 +65,7 @@ def role_matrix() -> str:
         "| --- |" + " --- |" * len(roles),
     ]
     for permission in Permission:
-        marks = ("yes" if role >= LEAST_ROLE[permission] else "" for role in roles)
+        marks = ("yes" if role >= MIN_ROLE[permission] else "" for role in roles)
         lines.append(f"| `{permission}` | " + " | ".join(marks) + " |")
     return "\n".join(lines) + "\n"
 

@@ -1,4 +1,4 @@
-"""Who may do what: roles, permissions, the caller of a request. Only here does a role get a right."""
+"""Roles, permissions, and the caller of a request. Only this module grants permissions to roles."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from shared.errors import Forbidden
 
 
 class Role(IntEnum):
-    """Roles in an organization; a higher one has every right of those below."""
+    """Roles in an organization. A role has all permissions of the lower roles."""
 
     VIEWER = 1
     OPERATOR = 2
@@ -20,7 +20,7 @@ class Role(IntEnum):
 
     @classmethod
     def parse(cls, name: str) -> "Role":
-        """Read a stored role; the specification's `member` reads as viewer. Raises ValueError on others."""
+        """Parse a stored role; the specification's `member` means viewer. Raises ValueError if unknown."""
         if name == "member":
             return cls.VIEWER
         try:
@@ -57,7 +57,7 @@ class Permission(StrEnum):
     STREAM_READ = "stream:read"
 
 
-LEAST_ROLE: Mapping[Permission, Role] = {
+MIN_ROLE: Mapping[Permission, Role] = {
     Permission.ORGANIZATION_READ: Role.VIEWER,
     Permission.ORGANIZATION_WRITE: Role.ADMIN,
     Permission.MEMBERS_READ: Role.VIEWER,
@@ -75,7 +75,7 @@ LEAST_ROLE: Mapping[Permission, Role] = {
     Permission.ANOMALIES_ACKNOWLEDGE: Role.OPERATOR,
     Permission.ALERT_RULES_READ: Role.VIEWER,
     Permission.ALERT_RULES_WRITE: Role.ADMIN,
-    # The path or query of a webhook's address often holds a key; others see its host.
+    # The path or query of a webhook address often contains a key. Lower roles see only the host.
     Permission.WEBHOOK_ADDRESSES_READ: Role.ADMIN,
     Permission.ALERTS_READ: Role.VIEWER,
     Permission.ALERTS_WRITE: Role.OPERATOR,
@@ -85,7 +85,7 @@ LEAST_ROLE: Mapping[Permission, Role] = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a database transaction may see: row-level security reads both from the transaction's settings."""
+    """What a database transaction may see. Row-level security reads both ids from transaction settings."""
 
     organization_id: UUID | None = None
     user_id: UUID | None = None
@@ -100,11 +100,11 @@ class Caller:
     full_name: str
     organization_id: UUID
     role: Role
-    # The caller's own token, handed on when a service must ask another one on the caller's behalf.
+    # The caller's token, forwarded when a service calls another one on the caller's behalf.
     token: str = field(repr=False)
-    # Claims of the token, for the services that need more than the above (sessions, memberships).
+    # Memberships claimed by the token, for services that need more than the active organization.
     memberships: Mapping[UUID, Role] = field(default_factory=dict)
-    # The API key that the request came with; `user_id` is then the user who made it.
+    # The API key of the request, if it has one. `user_id` is then the user who created the key.
     api_key_id: UUID | None = None
 
     @property
@@ -112,14 +112,14 @@ class Caller:
         return Scope(organization_id=self.organization_id, user_id=self.user_id)
 
     def may(self, permission: Permission) -> bool:
-        return self.role >= LEAST_ROLE[permission]
+        return self.role >= MIN_ROLE[permission]
 
     def require(self, permission: Permission) -> None:
         """Raise Forbidden when the caller's role lacks `permission`."""
-        least = LEAST_ROLE[permission]
+        minimum = MIN_ROLE[permission]
         if not self.may(permission):
             raise Forbidden(
-                f"This needs the role {least.label} or higher; your role here is {self.role.label}."
+                f"This needs the role {minimum.label} or higher; your role here is {self.role.label}."
                 " Ask an administrator of the organization."
             )
         if (noted := _required.get(None)) is not None:
@@ -131,7 +131,7 @@ _required: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("required")
 
 @contextmanager
 def noting_required() -> Iterator[list[tuple[UUID, Permission]]]:
-    """Gives the list that fills with what is required of callers within the block, by organization."""
+    """Yield a list that collects the permissions required within the block, with their organization."""
     noted: list[tuple[UUID, Permission]] = []
     token = _required.set(noted)
     try:

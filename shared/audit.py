@@ -1,4 +1,4 @@
-"""Every write leaves a trace: `audit.recorded`, in the transaction of the write."""
+"""Audit trail: every write publishes `audit.recorded`, in its own transaction."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ HIDDEN = "[hidden]"
 
 
 class Auditor:
-    """Address and agent of the client come from the logging context, where the edge put them."""
+    """Records writes. The client's address and user agent come from the logging context of the request."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class Auditor:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record what `caller` did. Values under names that hold secrets are left out."""
+        """Record what `caller` did. The values of secret fields are hidden."""
         changes: dict[str, Any] = {}
         if before is not None:
             changes["before"] = before
@@ -91,7 +91,7 @@ class Auditor:
 
 
 def without_secrets(value: Any) -> Any:
-    """The same structure with the values of secret fields hidden."""
+    """A copy of the structure with the values of secret fields hidden."""
     if isinstance(value, Mapping):
         return {
             name: HIDDEN if str(name).lower() in SECRET_FIELDS else without_secrets(item)

@@ -1,4 +1,4 @@
-"""Time and identifiers come from here, so that tests can decide both."""
+"""The sources of time and identifiers, so that tests can control both."""
 
 from datetime import UTC, datetime
 from typing import Protocol
@@ -23,5 +23,5 @@ class IdGenerator(Protocol):
 
 
 def time_ordered_id() -> UUID:
-    """A version 7 UUID: sorts by creation time, so inserts stay at the end of an index."""
+    """A version 7 UUID. It sorts by creation time, so inserts go to the end of an index."""
     return uuid7()

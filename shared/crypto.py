@@ -1,4 +1,4 @@
-"""Secrets at rest: AES-256-GCM, the key's id kept with the value so that keys can rotate."""
+"""Encryption of secrets at rest with AES-256-GCM. Each value carries its key id, so keys can be rotated."""
 
 import base64
 import binascii
@@ -15,14 +15,14 @@ KEY_BYTES = 32
 
 
 class EncryptionError(Exception):
-    """A value cannot be decrypted, or the keys cannot be read. Never carries the value or the key."""
+    """A value cannot be decrypted, or the keys are malformed. The message contains neither value nor key."""
 
 
 class Encryptor:
-    """Encrypts with the first key, decrypts with any."""
+    """Encrypts with the first key and decrypts with any key."""
 
     def __init__(self, keys: str) -> None:
-        """`keys` is `id:base64 of 32 bytes[,id:...]`, the current key first."""
+        """`keys` is `id:base64 of 32 bytes[,id:...]`, with the current key first."""
         self._keys: dict[str, AESGCM] = {}
         for part in filter(None, (part.strip() for part in keys.split(","))):
             key_id, _, encoded = part.partition(":")
@@ -44,7 +44,7 @@ class Encryptor:
         return self._current
 
     def encrypt(self, plaintext: str, *, purpose: str) -> str:
-        """Give `key id.base64(nonce + ciphertext)`. `purpose` binds the value to its column."""
+        """Return `key id.base64(nonce + ciphertext)`. `purpose` binds the value to its column."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._keys[self._current].encrypt(
             nonce, plaintext.encode(), self._bound(self._current, purpose)
@@ -65,7 +65,7 @@ class Encryptor:
         return plain.decode()
 
     def renewed(self, value: str, *, purpose: str) -> str:
-        """The same secret under the current key; the value itself when it is under that one already."""
+        """The secret encrypted with the current key; the value itself if it already is."""
         if value.partition(".")[0] == self._current:
             return value
         return self.encrypt(self.decrypt(value, purpose=purpose), purpose=purpose)
@@ -81,10 +81,10 @@ class Renew(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EncryptedColumn:
-    """A column that holds secrets; each service lists its own, so that `dinsight re-encrypt` finds them all.
+    """A column that contains secrets. Each service lists its own, so that `dinsight re-encrypt` finds them.
 
-    `renew` gives the row's new value from its id, its value, and a function that renews one sealed secret.
-    A value without a secret comes back equal. The table's primary key is `id`.
+    `renew` returns the new value of a row, given its id, its value, and a function that re-encrypts one
+    secret. A value without a secret is returned unchanged. The primary key of the table is `id`.
     """
 
     table: str

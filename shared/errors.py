@@ -1,4 +1,4 @@
-"""The one error base. Each class carries the HTTP status it is answered with (RFC 9457 problem details)."""
+"""Base class of all errors, and one class per HTTP status (RFC 9457 problem details)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,20 +6,20 @@ from typing import Any, ClassVar
 
 
 def json_pointer(*place: object) -> str:
-    """The RFC 6901 pointer to a place that is given by its names and indexes."""
+    """The RFC 6901 pointer to a location, given as names and indexes."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in place)
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One bad field: `pointer` is an RFC 6901 JSON pointer into the request, `detail` says what to do."""
+    """An invalid field. `pointer` is an RFC 6901 JSON pointer into the request; `detail` says what to do."""
 
     pointer: str
     detail: str
 
 
 class DInsightError(Exception):
-    """Base of every error a client may see. `detail` says what, where and what to do about it."""
+    """Base of all errors that clients see. `detail` says what is wrong, where, and how to fix it."""
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
@@ -80,12 +80,12 @@ class BadGateway(DInsightError):
     status, title, code = 502, "Bad gateway", "bad-gateway"
 
 
-# Long enough for a supervisor to restart a program, short enough for a person to wait.
+# Long enough for a supervisor to restart a program, and short enough for a person to wait.
 RETRY_AFTER_SECONDS = 2
 
 
 class Unavailable(DInsightError):
-    """Something this needs cannot be had at the moment; nothing was done."""
+    """A dependency is unavailable at the moment. Nothing was changed."""
 
     status, title, code = 503, "Unavailable", "unavailable"
 

@@ -1,4 +1,4 @@
-"""What the composition roots of all services build alike: database, broker, relay, token verification."""
+"""The collaborators that every composition root builds: database, broker, relay, token verification."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,7 +24,7 @@ JWKS_PATH = "/api/v1/auth/jwks.json"
 
 
 class Infrastructure:
-    """The collaborators of one process. Nothing is connected before `running`."""
+    """The collaborators of one process. Connections are opened by `running`."""
 
     def __init__(self, service: str, installation: InstallationSettings, settings: ServiceSettings) -> None:
         self.service = service
@@ -58,7 +58,7 @@ class Infrastructure:
             for peer in (self.auth, *peers):
                 await stack.enter_async_context(peer.open())
             for worker in workers:
-                # Last, when nothing is claimed any more: what still runs is given back.
+                # Runs after the loops have ended, so no new jobs are claimed: running jobs are put back.
                 stack.push_async_callback(worker.stop)
             await stack.enter_async_context(background(*(loop.run() for loop in self._all(loops, workers))))
             yield

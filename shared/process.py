@@ -1,4 +1,4 @@
-"""Runs a service's application as a process, and its background tasks within the application's life."""
+"""Runs an application as a process, with background tasks that live as long as the application."""
 
 import asyncio
 import signal
@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 GRACEFUL_SHUTDOWN_SECONDS = 15
-# The exit status by which uvicorn says the same.
+# The exit status of uvicorn for a failed start.
 START_FAILED = 3
 logger = structlog.get_logger(__name__)
 
@@ -27,11 +27,11 @@ def serve(
     on_stop: Callable[[], None] | None = None,
     protocol: type[asyncio.Protocol] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in flight.
+    """Serve until SIGTERM or SIGINT, then finish the requests in flight.
 
-    Addresses in X-Forwarded-For are believed from `trusted_proxies` only. `on_stop` is called when the end
-    is asked for, so that endless answers can end too; it runs as a signal handler and must only hand over.
-    `protocol` speaks HTTP instead of the server's own.
+    X-Forwarded-For is trusted from `trusted_proxies` only. `on_stop` is called when a stop is requested, so
+    that streaming responses can end. It runs as a signal handler: it must only set a flag or schedule work.
+    `protocol` replaces the HTTP protocol class of the server.
     """
     config = uvicorn.Config(
         app,
@@ -69,10 +69,10 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run endless tasks beside the block. One that fails ends the process; its supervisor restarts it."""
+    """Run endless tasks during the block. If one fails, the process ends, and its supervisor restarts it."""
     tasks = [asyncio.create_task(coroutine) for coroutine in work]
     for task in tasks:
-        task.add_done_callback(_tell)
+        task.add_done_callback(_end_on_failure)
     try:
         yield
     finally:
@@ -81,7 +81,7 @@ async def background(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _tell(task: "asyncio.Task[None]") -> None:
+def _end_on_failure(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.critical("background task failed, ending the process", exc_info=error)
         signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Settings from the environment: `DINSIGHT_...` for all, `DINSIGHT_<SERVICE>_...` for one service."""
+"""Settings from the environment: `DINSIGHT_...` for all services, `DINSIGHT_<SERVICE>_...` for one."""
 
 from typing import Annotated
 
@@ -17,15 +17,15 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class InstallationSettings(BaseSettings):
-    """What all services of one installation share."""
+    """Settings that all services of an installation share."""
 
     model_config = SettingsConfigDict(env_prefix="DINSIGHT_", extra="ignore", hide_input_in_errors=True)
 
     kafka_bootstrap: str = "127.0.0.1:9092"
-    # Apache Kafka's defaults; the local stack shortens both to notice a killed worker in seconds.
+    # The defaults of Apache Kafka. The local stack shortens both to detect a killed consumer in seconds.
     kafka_session_timeout_ms: int = Field(default=45_000, ge=1_000)
     kafka_heartbeat_ms: int = Field(default=3_000, ge=100)
-    # 100 ms keeps the median latency of an event near 30 ms; the client's default of 500 makes it 125 ms.
+    # 100 ms keeps the median latency of an event near 30 ms; with the client's default of 500 it is 125 ms.
     kafka_fetch_wait_ms: int = Field(default=100, ge=1)
     storage_url: str = "file:///var/lib/dinsight/storage"
     auth_url: str = "http://127.0.0.1:8001"
@@ -37,14 +37,14 @@ class InstallationSettings(BaseSettings):
     log_format: str = Field(default="json", pattern="^(json|console)$")
     host: str = "127.0.0.1"
     allowed_origins: CommaSeparated = ()
-    # A broker that lost its topics is refilled from the outbox, so published events are kept this long.
+    # How long published events are kept, so that a broker that lost its topics can be refilled.
     outbox_retention_hours: float = Field(default=24, gt=0)
-    # Longer than the outbox keeps events: a replayed event must still be known.
+    # Longer than the outbox retention: a republished event must still be recognized.
     inbox_retention_hours: float = Field(default=24 * 7, gt=0)
 
 
 class ServiceSettings(BaseSettings):
-    """What one service needs; subclasses set the prefix `DINSIGHT_<SERVICE>_`."""
+    """Settings of one service. Subclasses set the prefix `DINSIGHT_<SERVICE>_`."""
 
     model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 

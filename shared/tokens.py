@@ -1,4 +1,4 @@
-"""Access tokens: what they say, and their verification against auth's published keys (JWKS, RFC 7517)."""
+"""Access tokens: their claims, and their verification with the keys that auth publishes (JWKS, RFC 7517)."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,12 +17,12 @@ from shared.errors import BadRequest, Forbidden, Unauthenticated, Unavailable
 ALGORITHM = "Ed25519"
 ISSUER = "dinsight"
 AUDIENCE = "dinsight-api"
-TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, no secret
-# The id of the API key that the token was given for; tokens of people lack the claim.
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, not a secret
+# The id of the API key that the token was issued for. Tokens of people do not have this claim.
 API_KEY_CLAIM = "akid"
 CLOCK_LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
-# An unknown key id may be a new key or an attacker's invention: ask again, but not more often than this.
+# An unknown key id may be a new key or an attacker's invention: fetch keys again, but at most this often.
 KEYS_RETRY_SECONDS = 5.0
 
 FetchKeys = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -39,24 +39,24 @@ class Identity:
     memberships: Mapping[UUID, Role]
     session_id: UUID | None
     token: str = field(repr=False)
-    # Seconds since the epoch; what outlives its request, such as an event stream, ends then.
+    # Seconds since the epoch. A connection that outlives its request, such as an event stream, ends then.
     expires_at: float = float("inf")
-    # Set when an API key calls; the user is then the one who made the key.
+    # Set if the caller uses an API key. The user is then the one who created the key.
     api_key_id: UUID | None = None
 
     def in_organization(self, requested: UUID | None) -> Caller:
-        """The caller in the requested organization, or in the only one there is."""
+        """The caller in the requested organization, or in the only organization of the user."""
         if requested is None:
             if len(self.memberships) != 1:
                 raise BadRequest(
-                    "You belong to several organizations: say which one in the header X-Organization-Id."
+                    "You belong to several organizations: choose one with the header X-Organization-Id."
                     if self.memberships
                     else "You belong to no organization: create one, or accept an invitation."
                 )
             requested = next(iter(self.memberships))
         if requested not in self.memberships:
             raise Forbidden(
-                "X-Organization-Id names no organization that you belong to. If you joined it just now,"
+                "You are not a member of the organization in X-Organization-Id. If you have just joined it,"
                 " refresh your token."
             )
         return Caller(
@@ -72,7 +72,7 @@ class Identity:
 
 
 class TokenVerifier:
-    """Verifies signatures, times, issuer and audience; fetches and keeps the public keys."""
+    """Verifies signature, times, issuer and audience of tokens. Fetches and caches the public keys."""
 
     def __init__(self, fetch_keys: FetchKeys, *, now: Callable[[], float] = time.time) -> None:
         self._fetch_keys = fetch_keys
@@ -81,7 +81,7 @@ class TokenVerifier:
         self._fetched_at = float("-inf")
 
     async def verify(self, token: str) -> Identity:
-        """Give who the token speaks for. Raises Unauthenticated, or Unavailable when no key can be had."""
+        """Return the user of the token. Raises Unauthenticated, or Unavailable if no keys can be fetched."""
         keys = await self._current_keys(KEYS_FRESH_SECONDS)
         try:
             try:
@@ -89,9 +89,9 @@ class TokenVerifier:
             except (JoseError, ValueError):
                 keys = await self._current_keys(KEYS_RETRY_SECONDS)
                 decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
-            # Auth writes no extension that a verifier must understand, so none is understood.
+            # Auth uses no critical extensions (`crit`), so a token that has one is not from auth.
             if decoded.header.get("typ") != TOKEN_TYPE or "crit" in decoded.header:
-                raise Unauthenticated("This is no access token. Sign in again.")
+                raise Unauthenticated("This is not an access token. Sign in again.")
             self._registry().validate(decoded.claims)
             return self._identity(decoded.claims, token)
         except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -133,8 +133,8 @@ class TokenVerifier:
             except (OSError, TimeoutError, JoseError, ValueError) as error:
                 if self._keys is None:
                     raise Unavailable(
-                        "Sign-in cannot be checked at the moment. Try again shortly."
+                        "The access token cannot be verified at the moment. Try again shortly."
                     ) from error
-                # Old keys keep working while auth is away.
+                # The cached keys stay in use while auth is unavailable.
                 logger.warning("signing keys could not be refreshed", error=str(error))
         return self._keys

@@ -1,1 +1,1 @@
-"""`dinsight dead-letters`: the records that consumers gave up, and their replay."""
+"""`dinsight dead-letters`: the records that consumers could not handle, and their replay."""

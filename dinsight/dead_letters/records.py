@@ -1,9 +1,9 @@
-"""Parked records: reading them from the dead-letter topics, and putting them back on their own.
+"""Dead letters: reading them from the dead-letter topics, and putting them back on their original topics.
 
-A replay is two rows in the outbox of the service that parked the record, in one transaction: the record
-for its own topic, and a note for the dead-letter topic that says so. The relay publishes both, also to a
-broker that forgot everything, and the rows' ids are derived from the record: replayed twice is replayed
-once. An event whose effect was made meanwhile is dropped by the consumer's inbox.
+A replay writes two rows to the outbox of the service that dead-lettered the record, in one transaction: the
+record for its original topic, and a note of the replay for the dead-letter topic. The relay publishes both.
+The ids of the rows are derived from the record, so that a second replay has no effect. The inbox of a
+consumer drops an event that it has handled in the meantime.
 """
 
 import hashlib
@@ -29,15 +29,15 @@ PREFIX = "dead-letter-"
 REPLAYED = "dead-letter-replayed"
 NAMESPACE = UUID("f1a3a7f2-6f0b-4f4e-8d8e-5a4d8f2d7c11")
 ID_LENGTH = 12
-# The end of a partition that the local broker gives may lie before its last records: read on until none come.
+# The end offset that the local broker reports may lie before the last records: read until no more arrive.
 QUIET_MS = 500
-# Older than every version.
+# Lower than every version.
 UNREADABLE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
-    """A record that a consumer gave up. `headers` are the record's own, as bytes on the wire."""
+class DeadLetter:
+    """A record that a consumer could not handle. `headers` are those of the original record, as raw bytes."""
 
     id: str
     topic: str
@@ -45,14 +45,14 @@ class Parked:
     reason: str
     partition: str
     offset: str
-    parked_at: datetime
+    dead_lettered_at: datetime
     key: bytes | None
     value: bytes | None = field(repr=False)
     headers: Sequence[tuple[str, bytes]] = field(repr=False)
     replayed: bool = False
 
     @classmethod
-    def of(cls, record: "ConsumerRecord[bytes, bytes]", topic: Topic[Any]) -> "Parked":
+    def of(cls, record: "ConsumerRecord[bytes, bytes]", topic: Topic[Any]) -> "DeadLetter":
         noted = {name: value.decode("utf-8", "replace") for name, value in record.headers if _is_note(name)}
         own = [(name, value) for name, value in record.headers if not _is_note(name)]
         place = [noted.get(f"{PREFIX}{part}", "") for part in ("group", "partition", "offset")]
@@ -64,7 +64,7 @@ class Parked:
             reason=noted.get(f"{PREFIX}reason", ""),
             partition=partition,
             offset=offset,
-            parked_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            dead_lettered_at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
             key=record.key,
             value=record.value,
             headers=own,
@@ -82,66 +82,69 @@ def _identify(
     value: bytes | None,
     headers: Iterable[tuple[str, bytes]],
 ) -> str:
-    """The same for each copy of one parked record: a relay that was killed publishes it again."""
+    """An id that all copies of a dead letter share: a relay that was killed publishes the record again."""
     digest = hashlib.sha256(repr((topic, list(place), key, value, sorted(headers))).encode())
     return digest.hexdigest()[:ID_LENGTH]
 
 
-async def read_parked(bootstrap: str, topics: Iterable[Topic[Any]]) -> list[Parked]:
-    """Every parked record, each once, in the order of parking. Raises KafkaError or OSError."""
-    by_dead_letter = {topic.dead_letter: topic for topic in topics}
-    found: dict[str, Parked] = {}
+async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> list[DeadLetter]:
+    """Every dead letter once, oldest first. Raises KafkaError or OSError."""
+    topics_by_name = {topic.dead_letter: topic for topic in topics}
+    found: dict[str, DeadLetter] = {}
     replayed: set[str] = set()
-    for record in await _read(bootstrap, by_dead_letter):
+    for record in await _read(bootstrap, topics_by_name):
         names = dict(record.headers)
         if REPLAYED in names:
             replayed.add(names[REPLAYED].decode())
             continue
-        parked = Parked.of(record, by_dead_letter[record.topic])
-        found.setdefault(parked.id, parked)
-    records = [replace(parked, replayed=parked.id in replayed) for parked in found.values()]
-    return sorted(records, key=lambda parked: (parked.parked_at, parked.topic, parked.id))
+        letter = DeadLetter.of(record, topics_by_name[record.topic])
+        found.setdefault(letter.id, letter)
+    records = [replace(letter, replayed=letter.id in replayed) for letter in found.values()]
+    return sorted(records, key=lambda letter: (letter.dead_lettered_at, letter.topic, letter.id))
 
 
-async def newer_states(bootstrap: str, parked: Sequence[Parked]) -> set[str]:
-    """The ids of those whose compacted topic holds a newer state of the same key.
+async def newer_states(bootstrap: str, dead_letters: Sequence[DeadLetter]) -> set[str]:
+    """The ids of the dead letters whose compacted topic has a newer state of the same key.
 
-    Put behind that newer state, the old one would be all that compaction keeps. The newer one says
-    everything that the old one says.
+    Compaction would keep the old state instead of the newer one if it were appended. Nothing is lost by
+    leaving it out, because each state is complete.
     """
-    topics = {p.topic for p in parked if BY_NAME[p.topic].compacted}
+    topics = {letter.topic for letter in dead_letters if BY_NAME[letter.topic].compacted}
     if not topics:
         return set()
     newest: dict[tuple[str, bytes | None], int] = {}
     for record in await _read(bootstrap, topics):
         place = (record.topic, record.key)
         newest[place] = max(_version(record.value), newest.get(place, UNREADABLE))
-    # A record that cannot be read must not hide one that can.
-    return {p.id for p in parked if newest.get((p.topic, p.key), UNREADABLE) > _version(p.value)}
+    # An unreadable record must not supersede a readable one.
+    return {
+        letter.id
+        for letter in dead_letters
+        if newest.get((letter.topic, letter.key), UNREADABLE) > _version(letter.value)
+    }
 
 
-async def put_back(connection: Connection, parked: Parked) -> bool:
-    """Write the record and the note of its replay to the outbox; False when that was done before.
+async def put_back(connection: Connection, letter: DeadLetter) -> bool:
+    """Write the record and the note of its replay to the outbox; False if this was done before.
 
-    The connection's search path names the schema whose outbox is meant.
+    The search path of the connection selects the schema of the outbox.
     """
-    headers = {name: value.decode("latin-1") for name, value in parked.headers}
-    record = (parked.topic, _text_key(parked.key), parked.value, headers)
-    return await _write(connection, (uuid5(NAMESPACE, parked.id), *record), _note(parked))
+    headers = {name: value.decode("latin-1") for name, value in letter.headers}
+    record = (letter.topic, _text_key(letter.key), letter.value, headers)
+    return await _write(connection, (uuid5(NAMESPACE, letter.id), *record), _note(letter))
 
 
-async def set_aside(connection: Connection, parked: Parked) -> bool:
-    """Only note that the record needs no replay; False when that was done before."""
-    return await _write(connection, _note(parked))
+async def set_aside(connection: Connection, letter: DeadLetter) -> bool:
+    """Only note that the record needs no replay; False if this was done before."""
+    return await _write(connection, _note(letter))
 
 
 _Row = tuple[UUID, str, str | None, bytes | None, dict[str, str]]
 
 
-def _note(parked: Parked) -> _Row:
-    note_id = uuid5(NAMESPACE, f"note {parked.id}")
-    dead_letter = BY_NAME[parked.topic].dead_letter
-    return (note_id, dead_letter, _text_key(parked.key), None, {REPLAYED: parked.id})
+def _note(letter: DeadLetter) -> _Row:
+    note_id = uuid5(NAMESPACE, f"note {letter.id}")
+    return (note_id, BY_NAME[letter.topic].dead_letter, _text_key(letter.key), None, {REPLAYED: letter.id})
 
 
 async def _write(connection: Connection, *rows: _Row) -> bool:
@@ -155,7 +158,7 @@ async def _write(connection: Connection, *rows: _Row) -> bool:
 
 
 async def _read(bootstrap: str, topics: Iterable[str]) -> list["ConsumerRecord[bytes, bytes]"]:
-    """All records of the topics, as they are now; topics that do not exist have none."""
+    """All records that the topics have now. Topics that do not exist are skipped."""
     kafka = KafkaConnection(
         InstallationSettings(kafka_bootstrap=bootstrap), client_id="dinsight-dead-letters"
     )

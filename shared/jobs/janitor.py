@@ -1,4 +1,4 @@
-"""The one janitor for what is old: named chores, done one after the other, again and again."""
+"""Periodic cleanup: named chores that run one after the other."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -12,20 +12,20 @@ logger = structlog.get_logger(__name__)
 
 
 class Janitor:
-    """Does every chore each round. One that fails keeps none of the others from being done."""
+    """Runs every chore in each round. A chore that fails does not stop the others."""
 
     def __init__(self, name: str, chores: Mapping[str, Chore], *, every: float) -> None:
         self._chores = chores
         self.loop = Loop(name, self.round, every=every)
 
     async def round(self) -> None:
-        """Do every chore once. Raises ExceptionGroup when some failed."""
+        """Run every chore once. Raises ExceptionGroup if any failed."""
         errors: dict[str, Exception] = {}
         for name, chore in self._chores.items():
             try:
                 await chore()
-            except Exception as error:  # the others are done all the same; the loop reports all that failed
+            except Exception as error:  # the other chores still run; the loop reports all failures
                 errors[name] = error
         if errors:
-            told = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in errors.items())
-            raise ExceptionGroup(told, list(errors.values()))
+            summary = "; ".join(f"{name}: {type(error).__name__}: {error}" for name, error in errors.items())
+            raise ExceptionGroup(summary, list(errors.values()))

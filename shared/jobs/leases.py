@@ -1,4 +1,4 @@
-"""The leases that a worker holds: who may go on, who waits for smaller jobs, and who has lost its job."""
+"""Leases of running jobs, and the priority of small jobs over large ones within a worker."""
 
 import asyncio
 import contextvars
@@ -14,11 +14,11 @@ from typing import ParamSpec, TypeVar
 
 from shared.jobs.queue import Job, LeaseLost, Size
 
-# However many small jobs come, a large one goes on after each wait of this length: nobody starves.
+# A large job continues after waiting this long, so that a flood of small jobs cannot starve it.
 MAX_WAIT_SECONDS = 1.0
-# A large job reads ahead while it works on what was read.
+# A large job reads ahead in one thread while others process what was read.
 MAX_LARGE_THREADS = 4
-# A tenth of the processor for a thread that competes with one of normal priority.
+# At this niceness a thread gets about a tenth of the core that it shares with a thread of normal priority.
 LARGE_NICENESS = 10
 
 P = ParamSpec("P")
@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 
 class Priority:
-    """Large jobs of a process pause at their checkpoints while small ones run.
+    """Pauses the large jobs of a process at their checkpoints while small jobs run.
 
-    Between two checkpoints a large job computes in threads of low priority, so that it takes what the small
-    jobs, and everything else on the machine, leave.
+    Between checkpoints a large job computes in threads of low priority, so that small jobs and other
+    processes get the processor first.
     """
 
     def __init__(self, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
         self._max_wait_seconds = max_wait_seconds
-        self._threads = ThreadPoolExecutor(MAX_LARGE_THREADS, "large-job", _leave_the_processor)
+        self._threads = ThreadPoolExecutor(MAX_LARGE_THREADS, "large-job", _lower_priority)
         self._small = 0
         self._idle = threading.Condition()
 
@@ -50,7 +50,7 @@ class Priority:
                 self._idle.notify_all()
 
     async def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function gives, run in a thread of low priority."""
+        """Run the function in a thread of low priority and return its result."""
         call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
@@ -59,11 +59,11 @@ class Priority:
 
     @property
     def busy(self) -> bool:
-        """Whether small jobs run."""
+        """Whether any small job is running."""
         return self._small > 0
 
     def wait(self) -> None:
-        """Return once no small job runs, or after a bounded time."""
+        """Block until no small job is running, or the maximum wait has passed."""
         with self._idle:
             self._idle.wait_for(lambda: not self._small, self._max_wait_seconds)
 
@@ -71,9 +71,9 @@ class Priority:
 class HeldLease:
     """The lease of one running job.
 
-    It is counted from the moment at which the claim or the heartbeat was sent, so that it ends here no later
-    than in the database. A job whose lease could not be renewed in time counts as lost, because
-    another worker may have it by then.
+    The lease is measured from the moment at which the claim or heartbeat was sent, so that it never ends
+    here later than in the database. If it is not renewed in time it counts as lost, because another worker
+    may have claimed the job by then.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class HeldLease:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.job = job
-        self.begun_at = monotonic()
+        self.started_at = monotonic()
         self._seconds = length.total_seconds()
         self._priority = priority
         self._monotonic = monotonic
@@ -101,7 +101,7 @@ class HeldLease:
         self._ends_at = sent_at + self._seconds
 
     def lose(self) -> bool:
-        """Note that the lease is lost; False when that was known."""
+        """Mark the lease as lost; False if it was already marked."""
         known, self._lost = self._lost, True
         return not known
 
@@ -125,7 +125,7 @@ class HeldLease:
             raise LeaseLost(f"{self.job.kind} {self.job.subject_id}")
 
 
-def _leave_the_processor() -> None:
-    """Lower the priority of this thread. Only Linux knows threads of one process with different ones."""
+def _lower_priority() -> None:
+    """Lower the priority of this thread. Only Linux has a priority per thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LARGE_NICENESS)

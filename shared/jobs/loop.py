@@ -1,7 +1,7 @@
-"""The one loop for everything that runs for ever.
+"""The loop in which everything that runs forever runs.
 
-It survives every error that its step raises: it logs the error, counts it, waits, and goes on. While a step
-keeps failing, readiness turns; when the step succeeds again, it turns back.
+It survives every error of its step: it logs and counts the error, waits, and tries again. If a step keeps
+failing, the readiness check fails until the step succeeds again.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from opentelemetry import metrics
 from shared.errors import Unavailable
 from shared.jobs.retry import RetryPolicy
 
-# A failover takes seconds; a service that fails for longer should get no requests.
+# A failover takes seconds. A service that fails for longer should not receive requests.
 UNREADY_AFTER_SECONDS = 30.0
-# Not bounded in number: a loop never gives up.
+# A loop never gives up, so the number of attempts is practically unbounded.
 RETRY = RetryPolicy(
     max_attempts=2**31, first_delay=timedelta(seconds=0.5), max_delay=timedelta(seconds=5), factor=2.0
 )
@@ -28,8 +28,8 @@ logger = structlog.get_logger(__name__)
 class Loop:
     """Repeats `step` until cancelled, with a pause of `every` seconds after each success.
 
-    A step may be a round that takes moments, or a session that lasts for as long as all is well; a session
-    calls `succeeded` once it works.
+    A step is either a short round of work or a session that lasts until something fails. A session calls
+    `succeeded` as soon as it works.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Loop:
         meter = metrics.get_meter("dinsight.loop")
         self._counter = meter.create_counter("dinsight_loop_failures", "1", "Failed steps of endless loops")
         self._failing = meter.create_gauge(
-            "dinsight_loop_failing", "s", "For how long an endless loop has failed; 0 while it works"
+            "dinsight_loop_failing", "s", "How long an endless loop has been failing; 0 while it works"
         )
 
     async def run(self) -> None:
@@ -63,30 +63,30 @@ class Loop:
             try:
                 await self._step()
             except asyncio.CancelledError as error:
-                # A client library may raise the cancellation of its own tasks, which does not end this one.
+                # A client library may raise CancelledError for its own tasks while this task goes on.
                 if (task := asyncio.current_task()) is None or task.cancelling():
                     raise
                 await self._failed(error)
-            except Exception as error:  # the last resort of everything that must outlive any fault
+            except Exception as error:  # the loop must survive every error
                 await self._failed(error)
             else:
                 self.succeeded()
                 await asyncio.sleep(self._every)
 
     def succeeded(self) -> None:
-        """Note that the step works."""
+        """Record that the step works."""
         if self._failing_since is not None:
             logger.info("loop recovered", loop=self.name, failures=self._failures)
             self._failing.set(0.0, {"loop": self.name})
         self._failures, self._failing_since, self._last_error = 0, None, ""
 
     async def check(self) -> None:
-        """Readiness probe: raise Unavailable while the step has failed for long."""
+        """Readiness check: raise Unavailable if the step has been failing for a long time."""
         if self._failing_since is None:
             return
         failing = self._monotonic() - self._failing_since
         if failing >= self._unready_after:
-            raise Unavailable(f"{self.name} has failed for {failing:.0f} s: {self._last_error}")
+            raise Unavailable(f"{self.name} has been failing for {failing:.0f} s: {self._last_error}")
 
     async def _failed(self, error: BaseException) -> None:
         now = self._monotonic()
@@ -96,7 +96,7 @@ class Loop:
         delay = self._retry.delay(self._failures).total_seconds()
         self._counter.add(1, {"loop": self.name, "error": type(error).__name__})
         self._failing.set(now - self._failing_since, {"loop": self.name})
-        # The first failure shows where it came from; the rest of an outage is one line each.
+        # Only the first failure of an outage is logged with its traceback.
         logger.warning(
             "loop failed, trying again",
             loop=self.name,

@@ -1,4 +1,4 @@
-"""The queue in memory: the same behaviour as PostgreSQL's, for tests of leased work without a server."""
+"""An in-memory queue that behaves like the one in PostgreSQL, for tests without a server."""
 
 import asyncio
 import itertools
@@ -30,7 +30,7 @@ class _Row:
 
 
 class MemoryQueue:
-    """Implements Queue and Jobs at once: there are no transactions, so what is said holds immediately."""
+    """Implements both Queue and Jobs. There are no transactions: every change takes effect immediately."""
 
     def __init__(self, clock: Clock, new_id: IdGenerator = time_ordered_id) -> None:
         self._clock = clock
@@ -132,7 +132,7 @@ class MemoryQueue:
     def _take(self, row: _Row, now: datetime, lease: timedelta) -> Job:
         row.token, row.until = self._new_id(), now + lease
         row.attempts += 1
-        # Turns within one moment count too.
+        # Turns must be ordered even if the clock stands still between them.
         turn = max(now, *self._turns.values()) if self._turns else now
         self._turns[row.job.queue, row.job.organization_id] = turn + timedelta(microseconds=1)
         return Job(

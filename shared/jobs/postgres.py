@@ -1,4 +1,4 @@
-"""The queue in PostgreSQL. The database's clock judges leases and due times for all workers."""
+"""The queue in PostgreSQL. Leases and due times follow the clock of the database, for all workers."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from shared.postgres.queries import load_queries
 
 
 class PostgresJobs:
-    """The queue in a transaction of the job's organization."""
+    """The queue within a transaction of the job's organization."""
 
     def __init__(self, connection: Connection, queries: Any) -> None:
         self._connection = connection
@@ -63,7 +63,7 @@ class PostgresJobs:
 
 
 class PostgresQueue:
-    """The queue of the service whose database this is; `service` names its schema."""
+    """The queue of a service. `service` is the name of its schema."""
 
     def __init__(self, database: Database, *, service: str) -> None:
         self._database = database
@@ -71,7 +71,7 @@ class PostgresQueue:
         self._queries = load_queries(__file__)
 
     def jobs(self, connection: Connection) -> PostgresJobs:
-        """The queue in the connection's transaction."""
+        """The queue within the transaction of the connection."""
         return PostgresJobs(connection, self._queries)
 
     async def claim(
@@ -120,7 +120,7 @@ class PostgresQueue:
             await connection.add_listener(self._channel, lambda *_: wake())
             listening()
             await broken.wait()
-            raise asyncpg.InterfaceError("the connection that listens for jobs broke")
+            raise asyncpg.InterfaceError("the connection that listens for job notifications was closed")
         finally:
             await connection.close()
 

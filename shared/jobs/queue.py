@@ -1,4 +1,4 @@
-"""What a job is, and what a queue of jobs can do."""
+"""Jobs, and the interfaces of a job queue."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from opentelemetry.propagate import inject
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# Work of the installation itself, such as mail about an account, counts as one organization's.
+# Jobs of the installation itself, such as mail about an account, are scheduled as those of one organization.
 INSTALLATION = UUID(int=0)
 
 
 class LeaseLost(Exception):
-    """The job was cancelled, or another worker has it: stop, and leave everything alone."""
+    """The job was cancelled, or another worker has claimed it. Stop, and write nothing."""
 
 
 class Size(IntEnum):
-    """Small jobs do not wait for large ones."""
+    """The size class of a job. Small jobs do not wait for large ones."""
 
     SMALL = 0
     LARGE = 1
@@ -28,11 +28,10 @@ class Size(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to be done about `subject_id`. `args` hold ids and places, never data of a tenant.
+    """A job about `subject_id`, to be enqueued. `args` contain ids and positions, never data of a tenant.
 
-    Without an `organization_id` the job belongs to the organization of the transaction that enqueues it, and
-    to the installation if that has none.
-    A queue adds the trace that the job belongs to.
+    Without an `organization_id` the job belongs to the organization of the transaction that enqueues it, or
+    to the installation if the transaction has none. The queue adds the trace context of the caller.
     """
 
     id: UUID
@@ -42,12 +41,12 @@ class NewJob:
     organization_id: UUID | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
     size: Size = Size.SMALL
-    # When it is due; among due jobs of equal rank the oldest goes first. None means now.
+    # When the job is due; None means now. Among jobs of equal rank, the one due first is claimed first.
     run_at: datetime | None = None
 
 
 def traced(args: Mapping[str, Any]) -> dict[str, Any]:
-    """`args` with the current trace, if there is one, so that the work is seen as part of it."""
+    """`args` with the current trace context, if there is one, so that the job continues the trace."""
     carrier = dict(args)
     inject(carrier)
     return carrier
@@ -55,7 +54,7 @@ def traced(args: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed job: `attempt` counts from 1, `token` proves the lease, `waited` is how long it was due."""
+    """A claimed job. `attempt` counts from 1, `token` proves the lease, `waited` is how long it was due."""
 
     id: UUID
     queue: str
@@ -72,7 +71,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much of a queue waits, how much is being done, and how long the oldest due job has waited."""
+    """The number of waiting and running jobs of a queue, and how long the oldest due job has waited."""
 
     waiting: int
     running: int
@@ -80,37 +79,37 @@ class Depth:
 
 
 class Jobs(Protocol):
-    """The queue inside a transaction: what is said here holds if, and only if, the transaction commits."""
+    """The queue within a transaction. Changes take effect if, and only if, the transaction commits."""
 
     async def enqueue(self, jobs: Sequence[NewJob]) -> None:
-        """Add jobs; one whose id is known changes nothing."""
+        """Add jobs. A job whose id already exists is ignored."""
         ...
 
     async def hold(self, job: Job) -> None:
-        """Make sure that the lease is ours until the transaction ends. Raises LeaseLost."""
+        """Hold the lease until the transaction ends. Raises LeaseLost if it is no longer ours."""
         ...
 
     async def complete(self, job: Job) -> None:
-        """End the job. Raises LeaseLost when it is no longer ours; then the transaction must not commit."""
+        """End the job. Raises LeaseLost if it is no longer ours; the transaction must not commit then."""
         ...
 
     async def retry(
         self, job: Job, after: timedelta, *, counted: bool = True, size: Size | None = None
     ) -> None:
-        """Give the job back, due after a while. An attempt that was cut short from outside is not `counted`.
+        """Put the job back into the queue, due `after` a delay. Raises LeaseLost if it is no longer ours.
 
-        One that turned out to be larger than it looked gets another `size`. Raises LeaseLost when the job
-        is no longer ours.
+        An attempt that was interrupted, for example by a shutdown, is not `counted`. `size` changes the size
+        class of a job that turned out to be larger than expected.
         """
         ...
 
     async def cancel(self, subject_ids: Sequence[UUID], *, but: Job | None = None) -> int:
-        """Remove all jobs about these subjects, claimed ones too, `but` one, and give their number."""
+        """Delete all jobs about these subjects, running ones too, except `but`. Returns how many."""
         ...
 
 
 class Queue(Protocol):
-    """The queue of a whole service, over all organizations."""
+    """The queue of a service, across all organizations."""
 
     async def claim(
         self,
@@ -121,64 +120,65 @@ class Queue(Protocol):
         max_size: Size = Size.LARGE,
         per_organization: int | None = None,
     ) -> Sequence[Job]:
-        """Take up to `wanted` due jobs, fairly.
+        """Claim up to `wanted` due jobs, fairly.
 
-        The next job is that of the organization with the fewest running jobs, then the smaller one, then that
-        of the organization whose turn was longest ago, then the oldest. Leases that have ended are rescued
-        first: their jobs are due again. No organization gets more than `per_organization` running jobs.
+        Jobs are ranked by the number of running jobs of their organization, then by size, then by how long
+        ago their organization had a job claimed, then by age. Jobs whose lease has expired are rescued
+        first: they become due again. No organization gets more than `per_organization` running jobs.
         """
         ...
 
     async def heartbeat(self, jobs: Sequence[Job], lease: timedelta) -> set[UUID]:
-        """Renew the leases, and give the ids of the jobs that are still ours."""
+        """Renew the leases, and return the ids of the jobs that are still ours."""
         ...
 
     async def retry(
         self, job: Job, after: timedelta, *, counted: bool = True, size: Size | None = None
     ) -> None:
-        """As `Jobs.retry`, in a transaction of its own."""
+        """Like `Jobs.retry`, in a separate transaction."""
         ...
 
     async def depth(self, queue: str) -> Depth: ...
 
     async def listen(self, wake: Callable[[], None], listening: Callable[[], None]) -> None:
-        """Call `wake` whenever a job is enqueued, until cancelled or the connection breaks (which raises).
+        """Call `wake` whenever a job is enqueued. Runs until cancelled; raises if the connection is closed.
 
-        `listening` is called once notifications arrive. They only save time: who listens polls as well.
+        `listening` is called once the subscription is active. Notifications may be lost, so callers must
+        poll, too.
         """
         ...
 
 
 class Lease(Protocol):
-    """What running work sees of its lease."""
+    """The lease of a job, as its handler sees it."""
 
     def checkpoint(self) -> None:
-        """Let smaller jobs go first, for a bounded time. Raises LeaseLost. Blocks: for threads."""
+        """Pause a large job while small ones run, for a bounded time. Blocks the thread. Raises LeaseLost."""
         ...
 
     async def turn(self) -> None:
-        """The same for work on the event loop."""
+        """Like `checkpoint`, for code on the event loop."""
         ...
 
     async def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the function gives, run in a thread; threads of large jobs leave the processor to others."""
+        """Run the function in a thread and return its result. Large jobs get threads of low priority."""
         ...
 
 
 class JobHandler(Protocol):
-    """Does the jobs of one kind."""
+    """Runs the jobs of one kind."""
 
     async def run(self, job: Job, lease: Lease) -> None:
-        """Do the job and end it (`complete`, `retry`) in the transaction that writes its result."""
+        """Run the job, and end it (`complete` or `retry`) in the transaction that writes its result."""
         ...
 
     async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
-        """Give the job back after an error or a shutdown. Raises LeaseLost when it is no longer ours."""
+        """Put the job back after an error or a shutdown. Raises LeaseLost if it is no longer ours."""
         ...
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
-        """End the job badly after its last attempt; None means that its workers died of it.
+        """End the job as failed after its last attempt. Without an `error`, its workers died.
 
-        Raises LeaseLost when it is no longer ours.
+        Raises LeaseLost if the job is no longer ours.
         """
         ...

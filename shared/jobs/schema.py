@@ -1,4 +1,4 @@
-"""The `jobs` table and its functions, as the migrations of a service create them."""
+"""The SQL of the `jobs` table and its functions, for the migrations of a service."""
 
 from shared.jobs.queue import INSTALLATION
 from shared.postgres.ddl import tenant_isolation
@@ -34,7 +34,7 @@ $$ BEGIN PERFORM pg_notify(TG_TABLE_SCHEMA || '_jobs', ''); RETURN NULL; END $$;
 CREATE TRIGGER jobs_notify AFTER INSERT ON jobs FOR EACH STATEMENT EXECUTE FUNCTION jobs_notify();
 """
 
-# A job of the installation belongs to nobody's transaction but those without an organization.
+# Only transactions without an organization see the jobs of the installation.
 OWN = (
     "organization_id = coalesce(nullif(current_setting('app.organization_id', true), '')::uuid,"
     f" '{INSTALLATION}'::uuid)"
@@ -42,11 +42,11 @@ OWN = (
 
 
 def _functions(service: str) -> str:
-    """Row security hides other tenants' jobs from a worker: the owner's functions claim over all of them.
+    """The functions that see all jobs. Row-level security hides other tenants' jobs from a worker.
 
-    Claims of a queue take turns under an advisory lock, so that two of them never both count the same
-    organization's running jobs. The organizations are found by skipping through the index from one to the
-    next, so that a claim costs as much as there are organizations, however long their queues are.
+    Claims of a queue are serialized by an advisory lock, so that concurrent claims never count the same
+    running jobs. A loose index scan finds the organizations that have waiting jobs, so that the cost of a
+    claim depends on the number of organizations, not on the length of their queues.
     """
     search_path = f"{service}, public, pg_temp"
     return f"""
@@ -126,10 +126,10 @@ REVOKE ALL ON FUNCTION queue_depth(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION claim_jobs(text, integer, integer, integer, interval) TO dinsight_{service};
 GRANT EXECUTE ON FUNCTION heartbeat_jobs(uuid[], uuid[], interval) TO dinsight_{service};
 GRANT EXECUTE ON FUNCTION queue_depth(text) TO dinsight_{service};
-"""  # noqa: S608 - the service's name is a constant of its migration
+"""  # noqa: S608 - the name of the service is a constant in its migration
 
 
 def jobs_schema(service: str) -> str:
-    """The script that gives a service its queue: run it once in a migration."""
+    """The SQL script that creates the queue of a service. Run it once, in a migration."""
     isolation = [tenant_isolation(service, table, OWN) for table in ("jobs", "job_turns")]
     return "\n".join([TABLES, _functions(service), *isolation])

@@ -1,4 +1,4 @@
-"""The worker: claims jobs, keeps their leases, and sees to it that each is ended or given back."""
+"""The worker: claims jobs, renews their leases, and makes sure that every job is ended or put back."""
 
 import asyncio
 import time
@@ -16,8 +16,8 @@ from shared.jobs.loop import Loop
 from shared.jobs.queue import Job, JobHandler, LeaseLost, Queue, Size
 from shared.jobs.retry import RetryPolicy
 
-# An enqueued job wakes the workers at once; the poll is for lost notifications, retries that have become due,
-# and the leases of dead workers.
+# Notifications wake workers immediately. Polling finds jobs whose notification was lost, retries that have
+# become due, and jobs of dead workers.
 POLL_SECONDS = 1.0
 MEASURE_SECONDS = 5.0
 
@@ -26,7 +26,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """How many jobs run at once, up to which size."""
+    """A number of jobs that run concurrently, and the maximum size of each."""
 
     concurrency: int
     max_size: Size = Size.LARGE
@@ -34,7 +34,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a worker takes and keeps jobs. A worker that is silent for a lease's length counts as dead."""
+    """How a worker claims jobs and renews leases. Without a heartbeat for `lease`, it counts as dead."""
 
     lease: timedelta
     heartbeat_seconds: float
@@ -43,7 +43,7 @@ class Pace:
 
 
 class Worker:
-    """Does the jobs of one queue. `handlers` are keyed by the jobs' kind."""
+    """Runs the jobs of one queue. `handlers` are keyed by the kind of job."""
 
     def __init__(
         self,
@@ -75,17 +75,17 @@ class Worker:
         self._waited = meter.create_histogram("dinsight_job_wait", "s", "Time from due to claimed")
         self._took = meter.create_histogram("dinsight_job_duration", "s", "Time from claimed to ended")
         self._lost = meter.create_counter("dinsight_job_leases_lost", "1", "Leases lost while a job ran")
-        self._waiting = meter.create_gauge("dinsight_jobs_waiting", "1", "Jobs that wait, due or not")
+        self._waiting = meter.create_gauge("dinsight_jobs_waiting", "1", "Waiting jobs, due or not")
         self._in_progress = meter.create_gauge("dinsight_jobs_running", "1", "Jobs under a lease")
         self._oldest = meter.create_gauge("dinsight_jobs_oldest", "s", "Age of the oldest due job")
 
     @property
     def loops(self) -> tuple[Loop, ...]:
-        """Run these beside the application, and ask them for readiness."""
+        """The loops to run beside the application. Their checks are part of its readiness."""
         return self._claiming, self._listening, self._beating, self._measuring
 
     async def stop(self) -> None:
-        """Give back what is running; for the end of the process, after its loops were cancelled."""
+        """Put running jobs back. Call this when the process ends, after the loops were cancelled."""
         tasks = list(self._running)
         for task in tasks:
             task.cancel()
@@ -93,7 +93,7 @@ class Worker:
         self._priority.close()
 
     async def run_due(self) -> int:
-        """Do the jobs that are due now, lane by lane, until none is left; gives their number."""
+        """Run all jobs that are due, and return how many. For tests."""
         done = 0
         while await self._fill():
             done += len(self._running)
@@ -118,7 +118,7 @@ class Worker:
         self._reap()
 
     async def _fill(self) -> int:
-        """Fill the lanes, that of small jobs first, and give how many jobs were claimed."""
+        """Fill the lanes, starting with the one for small jobs, and return how many jobs were claimed."""
         claimed = 0
         for lane in sorted(self._lanes, key=lambda lane: lane.max_size):
             free = lane.concurrency - sum(taken is lane for taken, _ in self._running.values())
@@ -151,12 +151,12 @@ class Worker:
     async def _listen(self) -> None:
         def listening() -> None:
             self._listening.succeeded()
-            # What was enqueued while nobody listened.
+            # Jobs may have been enqueued while nobody listened.
             self._wake.set()
 
         await self._queue.listen(self._wake.set, listening)
 
-    # Doing
+    # Running
 
     async def _do(self, lease: HeldLease) -> None:
         job = lease.job
@@ -173,7 +173,7 @@ class Worker:
             try:
                 outcome = await self._attempt(lease)
             finally:
-                took = self._monotonic() - lease.begun_at
+                took = self._monotonic() - lease.started_at
                 self._took.record(took, {"queue": job.queue, "kind": job.kind, "outcome": outcome})
                 logger.info("job ended", outcome=outcome, duration=round(took, 3))
 
@@ -182,17 +182,17 @@ class Worker:
         handler = self._handlers[job.kind]
         try:
             if job.attempt > self._retry.max_attempts:
-                # Its workers died of it, or were killed: none of them lived to give it up.
+                # Every attempt killed its worker, or was killed with it, so no worker could give the job up.
                 await handler.give_up(job, None)
                 return "given up"
             await handler.run(job, lease)
         except LeaseLost:
-            self._tell_lost(lease, "the job noticed it")
+            self._report_lost(lease, "a write of the job found it")
             return "lease lost"
         except asyncio.CancelledError:
             await asyncio.shield(self._interrupted(handler, job))
             raise
-        except Exception as error:  # the last resort: whatever it was, the job is tried again or given up
+        except Exception as error:  # whatever the error was, the job is retried or given up
             logger.error("job failed", attempt=job.attempt, exc_info=error)
             return await self._failed(handler, job, error)
         return "done"
@@ -206,10 +206,10 @@ class Worker:
                 await handler.put_back(job, self._retry.delay(job.attempt), counted=True)
         except LeaseLost:
             return "lease lost"
-        except (
-            Exception
-        ) as again:  # the database is away: the lease ends by itself, and the job is claimed again
-            logger.warning("job left to the end of its lease", error=f"{type(again).__name__}: {again}")
+        except Exception as again:  # the job is claimed again once its lease has expired
+            logger.warning(
+                "job not put back, its lease will expire", error=f"{type(again).__name__}: {again}"
+            )
             return "abandoned"
         return "given up" if last else "retried"
 
@@ -217,10 +217,11 @@ class Worker:
         with suppress(LeaseLost):
             try:
                 await handler.put_back(job, timedelta(), counted=False)
-            except Exception as error:  # the process ends in any case
-                logger.warning("job left to the end of its lease", error=f"{type(error).__name__}: {error}")
+            except Exception as error:  # the process ends anyway
+                reason = f"{type(error).__name__}: {error}"
+                logger.warning("job not put back, its lease will expire", error=reason)
 
-    # Keeping
+    # Renewing leases
 
     async def _heartbeat(self) -> None:
         leases = [lease for task, (_, lease) in self._running.items() if not task.done()]
@@ -232,19 +233,19 @@ class Worker:
         except Exception:
             for lease in leases:
                 if lease.lost:
-                    self._tell_lost(lease, "it could not be renewed in time")
+                    self._report_lost(lease, "it was not renewed in time")
             raise
         for lease in leases:
             if lease.job.id in held:
                 lease.renewed(sent_at)
             else:
-                self._tell_lost(lease, "another worker has the job, or it was cancelled")
+                self._report_lost(lease, "another worker claimed the job, or it was cancelled")
 
-    def _tell_lost(self, lease: HeldLease, how: str) -> None:
+    def _report_lost(self, lease: HeldLease, reason: str) -> None:
         if lease.lose():
             job = lease.job
             self._lost.add(1, {"queue": job.queue, "kind": job.kind})
-            logger.error("lease lost", job=job.kind, subject=str(job.subject_id), how=how)
+            logger.error("lease lost", job=job.kind, subject=str(job.subject_id), reason=reason)
 
     async def _measure(self) -> None:
         depth = await self._queue.depth(self._name)

@@ -1,1 +1,1 @@
-"""Reliable events over Kafka: outbox and relay going out; inbox, retries, dead letters coming in."""
+"""Reliable events over Kafka: outbox and relay to publish; inbox, retries and dead letters to consume."""

@@ -1,4 +1,4 @@
-"""How this installation talks to its broker: one place for every client's settings."""
+"""The connection to the broker: the settings of all Kafka clients."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,7 +13,7 @@ REQUEST_TIMEOUT_MS = 10_000
 
 
 class KafkaConnection:
-    """Builds clients; holds no connection itself."""
+    """Builds clients. It holds no connection itself."""
 
     def __init__(self, settings: InstallationSettings, *, client_id: str) -> None:
         self.settings = settings
@@ -24,7 +24,7 @@ class KafkaConnection:
         return self.settings.kafka_bootstrap
 
     def producer(self) -> AIOKafkaProducer:
-        """A producer that waits for all replicas. Consumers drop repeats, so idempotence is not needed."""
+        """A producer that waits for all replicas. Consumers drop duplicates, so idempotence is not needed."""
         return AIOKafkaProducer(
             bootstrap_servers=self.bootstrap,
             client_id=self.client_id,
@@ -46,10 +46,10 @@ class KafkaConnection:
         )
 
     async def partitions(self, topics: Iterable[str]) -> Sequence[TopicPartition]:
-        """Every partition of the topics, as the broker knows them now; of a missing topic there is none.
+        """All partitions of the topics. A topic that does not exist has none.
 
-        A consumer's own `partitions_for_topic` knows nothing of topics that it has not been assigned. All
-        topics are described: a broker creates those that it is asked for by name and does not have.
+        `partitions_for_topic` of a consumer covers only the topics assigned to it. This method describes all
+        topics, because a broker may create a missing topic that is described by name.
         """
         wanted = set(topics)
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, client_id=self.client_id)
@@ -66,7 +66,7 @@ class KafkaConnection:
         )
 
     async def ping(self) -> None:
-        """Raise KafkaError or OSError when the broker does not answer."""
+        """Raise KafkaError or OSError if the broker does not respond."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2_000)
         try:
             await admin.start()

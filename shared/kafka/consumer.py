@@ -1,9 +1,9 @@
-"""The one way events come in: at least once, in order per key, never stalled by a poison record.
+"""Consumes events: at least once, in order per key, and never blocked by a poison record.
 
-A record is decoded, and its handler runs in a transaction that also notes the event's id in the inbox.
-Neighbours of one organization share a transaction: a flood costs few commits. Where one of them fails, each
-is done alone: faults that may pass are waited out, others are tried a few times, and then the record is
-parked on `<topic>.dead-letter`.
+Each record is decoded, and its handler runs in a transaction that also writes the event's id to the inbox.
+Consecutive records of an organization share a transaction, which saves commits. If that transaction fails,
+each record is handled alone: transient errors are retried until they pass, other errors a few times, and
+then the record goes to `<topic>.dead-letter`.
 """
 
 import asyncio
@@ -36,19 +36,19 @@ from shared.kafka.dead_letters import DeadLetters
 from shared.kafka.inbox import Inbox
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 
-# Of an event whose handler fails for reasons of its own, before it is dead-lettered.
+# The attempts at an event whose handler fails, before it is dead-lettered.
 RETRY = RetryPolicy(4, first_delay=timedelta(seconds=0.4), max_delay=timedelta(seconds=15))
 RECORDS_PER_POLL = 100
-# The database or the network is away: waiting helps, and parking would only move the problem.
+# The database or the broker is unavailable: the record is not at fault, so waiting is the only remedy.
 TRANSIENT_ERRORS = (*TRANSIENT_DATABASE_ERRORS, KafkaError)
-# The database says that the record does not fit: it never will.
+# The record violates a constraint of the database, so a retry cannot succeed.
 PERMANENT_ERRORS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 logger = structlog.get_logger(__name__)
 
 
 class HandlerUnit(Protocol):
-    """What a handler gets: a service's unit of work, which holds the inbox of the same transaction."""
+    """The unit of work that a handler gets. Its inbox belongs to the same transaction."""
 
     @property
     def inbox(self) -> Inbox: ...
@@ -69,7 +69,7 @@ class _Route(Generic[U]):
 
 @dataclass(frozen=True, slots=True)
 class _Delivery(Generic[U]):
-    """A record, its route, and the event in it; `reason` when there is none."""
+    """A record, its route, and its event. `reason` says why it could not be decoded."""
 
     record: Record
     route: _Route[U]
@@ -78,14 +78,14 @@ class _Delivery(Generic[U]):
 
     @property
     def neighbourhood(self) -> object:
-        """Deliveries that follow each other and share this may share a transaction."""
+        """Consecutive deliveries with the same value may share a transaction."""
         if self.event is None:
             return self.record
         return self.event.organization_id
 
 
 class Consumer(Generic[U]):
-    """One consumer group of a service, over all its topics."""
+    """A consumer group of a service, for all its topics."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Consumer(Generic[U]):
         self._handled = meter.create_counter("dinsight_consumer_records", "1", "Records by outcome")
 
     def on(self, topic: Topic[P], handler: Callable[[Event[P], U], Awaitable[None]]) -> None:
-        """Run `handler` once per event, in the transaction that notes the event as done."""
+        """Run `handler` once per event, in the transaction that marks the event as handled."""
         self._routes[topic.name] = _Route(topic, handler)
 
     @property
@@ -119,7 +119,7 @@ class Consumer(Generic[U]):
         return tuple(route.topic for route in self._routes.values())
 
     async def check(self) -> None:
-        """Readiness probe: raise while the group is not joined."""
+        """Readiness check: raise Unavailable until the consumer has started."""
         if self._broker is None:
             raise Unavailable("the consumer has not started yet")
 
@@ -168,7 +168,7 @@ class Consumer(Generic[U]):
         try:
             await message.ack()
         except (CommitFailedError, IllegalStateError) as error:
-            # The partition went to another member; the inbox drops what is delivered there again.
+            # The partition was assigned to another member; its inbox drops the events that are redelivered.
             logger.info("offsets not committed", group=self._group, error=str(error))
 
     def _measure(self, message: KafkaMessage, records: Sequence[Record]) -> None:
@@ -198,15 +198,15 @@ class Consumer(Generic[U]):
         return _Delivery(record, route, event)
 
     async def _together(self, deliveries: Sequence[_Delivery[U]]) -> bool:
-        """Do all in one transaction; False when it failed and nothing is done."""
+        """Handle all in one transaction; False if it failed and was rolled back."""
         organization_id = deliveries[0].event.organization_id if deliveries[0].event else None
         try:
             async with self._units(Scope(organization_id=organization_id)) as unit:
                 for delivery in deliveries:
                     with self._observed(delivery):
                         await self._effect(delivery, unit)
-        except Exception as error:  # whatever it was: each is tried alone, which tells who is at fault
-            logger.info("records are handled one by one", group=self._group, error=str(error))
+        except Exception as error:  # each record is handled alone next, which shows the faulty one
+            logger.info("batch failed, handling its records one by one", group=self._group, error=str(error))
             return False
         self._count("done", *deliveries)
         return True
@@ -216,15 +216,15 @@ class Consumer(Generic[U]):
             reason = delivery.reason or await self._try(delivery)
             if reason:
                 topic, record = delivery.route.topic, delivery.record
-                await self._insist(lambda: self._dead_letters.park(topic, record, reason))
-            self._count("parked" if reason else "done", delivery)
+                await self._insist(lambda: self._dead_letters.add(topic, record, reason))
+            self._count("dead_lettered" if reason else "done", delivery)
 
     async def _try(self, delivery: _Delivery[U]) -> str:
-        """Handle the event, a few times if need be; gives why it cannot be done, or nothing."""
+        """Handle the event, with retries. Returns why it cannot be handled, or an empty string."""
         for attempt in range(1, self._retry.max_attempts + 1):
             try:
                 await self._insist(lambda: self._run(delivery))
-            except Exception as error:  # the last resort of a loop that must outlive any handler's fault
+            except Exception as error:  # the consumer must survive every error of a handler
                 logger.warning("handler failed", attempt=attempt, exc_info=error)
                 reason = f"{type(error).__name__}: {error}"
                 if isinstance(error, PERMANENT_ERRORS):
@@ -250,7 +250,7 @@ class Consumer(Generic[U]):
 
     @contextmanager
     def _observed(self, delivery: _Delivery[U]) -> Iterator[None]:
-        """The trace goes on from the producer's, and the log names the event."""
+        """Continue the producer's trace, and add the event to the log context."""
         record, event = delivery.record, delivery.event
         named = {"event_id": str(event.id), "organization_id": str(event.organization_id)} if event else {}
         with (
@@ -270,7 +270,7 @@ class Consumer(Generic[U]):
             self._handled.add(1, labels)
 
     async def _insist(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Repeat `work` for as long as only the surroundings are at fault."""
+        """Repeat `work` until it no longer fails with a transient error."""
         attempt = 0
         while True:
             try:
@@ -287,12 +287,12 @@ class Consumer(Generic[U]):
 async def _parse(
     records: tuple[ConsumerRecord[bytes, bytes], ...], original: Callable[..., Awaitable[KafkaMessage]]
 ) -> KafkaMessage:
-    """FastStream's parser fails on headers that are not UTF-8, for ever: let it see none."""
+    """Hide headers from FastStream's parser, which fails on every retry if one is not UTF-8."""
     message = await original(tuple(replace(record, headers=()) for record in records))
     message.raw_message = records
     return message
 
 
 async def _whole_message(message: Any) -> Any:
-    """Give the handler the message itself: it decodes record by record, so that a bad one fails alone."""
+    """Pass the raw message through: records are decoded one by one, so that only the bad ones fail."""
     return message

@@ -1,6 +1,6 @@
-"""Dead letters: what a consumer cannot handle is set aside, unchanged, with the reason.
+"""Dead letters: records that a consumer cannot handle, kept unchanged together with the reason.
 
-They go out through the service's outbox, so that they are as safe as every other event.
+They are published through the outbox of the service, so that they are as durable as events.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from shared.events.base import Topic
 from shared.kafka.outbox import write_record
 from shared.postgres.connection import Database
 
-LONGEST_REASON = 2000
+MAX_REASON_LENGTH = 2000
 
 logger = structlog.get_logger(__name__)
 
@@ -25,10 +25,10 @@ class DeadLetters:
         self._new_id = new_id
         self._group = group
 
-    async def park(self, topic: Topic[Any], record: ConsumerRecord[bytes, bytes], reason: str) -> None:
-        """Put the record on the topic's dead-letter topic."""
+    async def add(self, topic: Topic[Any], record: ConsumerRecord[bytes, bytes], reason: str) -> None:
+        """Write the record to the dead-letter topic of its topic, through the outbox."""
         logger.error(
-            "record parked",
+            "record dead-lettered",
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
@@ -36,7 +36,7 @@ class DeadLetters:
         )
         headers = {name: value.decode("latin-1") for name, value in record.headers}
         headers |= {
-            "dead-letter-reason": reason.encode("utf-8", "replace").decode("latin-1")[:LONGEST_REASON],
+            "dead-letter-reason": reason.encode("utf-8", "replace").decode("latin-1")[:MAX_REASON_LENGTH],
             "dead-letter-group": self._group,
             "dead-letter-topic": record.topic,
             "dead-letter-partition": str(record.partition),

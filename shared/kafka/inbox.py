@@ -1,4 +1,4 @@
-"""The inbox: twice delivered is once done."""
+"""The inbox: deduplicates redelivered events."""
 
 from typing import Protocol
 from uuid import UUID
@@ -8,7 +8,7 @@ from shared.postgres.connection import Connection
 
 class Inbox(Protocol):
     async def accept(self, event_id: UUID) -> bool:
-        """Note the event in the running transaction; False when its effect was already made."""
+        """Mark the event as handled in the current transaction; False if it already was."""
         ...
 
 

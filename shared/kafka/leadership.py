@@ -1,8 +1,8 @@
-"""Which of a service's relays is at work: the one whose session holds the service's advisory lock."""
+"""Leader election of the relays of a service: the leader holds an advisory lock in its database session."""
 
 import zlib
 
 
 def relay_lock(service: str) -> int:
-    """The key of the lock."""
+    """The key of the advisory lock."""
     return zlib.crc32(f"dinsight relay {service}".encode())

@@ -1,4 +1,4 @@
-"""The outbox: an event is a row written in the transaction of the change it tells of."""
+"""The outbox: an event is a row, written in the transaction of the change that it announces."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -21,13 +21,13 @@ class Outbox(Protocol):
     async def add(
         self, topic: Topic[P], key: str | UUID, payload: P, *, organization_id: UUID | None
     ) -> Event[P]:
-        """Publish `payload` once, and only if, the surrounding transaction commits."""
+        """Publish `payload` if, and only if, the surrounding transaction commits."""
         ...
 
     async def add_all(
         self, topic: Topic[P], payloads: Sequence[tuple[str | UUID, P]], *, organization_id: UUID | None
     ) -> Sequence[Event[P]]:
-        """The same for many payloads, each with its key, in one exchange with the database."""
+        """Like `add`, for many payloads with their keys, in one round trip to the database."""
         ...
 
 
@@ -69,5 +69,5 @@ async def write_record(
     value: bytes | None,
     headers: dict[str, Any],
 ) -> None:
-    """Write a record that is no event, such as a dead letter. Latin-1 carries every header byte unchanged."""
+    """Write a record that is not an event, such as a dead letter. Latin-1 preserves every header byte."""
     await connection.execute(INSERT, record_id, topic, key, value, headers, False, False)

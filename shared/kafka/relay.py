@@ -1,8 +1,9 @@
-"""The relay: publishes a service's outbox in order, and marks what was published.
+"""The relay: publishes the outbox of a service in order, and marks published events.
 
-One relay per service is at work, the one whose database session holds the service's lock; the others stand
-by. It marks on that same session. Killed between publishing and marking it publishes again, and the
-consumers' inboxes drop the second copy. Whoever holds the lock knows that no event is being marked.
+One relay per service is the leader: the one whose database session holds the service's advisory lock. The
+others stand by. The leader marks events in that same session, so whoever takes over the lock knows that no
+other relay is still marking. A relay that is killed between publishing and marking publishes again, and the
+inboxes of the consumers drop the duplicates.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from shared.kafka.leadership import relay_lock
 from shared.postgres.connection import Connection, Database
 
 BATCH = 500
-# A notification wakes the relay at once; the poll is for notifications lost with a connection.
+# Notifications wake the relay immediately. Polling covers notifications lost with a connection.
 POLL_SECONDS = 1.0
 
 SELECT_WAITING = """
@@ -40,7 +41,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Relay:
-    """Publishes for as long as its loop runs. `service` names the schema."""
+    """Publishes while its loop runs. `service` is the name of the schema."""
 
     def __init__(self, database: Database, kafka: KafkaConnection, *, service: str) -> None:
         self._database = database
@@ -58,7 +59,7 @@ class Relay:
     async def _lead(self) -> None:
         connection = await self._database.connect()
         try:
-            # Standing by: the lock is another session's until that one ends.
+            # Stand by while another session holds the lock.
             while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", relay_lock(self._service)):
                 self.loop.succeeded()
                 await asyncio.sleep(POLL_SECONDS)
@@ -97,7 +98,7 @@ class Relay:
                     headers=[(name, text.encode("latin-1")) for name, text in row["headers"].items()],
                 )
             except MessageSizeTooLargeError as error:
-                # It would stall everything behind it, for ever: set it aside where a person finds it.
+                # It would block all later events forever: mark it as refused, where an operator finds it.
                 logger.error(
                     "event refused by the broker", topic=row["topic"], seq=row["seq"], error=str(error)
                 )

@@ -1,4 +1,4 @@
-"""How long what was published and what was handled is remembered."""
+"""Retention of published events (outbox) and of handled event ids (inbox)."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -19,8 +19,8 @@ PRUNE_INBOX = "DELETE FROM inbox WHERE received_at < clock_timestamp() - $1::int
 
 
 def messaging_janitor(database: Database, *, service: str, outbox: timedelta, inbox: timedelta) -> Janitor:
-    """Deletes published events older than `outbox`, the latest state of each key excepted, and older notes of
-    handled events than `inbox`."""
+    """A janitor that deletes published events older than `outbox`, except the latest state of each key, and
+    ids of handled events older than `inbox`."""
 
     async def prune(statement: str, retention: timedelta) -> None:
         async with database.transaction(Scope()) as connection:

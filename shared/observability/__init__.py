@@ -1,1 +1,1 @@
-"""Traces, metrics and logs, alike in every process."""
+"""Traces, metrics and logs, configured identically in every process."""

@@ -1,4 +1,4 @@
-"""Sets up OpenTelemetry and structlog for a process; called once, by its composition root."""
+"""Configures OpenTelemetry and structlog for a process. The composition root calls it once."""
 
 import logging
 import os
@@ -15,10 +15,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-# Names that may hold a secret are never logged, whoever logs them.
+# The values of log fields with these words in their names are hidden.
 SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "pepper", "dsn", "database_url")
 HIDDEN = "[hidden]"
-# The library's default buckets begin at 5, which hides everything in histograms of seconds.
+# The default buckets begin at 5, which is useless for histograms of seconds.
 SECONDS_BUCKETS = (
     0.001,
     0.0025,
@@ -48,7 +48,7 @@ SECONDS = View(
 
 
 def set_up(service: str, *, log_level: str, log_format: str) -> None:
-    """Configure logs, traces (exported when OTEL_EXPORTER_OTLP_ENDPOINT is set) and Prometheus metrics."""
+    """Configure logs, traces (exported if OTEL_EXPORTER_OTLP_ENDPOINT is set) and Prometheus metrics."""
     resource = Resource.create({"service.name": f"dinsight-{service}", "service.namespace": "dinsight"})
     tracer_provider = TracerProvider(resource=resource)
     if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or os.environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
@@ -61,7 +61,7 @@ def set_up(service: str, *, log_level: str, log_format: str) -> None:
 
 
 def set_up_logs(service: str, level: str, log_format: str) -> None:
-    """Only the logs: one line per event on standard error, secrets hidden, trace ids added."""
+    """Configure logs only: one line per event on standard error, with trace ids and without secrets."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -95,7 +95,7 @@ def set_up_logs(service: str, level: str, log_format: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # The broker clients speak of every reconnect; ours say what matters.
+    # The broker clients log every reconnect; our own log lines say what matters.
     for noisy in ("aiokafka", "faststream", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

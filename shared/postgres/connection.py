@@ -1,4 +1,4 @@
-"""Pools and transactions. A transaction carries who acts; row-level security reads it."""
+"""Connection pools and transactions. Row-level security reads the scope of a transaction."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,28 +21,28 @@ else:
 SET_SCOPE = """
 SELECT set_config('app.organization_id', $1, true), set_config('app.user_id', $2, true)
 """
-# The database cannot do it just now: asking again later helps, and nothing else does.
+# The database is temporarily unable to serve the request: a later retry may succeed.
 TRANSIENT_DATABASE_ERRORS = (
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
-    # The client's state machine on a connection that was cut in the middle of an exchange.
+    # The client's state machine, after its connection was cut in the middle of an exchange.
     asyncpg.InternalClientError,
-    # A deadlock's victim, or a serialization failure: the same transaction succeeds when it is repeated.
+    # A deadlock or a serialization failure: the same transaction succeeds when it is repeated.
     asyncpg.TransactionRollbackError,
-    # A lock that was not granted in time.
+    # A lock could not be acquired in time.
     asyncpg.LockNotAvailableError,
-    # After a failover: the connection still leads to the old primary, which is a standby now.
+    # After a failover: the connection still points at the old primary, which is a standby now.
     asyncpg.ReadOnlySQLTransactionError,
-    # Refused, reset, timed out or not found by name; of several addresses asyncio tells with a plain OSError.
+    # Refused, reset, timed out or not resolved. With several addresses, asyncio raises a plain OSError.
     OSError,
 )
-# A statement that takes longer than this is a mistake; long work happens outside transactions.
+# A statement that takes longer than this is a mistake: long work happens outside transactions.
 COMMAND_TIMEOUT_SECONDS = 60
 PING_SECONDS = 2
-# The write that every change makes, with its trigger; nothing of it stays. It fails on a standby, on a full
-# disk, without a migrated schema, and on a server that was upgraded under its processes.
+# Every change writes to the outbox, so readiness tries this write and rolls it back. It fails on a standby,
+# on a full disk, without a migrated schema, and on a server whose files were upgraded while it runs.
 TRY_TO_WRITE = """
 BEGIN;
 INSERT INTO outbox (id, topic, headers, keep_latest, transient)
@@ -56,26 +56,26 @@ def _encode_json(value: Any) -> str:
 
 
 async def prepare_connection(connection: Connection) -> None:
-    """JSON columns are Python values on this connection."""
+    """Convert JSON columns to and from Python values on this connection."""
     for name in ("json", "jsonb"):
         await connection.set_type_codec(name, encoder=_encode_json, decoder=orjson.loads, schema="pg_catalog")
 
 
 class Database:
-    """A connection pool that opens with the application and hands out scoped transactions."""
+    """A connection pool that opens with the application and provides scoped transactions."""
 
     def __init__(self, dsn: str, *, service: str, pool_size: int) -> None:
         self.dsn = dsn
         self._service = service
         self._pool_size = pool_size
-        # A pool belongs to the event loop that runs when it is made, so it is made on entering.
+        # A pool belongs to the event loop in which it is created, so it is created on entering.
         self._opened: asyncpg.Pool[asyncpg.Record] | None = None
         self._tracer = trace.get_tracer("dinsight.postgres")
 
     async def __aenter__(self) -> Self:
         self._opened = await asyncpg.create_pool(
             self.dsn,
-            # Lazily connected: a service starts, and says it is not ready, while its database is away.
+            # Connect lazily: a service starts without its database, and reports that it is not ready.
             min_size=0,
             max_size=self._pool_size,
             init=prepare_connection,
@@ -90,12 +90,12 @@ class Database:
     @property
     def _pool(self) -> "asyncpg.Pool[asyncpg.Record]":
         if self._opened is None:
-            raise Unavailable("The database is not opened yet. Try again shortly.")
+            raise Unavailable("The database connection is not open yet. Try again shortly.")
         return self._opened
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[Connection]:
-        """One transaction as `scope`; commits when the block ends, rolls back when it raises."""
+        """A transaction in `scope`. Commits when the block ends, and rolls back if it raises."""
         with self._tracer.start_as_current_span(
             "transaction", attributes={"db.system.name": "postgresql", "db.namespace": self._service}
         ):
@@ -106,7 +106,7 @@ class Database:
                 yield connection
 
     async def connect(self) -> Connection:
-        """A connection outside the pool, for listening and advisory locks. The caller closes it."""
+        """A connection outside the pool, for LISTEN and advisory locks. The caller closes it."""
         connection = await asyncpg.connect(
             self.dsn, server_settings={"application_name": f"dinsight-{self._service}-relay"}
         )
@@ -114,10 +114,10 @@ class Database:
         return connection
 
     async def ping(self) -> None:
-        """Raise when the database does not answer, or cannot write.
+        """Raise if the database does not respond or cannot write.
 
-        It is asked on a connection of its own: a service whose pool is busy is not one without a database,
-        and taking it out of service would only make the others busier.
+        This uses a separate connection: a service whose pool is exhausted still has its database, and taking
+        it out of rotation would only overload the other instances.
         """
         connection = await asyncpg.connect(self.dsn, timeout=PING_SECONDS)
         try:

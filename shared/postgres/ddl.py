@@ -1,4 +1,4 @@
-"""Statements that the migrations of several services need alike."""
+"""SQL that the migrations of several services share."""
 
 from collections.abc import Iterator
 
@@ -43,7 +43,7 @@ CREATE TABLE idempotency_keys (
 """
 
 DROP_OUTBOX_POSITIONS = "ALTER TABLE outbox DROP COLUMN partition, DROP COLUMN position;"
-# Added after the first release: what a kept answer stands for, and what its caller had to be allowed to do.
+# Added after the first release: the digest of the request body, and the permissions that it required.
 KEPT_ANSWERS = "ALTER TABLE idempotency_keys ADD COLUMN body_digest text, ADD COLUMN rights jsonb;"
 
 CURRENT_ORGANIZATION = "nullif(current_setting('app.organization_id', true), '')::uuid"
@@ -51,7 +51,7 @@ CURRENT_USER = "nullif(current_setting('app.user_id', true), '')::uuid"
 
 
 def statements(script: str) -> Iterator[str]:
-    """Split a script at the semicolons that end a line outside `$$` bodies."""
+    """Split a script at semicolons at the end of a line, except within `$$` bodies."""
     statement: list[str] = []
     in_body = False
     for line in script.splitlines():
@@ -67,16 +67,16 @@ def statements(script: str) -> Iterator[str]:
 
 
 def run(script: str) -> None:
-    """Execute a script in the running migration, one statement at a time as asyncpg needs it."""
+    """Execute a script in the current migration, one statement at a time, as asyncpg requires."""
     for statement in statements(script):
         op.get_bind().exec_driver_sql(statement)
 
 
 def tenant_isolation(service: str, table: str, condition: str | None = None) -> str:
-    """Force row-level security: the service sees rows of the transaction's organization, and only those.
+    """Force row-level security: the service sees only rows of the transaction's organization.
 
-    The owner role sees all rows, so that SECURITY DEFINER functions and views can serve the few jobs that
-    run across organizations; the service role is no member of it.
+    The owner role sees all rows, for the few SECURITY DEFINER functions and views that work across
+    organizations. The service role is not a member of the owner role.
     """
     visible = condition or f"organization_id = {CURRENT_ORGANIZATION}"
     return f"""

@@ -1,4 +1,4 @@
-"""Loads a service's `queries.sql`: each statement named and described, run by its name (aiosql)."""
+"""Loads `queries.sql` files with aiosql, which makes each statement a method."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,6 @@ import aiosql
 
 
 def load_queries(module_file: str) -> Any:
-    """The queries beside the module whose `__file__` is given. Parameters are named in the SQL itself."""
+    """The queries in the folder of the module with this `__file__`. The SQL itself names the parameters."""
     path = Path(module_file).with_name("queries.sql")
     return aiosql.from_path(path, "asyncpg", mandatory_parameters=False)

@@ -28,7 +28,7 @@ from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.organizations.domain import OrganizationAccess
 from services.auth.users.domain import User
 from services.auth.verification.service import VerificationService
-from shared.access import LEAST_ROLE, Caller, Permission, Role, Scope
+from shared.access import MIN_ROLE, Caller, Permission, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
@@ -160,7 +160,7 @@ class InvitationService:
         inviter = await unit.memberships.get(invitation.organization_id, invitation.invited_by)
         if inviter is None or not inviter.is_active:
             return False
-        least = max(LEAST_ROLE[Permission.MEMBERS_WRITE], invitation.role)
+        least = max(MIN_ROLE[Permission.MEMBERS_WRITE], invitation.role)
         return inviter.membership.role >= least
 
     @staticmethod

@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from docs import generate
 from docs.merge import METHODS
 from services.gateway.routing import OPEN, find
-from shared.access import LEAST_ROLE, Permission, Role
+from shared.access import MIN_ROLE, Permission, Role
 from shared.events.registry import TOPICS
 from tests.unit.deploy.programs import ROOT
 from tests.unit.shared.examples import EXAMPLES
@@ -177,7 +177,7 @@ def test_the_matrix_in_the_security_page_is_current() -> None:
     rows = [line.split("|")[1:-1] for line in page.splitlines() if line.startswith("| `")]
     assert [row[0].strip(" `") for row in rows] == list(Permission)
     for row in rows:
-        least = LEAST_ROLE[Permission(row[0].strip(" `"))]
+        least = MIN_ROLE[Permission(row[0].strip(" `"))]
         assert [cell.strip() == "yes" for cell in row[1:]] == [role >= least for role in sorted(Role)]
 
 

@@ -1,10 +1,10 @@
-"""Roles and permissions: the whole matrix, so that a change of a right is a change of this file."""
+"""Roles and permissions: the whole matrix, so that every change of a permission changes this file."""
 
 from uuid import uuid4
 
 import pytest
 
-from shared.access import LEAST_ROLE, Permission, Role
+from shared.access import MIN_ROLE, Permission, Role
 from shared.errors import Forbidden
 from shared.tokens import Identity
 from tests.support.fakes import caller
@@ -39,8 +39,8 @@ ADMIN = OPERATOR | {
 MATRIX = {Role.VIEWER: VIEWER, Role.OPERATOR: OPERATOR, Role.ADMIN: ADMIN, Role.OWNER: ADMIN}
 
 
-def test_every_permission_has_a_least_role() -> None:
-    assert set(LEAST_ROLE) == set(Permission)
+def test_every_permission_has_a_minimum_role() -> None:
+    assert set(MIN_ROLE) == set(Permission)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -52,7 +52,7 @@ def test_a_role_has_its_rights_and_no_others(role: Role, permission: Permission)
     else:
         with pytest.raises(Forbidden) as refused:
             someone.require(permission)
-        assert LEAST_ROLE[permission].label in refused.value.detail
+        assert MIN_ROLE[permission].label in refused.value.detail
         assert role.label in refused.value.detail
 
 

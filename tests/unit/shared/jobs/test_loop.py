@@ -1,4 +1,4 @@
-"""The one loop survives whatever its step raises, and says so."""
+"""A loop survives every error of its step, and logs it."""
 
 import asyncio
 from datetime import timedelta
@@ -17,7 +17,7 @@ STANDBY = asyncpg.ReadOnlySQLTransactionError("cannot execute UPDATE in a read-o
 
 
 class Steps:
-    """A step that raises what it is told, one after the other, and then works."""
+    """A step that raises the given errors, one per call, and then succeeds."""
 
     def __init__(self, *errors: BaseException) -> None:
         self.errors = list(errors)
@@ -89,9 +89,9 @@ async def test_readiness_turns_after_a_while_and_back() -> None:
     loop = Loop("relay", step, every=3600.0, retry=AT_ONCE, unready_after=30.0, monotonic=lambda: now)
     task = asyncio.create_task(loop.run())
     await asyncio.wait_for(reached.wait(), 30)
-    await loop.check()  # it has failed for twenty seconds: a failover takes that
+    await loop.check()  # it has failed for twenty seconds, no longer than a failover takes
     now += 20.0
-    with pytest.raises(Unavailable, match="relay has failed for 40 s: DeadlockDetectedError"):
+    with pytest.raises(Unavailable, match="relay has been failing for 40 s: DeadlockDetectedError"):
         await loop.check()
     loop.succeeded()
     await loop.check()
