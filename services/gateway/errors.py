@@ -1,4 +1,4 @@
-"""Errors of the gateway itself; those of the services pass through unchanged."""
+"""Errors of the gateway itself. Those of the services pass through unchanged."""
 
 from typing import ClassVar
 
@@ -16,41 +16,41 @@ from shared.errors import (
 
 class UnknownPath(NotFound):
     def __init__(self, path: str) -> None:
-        super().__init__(f"There is nothing at {path}. GET /docs lists every operation.")
+        super().__init__(f"Nothing exists at {path}. GET /docs lists every operation.")
 
 
 class ServiceDown(Unavailable):
-    """The request did not reach the service, so it may be sent again."""
+    """The request did not reach the service, so it can be sent again safely."""
 
     code = "service-down"
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            f"The {service} service does not answer at the moment. Nothing was done; try again shortly."
+            f"The {service} service is not reachable at the moment. Nothing was done; try again shortly."
         )
 
 
-class AnswerBroken(BadGateway):
-    """The connection broke after the request was sent; whether it was carried out is not known."""
+class ResponseInterrupted(BadGateway):
+    """The connection broke after the request was sent; whether it was processed is unknown."""
 
     code = "answer-broken"
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            f"The {service} service broke off before it answered. Check whether your request was carried out"
-            " before you send it again, or send it with the same Idempotency-Key."
+            f"The connection to the {service} service broke before it responded. Check whether your request"
+            " was processed before you send it again, or send it again with the same Idempotency-Key."
         )
 
 
-class AnswerTooLate(DInsightError):
+class ResponseTimeout(DInsightError):
     status: ClassVar[int] = 504
-    title: ClassVar[str] = "Answer too late"
+    title: ClassVar[str] = "Response timeout"
     code: ClassVar[str] = "answer-too-late"
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            f"The {service} service has not answered in time. Check whether your request was carried out"
-            " before you send it again, or send it with the same Idempotency-Key."
+            f"The {service} service did not respond in time. Check whether your request was processed before"
+            " you send it again, or send it again with the same Idempotency-Key."
         )
 
 
@@ -60,29 +60,29 @@ class BodyTooSlow(DInsightError):
     code: ClassVar[str] = "request-too-slow"
 
     def __init__(self) -> None:
-        super().__init__("The request's body stopped, or came too slowly. Send it again.")
+        super().__init__("The request body stopped, or arrived too slowly. Send it again.")
 
 
 class BodyTooLarge(PayloadTooLarge):
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"The request's body is larger than the {limit} bytes that are accepted here. Split it.",
+            f"The request body exceeds the maximum of {limit} bytes. Split it.",
             extra={"limit": limit},
         )
 
 
-class TooOften(TooManyRequests):
-    def __init__(self, limit: str, wait: int) -> None:
+class RateLimited(TooManyRequests):
+    def __init__(self, limit: str, retry_after: int) -> None:
         super().__init__(
-            f"Too many requests in a minute (limit: {limit}). Try again in {wait} s.",
-            headers={"Retry-After": str(wait)},
+            f"Too many requests within one minute (limit: {limit}). Try again in {retry_after} s.",
+            headers={"Retry-After": str(retry_after)},
         )
 
 
 class TwoCredentials(BadRequest):
     def __init__(self) -> None:
         super().__init__(
-            "The request has an access token and an API key. Send Authorization or X-API-Key, not both."
+            "The request has an access token and an API key. Send either Authorization or X-API-Key."
         )
 
 
@@ -101,7 +101,7 @@ class HeadersTooLarge(DInsightError):
 
     def __init__(self, max_headers: int, max_bytes: int) -> None:
         super().__init__(
-            f"A request may have at most {max_headers} headers, of {max_bytes} bytes in total. Send fewer."
+            f"The headers exceed the maximum of {max_headers} headers or {max_bytes} bytes. Send fewer."
         )
 
 
@@ -111,4 +111,4 @@ class AddressTooLong(DInsightError):
     code: ClassVar[str] = "address-too-long"
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(f"The address is longer than {max_bytes} bytes. Shorten the query.")
+        super().__init__(f"The address exceeds the maximum of {max_bytes} bytes. Shorten the query.")

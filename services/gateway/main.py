@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from services.gateway.admission import connections, edge
 from services.gateway.admission.api_keys import ApiKeys
 from services.gateway.admission.limits import RateLimits
-from services.gateway.admission.middleware import Admission, Most
+from services.gateway.admission.middleware import Admission, MaxRequests
 from services.gateway.admission.operations import Operations
 from services.gateway.docs import routes as documents
 from services.gateway.proxy.service import Limits, Proxy
@@ -57,14 +57,14 @@ class Gateway:
             Limits(
                 settings.connect_seconds,
                 settings.idle_seconds,
-                settings.largest_upload_bytes,
-                settings.slowest_upload_bytes_per_second,
+                settings.max_upload_bytes,
+                settings.min_upload_bytes_per_second,
             ),
         )
         self.streams = EventStreams(
-            clock, capacity=settings.stream_events_per_organization, reach=settings.stream_window
+            clock, capacity=settings.stream_events_per_organization, max_age=settings.stream_window
         )
-        self.feed = Feed(self.kafka, self.streams, clock, reach=settings.stream_window)
+        self.feed = Feed(self.kafka, self.streams, clock, lookback=settings.stream_window)
 
     async def fetch_keys(self) -> Mapping[str, Any]:
         try:
@@ -104,7 +104,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     app = build_application(
         service="gateway",
-        description="The only way in.",
+        description="The single entry point.",
         lifespan=lifespan,
         checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
         details={name: gateway.upstream(name) for name in gateway.peers},
@@ -116,7 +116,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
                 api_keys=gateway.api_keys,
                 guard=gateway.guard,
                 limits=gateway.limits,
-                most=Most(
+                max_requests=MaxRequests(
                     settings.address_requests_per_minute,
                     settings.caller_requests_per_minute,
                     settings.sign_in_requests_per_minute,

@@ -1,9 +1,9 @@
-"""The routing table: which service answers what, what is open to everyone, how large a body may be."""
+"""The routing table: which service handles a path, which paths are public, how large a body may be."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.http.application import LARGEST_JSON_BODY_BYTES
+from shared.http.application import MAX_JSON_BODY_BYTES
 
 PREFIX = "/api/v1"
 ANY = "*"
@@ -18,11 +18,11 @@ class Service(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Everything at and below `path` goes to `service`; a segment `*` stands for any one segment."""
+    """Everything at and below `path` goes to `service`. The segment `*` matches any one segment."""
 
     path: str
     service: Service
-    # Uploads stream past, with their own limit; every other body is JSON and small.
+    # Uploads are streamed, with a limit of their own. Every other body is JSON and small.
     uploads: bool = False
 
     @property
@@ -35,8 +35,8 @@ class Rule:
             mine in (ANY, theirs) for mine, theirs in zip(own, segments, strict=False)
         )
 
-    def largest_body(self, largest_upload: int) -> int:
-        return largest_upload if self.uploads else LARGEST_JSON_BODY_BYTES
+    def max_body_bytes(self, max_upload_bytes: int) -> int:
+        return max_upload_bytes if self.uploads else MAX_JSON_BODY_BYTES
 
 
 RULES = (
@@ -55,13 +55,13 @@ RULES = (
     Rule("/alerts", Service.ALERTING),
 )
 
-# What a person without a token needs to get one. Everything else asks for it.
+# What somebody without a token needs to get one. Everything else requires a token.
 OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
         ("POST", f"{PREFIX}/auth/login"),
         ("POST", f"{PREFIX}/auth/refresh"),
-        # The refresh token in the body is what is given up; the access token may have expired by then.
+        # The refresh token in the body decides; the access token may have expired by then.
         ("POST", f"{PREFIX}/auth/logout"),
         ("POST", f"{PREFIX}/auth/forgot-password"),
         ("POST", f"{PREFIX}/auth/reset-password"),
@@ -73,7 +73,7 @@ OPEN = frozenset(
 )
 
 
-# Of these, the ones that somebody would call often to guess, to fill the database or to send mail.
+# Of these, the ones that an attacker would call to guess passwords, fill the database or send mail.
 GUARDED = OPEN - {
     ("POST", f"{PREFIX}/auth/refresh"),
     ("POST", f"{PREFIX}/auth/logout"),
@@ -84,7 +84,7 @@ GUARDED = OPEN - {
 def find(path: str) -> Rule | None:
     """The most specific rule for a decoded path; None when no service answers there.
 
-    Paths with empty or dot segments name nothing: what the gateway and a service make of them could differ.
+    Paths with empty or dot segments match nothing: the gateway and a service could resolve them differently.
     """
     if not path.startswith(PREFIX + "/"):
         return None
@@ -100,5 +100,5 @@ def is_open(method: str, path: str) -> bool:
 
 
 def is_guarded(method: str, path: str) -> bool:
-    """Whether the tighter limit for signing in counts."""
+    """Whether the stricter limit for signing in applies."""
     return ("GET" if method == "HEAD" else method, path) in GUARDED

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.settings import CommaSeparated
@@ -10,34 +10,46 @@ from shared.settings import CommaSeparated
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix="DINSIGHT_GATEWAY_", extra="ignore", hide_input_in_errors=True
+        env_prefix="DINSIGHT_GATEWAY_", extra="ignore", hide_input_in_errors=True, validate_by_name=True
     )
 
     port: int = Field(default=8000, ge=1, le=65535)
-    # Proxies in front of the gateway (addresses or networks) whose X-Forwarded-For and -Proto are believed.
+    # Proxies in front of the gateway (addresses or networks) whose X-Forwarded-For and -Proto are trusted.
     trusted_proxies: CommaSeparated = ()
-    # A service next door accepts a connection at once or is down.
+    # A service on the same network accepts a connection immediately or is down.
     connect_seconds: float = Field(default=2.0, gt=0)
-    # How long a service may stay silent before and within its answer, and a client within its body. Large
-    # ranges are read from the database before the first byte, and that must fit in.
+    # How long a service may send nothing before and within its response, and a client within its body. Long
+    # enough to read a large range from the database before the first byte is sent.
     idle_seconds: float = Field(default=120.0, gt=0)
-    # A year of 1,024 features a minute, as text; the analysis service has its own, smaller say.
-    largest_upload_bytes: int = Field(default=8 * 1024**3, ge=1)
-    # A client's body that is slower than this on average of a minute is held to be an attack. The slowest
-    # line that a plant has is hundreds of times faster.
-    slowest_upload_bytes_per_second: float = Field(default=256.0, gt=0)
-    # How long a client may take for the head of a request, which fits into a few packets.
+    # A year of 1,024 features a minute, as text. The analysis service has a smaller limit of its own.
+    max_upload_bytes: int = Field(
+        default=8 * 1024**3,
+        ge=1,
+        validation_alias=AliasChoices(
+            "DINSIGHT_GATEWAY_MAX_UPLOAD_BYTES", "DINSIGHT_GATEWAY_LARGEST_UPLOAD_BYTES"
+        ),
+    )
+    # A body that arrives more slowly than this, averaged over `idle_seconds`, is treated as an attack. Even a
+    # plant's slowest line is hundreds of times faster.
+    min_upload_bytes_per_second: float = Field(
+        default=256.0,
+        gt=0,
+        validation_alias=AliasChoices(
+            "DINSIGHT_GATEWAY_MIN_UPLOAD_BYTES_PER_SECOND", "DINSIGHT_GATEWAY_SLOWEST_UPLOAD_BYTES_PER_SECOND"
+        ),
+    )
+    # How long a client may take to send the head of a request, which fits into a few packets.
     head_seconds: float = Field(default=20.0, gt=0)
-    # Limits a minute: of one address, of one user or API key, and of one address for signing in, registering
-    # and the like. Far above what people and collectors need, so they only stop what has run wild.
+    # Requests per minute: of one address, of one user or API key, and of one address for signing in,
+    # registering and the like. Far above what people and collectors need: they stop programs out of control.
     address_requests_per_minute: int = Field(default=12_000, ge=1)
     caller_requests_per_minute: int = Field(default=6_000, ge=1)
     sign_in_requests_per_minute: int = Field(default=120, ge=1)
-    # redis://... counts over several gateways; without it each counts for itself.
+    # redis://... shares the counters between several gateways; without it each gateway counts on its own.
     rate_limit_url: SecretStr = SecretStr("")
-    # How long Redis may take for an answer; after that requests pass uncounted for some seconds.
+    # How long Redis may take to respond; after that, requests pass uncounted for some seconds.
     rate_limit_seconds: float = Field(default=0.5, gt=0)
-    # Who may see metrics, and what readiness is made of: supervisors and Prometheus, asking directly.
+    # Who may read metrics and the details of readiness: supervisors and Prometheus, connecting directly.
     operations_networks: CommaSeparated = (
         "127.0.0.0/8",
         "::1/128",
@@ -48,7 +60,7 @@ class Settings(BaseSettings):
     )
     # How far back a client may resume the event stream.
     stream_window_minutes: float = Field(default=15.0, gt=0)
-    # A monitoring run of some thousand samples may detect as many anomalies in one go; they must all fit.
+    # A monitoring run of several thousand samples may detect as many anomalies at once; they must all fit.
     stream_events_per_organization: int = Field(default=10_000, ge=1)
 
     @field_validator("rate_limit_url")

@@ -21,8 +21,8 @@ from shared.http.query import refuse_unknown_query
 Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT_SECONDS = 3.0
 # JSON bodies are small; uploads have their own limit in the analysis service.
-LARGEST_JSON_BODY_BYTES = 1024 * 1024
-LONGEST_AGENT = 500
+MAX_JSON_BODY_BYTES = 1024 * 1024
+MAX_USER_AGENT_LENGTH = 500
 OPERATIONS_PATHS = ("/health/", "/metrics")
 
 logger = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class _RequestContext:
             forwarded = headers.get("X-Forwarded-For") or (scope["client"] or ("",))[0]
             structlog.contextvars.bind_contextvars(
                 client_address=forwarded or None,
-                user_agent=headers.get("User-Agent", "")[:LONGEST_AGENT] or None,
+                user_agent=headers.get("User-Agent", "")[:MAX_USER_AGENT_LENGTH] or None,
             )
         await self._app(scope, receive, send)
 
@@ -55,7 +55,7 @@ def build_application(
     checks: Mapping[str, Check],
     middleware: Sequence[Middleware] = (),
     outermost: Sequence[Middleware] = (),
-    max_body_size: int | None = LARGEST_JSON_BODY_BYTES,
+    max_body_size: int | None = MAX_JSON_BODY_BYTES,
     details: Mapping[str, Check] | None = None,
     openapi_url: str | None = "/openapi.json",
 ) -> FastAPI:

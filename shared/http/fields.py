@@ -12,7 +12,7 @@ T = TypeVar("T")
 MIN_YEAR, MAX_YEAR = 1900, 2999
 YEAR_PATTERN = "^(19|2[0-9])[0-9]{2}-"
 # Free-form objects are notes about a thing, not a place to store files.
-LARGEST_JSON_OBJECT_BYTES = 64 * 1024
+MAX_JSON_OBJECT_BYTES = 64 * 1024
 # PostgreSQL stores every character but U+0000. White space around a text is cut off, so a name needs more.
 STORABLE = r"^[^\x00]*$"
 SOMETHING_STORABLE = r"^[^\x00]*[^\x00\s][^\x00]*$"
@@ -51,8 +51,8 @@ def storable(value: Any) -> Any:
         text = orjson.dumps(value)
     except TypeError as error:
         raise ValueError(f"is not plain JSON: {error}") from None
-    if len(text) > LARGEST_JSON_OBJECT_BYTES:
-        raise ValueError(f"is larger than {LARGEST_JSON_OBJECT_BYTES // 1024} KiB")
+    if len(text) > MAX_JSON_OBJECT_BYTES:
+        raise ValueError(f"is larger than {MAX_JSON_OBJECT_BYTES // 1024} KiB")
     if b"\\u0000" in text:
         raise ValueError("must not contain the character U+0000, which the database cannot store")
     return value

@@ -15,7 +15,7 @@ from shared.errors import FieldError, Unprocessable
 from shared.http.fields import within_reach
 
 DEFAULT_LIMIT = 50
-LARGEST_LIMIT = 500
+MAX_LIMIT = 500
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,7 +53,7 @@ class PageRequest:
 
 
 def _page_request(
-    limit: Annotated[int, Query(ge=1, le=LARGEST_LIMIT)] = DEFAULT_LIMIT,
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None,
         Query(max_length=200, description="Of the page before", json_schema_extra={"format": "cursor"}),

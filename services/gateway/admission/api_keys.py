@@ -1,4 +1,4 @@
-"""API keys at the edge: exchanged at auth for short-lived access tokens, which are kept for a minute."""
+"""API keys are exchanged at auth for short-lived access tokens, which are cached for a minute."""
 
 import asyncio
 import hashlib
@@ -14,25 +14,25 @@ from shared.errors import Unauthenticated
 from shared.http.peers import Peer
 
 EXCHANGE_PATH = "/internal/api-keys/token"
-# A deleted key counts as long as what is kept of it: it is worth nothing after a minute.
+# A deleted key works until its cached token is dropped: for a minute at most.
 KEPT_SECONDS = 60.0
-# A flood of one bad key costs one question in this time; a key made in between works soon.
+# A flood with one bad key costs one request to auth in this time; a key created meanwhile works soon.
 REFUSED_SECONDS = 10.0
-# Some megabytes at most, whatever is presented.
-MOST_KEPT = 10_000
-LONGEST_KEY = 200
+# A few megabytes at most, whatever clients send.
+MAX_KEPT = 10_000
+MAX_KEY_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class KeyLease:
-    """What a key allows until `until` (seconds of the monotonic clock); without a token: nothing."""
+    """The access token of a key until `until` (seconds of the monotonic clock); None for a refused key."""
 
     token: str | None = field(repr=False)
     until: float
 
 
 class ApiKeys:
-    """Gives the access token of a key. Keys are known by their hash only."""
+    """Gives the access token of a key. Keys are cached by their hash only."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class ApiKeys:
         *,
         now: Callable[[], float] = time.monotonic,
         epoch: Callable[[], float] = time.time,
-        most_kept: int = MOST_KEPT,
+        max_kept: int = MAX_KEPT,
     ) -> None:
         self._auth = auth
         self._now = now
         self._epoch = epoch
-        self._most_kept = most_kept
+        self._most_kept = max_kept
         self._kept: OrderedDict[bytes, KeyLease] = OrderedDict()
         self._asked: dict[bytes, asyncio.Task[KeyLease]] = {}
         meter = metrics.get_meter("dinsight.gateway")
@@ -54,27 +54,27 @@ class ApiKeys:
         )
 
     async def token(self, key: str) -> str:
-        """The access token. Raises ApiKeyRefused, or Unavailable while auth is away."""
+        """The access token. Raises ApiKeyRefused, or Unavailable while auth is down."""
         lease = await self.lease(key)
         if lease.token is None:
             raise ApiKeyRefused
         return lease.token
 
     async def good_until(self, key: str) -> float:
-        """Until when the key is good without asking again, in seconds since the epoch. Raises as `token`."""
+        """Until when the key is valid without a new exchange (seconds since the epoch). Raises as `token`."""
         lease = await self.lease(key)
         if lease.token is None:
             raise ApiKeyRefused
         return self._epoch() + lease.until - self._now()
 
     async def lease(self, key: str) -> KeyLease:
-        if len(key) > LONGEST_KEY:
+        if len(key) > MAX_KEY_LENGTH:
             raise ApiKeyRefused
         digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
         kept = self._kept.get(digest)
         if kept is not None and self._now() < kept.until:
             return kept
-        # Requests that come together ask once. One that hangs up does not take the answer from the others.
+        # Concurrent requests share one exchange, which a client that hangs up does not cancel.
         task = self._asked.get(digest)
         if task is None:
             task = self._asked[digest] = asyncio.create_task(self._exchange(key))
@@ -82,7 +82,7 @@ class ApiKeys:
         return await asyncio.shield(task)
 
     async def _exchange(self, key: str) -> KeyLease:
-        # Counted from the question on: what auth answers is true of then, not of now.
+        # Counted from the request to auth: the answer was true then, and may be outdated now.
         began = self._now()
         try:
             answer = await self._auth.post(EXCHANGE_PATH, {"api_key": key})

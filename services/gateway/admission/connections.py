@@ -1,4 +1,4 @@
-"""HTTP as the gateway speaks it: a request's head must come whole, in time, and within its size.
+"""The gateway's HTTP protocol: a request's head must arrive completely, in time, and within its size.
 
 The server's own protocol has no limit for a head and collects its bytes in quadratic time, so that an
 endless head would stall everybody else.
@@ -28,7 +28,7 @@ class GatewayProtocol(HttpToolsProtocol):
 
     head_seconds = 20.0
     _deadline: asyncio.TimerHandle | None = None
-    # Bytes since the parser last had something whole: a head, a piece of a body, the end of a message.
+    # Bytes since the parser last completed something: a head, a piece of a body, the end of a message.
     _unfinished = 0
     _progressed = False
 
@@ -41,7 +41,7 @@ class GatewayProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        # The parser gets no more than a head may have: it keeps what it is given until the head is whole.
+        # The parser gets no more than a head may have: it keeps all of it until the head is complete.
         while data and not self.transport.is_closing():
             room = MAX_HEAD_BYTES - self._unfinished
             piece, data = data[:room], data[room:]
@@ -54,7 +54,7 @@ class GatewayProtocol(HttpToolsProtocol):
                 self.transport.close()
 
     def on_message_begin(self) -> None:
-        # The head of a later request on the same connection; that of the first counts from the connection on.
+        # For the head of a later request on the connection; the first one counts from when it was opened.
         self._arm()
         super().on_message_begin()
 
@@ -81,7 +81,7 @@ class GatewayProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _refuse(self) -> None:
-        """Say why and close, or only close where words would end up in the middle of an answer."""
+        """Send the reason and close. In the middle of another response, only close."""
         if self.cycle is None or self.cycle.response_complete:
             too_long = len(getattr(self, "url", b"")) > MAX_ADDRESS_BYTES
             error = (

@@ -1,4 +1,4 @@
-"""What every answer of the installation carries, and what no request may exceed."""
+"""Headers that every response carries, limits that no request may exceed, and the access log."""
 
 import time
 
@@ -14,7 +14,7 @@ from services.gateway.routing import PREFIX
 from shared.errors import DInsightError
 from shared.http.problems import render
 
-# Browsers stay below 8 KiB for both; tokens with some hundred memberships still fit.
+# Browsers stay below 8 KiB for both; tokens with several hundred memberships still fit.
 MAX_HEADERS_BYTES = 32 * 1024
 MAX_HEADERS = 100
 MAX_ADDRESS_BYTES = 8 * 1024
@@ -27,9 +27,9 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-# Answers are data. A page that needs more says so itself.
+# Responses are data. A page that needs more sets its own policy.
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
-# Two years, the least that browsers' preload lists ask for.
+# Two years, the minimum that browsers' preload lists require.
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 QUIET_PATHS = ("/health/", "/metrics")
 
@@ -37,7 +37,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Edge:
-    """Limits headers and addresses, adds security headers, and writes the access log."""
+    """Limits addresses and headers, adds security headers, and writes the access log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -46,12 +46,12 @@ class Edge:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         client = scope["client"][0] if scope["client"] else None
-        # The header X-Forwarded-For, which the services believe, is not believed here.
+        # The header X-Forwarded-For, which services trust, is not trusted here.
         structlog.contextvars.bind_contextvars(client_address=client)
         began = time.perf_counter()
         status = 0
 
-        async def passing(message: Message) -> None:
+        async def forward(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -61,8 +61,8 @@ class Edge:
         try:
             refusal = _refusal(scope)
             if refusal is None:
-                return await self._app(scope, receive, passing)
-            await render(Request(scope), refusal)(scope, receive, passing)
+                return await self._app(scope, receive, forward)
+            await render(Request(scope), refusal)(scope, receive, forward)
         finally:
             if not scope["path"].startswith(QUIET_PATHS):
                 logger.info(
@@ -75,7 +75,7 @@ class Edge:
 
 
 def middleware(allowed_origins: tuple[str, ...]) -> list[Middleware]:
-    """From the outside in."""
+    """The outermost first."""
     cross_origin = Middleware(
         CORSMiddleware,
         allow_origins=allowed_origins,
@@ -106,7 +106,7 @@ def _secure(headers: MutableHeaders, scope: Scope) -> None:
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    # An organization's data stays out of caches, unless the service says that an answer is everybody's.
+    # Data of an organization stays out of caches, unless the service says that a response is public.
     if scope["path"].startswith(PREFIX):
         headers.setdefault("Cache-Control", "no-store")
     if scope["scheme"] == "https":

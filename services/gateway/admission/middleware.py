@@ -1,4 +1,4 @@
-"""Who calls, and whether that is too often. An API key becomes an access token here."""
+"""Rate limits by address and by caller, and the exchange of API keys for access tokens."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import routing
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.limits import RateLimits, Standing
-from services.gateway.errors import TooOften, TwoCredentials
+from services.gateway.admission.limits import Quota, RateLimits
+from services.gateway.errors import RateLimited, TwoCredentials
 from services.gateway.proxy import headers
 from shared.errors import DInsightError, Unauthenticated, Unavailable
 from shared.http.addresses import network_of
 from shared.http.caller import Guard
 from shared.tokens import Identity
 
-# Where the presented key stands in the ASGI scope, for what outlives the exchange: the event stream.
+# The presented API key in the ASGI scope: the event stream outlives the token that it was exchanged for.
 PRESENTED_KEY = "dinsight.api_key"
-# The verified caller, so that the proxy need not verify the token again.
+# The verified caller in the ASGI scope, so that the proxy does not verify the token again.
 IDENTITY = "dinsight.identity"
 AUTHORIZATION = b"authorization"
-# Asked for every few seconds by supervisors, and answered without any service.
+# Requested every few seconds by supervisors, and answered without any service.
 NOT_COUNTED = ("/health/", "/metrics")
 
 
 @dataclass(frozen=True, slots=True)
-class Most:
-    """Requests a minute."""
+class MaxRequests:
+    """Limits, in requests per minute."""
 
     address: int
     caller: int
@@ -37,54 +37,54 @@ class Admission:
     """ASGI middleware: counts the address, exchanges `X-API-Key`, verifies the token, counts the caller."""
 
     def __init__(
-        self, app: ASGIApp, *, api_keys: ApiKeys, guard: Guard, limits: RateLimits, most: Most
+        self, app: ASGIApp, *, api_keys: ApiKeys, guard: Guard, limits: RateLimits, max_requests: MaxRequests
     ) -> None:
         self._app = app
         self._api_keys = api_keys
         self._guard = guard
         self._limits = limits
-        self._most = most
+        self._max = max_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(NOT_COUNTED):
             return await self._app(scope, receive, send)
-        standings: list[Standing] = []
+        quotas: list[Quota] = []
 
-        async def passing(message: Message) -> None:
-            if message["type"] == "http.response.start" and standings:
-                MutableHeaders(scope=message).update(standings[-1].headers)
+        async def forward(message: Message) -> None:
+            if message["type"] == "http.response.start" and quotas:
+                MutableHeaders(scope=message).update(quotas[-1].headers)
             await send(message)
 
         try:
-            scope = await self._admitted(scope, standings)
+            scope = await self._admitted(scope, quotas)
         except DInsightError as error:
-            if standings:
-                error.headers.update(standings[-1].headers)
+            if quotas:
+                error.headers.update(quotas[-1].headers)
             raise
-        await self._app(scope, receive, passing)
+        await self._app(scope, receive, forward)
 
-    async def _admitted(self, scope: Scope, standings: list[Standing]) -> Scope:
-        """The scope as the rest sees it. `standings` gets where the caller stands, the narrowest last."""
+    async def _admitted(self, scope: Scope, quotas: list[Quota]) -> Scope:
+        """The scope for the rest of the application. `quotas` collects the limits, the narrowest last."""
         address = network_of(scope["client"][0] if scope["client"] else None)
-        await self._count(standings, "address", self._most.address, address)
+        await self._count(quotas, "address", self._max.address, address)
         if routing.is_guarded(scope["method"], scope["path"]):
-            await self._count(standings, "sign-in", self._most.sign_in, address)
+            await self._count(quotas, "sign-in", self._max.sign_in, address)
         scope = await self._with_token(scope)
         identity = await self._identity(scope)
         if identity is not None:
-            # A copy: what is added here is for this request alone.
+            # A copy, because the caller's scope is not ours to change.
             scope = {**scope, IDENTITY: identity}
             kind, id_ = ("key", identity.api_key_id) if identity.api_key_id else ("user", identity.user_id)
-            await self._count(standings, "caller", self._most.caller, f"{kind}:{id_}")
+            await self._count(quotas, "caller", self._max.caller, f"{kind}:{id_}")
         return scope
 
-    async def _count(self, standings: list[Standing], limit: str, most: int, who: str) -> None:
-        standing = await self._limits.hit(limit, most, who)
-        if standing is None:
+    async def _count(self, quotas: list[Quota], limit: str, max_requests: int, who: str) -> None:
+        quota = await self._limits.hit(limit, max_requests, who)
+        if quota is None:
             return
-        standings.append(standing)
-        if standing.wait:
-            raise TooOften(limit, standing.wait)
+        quotas.append(quota)
+        if quota.retry_after:
+            raise RateLimited(limit, quota.retry_after)
 
     async def _with_token(self, scope: Scope) -> Scope:
         presented = [value for name, value in scope["headers"] if name == headers.API_KEY]
@@ -105,5 +105,5 @@ class Admission:
         try:
             return await self._guard.identify(authorization)
         except (Unauthenticated, Unavailable):
-            # The route says what is wrong, unless it is one that asks for no token.
+            # The route reports it, unless it is one that needs no token.
             return None

@@ -1,4 +1,4 @@
-"""What supervisors and Prometheus may see of the gateway, and the outside may not."""
+"""Hides metrics and the details of readiness from everybody but supervisors and Prometheus."""
 
 import json
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.gateway.errors import UnknownPath
 
 METRICS, READY = "/metrics", "/health/ready"
-# A proxy says by one of these that it asks for somebody else.
+# Any of these shows that a proxy forwards the request for somebody else.
 FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via"})
 
 
 class Operations:
-    """ASGI middleware: to the outside there are no metrics, and readiness is one word."""
+    """ASGI middleware: outsiders get no metrics, and one word for readiness."""
 
     def __init__(self, app: ASGIApp, networks: Sequence[str]) -> None:
         self._app = app
@@ -44,7 +44,7 @@ class Operations:
         return status, bytes(body)
 
     def _inside(self, scope: Scope) -> bool:
-        """Asked directly, from a network that is named. A proxy's own address proves nothing."""
+        """Whether the client itself connects from a listed network: a proxy's address proves nothing."""
         if scope["client"] is None or any(name in FORWARDED for name, _ in scope["headers"]):
             return False
         try:
@@ -57,5 +57,5 @@ class Operations:
 
 
 def _holds(network: IPv4Network | IPv6Network, address: object) -> bool:
-    # Of different versions: no.
+    # False for an address of the other IP version.
     return address in network

@@ -1,4 +1,4 @@
-"""Which headers pass the gateway, and under which value."""
+"""Which headers pass the gateway, and with which values."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ from multidict import CIMultiDict
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
-# RFC 9110, 7.6.1: they speak of one connection, not of the message.
+# RFC 9110, 7.6.1: headers of one connection, not of the message.
 HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -20,8 +20,8 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# What the gateway itself says to a service, whatever a client says. `Expect` has been answered by then.
-OURS_IN = frozenset(
+# The gateway sets these for a service, whatever a client sends. `Expect` has been answered by then.
+SET_FOR_SERVICE = frozenset(
     {
         b"host",
         b"expect",
@@ -33,22 +33,22 @@ OURS_IN = frozenset(
     }
 )
 FORWARDED = b"x-forwarded-"
-# A service gets the access token that the key was exchanged for, never the key.
+# A service gets the access token that the key was exchanged for, and never the key.
 API_KEY = b"x-api-key"
-# What the gateway itself says to a client.
-OURS_OUT = frozenset({b"server", b"date", b"x-powered-by"})
+# The gateway sets these for a client, if at all.
+SET_FOR_CLIENT = frozenset({b"server", b"date", b"x-powered-by"})
 
 
 def for_service(
     client_headers: RawHeaders, *, client_address: str | None, scheme: str, trace: Mapping[str, str]
 ) -> CIMultiDict[str]:
-    """The client's headers as a service gets them, with the client's address and the trace context."""
+    """The client's headers for a service, with the client's address and the trace context."""
     received = [(name.lower(), value) for name, value in client_headers]
     named = _named_by_connection(received)
     headers: CIMultiDict[str] = CIMultiDict(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in received
-        if name not in HOP_BY_HOP | OURS_IN | named | {API_KEY} and not name.startswith(FORWARDED)
+        if name not in HOP_BY_HOP | SET_FOR_SERVICE | named | {API_KEY} and not name.startswith(FORWARDED)
     )
     if client_address:
         headers["X-Forwarded-For"] = client_address
@@ -58,19 +58,19 @@ def for_service(
 
 
 def for_client(service_headers: RawHeaders, *, service_url: str) -> list[tuple[bytes, bytes]]:
-    """A service's headers as the client gets them; a redirect does not reveal the service's address."""
+    """A service's headers for the client. A redirect does not reveal the service's address."""
     received = [(name.lower(), value) for name, value in service_headers]
     named = _named_by_connection(received)
     origin = service_url.encode("latin-1")
     return [
         (name, value.removeprefix(origin) if name == b"location" else value)
         for name, value in received
-        if name not in HOP_BY_HOP | OURS_OUT | named
+        if name not in HOP_BY_HOP | SET_FOR_CLIENT | named
     ]
 
 
 def content_length(client_headers: RawHeaders) -> int | None:
-    """The announced length; None when the body comes in chunks or there is none."""
+    """The declared length; None for a chunked body or none at all."""
     for name, value in client_headers:
         if name.lower() == b"content-length" and value.isdigit():
             return int(value)

@@ -1,4 +1,4 @@
-"""Events from the topics to the streams, without a consumer group: every gateway sees them all."""
+"""Reads the topics for the streams, without a consumer group: every gateway sees every event."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
@@ -42,14 +42,14 @@ TOPICS: Mapping[str, Topic[Any]] = {
         ALERT_CHANGED,
     )
 }
-# The client's calls take moments; after this long it waits for something that will not come.
+# Calls of the client take moments; one that takes this long will never return.
 MAX_CALL_SECONDS = 15.0
 MAX_STOP_SECONDS = 5.0
 POLL_MS = 500
 RECORDS_PER_POLL = 1_000
-# How soon added partitions, and a broker that is away, are noticed.
+# How soon added partitions, and a broker that is down, are noticed.
 CHECK_SECONDS = 5.0
-# What is read of the past before it is sorted and shown; older events than that are not worth the memory.
+# How many past events are held to be sorted; older ones are not worth the memory.
 MAX_BACKLOG = 50_000
 
 Records = Mapping[TopicPartition, Iterable[ConsumerRecord[bytes, bytes]]]
@@ -57,37 +57,37 @@ logger = structlog.get_logger(__name__)
 
 
 class PartitionsChanged(Exception):
-    """Partitions were added, or topics are missing: begin again."""
+    """Partitions were added, or topics are missing: start over."""
 
 
 class Feed:
-    """Reads every partition of the streamed topics, from `reach` ago on."""
+    """Reads every partition of the streamed topics, starting `lookback` ago."""
 
     def __init__(
-        self, kafka: KafkaConnection, streams: EventStreams, clock: Clock, *, reach: timedelta
+        self, kafka: KafkaConnection, streams: EventStreams, clock: Clock, *, lookback: timedelta
     ) -> None:
         self._kafka = kafka
         self._streams = streams
         self._clock = clock
-        self._reach = reach
+        self._lookback = lookback
         self._followed = False
         self.loop = Loop("event stream", self._session)
 
     async def check(self) -> None:
-        """Readiness probe: raise until the topics are followed, and while they have not been for long."""
+        """Readiness probe: raise until the topics are read, and when reading has failed for long."""
         if not self._followed:
-            raise Unavailable("the event stream does not follow the broker yet")
+            raise Unavailable("the event stream does not read the topics yet")
         await self.loop.check()
 
     async def _session(self) -> None:
         """Follow until something fails; clients stay connected meanwhile."""
         consumer = self._consumer()
         try:
-            places, ends = await within(MAX_CALL_SECONDS, self._open(consumer))
+            partitions, ends = await within(MAX_CALL_SECONDS, self._open(consumer))
             await self._catch_up(consumer, ends)
             self._followed = True
             self.loop.succeeded()
-            await self._follow(consumer, places)
+            await self._follow(consumer, partitions)
         finally:
             with suppress(TimeoutError):
                 await within(MAX_STOP_SECONDS, consumer.stop())
@@ -106,67 +106,67 @@ class Feed:
     async def _open(
         self, consumer: AIOKafkaConsumer
     ) -> tuple[Sequence[TopicPartition], Mapping[TopicPartition, int]]:
-        """What is read, and where each partition's past ends."""
+        """The partitions, and where the past of each ends."""
         await consumer.start()
-        places = await self._places()
-        consumer.assign(places)
-        return places, await self._seek(consumer, places)
+        partitions = await self._partitions()
+        consumer.assign(partitions)
+        return partitions, await self._seek(consumer, partitions)
 
     async def _catch_up(self, consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> None:
-        """The past comes partition by partition; clients get it as it happened."""
+        """Publish the past: it comes partition by partition, and clients get it in the order it happened."""
         backlog: list[StreamEvent] = []
-        while [place for place, end in ends.items() if await consumer.position(place) < end]:
+        while [p for p, end in ends.items() if await consumer.position(p) < end]:
             events = await self._poll(consumer)
             backlog = in_order([*backlog, *events])[-MAX_BACKLOG:]
             if not events:
-                # A client whose broker is away only keeps trying; this raises.
-                await self._places()
+                # While the broker is down the consumer retries in silence; this raises.
+                await self._partitions()
         self._streams.publish(backlog)
 
-    async def _follow(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
         clock = asyncio.get_running_loop().time
         next_check = clock() + CHECK_SECONDS
         while True:
             self._streams.publish(await self._poll(consumer))
             if clock() > next_check:
-                if await self._places() != places:
+                if await self._partitions() != partitions:
                     raise PartitionsChanged("partitions were added")
                 next_check = clock() + CHECK_SECONDS
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Sequence[StreamEvent]:
         return list(_events(await within(MAX_CALL_SECONDS, consumer.getmany(timeout_ms=POLL_MS))))
 
-    async def _places(self) -> Sequence[TopicPartition]:
-        places = await within(MAX_CALL_SECONDS, self._kafka.partitions(TOPICS))
-        if missing := TOPICS.keys() - {place.topic for place in places}:
+    async def _partitions(self) -> Sequence[TopicPartition]:
+        partitions = await within(MAX_CALL_SECONDS, self._kafka.partitions(TOPICS))
+        if missing := TOPICS.keys() - {partition.topic for partition in partitions}:
             raise PartitionsChanged(f"topics are missing: {', '.join(sorted(missing))}")
-        return places
+        return partitions
 
     async def _seek(
-        self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
+        self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
     ) -> Mapping[TopicPartition, int]:
-        """Go back by the window's reach; give the ends of the partitions as they are now."""
-        since = int((self._clock.now() - self._reach).timestamp() * 1000)
-        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
-        starts = await consumer.offsets_for_times(dict.fromkeys(places, since))
-        for place in places:
-            start = starts.get(place)
-            consumer.seek(place, ends[place] if start is None else start.offset)
+        """Go back in time by `lookback`; give the partitions' present ends."""
+        since = int((self._clock.now() - self._lookback).timestamp() * 1000)
+        ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
+        starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since))
+        for partition in partitions:
+            start = starts.get(partition)
+            consumer.seek(partition, ends[partition] if start is None else start.offset)
         return ends
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """`work`, or TimeoutError. The client of a broker that died may wait for good; then it is left behind.
+    """Run `work`, or raise TimeoutError. A client whose broker died may never return; then it is abandoned.
 
-    When it stops, it may raise the cancellation of its own tasks, which is none of ours.
+    When it stops, it may raise the cancellation of its own tasks, which must not cancel this one.
     """
     task = asyncio.create_task(work)
     try:
         done, _ = await asyncio.wait([task], timeout=seconds)
         if not done:
-            raise TimeoutError(f"the client of the broker did nothing for {seconds:g} s")
+            raise TimeoutError(f"the broker's client did not return within {seconds:g} s")
         if task.cancelled():
-            raise TimeoutError("the client of the broker was cut off")
+            raise TimeoutError("the broker's client was cancelled")
         return task.result()
     finally:
         task.cancel()
@@ -178,7 +178,7 @@ def _events(records: Records) -> Iterator[StreamEvent]:
             try:
                 event = stream_event(record)
             except UndecodableRecord as error:
-                # The service that consumes the topic dead-letters it; here it is only not shown.
+                # Consumers with a group dead-letter it; here it is only left out.
                 logger.warning(
                     "record skipped",
                     topic=record.topic,
@@ -191,7 +191,7 @@ def _events(records: Records) -> Iterator[StreamEvent]:
 
 
 def stream_event(record: ConsumerRecord[bytes, bytes]) -> StreamEvent:
-    """A record as clients get it. Raises UndecodableRecord."""
+    """The event in a record. Raises UndecodableRecord."""
     event = decode(TOPICS[record.topic], record.key, record.value, record.headers)
     if event.organization_id is None:
         raise UndecodableRecord("the event belongs to no organization")

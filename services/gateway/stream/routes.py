@@ -10,7 +10,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.gateway.admission.api_keys import ApiKeys
 from services.gateway.admission.middleware import PRESENTED_KEY
-from services.gateway.stream.domain import StreamEvent, Wanted
+from services.gateway.stream.domain import EventFilter, StreamEvent
 from services.gateway.stream.handlers import TOPICS
 from services.gateway.stream.schemas import ResetItem, StreamItem
 from services.gateway.stream.service import EventStreams, Opened, Renew, Reset
@@ -20,37 +20,39 @@ from shared.http.caller import Guard
 from shared.http.problems import problem_responses
 from shared.tokens import Identity
 
-# How long a client waits before it connects again.
+# How long a client waits before it reconnects.
 RECONNECT_MS = 2_000
 STREAM_RESPONSES = {
     200: {
         "model": StreamItem,
         "description": (
             f"Events named {', '.join(TOPICS)}, and `reset` when events were missed and the view must be"
-            " loaded anew. After a reconnect an event may come twice: drop repeats by id."
+            " reloaded. After a reconnect an event may come twice: deduplicate by id."
         ),
     },
     **problem_responses(400, 401, 403, 422),
 }
 
 
-def wanted_events(
+def event_filter(
     types: Annotated[
-        str | None, Query(max_length=500, description="Comma-separated event types; all when left out")
+        str | None, Query(max_length=500, description="Comma-separated event types; default: all")
     ] = None,
-    machine_id: Annotated[UUID | None, Query(description="Events of this machine only")] = None,
-) -> Wanted:
-    """What the query asks for. Raises Unprocessable on a type that is not streamed."""
+    machine_id: Annotated[UUID | None, Query(description="Only events of this machine")] = None,
+) -> EventFilter:
+    """The filter in the query. Raises Unprocessable for a type that is not streamed."""
     asked = frozenset(filter(None, (part.strip() for part in (types or "").split(","))))
     if unknown := sorted(asked - TOPICS.keys()):
         known = ", ".join(TOPICS)
-        detail = f"{', '.join(unknown)} is not streamed; there are: {known}"
-        raise Unprocessable("A type is not known; see errors.", errors=[FieldError("/query/types", detail)])
-    return Wanted(asked, machine_id)
+        detail = f"{', '.join(unknown)} is not streamed; available types are {known}"
+        raise Unprocessable(
+            "An event type is not known; see errors.", errors=[FieldError("/query/types", detail)]
+        )
+    return EventFilter(asked, machine_id)
 
 
 def key_renewal(api_keys: ApiKeys) -> Callable[[Request], Renew | None]:
-    """A dependency: asks anew whether the request's API key is good; None for people, whose token says it."""
+    """A dependency: checks again whether the API key of the request is valid; None for people's tokens."""
 
     def renewal(request: Request) -> Renew | None:
         key = request.scope.get(PRESENTED_KEY)
@@ -67,14 +69,14 @@ def build_router(streams: EventStreams, guard: Guard, api_keys: ApiKeys) -> APIR
     @router.get(
         "/api/v1/stream",
         tags=["stream"],
-        summary="Follow what happens",
+        summary="Follow events",
         response_class=EventSourceResponse,
         responses=STREAM_RESPONSES,
     )
     async def stream_events(
         caller: reader,
         identity: user,
-        wanted: Annotated[Wanted, Depends(wanted_events)],
+        wanted: Annotated[EventFilter, Depends(event_filter)],
         renew: Annotated[Renew | None, Depends(key_renewal(api_keys))],
         last_event_id: Annotated[str | None, Header(description="Resume after this event")] = None,
     ) -> AsyncIterator[ServerSentEvent]:

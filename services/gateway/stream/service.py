@@ -1,4 +1,4 @@
-"""The event stream: events come in from the topics and go out to each client of their organization."""
+"""The event stream: events of the topics go out to each client of their organization."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -10,17 +10,17 @@ from uuid import UUID
 
 from opentelemetry import metrics
 
-from services.gateway.stream.domain import Overrun, StreamEvent, Wanted, Window
+from services.gateway.stream.domain import EventFilter, Overrun, StreamEvent, Window
 from shared.clock import Clock
 from shared.errors import DInsightError
 
-# Asks whether the caller may go on, and gives until when (seconds since the epoch).
+# Checks whether the caller may continue, and gives until when (seconds since the epoch).
 Renew = Callable[[], Awaitable[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The client missed events and must load its view anew. `last_event_id` is where the stream goes on."""
+    """The client missed events and must reload its view. The stream continues after `last_event_id`."""
 
     reason: str
     last_event_id: UUID | None
@@ -28,11 +28,11 @@ class Reset:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """From here on every event reaches the client."""
+    """From here on, every event reaches the client."""
 
 
 class _Channel:
-    """One organization's window, and the wake-up call of everyone who reads it."""
+    """One organization's window, and the signal that wakes its readers."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -48,28 +48,28 @@ class _Channel:
 
 
 class EventStreams:
-    """Windows by organization. A slow client costs nothing: it reads from the window, and is cut off when
-    it has fallen out of it."""
+    """One window per organization. A slow client costs nothing: it reads from the window, and is disconnected
+    when it has fallen behind it."""
 
-    def __init__(self, clock: Clock, *, capacity: int, reach: timedelta) -> None:
+    def __init__(self, clock: Clock, *, capacity: int, max_age: timedelta) -> None:
         self._clock = clock
         self._capacity = capacity
-        self._reach = reach
+        self._max_age = max_age
         self._channels: dict[UUID, _Channel] = {}
         self._closed = False
         meter = metrics.get_meter("dinsight.gateway")
         self._open = meter.create_up_down_counter("dinsight_gateway_streams", "1", "Event streams open")
 
     def publish(self, events: Iterable[StreamEvent]) -> None:
-        """Hand events to their organizations' clients; repeats and old ones are dropped."""
+        """Give events to the clients of their organizations; repeats and old events are dropped."""
         now = self._clock.now()
         fresh = [event for event in events if self._channel(event.organization_id).window.add(event, now)]
         for organization_id in {event.organization_id for event in fresh}:
             self._channels[organization_id].wake()
-        self._forget(now)
+        self._expire(now)
 
     def close(self) -> None:
-        """End every stream, now and from now on: the gateway is about to stop."""
+        """End every stream, now and in the future: the gateway is about to stop."""
         self._closed = True
         for channel in self._channels.values():
             channel.wake()
@@ -77,42 +77,42 @@ class EventStreams:
     async def follow(
         self,
         organization_id: UUID,
-        wanted: Wanted,
+        wanted: EventFilter,
         *,
         last_event_id: str | None,
         expires_at: float,
         renew: Renew | None = None,
     ) -> AsyncIterator[Opened | StreamEvent | Reset]:
-        """Events of the organization from now on, or from the one after `last_event_id` on.
+        """Events of the organization from now on, or after `last_event_id`.
 
-        Ends when the caller's token has expired and is not renewed, the client has fallen behind, or the
-        gateway stops.
+        Ends when the caller's token has expired and is not renewed, when the client has fallen behind, and
+        when the gateway stops.
         """
         channel = self._channel(organization_id)
         channel.readers += 1
         self._open.add(1)
         try:
-            place = channel.window.end
+            position = channel.window.end
             missed_events = self._missed(channel.window, last_event_id)
             yield Opened()
             for missed in missed_events:
                 if isinstance(missed, Reset) or missed in wanted:
                     yield missed
             while not self._closed:
-                if self._left(expires_at) <= 0:
+                if self._remaining(expires_at) <= 0:
                     expires_at = await _renewed(renew)
-                    if self._left(expires_at) <= 0:
+                    if self._remaining(expires_at) <= 0:
                         return
                 try:
-                    events = channel.window.since(place)
+                    events = channel.window.since(position)
                 except Overrun:
-                    yield _reset(channel.window, "The client reads slower than events happen.")
+                    yield _reset(channel.window, "The client reads more slowly than events arrive.")
                     return
-                place = channel.window.end
+                position = channel.window.end
                 for event in events:
                     if event in wanted:
                         yield event
-                if place == channel.window.end:
+                if position == channel.window.end:
                     await self._change(channel, expires_at)
         finally:
             channel.readers -= 1
@@ -120,11 +120,11 @@ class EventStreams:
 
     async def _change(self, channel: _Channel, expires_at: float) -> None:
         """Wait for the next event, or until the token expires."""
-        seconds = self._left(expires_at)
+        seconds = self._remaining(expires_at)
         with suppress(TimeoutError):
             await asyncio.wait_for(channel.change(), None if isinf(seconds) else seconds)
 
-    def _left(self, expires_at: float) -> float:
+    def _remaining(self, expires_at: float) -> float:
         return expires_at - self._clock.now().timestamp()
 
     def _missed(self, window: Window, last_event_id: str | None) -> list[StreamEvent | Reset]:
@@ -135,18 +135,18 @@ class EventStreams:
         except ValueError:
             missed = None
         if missed is None:
-            return [_reset(window, "The event that the client saw last is no longer known.")]
+            return [_reset(window, "The last event that the client received is no longer known.")]
         return list(missed)
 
     def _channel(self, organization_id: UUID) -> _Channel:
         if organization_id not in self._channels:
-            window = Window(capacity=self._capacity, reach=self._reach)
+            window = Window(capacity=self._capacity, max_age=self._max_age)
             self._channels[organization_id] = _Channel(window)
         return self._channels[organization_id]
 
-    def _forget(self, now: datetime) -> None:
+    def _expire(self, now: datetime) -> None:
         for organization_id, channel in list(self._channels.items()):
-            channel.window.forget(now)
+            channel.window.expire(now)
             if channel.window.newest is None and channel.readers == 0:
                 del self._channels[organization_id]
 
@@ -156,7 +156,7 @@ def _reset(window: Window, reason: str) -> Reset:
 
 
 async def _renewed(renew: Renew | None) -> float:
-    """Until when the caller may go on: not at all when that is refused, or cannot be found out."""
+    """Until when the caller may continue: not at all when that is refused or cannot be checked."""
     if renew is None:
         return float("-inf")
     try:

@@ -79,7 +79,7 @@ def analysis_settings(database: TestDatabase) -> Settings:
 async def api(
     analysis_installation: InstallationSettings, analysis_settings: Settings
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(create_app(analysis_installation, analysis_settings)) as client:
+    async with running(create_app(analysis_installation, analysis_settings), analysis_installation) as client:
         yield client
 
 
@@ -87,7 +87,8 @@ async def api(
 async def worker(
     analysis_installation: InstallationSettings, analysis_settings: Settings, api: httpx2.AsyncClient
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(create_worker(analysis_installation, analysis_settings)) as client:
+    application = create_worker(analysis_installation, analysis_settings)
+    async with running(application, analysis_installation) as client:
         yield client
 
 

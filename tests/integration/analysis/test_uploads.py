@@ -206,7 +206,7 @@ async def test_a_client_that_hangs_up_leaves_nothing(
 ) -> None:
     app = create_app(analysis_installation, analysis_settings)
     before = objects(None)
-    async with running(app):
+    async with running(app, analysis_installation):
         # One whole file, and 12 MiB of a second: more than the store buffers.
         whole = HEAD + TABLE + b"\r\n"
         await HangUp(app, client, [whole, HEAD, *[bytes(2**20)] * 12]).run()
@@ -238,7 +238,7 @@ async def test_200_mb_pass_through_in_bounded_memory(
             highest = max(highest, psutil.Process().memory_info().rss)
         yield tail(client)
 
-    async with running(app) as api:
+    async with running(app, analysis_installation) as api:
         gc.collect()
         before = psutil.Process().memory_info().rss
         sender = AnalysisClient(api, client.tokens)

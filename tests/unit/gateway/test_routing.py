@@ -68,5 +68,5 @@ def test_only_uploads_may_be_large() -> None:
     machines = find("/api/v1/machines")
     assert uploads is not None
     assert machines is not None
-    assert uploads.largest_body(10**10) == 10**10
-    assert machines.largest_body(10**10) == 1024 * 1024
+    assert uploads.max_body_bytes(10**10) == 10**10
+    assert machines.max_body_bytes(10**10) == 1024 * 1024

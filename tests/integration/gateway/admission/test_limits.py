@@ -18,14 +18,14 @@ from tests.support.redis_server import needs_redis, redis_server
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
-MOST = 5
+MAX_REQUESTS = 5
 # A loaded machine is no absent Redis.
 PATIENT = 30.0
 KEY = "dk_" + "3" * 32 + "_" + "4" * 64
 Ask = Callable[[], Awaitable[aiohttp.ClientResponse]]
 
 
-async def refused(ask: Ask, *, most: int = MOST) -> aiohttp.ClientResponse:
+async def refused(ask: Ask, *, most: int = MAX_REQUESTS) -> aiohttp.ClientResponse:
     """The first 429. On the border of two minutes a few more than usual pass; twice as many never do."""
     for number in range(2 * most + 1):
         response = await ask()
@@ -53,7 +53,7 @@ async def test_a_caller_that_asks_too_often_waits_and_others_do_not(
     limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer, upstream: Upstream
 ) -> None:
     organization, ada, eva = uuid4(), uuid4(), uuid4()
-    async with limited(caller_requests_per_minute=MOST) as place:
+    async with limited(caller_requests_per_minute=MAX_REQUESTS) as place:
 
         async def ask(user: UUID = ada) -> aiohttp.ClientResponse:
             headers = tokens.headers(organization, user_id=user)
@@ -61,7 +61,7 @@ async def test_a_caller_that_asks_too_often_waits_and_others_do_not(
 
         first = await ask()
         assert first.headers["RateLimit-Policy"] == '"caller";q=5;w=60'
-        response = await refused(ask, most=MOST - 1)
+        response = await refused(ask, most=MAX_REQUESTS - 1)
         assert response.content_type == "application/problem+json"
         assert (await response.json())["type"] == "urn:dinsight:problem:too-many-requests"
         assert 1 <= int(response.headers["Retry-After"]) <= 60
@@ -77,7 +77,7 @@ async def test_an_api_key_is_a_caller_of_its_own(
 ) -> None:
     organization, user = uuid4(), uuid4()
     upstream.keys_known[KEY] = tokens.issue(organization, user_id=user, akid=str(uuid4()))
-    async with limited(caller_requests_per_minute=MOST) as place:
+    async with limited(caller_requests_per_minute=MAX_REQUESTS) as place:
         url = f"{place}/api/v1/machines"
         await refused(lambda: session.get(url, headers={"X-API-Key": KEY}))
         by_its_user = await session.get(url, headers=tokens.headers(organization, user_id=user))
@@ -87,7 +87,7 @@ async def test_an_api_key_is_a_caller_of_its_own(
 async def test_an_address_is_limited_whoever_asks_and_health_is_not_counted(
     limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer
 ) -> None:
-    async with limited(address_requests_per_minute=MOST) as place:
+    async with limited(address_requests_per_minute=MAX_REQUESTS) as place:
         await refused(lambda: session.get(f"{place}/api/v1/machines"))
         signed_in = await session.get(f"{place}/api/v1/machines", headers=tokens.headers(uuid4()))
         assert signed_in.status == 429
@@ -96,7 +96,7 @@ async def test_an_address_is_limited_whoever_asks_and_health_is_not_counted(
 
 
 async def test_signing_in_is_limited_more_tightly(limited: Any, session: aiohttp.ClientSession) -> None:
-    async with limited(sign_in_requests_per_minute=MOST) as place:
+    async with limited(sign_in_requests_per_minute=MAX_REQUESTS) as place:
         await refused(lambda: session.post(f"{place}/api/v1/auth/login", json={}))
         assert (await session.post(f"{place}/api/v1/auth/register", json={})).status == 429
         # A session that is there goes on.
@@ -111,7 +111,7 @@ async def test_gateways_count_together_in_redis_and_let_pass_while_it_is_away(
         shared = {
             "rate_limit_url": SecretStr(redis.url),
             "rate_limit_seconds": PATIENT,
-            "address_requests_per_minute": MOST,
+            "address_requests_per_minute": MAX_REQUESTS,
         }
         async with limited(**shared) as one, limited(**shared) as other:
             await refused(lambda: session.get(f"{one}/api/v1/machines"))
@@ -126,9 +126,9 @@ async def test_gateways_count_together_in_redis_and_let_pass_while_it_is_away(
 async def test_many_requests_at_once_are_all_counted(tmp_path: Path) -> None:
     async with redis_server(tmp_path) as redis:
         limits = RateLimits(redis.url, seconds=PATIENT)
-        found = await asyncio.gather(*(limits.hit("caller", MOST, "ada") for _ in range(100)))
+        found = await asyncio.gather(*(limits.hit("caller", MAX_REQUESTS, "ada") for _ in range(100)))
         assert None not in found
-        assert sum(1 for standing in found if standing and not standing.wait) <= 2 * MOST
+        assert sum(1 for quota in found if quota and not quota.retry_after) <= 2 * MAX_REQUESTS
         await limits.close()
 
 
@@ -137,12 +137,12 @@ async def test_redis_is_used_again_when_it_is_back(tmp_path: Path) -> None:
     seconds = 0.0
     async with redis_server(tmp_path) as redis:
         limits = RateLimits(redis.url, seconds=PATIENT, now=lambda: seconds)
-        assert await limits.hit("caller", MOST, "ada") is not None
+        assert await limits.hit("caller", MAX_REQUESTS, "ada") is not None
         await redis.stop()
-        assert await limits.hit("caller", MOST, "ada") is None
+        assert await limits.hit("caller", MAX_REQUESTS, "ada") is None
         await redis.start()
         seconds += 60
-        assert await limits.hit("caller", MOST, "ada") is not None
+        assert await limits.hit("caller", MAX_REQUESTS, "ada") is not None
         await limits.close()
 
 
@@ -157,7 +157,7 @@ async def _dripping(writer: asyncio.StreamWriter, drop: bytes) -> None:
 
 
 async def test_a_body_that_drips_is_given_up(limited: Any, tokens: TokenIssuer, upstream: Upstream) -> None:
-    async with limited(idle_seconds=0.3, slowest_upload_bytes_per_second=1_000_000) as place:
+    async with limited(idle_seconds=0.3, min_upload_bytes_per_second=1_000_000) as place:
         reader, writer = await _connection(place)
         token = tokens.issue(uuid4())
         head = f"POST /api/v1/analyses HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.admission.api_keys import KEPT_SECONDS, LONGEST_KEY, REFUSED_SECONDS, ApiKeys
+from services.gateway.admission.api_keys import KEPT_SECONDS, MAX_KEY_LENGTH, REFUSED_SECONDS, ApiKeys
 from services.gateway.errors import ApiKeyRefused
 from shared.errors import Unauthenticated, Unavailable
 from shared.http.peers import Peer
@@ -90,7 +90,7 @@ async def test_a_bad_key_is_asked_once_in_a_while(setting: Setting) -> None:
 
 async def test_a_text_that_is_too_long_is_not_even_asked(setting: Setting) -> None:
     with pytest.raises(ApiKeyRefused):
-        await setting.keys.token("k" * (LONGEST_KEY + 1))
+        await setting.keys.token("k" * (MAX_KEY_LENGTH + 1))
     assert setting.auth.asked == 0
 
 
@@ -116,7 +116,7 @@ async def test_auth_away_is_no_refusal_and_is_not_kept(setting: Setting) -> None
 
 
 async def test_what_is_kept_is_bounded_and_holds_no_key(setting: Setting) -> None:
-    setting.keys = ApiKeys(setting.auth, most_kept=3)
+    setting.keys = ApiKeys(setting.auth, max_kept=3)
     await setting.keys.token(KEY)
     for number in range(5):
         with pytest.raises(ApiKeyRefused):

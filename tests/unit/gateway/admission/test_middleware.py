@@ -1,4 +1,4 @@
-"""Whom a request is counted for."""
+"""Which counters a request hits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,27 +7,27 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.limits import RateLimits, Standing
-from services.gateway.admission.middleware import Admission, Most
-from services.gateway.errors import TooOften
+from services.gateway.admission.limits import Quota, RateLimits
+from services.gateway.admission.middleware import Admission, MaxRequests
+from services.gateway.errors import RateLimited
 from shared.http.caller import Guard
 from shared.http.peers import Peer
 from shared.tokens import TokenVerifier
 
-MOST = Most(address=3, caller=3, sign_in=3)
+MAX_REQUESTS = MaxRequests(address=3, caller=3, sign_in=3)
 
 
-class Counting(RateLimits):
-    """Remembers who was counted; `refusing` have to wait."""
+class RecordingLimits(RateLimits):
+    """Records what was counted; the limit `refusing` is exceeded."""
 
     def __init__(self, refusing: str = "") -> None:
         super().__init__()
         self.counted: list[tuple[str, str]] = []
         self._refusing = refusing
 
-    async def hit(self, limit: str, most: int, who: str) -> Standing:
+    async def hit(self, limit: str, max_requests: int, who: str) -> Quota:
         self.counted.append((limit, who))
-        return Standing(limit, most, 0, 9, 9 if limit == self._refusing else 0)
+        return Quota(limit, max_requests, 0, 9, 9 if limit == self._refusing else 0)
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
@@ -47,7 +47,7 @@ async def ask(limits: RateLimits, client: str | None, path: str = "/api/v1/machi
         api_keys=ApiKeys(Peer("http://127.0.0.1:1", name="auth")),
         guard=Guard(TokenVerifier(no_keys)),
         limits=limits,
-        most=MOST,
+        max_requests=MAX_REQUESTS,
     )
     await admission(
         {
@@ -72,15 +72,15 @@ async def ask(limits: RateLimits, client: str | None, path: str = "/api/v1/machi
         (None, "unknown"),
     ],
 )
-async def test_an_address_counts_with_its_network(client: str | None, who: str) -> None:
-    limits = Counting()
+async def test_an_ipv6_address_is_counted_with_its_network(client: str | None, who: str) -> None:
+    limits = RecordingLimits()
     await ask(limits, client)
     await ask(limits, client, "/api/v1/auth/login")
     assert limits.counted == [("address", who), ("address", who), ("sign-in", who)]
 
 
-async def test_who_has_to_wait_is_told_where_they_stand() -> None:
-    with pytest.raises(TooOften) as refused:
-        await ask(Counting("address"), "192.0.2.1")
+async def test_a_refused_request_carries_the_state_of_the_limit() -> None:
+    with pytest.raises(RateLimited) as refused:
+        await ask(RecordingLimits("address"), "192.0.2.1")
     assert refused.value.headers["Retry-After"] == "9"
     assert refused.value.headers["RateLimit"] == '"address";r=0;t=9'

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.gateway.stream.domain import Overrun, StreamEvent, Wanted, Window, in_order
+from services.gateway.stream.domain import EventFilter, Overrun, StreamEvent, Window, in_order
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ORGANIZATION = uuid4()
@@ -20,7 +20,7 @@ def event(
 
 
 def window(capacity: int = 3) -> Window:
-    return Window(capacity=capacity, reach=timedelta(minutes=15))
+    return Window(capacity=capacity, max_age=timedelta(minutes=15))
 
 
 def test_events_are_kept_in_order_of_arrival() -> None:
@@ -48,7 +48,7 @@ def test_an_event_from_before_the_window_is_dropped() -> None:
 def test_what_becomes_too_old_leaves() -> None:
     kept = window()
     kept.add(event(), NOW)
-    kept.forget(NOW + timedelta(seconds=901))
+    kept.expire(NOW + timedelta(seconds=901))
     assert (kept.newest, kept.begin, kept.end) == (None, 1, 1)
 
 
@@ -89,10 +89,10 @@ def test_an_event_that_is_kept_no_more_cannot_be_resumed_from() -> None:
 def test_what_a_client_wants() -> None:
     machine = uuid4()
     mine = event(machine_id=machine)
-    assert mine in Wanted()
-    assert mine in Wanted(frozenset({"alert.raised"}), machine)
-    assert mine not in Wanted(frozenset({"alert.changed"}))
-    assert mine not in Wanted(machine_id=uuid4())
+    assert mine in EventFilter()
+    assert mine in EventFilter(frozenset({"alert.raised"}), machine)
+    assert mine not in EventFilter(frozenset({"alert.changed"}))
+    assert mine not in EventFilter(machine_id=uuid4())
 
 
 def test_the_past_is_told_as_it_happened() -> None:

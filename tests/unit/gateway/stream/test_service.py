@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import uuid4
 
-from services.gateway.stream.domain import StreamEvent, Wanted
+from services.gateway.stream.domain import EventFilter, StreamEvent
 from services.gateway.stream.service import EventStreams, Opened, Reset
 from shared.errors import Unauthenticated
 from tests.support.fakes import FakeClock
@@ -16,11 +16,11 @@ Followed = AsyncIterator[Opened | StreamEvent | Reset]
 
 
 def streams(clock: FakeClock | None = None, capacity: int = 3) -> EventStreams:
-    return EventStreams(clock or FakeClock(), capacity=capacity, reach=timedelta(minutes=15))
+    return EventStreams(clock or FakeClock(), capacity=capacity, max_age=timedelta(minutes=15))
 
 
 async def opened(found: EventStreams, *, expires_at: float = NEVER, last: str | None = None) -> Followed:
-    followed = found.follow(ORGANIZATION, Wanted(), last_event_id=last, expires_at=expires_at)
+    followed = found.follow(ORGANIZATION, EventFilter(), last_event_id=last, expires_at=expires_at)
     assert await anext(followed) == Opened()
     return followed
 
@@ -51,7 +51,7 @@ async def test_a_client_that_reads_too_slowly_is_cut_off_with_a_reset() -> None:
     client = await opened(found)
     events = [event() for _ in range(10)]
     found.publish(events)
-    assert await rest(client) == [Reset("The client reads slower than events happen.", events[-1].id)]
+    assert await rest(client) == [Reset("The client reads more slowly than events arrive.", events[-1].id)]
 
 
 async def test_after_that_reset_the_client_goes_on_where_it_says() -> None:
@@ -103,7 +103,7 @@ async def test_a_renewed_caller_goes_on_and_ends_when_it_is_refused() -> None:
         return answers.pop()
 
     soon = clock.now().timestamp() + 60
-    followed = found.follow(ORGANIZATION, Wanted(), last_event_id=None, expires_at=soon, renew=renew)
+    followed = found.follow(ORGANIZATION, EventFilter(), last_event_id=None, expires_at=soon, renew=renew)
     assert await anext(followed) == Opened()
     clock.advance(seconds=61)
     news = event(61)
