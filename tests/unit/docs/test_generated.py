@@ -194,7 +194,7 @@ def test_check_tells_a_stale_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     stale.write_text("{}\n")
     wanted = [(stale, "{}\n"), (new, "1")]
     assert generate.main(["--check"], lambda: wanted) == 1
-    assert "docs/new.json is not what the code says" in capsys.readouterr().err
+    assert "docs/new.json is outdated" in capsys.readouterr().err
     assert not new.exists()
     assert generate.main([], lambda: wanted) == 0
     assert new.read_text() == "1"
