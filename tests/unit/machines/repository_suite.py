@@ -59,7 +59,7 @@ class RepositorySuite:
             found = await unit.machines.list(MachineFilter(**wanted), PageRequest())  # type: ignore[arg-type]
         return [machine.name for machine in found.items]
 
-    async def test_a_machine_is_given_as_it_was_added(self, units: Units, mine: Scope) -> None:
+    async def test_an_added_machine_is_returned_unchanged(self, units: Units, mine: Scope) -> None:
         machine = await self._add(units, mine)
         async with units(mine) as unit:
             assert await unit.machines.get(machine.id) == machine
@@ -84,7 +84,7 @@ class RepositorySuite:
             assert await unit.machines.get(machine.id) is None
             assert await unit.machines.get(other.id) == other
 
-    async def test_another_organizations_machines_do_not_exist(
+    async def test_machines_of_another_organization_are_invisible(
         self, units: Units, mine: Scope, theirs: Scope
     ) -> None:
         machine = await self._add(units, mine)
@@ -100,7 +100,7 @@ class RepositorySuite:
         async with units(mine) as unit:
             assert await unit.machines.get(machine.id) == machine
 
-    async def test_an_organizations_machines_go_together(
+    async def test_deleting_all_machines_of_an_organization(
         self, units: Units, mine: Scope, theirs: Scope
     ) -> None:
         gone = [await self._add(units, mine), await self._add(units, mine)]
@@ -112,7 +112,7 @@ class RepositorySuite:
         assert await self._names(units, mine) == []
         assert await self._names(units, theirs) == [kept.name]
 
-    async def test_the_newest_analysis_counts(self, units: Units, mine: Scope) -> None:
+    async def test_the_latest_analysis_wins(self, units: Units, mine: Scope) -> None:
         machine = await self._add(units, mine)
         for at, latest in ((NOW, NOW), (NOW + HOUR, NOW + HOUR), (NOW - HOUR, NOW + HOUR)):
             async with units(mine) as unit:

@@ -187,7 +187,7 @@ async def test_an_unknown_last_event_is_a_reset_and_the_stream_goes_on(
         assert (await stream.next()).id == str(event.id)
 
 
-async def test_poison_repeats_and_old_events_are_left_out(
+async def test_unreadable_repeated_and_old_events_are_left_out(
     stream_client: aiohttp.ClientSession, publisher: Publisher, organization: UUID
 ) -> None:
     async with listening(stream_client) as stream:
@@ -200,7 +200,7 @@ async def test_poison_repeats_and_old_events_are_left_out(
         assert (await stream.next()).id == str(last.id)
 
 
-async def test_a_client_asks_for_types_and_for_a_machine(
+async def test_a_client_filters_by_type_and_machine(
     stream_client: aiohttp.ClientSession, publisher: Publisher, organization: UUID
 ) -> None:
     machine = uuid4()
@@ -221,7 +221,7 @@ async def test_a_type_that_is_not_streamed_is_named(stream_client: aiohttp.Clien
     assert "machine.changed is not streamed" in (await response.json())["errors"][0]["detail"]
 
 
-async def test_the_stream_asks_for_a_token(stranger: aiohttp.ClientSession) -> None:
+async def test_the_stream_requires_a_token(stranger: aiohttp.ClientSession) -> None:
     assert (await stranger.get("/api/v1/stream")).status == 401
 
 
@@ -277,7 +277,7 @@ async def own_client(
         yield client
 
 
-async def test_the_stream_goes_on_when_the_broker_was_restarted(
+async def test_the_stream_continues_after_a_restart_of_the_broker(
     own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
 ) -> None:
     if own_broker.forgets:
@@ -293,7 +293,7 @@ async def test_the_stream_goes_on_when_the_broker_was_restarted(
         assert (await stream.next()).id == str(after.id)
 
 
-async def test_the_stream_goes_on_when_the_broker_was_away(
+async def test_the_stream_continues_after_an_outage_of_the_broker(
     own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
 ) -> None:
     async with listening(own_client) as stream:
@@ -316,7 +316,7 @@ async def failed(log: list[Any], loop: str) -> bool:
     return any(entry["event"].startswith("loop failed") and entry["loop"] == loop for entry in log)
 
 
-async def test_partitions_that_are_added_are_read_too(
+async def test_added_partitions_are_read(
     own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
 ) -> None:
     if own_broker.forgets:
