@@ -66,6 +66,7 @@ lint: ready-test ## Check types, style, layers and the API's documents; look for
 bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, then the map beside others
 	@$(BIN)/python -m bench.main_job
 	@$(BIN)/python -m bench.scaling
+	@$(BIN)/python -m bench.fairness
 	@$(BIN)/python -m bench.alerting
 	@$(RIVALS)/python -m bench.maps
 	@$(RIVALS)/python -m bench.large_maps

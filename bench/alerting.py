@@ -1,4 +1,4 @@
-"""The cost of judging one event by one rule, parsed each time or once: `python -m bench.alerting`."""
+"""The cost of evaluating a rule with and without a cached condition: `python -m bench.alerting`."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ ROUNDS = 5
 
 
 def microseconds(condition: Callable[[], Condition]) -> float:
-    """The fastest of the rounds, per event: what is slower was disturbed by something else."""
+    """The time per event in the fastest round; slower rounds were disturbed by other programs."""
     observation = of_anomaly(anomaly(uuid4())).observation
     best = float("inf")
     for _ in range(ROUNDS):

@@ -1,9 +1,10 @@
-"""A big file through reading and scoring: seconds, and the most memory that a worker's process held resident.
+"""Reading and scoring a large file: the time, and the peak resident memory of a worker process.
 
 `python -m bench.big_file [--gigabytes 0.3] [--formats csv csv.gz parquet]`. The size is that of the CSV text
-(1,024 spectral bins a row); the other formats hold the same rows. Files lie in a temporary folder and are
-deleted. As in a worker, chunks of 256 samples are read, scored and their anomalies explained, and scores and
-metadata of all samples are kept to the end; a baseline of the same file is read into a spool and fitted.
+(1,024 spectral bins per row); the other formats contain the same rows. The files are in a temporary folder,
+which is deleted afterwards. As in a worker, chunks of samples are read and scored, their anomalies are
+explained, and the scores and metadata of all samples are kept until the end. A baseline of the same file is
+read into a spool and fitted.
 """
 
 import argparse
@@ -34,7 +35,7 @@ NAMES = tuple(f"f_{place}" for place in range(BINS))
 
 
 def block(first: int) -> pa.Table:
-    """A thousand rows: the same spectra again and again, under numbers of their own."""
+    """A thousand rows with the same spectra in every block, but with consecutive numbers."""
     values = np.round(spectra(BLOCK_ROWS, seed=7), 6)
     numbers = pa.array(range(first, first + BLOCK_ROWS))
     columns = {"sample": numbers, "machine": pa.array(["press 7"] * BLOCK_ROWS)}
@@ -42,7 +43,7 @@ def block(first: int) -> pa.Table:
 
 
 def write(path: Path, size: float) -> int:
-    """Write rows whose CSV text has about so many bytes; how many rows."""
+    """Write rows whose CSV text has about `size` bytes, and return the number of rows."""
     table, sink = block(0), pa.BufferOutputStream()
     arrow_csv.write_csv(table, sink, arrow_csv.WriteOptions(include_header=False))
     text = sink.getvalue().to_pybytes()
@@ -60,7 +61,7 @@ def write(path: Path, size: float) -> int:
 
 
 def score(path: Path) -> int:
-    """Read and score a file as a monitoring run does; the number of samples."""
+    """Read and score a file as a monitoring run does, and return the number of samples."""
     model = fit_baseline(spectra(BASELINE_ROWS, seed=7), CONFIG, feature_names=NAMES)
     kept: list[Any] = []
     state: SequenceState | None = None
@@ -73,7 +74,7 @@ def score(path: Path) -> int:
 
 
 def fit(path: Path) -> int:
-    """Read a file into a spool and fit it as a baseline does; the number of samples."""
+    """Read a file into a spool and fit it as a baseline does, and return the number of samples."""
     with tempfile.TemporaryFile(dir=path.parent) as spool:
         rows = _spool(path, spool)
         x = np.memmap(spool, dtype=np.float64, mode="r", shape=(rows, BINS))
@@ -95,14 +96,14 @@ WORK = {"score": score, "fit": fit}
 
 
 def child(work: str, path: str) -> None:
-    """Do it once and say what it took."""
+    """Run one measurement and print its cost."""
     began = time.perf_counter()
     samples = WORK[work](Path(path))
     answer(seconds=time.perf_counter() - began, samples=samples)
 
 
 def main() -> None:
-    """Print what each format took."""
+    """Print the cost of each format."""
     if sys.argv[1:2] == ["--child"]:
         child(*sys.argv[2:])
         return

@@ -1,4 +1,4 @@
-"""Runs one measurement in a process of its own, so that the memory it held is its own too."""
+"""Runs a measurement in a separate process, so that its memory can be measured."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Linux counts in KiB.
+# Linux reports KiB.
 KIBIBYTES_PER_GIGABYTE = 10**9 / 1024
 
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on disk for files of gigabytes, deleted afterwards."""
+    """A temporary folder on disk for files of several gigabytes."""
     with tempfile.TemporaryDirectory(prefix="dinsight-bench-") as folder:
         yield Path(folder)
 
@@ -25,7 +25,7 @@ def scratch() -> Iterator[Path]:
 def measured(
     module: str, arguments: Sequence[object], patience: float | None = None
 ) -> dict[str, Any] | None:
-    """What `python -m module --child arguments` answered; None if it took longer than `patience` seconds."""
+    """The output of `python -m module --child arguments`, or None after `patience` seconds."""
     command = [sys.executable, "-m", module, "--child", *map(str, arguments)]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=patience, check=True)  # noqa: S603
@@ -36,6 +36,6 @@ def measured(
 
 
 def answer(**values: object) -> None:
-    """Print a child's answer, with the most memory that it held resident (gigabytes)."""
+    """Print the result of a child, with its peak resident memory (gigabytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES_PER_GIGABYTE
     sys.stdout.write(json.dumps({**values, "peak": peak}) + os.linesep)

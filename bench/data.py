@@ -1,4 +1,4 @@
-"""Data of the engine's benchmarks: made spectra, and the reference data sets beside the repository."""
+"""Data for the engine's benchmarks: generated spectra, and reference data sets outside the repository."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ SIDE_PEAKS = (2.7, 5.4, 8.1)
 
 
 def read(folder: Path, name: str, config: EngineConfig) -> tuple[Chunk, tuple[str, ...]]:
-    """A reference file as one chunk, and its feature names."""
+    """A reference file as a single chunk, and its feature names."""
     with open_table(folder / name, name=name, config=config) as reader:
         return read_all(reader, file=name), reader.features
 

@@ -1,7 +1,7 @@
 """Detection on the Tennessee Eastman process, false alarms through warm-up and load changes, explanations.
 
-`python -m bench.detection [--data FOLDER]`. `tep-normal.csv` (500 samples) trains, `tep-normal-test.csv`
-gives the false alarms, samples from 160 on of each fault file are faulty. Nothing is tuned to a fault.
+`python -m bench.detection [--data FOLDER]`. `tep-normal.csv` (500 samples) is the baseline, false alarms are
+counted in `tep-normal-test.csv`, and each fault file is faulty from sample 160 on. No parameter is tuned.
 """
 
 import argparse
@@ -34,12 +34,12 @@ PUBLISHED = {
 
 
 def missed(model: BaselineModel, samples: Floats) -> float:
-    """Share of the faulty samples that are no anomalies."""
+    """The share of faulty samples that are not detected as anomalies."""
     return 1.0 - float(model.score(samples).anomaly[FAULTY_FROM:].mean())
 
 
 def tennessee(folder: Path, console: Console) -> None:
-    """Print missed detections and false alarms of every detector."""
+    """Print the missed detections and false alarms of every detector."""
     normal, names = read(folder, "tep-normal.csv", TENNESSEE)
     test, _ = read(folder, "tep-normal-test.csv", TENNESSEE)
     faulty = [read(folder, f"tep-fault-{fault:02d}.csv", TENNESSEE)[0].features for fault in FAULTS]
@@ -78,7 +78,7 @@ def tennessee(folder: Path, console: Console) -> None:
 
 
 def duty(samples: int, seed: int) -> Floats:
-    """A machine that warms up for 200 samples after each start and changes its load in steps."""
+    """A machine that warms up for 200 samples after each start, and whose load changes in steps."""
     generator = np.random.default_rng(seed)
     since_start = np.arange(samples) % 1500
     warmth = 1.0 - np.exp(-since_start / 200.0)
@@ -90,7 +90,7 @@ def duty(samples: int, seed: int) -> Floats:
 
 
 def duty_cycles(console: Console) -> None:
-    """Print false alarms on sequences with warm-up and load changes, beside what the report promised."""
+    """Print false alarms on sequences with warm-up and load changes, and the rate in the report."""
     table = Table(title="Warm-up and load changes: false alarms on ten further sequences")
     for heading in ("detector", "expected", "promised", "mean", "worst"):
         table.add_column(heading, justify="left" if heading == "detector" else "right")
@@ -111,7 +111,7 @@ def duty_cycles(console: Console) -> None:
 
 
 def explanations(console: Console) -> None:
-    """Print what explaining costs beside scoring: of every sample, and of one in twenty."""
+    """Print the cost of scoring with explanations of every sample, and of one sample in twenty."""
     model = fit_baseline(spectra(2000), EngineConfig(), feature_names=[f"f_{place}" for place in range(BINS)])
     samples = spectra(EXPLAINED, seed=2)
     samples[:, 300:310] += 0.5
@@ -126,7 +126,7 @@ def explanations(console: Console) -> None:
 
 
 def best(work: Callable[[], Any]) -> float:
-    """The shortest of some runs, wall seconds."""
+    """The wall time of the fastest run, in seconds."""
     taken = []
     for _ in range(7):
         began = time.perf_counter()
@@ -136,7 +136,7 @@ def best(work: Callable[[], Any]) -> float:
 
 
 def main() -> None:
-    """Print all of it."""
+    """Print all results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data sets")
     folder = parser.parse_args().data

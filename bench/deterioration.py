@@ -1,8 +1,8 @@
-"""Engines that run to failure (C-MAPSS FD001): wear, trend, and when the health turns.
+"""Engines that run to failure (C-MAPSS FD001): wear, trend, and the time at which the health turns.
 
 `python -m bench.deterioration [--data FOLDER]`. The first 30 cycles of each unit are its baseline. The rest
-arrives in files of 20 cycles; the health is judged file by file, as it would be in operation. Turning early
-is a false alarm only where nothing was wrong yet: so it is printed beside the trend's significance then.
+arrives in files of 20 cycles, and the health is assessed file by file, as in operation. An early warning is a
+false alarm only if nothing was wrong yet, so the significance of the trend at that time is printed, too.
 """
 
 import argparse
@@ -21,7 +21,7 @@ BASELINE_CYCLES, FILE_CYCLES, LAST_CYCLES = 30, 20, 10
 
 @dataclass(frozen=True)
 class Life:
-    """What was seen of one unit."""
+    """The observations of one unit."""
 
     cycles: int
     first_wear: float
@@ -78,7 +78,7 @@ def live(samples: Floats, names: tuple[str, ...]) -> Life:
 
 
 def main() -> None:
-    """Print every unit, and how many did as they should."""
+    """Print the results of every unit, and the totals."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the reference data sets")
     folder = parser.parse_args().data

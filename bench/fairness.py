@@ -1,8 +1,8 @@
-"""Does a small upload of one organization wait for another organization's large work?
+"""Whether a small upload of one organization waits for a large job of another.
 
-A run of 40 rows is timed alone, beside a monitoring run of 150,000 rows, and beside the fit of a large
-baseline, with one worker and with two. The large work is timed alone and with small runs beside it as well:
-that is what fairness costs. Each ratio is of one run of this program.
+A run of 40 rows is timed alone, during a monitoring run of 150,000 rows, and during the fit of a large
+baseline, with one worker and with two. The large job is timed alone and together with small runs, too, which
+shows the cost of fairness. Each ratio comes from a single run of this program.
 """
 
 import argparse
@@ -30,7 +30,7 @@ NAMES = [f"f_{number}" for number in range(NARROW)]
 
 
 class Organization:
-    """A plant with a machine and a baseline of eight features."""
+    """An organization with a machine and a baseline of eight features."""
 
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
@@ -56,7 +56,7 @@ class Organization:
             time.sleep(POLL_SECONDS)
 
     def timed(self, table: bytes) -> float:
-        """Seconds from the upload of a monitoring run to its end."""
+        """Seconds from the upload of a monitoring run to its completion."""
         began = time.perf_counter()
         self.wait(self.submit("monitoring", table))
         return time.perf_counter() - began
@@ -65,7 +65,7 @@ class Organization:
 def beside(
     large: Organization, submit: Callable[[], str], small: Organization, table: bytes
 ) -> tuple[float, list[float], float]:
-    """Seconds of the large work alone; of small runs beside it; of the large work with them beside it."""
+    """Seconds of the large job alone, of the small runs during it, and of the large job with small runs."""
     began = time.perf_counter()
     large.wait(submit())
     alone = time.perf_counter() - began
@@ -111,7 +111,7 @@ def main() -> None:
             works = {f"run of {options.rows:,} x {NARROW}": run, f"fit of {options.fit_rows:,} x {WIDE}": fit}
             for name, submit in works.items():
                 before, runs, after = beside(large, submit, small, small_table)
-                # Small runs need time of their own: only what comes on top of it is lost.
+                # Small runs need processor time themselves. Only the additional delay is lost.
                 own = alone * len(runs)
                 lost = (after - before) / before
                 median = statistics.median(runs)

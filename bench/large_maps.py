@@ -1,9 +1,9 @@
-"""Large baselines beside UMAP, each in a process of its own: seconds, and the most memory that was resident.
+"""Large baselines compared with UMAP, each in a separate process: time and peak resident memory.
 
-`python -m bench.large_maps [--rows 50000 100000] [--patience 6]`. The spectra lie in a temporary file that is
-mapped into memory, as a worker does it; mapped pages count as resident. UMAP is given up after `patience`
-times as long as the whole baseline took; the table then says more than that. `times the first` counts in the
-time of the first method, by wall.
+`python -m bench.large_maps [--rows 50000 100000] [--patience 6]`. The spectra are in a temporary file that is
+mapped into memory, as in a worker; mapped pages count as resident. UMAP is stopped after `patience` times the
+duration of the whole baseline, and the table then shows that as a lower bound. `times the first` is the ratio
+to the wall time of the first method.
 """
 
 import argparse
@@ -27,14 +27,14 @@ PART = 1000
 
 
 def write(path: Path, rows: int) -> None:
-    """Write spectra to a file, a part at a time."""
+    """Write spectra to a file in parts."""
     with path.open("wb") as file:
         for seed, first in enumerate(range(0, rows, PART), start=1):
             file.write(spectra(min(PART, rows - first), seed=seed).data)
 
 
 def child(method: str, path: str, rows: int) -> None:
-    """Fit once, after a small run that compiles what is compiled, and say what it took."""
+    """Fit once, after a small run for just-in-time compilation, and print the cost."""
     fit = METHODS[method]
     fit(spectra(WARM_UP_ROWS))
     x: Floats = np.memmap(path, dtype=np.float64, mode="r", shape=(rows, BINS))
@@ -44,7 +44,7 @@ def child(method: str, path: str, rows: int) -> None:
 
 
 def compare(rows: int, methods: Sequence[str], patience: float, console: Console) -> None:
-    """Print one table."""
+    """Print the table for one number of rows."""
     table = Table(title=f"{rows:,} x {len(NAMES):,}; seconds wall (processor), resident memory")
     for heading in ("method", "fit", "times the first", "peak GB"):
         table.add_column(heading, justify="left" if heading == "method" else "right")
@@ -70,7 +70,7 @@ def compare(rows: int, methods: Sequence[str], patience: float, console: Console
 
 
 def main() -> None:
-    """Print a table per number of rows."""
+    """Print a table for each number of rows."""
     if sys.argv[1:2] == ["--child"]:
         method, path, rows = sys.argv[2:]
         child(method, path, int(rows))

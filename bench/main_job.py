@@ -26,7 +26,7 @@ STREAM_TIMEOUT_SECONDS = 60
 
 
 def large(plant: Plant, console: Console) -> None:
-    """Upload a large baseline and monitoring run, and print where the time went."""
+    """Upload a large baseline and a large monitoring run, and print the time of each stage."""
     machine = plant.machine()
     table = Table(title=f"{LARGE_ROWS:,} x 1,024 through the gateway, seconds")
     for heading in ("analysis", "file", "upload", "waiting", "reading", "computing", "storing", "whole"):
@@ -41,7 +41,7 @@ def large(plant: Plant, console: Console) -> None:
         whole = time.perf_counter() - began
         worked = sum(timings.values())
         computing = sum(timings.get(stage, 0.0) for stage in ("fitting", "scoring"))
-        # The transaction that ends a monitoring run cannot tell how long it takes itself: `waiting` holds it.
+        # A monitoring run cannot measure its last transaction, so `waiting` includes it.
         storing = timings.get("storing")
         seconds = (uploaded, whole - uploaded - worked, timings["reading"], computing, storing, whole)
         cells = ["" if value is None else f"{value:.2f}" for value in seconds]
@@ -60,7 +60,7 @@ def events(response: httpx2.Response) -> Iterator[tuple[str, dict[str, object]]]
 
 
 def latency(plant: Plant, gateway_url: str, console: Console) -> None:
-    """From an upload's first byte to `alert.raised` on the event stream, each on its own machine."""
+    """Latencies from the first byte of an upload to `alert.raised` on the event stream, one machine each."""
     machines = [plant.machine(f"Rig {number}") for number in range(REPEATS)]
     baseline = as_csv(spectra(SMALL_BASELINE_ROWS, seed=3))
     for machine in machines:

@@ -1,10 +1,10 @@
-"""The map beside what one would use instead: UMAP, t-SNE (openTSNE), metric MDS and PCA (scikit-learn).
+"""The map compared with its alternatives: UMAP, t-SNE (openTSNE), metric MDS and PCA (scikit-learn).
 
 `python -m bench.maps [--rows 2000 8000] [--new 2000] [--repeats 3]`, in the environment of `make bench`.
-Every method maps the same made spectra (rows x 1,024) in one process, after a small run that compiles what it
-compiles; then, where it can, it places new spectra. Wall and processor seconds, the best of the repeats (one
-for the rivals that take long); `x UMAP` is how many times faster than UMAP's fit and transform. On a machine
-that others use, compare the processor's. Quality is judged on 2,000 of the rows.
+Every method maps the same generated spectra (rows x 1,024) in one process, after a small run for just-in-time
+compilation. Then it places new spectra, if it can. Times are wall and processor seconds, the best of the
+repeats (one repeat for slow alternatives); `x UMAP` is the speedup over UMAP's fit and transform. Compare
+processor times on a machine with other load. Quality is measured on 2,000 of the rows.
 """
 
 import argparse
@@ -53,14 +53,14 @@ class Timed:
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, Timed]:
-    """What the work returns, and what it took."""
+    """The result of the work, and its duration."""
     wall, processor = time.perf_counter(), time.process_time()
     result = work()
     return result, Timed(time.perf_counter() - wall, time.process_time() - processor)
 
 
 def dinsight(config: EngineConfig) -> Fit:
-    """The engine's map alone, as the others make one."""
+    """The map of the engine alone, comparable to the other methods."""
 
     def fit(x: Floats) -> tuple[Floats, Place]:
         scaling = learn_scaling(x, config, NAMES)
@@ -71,7 +71,7 @@ def dinsight(config: EngineConfig) -> Fit:
 
 
 def dinsight_whole(x: Floats) -> tuple[Floats, Place]:
-    """A whole baseline with the defaults: map, detector, threshold, readiness; placing includes judging."""
+    """A whole baseline with the defaults: map, detector, threshold, readiness. Placing includes scoring."""
     model = fit_baseline(x, EngineConfig(), feature_names=NAMES)
 
     def place(new: Floats) -> Floats:
@@ -140,7 +140,7 @@ def stress(distances: Floats, on_map: Floats) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Result:
-    """One method's figures."""
+    """The results of one method."""
 
     name: str
     fitting: Timed
@@ -149,7 +149,7 @@ class Result:
 
 
 def best_of(repeats: int, work: Callable[[], Any]) -> tuple[Any, Timed]:
-    """The last result and the shortest time: what disturbs a run only ever lengthens it."""
+    """The last result and the shortest time, because disturbances only ever lengthen a run."""
     runs = [timed(work) for _ in range(repeats)]
     return runs[-1][0], min((taken for _, taken in runs), key=lambda taken: taken.wall)
 
@@ -168,7 +168,7 @@ def judge(fit: Fit, name: str, x: Floats, new: Floats, repeats: int) -> Result:
 
 
 def compare(methods: dict[str, Fit], rows: int, new_rows: int, repeats: int, console: Console) -> None:
-    """Print one table for so many rows."""
+    """Print the table for one number of rows."""
     x, new = spectra(rows), spectra(new_rows, seed=2)
     results = [
         judge(fit, name, x, new, repeats)
@@ -200,7 +200,7 @@ def _times(rival: Timed | None, mine: Timed | None) -> str:
 
 
 def main() -> None:
-    """Print a table per number of rows."""
+    """Print a table for each number of rows."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[2000, 8000])
     parser.add_argument("--new", type=int, default=2000)

@@ -1,7 +1,7 @@
 """A large monitoring run through the gateway, with one and with two workers: `python -m bench.scaling`.
 
-Every stage is first measured alone, and the whole path is compared with the slowest of them. Stages and
-workers compute on one thread each, so that a second worker is a second core.
+Every stage is first measured alone, and the whole run is compared with the slowest stage. Stages and workers
+use one thread each, so that a second worker means a second core.
 """
 
 import argparse
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Seconds from the upload's first byte to its answer and to the end, and what each program computed."""
+    """Seconds from the first byte of the upload to its response and to the end, and CPU time per program."""
 
     upload: float
     whole: float
@@ -51,7 +51,7 @@ class Run:
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:
-    """Seconds that `work` took, and what it gave."""
+    """The duration of `work` in seconds, and its result."""
     began = time.perf_counter()
     result = work()
     return time.perf_counter() - began, result
@@ -64,7 +64,7 @@ def parse(table: bytes) -> list[Chunk]:
 
 
 def score(model: BaselineModel, chunks: Sequence[Chunk]) -> int:
-    """Score all chunks and explain their anomalies; gives how many those are."""
+    """Score all chunks, explain their anomalies, and return the number of anomalies."""
     found = 0
     for chunk in chunks:
         places = np.flatnonzero(model.score(chunk.features).anomaly)
@@ -73,7 +73,7 @@ def score(model: BaselineModel, chunks: Sequence[Chunk]) -> int:
 
 
 async def store(dsn: str, chunks: Sequence[Chunk]) -> float:
-    """Seconds that storing the features takes, on the same server, as the worker does it."""
+    """Seconds to store the features on the same server, as the worker does it."""
     organization, upload = uuid4(), uuid4()
     queries = load_queries(PostgresUnits.__init__.__code__.co_filename)
     async with Database(dsn, service="analysis", pool_size=2) as database:
@@ -108,12 +108,12 @@ async def store(dsn: str, chunks: Sequence[Chunk]) -> float:
 
 
 def processor(stack: Stack) -> dict[str, float]:
-    """Seconds that each program of the platform, with its children, has computed so far."""
+    """CPU seconds of each program of the platform, including its children."""
     seconds = {}
     for program in stack.state().programs:
         first = psutil.Process(stack.process(program.name).pid)
         times = [process.cpu_times() for process in (first, *first.children(recursive=True))]
-        # What ended meanwhile, such as a connection of PostgreSQL, counts with its parent.
+        # Ended children, such as a connection of PostgreSQL, are included in their parent's time.
         ended = times[0].children_user + times[0].children_system
         seconds[program.name] = ended + sum(each.user + each.system for each in times)
     return seconds
@@ -135,7 +135,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     rows = parser.parse_args().rows
     if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
-        # The libraries read these when they are loaded.
+        # The libraries read these variables when they are loaded.
         again = [sys.executable, "-m", "bench.scaling", "--rows", str(rows)]
         os.execve(sys.executable, again, {**os.environ, **ONE_THREAD})  # noqa: S606 - this program
     console = Console()
@@ -143,7 +143,7 @@ def main() -> None:
     baseline, table = as_csv(normal), as_csv(with_fault(spectra(rows, seed=2), rows - rows // 100))
     names = [f"f_{number}" for number in range(normal.shape[1])]
     model = fit_baseline(normal, EngineConfig(), feature_names=names)
-    score(model, parse(baseline)[:1])  # compiles what is compiled on first use
+    score(model, parse(baseline)[:1])  # for just-in-time compilation
     parsing, chunks = timed(lambda: parse(table))
     scoring, _ = timed(lambda: score(model, chunks))
     runs: dict[int, Run] = {}
@@ -154,7 +154,7 @@ def main() -> None:
                 storing = asyncio.run(store(stack.env["DINSIGHT_ANALYSIS_DATABASE_URL"], chunks))
             machine = plant.machine()
             plant.completed(plant.upload(machine, "baseline", ("normal.csv", baseline)))
-            run(stack, plant, machine, baseline)  # every worker has loaded the model and its code
+            run(stack, plant, machine, baseline)  # so that every worker has loaded the model and its code
             runs[workers] = run(stack, plant, machine, table)
     alone = {"upload": runs[1].upload, "parse": parsing, "store": storing, "score": scoring}
     slowest = max(alone.values())

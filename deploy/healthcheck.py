@@ -1,9 +1,9 @@
-"""Asks a service in this container whether it is ready: `healthcheck.py PORT`. Standard library only."""
+"""Checks the readiness of the service in this container: `healthcheck.py PORT`. Standard library only."""
 
 import http.client
 import sys
 
-# Longer than the service's own limit for each of its probes, shorter than the container's for this program.
+# Longer than the service's timeout for each of its checks, shorter than the container's for this program.
 TIMEOUT_SECONDS = 4.0
 
 

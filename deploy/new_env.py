@@ -1,6 +1,6 @@
-"""Prints an environment file for docker-compose.yml with fresh secrets. Standard library only.
+"""Prints an environment file for docker-compose.yml with new random secrets. Standard library only.
 
-`python3 deploy/new_env.py > .env`; values that the example gives, and those that may be empty, stay.
+Usage: `python3 deploy/new_env.py > .env`. It keeps values that the example sets or that may be empty.
 """
 
 import base64

@@ -37,7 +37,7 @@ def build(find: Find) -> typer.Typer:
     app = typer.Typer(
         name="dinsight",
         cls=Commands,
-        help="Predictive maintenance: looks after an installation of the platform.",
+        help="DInsight, predictive maintenance: administers an installation.",
         no_args_is_help=True,
         pretty_exceptions_show_locals=False,
     )

@@ -1,4 +1,4 @@
-"""The installation that a command works on, described by the variables its services are configured with."""
+"""The installation that a command works on, described by the variables that configure its services."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SERVICES = ("auth", "machines", "analysis", "alerting")
 
 
 class CommandError(Exception):
-    """Something that the person at the keyboard can act on; printed without a traceback."""
+    """An error that the user can act on; printed without a traceback."""
 
 
 def database_variable(service: str) -> str:
@@ -25,7 +25,7 @@ def database_variable(service: str) -> str:
 
 @dataclass(frozen=True)
 class Installation:
-    """Reading a variable that is not set raises CommandError with its name."""
+    """Raises CommandError with the name of a variable that is needed and not set."""
 
     variables: Mapping[str, str]
 
@@ -43,11 +43,11 @@ class Installation:
         return self._variable(ENCRYPTION_KEYS)
 
     def service_password(self, service: str) -> str:
-        """The password that the service logs in to its database with."""
+        """The password of the service's database login."""
         return unquote(urlsplit(self._variable(database_variable(service))).password or "")
 
     def database_error(self, error: Exception) -> CommandError:
-        """Says which server failed, and how; the address without its login."""
+        """Names the server and the error; the address without its login."""
         parts = urlsplit(self.admin_dsn)
         server = f"{parts.hostname}:{parts.port or 5432}{parts.path}"
         return CommandError(f"PostgreSQL at {server} ({DATABASE_URL}): {type(error).__name__}: {error}")

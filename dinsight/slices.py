@@ -1,4 +1,4 @@
-"""Commands work on services' tables as the administrator, acting as the owner of one slice at a time."""
+"""Commands connect as the administrator and act as the owner of one service's schema at a time."""
 
 from __future__ import annotations
 

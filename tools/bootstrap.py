@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-OLDEST_PYTHON = (3, 11)
+MIN_PYTHON = (3, 11)
 PIP_REQUIREMENT = Path(__file__).with_name("bootstrap-pip.txt")
 PARALLEL_PIPS = 4
 POSTGRES_HOMES = Path("/usr/lib/postgresql")
@@ -31,7 +31,7 @@ REDIS_PROGRAMS = ("redis-server", "redis-check-rdb")
 
 
 class CannotPrepare(Exception):
-    """Something is missing that only the person can supply."""
+    """Something is missing that the user must provide."""
 
 
 def say(text: str) -> None:
@@ -43,7 +43,7 @@ def run(
     what: str,
     env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run to the end, quietly; what it printed is shown when it fails."""
+    """Run a command; its output is shown only when it fails."""
     began = time.monotonic()
     say(f"{what} ...")
     ended = subprocess.run(  # noqa: S603 - a list of arguments, no shell
@@ -86,16 +86,16 @@ def install_package(package: str, why: str) -> None:
         check=False,
     )
     if known.returncode != 0:
-        run([apt, "update", "-q"], "reading the lists of packages", env)
+        run([apt, "update", "-q"], "updating the package lists", env)
     run(
         [apt, "install", "-q", "-y", "--no-install-recommends", package],
-        f"installing the package {package}",
+        f"installing {package}",
         env,
     )
 
 
 class Checkout:
-    """The folder being made ready. Stamp files in the virtual environment say what it was made from."""
+    """The checkout to prepare. Stamp files in the virtual environment record what it was created from."""
 
     def __init__(self, root: Path, venv: str = ".venv", lock: str = "lock.txt") -> None:
         self.root = root
@@ -108,8 +108,8 @@ class Checkout:
             return
         minor = f"python{sys.version_info.major}.{sys.version_info.minor}"
         if importlib.util.find_spec("ensurepip") is None:
-            install_package(f"{minor}-venv", "Python cannot make virtual environments")
-        run([sys.executable, "-m", "venv", "--clear", self.venv], f"making {self.venv.name} with {minor}")
+            install_package(f"{minor}-venv", "Python cannot create virtual environments")
+        run([sys.executable, "-m", "venv", "--clear", self.venv], f"creating {self.venv.name} with {minor}")
 
     def install_packages(self) -> None:
         self.install_locked()
@@ -130,7 +130,7 @@ class Checkout:
         try:
             run(self._pip("--require-hashes", "-r", PIP_REQUIREMENT), "updating pip")
         except CannotPrepare as error:
-            say(f"going on with the pip that is there ({str(error).splitlines()[-1]})")
+            say(f"continuing with the installed pip ({str(error).splitlines()[-1]})")
         self._install_lock()
         self._compile()
         stamp.write_text(wanted, encoding="ascii")
@@ -163,7 +163,9 @@ class Checkout:
                 )
             codes = [process.wait() for process in running]
         if any(codes):
-            run(self._pip("--require-hashes", "--no-compile", "-r", self.lock), "installing them one by one")
+            run(
+                self._pip("--require-hashes", "--no-compile", "-r", self.lock), "installing them with one pip"
+            )
         say(f"✓ installed {len(packages)} locked packages ({time.monotonic() - began:.0f} s)")
 
     def _compile(self) -> None:
@@ -176,7 +178,7 @@ class Checkout:
         try:
             run(command, "compiling them")
         except CannotPrepare as error:
-            say(f"going on without: Python compiles what it loads ({str(error).splitlines()[-1]})")
+            say(f"continuing: Python compiles what it loads ({str(error).splitlines()[-1]})")
 
     def _the_project(self) -> None:
         stamp = self.venv / ".dinsight-project"
@@ -210,7 +212,7 @@ def have_postgres() -> bool:
 
 
 def missing_server(server_variable: str) -> str:
-    return f"A PostgreSQL server is missing (or set {server_variable} to the address of yours)"
+    return f"PostgreSQL is not installed (alternatively set {server_variable} to the address of a server)"
 
 
 def install_postgres(server_variable: str) -> None:
@@ -232,9 +234,9 @@ def install_postgres(server_variable: str) -> None:
 def install_redis() -> None:
     """For the tests of limits that several gateways share, which are skipped without it."""
     try:
-        install_package("redis-tools", "A Redis server is missing")
+        install_package("redis-tools", "Redis is not installed")
     except CannotPrepare as error:
-        say(f"going on without Redis, some tests will be skipped ({str(error).splitlines()[-1]})")
+        say(f"continuing without Redis; some tests will be skipped ({str(error).splitlines()[-1]})")
 
 
 def prepare(checkout: Checkout, server_variable: str, *, redis: bool) -> None:
@@ -254,7 +256,7 @@ def prepare(checkout: Checkout, server_variable: str, *, redis: bool) -> None:
 
 
 def prepare_rivals(root: Path) -> None:
-    """What the map is compared with, in an environment of its own: the platform runs without it."""
+    """The libraries that benchmarks compare the map with, in an environment of their own."""
     rivals = Checkout(root, ".venv-bench", "bench.txt")
     rivals.make_environment()
     rivals.install_locked()
@@ -271,7 +273,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--redis", action="store_true", help="install Redis too, where that is possible")
     options = parser.parse_args(arguments)
     try:
-        if sys.version_info < OLDEST_PYTHON:
+        if sys.version_info < MIN_PYTHON:
             found = ".".join(map(str, sys.version_info[:3]))
             raise CannotPrepare(
                 f"Python 3.11 or newer is needed, {sys.executable} is {found}. "

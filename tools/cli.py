@@ -22,9 +22,9 @@ from tools.local.layout import Layout
 NOT_RUNNING = 3
 
 WorkersOption = Annotated[
-    int | None, typer.Option(min=1, max=64, help="Analysis workers to start, 1 if left out.")
+    int | None, typer.Option(min=1, max=64, help="Number of analysis workers (default 1).")
 ]
-ServiceArgument = Annotated[str | None, typer.Argument(help="A name that `status` shows.")]
+ServiceArgument = Annotated[str | None, typer.Argument(help="A program, as `status` names it.")]
 
 
 def here() -> Layout:
@@ -32,7 +32,7 @@ def here() -> Layout:
 
 
 def running_here() -> Installation:
-    """What `up` has started, or the servers that the environment names."""
+    """The installation that `up` started, or the one that the environment names."""
     from tools.local.connect import running_environment
 
     return Installation(running_environment(here(), os.environ).variables())
@@ -41,10 +41,10 @@ def running_here() -> Installation:
 def up(
     workers: WorkersOption = None,
     servers_only: Annotated[
-        bool, typer.Option("--servers-only", help="PostgreSQL and the broker, no services.")
+        bool, typer.Option("--servers-only", help="Start PostgreSQL and the broker only.")
     ] = False,
 ) -> None:
-    """Start PostgreSQL, the broker, all services and workers; wait until they are ready."""
+    """Start PostgreSQL, the broker, and all services and workers, and wait until they are ready."""
     from tools.local import lifecycle
     from tools.local.screen import ScreenProgress, show_addresses
     from tools.local.state import Phase, load_state
@@ -66,15 +66,15 @@ def up(
         progress.close()
     if already:
         if difference := state.difference_from(workers, servers_only):
-            raise CommandError(f"It is up already, {difference}. Run `dinsight down` first.")
-        screen.print("It is up already; `dinsight down` ends it.")
+            raise CommandError(f"DInsight is already running {difference}. Run `dinsight down` first.")
+        screen.print("DInsight is already running; `dinsight down` stops it.")
         show_addresses(screen, state, layout.logs)
     else:
         show_addresses(screen, state, layout.logs, time.monotonic() - began)
 
 
 def down() -> None:
-    """Stop everything `up` has started, and nothing else. The data stays."""
+    """Stop everything that `up` started, and nothing else. Data is kept."""
     from tools.local import lifecycle
     from tools.local.screen import ScreenProgress
 
@@ -88,9 +88,9 @@ def down() -> None:
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="The state as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every process: its state, process number, restarts, port and uptime."""
+    """Show the state, process id, port, restarts and uptime of every program."""
     from tools.local.screen import show_addresses, status_table
     from tools.local.state import load_state
 
@@ -116,9 +116,9 @@ def status(
 
 def logs(
     service: ServiceArgument = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Lines as they were written (JSON).")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each log to begin with.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the logs.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines as they were written (JSON).")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines of each log to start with.")] = 50,
 ) -> None:
     """Print the programs' logs."""
     from tools.local.log_files import chosen_logs, read_logs
@@ -131,7 +131,7 @@ def logs(
             sys.stdout.write(f"{text}\n" if service else f"{name:<11} | {text}\n")
             sys.stdout.flush()
     except (KeyboardInterrupt, BrokenPipeError):
-        # The reader has had enough; closing the broken pipe quietly is left to the descriptor.
+        # The reader is gone: standard output must not complain about it when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""`dinsight dead-letters`: the records that consumers could not handle, and their replay."""
+"""`dinsight dead-letters`: lists the records that consumers could not handle, and replays them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def list_records(
     topic: TopicOption = None,
     replayed: Annotated[bool, typer.Option("--replayed", help="Include those that were replayed.")] = False,
 ) -> None:
-    """Show dead letters: where each came from, and why and when it was dead-lettered."""
+    """List dead letters: where each came from, why it was dead-lettered, and when."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -39,7 +39,7 @@ def list_records(
         Console().print("No dead letters.")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "topic", "key", "dead-lettered at", "place", "group"):
+    for heading in ("id", "topic", "key", "since", "place", "group"):
         table.add_column(heading, no_wrap=heading in ("id", "topic"), overflow="fold")
     table.add_column("reason", ratio=1, overflow="fold")
     for letter in records:
@@ -52,7 +52,7 @@ def list_records(
             letter.group,
             ("replayed; " if letter.replayed else "") + letter.reason[:MAX_REASON_LENGTH],
         )
-        # Content of an event must not be interpreted as markup or as terminal escape codes.
+        # Content of events is untrusted: it must not be read as markup or as terminal escapes.
         table.add_row(*(Text("".join(c if c.isprintable() else " " for c in cell)) for cell in row))
     Console().print(table)
 
@@ -68,9 +68,9 @@ def replay_records(
         bool, typer.Option("--all", help="Every dead letter that was not replayed yet.")
     ] = False,
 ) -> None:
-    """Put dead letters back on their topics unchanged, after the cause has been fixed.
+    """Put dead letters back on their topics, unchanged, once their cause is fixed.
 
-    A record is replayed once. Consumers that have handled the event in the meantime drop it.
+    Each is replayed once. Events that were handled meanwhile are deduplicated.
     """
     import asyncio
 
@@ -78,14 +78,14 @@ def replay_records(
 
     if not ids and not everything:
         raise CommandError(
-            "choose --all (with --topic to narrow it down), or --id ID (see `dinsight dead-letters list`)."
+            "Name the records: --id ID (see `dinsight dead-letters list`) or --all, optionally with --topic."
         )
     installation: Installation = context.obj()
     found = _read(installation, topic)
     unknown = [id_ for id_ in ids or () if not any(letter.id == id_ for letter in found)]
     if unknown:
         raise CommandError(
-            f"there is no dead letter {', '.join(unknown)}: `list --replayed` shows all of them."
+            f"No dead letter has the id {', '.join(unknown)}; `list --replayed` shows all ids."
         )
     chosen = [letter for letter in found if everything or letter.id in (ids or ())]
     outcomes = asyncio.run(_replay(installation, chosen))
@@ -97,7 +97,7 @@ def replay_records(
 
 
 async def _replay(installation: Installation, chosen: Sequence[DeadLetter]) -> dict[str, str]:
-    """The outcome of each replay, by id."""
+    """The outcome of each record, by id."""
     import asyncpg
 
     from dinsight.dead_letters.records import newer_states, put_back, set_aside
@@ -106,7 +106,7 @@ async def _replay(installation: Installation, chosen: Sequence[DeadLetter]) -> d
 
     waiting = [letter for letter in chosen if not letter.replayed]
     superseded = await newer_states(installation.kafka_bootstrap, waiting)
-    outcomes = {letter.id: "was replayed before" for letter in chosen}
+    outcomes = {letter.id: "already replayed" for letter in chosen}
     connection = await asyncpg.connect(installation.admin_dsn)
     try:
         await prepare_connection(connection)
@@ -115,16 +115,16 @@ async def _replay(installation: Installation, chosen: Sequence[DeadLetter]) -> d
             async with connection.transaction(), acting_as(connection, service):
                 if letter.id in superseded:
                     await set_aside(connection, letter)
-                    outcomes[letter.id] = "set aside: its topic has a newer state of the same key"
+                    outcomes[letter.id] = "skipped: its topic has a newer state of the same key"
                 elif await put_back(connection, letter):
-                    outcomes[letter.id] = f"handed to the relay of {service}"
+                    outcomes[letter.id] = f"queued for the relay of {service}"
     finally:
         await connection.close()
     return outcomes
 
 
 def _service(group: str) -> str:
-    """The service that dead-lettered the record, or any: every relay can publish to every topic."""
+    """The service whose outbox it goes through: its consumer's, else any: each relay serves all topics."""
     owners = (s for s in SERVICES if group == s or group.startswith(f"{s}-"))
     return next(owners, SERVICES[0])
 
@@ -138,7 +138,7 @@ def _read(installation: Installation, topic: str | None) -> list[DeadLetter]:
     from shared.events.registry import BY_NAME
 
     if topic is not None and topic not in BY_NAME:
-        raise CommandError(f"there is no topic {topic}; there are: {', '.join(BY_NAME)}.")
+        raise CommandError(f"No topic is named {topic}; there are: {', '.join(BY_NAME)}.")
     topics = list(BY_NAME.values()) if topic is None else [BY_NAME[topic]]
     try:
         return asyncio.run(read_dead_letters(installation.kafka_bootstrap, topics))

@@ -1,1 +1,1 @@
-"""Takes over an installation that has only the first five tables of the specification, with its data."""
+"""Imports an installation that has only the first five tables of the specification."""

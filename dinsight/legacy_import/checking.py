@@ -53,7 +53,7 @@ def must_be_equal(source: Mapping[str, Content], target: Mapping[str, Content]) 
     ]
     if differing:
         raise ImportRefused(
-            "The imported rows are not those of the legacy database:\n  "
+            "Imported rows differ from those of the legacy database:\n  "
             + "\n  ".join(differing)
             + "\nRows were changed on one side after an earlier import, or an id is used by another"
             " organization. Nothing was changed now."

@@ -1,4 +1,4 @@
-"""`dinsight import-legacy`: takes over an installation that has only the first five tables."""
+"""`dinsight import-legacy`: imports an installation that has only the first five tables."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def import_legacy(
         str, typer.Argument(metavar="DSN", help="The legacy database: postgresql://user:password@host/name")
     ],
     organization: Annotated[
-        str, typer.Option(help="The name of the default organization, when it has to be made.")
+        str, typer.Option(help="Name of the default organization, if it must be created.")
     ] = "Default organization",
     owner: Annotated[
         str | None, typer.Option(metavar="EMAIL", help="An existing account that becomes its owner.")
     ] = None,
 ) -> None:
-    """Import the data of an installation before organizations into the default organization.
+    """Import a legacy installation, which has no organizations, into the default organization.
 
-    Everything comes in one transaction, or nothing does. Run again, it adds what is new and says so.
+    The import is one transaction: all or nothing. Run again, it adds only what is new.
     """
     import asyncio
 

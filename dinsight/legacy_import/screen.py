@@ -1,4 +1,4 @@
-"""What a person sees of an import."""
+"""The report of an import."""
 
 from rich.console import Console
 from rich.table import Table
@@ -27,10 +27,10 @@ def show(console: Console, imported: Imported) -> None:
     place = f"the organization {imported.organization_name!r} ({imported.organization_id})"
     if not imported.changed:
         console.print(
-            f"Nothing to do: {place} has all of it, with equal counts and checksums.", soft_wrap=True
+            f"Nothing to do: {place} has all rows, with equal counts and checksums.", soft_wrap=True
         )
         return
     others = ", ".join(
         f"{count} {kind}" for kind, count in imported.added.items() if kind not in imported.source and count
     )
-    console.print(f"Imported into {place}; also made: {others or 'nothing'}.", soft_wrap=True)
+    console.print(f"Imported into {place}; also created: {others or 'nothing'}.", soft_wrap=True)

@@ -85,7 +85,7 @@ class Takeover:
             found = {row["name"]: row["type"] async for row in rows}
             if not found:
                 raise ImportRefused(
-                    f"The legacy database has no table public.{table.name}: check the address."
+                    f"The legacy database has no table public.{table.name}. Check its address."
                 )
             wrong = {
                 name: (table.columns.get(name, "no such column"), found.get(name, "missing"))
@@ -94,13 +94,13 @@ class Takeover:
             }
             if wrong:
                 told = "; ".join(f"{name}: expected {a}, found {b}" for name, (a, b) in sorted(wrong.items()))
-                raise ImportRefused(f"public.{table.name} is not the specification's table: {told}.")
+                raise ImportRefused(f"public.{table.name} differs from the specification: {told}.")
 
     async def _must_be_migrated(self, target: Connection) -> None:
         missing = [row["wanted"] async for row in self._queries.missing_tables(target)]
         if missing:
             raise ImportRefused(
-                f"The installation has no {', '.join(missing)}: run `dinsight provision` first."
+                f"The installation lacks {', '.join(missing)}. Run `dinsight provision` first."
             )
 
     async def _organization(
@@ -121,7 +121,7 @@ class Takeover:
                     id=organization_id,
                     name=name,
                     slug=DEFAULT_SLUG,
-                    description="Data of the installation before organizations.",
+                    description="Data of the legacy installation.",
                     now=now,
                 )
                 await self._announcer.organization(target, organization_id, name, DEFAULT_SLUG)
@@ -133,7 +133,7 @@ class Takeover:
     async def _owner(self, target: Connection, organization_id: UUID, email: str) -> int:
         user = await self._queries.get_user_by_email(target, email=email.lower())
         if user is None:
-            raise ImportRefused(f"There is no account {email}: register it first, or leave out --owner.")
+            raise ImportRefused(f"No account has the address {email}. Register it first, or omit --owner.")
         version = await self._queries.insert_owner(
             target,
             id=self._new_id(),
@@ -149,7 +149,9 @@ class Takeover:
     async def _import(self, target: Connection, organization_id: UUID) -> dict[str, int]:
         problems = [row["problem"] async for row in self._queries.problems(target)]
         if problems:
-            raise ImportRefused("The legacy database has rows to correct first:\n  " + "\n  ".join(problems))
+            raise ImportRefused(
+                "Rows of the legacy database must be corrected first:\n  " + "\n  ".join(problems)
+            )
         await self._queries.make_plan(target)
         for plan in (self._queries.plan_chunks, self._queries.plan_machines):
             await plan(target, namespace=NAMESPACE)
@@ -177,8 +179,8 @@ class Takeover:
             deleted = [row["name"] async for row in self._queries.deleted_machines(target)]
             if deleted:
                 raise ImportRefused(
-                    f"Machines of an earlier import were deleted since: {', '.join(deleted)}. Their"
-                    " rows cannot come back under the same ids."
+                    f"Machines of an earlier import have been deleted: {', '.join(deleted)}. Their"
+                    " rows cannot be imported again under the same ids."
                 )
             await self._queries.insert_machine_refs(target, organization_id=organization_id, now=now)
         async with acting_as(target, "machines"):
@@ -194,8 +196,8 @@ class Takeover:
         known = [row["id"] async for row in self._queries.imported_configs(target, **whose)]
         if len(known) > len(legacy):
             raise ImportRefused(
-                f"{len(known)} configurations were imported before, this database has {len(legacy)}: it is"
-                " another database, or rows were deleted. One legacy installation can be imported."
+                f"{len(known)} configurations were imported before, this database has {len(legacy)}. It is"
+                " a different database, or rows were deleted; only one legacy installation can be imported."
             )
         fresh = legacy[len(known) :]
         for legacy_id in fresh:
@@ -223,7 +225,7 @@ async def _reached(dsn: str) -> AsyncIterator[Connection]:
     try:
         connection = await asyncpg.connect(dsn)
     except (OSError, asyncpg.PostgresError, ValueError) as error:
-        raise ImportRefused(f"A database does not answer: {type(error).__name__}: {error}") from error
+        raise ImportRefused(f"A database is not available: {type(error).__name__}: {error}") from error
     try:
         await prepare_connection(connection)
         yield connection

@@ -1,4 +1,4 @@
-"""`dinsight provision`: the steps before services start. Each may be repeated, also in parallel."""
+"""`dinsight provision`: what must be done before services start. Safe to repeat, also in parallel."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Step(StrEnum):
 
 def provision(
     context: typer.Context,
-    steps: Annotated[list[Step] | None, typer.Argument(help="Both if left out.")] = None,
+    steps: Annotated[list[Step] | None, typer.Argument(help="Which step (default: both).")] = None,
 ) -> None:
-    """Create the databases, roles and topics that are missing, and migrate every schema."""
+    """Create missing databases, roles and topics, and migrate every schema."""
     from aiokafka.errors import KafkaError
     from asyncpg import PostgresError
 
@@ -57,7 +57,7 @@ def _databases(installation: Installation) -> None:
     asyncio.run(databases_and_roles())
     for service in SERVICES:
         upgrade(service, installation.admin_dsn)
-    typer.echo("Every schema is at its newest revision.")
+    typer.echo("Every schema is up to date.")
 
 
 def _topics(installation: Installation) -> None:

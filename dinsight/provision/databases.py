@@ -1,4 +1,4 @@
-"""Makes a database ready for the services: extensions, one schema and two roles per service."""
+"""Prepares a database for the services: extensions, and a schema and two roles for each service."""
 
 import logging
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from dinsight.installation import SERVICES
 logger = logging.getLogger(__name__)
 
 NEEDED_EXTENSIONS = ("uuid-ossp", "pgcrypto")
-# Used where the server has them; the platform works without.
+# Used where the server has them; optional.
 WELCOME_EXTENSIONS = ("pg_stat_statements", "timescaledb")
 # The schema with a hypertable. TimescaleDB runs policies as the table's owner, who must be allowed to log in
 # for that. A limit of no connections keeps everybody out all the same: it does not count background workers.
 HYPERTABLES_OF = "analysis"
 ROLE_OF_BACKGROUND_JOBS = "LOGIN CONNECTION LIMIT 0 PASSWORD NULL"
-# Roles belong to the whole server: two installations provisioned at once must take turns.
+# Two commands that provision the same database take turns.
 PROVISION_LOCK = 0x44494E53
 
 
@@ -33,7 +33,7 @@ async def ensure_database(admin_dsn: str) -> None:
         connection = await asyncpg.connect(maintenance)
         try:
             quoted = await connection.fetchval("SELECT quote_ident($1)", name)
-            # Another installer may be a moment ahead.
+            # Another command may have created it meanwhile.
             with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f"CREATE DATABASE {quoted}")
         finally:

@@ -19,5 +19,5 @@ def configuration(service: str, admin_dsn: str) -> Config:
 
 
 def upgrade(service: str, admin_dsn: str) -> None:
-    """Bring the service's schema to the newest revision. Parallel calls wait for each other."""
+    """Migrate the service's schema to the newest revision. Parallel calls wait for each other."""
     command.upgrade(configuration(service, admin_dsn), "head")

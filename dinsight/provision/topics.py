@@ -7,7 +7,7 @@ from aiokafka.errors import TopicAlreadyExistsError
 
 from shared.events.registry import TOPICS
 
-# Dead letters are few and read by people.
+# Dead letters are few, and read by people.
 DEAD_LETTER_PARTITIONS = 1
 
 
@@ -19,7 +19,7 @@ def _wanted(replication_factor: int) -> Iterator[NewTopic]:
 
 
 async def create_topics(bootstrap: str, replication_factor: int = 1) -> list[str]:
-    """Create what is missing and give the names of the topics created. Safe to run again and in parallel."""
+    """Create missing topics and return their names. Safe to repeat, also in parallel."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     created: list[str] = []

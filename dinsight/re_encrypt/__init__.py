@@ -1,1 +1,1 @@
-"""`dinsight re-encrypt`: moves every stored secret to the current key."""
+"""`dinsight re-encrypt`: re-encrypts every stored secret with the current key."""

@@ -1,4 +1,4 @@
-"""Moves every stored secret to the current key, batch by batch; what is there already is passed over."""
+"""Re-encrypts every stored secret with the current key, in batches; skips what already is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STORE = "UPDATE {table} SET {column} = $2 WHERE id = $1"
 
 @dataclass
 class Moved:
-    """What was done with one column. `unreadable` are ids of rows whose secret no given key opens."""
+    """The outcome for one column. `unreadable` are ids of rows that none of the keys decrypts."""
 
     place: str
     rows: int
@@ -30,7 +30,7 @@ class Moved:
 
 
 async def move(connection: Connection, encryptor: Encryptor, batch: int = BATCH) -> AsyncIterator[Moved]:
-    """Each column in turn. Every batch is a transaction: ended in the middle, it goes on where it was."""
+    """Each column in turn. Every batch is a transaction, so an interrupted run continues where it stopped."""
     for service, columns in COLUMNS.items():
         for column in columns:
             yield await _column(connection, service, column, encryptor, batch)

@@ -1,4 +1,4 @@
-"""`dinsight re-encrypt`: the last step but one of changing the encryption key."""
+"""`dinsight re-encrypt`: the step of changing the encryption key before the old key is removed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def re_encrypt(
     context: typer.Context,
-    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows in one transaction.")] = 200,
+    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per transaction.")] = 200,
 ) -> None:
-    """Encrypt every stored secret with the first of DINSIGHT_ENCRYPTION_KEYS.
+    """Re-encrypt every stored secret with the first key of DINSIGHT_ENCRYPTION_KEYS.
 
-    Run it after the programs were restarted with the new key in front, and before the old one is taken away.
-    It can be ended and run again at any time.
+    Run it after services were restarted with the new key first, and before the old key is removed. It can be
+    interrupted and run again.
     """
     import asyncio
 
@@ -39,7 +39,7 @@ def re_encrypt(
     moved = asyncio.run(_move(installation.admin_dsn, encryptor, batch, screen.print))
     if any(column.unreadable for column in moved):
         screen.print(
-            "Some secrets were not moved: give the key that they were encrypted with, and run it again."
+            "Some secrets could not be decrypted. Add the key that encrypted them, and run it again."
         )
         raise typer.Exit(1)
     screen.print(f"Every secret is encrypted with the key {encryptor.current_key_id}.")
@@ -57,9 +57,9 @@ async def _move(admin_dsn: str, encryptor: Encryptor, batch: int, say: Callable[
         moved = []
         async for column in move(connection, encryptor, batch):
             moved.append(column)
-            say(f"{column.place}: {column.rows} rows, {column.renewed} moved")
+            say(f"{column.place}: {column.rows} rows, {column.renewed} re-encrypted")
             for id_ in column.unreadable:
-                say(f"  {id_}: no given key opens it")
+                say(f"  {id_}: cannot be decrypted with any of the keys")
     finally:
         await connection.close()
     return moved

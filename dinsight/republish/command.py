@@ -1,4 +1,4 @@
-"""`dinsight republish`: for a broker that lost its topics, or a database that went back in time."""
+"""`dinsight republish`: for a broker that lost its topics, or a restored database."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from dinsight.installation import SERVICES, CommandError, Installation
 
 def republish(
     context: typer.Context,
-    services: Annotated[list[str] | None, typer.Argument(help="All if left out.")] = None,
+    services: Annotated[
+        list[str] | None, typer.Argument(help="Whose events (default: all services).")
+    ] = None,
 ) -> None:
-    """Publish again what the outboxes keep: the last day's events, and the latest state of every entity.
+    """Republish the events that the outboxes keep: the last day's, and the latest state of every entity.
 
-    For a broker that lost its topics; create them first (`dinsight provision topics`). Services may run
-    meanwhile. Consumers drop events that they have handled before.
+    For a broker that lost its topics; create them first with `dinsight provision topics`. Services may keep
+    running. Consumers deduplicate events that they have handled before.
     """
     import asyncio
 
@@ -39,4 +41,4 @@ def republish(
             ) from error
         except (OSError, PostgresError) as error:
             raise installation.database_error(error) from error
-        typer.echo(f"{service}: {events} events will be published again")
+        typer.echo(f"{service}: {events} events will be republished")

@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.plant import Plant
 from tests.stack import FOR_MANY_CALLS, Stack
 
-# A killed worker's analysis is taken over when its lease ends; nothing else is waited for so long.
+# The analysis of a killed worker is taken over when its lease expires. No other wait is as long.
 SHORT_LEASES = {
     "DINSIGHT_ANALYSIS_LEASE_SECONDS": "10",
     "DINSIGHT_ANALYSIS_HEARTBEAT_SECONDS": "2",

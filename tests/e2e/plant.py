@@ -1,4 +1,4 @@
-"""A plant that uses the platform: an organization with its engineer, speaking to the gateway only."""
+"""A plant that uses the platform: an organization with an engineer, who uses only the gateway."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ ENDED = ("completed", "failed")
 
 
 def eventually(probe: Callable[[], T], *, seconds: float, what: str) -> T:
-    """Repeat `probe` until it gives something true; a gateway that is just restarting is waited for."""
+    """Repeat `probe` until its result is true, and tolerate a gateway that is restarting."""
     deadline = time.monotonic() + seconds
     found: T | None = None
     while time.monotonic() < deadline:
@@ -37,7 +37,7 @@ class Plant:
     @classmethod
     @contextmanager
     def joined(cls, gateway_url: str) -> Iterator[Self]:
-        """A new organization, its owner signed in."""
+        """A new organization, with its owner signed in."""
         with httpx2.Client(base_url=f"{gateway_url}/api/v1", timeout=60) as client:
             email = f"engineer-{uuid4().hex[:10]}@example.org"
             plant = cls(client)
@@ -58,7 +58,7 @@ class Plant:
         return self._answer(self._client.get(path, params=parameters))
 
     def document(self) -> dict[str, Any]:
-        """The OpenAPI document of everything."""
+        """The OpenAPI document of the platform."""
         return dict(self._client.get(self._client.base_url.copy_with(path="/openapi.json")).json())
 
     def machine(self, name: str = "Rig") -> str:
@@ -83,7 +83,7 @@ class Plant:
         headers: dict[str, str] | None = None,
         **values: str,
     ) -> httpx2.Response:
-        """Upload without judging the answer; `values` are further fields of the form."""
+        """Upload files without checking the response. `values` are further fields of the form."""
         parts = [("files", (name, content, "text/csv")) for name, content in files]
         fields = {"machine_id": machine_id, "analysis_type": kind, **values}
         return self._client.post("/analyses", data=fields, files=parts, headers=headers)
@@ -92,7 +92,7 @@ class Plant:
         return str(self._answer(self.submit(machine_id, kind, *files, headers=None, **values))["id"])
 
     def ended(self, analysis_id: str, seconds: float = 120) -> dict[str, Any]:
-        """The analysis, when it has completed or failed."""
+        """Wait until the analysis has completed or failed, and return it."""
 
         def probe() -> dict[str, Any]:
             analysis = self.get(f"/analyses/{analysis_id}")
@@ -106,7 +106,7 @@ class Plant:
         return analysis
 
     def all(self, path: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Every item of a list, page by page."""
+        """All items of a list, page by page."""
         items: list[dict[str, Any]] = []
         cursor: str | None = None
         while True:
@@ -117,7 +117,7 @@ class Plant:
                 return items
 
     def alerts(self, machine_id: str, seconds: float = 60) -> list[dict[str, Any]]:
-        """The machine's alerts, once there is one."""
+        """Wait for an alert of the machine, and return all its alerts."""
         return eventually(
             lambda: self.all("/alerts", machine_id=machine_id), seconds=seconds, what="an alert"
         )

@@ -48,7 +48,7 @@ def test_a_key_works_wherever_its_role_permits(
     plant.completed(upload.json()["id"])
     for path in ("/machines", "/configs/current", "/anomalies", "/alert-rules", "/alerts", "/organizations"):
         assert program.get(path).status_code == 200, path
-    # What its role does not permit, and what belongs to people.
+    # Operations that its role does not permit, and operations for users only.
     assert program.get("/audit-logs").status_code == 403
     assert program.get("/users/me").status_code == 403
     assert program.get(f"/organizations/{organization}/api-keys").status_code == 403

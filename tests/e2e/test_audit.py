@@ -1,4 +1,4 @@
-"""The trail misses nothing, also of what happens while the auth service, which keeps it, is away."""
+"""The audit trail is complete, even for writes while the auth service, which stores it, is down."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ WRITES = 25
 
 
 def test_nothing_is_lost_while_auth_is_away(stack: Stack, plant: Plant) -> None:
-    # Whoever has checked a token once does without auth for a while.
+    # A service that has verified a token has cached the keys, and does not need auth for a while.
     made = [plant.machine("before")]
     for _ in range(2):
         stack.kill("auth")

@@ -1,4 +1,4 @@
-"""A thousand wrong guesses at once, at everything that can be guessed: none is right, few are even looked at.
+"""A thousand concurrent wrong guesses at every secret: none succeeds, and few are even compared.
 
 The auth service is called itself, which believes `X-Forwarded-For`: guesser and user have each an address.
 What the document offers without a token is guessed at, also what comes later.
@@ -24,12 +24,12 @@ from tests.stack import Stack
 from tests.support.waiting import eventually
 
 ATTEMPTS = 1_000
-# Where a guess has nothing to hit and nothing is counted, fewer show the same.
+# Fewer guesses suffice where there is nothing to find and no limit to reach.
 FEW = 250
 AT_ONCE = 50
 GUESSER, USER = {"X-Forwarded-For": "198.51.100.7"}, {"X-Forwarded-For": "203.0.113.9"}
 LOGIN = "/api/v1/auth/login"
-# They have tests of their own here, or there is nothing to guess.
+# These have separate tests in this file, or there is nothing to guess.
 NOT_GUESSED = frozenset({"login", "register", "refresh"})
 
 
@@ -44,7 +44,7 @@ class Guess:
 
 @dataclass(frozen=True)
 class Siege:
-    """How the guesses were answered, and how the legitimate user fared meanwhile."""
+    """The responses to the guesses, and to the legitimate user in the meantime."""
 
     statuses: Counter[int]
     seconds: float
@@ -82,24 +82,24 @@ async def siege(stack: Stack, email: str, guesses: Callable[[], Guess], attempts
         seconds = time.monotonic() - began
         done.set()
         await life
-        await eventually(ready, what="a service that is ready when it is over")
+        await eventually(ready, what="a ready service after the attack")
     return Siege(statuses, seconds, user)
 
 
 def holds(outcome: Siege, *expected: int) -> None:
-    """Every guess is refused as documented, and the service goes on as if nothing were."""
+    """Every guess is refused as documented, and the service keeps serving other requests."""
     assert set(outcome.statuses) <= set(expected), outcome.statuses
     assert outcome.user
     assert set(outcome.user) == {200}
 
 
 def looked_at(outcome: Siege) -> int:
-    """Guesses that were compared with anything; the free ones, and one for each wait that has passed."""
+    """The number of guesses that were compared: the free ones, and one for each wait that has passed."""
     return outcome.statuses.total() - outcome.statuses[429]
 
 
 def most_looked_at(seconds: float) -> int:
-    """The waits double, so in n seconds about log2(n) of them pass; two more for where the clock is read."""
+    """Waits double, so about log2(n) of them pass in n seconds. Two more allow for clock differences."""
     return FREE_FAILURES + int(seconds + 1).bit_length() + 2
 
 
@@ -146,14 +146,14 @@ def test_refresh_tokens(stack: Stack, plant: Plant) -> None:
 
 
 def test_everything_else_that_takes_a_secret_without_a_token(stack: Stack, plant: Plant) -> None:
-    """What ends sessions, and the one-time tokens of mails where the installation sends them."""
+    """Operations that end sessions, and those that take the one-time tokens of mail."""
     email = plant.get("/users/me")["email"]
     document = plant.document()
     guessed = _guessable(document)
     assert "/api/v1/auth/logout" in guessed
     for path, schema in guessed.items():
         outcome = asyncio.run(siege(stack, email, partial(_guess, document, path, schema), FEW))
-        # What must not tell whether it found something answers as if it had.
+        # Operations that must not disclose whether they found something respond as if they had.
         holds(outcome, 202, 204, 400, 401, 404, 422, 429)
 
 
@@ -168,7 +168,7 @@ def test_api_keys(stack: Stack, plant: Plant) -> None:
 
 
 def _guessable(document: Document) -> dict[str, Mapping[str, Any]]:
-    """Bodies, by address, of the open operations that take a token or an address."""
+    """The bodies, by path, of the public operations that take a token or an address."""
     return {
         operation.path: operation.body
         for operation in operations(document)

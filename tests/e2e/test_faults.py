@@ -15,7 +15,7 @@ from tests.support.tables import as_csv, spectra, with_fault
 
 ANALYSES = 50
 MACHINES = 5
-# Enough work for a worker to be killed in the middle of it.
+# Enough work to kill a worker in the middle of it.
 LARGE_ROWS, FAULTY_LARGE = 2_500, 2_450
 MAX_TRIES = 5
 BASELINE = as_csv(spectra(150, seed=20))
@@ -24,7 +24,7 @@ MONITORING = as_csv(with_fault(spectra(MONITORING_ROWS, seed=21), FAULTY_FROM))
 
 
 def distinct(records: list[Record], topic: str) -> list[dict[str, Any]]:
-    """Payloads of the topic's events, each once however often it was delivered; poison is none."""
+    """The payloads of the topic's events, without duplicates and poison records."""
     events = {header(r, "ce_id"): r.value for r in records if r.topic == topic and is_event(r)}
     return [json.loads(value or b"") for value in events.values()]
 
@@ -37,7 +37,7 @@ def assert_each_ended_once(stack: Stack, analyses: list[str]) -> None:
 
 
 def assert_no_event_lost(stack: Stack, plant: Plant, analyses: list[str]) -> None:
-    """Every stored anomaly was told of, once."""
+    """Check that every stored anomaly was published once."""
     records = read_published(stack, "anomaly.detected")
     told = Counter(payload["anomaly_id"] for payload in distinct(records, "anomaly.detected"))
     stored = [anomaly["id"] for id_ in analyses for anomaly in plant.all("/anomalies", analysis_id=id_)]
@@ -60,7 +60,7 @@ def status_once_started(plant: Plant, analysis: str) -> str:
 
 
 def until_one_is_processing(plant: Plant, upload: Callable[[], str]) -> list[str]:
-    """Analyses, the last of which a worker is at: one that ends before it is seen is followed by another."""
+    """Upload until an analysis is seen running, and return all analyses; the last one is running."""
     analyses: list[str] = []
     while len(analyses) < MAX_TRIES:
         analyses.append(upload())
@@ -79,7 +79,7 @@ def machine(plant: Plant) -> str:
 
 @pytest.mark.timeout(300)
 def test_workers_killed_in_the_middle_of_their_analyses(stack: Stack, plant: Plant, machine: str) -> None:
-    """One fits a baseline, one shares the chunks of a monitoring run; both are killed, both end once."""
+    """One worker fits a baseline, one scores chunks. Both are killed, and both analyses end once."""
     other = plant.machine()
     normal, faulty = spectra(LARGE_ROWS, seed=22), with_fault(spectra(LARGE_ROWS, seed=23), FAULTY_LARGE)
     year, today = ("normal.csv", as_csv(normal)), ("today.csv", as_csv(faulty))
@@ -109,7 +109,7 @@ def test_workers_killed_in_the_middle_of_their_analyses(stack: Stack, plant: Pla
 
 @pytest.mark.timeout(300)
 def test_services_killed_while_events_flow(stack: Stack, plant: Plant, machine: str) -> None:
-    """The relays live in the service processes: kill -9 them again and again between publish and mark."""
+    """The relays run in the service processes, which are killed repeatedly between publish and mark."""
     analyses = []
     for victim in ("analysis", "alerting", "machines", "analysis"):
         analyses.append(plant.upload(machine, "monitoring", ("today.csv", MONITORING)))
@@ -141,7 +141,7 @@ def test_the_broker_killed_while_work_is_on_it(stack: Stack, plant: Plant, machi
     assert_each_ended_once(stack, analyses)
     assert_no_event_lost(stack, plant, analyses)
     assert_one_alert(stack, plant, machine)
-    # A machine made before the loss is still known to everyone, and so is one made after it.
+    # Every service still knows a machine created before the loss, and one created after it.
     another = plant.machine("After")
     plant.rule(another)
     plant.completed(plant.upload(another, "baseline", ("normal.csv", BASELINE)))
@@ -155,7 +155,7 @@ def test_the_same_event_twice(stack: Stack, plant: Plant, machine: str) -> None:
         records = [r for r in read_published(stack, topic) if machine.encode() in (r.value or b"")]
         assert records
         send(stack.kafka_bootstrap, topic, *((r.key, r.value or b"", list(r.headers)) for r in records))
-    # Something new behind the copies, on the same key, shows when they have been handled.
+    # A new event after the duplicates, with the same key, shows that they have been handled.
     later = plant.upload(machine, "monitoring", ("later.csv", MONITORING))
     plant.completed(later)
     eventually(lambda: everything_counted(plant, machine, [analysis, later]), seconds=60, what="all counted")
@@ -177,7 +177,7 @@ def test_a_poison_record_stalls_nothing_and_is_kept(stack: Stack, plant: Plant, 
         records = read_published(stack, *(f"{topic}.dead-letter" for topic in topics))
         return {header(r, "dead-letter-topic") for r in records if r.value == mark} == set(topics)
 
-    eventually(dead_lettered, seconds=60, what="the poison on its dead-letter topics")
+    eventually(dead_lettered, seconds=60, what="the poison records on the dead-letter topics")
 
 
 @pytest.mark.timeout(600)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 BASELINE_SAMPLES = 2100
 MONITORING_SAMPLES = 600
 SEED = 20260123
-FEWEST_SAMPLES = 50
+MIN_SAMPLES = 50
 
-SamplesOption = Annotated[int, typer.Option(min=FEWEST_SAMPLES, max=100_000, help="Of the generated rig.")]
+SamplesOption = Annotated[int, typer.Option(min=MIN_SAMPLES, max=100_000, help="Of the generated rig.")]
 
 
 def demo(

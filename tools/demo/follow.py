@@ -15,7 +15,7 @@ from tools.demo.api import Api, Json, ServerEvent
 from tools.demo.errors import AnalysisFailed, DemoError
 
 # Two thousand samples take a minute or two; a shared machine may need several times as long.
-LONGEST_ANALYSIS_SECONDS = 1800.0
+MAX_ANALYSIS_SECONDS = 1800.0
 ENDED = ("completed", "failed")
 
 Progress = Callable[[float, str], None]
@@ -95,7 +95,7 @@ class EventLog:
 
 async def follow_analysis(api: Api, log: EventLog, analysis_id: str, progress: Progress) -> Json:
     """Wait until the analysis has ended and give it. Raises AnalysisFailed with the platform's reason."""
-    deadline = time.monotonic() + LONGEST_ANALYSIS_SECONDS
+    deadline = time.monotonic() + MAX_ANALYSIS_SECONDS
     asked_at = time.monotonic()
     read = 0
     while time.monotonic() < deadline:
@@ -114,7 +114,7 @@ async def follow_analysis(api: Api, log: EventLog, analysis_id: str, progress: P
             progress(float(analysis["progress"]), str(analysis["stage"] or analysis["status"]))
         await log.change(log.pace.ask_after)
     raise DemoError(
-        f"The analysis {analysis_id} has not ended within {LONGEST_ANALYSIS_SECONDS / 60:.0f} minutes."
+        f"The analysis {analysis_id} has not ended within {MAX_ANALYSIS_SECONDS / 60:.0f} minutes."
         " `make status` shows whether a worker runs, and `make logs SERVICE=worker-1` what it does."
     )
 

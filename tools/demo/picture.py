@@ -26,7 +26,7 @@ SEVERITY_COLOURS = {"low": "#f0b429", "medium": "#f2802c", "high": "#dd3b3b", "c
 SEVERITY_RINGS = {"low": 40.0, "medium": 52.0, "high": 66.0, "critical": 82.0}
 MANY = 400
 # Up to so many anomalies the rings have their full size; more of them are drawn smaller, to stay apart.
-RINGS_AT_FULL_SIZE, SMALLEST_RINGS = 150, 0.6
+RINGS_AT_FULL_SIZE, MIN_RING_SCALE = 150, 0.6
 # Where the worst sample is further out than this, a linear scale would press everything else flat.
 LINEAR_RATIO = 15.0
 INCHES = (11.6, 9.0)
@@ -74,7 +74,7 @@ def _draw_points(axes: Axes, data: MapData) -> PathCollection:
         # On top of the rings, so that the order stays readable where anomalies crowd.
         zorder=3,
     )
-    size = min(1.0, max(SMALLEST_RINGS, RINGS_AT_FULL_SIZE / max(1, len(data.severity))))
+    size = min(1.0, max(MIN_RING_SCALE, RINGS_AT_FULL_SIZE / max(1, len(data.severity))))
     for name, colour in SEVERITY_COLOURS.items():
         places = [
             (x, y)

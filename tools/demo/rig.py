@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 BINS = 1024
-HIGHEST_HZ = 2048.0
-BIN_HZ = HIGHEST_HZ / BINS
+MAX_HZ = 2048.0
+BIN_HZ = MAX_HZ / BINS
 # A spectral line of a windowed transform is a few bins wide (standard deviation in bins).
 LINE_WIDTH_BINS = 1.1
 

@@ -23,8 +23,8 @@ from tools.demo.api import Json
 
 SEVERITY_STYLES = {"low": "yellow", "medium": "dark_orange", "high": "red", "critical": "bold red"}
 VERDICT_STYLES = {"ready": "green", "usable": "yellow", "unreliable": "red"}
-MOST_ANOMALIES = 8
-MOST_FEATURES = 3
+MAX_ANOMALIES = 8
+MAX_FEATURES = 3
 # Upload and analysis are each one bar of a hundred.
 FULL = 100.0
 
@@ -105,7 +105,7 @@ class Screen:
             style = SEVERITY_STYLES.get(anomaly["severity"], "")
             ratio = anomaly["distance"] / anomaly["threshold"]
             head = (str(anomaly["sample_index"]), f"[{style}]{anomaly['severity']}[/]", f"{ratio:.2f}")
-            for feature in anomaly["features"]["features"][:MOST_FEATURES]:
+            for feature in anomaly["features"]["features"][:MAX_FEATURES]:
                 table.add_row(
                     *head,
                     escape(name_of(feature["name"], anomaly)),
@@ -151,7 +151,7 @@ def chosen(anomalies: Sequence[Json]) -> list[Json]:
     for anomaly in in_order:
         firsts.setdefault(anomaly["severity"], anomaly)
     worst = sorted(in_order, key=lambda anomaly: -float(anomaly["distance"]))
-    picked: dict[str, Any] = {a["id"]: a for a in [*firsts.values(), *worst][:MOST_ANOMALIES]}
+    picked: dict[str, Any] = {a["id"]: a for a in [*firsts.values(), *worst][:MAX_ANOMALIES]}
     return sorted(picked.values(), key=lambda anomaly: int(anomaly["sample_index"]))
 
 

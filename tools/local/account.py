@@ -32,6 +32,6 @@ def server_account() -> Account | None:
             continue
         return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
     raise LocalError(
-        "PostgreSQL cannot run as root, and this machine has neither the user postgres nor nobody. "
-        "Create one (adduser --system postgres), or set DINSIGHT_DATABASE_URL to a server of yours."
+        "PostgreSQL refuses to run as root, and this machine has neither a user postgres nor nobody. "
+        "Create one (adduser --system postgres), or set DINSIGHT_DATABASE_URL to an external server."
     )

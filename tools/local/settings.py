@@ -1,4 +1,4 @@
-"""What the person starting the platform asked for: the DINSIGHT_ variables that `dinsight up` reads."""
+"""The DINSIGHT_ variables that `dinsight up` reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_GATEWAY_PORT = 8000
 
 
 class BrokerKind(StrEnum):
-    """The broker started locally when no external one is named."""
+    """The broker to start when no external one is configured."""
 
     TANSU = "tansu"
     APACHE = "apache"
@@ -28,7 +28,7 @@ def port_variable(program: str) -> str:
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """External servers to use instead of local ones, and ports that were asked for by name."""
+    """External servers to use instead of local ones, and fixed ports."""
 
     database_url: str | None
     kafka_bootstrap: str | None
@@ -53,12 +53,12 @@ class LocalSettings:
 
 def _port(variable: str, value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 65535:
-        raise LocalError(f"{variable}={value!r} is not a port: give a number from 1 to 65535.")
+        raise LocalError(f"{variable}={value!r} is not a port number from 1 to 65535.")
     return int(value)
 
 
 def _broker_kind(value: str) -> BrokerKind:
     if value not in list(BrokerKind):
         known = ", ".join(BrokerKind)
-        raise LocalError(f"{BROKER_KIND}={value!r} is not a broker this command can start: {known}.")
+        raise LocalError(f"{BROKER_KIND}={value!r} is not one of {known}.")
     return BrokerKind(value)

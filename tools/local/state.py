@@ -69,7 +69,7 @@ class RunState:
             if program.name == name:
                 return program
         known = ", ".join(program.name for program in self.programs)
-        raise LocalError(f"There is no program {name!r} here; there are: {known or 'none'}.")
+        raise LocalError(f"No program is named {name!r}; there are: {known or 'none'}.")
 
     def difference_from(self, workers: int | None, servers_only: bool) -> str:
         """How what runs differs from what is asked for now; empty: it does not. No number: any number."""
@@ -105,7 +105,7 @@ def load_state(path: Path) -> RunState | None:
         ) from error
     except (ValueError, TypeError, KeyError) as error:
         raise LocalError(
-            f"{path} cannot be read ({error}). If `ps` shows nothing of DInsight, delete the file."
+            f"{path} is damaged ({error}). If no process of DInsight is running, delete the file."
         ) from error
 
 

@@ -81,8 +81,10 @@ def application(alerting_installation: InstallationSettings, alerting_settings: 
 
 
 @pytest.fixture(scope="package")
-async def api(application: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
-    async with running(application) as client:
+async def api(
+    application: FastAPI, alerting_installation: InstallationSettings
+) -> AsyncIterator[httpx2.AsyncClient]:
+    async with running(application, alerting_installation) as client:
         yield client
 
 

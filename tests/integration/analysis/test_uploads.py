@@ -1,4 +1,4 @@
-"""Taking files in: limits, broken forms, clients that hang up, repeated requests."""
+"""Uploads: limits, malformed forms, clients that disconnect, repeated requests."""
 
 import asyncio
 import gc
@@ -147,7 +147,7 @@ async def test_a_viewer_may_not_upload(client: AnalysisClient) -> None:
 async def test_an_upload_sent_twice_under_one_key_is_one_analysis(client: AnalysisClient) -> None:
     key = {"Idempotency-Key": uuid4().hex}
     first = await client.send("baseline", ("x.csv", TABLE), headers=key)
-    # With another boundary, which the client makes anew for each attempt.
+    # The boundary differs, since the client generates a new one for each attempt.
     second = await client.send("baseline", ("x.csv", TABLE), headers=key)
     assert second.json() == first.json()
     other = await client.send("baseline", ("x.csv", TABLE.replace(b"1", b"2")), headers=key)
@@ -161,8 +161,8 @@ async def test_a_machine_is_requested_once(client: AnalysisClient, machines_stub
     assert machines_stub.asked.count(client.machine_id) == 1
 
 
-class HangUp:
-    """An ASGI client that sends some of a body and is gone."""
+class Disconnecting:
+    """An ASGI client that disconnects after sending part of a body."""
 
     def __init__(self, app: FastAPI, client: AnalysisClient, chunks: list[bytes]) -> None:
         self._app = app
@@ -195,10 +195,10 @@ class HangUp:
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Any) -> None:
-        """Nobody listens any more."""
+        """The client is no longer there."""
 
 
-async def test_a_client_that_hangs_up_leaves_nothing(
+async def test_an_interrupted_upload_leaves_nothing(
     analysis_installation: InstallationSettings,
     analysis_settings: Settings,
     client: AnalysisClient,
@@ -206,10 +206,10 @@ async def test_a_client_that_hangs_up_leaves_nothing(
 ) -> None:
     app = create_app(analysis_installation, analysis_settings)
     before = objects(None)
-    async with running(app):
-        # One whole file, and 12 MiB of a second: more than the store buffers.
+    async with running(app, analysis_installation):
+        # One whole file and 12 MiB of a second one, which is more than the store buffers.
         whole = HEAD + TABLE + b"\r\n"
-        await HangUp(app, client, [whole, HEAD, *[bytes(2**20)] * 12]).run()
+        await Disconnecting(app, client, [whole, HEAD, *[bytes(2**20)] * 12]).run()
 
     async def as_before() -> bool:
         return set(objects(None)) <= set(before)
@@ -238,7 +238,7 @@ async def test_200_mb_pass_through_in_bounded_memory(
             highest = max(highest, psutil.Process().memory_info().rss)
         yield tail(client)
 
-    async with running(app) as api:
+    async with running(app, analysis_installation) as api:
         gc.collect()
         before = psutil.Process().memory_info().rss
         sender = AnalysisClient(api, client.tokens)

@@ -88,7 +88,7 @@ async def api(
     installation: InstallationSettings, database: TestDatabase, mailbox: Mailbox
 ) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(installation, auth_settings(database, mail_url=mailbox.url))
-    async with running(app) as client:
+    async with running(app, installation) as client:
         yield client
 
 

@@ -106,7 +106,7 @@ async def test_no_message_is_lost_and_none_gets_a_second_id_when_workers_are_kil
                 depth = await queue.depth(QUEUE)
                 return (depth.waiting, depth.running) == (0, 0)
 
-            await eventually(done, seconds=120, what="an empty queue")
+            await eventually(done, seconds=240, what="an empty queue")
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

@@ -43,7 +43,7 @@ async def sso(
         oidc_client_secret=SecretStr(CLIENT_SECRET),
         oidc_redirect_url=REDIRECT,
     )
-    async with running(create_app(installation, settings)) as client:
+    async with running(create_app(installation, settings), installation) as client:
         yield client
 
 

@@ -139,7 +139,7 @@ async def test_registration_hides_taken_addresses_if_verification_is_required(
     installation: InstallationSettings, database: TestDatabase, person: Person, mailbox: Mailbox
 ) -> None:
     settings = auth_settings(database, mail_url=mailbox.url, require_verified_email=True)
-    async with running(create_app(installation, settings)) as strict:
+    async with running(create_app(installation, settings), installation) as strict:
         fresh = f"{uuid4().hex}@example.org"
         form = {"password": PASSWORD, "full_name": "Eve", "organization_name": f"Plant {uuid4().hex}"}
         taken = await post(strict, "/auth/register", email=person.email, **form)

@@ -128,7 +128,7 @@ def audited(action: str, key: UUID, what: str) -> Event[Payload]:
     return event(AUDIT_RECORDED, payload, key)  # type: ignore[arg-type]
 
 
-async def dead_letters_under(bootstrap: str, key: UUID, count: int) -> list[DeadLetter]:
+async def dead_letters_of(bootstrap: str, key: UUID, count: int) -> list[DeadLetter]:
     async def found() -> list[DeadLetter]:
         records = await read_dead_letters(bootstrap, [AUDIT_RECORDED])
         mine = [letter for letter in records if letter.key == str(key).encode()]
@@ -145,7 +145,7 @@ async def test_a_dead_letter_is_listed_replayed_once_and_handled_once(
     first, second = audited(action, key, "first"), audited(action, key, "second")
     async with at_work(pool, installation, handler):
         await send(bootstrap, first, second)
-        records = await dead_letters_under(bootstrap, key, 2)
+        records = await dead_letters_of(bootstrap, key, 2)
         code, shown = await command("list", "--topic", AUDIT_RECORDED.name)
         assert code == 0
         for letter in records:
@@ -158,7 +158,7 @@ async def test_a_dead_letter_is_listed_replayed_once_and_handled_once(
         code, told = await command("replay", "--id", records[0].id)
         assert (code, told.strip()) == (
             0,
-            f"{records[0].id} {AUDIT_RECORDED.name}: handed to the relay of {SERVICE}",
+            f"{records[0].id} {AUDIT_RECORDED.name}: queued for the relay of {SERVICE}",
         )
 
         async def handled() -> bool:
@@ -166,7 +166,7 @@ async def test_a_dead_letter_is_listed_replayed_once_and_handled_once(
 
         await eventually(handled, what="the replayed event's effect")
         again = await command("replay", "--id", records[0].id)
-        assert again == (0, f"{records[0].id} {AUDIT_RECORDED.name}: was replayed before\n")
+        assert again == (0, f"{records[0].id} {AUDIT_RECORDED.name}: already replayed\n")
 
         async def noted() -> bool:
             return records[0].id not in (await command("list"))[1]
@@ -176,7 +176,7 @@ async def test_a_dead_letter_is_listed_replayed_once_and_handled_once(
         assert records[0].id in (await command("list", "--replayed"))[1]
 
         code, told = await command("replay", "--all", "--topic", AUDIT_RECORDED.name)
-        assert f"{records[1].id} {AUDIT_RECORDED.name}: handed to the relay" in told
+        assert f"{records[1].id} {AUDIT_RECORDED.name}: queued for the relay" in told
         # Sent by its producer once more: the inbox knows the event by its id.
         await send(bootstrap, second, audited(action, key, "third"))
 
@@ -196,12 +196,12 @@ async def test_a_replay_gives_the_record_as_it_was(
     value, headers = encode(sent)
     async with at_work(pool, installation, handler):
         await send(bootstrap, sent)
-        [letter] = await dead_letters_under(bootstrap, key, 1)
+        [letter] = await dead_letters_of(bootstrap, key, 1)
         assert letter.value == value
         assert dict(letter.headers) == {**headers, "traceparent": b"00-1-1-00"}
         await command("replay", "--id", letter.id)
-        # It is refused again, and dead-lettered as another record.
-        records = await dead_letters_under(bootstrap, key, 2)
+        # It is refused again: dead-lettered anew, as another record.
+        records = await dead_letters_of(bootstrap, key, 2)
     assert len({record.id for record in records}) == 2
     assert records[1].value == value
     assert dict(records[1].headers) == dict(letter.headers)
@@ -225,7 +225,7 @@ async def test_an_old_state_is_not_put_behind_a_newer_one(
         )
         return event(ORGANIZATION_CHANGED, payload, key)  # type: ignore[arg-type]
 
-    def dead_letter(one: Event[Payload], record_id: str) -> DeadLetter:
+    def letter(one: Event[Payload], record_id: str) -> DeadLetter:
         value, headers = encode(one)
         place = ("machines", "", "0", "0", datetime.now(UTC))
         return DeadLetter(
@@ -233,7 +233,7 @@ async def test_an_old_state_is_not_put_behind_a_newer_one(
         )
 
     await send(bootstrap, state(1), state(2))
-    records = [dead_letter(state(1), "old"), dead_letter(state(2), "newest"), dead_letter(state(3), "newer")]
+    records = [letter(state(1), "old"), letter(state(2), "newest"), letter(state(3), "newer")]
     assert await newer_states(bootstrap, records) == {"old"}
 
 
@@ -243,7 +243,7 @@ async def test_mistakes_are_named(command: Command) -> None:
     assert "--all" in told
     code, told = await command("replay", "--id", "nonesuch")
     assert code == 1
-    assert "no dead letter nonesuch" in told
+    assert "No dead letter has the id nonesuch" in told
     code, told = await command("list", "--topic", "nonesuch")
     assert code == 1
     assert "machine.changed" in told

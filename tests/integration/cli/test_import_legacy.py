@@ -194,7 +194,7 @@ async def test_numbers_of_configurations_that_are_taken_are_not_taken_away(
 async def test_the_other_services_are_told_and_the_owner_can_sign_in(
     legacy: Legacy, target: TestDatabase, admin: Connection
 ) -> None:
-    with pytest.raises(ImportRefused, match=r"no account ada@example\.org"):
+    with pytest.raises(ImportRefused, match=r"No account has the address ada@example\.org"):
         await run(legacy, target, owner="ada@example.org")
     user: UUID = await admin.fetchval(
         "INSERT INTO auth.users (email, password_hash, full_name)"

@@ -81,7 +81,7 @@ async def test_machines_deleted_since_do_not_come_back(
 ) -> None:
     await run(legacy, target)
     await admin.execute("UPDATE analysis.machine_refs SET deleted = true WHERE name = 'Imported: pump.csv'")
-    with pytest.raises(ImportRefused, match=r"were deleted since: Imported: pump\.csv"):
+    with pytest.raises(ImportRefused, match=r"have been deleted: Imported: pump\.csv"):
         await run(legacy, target)
 
 

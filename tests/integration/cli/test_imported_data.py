@@ -32,7 +32,7 @@ async def api(
         await asyncio.to_thread(upgrade, service, database.admin_dsn)
     imported = await run(legacy, database)
     settings = Settings(database_url=database.dsn("analysis"))
-    async with running(create_app(installation, settings)) as client:
+    async with running(create_app(installation, settings), installation) as client:
         client.headers.update(tokens.headers(imported.organization_id))
         yield client
     await drop_database(postgres_admin_dsn, database)

@@ -137,7 +137,7 @@ async def test_the_command_resets_all_but_what_is_worthless_later(
         kept = await connection.fetchval("SELECT count(*) FROM outbox WHERE NOT transient")
     app = build(lambda: Installation({DATABASE_URL: database.admin_dsn}))
     result = await asyncio.to_thread(CliRunner().invoke, app, ["republish", SERVICE])
-    assert result.output == f"{SERVICE}: {kept} events will be published again\n"
+    assert result.output == f"{SERVICE}: {kept} events will be republished\n"
     async with pool.transaction(Scope()) as connection:
         rows = await connection.fetch("SELECT DISTINCT published_at IS NULL AS waits, transient FROM outbox")
         await connection.execute("DELETE FROM outbox")

@@ -14,7 +14,7 @@ from shared.events.machines import MACHINE_CHANGED
 from shared.settings import InstallationSettings
 from tests.support.installation import TestDatabase
 from tests.support.records import reading
-from tests.support.service import running
+from tests.support.service import running, started
 from tests.support.tokens import TokenIssuer
 
 
@@ -23,7 +23,7 @@ async def api(
     installation: InstallationSettings, database: TestDatabase
 ) -> AsyncIterator[httpx2.AsyncClient]:
     settings = Settings(database_url=database.dsn("machines"))
-    async with running(create_app(installation, settings)) as client:
+    async with running(create_app(installation, settings), installation) as client:
         yield client
 
 
@@ -150,11 +150,9 @@ async def test_a_database_that_is_down_is_a_503(
     installation: InstallationSettings, tokens: TokenIssuer, organization: UUID
 ) -> None:
     app = create_app(installation, Settings(database_url="postgresql://nobody:x@127.0.0.1:1/nothing"))
-    async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://service") as client:
-            response = await client.get("/api/v1/machines", headers=tokens.headers(organization))
-            ready = await client.get("/health/ready")
+    async with started(app, installation) as client:
+        response = await client.get("/api/v1/machines", headers=tokens.headers(organization))
+        ready = await client.get("/health/ready")
     assert response.status_code == 503
     assert response.headers["Retry-After"]
     assert ready.status_code == 503

@@ -1,4 +1,4 @@
-"""A relay that is killed with signal 9 after it has published and before it has marked that as done.
+"""A relay that is killed with SIGKILL after it has published events and before it has marked them.
 
 Run as a process of its own: `python -m tests.integration.shared.dying_relay DSN BOOTSTRAP`.
 """
@@ -16,7 +16,7 @@ from shared.settings import InstallationSettings
 
 
 class DyingConnection:
-    """A connection that ends the process instead of marking."""
+    """A connection that kills the process instead of marking events."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

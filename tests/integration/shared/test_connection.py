@@ -1,4 +1,4 @@
-"""What the connection to the broker tells of partitions."""
+"""The partitions that the connection to the broker reports."""
 
 from uuid import uuid4
 

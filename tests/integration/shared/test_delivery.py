@@ -140,7 +140,7 @@ async def test_a_relay_killed_between_publish_and_mark_loses_nothing_and_doubles
     pool: Database, kafka: KafkaConnection, bootstrap: str
 ) -> None:
     id_ = uuid4()
-    # Other tests may have left events: the dying relay must come to this one.
+    # Other tests may have left events. Publish them first, so that the dying relay reaches this one.
     async with background(make_relay(pool, kafka).loop.run()):
         await eventually(lambda: drained(pool), what="an empty outbox")
     await publish(Units(pool), organization("once", id_))
@@ -163,7 +163,7 @@ async def test_a_relay_killed_between_publish_and_mark_loses_nothing_and_doubles
         async def arrived() -> bool:
             return len(seen) >= 2
 
-        await eventually(arrived, what="the event behind the copies")
+        await eventually(arrived, what="the event after the duplicates")
     assert copies[0].id == copies[1].id
     assert len(seen) == len(set(seen)) == 2
 
@@ -252,7 +252,7 @@ async def test_poison_is_dead_lettered_with_its_reason_and_stalls_nothing(
         async def arrived() -> bool:
             return handled == ["good"]
 
-        await eventually(arrived, what="the record behind the poison")
+        await eventually(arrived, what="the record after the poison record")
     query = "SELECT value, headers FROM outbox WHERE topic = $1 AND key = $2 ORDER BY seq"
     async with pool.transaction(Scope()) as connection:
         dead_letters = await connection.fetch(query, ORGANIZATION_CHANGED.dead_letter, str(id_))
@@ -282,6 +282,6 @@ async def test_a_failed_try_leaves_nothing_behind_and_the_next_one_counts(
 
     async with consuming(pool, kafka, handle):
         await send(bootstrap, record(payload, uuid4()))
-        # Seen once it is committed, which is later than the handler's end.
+        # The effect is visible once it is committed, which is after the handler has returned.
         assert await eventually(effects, what="the effect of the second try") == 1
     assert len(tries) == 2

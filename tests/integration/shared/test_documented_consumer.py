@@ -19,7 +19,7 @@ from tests.unit.shared.examples import EXAMPLES
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "docs" / "events.md", ROOT / "README.md")
 MAX_EXAMPLE_LINES = 26
-# A first join of a consumer group takes the local broker some seconds.
+# The first join of a consumer group takes some seconds on the local broker.
 PATIENCE_SECONDS = 60.0
 
 

@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on a real database: what decides, who is asked first, and what a fault leaves behind."""
+"""`Idempotency-Key` on a real database: equality of requests, permissions, and effects of failures."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -30,7 +30,7 @@ class Order(BaseModel):
 
 
 class Breakable(Database):
-    """A database that can be away, and counts its transactions."""
+    """A database that can be made unavailable, and that counts its transactions."""
 
     away = False
     ended = 0
@@ -198,7 +198,7 @@ async def test_a_request_in_progress_is_not_done_twice(
     asking = {
         asyncio.create_task(client.post("/orders", headers=headers, json={"name": "a"})) for _ in range(2)
     }
-    # Whichever comes first waits; the other one is told at once.
+    # The first of the two to arrive waits; the other one is refused immediately.
     told, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
     second = told.pop().result()
     assert (second.status_code, second.json()["type"]) == (409, "urn:dinsight:problem:in-progress")
@@ -215,7 +215,7 @@ async def test_a_kept_answer_is_for_those_who_still_may(
     named = {"X-Organization-Id": str(organization)}
     before = tokens.headers(organization, user_id=user) | named | key
     assert (await client.post("/orders", headers=before, json={"name": "a"})).status_code == 201
-    # The token after the change: another role here, or no place here at all.
+    # The token after the change: with another role in the organization, or without membership.
     place = organization if role else uuid4()
     after = tokens.headers(place, role or Role.OWNER, user_id=user) | named
     with_key = await client.post("/orders", headers=after | key, json={"name": "a"})

@@ -1,4 +1,4 @@
-"""What runs for ever survives a database that has become a read-only standby, and goes on afterwards."""
+"""Endless loops survive a database that has become a read-only standby, and continue afterwards."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ class Handler:
 
 @asynccontextmanager
 async def standby(database: TestDatabase) -> AsyncIterator[None]:
-    """The service's database is a read-only standby while the block runs."""
+    """Make the database of the service a read-only standby during the block."""
     admin = await asyncpg.connect(database.admin_dsn)
     role = f"dinsight_{SERVICE}"
     name = await admin.fetchval("SELECT quote_ident(current_database())")
@@ -102,13 +102,13 @@ async def test_relay_worker_and_janitor_outlive_a_read_only_standby(
                     cut_off = {line["loop"] for line in failures}
                     return {janitor.loop.name, f"{name} worker"} <= refused and relay.loop.name in cut_off
 
-                await eventually(failed, what="each loop to fail and to say so")
+                await eventually(failed, what="the logged failure of each loop")
             cleaned.clear()
             organization = uuid4()
             job = NewJob(uuid4(), name, "work", uuid4(), organization)
 
             async def enqueued() -> bool:
-                # A connection of the pool may not have noticed yet that the server has closed it.
+                # A connection in the pool may not know yet that the server has closed it.
                 try:
                     async with pool.transaction(Scope(organization_id=organization)) as connection:
                         await queue.jobs(connection).enqueue([job])

@@ -1,4 +1,4 @@
-"""A database that answers and cannot write takes its service out of rotation."""
+"""A service is not ready if its database responds but cannot write."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,12 +10,12 @@ from shared.postgres.connection import Database
 from tests.support.installation import TestDatabase
 
 SERVICE = "machines"
-# How a standby, or a server that was switched to read only, looks to a client.
+# How a client sees a standby, or a server that was switched to read-only.
 READ_ONLY = (
     "ALTER ROLE dinsight_machines IN DATABASE {database} SET default_transaction_read_only = on",
     "ALTER ROLE dinsight_machines IN DATABASE {database} RESET default_transaction_read_only",
 )
-# A server that was upgraded under its processes cannot load the libraries that its functions need.
+# A server whose files were upgraded while it runs cannot load the libraries of its functions.
 BROKEN_FUNCTIONS = (
     "ALTER FUNCTION machines.outbox_notify() RENAME TO outbox_notify_kept;"
     " CREATE FUNCTION machines.outbox_notify() RETURNS trigger LANGUAGE plpgsql AS"
@@ -34,8 +34,11 @@ async def broken(database: TestDatabase, statements: tuple[str, str]) -> AsyncIt
     name = await admin.fetchval("SELECT current_database()")
     try:
         await admin.execute(statements[0].format(database=name))
-        yield
-        await admin.execute(statements[1].format(database=name))
+        try:
+            yield
+        finally:
+            # Other tests use the same database.
+            await admin.execute(statements[1].format(database=name))
     finally:
         await admin.close()
 

@@ -204,7 +204,7 @@ def test_two_ups_at_once_start_one_platform(folder: Path) -> None:
     said = [process.communicate(timeout=240)[0] for process in ups]
     try:
         assert [process.returncode for process in ups] == [0, 0], said
-        assert sum("It is up already" in text for text in said) == 1
+        assert sum("is already running" in text for text in said) == 1
         state = load_state(folder / "state.json")
         assert state is not None
         assert {program.name for program, _ in state.living()} == {"postgres", "broker"}

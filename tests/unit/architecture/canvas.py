@@ -1,4 +1,4 @@
-"""What a service's code says of it, to be compared with its README."""
+"""The routes, topics and tables in the code of a service, for the comparison with its README."""
 
 import ast
 import importlib
@@ -19,12 +19,12 @@ from tests.unit.architecture.source import ROOT, python_files, tree
 BULLET = re.compile(r"^- `(?P<name>[^`]+)`", re.MULTILINE)
 CREATE_TABLE = re.compile(r"\bCREATE TABLE (?:IF NOT EXISTS )?(?P<name>[a-z_]+)(?! PARTITION OF)\b")
 OPERATIONS = ("/health/", "/metrics")
-# 32 bytes in base64; nothing is encrypted with them.
+# 32 bytes in base64. Nothing is encrypted with them.
 KEYS = "test:" + "A" * 43 + "="
 
 
 def listed(service: str, heading: str) -> list[str]:
-    """The bullets under a heading of the service's README."""
+    """The bullets under a heading of the README of a service."""
     text = (ROOT / "services" / service / "README.md").read_text(encoding="utf-8")
     _, found, rest = text.partition(f"\n## {heading}\n")
     assert found, f"services/{service}/README.md has no heading {heading}"
@@ -32,7 +32,7 @@ def listed(service: str, heading: str) -> list[str]:
 
 
 def application(service: str) -> FastAPI:
-    """The service's application, built and not started: nothing is connected."""
+    """The application of a service, built but not started, so that nothing is connected."""
     main = importlib.import_module(f"services.{service}.main")
     settings = importlib.import_module(f"services.{service}.settings").Settings
     given: dict[str, Any] = {
@@ -46,7 +46,7 @@ def application(service: str) -> FastAPI:
 
 
 def routes(service: str) -> set[str]:
-    """`METHOD /path` of everything that clients may call."""
+    """`METHOD /path` of all public operations."""
     app = application(service)
     if service == "gateway":
         return {
@@ -60,7 +60,7 @@ def routes(service: str) -> set[str]:
 
 
 def _flat(found: list[Any]) -> list[Route]:
-    """Routes, those of included routers too."""
+    """All routes, including those of included routers."""
     flat: list[Route] = []
     for route in found:
         if isinstance(route, Route):
@@ -73,14 +73,14 @@ def _flat(found: list[Any]) -> list[Route]:
 
 
 class _Anything:
-    """Stands for what handlers would call."""
+    """Replaces the collaborators of handlers."""
 
     def __getattr__(self, _name: str) -> "_Anything":
         return self
 
 
 class _Recorder:
-    """Stands for a consumer: keeps what is subscribed to."""
+    """Replaces a consumer, and records the subscriptions."""
 
     def __init__(self) -> None:
         self.topics: set[str] = set()
@@ -107,7 +107,7 @@ def consumed(service: str) -> set[str]:
 
 
 def published(service: str) -> set[str]:
-    """Topics given to an outbox in the service's code."""
+    """The topics that the code of a service passes to an outbox."""
     found: set[str] = set()
     for path in python_files(f"services/{service}"):
         for node in ast.walk(tree(path)):
@@ -133,7 +133,7 @@ def _topic(path: Path, node: ast.expr) -> str:
 
 
 def tables(service: str) -> set[str]:
-    """Tables that the service's migrations make, without partitions."""
+    """The tables that the migrations of a service create, without partitions."""
     found: set[str] = set()
     for path in python_files(f"services/{service}/migrations"):
         text = (ROOT / path).read_text(encoding="utf-8")

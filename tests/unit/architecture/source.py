@@ -1,4 +1,4 @@
-"""Reads the source as syntax trees, for rules that are about its shape."""
+"""Reads the source as syntax trees, for rules about its structure."""
 
 import ast
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def tree(path: Path) -> ast.Module:
 
 
 def imports(path: Path) -> set[str]:
-    """Full names of the modules that a file imports, wherever in it, as far as they can be told."""
+    """The full names of the modules that a file imports anywhere, as far as they are known statically."""
     found: set[str] = set()
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
@@ -39,7 +39,7 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of the body, without its description."""
+    """The number of lines of the body, without the docstring."""
     body = function.body
     if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
         body = body[1:]

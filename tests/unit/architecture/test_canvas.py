@@ -1,4 +1,4 @@
-"""Each service's README says what the code says: routes, topics, tables. Names are unique over all."""
+"""The README of each service matches its code: routes, topics, tables. Names are unique across services."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from shared.events.registry import TOPICS
 from tests.unit.architecture import canvas
 from tests.unit.architecture.source import SERVICES, WITH_TABLES
 
-# Every service has these, and every write is audited: a README may say so once more.
+# Every service has these, and every write is audited. A README may list them anyway.
 TABLES_OF_ALL = {"outbox", "inbox", "idempotency_keys"}
 PUBLISHED_BY_ALL = {AUDIT_RECORDED.name}
 
@@ -43,7 +43,7 @@ def test_every_topic_has_its_producer_and_only_that() -> None:
 
 
 def test_every_topic_has_a_consumer() -> None:
-    """`anomaly.acknowledged` is for downstream systems alone."""
+    """`anomaly.acknowledged` is only for downstream systems."""
     consumed = {topic for service in SERVICES for topic in canvas.consumed(service)}
     assert {topic.name for topic in TOPICS} - consumed == {"anomaly.acknowledged"}
 

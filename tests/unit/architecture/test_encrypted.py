@@ -1,4 +1,4 @@
-"""Whatever encrypts is known to `dinsight re-encrypt`."""
+"""`dinsight re-encrypt` covers every module that encrypts."""
 
 import ast
 from pathlib import Path
@@ -13,7 +13,7 @@ def _encrypts(path: Path) -> bool:
 
 
 def test_every_module_that_encrypts_has_its_column_listed() -> None:
-    """The service's `encrypted.py` takes the purpose from it, and so knows the column that it fills."""
+    """The service's `encrypted.py` imports the purpose of each module, so it lists the module's column."""
     encrypting = [path for path in python_files("services") if _encrypts(path)]
     assert len(encrypting) >= 3
     forgotten = []

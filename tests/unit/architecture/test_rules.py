@@ -1,4 +1,4 @@
-"""The rules of the house that can be read off the source; `.importlinter` says what may import what."""
+"""The rules of CONTRIBUTING.md that the source can be checked for. `.importlinter` has those of imports."""
 
 import ast
 import re
@@ -22,13 +22,13 @@ CODE = ("shared", "services", "dinsight", "tools")
 EVERYTHING = (*CODE, "tests")
 MAX_LINES = 350
 MAX_BODY_LINES = 10
-# Only the repository speaks to the database; beside it its parts and the composition root's helpers.
+# Only repositories use the database, and helpers of the composition root.
 SQL = re.compile(r"^\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WITH \w+ AS \()\s", re.IGNORECASE)
 ROUTE_METHODS = ("get", "post", "patch", "put", "delete")
-# They run before the packages that print better are there, or as processes whose output is a log.
+# These run before better packages for output are installed, or as processes whose output is a log.
 MAY_PRINT = ("tools/bootstrap.py", "tools/local/")
 REQUIRED = ("main.py", "settings.py", "errors.py", "README.md")
-# One file, or a folder of the same name once it is long; of a service that has rooms, a file in one of them.
+# A file, or a folder of the same name; in a service with folders per noun, a file in one of them.
 REQUIRED_PARTS = ("routes", "schemas", "service", "domain", "handlers")
 REPOSITORIES = ("database", "repository.py")
 QUERY = re.compile(r"^-- name: (?P<name>\w+)\S*\n(?P<next>.*)$", re.MULTILINE)
@@ -58,7 +58,7 @@ def test_routes_and_subscribers_are_short() -> None:
 
 
 def test_routes_and_subscribers_were_found() -> None:
-    """Else the rule above would hold for nothing."""
+    """Otherwise the test above would check nothing."""
     found = [(path, f) for path in python_files("services") for f in functions(path)]
     assert len([f for _, f in found if _is_route(f)]) > 40
     assert len([f for path, f in found if _is_subscriber(path, f)]) > 8
@@ -119,13 +119,13 @@ def test_every_query_is_used(service: str) -> None:
 
 
 def _queries(service: str) -> Path:
-    """The one file of a service's SQL."""
+    """The file with the SQL of a service."""
     (path,) = (ROOT / "services" / service).rglob("queries.sql")
     return path
 
 
 def test_programs_do_not_print() -> None:
-    """Services log, commands write to a console that knows what a terminal is."""
+    """Services log, and commands write to a console that adapts to the terminal."""
     printing = [
         f"{path}:{node.lineno}"
         for path in python_files(*CODE)
@@ -137,7 +137,7 @@ def test_programs_do_not_print() -> None:
 
 
 def test_nothing_is_replaced_behind_its_back() -> None:
-    """Dependencies come by constructor; fakes are passed, not patched in."""
+    """Dependencies are constructor arguments, and fakes are passed, not patched in."""
     patching = ("unittest.mock", "mock", "pytest_mock")
     assert [
         p for p in python_files(*EVERYTHING) if any(name.startswith(patching) for name in imports(p))
@@ -171,7 +171,7 @@ def test_an_ignored_error_is_named_and_none_is_swallowed() -> None:
 
 
 def test_time_and_chance_come_from_outside() -> None:
-    """Wall-clock time comes from the clock, ids from the generator: tests decide both."""
+    """Time comes from the clock and ids from the generator, so that tests control both."""
     found = []
     for path in python_files("shared", "services"):
         if path.as_posix() == "shared/clock.py":

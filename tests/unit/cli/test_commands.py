@@ -79,7 +79,7 @@ def test_a_command_without_a_database_says_how_to_get_one(nothing_runs: Path) ->
 def test_logs_of_an_unknown_program(nothing_runs: Path) -> None:
     result = RUNNER.invoke(app, ["logs", "gatewy"])
     assert result.exit_code == 1
-    assert "no log of 'gatewy'" in result.stderr
+    assert "No log of 'gatewy'" in result.stderr
 
 
 def test_provision_knows_its_steps() -> None:

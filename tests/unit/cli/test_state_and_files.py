@@ -42,7 +42,7 @@ def test_state_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_broken_state_file_says_what_to_do(tmp_path: Path, content: str) -> None:
     file = tmp_path / "state.json"
     file.write_text(content, encoding="utf-8")
-    with pytest.raises(LocalError, match=r"state\.json cannot be read.*delete the file"):
+    with pytest.raises(LocalError, match=r"state\.json is damaged.*delete the file"):
         load_state(file)
 
 

@@ -51,7 +51,7 @@ def test_the_other_variables_on_the_page_exist_in_the_code() -> None:
 
 
 def test_every_metric_is_listed() -> None:
-    rows = ROW.finditer(section("## Watching", "## What happens when something dies"))
+    rows = ROW.finditer(section("## Monitoring", "## What happens when something dies"))
     listed = {row["name"] for row in rows if row["name"].startswith("dinsight_")}
     suffix = {"s": "_seconds"}
     real = {

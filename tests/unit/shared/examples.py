@@ -1,4 +1,4 @@
-"""One example payload per topic, used by the golden files."""
+"""An example payload for each topic, used by the golden files."""
 
 from datetime import UTC, datetime
 from uuid import UUID

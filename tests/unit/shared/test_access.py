@@ -1,4 +1,4 @@
-"""Roles and permissions: the whole matrix, so that a change of a right is a change of this file."""
+"""Roles and permissions: the whole matrix, so that every change of a permission changes this file."""
 
 from uuid import uuid4
 
@@ -39,7 +39,7 @@ ADMIN = OPERATOR | {
 MATRIX = {Role.VIEWER: VIEWER, Role.OPERATOR: OPERATOR, Role.ADMIN: ADMIN, Role.OWNER: ADMIN}
 
 
-def test_every_permission_has_a_least_role() -> None:
+def test_every_permission_has_a_minimum_role() -> None:
     assert set(MIN_ROLE) == set(Permission)
 
 

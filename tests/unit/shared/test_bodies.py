@@ -1,4 +1,4 @@
-"""The digest of a body knows every byte of it, however it comes, and nothing of the form's boundary."""
+"""The digest of a body depends on every byte, but neither on its chunks nor on the boundary of a form."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from starlette.types import Message
 from shared.http.bodies import BodyDigest, DigestedBody, head_digest
 
 BOUNDARY = b"--aXa--aXb"
-# Made of the boundary's own letters, so that its beginnings are everywhere.
+# Made of the letters of the boundary, so that prefixes of the boundary are frequent.
 CONFUSING = st.lists(st.sampled_from([BOUNDARY, BOUNDARY[:3], b"-", b"a", b"X", b"\r\n"]), max_size=30)
 
 

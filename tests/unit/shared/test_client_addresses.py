@@ -1,4 +1,4 @@
-"""Which clients count as one."""
+"""Which client addresses count as the same client."""
 
 import pytest
 

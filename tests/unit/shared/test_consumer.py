@@ -1,4 +1,4 @@
-"""What a consumer makes of its records. FastStream's test broker stands for Kafka."""
+"""How a consumer handles its records. FastStream's test broker replaces Kafka."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ QUICK = RetryPolicy(4, first_delay=timedelta(), max_delay=timedelta())
 
 @dataclass
 class Unit:
-    """A transaction: what it accepts and does is kept when it commits."""
+    """A transaction. Its effects are kept if it commits."""
 
     known: set[UUID]
     accepted: set[UUID] = field(default_factory=set)
@@ -46,7 +46,7 @@ class Unit:
 
 
 class Service:
-    """The committed state, the dead letters, and a handler that fails as it is told."""
+    """The committed state, the dead letters, and a handler that fails on request."""
 
     def __init__(self) -> None:
         self.known: set[UUID] = set()
@@ -71,7 +71,7 @@ class Service:
         yield self
 
     async def execute(self, _insert: str, *columns: Any) -> None:
-        """Dead letters are the only rows that a consumer writes by itself."""
+        """Store a dead letter, the only kind of row that the consumer itself writes."""
         headers = columns[4]
         self.dead.append(headers["dead-letter-reason"])
 
@@ -142,7 +142,7 @@ async def test_a_failing_event_is_dead_lettered_and_its_neighbours_are_not(servi
     await service.consume(of(event("a")), of(event("bad")), of(event("b")))
     assert [name for commit in service.commits for name in commit] == ["a", "b"]
     assert service.dead == ["ValueError: never"]
-    # Together once, then alone four times.
+    # Once in the shared transaction, then four times alone.
     assert len(service.failing["bad"]) == 5
 
 
@@ -154,7 +154,7 @@ async def test_what_the_database_refuses_is_not_tried_again(service: Service) ->
 
 
 async def test_a_database_that_is_away_is_waited_for(service: Service) -> None:
-    """However often it fails: these tries do not count."""
+    """Transient errors do not count as attempts, however often they occur."""
     service.failing["late"] = [asyncpg.CannotConnectNowError("starting up")] * 6
     await service.consume(of(event("late")))
     assert service.commits == [["late"]]
@@ -162,7 +162,7 @@ async def test_a_database_that_is_away_is_waited_for(service: Service) -> None:
 
 
 async def test_a_record_that_cannot_be_read_stalls_nothing(service: Service) -> None:
-    """FastStream's own parser fails on a header that is not UTF-8, for ever."""
+    """FastStream's own parser fails forever on a header that is not UTF-8."""
     poison = record(b"\x00\xff", [("ce_id", b"\xff\xfe"), ("reply_to", b"nowhere")])
     await service.consume(of(event("a")), poison, of(event("b")))
     assert [name for commit in service.commits for name in commit] == ["a", "b"]

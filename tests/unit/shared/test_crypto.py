@@ -1,4 +1,4 @@
-"""Secrets at rest: only the right key for the right purpose opens them, and keys can rotate."""
+"""Secrets at rest: only the right key and purpose decrypt them, and keys can be rotated."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""Scripts are split where statements end, and nowhere else."""
+"""Scripts are split at the ends of statements only."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The event contracts: golden files pin them, and records survive the way through Kafka's format."""
+"""Event contracts: golden files pin them, and events survive encoding and decoding."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Every known way to forge a token: the verifier refuses it, and says no more than that it is not valid."""
+"""The verifier rejects every known kind of forged token, and discloses only that it is not valid."""
 
 import time
 
@@ -25,7 +25,7 @@ def verifier() -> TokenVerifier:
 
 
 async def test_what_the_forger_starts_from_is_good(verifier: TokenVerifier) -> None:
-    """Else nothing below would show anything."""
+    """Otherwise the tests below would prove nothing."""
     payload = claims(NOW)
     assert str((await verifier.verify(signed(KEY, payload))).user_id) == payload["sub"]
 

@@ -1,4 +1,4 @@
-"""Cursors survive the way to the client and back, and nothing else passes for one."""
+"""Cursors survive the round trip through a client, and anything else is rejected."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Every error is answered as problem+json, and says no more than it should."""
+"""Every error response is problem+json, and discloses no internals."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -89,7 +89,7 @@ async def test_an_unknown_error_is_not_told(client: httpx2.AsyncClient) -> None:
         ("/body", b"{}", ["/body/name"]),
         ("/body?size=9", b'{"name": 1}', ["/query/size", "/body/name"]),
         ("/body", b'{"name": "x", "sizes": {"a/b~c": "x"}}', ["/body/sizes/a~1b~0c"]),
-        # Not the names of union members, which pydantic tells as well.
+        # The pointer omits the names of union members, which pydantic includes in locations.
         (
             "/body",
             b'{"name": "x", "shapes": [{"shape": "square", "side": 1, "inner": [{"shape": "circle"}, 7]}]}',

@@ -1,4 +1,4 @@
-"""A query parameter that an operation does not have is refused, at every operation of every service."""
+"""Every operation of every service rejects unknown query parameters."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Secrets reach neither the audit trail nor the log."""
+"""Secrets appear neither in the audit trail nor in the log."""
 
 import io
 import json
@@ -37,7 +37,7 @@ def test_what_is_hidden_is_a_copy() -> None:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """What a process writes; the logging of the test run is put back afterwards."""
+    """The log output of a process. The logging configuration of the test run is restored afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     noisy = {name: logging.getLogger(name).level for name in ("aiokafka", "faststream", "alembic")}

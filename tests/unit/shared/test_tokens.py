@@ -1,4 +1,4 @@
-"""Access tokens: everything that must not pass for one does not."""
+"""Access tokens: valid ones are accepted, and everything else is rejected."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ def make_key(kid: str) -> OKPKey:
 
 
 class Keys:
-    """What auth publishes, and how often it was asked."""
+    """The keys that auth publishes, and the number of requests for them."""
 
     def __init__(self, *keys: OKPKey) -> None:
         self.keys = list(keys)
@@ -165,7 +165,7 @@ async def test_an_unsigned_token_is_refused(verifier: TokenVerifier, clock: Time
 
 
 async def test_the_public_key_is_no_shared_secret(verifier: TokenVerifier, key: OKPKey, clock: Time) -> None:
-    """HS256 with what everybody can read as its key."""
+    """HS256 with the public key as the secret."""
     header = part({"alg": "HS256", "kid": "one", "typ": TOKEN_TYPE})
     signed = f"{header}.{part(claims(clock.now))}"
     public = key.as_dict(private=False)

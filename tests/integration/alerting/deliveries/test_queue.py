@@ -112,7 +112,7 @@ async def test_killed_workers_lose_no_message_and_keep_message_ids(
                 depth = await units.queue.depth(QUEUE)
                 return (depth.waiting, depth.running) == (0, 0)
 
-            await eventually(done, seconds=120, what="an empty queue")
+            await eventually(done, seconds=240, what="an empty queue")
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

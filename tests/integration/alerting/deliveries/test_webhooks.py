@@ -170,7 +170,7 @@ async def test_an_unreachable_receiver_is_given_up(
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::]"])
 async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, host: str) -> None:
     url = receiver.url.replace("127.0.0.1", host)
-    guarded = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5)
+    guarded = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=60)
     async with guarded.open():
         outcome = await guarded.send(url, SECRET, uuid4(), MESSAGE)
     assert (outcome.status, outcome.permanent, outcome.error) == (DeliveryStatus.FAILED, True, REFUSED)
@@ -181,7 +181,7 @@ async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, 
     "host", ["2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "0.0.0.0"]
 )
 async def test_other_notations_of_loopback_are_refused(receiver: Receiver, host: str) -> None:
-    sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5)
+    sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=60)
     async with sender.open():
         outcome = await sender.send(receiver.url.replace("127.0.0.1", host), SECRET, uuid4(), MESSAGE)
     assert (outcome.status, outcome.permanent, receiver.came) == (DeliveryStatus.FAILED, True, [])
@@ -209,7 +209,7 @@ class Names(AbstractResolver):
 async def test_dns_rebinding_is_refused_when_connecting(receiver: Receiver) -> None:
     port = URL(receiver.url).port
     names = Names("10.0.0.1", "127.0.0.1", "::ffff:127.0.0.1", "::127.0.0.1")
-    sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=5, resolver=names)
+    sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=60, resolver=names)
     async with sender.open():
         for asked in range(1, 5):
             outcome = await sender.send(f"http://moving.example:{port}/hook", SECRET, uuid4(), MESSAGE)
@@ -220,7 +220,7 @@ async def test_dns_rebinding_is_refused_when_connecting(receiver: Receiver) -> N
 
 
 async def test_private_addresses_are_reached_when_allowed(receiver: Receiver) -> None:
-    open_to_all = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=5)
+    open_to_all = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=60)
     async with open_to_all.open():
         outcome = await open_to_all.send(receiver.url, SECRET, uuid4(), MESSAGE)
     assert outcome.status is DeliveryStatus.DELIVERED

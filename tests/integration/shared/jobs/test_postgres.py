@@ -1,4 +1,4 @@
-"""The queue in PostgreSQL keeps to the common suite, and to what only a database can break."""
+"""The queue in PostgreSQL passes the common suite, and keeps its guarantees under concurrency."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -54,7 +54,7 @@ class TestPostgres(QueueSuite):
 async def test_a_held_lease_is_not_rescued_before_the_transaction_ends(
     place: PostgresPlace, name: str
 ) -> None:
-    """The result that is being written counts, though the lease ends meanwhile."""
+    """A result that is being written takes effect, although its lease expires in the meantime."""
     dying = await one(place, name, lease=timedelta(seconds=-1))
     async with place.transaction(dying.organization_id) as jobs:
         await jobs.hold(dying)
@@ -89,7 +89,7 @@ async def test_another_organization_can_neither_see_nor_end_a_job(place: Postgre
 
 
 async def test_claims_under_load_never_exceed_an_organizations_share(place: PostgresPlace, name: str) -> None:
-    """Two claims at once must not both count zero running jobs."""
+    """Concurrent claims must not both count zero running jobs."""
     organization = uuid4()
     await enqueue(place, *(job(name, organization) for _ in range(10)))
     claims = await asyncio.gather(

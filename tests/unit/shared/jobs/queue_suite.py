@@ -1,4 +1,4 @@
-"""What every queue does, in memory and in PostgreSQL alike."""
+"""The tests that every queue must pass, both in memory and in PostgreSQL."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ from opentelemetry.trace import NonRecordingSpan, Span, SpanContext
 from shared.jobs.queue import Job, Jobs, LeaseLost, NewJob, Queue, Size
 
 LEASE = timedelta(minutes=1)
-# A lease that has ended the moment it is given: its worker died long ago.
+# A lease that expires immediately, as if its worker had died.
 ENDED = timedelta(seconds=-1)
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 TRACE_ID = 0x0AF7651916CD43DD8448EB211C80319C
@@ -26,7 +26,7 @@ def a_span() -> Span:
 
 
 class QueuePlace(Protocol):
-    """A queue, and transactions in which to speak to it."""
+    """A queue, and transactions on it."""
 
     @property
     def queue(self) -> Queue: ...
@@ -35,7 +35,7 @@ class QueuePlace(Protocol):
 
 
 class QueueSuite:
-    """Subclasses give the fixture `place`. Each test has a queue name of its own."""
+    """Subclasses provide the fixture `place`. Each test has its own queue name."""
 
     @pytest.fixture
     def name(self) -> str:
@@ -118,7 +118,7 @@ class QueueSuite:
         [rescued] = await claim(place, name)
         assert (rescued.id, rescued.attempt) == (dead.id, 2)
         assert rescued.token != dead.token
-        # The dead one wakes up: all that it says is ignored.
+        # The worker that seemed dead wakes up; its writes are rejected.
         await is_lost(place, dead)
         assert await place.queue.heartbeat([dead, rescued], LEASE) == {rescued.id}
 
@@ -171,7 +171,7 @@ class QueueSuite:
         assert taken == {idle: 3, busy: 1}
 
     async def test_organizations_take_turns_though_nothing_runs(self, place: QueuePlace, name: str) -> None:
-        """One worker, one job at a time: who came first with a hundred does not go first a hundred times."""
+        """With one worker, an organization with a hundred jobs does not run all of them first."""
         first, second = uuid4(), uuid4()
         await enqueue(place, *(job(name, first, run_at=BEGIN) for _ in range(4)))
         await enqueue(place, *(job(name, second) for _ in range(4)))
@@ -214,7 +214,7 @@ class QueueSuite:
 
 
 def job(queue: str, organization: UUID | str | None = "", **fields: Any) -> NewJob:
-    """A job of an organization of its own unless one is given."""
+    """A new job. It belongs to a new organization unless one is given."""
     organization_id = uuid4() if isinstance(organization, str) else organization
     return NewJob(
         id=uuid4(),
@@ -226,7 +226,7 @@ def job(queue: str, organization: UUID | str | None = "", **fields: Any) -> NewJ
 
 
 async def enqueue(place: QueuePlace, *jobs: NewJob) -> None:
-    """One transaction per job, in this order."""
+    """Enqueue the jobs in this order, each in its own transaction."""
     for new in jobs:
         async with place.transaction(new.organization_id) as unit:
             await unit.enqueue([new])
@@ -237,14 +237,14 @@ async def claim(place: QueuePlace, name: str, wanted: int = 1, *, lease: timedel
 
 
 async def one(place: QueuePlace, name: str, *, lease: timedelta = LEASE) -> Job:
-    """A job, enqueued and claimed."""
+    """Enqueue a job and claim it."""
     await enqueue(place, job(name))
     [claimed] = await claim(place, name, lease=lease)
     return claimed
 
 
 async def is_lost(place: QueuePlace, claimed: Job) -> None:
-    """Nothing that is said with this lease counts."""
+    """Assert that every write with this lease is rejected."""
     with pytest.raises(LeaseLost):
         async with place.transaction(claimed.organization_id) as jobs:
             await jobs.hold(claimed)

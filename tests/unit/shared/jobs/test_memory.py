@@ -1,4 +1,4 @@
-"""The queue in memory keeps to the common suite."""
+"""The in-memory queue passes the common suite."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

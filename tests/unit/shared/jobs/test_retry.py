@@ -1,4 +1,4 @@
-"""The one retry policy."""
+"""The retry policy."""
 
 from datetime import timedelta
 

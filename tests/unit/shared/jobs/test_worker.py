@@ -1,4 +1,4 @@
-"""The worker keeps leases, ends every job once, and lets small jobs go first. No server needed."""
+"""The worker renews leases, ends every job once, and prefers small jobs. No server is needed."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ Run = Callable[[Job, Lease], Awaitable[None]]
 
 
 class Handler:
-    """Runs what it is given, ends the job, and notes how jobs ended."""
+    """Runs the given function, ends the job, and records how each job ended."""
 
     def __init__(self, queue: MemoryQueue, run: Run | None = None) -> None:
         self.queue = queue
@@ -184,7 +184,7 @@ async def test_whose_job_is_cancelled_learns_it(queue: MemoryQueue) -> None:
 
 
 class Away(MemoryQueue):
-    """A database that answers claims but no heartbeats."""
+    """A queue whose claims succeed and whose heartbeats fail."""
 
     async def heartbeat(self, *_: object) -> set[object]:  # type: ignore[override]  # only raises
         raise OSError("connection refused")
@@ -217,7 +217,7 @@ async def test_a_heartbeat_that_cannot_renew_says_that_the_lease_is_lost(clock: 
 
 
 async def test_a_small_job_does_not_wait_for_a_large_one(queue: MemoryQueue) -> None:
-    """One worker: the large job pauses at its next checkpoint while the small one runs."""
+    """With one worker, the large job pauses at its next checkpoint while the small one runs."""
     large_runs, small_runs, small_may_end = threading.Event(), asyncio.Event(), asyncio.Event()
     large_ended = asyncio.Event()
     order: list[str] = []
