@@ -187,7 +187,7 @@ async def test_a_write_with_an_idempotency_key_is_performed_once(
 async def test_two_api_keys_of_one_user_do_not_share_idempotency_keys(
     api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
 ) -> None:
-    """Else the answer of one organization would be told to the other."""
+    """Otherwise one organization would get the response of the other."""
     user, made = uuid4(), []
     for place in (organization, uuid4()):
         headers = tokens.headers(place, user_id=user, akid=str(uuid4())) | {"Idempotency-Key": "same"}

@@ -1,4 +1,4 @@
-"""What every implementation of the machines repository does, in memory or in PostgreSQL."""
+"""The suite that every implementation of the machines repository passes."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -37,7 +37,7 @@ def a_machine(organization_id: UUID, **changes: object) -> Machine:
 
 
 class RepositorySuite:
-    """Subclasses give the fixture `units`."""
+    """Subclasses provide the fixture `units`."""
 
     @pytest.fixture
     def mine(self) -> Scope:
@@ -123,7 +123,7 @@ class RepositorySuite:
             await unit.machines.note_analysis(uuid4(), NOW)
 
     async def test_lists_run_newest_first_through_all_pages(self, units: Units, mine: Scope) -> None:
-        """Three machines are of the same moment: their ids order them."""
+        """Three machines have the same creation time, so their ids order them."""
         expected = [
             await self._add(units, mine, created_at=NOW + HOUR * hours) for hours in (0, 1, 1, 1, 2, 3, 4)
         ]
@@ -152,7 +152,7 @@ class RepositorySuite:
         assert await self._names(units, mine, location="HALL A") == ["Pump", "Fan"]
         assert await self._names(units, mine, location="Hall A", text="an") == ["Fan"]
         assert await self._names(units, mine, text="sn-4") == ["100% Mixer_9"]
-        # What means something in patterns is text here.
+        # Special characters of patterns are plain text here.
         assert await self._names(units, mine, text="0% m") == ["100% Mixer_9"]
         assert await self._names(units, mine, text="_") == ["100% Mixer_9"]
         assert await self._names(units, mine, location="%") == []

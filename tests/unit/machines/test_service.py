@@ -1,4 +1,4 @@
-"""What one can do with machines, and who is told of it."""
+"""Use cases of machines, and the events that they publish."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -126,7 +126,7 @@ async def test_an_unknown_machine_is_not_found(
 
 
 class FakeConsumer:
-    """Keeps the handlers by topic."""
+    """Records the handlers by topic."""
 
     def __init__(self) -> None:
         self.handlers: dict[object, Callable[[Event[Any], Unit], Awaitable[None]]] = {}

@@ -1,4 +1,4 @@
-"""Limits at a gateway on a real port, counted in memory and in Redis; slow clients; what answers carry."""
+"""Rate limits of a gateway on a real port, in memory and in Redis; slow clients; response headers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,14 +19,14 @@ from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 MAX_REQUESTS = 5
-# A loaded machine is no absent Redis.
+# A busy machine must not look like a Redis that is down.
 PATIENT = 30.0
 KEY = "dk_" + "3" * 32 + "_" + "4" * 64
 Ask = Callable[[], Awaitable[aiohttp.ClientResponse]]
 
 
 async def refused(ask: Ask, *, most: int = MAX_REQUESTS) -> aiohttp.ClientResponse:
-    """The first 429. On the border of two minutes a few more than usual pass; twice as many never do."""
+    """The first 429. Around the turn of a minute a few more requests pass, but never twice as many."""
     for number in range(2 * most + 1):
         response = await ask()
         if response.status == 429:
@@ -39,7 +39,7 @@ async def refused(ask: Ask, *, most: int = MAX_REQUESTS) -> aiohttp.ClientRespon
 def limited(
     installation: InstallationSettings, upstream_address: str
 ) -> Callable[..., AbstractAsyncContextManager[str]]:
-    """Makes a gateway with small limits."""
+    """Builds a gateway with small limits."""
     return lambda **settings: gateway(installation, upstream_address, **settings)
 
 
@@ -99,7 +99,7 @@ async def test_signing_in_has_a_stricter_limit(limited: Any, session: aiohttp.Cl
     async with limited(sign_in_requests_per_minute=MAX_REQUESTS) as place:
         await refused(lambda: session.post(f"{place}/api/v1/auth/login", json={}))
         assert (await session.post(f"{place}/api/v1/auth/register", json={})).status == 429
-        # A session that is there goes on.
+        # An existing session continues.
         assert (await session.post(f"{place}/api/v1/auth/refresh", json={})).status == 200
 
 
@@ -118,7 +118,7 @@ async def test_gateways_share_counters_in_redis_and_pass_requests_while_it_is_do
             assert (await session.get(f"{other}/api/v1/machines")).status == 429
             await redis.stop()
             for place in (one, other):
-                # 401: it passed, and there is no token.
+                # 401: the request passed the limits and has no token.
                 assert (await session.get(f"{place}/api/v1/machines")).status == 401
 
 
@@ -181,7 +181,7 @@ POURED = 32 * 1024 * 1024
 
 
 async def _pouring(place: str, beginning: bytes, rest: bytes) -> bytes:
-    """Send a head without end until the connection closes, and give what was answered."""
+    """Send a head without end until the connection closes; return the response."""
     reader, writer = await _connection(place)
     writer.write(beginning)
     for _ in range(POURED // len(rest)):
@@ -203,7 +203,7 @@ async def _pouring(place: str, beginning: bytes, rest: bytes) -> bytes:
 async def test_heads_without_end_are_cut_and_others_are_served(
     limited: Any, session: aiohttp.ClientSession
 ) -> None:
-    """Not by the deadline, which is far away."""
+    """By their size: the deadline is far away."""
     async with limited(head_seconds=300) as place:
         before = memory()
         pouring = [
@@ -238,7 +238,7 @@ async def test_every_head_has_its_own_deadline(limited: Any) -> None:
             writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
             answer = await asyncio.wait_for(reader.readuntil(b'"}'), PATIENT)
             assert answer.startswith(b"HTTP/1.1 200")
-        # And one that begins and does not end.
+        # And a head that does not end.
         writer.write(b"GET /")
         assert await asyncio.wait_for(reader.read(), PATIENT) == b""
         writer.close()

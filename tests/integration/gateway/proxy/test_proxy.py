@@ -17,7 +17,7 @@ from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 LARGE = 200 * 1024 * 1024
-# Client, gateway and service share this process; 200 MB in memory would show.
+# Client, gateway and service share this process, so 200 MB in memory would show.
 MAX_GROWTH = 64 * 1024 * 1024
 
 
@@ -25,7 +25,7 @@ MAX_GROWTH = 64 * 1024 * 1024
 async def impatient(
     installation: InstallationSettings, upstream_address: str, tokens: TokenIssuer, organization: UUID
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of a gateway that soon gives up whoever is silent."""
+    """A client of a gateway with short timeouts."""
     headers = tokens.headers(organization)
     async with (
         gateway(installation, upstream_address, idle_seconds=0.3) as place,
@@ -99,7 +99,7 @@ async def test_public_paths_need_no_token(stranger: aiohttp.ClientSession) -> No
 async def test_an_unknown_path_is_a_problem(
     client: aiohttp.ClientSession, upstream: Upstream, path: str, address: str
 ) -> None:
-    # Sent as written: a client library would tidy the path up.
+    # Sent as written: a client library would normalize the path.
     port = int(address.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())

@@ -36,13 +36,13 @@ class Received:
 
 
 class Stream:
-    """Reads server-sent events from an answer."""
+    """Reads server-sent events from a response."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
 
     async def next(self) -> Received:
-        """The next event; comments are passed over."""
+        """The next event; comments are skipped."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
@@ -68,7 +68,7 @@ async def listening(
     async with client.get("/api/v1/stream" + query, headers=headers) as response:
         assert response.status == 200, await response.text()
         assert response.content_type == "text/event-stream"
-        # The first bytes say that the stream is open; what is published from now on must come.
+        # The first bytes show that the stream is open: every event from now on must arrive.
         await response.content.readuntil(b"\n\n")
         yield Stream(response)
 
@@ -228,7 +228,7 @@ async def test_the_stream_requires_a_token(stranger: aiohttp.ClientSession) -> N
 async def test_the_stream_ends_with_the_token(
     stream_client: aiohttp.ClientSession, tokens: TokenIssuer, organization: UUID
 ) -> None:
-    # Verification is lenient by half a minute; the stream is not.
+    # Token verification allows half a minute of clock skew; the stream does not.
     soon = int(datetime.now(UTC).timestamp()) + 1
     async with listening(_with(stream_client, tokens.issue(organization, exp=soon))) as stream:
         with pytest.raises(EOFError):
@@ -254,7 +254,7 @@ async def test_a_new_gateway_knows_the_recent_past(
     ):
         await eventually(lambda: ready(client), what="readiness")
         async with listening(client, last=str(events[0].id)) as stream:
-            # All of them, and as they happened, whatever their partitions.
+            # All of them, in the order in which they happened, from all partitions.
             assert [(await stream.next()).id for _ in events[1:]] == [str(e.id) for e in events[1:]]
 
 
@@ -306,7 +306,7 @@ async def test_the_stream_continues_after_an_outage_of_the_broker(
         async with publishing(own_broker.bootstrap) as publisher:
             event = await publisher.upload(organization)
             assert (await stream.next()).id == str(event.id)
-            # It came because the stream was read again; what comes now is followed.
+            # The first event may have come from reading the past; the next one is followed live.
             await publisher.send(event)
             last = await publisher.upload(organization)
             assert (await stream.next()).id == str(last.id)

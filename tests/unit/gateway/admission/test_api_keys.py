@@ -1,4 +1,4 @@
-"""The exchange of API keys: kept for a minute, asked once, bounded, and known by hash alone."""
+"""The exchange of API keys: cached for a minute, shared, bounded, and cached by hash only."""
 
 import asyncio
 from collections.abc import Mapping
@@ -99,7 +99,7 @@ async def test_concurrent_requests_share_one_exchange(setting: Setting) -> None:
     asking = [asyncio.create_task(setting.keys.token(KEY)) for _ in range(20)]
     for _ in range(3):
         await asyncio.sleep(0)
-    # One that hangs up does not take the answer from the others.
+    # A client that hangs up does not cancel the exchange for the others.
     asking[0].cancel()
     setting.auth.waiting.set()
     assert await asyncio.gather(*asking[1:]) == ["token 1"] * 19
@@ -124,6 +124,6 @@ async def test_the_cache_is_bounded_and_contains_no_key(setting: Setting) -> Non
     kept = vars(setting.keys)["_kept"]
     assert len(kept) == 3
     assert KEY not in repr(vars(setting.keys))
-    # The oldest made room.
+    # The oldest entry was evicted.
     assert await setting.keys.token(KEY) == "token 7"
     assert "token 7" not in repr(vars(setting.keys))

@@ -1,4 +1,4 @@
-"""Metrics and readiness for those inside, and for the outside."""
+"""Metrics and readiness, from inside and from outside."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ OUTSIDE: list[tuple[str | None, tuple[tuple[bytes, bytes], ...]]] = [
     ("::ffff:203.0.113.7", ()),
     (None, ()),
     ("nonsense", ()),
-    # A proxy in front, named as one or not.
+    # Through a proxy, which may be listed or not.
     ("10.0.0.2", ((b"x-forwarded-for", b"203.0.113.7"),)),
     ("127.0.0.1", ((b"forwarded", b"for=203.0.113.7"),)),
     ("127.0.0.1", ((b"via", b"1.1 proxy"),)),

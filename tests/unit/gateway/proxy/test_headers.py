@@ -1,4 +1,4 @@
-"""What passes the gateway."""
+"""Which headers pass the gateway."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The window of the newest events."""
+"""The window of recent events."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -71,7 +71,7 @@ def test_resuming_returns_later_events() -> None:
 
 
 def test_resuming_repeats_events_just_before() -> None:
-    """Another gateway may have seen the two in the other order."""
+    """Another gateway may have received the two events in the opposite order."""
     kept, events = window(), [event(0), event(9.5), event(10)]
     for each in events:
         kept.add(each, NOW)

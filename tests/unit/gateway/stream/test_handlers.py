@@ -1,4 +1,4 @@
-"""What a broken client of the broker does must not end the feed."""
+"""The feed survives a broken broker client."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ async def test_the_result_is_returned() -> None:
 
 
 async def test_a_cancellation_by_the_client_library_is_a_timeout() -> None:
-    """aiokafka raises that of its tasks out of `stop` when the broker is away."""
+    """aiokafka's `stop` raises the cancellation of its own tasks when the broker is down."""
 
     async def stop() -> None:
         pending = asyncio.create_task(asyncio.sleep(3600))
