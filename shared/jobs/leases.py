@@ -17,7 +17,7 @@ from shared.jobs.queue import Job, LeaseLost, Size
 # A large job continues after waiting this long, so that a flood of small jobs cannot starve it.
 MAX_WAIT_SECONDS = 1.0
 # A large job reads ahead in one thread while others process what was read.
-MAX_LARGE_THREADS = 4
+MAX_LARGE_THREADS = 2
 # At this niceness a thread gets about a tenth of the core that it shares with a thread of normal priority.
 LARGE_NICENESS = 10
 

