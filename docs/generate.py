@@ -1,7 +1,7 @@
-"""Writes the documents that follow from the code: `python -m docs.generate`, or `--check` in CI.
+"""Writes the documents that are generated from the code: `python -m docs.generate`, or `--check` in CI.
 
-docs/openapi.json and docs/asyncapi.json are whole files; in docs/security.md the matrix of roles stands
-between two markers. Every application is built and none is started: no server is needed.
+docs/openapi.json and docs/asyncapi.json are whole files; docs/security.md holds the matrix of roles between
+two markers. Every application is built and none is started, so no server is needed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from shared.settings import InstallationSettings
 DOCS = Path(__file__).parent
 MATRIX_BEGINS = "<!-- The matrix is written by `python -m docs.generate`. -->\n"
 MATRIX_ENDS = "<!-- The end of the matrix. -->\n"
-# Placeholders for what has no default. Nothing is connected, and nothing of them reaches a document.
+# Placeholders for settings without a default. Nothing connects, and no document contains them.
 SECRETS = {
     "database_url": SecretStr("postgresql://nobody@127.0.0.1:1/nothing"),
     "password_pepper": SecretStr("no pepper, only its place"),
@@ -58,7 +58,7 @@ def asyncapi() -> dict[str, Any]:
 
 
 def role_matrix() -> str:
-    """A Markdown table: what each role may do."""
+    """A Markdown table of the permissions of each role."""
     roles = sorted(Role)
     lines = [
         "| permission | " + " | ".join(role.label for role in roles) + " |",
@@ -71,7 +71,7 @@ def role_matrix() -> str:
 
 
 def with_matrix(page: str) -> str:
-    """The page with the matrix between its markers made anew."""
+    """The page with a new matrix between its markers."""
     before, begins, rest = page.partition(MATRIX_BEGINS)
     _, ends, after = rest.partition(MATRIX_ENDS)
     if not begins or not ends:
@@ -84,7 +84,7 @@ def plain_json(document: Mapping[str, Any]) -> str:
 
 
 def documents() -> Iterator[tuple[Path, str]]:
-    """Each generated file, and what it must hold."""
+    """Each generated file and its content."""
     yield DOCS / "asyncapi.json", plain_json(asyncapi())
     yield DOCS / "openapi.json", plain_json(openapi())
     security = DOCS / "security.md"
@@ -98,12 +98,12 @@ def main(arguments: Sequence[str], documents: Callable[[], Iterable[tuple[Path, 
     stale = [(path, content) for path, content in documents() if read(path) != content]
     for path, content in stale:
         if check:
-            print(f"docs/{path.name} is not what the code says: run `make docs` and commit", file=sys.stderr)
+            print(f"docs/{path.name} is outdated: run `make docs` and commit the result", file=sys.stderr)
         else:
             path.write_text(content, encoding="utf-8")
             print(f"wrote docs/{path.name}")
     if not stale:
-        print("the generated documents are as the code says")
+        print("the generated documents are up to date")
     return 1 if check and stale else 0
 
 

@@ -13,36 +13,36 @@ OPENAPI_VERSION = "3.1.0"
 REF_PREFIX = "#/components/"
 TITLE = "DInsight"
 DESCRIPTION = (
-    "Predictive maintenance: upload a machine's normal samples, monitor later ones, get anomalies explained"
-    " and alerts delivered.\n\n"
-    "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`;"
-    " programs send an API key as `X-API-Key` instead. Errors"
-    ' are RFC 9457 problems. Lists answer `{"items": [...], "next_cursor": ...}`; hand `next_cursor` back'
-    " as `cursor` for the next page. Unknown query parameters are refused."
+    "Predictive maintenance: upload a machine's normal samples, monitor later ones, and get anomalies with"
+    " explanations, and alerts.\n\n"
+    "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`."
+    " Programs send an API key as `X-API-Key` instead. Errors are RFC 9457 problems. Lists return"
+    ' `{"items": [...], "next_cursor": ...}`; send `next_cursor` as `cursor` to get the next page.'
+    " Unknown query parameters are refused."
 )
 TAGS: Mapping[str, str] = {
     "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
     "alert rules": "Conditions that open alerts, and who is notified.",
-    "alerts": "What the rules have found, from the first sign to its resolution.",
-    "analyses": "Uploads of samples, their analyses, and the points and features of each sample.",
-    "anomalies": "Samples outside a machine's normal, each with the features that explain it.",
+    "alerts": "Open and resolved alerts, with their deliveries.",
+    "analyses": "Uploads of samples, their analyses, and the map positions and features of each sample.",
+    "anomalies": "Samples outside a machine's normal range, each with the features that explain it.",
     "api-keys": "Credentials for programs.",
-    "audit": "Who did what, and when.",
-    "configs": "The parameters of the analysis, version by version.",
-    "health": "How a machine is, and how it wears.",
+    "audit": "Who did what and when.",
+    "configs": "Versions of the analysis parameters.",
+    "health": "A machine's state, wear and trend.",
     "machines": "The registry of an organization's equipment.",
     "organizations": "Organizations, their members, and invitations to them.",
     "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
-    "stream": "What happens, as it happens.",
+    "stream": "Live events.",
 }
 
 
 def merge(documents: Mapping[str, Document], *, shared_components: Document) -> dict[str, Any]:
-    """One document of all services' operations, by service name.
+    """One document of the operations of all services; `documents` are given by service name.
 
-    Components of one name and one content become one; of one name and different content, each gets its
-    service's name in front. `shared_components` are there always, under their own names. A path is taken
-    from the service only that the routing table sends it to.
+    Components with the same name and content are merged; those with the same name and different content are
+    prefixed with the service's name. `shared_components` always keep their names. A path is taken only from
+    the service that the routing table sends it to.
     """
     names = _names(documents, shared_components)
     paths: dict[str, Any] = {}
@@ -80,31 +80,31 @@ def _components(document: Document) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _names(documents: Mapping[str, Document], shared_components: Document) -> Names:
-    """New names, `section/name`, of the components that clash, by service and old name."""
+    """New names (`section/name`) of conflicting components, by service and old name."""
     taken = {"": shared_components} | {name: _components(document) for name, document in documents.items()}
-    clashing: set[str] = set()
+    conflicting: set[str] = set()
     while True:
-        # A component that is alike in two services but points at one that is not, is not alike either.
-        found = clashing | _clashes(taken, clashing)
-        if found == clashing:
+        # Equal components conflict too if they refer to components that conflict.
+        found = conflicting | _conflicts(taken, conflicting)
+        if found == conflicting:
             break
-        clashing = found
+        conflicting = found
     return {
         (service, key): f"{key.partition('/')[0]}/{service.title()}{key.partition('/')[2]}"
         for service, sections in taken.items()
         if service
         for key in _keys(sections)
-        if key in clashing
+        if key in conflicting
     }
 
 
-def _clashes(taken: Mapping[str, Mapping[str, Mapping[str, Any]]], clashing: set[str]) -> set[str]:
+def _conflicts(taken: Mapping[str, Mapping[str, Mapping[str, Any]]], conflicting: set[str]) -> set[str]:
     seen: dict[str, tuple[str, Any]] = {}
     found: set[str] = set()
     for owner, sections in taken.items():
         for key, content in _keys(sections).items():
             _, first = seen.setdefault(key, (owner, content))
-            if first != content or (seen[key][0] != owner and _references(content) & clashing):
+            if first != content or (seen[key][0] != owner and _references(content) & conflicting):
                 found.add(key)
     return found
 
@@ -134,7 +134,7 @@ def _renamer(names: Mapping[str, str]) -> Callable[[Any], Any]:
 
     def copy(node: Any) -> Any:
         if isinstance(node, Mapping):
-            # A media type's `itemSchema` belongs to OpenAPI 3.2; `schema` beside it says the same.
+            # A media type's `itemSchema` belongs to OpenAPI 3.2; its `schema` says the same.
             left_out = {"itemSchema"} if "schema" in node else set()
             return {key: copy(child) for key, child in node.items() if key not in left_out}
         if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""What a machine is."""
+"""Machines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ class MachineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A piece of equipment. `version` rises with every change and orders the events that tell of it."""
+    """A piece of equipment. `version` increases with every change and orders its events."""
 
     id: UUID
     organization_id: UUID
@@ -33,13 +33,13 @@ class Machine:
     version: int
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Machine":
-        """The machine after `changes` (fields by name)."""
+        """The machine with `changes`, fields by name."""
         return replace(self, **changes, updated_at=now, version=self.version + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class MachineFilter:
-    """`text` is searched in name, model, serial number and location; `location` is a prefix."""
+    """`text` is searched in name, model, serial number and location. `location` is a prefix."""
 
     status: MachineStatus | None = None
     location: str | None = None

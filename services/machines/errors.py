@@ -7,4 +7,4 @@ from shared.errors import NotFound
 
 class MachineNotFound(NotFound):
     def __init__(self, machine_id: UUID) -> None:
-        super().__init__(f"There is no machine {machine_id} in your organization. GET /machines lists yours.")
+        super().__init__(f"Your organization has no machine {machine_id}. GET /machines lists its machines.")

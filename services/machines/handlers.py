@@ -1,4 +1,4 @@
-"""Events that the machines service listens to."""
+"""Handlers of the events that the machines service consumes."""
 
 from services.machines.repository import Unit
 from services.machines.service import MachineService

@@ -1,5 +1,5 @@
 -- name: insert_machine!
--- A new machine, as the domain made it.
+-- Inserts a machine.
 INSERT INTO machines (id, organization_id, name, model, serial_number, location, status, metadata,
                       last_analysis_at, created_at, updated_at, version)
 VALUES (:id, :organization_id, :name, :model, :serial_number, :location, :status, :metadata,
@@ -14,7 +14,7 @@ SELECT * FROM machines WHERE id = :id;
 SELECT * FROM machines WHERE id = :id FOR UPDATE;
 
 -- name: list_machines
--- Machines newest first, after the cursor when there is one.
+-- Machines, newest first, after the cursor if there is one.
 SELECT * FROM machines
 WHERE (:status::text IS NULL OR status = :status)
   AND (:location::text IS NULL OR starts_with(lower(location), lower(:location)))
@@ -25,20 +25,20 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: update_machine!
--- Everything that may change.
+-- Updates everything that may change.
 UPDATE machines
 SET name = :name, model = :model, serial_number = :serial_number, location = :location, status = :status,
     metadata = :metadata, updated_at = :updated_at, version = :version
 WHERE id = :id;
 
 -- name: delete_machine!
--- The machine; other slices follow through machine.changed.
+-- Deletes a machine; other services follow through machine.changed.
 DELETE FROM machines WHERE id = :id;
 
 -- name: delete_machines_of_organization
--- All machines of a deleted organization.
+-- Deletes all machines of a deleted organization.
 DELETE FROM machines WHERE organization_id = :organization_id RETURNING *;
 
 -- name: note_analysis!
--- When the newest analysis of the machine completed; late events do not turn it back.
+-- Records when the latest analysis completed; a late event does not move it back.
 UPDATE machines SET last_analysis_at = greatest(coalesce(last_analysis_at, :at), :at) WHERE id = :id;

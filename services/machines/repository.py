@@ -1,4 +1,4 @@
-"""All SQL of the machines service, and its unit of work."""
+"""The repository of machines, and the unit of work."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -27,17 +27,17 @@ class MachineRepository(Protocol):
     async def get(self, machine_id: UUID) -> Machine | None: ...
 
     async def lock(self, machine_id: UUID) -> Machine | None:
-        """The machine, which nobody else changes until the transaction ends."""
+        """The machine, locked until the end of the transaction."""
         ...
 
-    async def list(self, wanted: MachineFilter, page: PageRequest) -> Slice[Machine]: ...
+    async def list(self, filters: MachineFilter, page: PageRequest) -> Slice[Machine]: ...
 
     async def update(self, machine: Machine) -> None: ...
 
     async def delete(self, machine_id: UUID) -> None: ...
 
     async def delete_all(self, organization_id: UUID) -> Sequence[Machine]:
-        """Delete and give all machines of the organization."""
+        """Delete and return all machines of the organization."""
         ...
 
     async def note_analysis(self, machine_id: UUID, at: datetime) -> None: ...
@@ -57,10 +57,10 @@ class PostgresMachineRepository:
     async def lock(self, machine_id: UUID) -> Machine | None:
         return _machine(await self._queries.get_machine_for_update(self._connection, id=machine_id))
 
-    async def list(self, wanted: MachineFilter, page: PageRequest) -> Slice[Machine]:
+    async def list(self, filters: MachineFilter, page: PageRequest) -> Slice[Machine]:
         rows = self._queries.list_machines(
             self._connection,
-            **asdict(wanted),
+            **asdict(filters),
             after_at=page.after.at if page.after else None,
             after_id=page.after.id if page.after else None,
             limit=page.limit + 1,
@@ -86,7 +86,7 @@ class PostgresMachineRepository:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One transaction's collaborators."""
+    """The repositories of one transaction."""
 
     machines: MachineRepository
     outbox: Outbox
@@ -94,7 +94,7 @@ class Unit:
 
 
 class PostgresUnits:
-    """Opens units of work: one transaction each."""
+    """Opens units of work, one transaction each."""
 
     def __init__(self, database: Database, clock: Clock, new_id: IdGenerator) -> None:
         self._database = database

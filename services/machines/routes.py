@@ -34,7 +34,7 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
         ] = None,
         q: Annotated[
             str | None,
-            Query(max_length=255, pattern=STORABLE, description="Text in name, model, serial or place"),
+            Query(max_length=255, pattern=STORABLE, description="Text in name, model, serial or location"),
         ] = None,
     ) -> Page[MachineOut]:
         """Newest first."""

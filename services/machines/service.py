@@ -1,4 +1,4 @@
-"""What one can do with machines. The caller of each method opened the transaction and commits it."""
+"""Use cases of machines. The caller of each method opens the transaction and commits it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,7 +22,7 @@ class MachineService:
         self._auditor = auditor
 
     async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
-        """Add a machine to the caller's organization; `values` are validated fields by name."""
+        """Add a machine to the caller's organization. `values` are validated fields by name."""
         now = self._clock.now()
         machine = Machine(
             id=self._new_id(),
@@ -41,7 +41,7 @@ class MachineService:
             | dict(values),
         )
         await unit.machines.add(machine)
-        await self._tell(unit, machine)
+        await self._publish(unit, machine)
         await self._auditor.wrote(unit.outbox, caller, "machine.created", "machine", machine.id, after=values)
         return machine
 
@@ -51,13 +51,13 @@ class MachineService:
             raise MachineNotFound(machine_id)
         return machine
 
-    async def list(self, unit: Unit, wanted: MachineFilter, page: PageRequest) -> Slice[Machine]:
-        return await unit.machines.list(wanted, page)
+    async def list(self, unit: Unit, filters: MachineFilter, page: PageRequest) -> Slice[Machine]:
+        return await unit.machines.list(filters, page)
 
     async def change(
         self, unit: Unit, caller: Caller, machine_id: UUID, changes: Mapping[str, Any]
     ) -> Machine:
-        """Change the named fields only."""
+        """Change only the given fields."""
         before = await unit.machines.lock(machine_id)
         if before is None:
             raise MachineNotFound(machine_id)
@@ -65,7 +65,7 @@ class MachineService:
             return before
         machine = before.changed(changes, self._clock.now())
         await unit.machines.update(machine)
-        await self._tell(unit, machine)
+        await self._publish(unit, machine)
         old = {name: getattr(before, name) for name in changes}
         await self._auditor.wrote(
             unit.outbox, caller, "machine.updated", "machine", machine.id, before=old, after=changes
@@ -73,12 +73,12 @@ class MachineService:
         return machine
 
     async def remove(self, unit: Unit, caller: Caller, machine_id: UUID) -> None:
-        """Delete the machine here, and through its event in every slice."""
+        """Delete the machine; other services delete their data about it when they receive the event."""
         machine = await unit.machines.lock(machine_id)
         if machine is None:
             raise MachineNotFound(machine_id)
         await unit.machines.delete(machine_id)
-        await self._tell(unit, machine.changed({}, self._clock.now()), deleted=True)
+        await self._publish(unit, machine.changed({}, self._clock.now()), deleted=True)
         await self._auditor.wrote(
             unit.outbox, caller, "machine.deleted", "machine", machine_id, before={"name": machine.name}
         )
@@ -87,13 +87,13 @@ class MachineService:
         await unit.machines.note_analysis(machine_id, at)
 
     async def remove_all(self, unit: Unit, organization_id: UUID) -> None:
-        """The organization is gone, and so are its machines."""
+        """Delete all machines of a deleted organization."""
         now = self._clock.now()
         for machine in await unit.machines.delete_all(organization_id):
-            await self._tell(unit, machine.changed({}, now), deleted=True)
+            await self._publish(unit, machine.changed({}, now), deleted=True)
 
     @staticmethod
-    async def _tell(unit: Unit, machine: Machine, *, deleted: bool = False) -> None:
+    async def _publish(unit: Unit, machine: Machine, *, deleted: bool = False) -> None:
         payload = MachineChanged(
             machine_id=machine.id,
             name=machine.name,

@@ -10,7 +10,7 @@ AlertStatus = Literal["pending", "active", "recovering", "resolved"]
 
 
 class AlertState(Payload):
-    """The alert as it stands after the change that the event tells of."""
+    """The alert after the change."""
 
     alert_id: UUID
     alert_rule_id: UUID
@@ -32,7 +32,7 @@ class AlertRaised(AlertState):
 
 
 class AlertChanged(AlertState):
-    """`change` says what happened: updated, severity_changed, acknowledged, reopened or resolved."""
+    """`change` is updated, severity_changed, acknowledged, reopened or resolved."""
 
     change: str
     changed_by: UUID | None = None

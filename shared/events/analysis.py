@@ -37,7 +37,7 @@ class Health(Payload):
 
 
 class AnalysisCompleted(Payload):
-    """`results` is what `GET /analyses/{id}` answers as `results`."""
+    """`results` is the field `results` of `GET /analyses/{id}`."""
 
     analysis_id: UUID
     file_upload_id: UUID
@@ -54,7 +54,7 @@ class AnalysisCompleted(Payload):
 
 
 class AnalysisFailed(Payload):
-    """`error` names what was wrong, where in which file, and what to do."""
+    """`error` says what was wrong, where in which file, and what to do."""
 
     analysis_id: UUID
     file_upload_id: UUID
@@ -68,7 +68,7 @@ class AnalysisFailed(Payload):
 
 
 class FeatureContribution(Payload):
-    """One feature's part in an anomaly; `deviation` is signed, in baseline standard deviations."""
+    """A feature's contribution to an anomaly. `deviation` is signed, in standard deviations."""
 
     name: str
     expected: float
@@ -115,7 +115,7 @@ ANALYSIS_PROGRESSED = Topic(
     AnalysisProgressed,
     producer="analysis",
     key="machine_id",
-    description="How far an analysis is.",
+    description="The progress of an analysis.",
     transient=True,
 )
 ANALYSIS_COMPLETED = Topic(
@@ -123,26 +123,26 @@ ANALYSIS_COMPLETED = Topic(
     AnalysisCompleted,
     producer="analysis",
     key="machine_id",
-    description="An analysis ended well.",
+    description="An analysis completed.",
 )
 ANALYSIS_FAILED = Topic(
     "analysis.failed",
     AnalysisFailed,
     producer="analysis",
     key="machine_id",
-    description="An analysis was refused or could not be done.",
+    description="An analysis was rejected or failed.",
 )
 ANOMALY_DETECTED = Topic(
     "anomaly.detected",
     AnomalyDetected,
     producer="analysis",
     key="machine_id",
-    description="A monitored sample lies outside the machine's normal.",
+    description="A monitored sample is an anomaly: it lies outside the machine's normal range.",
 )
 ANOMALY_ACKNOWLEDGED = Topic(
     "anomaly.acknowledged",
     AnomalyAcknowledged,
     producer="analysis",
     key="machine_id",
-    description="A person has seen an anomaly.",
+    description="Somebody acknowledged an anomaly.",
 )

@@ -10,14 +10,18 @@ from shared.events.registry import TOPICS
 
 DESCRIPTION = """\
 Every message is a CloudEvents 1.0 event in Kafka binary content mode: the attributes are `ce_` headers,
-the value is the JSON payload. Delivery is at least once; a repeated event has the same `ce_id`. Events
-with one key stay in order. Fields are only ever added to a payload: ignore those you do not know."""
+the value is the JSON payload. Delivery is at least once; a redelivered event has the same `ce_id`. Events
+with the same key stay in order. Fields are only ever added to a payload: ignore unknown ones."""
 
 HEADERS: dict[str, Any] = {
     "type": "object",
     "required": ["ce_id", "ce_source", "ce_type", "ce_specversion", "ce_time", "content-type"],
     "properties": {
-        "ce_id": {"type": "string", "format": "uuid", "description": "The same when delivered again"},
+        "ce_id": {
+            "type": "string",
+            "format": "uuid",
+            "description": "The same on redelivery",
+        },
         "ce_source": {"type": "string", "examples": ["/dinsight/analysis"]},
         "ce_type": {"type": "string", "description": "The topic's name"},
         "ce_specversion": {"const": "1.0"},
@@ -26,7 +30,7 @@ HEADERS: dict[str, Any] = {
         f"ce_{ORGANIZATION_EXTENSION}": {
             "type": "string",
             "format": "uuid",
-            "description": "Whose event it is; absent on events of the installation itself",
+            "description": "The organization that the event belongs to; absent on events of the installation",
         },
         "content-type": {"const": "application/json"},
         "traceparent": {"type": "string", "description": "W3C trace context"},
@@ -121,7 +125,7 @@ def _channel(topic: Topic[Any]) -> dict[str, Any]:
 def _dead_letter_channel(topic: Topic[Any]) -> dict[str, Any]:
     return {
         "address": topic.dead_letter,
-        "description": f"Records of {topic.name} that a consumer could not handle, with the reason.",
+        "description": f"Records of {topic.name} that a consumer could not process, with the reason.",
         "messages": {
             "DeadLetter": {"headers": {"$ref": "#/components/schemas/DeadLetterHeaders"}, "payload": {}}
         },

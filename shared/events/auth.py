@@ -30,7 +30,7 @@ class MembershipChanged(Payload):
 
 
 class AuditRecorded(Payload):
-    """One entry of the audit trail. `changes` holds before and after, without secrets.
+    """One entry of the audit trail. `changes` holds the values before and after, without secrets.
 
     `api_key_id` is the key that a program acted with, `user_id` then the user who made that key.
     """
@@ -69,6 +69,6 @@ AUDIT_RECORDED = Topic(
     AuditRecorded,
     producer="every service",
     key="organization_id, or the user's id when there is none",
-    description="Something was written or someone signed in; auth appends it to the audit trail.",
+    description="Somebody signed in or changed something; auth appends it to the audit trail.",
     partitions=3,
 )

@@ -1,4 +1,4 @@
-"""What an event is, and what a topic is."""
+"""Events and topics."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ DEAD_LETTER_SUFFIX = ".dead-letter"
 
 
 class Payload(BaseModel):
-    """Base of all payloads: frozen, and tolerant of fields that a newer producer added."""
+    """Base of all payloads: frozen, and tolerant of fields that a newer producer adds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -21,10 +21,10 @@ P = TypeVar("P", bound=Payload)
 
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[P]):
-    """A topic; its name is also the CloudEvents `type` of everything on it.
+    """A topic. Its name is also the CloudEvents `type` of its events.
 
-    `compacted` topics carry the latest state per key and are kept for ever. `transient` ones are worthless
-    once they are late: they are not published again to a broker that lost its memory.
+    `compacted` topics hold the latest state per key for ever. Events of `transient` topics are worthless once
+    they are late: they are not published again to a broker that lost its data.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Topic(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Event(Generic[P]):
-    """One event as producers make it and consumers get it (CloudEvents attributes plus the payload)."""
+    """An event, for producers and consumers: CloudEvents attributes and the payload."""
 
     id: UUID
     topic: Topic[P]

@@ -1,4 +1,4 @@
-"""Events to and from Kafka records: CloudEvents 1.0, binary content mode, JSON payload."""
+"""Encodes events as Kafka records and decodes them: CloudEvents 1.0, binary content mode, JSON payload."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from shared.events.base import Event, P, Topic
 
 ORGANIZATION_EXTENSION = "organizationid"
-# The library invents the id and the time of an event that has none, which would defeat the inbox.
+# The library generates an id and a time for an event without them, which would defeat deduplication.
 REQUIRED_HEADERS = ("ce_id", "ce_source", "ce_type", "ce_specversion", "ce_time")
 
 
 class _PayloadBytes(JSONFormat):
-    """Leaves the payload as the bytes it is: pydantic reads and writes JSON itself, once."""
+    """Leaves the payload as bytes: pydantic reads and writes the JSON, once."""
 
     def write_data(self, data: dict[str, Any] | str | bytes | None, datacontenttype: str | None) -> bytes:
         if not isinstance(data, bytes):
@@ -30,11 +30,11 @@ class _PayloadBytes(JSONFormat):
 
 
 class UndecodableRecord(Exception):
-    """A record that is no valid event of its topic; trying again cannot help."""
+    """A record that is not a valid event of its topic. Retrying cannot help."""
 
 
 def encode(event: Event[Any]) -> tuple[bytes, dict[str, bytes]]:
-    """Give the record's value and headers (without trace context)."""
+    """The record's value and headers, without trace context."""
     attributes: dict[str, Any] = {
         "id": str(event.id),
         "source": f"/dinsight/{event.topic.producer.replace(' ', '-')}",
@@ -53,7 +53,7 @@ def encode(event: Event[Any]) -> tuple[bytes, dict[str, bytes]]:
 def decode(
     topic: Topic[P], key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]
 ) -> Event[P]:
-    """Read a record. Raises UndecodableRecord with the reason."""
+    """The event in a record. Raises UndecodableRecord with the reason."""
     names: Mapping[str, bytes] = dict(headers)
     missing = [name for name in REQUIRED_HEADERS if name not in names]
     if missing:

@@ -25,6 +25,6 @@ MACHINE_CHANGED = Topic(
     MachineChanged,
     producer="machines",
     key="machine_id",
-    description="The latest state of a machine. `deleted` means: forget everything about it.",
+    description="The latest state of a machine. `deleted` means: delete everything that belongs to it.",
     compacted=True,
 )

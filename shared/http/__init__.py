@@ -1,1 +1,1 @@
-"""HTTP alike in every service: problems, callers, pages, health, metrics."""
+"""HTTP that all services share: problems, callers, pages, health, metrics."""

@@ -1,4 +1,4 @@
-"""Builds a service's FastAPI application: problems, health, metrics, traces; the service adds its routes."""
+"""Builds a service's FastAPI application with problems, health, metrics and traces."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from shared.http.query import refuse_unknown_query
 
 Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT_SECONDS = 3.0
-# JSON bodies are small; uploads have their own limit in the analysis service.
+# JSON bodies are small. Uploads have a limit of their own in the analysis service.
 MAX_JSON_BODY_BYTES = 1024 * 1024
 MAX_USER_AGENT_LENGTH = 500
 OPERATIONS_PATHS = ("/health/", "/metrics")
@@ -29,7 +29,7 @@ logger = structlog.get_logger(__name__)
 
 
 class _RequestContext:
-    """Each request starts with a fresh logging context that knows the client; the audit trail reads it."""
+    """Starts each request with a fresh logging context that holds the client; the audit trail reads it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,7 +38,7 @@ class _RequestContext:
         structlog.contextvars.clear_contextvars()
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            # The gateway, the only way in, sets the header to the address that it saw.
+            # The gateway, the single entry point, sets the header to the address that it saw.
             forwarded = headers.get("X-Forwarded-For") or (scope["client"] or ("",))[0]
             structlog.contextvars.bind_contextvars(
                 client_address=forwarded or None,
@@ -61,8 +61,8 @@ def build_application(
 ) -> FastAPI:
     """`checks` are named probes that raise while the service is not ready.
 
-    `details` are probed and shown with them, and do not decide readiness. Errors of `middleware` are answered
-    as those of a route; `outermost` sees these answers too.
+    `details` are probed and reported with them, and do not decide readiness. Errors of `middleware` are
+    answered like those of a route; `outermost` wraps these responses too.
     """
 
     @asynccontextmanager
@@ -114,7 +114,7 @@ def add_operations_routes(app: FastAPI, checks: Mapping[str, Check], details: Ma
 async def _probe(check: Check) -> str:
     try:
         await asyncio.wait_for(check(), CHECK_TIMEOUT_SECONDS)
-    except Exception as error:  # whatever is wrong, the answer is: not ready
+    except Exception as error:  # whatever is wrong, the service is not ready
         logger.info("not ready", error=f"{type(error).__name__}: {error}")
         return "unreachable"
     return "ok"

@@ -1,4 +1,4 @@
-"""FastAPI dependencies that say who calls, and whether that caller may."""
+"""FastAPI dependencies that identify the caller and check its permissions."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -14,17 +14,17 @@ from shared.tokens import Identity, TokenVerifier
 
 API_KEY_HEADER = "X-API-Key"
 bearer_scheme = HTTPBearer(auto_error=False, description="An access token from POST /auth/login")
-# For the documents: the gateway exchanges a key for an access token, and services see that alone.
+# For the OpenAPI document: the gateway exchanges a key for an access token, and services see only the token.
 key_scheme = APIKeyHeader(
     name=API_KEY_HEADER,
     auto_error=False,
-    description="An API key from POST /organizations/{id}/api-keys, for programs; not beside a token",
+    description="An API key from POST /organizations/{id}/api-keys, for programs; instead of a token",
 )
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 
 
 class Guard:
-    """Makes the dependencies of a service's routes: `Depends(guard.may(Permission.MACHINES_READ))`."""
+    """Provides the dependencies of a service's routes: `Depends(guard.may(Permission.MACHINES_READ))`."""
 
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
@@ -34,7 +34,7 @@ class Guard:
         kind, _, token = (authorization or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthenticated(
-                "Sign in: send an access token as Authorization: Bearer ..., or an API key as X-API-Key.",
+                "Sign in: send an access token as Authorization: Bearer ... or an API key as X-API-Key.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
         return await self._verifier.verify(token.strip())
@@ -42,26 +42,26 @@ class Guard:
     async def identity(
         self, credentials: Bearer, _key: Annotated[str | None, Depends(key_scheme)]
     ) -> Identity:
-        """The signed-in user or the API key, whatever the organization."""
+        """The signed-in user or the API key, in any organization."""
         return await self.identify(f"{credentials.scheme} {credentials.credentials}" if credentials else None)
 
     async def person(self, credentials: Bearer) -> Identity:
-        """The signed-in user. Raises Forbidden for an API key: it has no account, and admits nobody."""
+        """The signed-in user. Raises Forbidden for an API key: it has no account and admits nobody."""
         identity = await self.identity(credentials, None)
         if identity.api_key_id is not None:
             raise Forbidden(
-                "This is for people: accounts, organizations, members, invitations and API keys. Sign in with"
-                " POST /auth/login."
+                "API keys cannot manage accounts, organizations, members, invitations or API keys. Sign in"
+                " with POST /auth/login."
             )
         return identity
 
     def may(self, permission: Permission) -> Callable[..., Awaitable[Caller]]:
-        """A dependency that gives the caller in the active organization, if the role has `permission`."""
+        """A dependency that returns the caller in the active organization, if the role has `permission`."""
 
         async def caller(
             identity: Annotated[Identity, Depends(self.identity)],
             x_organization_id: Annotated[
-                UUID | None, Header(description="The active organization, when the caller has several")
+                UUID | None, Header(description="The active organization; required if the caller has several")
             ] = None,
         ) -> Caller:
             found = identity.in_organization(x_organization_id)

@@ -1,4 +1,4 @@
-"""The application whose OpenAPI document says only what can be sent."""
+"""A FastAPI application with a precise OpenAPI document."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ class Application(FastAPI):
 
 
 def tidied(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without what no client can send, and with what FastAPI leaves unsaid."""
+    """The document without values that no client can send, and with facts that FastAPI leaves out."""
     for operations in document.get("paths", {}).values():
         for operation in operations.values():
-            # Said of every operation: open to everybody unless something is asked for.
+            # Explicit for every operation: an empty list means that no credentials are needed.
             operation.setdefault("security", [])
-            # Every operation refuses query parameters that it does not have.
+            # Every operation refuses unknown query parameters.
             operation["responses"].setdefault("422", problem_responses(422)[422])
             for parameter in operation.get("parameters", ()):
-                # An address and a header hold text; what is not given is left out.
+                # A query and a header hold text; a missing value is left out and never null.
                 parameter["schema"] = without_null(parameter["schema"])
     for model in document.get("components", {}).get("schemas", {}).values():
         for name, schema in model.get("properties", {}).items():
@@ -33,7 +33,7 @@ def tidied(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """The same schema without a null for a default that cannot be sent, and without a choice of one."""
+    """The same schema without a null default that cannot be sent, and without a union of one."""
     if schema.get("default", ...) is None and not _admits_null(schema):
         schema = {name: value for name, value in schema.items() if name != "default"}
     match schema:

@@ -8,12 +8,12 @@ from pydantic import AfterValidator, AwareDatetime, Field, GetCoreSchemaHandler,
 from pydantic_core import CoreSchema, core_schema
 
 T = TypeVar("T")
-# Whatever is computed with a time in between, in whatever zone, can be expressed by Python and PostgreSQL.
+# Python and PostgreSQL can express every result of arithmetic with such times, in every time zone.
 MIN_YEAR, MAX_YEAR = 1900, 2999
 YEAR_PATTERN = "^(19|2[0-9])[0-9]{2}-"
-# Free-form objects are notes about a thing, not a place to store files.
+# Free-form objects are for notes, not for files.
 MAX_JSON_OBJECT_BYTES = 64 * 1024
-# PostgreSQL stores every character but U+0000. White space around a text is cut off, so a name needs more.
+# PostgreSQL stores every character but U+0000. Names are stripped, so they need more than white space.
 STORABLE = r"^[^\x00]*$"
 SOMETHING_STORABLE = r"^[^\x00]*[^\x00\s][^\x00]*$"
 
@@ -25,7 +25,7 @@ def reject_null(value: T | None) -> T:
 
 
 class NotNull:
-    """Marks a field of a PATCH that may be left out but not emptied; its JSON schema does not offer null."""
+    """Marks a field of a PATCH that may be left out but not be null. Its JSON schema does not allow null."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_after_validator_function(reject_null, handler(source))
@@ -46,7 +46,7 @@ def without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def storable(value: Any) -> Any:
-    """Raises ValueError on JSON that is too large, or that PostgreSQL cannot store."""
+    """The value itself. Raises ValueError if it is too large or PostgreSQL cannot store it."""
     try:
         text = orjson.dumps(value)
     except TypeError as error:
@@ -59,13 +59,13 @@ def storable(value: Any) -> Any:
 
 
 def within_reach(moment: datetime) -> datetime:
-    """The moment itself. Raises ValueError when it lies too far away to be computed with."""
+    """The moment itself. Raises ValueError if it is too distant for arithmetic."""
     if not MIN_YEAR <= moment.year <= MAX_YEAR:
         raise ValueError(f"must be a time between the years {MIN_YEAR} and {MAX_YEAR}")
     return moment
 
 
-# A time that a client names.
+# A time in a request.
 Moment = Annotated[
     AwareDatetime, AfterValidator(within_reach), Field(json_schema_extra={"pattern": YEAR_PATTERN})
 ]

@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a write sent twice is done once, and answered twice with the same answer.
+"""`Idempotency-Key`: a write that is sent twice is performed once, and gets the same response twice.
 
-The key is claimed before the request runs, and the answer is kept after it. A request whose process died in
-between may be tried again under its key once it has been silent for a while.
+The key is claimed before the request runs, and the response is stored after it. If the process dies in
+between, the request may be repeated under its key once the claim has not been renewed for a while.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ from shared.tokens import Identity
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
-# Larger answers are not kept; no write of this API gives one.
-MAX_KEPT_ANSWER_BYTES = 1024 * 1024
+# Larger responses are not stored; no write of this API has one.
+MAX_STORED_RESPONSE_BYTES = 1024 * 1024
 ABANDONED_AFTER = timedelta(minutes=2)
 KEPT_FOR = timedelta(hours=24)
 SETTLE_RETRY_SECONDS = 1.0
@@ -78,16 +78,16 @@ class InProgress(Conflict):
 
 
 @dataclass
-class _Answer:
-    """The answer as it passes by."""
+class _Response:
+    """The response as it passes."""
 
     status: int = 0
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
 
     @property
-    def is_kept(self) -> bool:
-        return 0 < self.status < 500 and len(self.body) <= MAX_KEPT_ANSWER_BYTES
+    def is_storable(self) -> bool:
+        return 0 < self.status < 500 and len(self.body) <= MAX_STORED_RESPONSE_BYTES
 
     @property
     def is_refusal(self) -> bool:
@@ -103,9 +103,9 @@ class _Answer:
 
 
 class Idempotency:
-    """ASGI middleware; keys belong to the user who sent them.
+    """ASGI middleware. Keys belong to the user who sent them.
 
-    Requests under the paths in `never_kept` pass as if they had no key: what they hold must not be stored.
+    Requests under the paths in `never_kept` pass as if they had no key, because they contain secrets.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Idempotency:
         try:
             identity = await self._guard.identify(headers.get("Authorization"))
         except (Unauthenticated, Unavailable):
-            # The route itself says what is wrong.
+            # The route itself reports the error.
             return await self._app(scope, receive, send)
         owner, body = _owner(identity), DigestedBody(headers, receive)
         fingerprint = head_digest(scope, headers)
@@ -146,40 +146,40 @@ class Idempotency:
         await body.read_to_the_end()
         if body.digest() != known["body_digest"]:
             raise KeyReused
-        await _kept_answer(known)(scope, receive, send)
+        await _stored_response(known)(scope, receive, send)
 
     async def _run(self, owner: UUID, key: str, scope: Scope, body: DigestedBody, send: Send) -> None:
-        answer = _Answer()
+        response = _Response()
 
-        async def passing(message: Message) -> None:
-            answer.take(message)
-            if message["type"] == "http.response.start" and not answer.is_refusal:
-                # What was done is known by the whole body, even where the route needed only its beginning.
+        async def forward(message: Message) -> None:
+            response.take(message)
+            if message["type"] == "http.response.start" and not response.is_refusal:
+                # The digest covers the whole body, even if the route needed only its beginning.
                 await body.read_to_the_end()
             await send(message)
 
-        kept = False
+        stored = False
         renewing = asyncio.create_task(Loop("idempotency key", partial(self._renew_later, owner, key)).run())
         required: Sequence[tuple[UUID, Permission]] = ()
         try:
             with access.noting_required() as required:
-                await self._app(scope, body.receive, passing)
-            # A refusal before the body's end did nothing, so it may be tried again.
-            kept = answer.is_kept and (body.ended or not answer.is_refusal)
+                await self._app(scope, body.receive, forward)
+            # A refusal before the end of the body did nothing, so the request may be repeated.
+            stored = response.is_storable and (body.ended or not response.is_refusal)
         finally:
             renewing.cancel()
-            if kept:
+            if stored:
                 rights = [[str(organization_id), permission] for organization_id, permission in required]
                 await self._settle(
                     *(KEEP, owner, key, body.digest(), rights),
-                    *(answer.status, answer.headers, bytes(answer.body)),
+                    *(response.status, response.headers, bytes(response.body)),
                 )
             else:
                 await self._settle(FORGET, owner, key)
 
     async def _settle(self, statement: str, *values: Any) -> None:
-        """Note how the request ended. The client has its answer already, so a database that is away is waited
-        for, until the claim counts as abandoned."""
+        """Record how the request ended. The client has its response by now, so this waits for a database that
+        is down, until the claim counts as abandoned."""
         give_up_at = time.monotonic() + ABANDONED_AFTER.total_seconds()
         while True:
             try:
@@ -193,24 +193,24 @@ class Idempotency:
             await asyncio.sleep(SETTLE_RETRY_SECONDS)
 
     async def _renew_later(self, owner: UUID, key: str) -> None:
-        """Hold the claim for as long as the request runs: a large upload takes its time."""
+        """Renew the claim for as long as the request runs: a large upload takes its time."""
         await asyncio.sleep(ABANDONED_AFTER.total_seconds() / 4)
         async with self._database.transaction(access.Scope()) as connection:
             await connection.execute(RENEW, owner, key)
 
     async def _claim(self, owner: UUID, key: str, fingerprint: str) -> Any | None:
-        """None when the key is now this request's; else what is known of the request that has it."""
+        """None if the key is now claimed; else the row of the request that has it."""
         async with self._database.transaction(access.Scope()) as connection:
             await connection.execute(FORGET_OLD, owner, KEPT_FOR)
             while True:
                 if await connection.fetchval(CLAIM, owner, key, fingerprint, ABANDONED_AFTER):
                     return None
-                # It may be forgotten between the two statements; then it is free again.
+                # The row may be deleted between the two statements; then the key is free again.
                 if known := await connection.fetchrow(LOOK_UP, owner, key):
                     return known
 
 
-def _kept_answer(known: Any) -> Response:
+def _stored_response(known: Any) -> Response:
     response = Response(known["body"], known["status"])
     response.raw_headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in known["headers"]]
     response.headers["Idempotency-Replayed"] = "true"
@@ -218,5 +218,5 @@ def _kept_answer(known: Any) -> Response:
 
 
 def _owner(identity: Identity) -> UUID:
-    """Whose the key is. API keys of one user may act in different organizations, so each has its own."""
+    """Who owns the key. API keys of one user may act in different organizations, so each owns its keys."""
     return identity.api_key_id or identity.user_id

@@ -1,4 +1,4 @@
-"""Lists: `{"items": [...], "next_cursor": null}`, walked by keyset cursors."""
+"""Lists: `{"items": [...], "next_cursor": null}`, paged by keyset cursors."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The sort key of the last row seen: lists run newest first, ties by id."""
+    """The sort key of the last row of a page: lists are sorted newest first, then by id."""
 
     at: datetime
     id: UUID
@@ -42,7 +42,7 @@ class Cursor:
                 raise ValueError("no time zone")
             return cls(moment, UUID(identifier))
         except (binascii.Error, ValueError):
-            told = "is not a cursor that a list answered. Start without a cursor."
+            told = "is not valid. Start without a cursor."
             raise Unprocessable(f"The cursor {told}", errors=[FieldError("/query/cursor", told)]) from None
 
 
@@ -56,7 +56,11 @@ def _page_request(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None,
-        Query(max_length=200, description="Of the page before", json_schema_extra={"format": "cursor"}),
+        Query(
+            max_length=200,
+            description="`next_cursor` of the previous page",
+            json_schema_extra={"format": "cursor"},
+        ),
     ] = None,
 ) -> PageRequest:
     return PageRequest(limit, Cursor.decode(cursor) if cursor else None)
@@ -67,14 +71,14 @@ PageParameters = Annotated[PageRequest, Depends(_page_request)]
 
 @dataclass(frozen=True, slots=True)
 class Slice(Generic[T]):
-    """What a repository gives: at most `limit` rows, and the cursor of the last one when more follow."""
+    """What a repository returns: at most `limit` rows, and the cursor of the last one if more follow."""
 
     items: Sequence[T]
     next_cursor: Cursor | None
 
     @classmethod
     def cut(cls, rows: Sequence[T], limit: int, key: Callable[[T], Cursor]) -> "Slice[T]":
-        """`rows` were asked for with `limit + 1`, which tells whether more follow."""
+        """`rows` were selected with `limit + 1`, which tells whether more follow."""
         items = rows[:limit]
         return cls(items, key(items[-1]) if len(rows) > limit else None)
 

@@ -1,4 +1,4 @@
-"""Asking another service over HTTP, on a caller's behalf."""
+"""Requests to another service over HTTP, on a caller's behalf."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -10,12 +10,12 @@ from opentelemetry.propagate import inject
 from shared.access import Caller
 from shared.errors import NotFound, Unauthenticated, Unavailable
 
-# Peers are next door; one that takes longer is down for this request.
+# Services share a network; one that takes longer counts as down.
 TIMEOUT = aiohttp.ClientTimeout(total=5)
 
 
 class Peer:
-    """A client of one service; `base_url` without a trailing slash."""
+    """An HTTP client of one service."""
 
     def __init__(self, base_url: str, *, name: str) -> None:
         self._base_url = base_url.rstrip("/")
@@ -30,7 +30,7 @@ class Peer:
         self._session = None
 
     async def get(self, path: str, *, caller: Caller | None = None) -> Mapping[str, Any]:
-        """GET a JSON object. Raises NotFound on 404, Unavailable when the peer cannot answer."""
+        """GET a JSON object. Raises NotFound on 404, Unavailable if the service does not respond."""
         headers: dict[str, str] = {}
         if caller is not None:
             headers["Authorization"] = f"Bearer {caller.token}"
@@ -38,21 +38,21 @@ class Peer:
         return await self._ask("GET", path, headers)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """POST a JSON object, get one. Raises Unauthenticated on 401, and as `get` does."""
+        """POST a JSON object and return one. Raises Unauthenticated on 401, and what `get` raises."""
         return await self._ask("POST", path, {}, body)
 
     async def _ask(
         self, method: str, path: str, headers: dict[str, str], body: Mapping[str, Any] | None = None
     ) -> Mapping[str, Any]:
         if self._session is None:
-            raise Unavailable(f"The {self._name} service cannot be asked yet. Try again shortly.")
+            raise Unavailable(f"The {self._name} service is not reachable yet. Try again shortly.")
         inject(headers)
         try:
             async with self._session.request(
                 method, self._base_url + path, headers=headers, json=body
             ) as response:
                 if response.status == 404:
-                    raise NotFound(f"The {self._name} service knows nothing at {path}.")
+                    raise NotFound(f"The {self._name} service has nothing at {path}.")
                 if response.status == 401:
                     raise Unauthenticated(f"The {self._name} service does not accept these credentials.")
                 if response.status != 200:
@@ -62,4 +62,4 @@ class Peer:
                 answer: Mapping[str, Any] = await response.json()
                 return answer
         except (TimeoutError, aiohttp.ClientError, ValueError) as error:
-            raise Unavailable(f"The {self._name} service does not answer. Try again shortly.") from error
+            raise Unavailable(f"The {self._name} service does not respond. Try again shortly.") from error

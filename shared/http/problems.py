@@ -41,14 +41,14 @@ class Problem(BaseModel):
 
 
 def problem_schemas() -> dict[str, Any]:
-    """The JSON schema of a problem and of its parts, by name, as they stand in an OpenAPI document."""
+    """The JSON schemas of a problem and its parts, by name, for an OpenAPI document."""
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     parts = schema.pop("$defs")
     return {"Problem": schema, **parts}
 
 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI declarations of the problems that a route may answer."""
+    """OpenAPI declarations of the problems that a route may respond with."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {s: {"description": "Problem", "content": {MEDIA_TYPE: {"schema": schema}}} for s in statuses}
 
@@ -72,7 +72,7 @@ async def _invalid(request: Request, error: RequestValidationError) -> Response:
     fields = [FieldError(pointer(e, error.body), e["msg"]) for e in error.errors()]
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return render(request, BadRequest("The body is not valid JSON.", errors=fields))
-    return render(request, Unprocessable(f"{len(fields)} field(s) are not valid; see errors.", errors=fields))
+    return render(request, Unprocessable(f"{len(fields)} field(s) are invalid; see errors.", errors=fields))
 
 
 async def _http(request: Request, error: HTTPException) -> Response:
@@ -87,23 +87,23 @@ async def _http(request: Request, error: HTTPException) -> Response:
 
 
 async def _unstorable(request: Request, _error: Exception) -> Response:
-    detail = "A text holds a character that cannot be stored, such as U+0000 or half a surrogate pair."
+    detail = "A text contains a character that cannot be stored, such as U+0000 or half of a surrogate pair."
     return render(request, Unprocessable(detail))
 
 
 async def _away(request: Request, error: Exception) -> Response:
-    logger.error("server away", path=request.url.path, error=f"{type(error).__name__}: {error}")
-    detail = "A server that this needs does not answer at the moment. Try again shortly."
+    logger.error("server not available", path=request.url.path, error=f"{type(error).__name__}: {error}")
+    detail = "A required server is not available at the moment. Try again shortly."
     return render(request, Unavailable(detail))
 
 
 async def _unknown(request: Request, error: Exception) -> Response:
     logger.error("unhandled error", path=request.url.path, exc_info=error)
-    detail = "Something went wrong on our side. It is logged; quote the trace id when you report it."
+    detail = "Something went wrong on our side and was logged. Quote the trace id when you report it."
     return render(request, DInsightError(detail))
 
 
-# By kind of error; the nearest base counts.
+# By class of error; the nearest base class decides.
 HANDLERS: Mapping[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
     DInsightError: _known,
     RequestValidationError: _invalid,
@@ -114,18 +114,18 @@ HANDLERS: Mapping[type[Exception], Callable[[Request, Any], Awaitable[Response]]
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the application's routes as a problem."""
+    """Respond to every error of the application's routes with a problem."""
     for kind, handler in {**HANDLERS, Exception: _unknown}.items():
         app.add_exception_handler(kind, handler)
 
 
 def middleware() -> Middleware:
-    """Answers the errors of the middleware inside it as those of a route."""
+    """Responds to errors of the middleware inside it as to errors of a route."""
     return Middleware(ExceptionMiddleware, handlers=HANDLERS)
 
 
 def pointer(error: Mapping[str, Any], body: Any) -> str:
-    """The RFC 6901 pointer of one of pydantic's errors: a place in the request, or a field that it lacks."""
+    """The RFC 6901 pointer of one of pydantic's errors: a place in the request, or a missing field."""
     parts = list(error["loc"])
     if parts[0] == "body" and isinstance(body, dict | list):
         parts[1:] = _places(error, body)
@@ -133,7 +133,7 @@ def pointer(error: Mapping[str, Any], body: Any) -> str:
 
 
 def _places(error: Mapping[str, Any], body: Any) -> Iterator[str | int]:
-    """The location without the names of union members, which pydantic adds and the body does not have."""
+    """The location without the names of union members, which pydantic adds and the body lacks."""
     here = body
     for part in error["loc"][1:]:
         if part in (here if isinstance(here, dict) else range(len(here)) if isinstance(here, list) else ()):
@@ -169,7 +169,7 @@ def _document(
 
 
 def _allowed(request: Request) -> list[str]:
-    """Every method of the address: the framework names those of the first route alone."""
+    """All methods of the path: the framework names only those of the first matching route."""
     return [
         method
         for method in METHODS

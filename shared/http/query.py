@@ -1,4 +1,4 @@
-"""Query parameters that an operation does not have are refused: a mistyped filter would show everything."""
+"""Unknown query parameters are refused: a mistyped filter would otherwise list everything."""
 
 from collections.abc import Iterator
 
@@ -11,11 +11,11 @@ from shared.errors import FieldError, Unprocessable, json_pointer
 
 
 def accept_any_query() -> None:
-    """Marks a route, as one of its dependencies, whose callers add parameters of their own."""
+    """A dependency that marks a route whose callers add parameters of their own."""
 
 
 async def refuse_unknown_query(request: Request) -> None:
-    """A dependency of every route. Raises Unprocessable, which names the parameters and those there are."""
+    """A dependency of every route. Raises Unprocessable, which names unknown and known parameters."""
     route = request.scope.get("route")
     if not request.query_params or not isinstance(route, APIRoute) or not route.include_in_schema:
         return
@@ -23,7 +23,7 @@ async def refuse_unknown_query(request: Request) -> None:
         return
     known = _names(route.dependant)
     if unknown := sorted(set(request.query_params) - set(known)):
-        told = f"is not a query parameter of this operation; it takes {', '.join(known) or 'none'}"
+        told = f"is not a query parameter of this operation; known parameters: {', '.join(known) or 'none'}"
         raise Unprocessable(
             f"The query has {len(unknown)} unknown parameter(s); see errors.",
             errors=[FieldError(json_pointer("query", name), told) for name in unknown],
@@ -31,7 +31,7 @@ async def refuse_unknown_query(request: Request) -> None:
 
 
 def _names(dependant: Dependant) -> list[str]:
-    """The operation's parameters; the fields of a model that stands for several are parameters too."""
+    """The names of the operation's query parameters, including those that are fields of a model."""
     alone = Dependant(
         query_params=[parameter for each in _walk(dependant) for parameter in each.query_params]
     )

@@ -8,7 +8,7 @@ from tests.e2e.plant import Plant
 from tests.fuzzing.run import fuzz
 from tests.stack import FOR_MANY_CALLS, Stack
 
-# An access token is good for an hour at most, and so is a run.
+# An access token is valid for an hour at most, so a run must not take longer.
 MAX_SECONDS = 3_000.0
 
 

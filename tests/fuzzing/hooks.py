@@ -1,4 +1,4 @@
-"""What the document's own formats look like; Schemathesis loads this by name."""
+"""Formats of the OpenAPI document, and extreme times. Schemathesis loads this module by name."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shared.http.pages import Cursor
 
-# The calendar's edges: any shift, by a time zone or a duration, leaves it.
+# The limits of the calendar: any shift by a time zone or a duration exceeds them.
 EDGES = [
     edge.replace(tzinfo=timezone(timedelta(hours=hours)))
     for edge in (datetime.min, datetime.max)
@@ -26,7 +26,7 @@ WRITTEN: dict[str, Callable[[datetime], str]] = {
 
 
 def _deliverable(address: str) -> bool:
-    """Domains such as `.test` are reserved, and no account has an address there."""
+    """Domains such as `.test` are reserved, so no account has an address there."""
     try:
         return bool(validate_email(address, check_deliverability=False, globally_deliverable=False))
     except EmailNotValidError:
@@ -40,7 +40,7 @@ schemathesis.openapi.format("email", st.emails().filter(_deliverable))
 
 @schemathesis.hook
 def before_add_examples(context: schemathesis.HookContext, examples: list["schemathesis.Case[Any]"]) -> None:
-    """Times at the calendar's edges wherever a query has a time: chance hardly ever draws them."""
+    """Add times at the limits of the calendar to every query with a time: chance rarely finds them."""
     operation: Any = context.operation
     for parameter in operation.query:
         write = WRITTEN.get(parameter.definition["schema"].get("format", ""))
@@ -52,5 +52,5 @@ def before_add_examples(context: schemathesis.HookContext, examples: list["schem
 
 @schemathesis.hook
 def before_call(_context: object, case: "schemathesis.Case[Any]", _kwargs: object) -> None:
-    """The document offers a token or an API key; the caller has a token, and both are refused."""
+    """The document allows a token or an API key. The caller has a token, and both together are refused."""
     case.headers.pop("X-API-Key", None)

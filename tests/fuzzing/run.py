@@ -8,7 +8,7 @@ from typing import IO
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 ROOT = Path(__file__).resolve().parents[2]
-# Without chains of calls, which take longest and say least for their time.
+# Without chains of calls, which take the longest and find the least.
 SHALLOW = ("--phases", "examples,coverage,fuzzing", "--generation-deterministic", "--no-shrink")
 
 
@@ -21,12 +21,12 @@ def fuzz(
     seconds: float,
     output: IO[str] | int | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """All checks on every operation, as the owner of an organization; the findings are printed."""
+    """Run all checks on every operation, as the owner of an organization, and print the findings."""
     program = str(Path(sys.executable).with_name("st"))
     command = [
         *(program, "--config-file", str(CONFIGURATION), "--no-color", "run", f"{gateway_url}/openapi.json"),
         *("--header", f"Authorization: Bearer {token}", "--max-examples", str(examples)),
-        # One: CPython 3.11 counts the depth of syntax trees, which hypothesis builds, over all threads.
+        # One: CPython 3.11 counts the depth of the syntax trees that hypothesis builds over all threads.
         *("--workers", "1", *options),
     ]
     return subprocess.run(

@@ -50,6 +50,10 @@ class Analyses(Protocol):
         """The analysis, if it is being processed, locked until the transaction ends."""
         ...
 
+    async def lock_against_deletion(self, analysis_id: UUID) -> bool:
+        """Tell whether it is being processed, and prevent its deletion until the transaction ends."""
+        ...
+
     async def set_progress(self, analysis_id: UUID, stage: str, progress: float) -> None: ...
 
     async def requeue(self, analysis_id: UUID, *, attempts: int) -> None:
@@ -115,6 +119,10 @@ class PostgresAnalyses:
     async def lock(self, analysis_id: UUID) -> Analysis | None:
         row = await self._queries.lock_analysis(self._connection, id=analysis_id)
         return rows.analysis(row) if row else None
+
+    async def lock_against_deletion(self, analysis_id: UUID) -> bool:
+        found = await self._queries.lock_analysis_against_deletion(self._connection, id=analysis_id)
+        return found is True
 
     async def set_progress(self, analysis_id: UUID, stage: str, progress: float) -> None:
         await self._queries.set_progress(self._connection, id=analysis_id, stage=stage, progress=progress)

@@ -141,6 +141,10 @@ WHERE id = :id AND status IN ('pending', 'processing') RETURNING *;
 -- An analysis that is being processed, locked until the transaction ends.
 SELECT * FROM analyses WHERE id = :id AND status = 'processing' FOR NO KEY UPDATE;
 
+-- name: lock_analysis_against_deletion$
+-- An analysis that is being processed, which nobody deletes until the transaction ends; chunks may be counted.
+SELECT true FROM analyses WHERE id = :id AND status = 'processing' FOR KEY SHARE;
+
 -- name: set_progress!
 -- The progress of an analysis that is being processed.
 UPDATE analyses SET stage = :stage, progress = :progress WHERE id = :id AND status = 'processing';

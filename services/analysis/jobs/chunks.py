@@ -2,12 +2,13 @@
 
 from services.analysis.database.chunks import NewChunk
 from services.analysis.database.results import FeatureChunk
-from services.analysis.database.unit import Units
+from services.analysis.database.unit import Unit, Units
 from services.analysis.engine import Chunk, SequenceState
 from services.analysis.jobs.domain import Kind
 from services.analysis.jobs.recent import RecentChunks, Samples
 from services.analysis.jobs.work import Work
 from shared.clock import IdGenerator
+from shared.jobs.queue import LeaseLost
 
 
 class ChunkStore:
@@ -22,7 +23,7 @@ class ChunkStore:
         """Store samples of a baseline."""
         encoded = await work.lease.compute(self._features(work, first, chunk).encode)
         async with self._units(work.scope) as unit:
-            await unit.jobs.hold(work.job)
+            await self._hold(unit, work)
             await unit.results.add_features(encoded)
 
     async def keep_chunk(
@@ -41,11 +42,18 @@ class ChunkStore:
             state=state.as_dict() if state is not None else None,
         )
         async with self._units(work.scope) as unit:
-            await unit.jobs.hold(work.job)
+            await self._hold(unit, work)
             await unit.results.add_features(encoded)
             await unit.chunks.add(new)
             if ready:
                 await unit.jobs.enqueue([work.next_job(self._new_id(), Kind.CHUNK, process_order=order)])
+
+    @staticmethod
+    async def _hold(unit: Unit, work: Work) -> None:
+        """Lock the analysis before its job, like whoever deletes or fails the analysis. Raises LeaseLost."""
+        if not await unit.analyses.lock_against_deletion(work.analysis.id):
+            raise LeaseLost(str(work.analysis.id))
+        await unit.jobs.hold(work.job)
 
     def _features(self, work: Work, first: int, chunk: Chunk) -> FeatureChunk:
         return FeatureChunk(

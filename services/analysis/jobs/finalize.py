@@ -66,6 +66,9 @@ class Finalizer:
         )
         results = fitted.model.results() | {"timings": watch.timings}
         async with self._units(work.scope) as unit:
+            # Locked before the upload, to which the map refers, as by whoever deletes the machine.
+            if await unit.analyses.lock(analysis.id) is None:
+                raise LeaseLost(str(analysis.id))
             await unit.results.add_map(row)
             await self.complete(unit, work, results, row.id, fitted.features, fitted.samples)
 

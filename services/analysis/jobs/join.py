@@ -18,7 +18,7 @@ from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
-from shared.jobs.queue import Job, Lease
+from shared.jobs.queue import Job, Lease, LeaseLost
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +46,8 @@ class Joiner:
             work = await continued(unit, job, lease)
             if work is None:
                 return
+            if await unit.analyses.lock(work.analysis.id) is None:
+                raise LeaseLost(str(work.analysis.id))
             await unit.jobs.hold(job)
             await publish_progress(unit, work.analysis, Stage.STORING, SCORED_SHARE)
             scoring = await unit.analyses.scoring(work.analysis.id)

@@ -71,6 +71,9 @@ class Progress:
             return
         try:
             async with self._units(self._work.scope) as unit:
+                # The analysis is locked before its job, as everywhere.
+                if await unit.analyses.lock(self._work.analysis.id) is None:
+                    raise LeaseLost(str(self._work.analysis.id))
                 await unit.jobs.hold(self._work.job)
                 await publish_progress(unit, self._work.analysis, *now)
         except LeaseLost:

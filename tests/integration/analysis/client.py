@@ -1,4 +1,4 @@
-"""A small client of the analysis API, and tables to feed it."""
+"""A small client of the analysis API, and tables to upload."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,7 +78,7 @@ class AnalysisClient:
         return UUID(response.json()["id"])
 
     async def ended(self, analysis_id: UUID, *, seconds: float = 60.0) -> dict[str, Any]:
-        """The analysis once it has ended."""
+        """Return the analysis once it has ended."""
 
         async def end() -> dict[str, Any] | None:
             body = (await self.get(f"/analyses/{analysis_id}")).json()
@@ -94,7 +94,7 @@ class AnalysisClient:
         return ended
 
     async def refused(self, kind: str, *files: File, **fields: Any) -> dict[str, Any]:
-        """The error of an analysis whose file was refused."""
+        """Return the error of an analysis whose file was rejected."""
         ended = await self.ended(await self.accepted(kind, *files, **fields))
         assert ended["status"] == "failed"
         return dict(ended["error"])

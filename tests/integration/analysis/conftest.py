@@ -27,7 +27,7 @@ from tests.support.tokens import TokenIssuer
 
 
 class MachinesStub:
-    """Machines by id, with the organization each belongs to."""
+    """Machines with their organizations, by id."""
 
     def __init__(self) -> None:
         self.machines: dict[UUID, UUID] = {}
@@ -65,7 +65,7 @@ async def analysis_installation(
 def analysis_settings(database: TestDatabase) -> Settings:
     return Settings(
         database_url=database.dsn("analysis"),
-        # Small, so that the refusal of a large upload is quick to see.
+        # Small, so that an upload that is too large is rejected quickly.
         max_upload_bytes=32 * 2**20,
         max_files=3,
         lease_seconds=3,
@@ -99,7 +99,7 @@ def storage_folder(installation: InstallationSettings) -> Path:
 
 @pytest.fixture(scope="package")
 def objects(storage_folder: Path) -> Callable[[UUID | None], list[str]]:
-    """Keys in the object store: of one upload, or of all; also of objects in the making."""
+    """The keys of one upload or of all, including those of incomplete objects."""
 
     def keys(upload_id: UUID | None = None) -> list[str]:
         folder = storage_folder / "uploads" / (str(upload_id) if upload_id else "")

@@ -1,4 +1,4 @@
-"""Each bad file has a defined answer in words, and nothing of it is stored as data."""
+"""Each bad file is rejected with an explanation, and none of its data are stored."""
 
 import gzip
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def with_line(place: int, change: Callable[[str], str]) -> bytes:
 
 
 def with_cell(text: str) -> bytes:
-    """f_1 of the sample on line 6 of the file holds `text`."""
+    """A table in which f_1 on line 6 is `text`."""
     return with_line(5, lambda line: ",".join(text if i == 3 else c for i, c in enumerate(line.split(","))))
 
 
@@ -163,7 +163,7 @@ async def test_metadata_that_cannot_be_stored(client: AnalysisClient) -> None:
 
 
 async def test_zero_variance_and_duplicates_are_accepted(client: AnalysisClient) -> None:
-    """Constant features carry no information, and samples may repeat: both have defined answers."""
+    """Constant features and repeated samples have defined results."""
     await client.configure()
     values = np.repeat(samples(15), 2, axis=0)
     values[:, 5] = 1.0

@@ -1,4 +1,4 @@
-"""Chunks of a monitoring run are scored by whichever worker is free, and joined once and in order."""
+"""Any free worker scores the chunks of a monitoring run, and they are joined once, in order."""
 
 import asyncio
 from typing import Any
@@ -38,7 +38,7 @@ async def baseline(place: Workplace, **config: Any) -> Analysis:
 
 
 async def split(place: Workplace, **config: Any) -> Analysis:
-    """A run whose files are read; its chunks wait."""
+    """A run whose files are read and whose chunks wait."""
     run = await place.monitored(await baseline(place, **config), TABLE)
     await place.do(run, Kind.ANALYSIS)
     assert (await place.now(run)).status is Status.PROCESSING
@@ -46,7 +46,7 @@ async def split(place: Workplace, **config: Any) -> Analysis:
 
 
 async def outcome(place: Workplace, analysis: Analysis) -> tuple[Any, ...]:
-    """All that clients see of a completed run, without ids and times."""
+    """Everything that clients see of a completed run, except ids and times."""
     found = await place.now(analysis)
     assert found.status is Status.COMPLETED
     assert found.results is not None
@@ -75,13 +75,13 @@ async def outcome(place: Workplace, analysis: Analysis) -> tuple[Any, ...]:
 async def test_several_workers_give_the_results_of_one(
     place: Workplace, detector: str, ewma: float | None
 ) -> None:
-    """Bit for bit, also where a chunk depends on those before it."""
+    """Bit for bit, even if a chunk depends on those before it."""
     normal = await baseline(place, detector=detector, ewma=ewma)
     alone = await place.monitored(normal, TABLE)
     await place.do(alone)
     shared = await place.monitored(normal, TABLE)
     await place.do(shared, Kind.ANALYSIS)
-    # On the map a chunk's state is known only when those before it are scored: they follow one by one.
+    # On the map, a chunk's state is known only once those before it are scored, so they follow each other.
     chained = (detector, ewma) == ("map_mahalanobis", 0.2)
     assert await place.jobs(shared) == (ALL_CHUNKS[:1] if chained else ALL_CHUNKS)
     await asyncio.gather(*(place.do(shared) for _ in range(3)))
@@ -106,7 +106,7 @@ async def test_chunks_are_scored_while_the_file_is_still_read(place: Workplace) 
 
 
 async def test_all_chunks_are_scored_before_the_reader_ends(place: Workplace) -> None:
-    """Then it is the reader that starts the join."""
+    """In this case the reader enqueues the join."""
     run = await place.monitored(await baseline(place), TABLE)
     reader, scorer = place.worker(run, Kind.ANALYSIS), place.worker(run, Kind.CHUNK, Kind.JOIN)
     async with background(*(loop.run() for worker in (reader, scorer) for loop in worker.loops)):
@@ -145,7 +145,7 @@ async def test_the_join_waits_for_a_chunk_under_a_live_lease(place: Workplace) -
 
 
 async def test_a_late_result_changes_nothing(place: Workplace) -> None:
-    """A worker scores its chunk while another one, which took the chunk over, has finished the run."""
+    """A worker scores a chunk after another one has taken it over and the run has completed."""
     run = await split(place)
     slow = GatedScorer(place)
     late = asyncio.create_task(place.do(run, Kind.CHUNK, scorer=slow))
@@ -159,7 +159,7 @@ async def test_a_late_result_changes_nothing(place: Workplace) -> None:
 
 
 async def test_chunks_of_a_dead_attempt_are_discarded(place: Workplace) -> None:
-    """The reader died, another one began anew; a chunk of the dead one's is still being scored."""
+    """The reader died and another one started over, while a chunk of the first was being scored."""
     run = await place.monitored(await baseline(place), TABLE)
     store, slow = GatedStore(place), GatedScorer(place)
     dying = asyncio.create_task(place.do(run, Kind.ANALYSIS, store=store))
@@ -248,7 +248,7 @@ async def test_a_machine_deleted_while_its_run_is_scored(place: Workplace) -> No
 
 
 async def test_jobs_of_an_ended_run_are_ended_too(place: Workplace) -> None:
-    """However they came about: nobody does them, and nobody finds them again and again."""
+    """Whatever their origin, such jobs are neither run nor claimed again."""
     run = await split(place)
     await place.admin.execute("UPDATE analysis.analyses SET status = 'failed' WHERE id = $1", run.id)
     await place.do(run)

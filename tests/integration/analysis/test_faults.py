@@ -1,4 +1,4 @@
-"""Whatever dies, an analysis ends exactly once. No broker here: the database is the queue."""
+"""Whatever dies, an analysis ends exactly once. The tests need no broker: the database is the queue."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ async def test_an_analysis_is_done_once_by_many_workers(place: Workplace) -> Non
 
 
 async def test_a_killed_workers_analysis_is_taken_over(place: Workplace) -> None:
-    """It had stored a chunk; what it left is wiped."""
+    """The chunk that it had stored is deleted."""
     analysis = await place.uploaded()
     await place.claim(analysis, Kind.ANALYSIS, EXPIRED)
     chunk = FeatureChunk(
@@ -61,7 +61,7 @@ async def test_a_live_lease_is_respected(place: Workplace) -> None:
 
 
 async def test_an_upload_without_a_job_is_adopted(place: Workplace) -> None:
-    """A version before the queue stored it while this one started."""
+    """A version without the queue stored it while this one was starting."""
     analysis = await place.uploaded()
     await place.admin.execute("DELETE FROM analysis.jobs WHERE subject_id = $1", analysis.id)
     async with place.units(Scope()) as unit:
@@ -76,7 +76,7 @@ async def test_an_upload_without_a_job_is_adopted(place: Workplace) -> None:
 async def test_a_worker_that_lost_its_lease_writes_nothing(
     place: Workplace, heartbeat_seconds: float
 ) -> None:
-    """It was silent too long, another worker did the work, and then it wakes up with its result."""
+    """It hangs, another worker takes over, and then it returns with its result."""
     analysis = await place.uploaded()
     slow = GatedFitter(place)
     sleeper = place.worker(analysis, fitter=slow, heartbeat_seconds=heartbeat_seconds)
@@ -138,7 +138,7 @@ class FailsOnce(JobsOf):
     ids=lambda error: type(error).__name__,
 )
 async def test_a_heartbeat_survives_database_errors(place: Workplace, error: Exception) -> None:
-    """Once, a deadlock ended the heartbeat in silence, and the lease ran out under a healthy worker."""
+    """A deadlock used to end the heartbeat silently, so that a healthy worker lost its lease."""
     analysis = await place.uploaded()
     slow = GatedFitter(place)
     queue = FailsOnce(place.database, analysis, error)
@@ -192,7 +192,7 @@ async def test_a_shutdown_gives_the_work_back(place: Workplace) -> None:
 
 
 async def test_a_small_file_with_many_values_becomes_a_large_job(place: Workplace) -> None:
-    """Its size in bytes said little: it must not keep the lane of small jobs."""
+    """It must not occupy the lane of small jobs."""
     rows = MAX_SMALL_VALUES // 8 + 1000
     analysis = await place.uploaded(table=csv(samples(rows)))
     job = await place.claim(analysis, Kind.ANALYSIS, timedelta(minutes=5))

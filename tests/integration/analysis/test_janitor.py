@@ -1,4 +1,4 @@
-"""What is looked after beside the requests: machines that go, orphans, partitions, memory."""
+"""Upkeep: deleted machines, orphaned objects, partitions; and the worker's memory."""
 
 import asyncio
 import gc
@@ -56,7 +56,7 @@ async def machine(place: Workplace, analysis: Analysis) -> MachineRef:
 
 
 async def test_deleting_a_machine_deletes_its_data(place: Workplace) -> None:
-    """Also while a worker is at it; and no late event brings the machine back."""
+    """Even while a worker is busy with them; and no late event restores the machine."""
     analysis = await place.uploaded()
     await place.do(analysis)
     monitoring = await place.monitored(analysis, csv(samples(600)))
@@ -125,7 +125,7 @@ async def test_partitions_are_created_ahead(place: Workplace) -> None:
 
 
 async def highest_memory(place: Workplace, rows: int) -> int:
-    """The most resident bytes over a file whose last row is bad: all of it is read, none is kept."""
+    """The peak memory for a file whose last row is invalid, so that all of it is read and nothing kept."""
     width = 1024
     head = ",".join(["load", *(f"f_{place}" for place in range(width))]).encode() + b"\n"
     row = b"low," + b",".join([b"0.1234567"] * width) + b"\n"
@@ -152,7 +152,7 @@ async def highest_memory(place: Workplace, rows: int) -> int:
 
 
 async def test_memory_does_not_grow_with_the_file(place: Workplace) -> None:
-    """A worker reads and stores chunk by chunk: a 200 MB file takes what a file of half the size took."""
+    """A worker reads and stores chunk by chunk: a 200 MB file needs no more than half of it."""
     half = await highest_memory(place, 11_000)
     whole = await highest_memory(place, 22_000)
     assert whole - half < 80 * 2**20

@@ -1,4 +1,4 @@
-"""What clients read afterwards: configurations, anomalies, health, wear; and who may."""
+"""Configurations, anomalies, health and wear, and who may read them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ def times(count: int) -> list[str]:
 
 
 async def monitored(client: AnalysisClient, values: Any) -> dict[str, Any]:
-    """A monitoring run of dated samples, after a baseline when the machine has none."""
+    """A completed monitoring run of samples with times, after a baseline if the machine has none."""
     await client.configure(end_meta="load")
     if not (await client.get("/analyses", status="completed")).json()["items"]:
         await client.completed("baseline", ("normal.csv", csv(samples(100), times=times(100))))
@@ -172,7 +172,7 @@ async def test_a_machines_health_and_daily_counts(client: AnalysisClient) -> Non
 async def test_wear_over_a_column_has_a_trend(client: AnalysisClient) -> None:
     await client.configure(scaling="none")
     values = samples(60, seed=4)
-    # The axis of most variance moves away, sample by sample.
+    # The samples drift along the axis of the largest variance.
     values += np.linspace(0, 25, 60)[:, None] * 0.5
     place = f"/machines/{client.machine_id}/deterioration"
     await client.completed("baseline", ("normal.csv", csv(samples(100), times=times(100))))

@@ -1,4 +1,4 @@
-"""A worker's surroundings without a broker: one database, one store, uploads and workers on demand."""
+"""The environment of a worker without a broker: a database, a store, uploads and workers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -43,7 +43,7 @@ NO_DELAY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(), max_delay=timedelt
 
 
 class JobsOf(PostgresQueue):
-    """The queue as far as it is about one analysis, and of some kinds of jobs only."""
+    """A queue restricted to one analysis and some kinds of jobs."""
 
     def __init__(self, database: Database, analysis: Analysis, kinds: Sequence[Kind]) -> None:
         super().__init__(database, service="analysis")
@@ -51,7 +51,7 @@ class JobsOf(PostgresQueue):
         self._kinds = kinds
 
     async def claim(self, queue: str, wanted: int, *, lease: timedelta, **_: object) -> Sequence[Job]:
-        """Jobs in the order in which they were enqueued, claimed as the queue itself does."""
+        """Claim jobs in the order in which they were enqueued."""
         scope = Scope(organization_id=self._analysis.organization_id)
         # Materialized: a subquery may be executed once for each row, and then its LIMIT limits nothing.
         query = """
@@ -83,7 +83,7 @@ class JobsOf(PostgresQueue):
 
 
 class Gate:
-    """`reached` is set when somebody stands before the gate; `open` lets them through."""
+    """`reached` is set when a task waits at the gate; setting `open` lets it pass."""
 
     def __init__(self) -> None:
         self.reached, self.open = asyncio.Event(), asyncio.Event()
@@ -94,7 +94,7 @@ class Gate:
 
 
 class GatedFitter(BaselineFitter):
-    """Stops before it hands its result over, until it is let through."""
+    """Waits at a gate before it returns its result."""
 
     def __init__(self, place: "Workplace") -> None:
         super().__init__(TableReader(place.storage), ChunkStore(place.units, RecentChunks(), time_ordered_id))
@@ -112,7 +112,7 @@ class BrokenFitter(GatedFitter):
 
 
 class GatedScorer(ChunkScorer):
-    """A worker that has taken a chunk, and stops before it scores it."""
+    """Waits at a gate before it scores a chunk."""
 
     def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
         models = models or ModelStore(place.storage)
@@ -126,7 +126,7 @@ class GatedScorer(ChunkScorer):
 
 
 class GatedStore(ChunkStore):
-    """Keeps no more chunks than the first two until it is let through."""
+    """Waits at a gate after it has stored two chunks."""
 
     def __init__(self, place: "Workplace") -> None:
         super().__init__(place.units, RecentChunks(), time_ordered_id)
@@ -140,7 +140,7 @@ class GatedStore(ChunkStore):
 
 @dataclass
 class Workplace:
-    """One database, one store; processors and uploads on demand."""
+    """A database and a store, with workers and uploads on demand."""
 
     database: Database
     units: PostgresUnits
@@ -159,7 +159,7 @@ class Workplace:
         store: ChunkStore | None = None,
         progress_seconds: float | None = None,
     ) -> Mapping[str, JobHandler]:
-        """What a worker has, with parts of its own put in."""
+        """The handlers of a worker, some of which can be replaced."""
         models, clock, finalizer = ModelStore(self.storage), SystemClock(), self.finalizer()
         recent, reader = RecentChunks(), TableReader(self.storage)
         store = store or ChunkStore(self.units, recent, time_ordered_id)
@@ -187,7 +187,7 @@ class Workplace:
         queue: JobsOf | None = None,
         **parts: Any,
     ) -> Worker:
-        """A worker that does the jobs of one analysis, of these kinds (of all, if none is named)."""
+        """A worker that runs the jobs of one analysis, of these kinds or of all kinds."""
         return Worker(
             queue or JobsOf(self.database, analysis, kinds or tuple(Kind)),
             QUEUE,
@@ -198,7 +198,7 @@ class Workplace:
         )
 
     async def do(self, analysis: Analysis, *kinds: Kind, **parts: Any) -> None:
-        """Do the jobs of an analysis that are due, and those that follow from them."""
+        """Run the due jobs of an analysis, and those that follow from them."""
         await self.worker(analysis, *kinds, **parts).run_due()
 
     async def uploaded(
@@ -210,7 +210,7 @@ class Workplace:
         organization: UUID | None = None,
         **columns: Any,
     ) -> Analysis:
-        """A baseline that waits for a worker, as an upload leaves it."""
+        """A pending baseline, as an upload creates it."""
         scope = Scope(organization_id=organization or uuid4())
         assert scope.organization_id is not None
         upload_id = uuid4()
@@ -269,7 +269,7 @@ class Workplace:
         return analysis
 
     async def monitored(self, baseline: Analysis, table: bytes) -> Analysis:
-        """A monitoring run on the machine and map of a completed baseline, waiting for a worker."""
+        """A pending monitoring run on the machine and map of a completed baseline."""
         analysis = await self.uploaded(table=table, organization=baseline.organization_id)
         await self.admin.execute(
             "UPDATE analysis.analyses SET analysis_type = 'monitoring', machine_id = $2, dinsight_id = $3"
@@ -287,19 +287,19 @@ class Workplace:
         return found
 
     async def claim(self, analysis: Analysis, kind: Kind, lease: timedelta) -> Job:
-        """Take a job of the analysis, as a worker does that then dies or sleeps."""
+        """Claim a job of the analysis, like a worker that then dies or hangs."""
         [job] = await JobsOf(self.database, analysis, [kind]).claim(QUEUE, 1, lease=lease)
         return job
 
     async def jobs(self, analysis: Analysis) -> list[tuple[str, bool]]:
-        """Kind of each job that is left of the analysis, and whether somebody has it."""
+        """The kind of each remaining job of the analysis, and whether it is claimed."""
         query = """
             SELECT kind, lease_token IS NOT NULL AS taken FROM analysis.jobs
             WHERE subject_id = $1 ORDER BY id"""
         return [(row["kind"], row["taken"]) for row in await self.admin.fetch(query, analysis.id)]
 
     async def take_away(self, analysis: Analysis, kind: Kind) -> None:
-        """End the leases of the analysis' jobs, as if their workers had been silent for too long."""
+        """End the leases of the analysis' jobs, as if their workers had died."""
         await self.admin.execute(
             "UPDATE analysis.jobs SET lease_until = clock_timestamp() - interval '1 s'"
             " WHERE subject_id = $1 AND kind = $2 AND lease_token IS NOT NULL",

@@ -24,7 +24,7 @@ async def upstream_address(upstream: Upstream) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def address(installation: InstallationSettings, upstream_address: str) -> AsyncIterator[str]:
-    """Where the gateway listens."""
+    """The address of the gateway."""
     allowing = installation.model_copy(update={"allowed_origins": ("https://plant.example",)})
     async with gateway(allowing, upstream_address) as place:
         yield place
@@ -39,7 +39,7 @@ def organization() -> UUID:
 async def client(
     address: str, tokens: TokenIssuer, organization: UUID
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A signed-in client of the gateway; it decompresses nothing."""
+    """A signed-in client of the gateway that does not decompress."""
     headers = tokens.headers(organization)
     async with aiohttp.ClientSession(address, headers=headers, auto_decompress=False) as session:
         yield session

@@ -1,4 +1,4 @@
-"""A gateway on a real port, in front of a small service that a test can look into."""
+"""A gateway on a real port, in front of a small service that tests can inspect."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -25,12 +25,12 @@ PIECE = bytes(range(256)) * 256
 
 @dataclass
 class Upstream:
-    """Stands for all services. `requests` is what reached it; `cancelled` what was broken off."""
+    """Stands in for all services. It records the requests that reached it and those that were cancelled."""
 
     tokens: TokenIssuer
     requests: list[web.Request] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
-    # What auth knows of API keys: the token of each good one.
+    # The API keys that auth accepts, with the token of each.
     keys_known: dict[str, str] = field(default_factory=dict)
     exchanges: int = 0
     received: int = 0
@@ -130,7 +130,7 @@ class Upstream:
 
 
 def memory() -> int:
-    """What this process holds, in bytes."""
+    """The resident memory of this process, in bytes."""
     return int(psutil.Process().memory_info().rss)
 
 
@@ -143,7 +143,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def listening(app: FastAPI, http: type[asyncio.Protocol] = GatewayProtocol) -> AsyncIterator[str]:
-    """Serve the application on a free port, as in production; gives its address."""
+    """Serve the application on a free port, as in production; yields its address."""
     config = uvicorn.Config(
         app,
         port=0,
@@ -180,7 +180,7 @@ def everything_at(installation: InstallationSettings, address: str) -> Installat
 async def gateway(
     installation: InstallationSettings, upstream_address: str, **values: Any
 ) -> AsyncIterator[str]:
-    """A gateway in front of the upstream; gives its address."""
+    """A gateway in front of the upstream; yields its address."""
     settings = Settings.model_validate(values)
     app = create_app(everything_at(installation, upstream_address), settings)
     async with listening(app, protocol(settings.head_seconds)) as address:

@@ -128,7 +128,7 @@ async def test_roles_limit_what_one_may_do(
         ({"name": "Pump", "colour": "red"}, "/body/colour"),
     ],
 )
-async def test_bad_input_is_named(
+async def test_invalid_input_is_pointed_at(
     api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID, body: object, pointer: str
 ) -> None:
     response = await api.post("/api/v1/machines", json=body, headers=tokens.headers(organization))
@@ -146,7 +146,7 @@ async def test_text_that_the_database_cannot_store_is_refused(
     assert (await api.get("/api/v1/machines", params={"q": "\u0000"}, headers=headers)).status_code == 422
 
 
-async def test_a_database_that_is_away_is_said_so(
+async def test_a_database_that_is_down_is_a_503(
     installation: InstallationSettings, tokens: TokenIssuer, organization: UUID
 ) -> None:
     app = create_app(installation, Settings(database_url="postgresql://nobody:x@127.0.0.1:1/nothing"))
@@ -169,7 +169,7 @@ async def test_tokens_are_checked(api: httpx2.AsyncClient, tokens: TokenIssuer, 
     assert (await api.get("/api/v1/machines", headers=elsewhere)).status_code == 403
 
 
-async def test_an_idempotency_key_makes_a_write_happen_once(
+async def test_a_write_with_an_idempotency_key_is_performed_once(
     api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
 ) -> None:
     headers = tokens.headers(organization) | {"Idempotency-Key": "one"}
@@ -187,7 +187,7 @@ async def test_an_idempotency_key_makes_a_write_happen_once(
 async def test_two_api_keys_of_one_user_do_not_share_idempotency_keys(
     api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
 ) -> None:
-    """Else the answer of one organization would be told to the other."""
+    """Otherwise one organization would get the response of the other."""
     user, made = uuid4(), []
     for place in (organization, uuid4()):
         headers = tokens.headers(place, user_id=user, akid=str(uuid4())) | {"Idempotency-Key": "same"}

@@ -1,4 +1,4 @@
-"""The PostgreSQL repository keeps to the common suite."""
+"""The PostgreSQL repository passes the common suite."""
 
 from collections.abc import AsyncIterator
 

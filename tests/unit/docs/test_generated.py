@@ -1,4 +1,4 @@
-"""The generated documents are what the code says, and are valid."""
+"""The generated documents match the code and are valid."""
 
 import json
 import subprocess
@@ -82,7 +82,7 @@ def test_operations_have_unique_names_summaries_and_tags(openapi: dict[str, Any]
 
 
 def test_every_operation_says_how_it_can_fail(openapi: dict[str, Any]) -> None:
-    """And says it as a problem (RFC 9457)."""
+    """And does so with problems (RFC 9457)."""
     for method, path, operation in operations(openapi):
         failures = {status: answer for status, answer in operation["responses"].items() if status >= "4"}
         assert failures, (method, path)
@@ -92,7 +92,7 @@ def test_every_operation_says_how_it_can_fail(openapi: dict[str, Any]) -> None:
 
 
 def test_every_operation_says_who_may_call_it(openapi: dict[str, Any]) -> None:
-    """What needs no credentials is what the gateway lets pass without."""
+    """The operations without credentials are those that the gateway passes without."""
     assert all("security" in operation for _, _, operation in operations(openapi))
     without = {(method.upper(), path) for method, path, each in operations(openapi) if not each["security"]}
     assert without == OPEN
@@ -102,7 +102,7 @@ ACCOUNT = ("/api/v1/users/me",)
 
 
 def test_people_and_programs_have_their_schemes(openapi: dict[str, Any]) -> None:
-    """A key works wherever a token does, but for accounts, and for who belongs to an organization."""
+    """API keys work wherever tokens do, except for accounts and the membership of organizations."""
     schemes = openapi["components"]["securitySchemes"]
     kinds = {name: (scheme["type"], scheme.get("name")) for name, scheme in schemes.items()}
     bearer = [name for name, kind in kinds.items() if kind == ("http", None)]
@@ -194,7 +194,7 @@ def test_check_tells_a_stale_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     stale.write_text("{}\n")
     wanted = [(stale, "{}\n"), (new, "1")]
     assert generate.main(["--check"], lambda: wanted) == 1
-    assert "docs/new.json is not what the code says" in capsys.readouterr().err
+    assert "docs/new.json is outdated" in capsys.readouterr().err
     assert not new.exists()
     assert generate.main([], lambda: wanted) == 0
     assert new.read_text() == "1"

@@ -27,7 +27,7 @@ ID = "0197a2f4-5c1e-7000-8000-000000000000"
         ("/alerts", Service.ALERTING),
     ],
 )
-def test_every_path_has_its_service(path: str, service: Service) -> None:
+def test_every_path_is_routed_to_its_service(path: str, service: Service) -> None:
     rule = find("/api/v1" + path)
     assert rule is not None
     assert rule.service is service
@@ -51,11 +51,11 @@ def test_every_path_has_its_service(path: str, service: Service) -> None:
         "/api/v1/auth/login\n",
     ],
 )
-def test_nothing_else_is_routed(path: str) -> None:
+def test_unknown_paths_are_not_routed(path: str) -> None:
     assert find(path) is None
 
 
-def test_only_exact_paths_are_open() -> None:
+def test_only_exact_paths_are_public() -> None:
     assert is_open("POST", "/api/v1/auth/login")
     assert is_open("HEAD", "/api/v1/auth/jwks.json")
     assert not is_open("GET", "/api/v1/auth/login")
@@ -63,7 +63,7 @@ def test_only_exact_paths_are_open() -> None:
     assert not is_open("POST", "/api/v1/users/me/password")
 
 
-def test_only_uploads_may_be_large() -> None:
+def test_only_upload_bodies_may_be_large() -> None:
     uploads = find("/api/v1/analyses")
     machines = find("/api/v1/machines")
     assert uploads is not None

@@ -1,4 +1,4 @@
-"""The machines service's repository in memory: the same behaviour as PostgreSQL's, which one suite checks."""
+"""An in-memory repository of machines. One suite checks that it behaves like the PostgreSQL one."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from tests.support.fakes import FakeInbox, FakeOutbox
 
 @dataclass
 class FakeMachines:
-    """What one organization sees of `rows`, which all organizations share."""
+    """One organization's view of `rows`, which all organizations share."""
 
     rows: dict[UUID, Machine]
     organization_id: UUID | None
@@ -64,7 +64,7 @@ class FakeMachines:
 
 @dataclass
 class FakeUnits:
-    """All units share what lies in memory; nothing is rolled back."""
+    """All units share the data in memory; nothing is rolled back."""
 
     rows: dict[UUID, Machine] = field(default_factory=dict)
     outbox: FakeOutbox = field(default_factory=FakeOutbox)

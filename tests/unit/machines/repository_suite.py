@@ -1,4 +1,4 @@
-"""What every implementation of the machines repository does, in memory or in PostgreSQL."""
+"""The suite that every implementation of the machines repository passes."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -37,7 +37,7 @@ def a_machine(organization_id: UUID, **changes: object) -> Machine:
 
 
 class RepositorySuite:
-    """Subclasses give the fixture `units`."""
+    """Subclasses provide the fixture `units`."""
 
     @pytest.fixture
     def mine(self) -> Scope:
@@ -59,7 +59,7 @@ class RepositorySuite:
             found = await unit.machines.list(MachineFilter(**wanted), PageRequest())  # type: ignore[arg-type]
         return [machine.name for machine in found.items]
 
-    async def test_a_machine_is_given_as_it_was_added(self, units: Units, mine: Scope) -> None:
+    async def test_an_added_machine_is_returned_unchanged(self, units: Units, mine: Scope) -> None:
         machine = await self._add(units, mine)
         async with units(mine) as unit:
             assert await unit.machines.get(machine.id) == machine
@@ -84,7 +84,7 @@ class RepositorySuite:
             assert await unit.machines.get(machine.id) is None
             assert await unit.machines.get(other.id) == other
 
-    async def test_another_organizations_machines_do_not_exist(
+    async def test_machines_of_another_organization_are_invisible(
         self, units: Units, mine: Scope, theirs: Scope
     ) -> None:
         machine = await self._add(units, mine)
@@ -100,7 +100,7 @@ class RepositorySuite:
         async with units(mine) as unit:
             assert await unit.machines.get(machine.id) == machine
 
-    async def test_an_organizations_machines_go_together(
+    async def test_deleting_all_machines_of_an_organization(
         self, units: Units, mine: Scope, theirs: Scope
     ) -> None:
         gone = [await self._add(units, mine), await self._add(units, mine)]
@@ -112,7 +112,7 @@ class RepositorySuite:
         assert await self._names(units, mine) == []
         assert await self._names(units, theirs) == [kept.name]
 
-    async def test_the_newest_analysis_counts(self, units: Units, mine: Scope) -> None:
+    async def test_the_latest_analysis_wins(self, units: Units, mine: Scope) -> None:
         machine = await self._add(units, mine)
         for at, latest in ((NOW, NOW), (NOW + HOUR, NOW + HOUR), (NOW - HOUR, NOW + HOUR)):
             async with units(mine) as unit:
@@ -123,7 +123,7 @@ class RepositorySuite:
             await unit.machines.note_analysis(uuid4(), NOW)
 
     async def test_lists_run_newest_first_through_all_pages(self, units: Units, mine: Scope) -> None:
-        """Three machines are of the same moment: their ids order them."""
+        """Three machines have the same creation time, so their ids order them."""
         expected = [
             await self._add(units, mine, created_at=NOW + HOUR * hours) for hours in (0, 1, 1, 1, 2, 3, 4)
         ]
@@ -152,7 +152,7 @@ class RepositorySuite:
         assert await self._names(units, mine, location="HALL A") == ["Pump", "Fan"]
         assert await self._names(units, mine, location="Hall A", text="an") == ["Fan"]
         assert await self._names(units, mine, text="sn-4") == ["100% Mixer_9"]
-        # What means something in patterns is text here.
+        # Special characters of patterns are plain text here.
         assert await self._names(units, mine, text="0% m") == ["100% Mixer_9"]
         assert await self._names(units, mine, text="_") == ["100% Mixer_9"]
         assert await self._names(units, mine, location="%") == []

@@ -1,4 +1,4 @@
-"""The repository in memory keeps to the common suite."""
+"""The in-memory repository passes the common suite."""
 
 import pytest
 

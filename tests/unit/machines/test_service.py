@@ -1,4 +1,4 @@
-"""What one can do with machines, and who is told of it."""
+"""Use cases of machines, and the events that they publish."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ def someone() -> Caller:
     return caller()
 
 
-async def test_a_new_machine_has_defaults_and_is_told_of(
+async def test_a_new_machine_has_defaults_and_is_published(
     service: MachineService, units: FakeUnits, someone: Caller, clock: FakeClock
 ) -> None:
     async with units(someone.scope) as unit:
@@ -66,7 +66,7 @@ async def test_a_new_machine_has_defaults_and_is_told_of(
     )
 
 
-async def test_only_what_is_named_changes(
+async def test_only_the_given_fields_change(
     service: MachineService, units: FakeUnits, someone: Caller, clock: FakeClock
 ) -> None:
     async with units(someone.scope) as unit:
@@ -84,7 +84,9 @@ async def test_only_what_is_named_changes(
     }
 
 
-async def test_no_change_tells_nobody(service: MachineService, units: FakeUnits, someone: Caller) -> None:
+async def test_an_empty_change_publishes_nothing(
+    service: MachineService, units: FakeUnits, someone: Caller
+) -> None:
     async with units(someone.scope) as unit:
         machine = await service.register(unit, someone, {"name": "Pump"})
         told = len(units.outbox.events)
@@ -92,7 +94,7 @@ async def test_no_change_tells_nobody(service: MachineService, units: FakeUnits,
     assert len(units.outbox.events) == told
 
 
-async def test_a_removed_machine_is_told_of_with_a_higher_version(
+async def test_a_deletion_is_published_with_a_higher_version(
     service: MachineService, units: FakeUnits, someone: Caller
 ) -> None:
     async with units(someone.scope) as unit:
@@ -105,7 +107,7 @@ async def test_a_removed_machine_is_told_of_with_a_higher_version(
     assert units.outbox.payloads(AUDIT_RECORDED)[-1].action == "machine.deleted"
 
 
-async def test_what_is_not_there_is_not_found(
+async def test_an_unknown_machine_is_not_found(
     service: MachineService, units: FakeUnits, someone: Caller
 ) -> None:
     stranger = caller()
@@ -124,7 +126,7 @@ async def test_what_is_not_there_is_not_found(
 
 
 class FakeConsumer:
-    """Keeps the handlers by topic."""
+    """Records the handlers by topic."""
 
     def __init__(self) -> None:
         self.handlers: dict[object, Callable[[Event[Any], Unit], Awaitable[None]]] = {}
@@ -136,7 +138,7 @@ class FakeConsumer:
         await self.handlers[event.topic](event, unit)
 
 
-async def test_an_organization_that_is_gone_takes_its_machines_along(
+async def test_deleting_an_organization_deletes_its_machines(
     service: MachineService, units: FakeUnits, someone: Caller
 ) -> None:
     stranger = caller()
@@ -162,7 +164,7 @@ async def test_an_organization_that_is_gone_takes_its_machines_along(
     assert sum(told.deleted for told in units.outbox.payloads(MACHINE_CHANGED)) == 2
 
 
-async def test_a_completed_analysis_is_noted_and_tells_nobody(
+async def test_a_completed_analysis_is_recorded_and_publishes_nothing(
     service: MachineService, units: FakeUnits, someone: Caller
 ) -> None:
     consumer = FakeConsumer()

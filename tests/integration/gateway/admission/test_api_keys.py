@@ -32,14 +32,14 @@ async def test_a_service_gets_the_token_and_not_the_key(
     assert upstream.exchanges == 1
 
 
-async def test_a_key_uploads(
+async def test_an_api_key_uploads(
     stranger: aiohttp.ClientSession, upstream: Upstream, key: dict[str, str]
 ) -> None:
     response = await stranger.post("/api/v1/analyses", data=BytesIO(b"x" * 1_000_000), headers=key)
     assert (response.status, upstream.received) == (202, 1_000_000)
 
 
-async def test_a_key_follows_the_stream(
+async def test_an_api_key_follows_the_stream(
     stranger: aiohttp.ClientSession, key: dict[str, str], organization: UUID
 ) -> None:
     async with stranger.get("/api/v1/stream", headers=key) as response:
@@ -58,7 +58,7 @@ async def test_two_credentials_are_refused(
     assert (upstream.requests, upstream.exchanges) == ([], 0)
 
 
-async def test_a_bad_key_reaches_no_service_and_asks_auth_once(
+async def test_a_refused_key_reaches_no_service_and_is_exchanged_once(
     stranger: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
     bad = {"X-API-Key": "dk_bad"}
@@ -69,7 +69,7 @@ async def test_a_bad_key_reaches_no_service_and_asks_auth_once(
     assert (upstream.requests, upstream.exchanges) == ([], 1)
 
 
-async def test_the_exchange_is_not_to_be_reached_from_outside(
+async def test_the_exchange_cannot_be_reached_from_outside(
     client: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
     for path in ("/internal/api-keys/token", "/api/v1/../../internal/api-keys/token"):

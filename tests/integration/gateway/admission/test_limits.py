@@ -1,4 +1,4 @@
-"""Limits at a gateway on a real port, counted in memory and in Redis; slow clients; what answers carry."""
+"""Rate limits of a gateway on a real port, in memory and in Redis; slow clients; response headers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,14 +19,14 @@ from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 MAX_REQUESTS = 5
-# A loaded machine is no absent Redis.
+# A busy machine must not look like a Redis that is down.
 PATIENT = 30.0
 KEY = "dk_" + "3" * 32 + "_" + "4" * 64
 Ask = Callable[[], Awaitable[aiohttp.ClientResponse]]
 
 
 async def refused(ask: Ask, *, most: int = MAX_REQUESTS) -> aiohttp.ClientResponse:
-    """The first 429. On the border of two minutes a few more than usual pass; twice as many never do."""
+    """The first 429. Around the turn of a minute a few more requests pass, but never twice as many."""
     for number in range(2 * most + 1):
         response = await ask()
         if response.status == 429:
@@ -39,7 +39,7 @@ async def refused(ask: Ask, *, most: int = MAX_REQUESTS) -> aiohttp.ClientRespon
 def limited(
     installation: InstallationSettings, upstream_address: str
 ) -> Callable[..., AbstractAsyncContextManager[str]]:
-    """Makes a gateway with small limits."""
+    """Builds a gateway with small limits."""
     return lambda **settings: gateway(installation, upstream_address, **settings)
 
 
@@ -49,7 +49,7 @@ async def session(tokens: TokenIssuer) -> AsyncIterator[aiohttp.ClientSession]:
         yield made
 
 
-async def test_a_caller_that_asks_too_often_waits_and_others_do_not(
+async def test_a_caller_over_the_limit_is_refused_and_others_are_not(
     limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer, upstream: Upstream
 ) -> None:
     organization, ada, eva = uuid4(), uuid4(), uuid4()
@@ -72,7 +72,7 @@ async def test_a_caller_that_asks_too_often_waits_and_others_do_not(
         assert len(upstream.requests) == reached + 1
 
 
-async def test_an_api_key_is_a_caller_of_its_own(
+async def test_an_api_key_is_counted_separately_from_its_user(
     limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer, upstream: Upstream
 ) -> None:
     organization, user = uuid4(), uuid4()
@@ -84,7 +84,7 @@ async def test_an_api_key_is_a_caller_of_its_own(
         assert by_its_user.status == 200
 
 
-async def test_an_address_is_limited_whoever_asks_and_health_is_not_counted(
+async def test_an_address_is_limited_for_all_callers_and_health_is_not_counted(
     limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer
 ) -> None:
     async with limited(address_requests_per_minute=MAX_REQUESTS) as place:
@@ -95,16 +95,16 @@ async def test_an_address_is_limited_whoever_asks_and_health_is_not_counted(
             assert (await session.get(place + path)).status == 200
 
 
-async def test_signing_in_is_limited_more_tightly(limited: Any, session: aiohttp.ClientSession) -> None:
+async def test_signing_in_has_a_stricter_limit(limited: Any, session: aiohttp.ClientSession) -> None:
     async with limited(sign_in_requests_per_minute=MAX_REQUESTS) as place:
         await refused(lambda: session.post(f"{place}/api/v1/auth/login", json={}))
         assert (await session.post(f"{place}/api/v1/auth/register", json={})).status == 429
-        # A session that is there goes on.
+        # An existing session continues.
         assert (await session.post(f"{place}/api/v1/auth/refresh", json={})).status == 200
 
 
 @needs_redis
-async def test_gateways_count_together_in_redis_and_let_pass_while_it_is_away(
+async def test_gateways_share_counters_in_redis_and_pass_requests_while_it_is_down(
     limited: Any, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     async with redis_server(tmp_path) as redis:
@@ -118,12 +118,12 @@ async def test_gateways_count_together_in_redis_and_let_pass_while_it_is_away(
             assert (await session.get(f"{other}/api/v1/machines")).status == 429
             await redis.stop()
             for place in (one, other):
-                # 401: it passed, and there is no token.
+                # 401: the request passed the limits and has no token.
                 assert (await session.get(f"{place}/api/v1/machines")).status == 401
 
 
 @needs_redis
-async def test_many_requests_at_once_are_all_counted(tmp_path: Path) -> None:
+async def test_concurrent_requests_are_all_counted(tmp_path: Path) -> None:
     async with redis_server(tmp_path) as redis:
         limits = RateLimits(redis.url, seconds=PATIENT)
         found = await asyncio.gather(*(limits.hit("caller", MAX_REQUESTS, "ada") for _ in range(100)))
@@ -156,7 +156,7 @@ async def _dripping(writer: asyncio.StreamWriter, drop: bytes) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_body_that_drips_is_given_up(limited: Any, tokens: TokenIssuer, upstream: Upstream) -> None:
+async def test_a_dripping_body_is_a_408(limited: Any, tokens: TokenIssuer, upstream: Upstream) -> None:
     async with limited(idle_seconds=0.3, min_upload_bytes_per_second=1_000_000) as place:
         reader, writer = await _connection(place)
         token = tokens.issue(uuid4())
@@ -181,7 +181,7 @@ POURED = 32 * 1024 * 1024
 
 
 async def _pouring(place: str, beginning: bytes, rest: bytes) -> bytes:
-    """Send a head without end until the connection closes, and give what was answered."""
+    """Send a head without end until the connection closes; return the response."""
     reader, writer = await _connection(place)
     writer.write(beginning)
     for _ in range(POURED // len(rest)):
@@ -203,7 +203,7 @@ async def _pouring(place: str, beginning: bytes, rest: bytes) -> bytes:
 async def test_heads_without_end_are_cut_and_others_are_served(
     limited: Any, session: aiohttp.ClientSession
 ) -> None:
-    """Not by the deadline, which is far away."""
+    """By their size: the deadline is far away."""
     async with limited(head_seconds=300) as place:
         before = memory()
         pouring = [
@@ -223,7 +223,7 @@ async def test_heads_without_end_are_cut_and_others_are_served(
 
 
 @pytest.mark.parametrize("head", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n"])
-async def test_a_head_that_does_not_end_is_given_up(limited: Any, head: bytes) -> None:
+async def test_a_head_that_does_not_end_in_time_is_cut(limited: Any, head: bytes) -> None:
     async with limited(head_seconds=0.3) as place:
         reader, writer = await _connection(place)
         writer.write(head)
@@ -231,20 +231,20 @@ async def test_a_head_that_does_not_end_is_given_up(limited: Any, head: bytes) -
         writer.close()
 
 
-async def test_a_head_in_time_is_answered_and_the_next_one_too(limited: Any) -> None:
+async def test_every_head_has_its_own_deadline(limited: Any) -> None:
     async with limited(head_seconds=1) as place:
         reader, writer = await _connection(place)
         for _ in range(2):
             writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
             answer = await asyncio.wait_for(reader.readuntil(b'"}'), PATIENT)
             assert answer.startswith(b"HTTP/1.1 200")
-        # And one that begins and does not end.
+        # And a head that does not end.
         writer.write(b"GET /")
         assert await asyncio.wait_for(reader.read(), PATIENT) == b""
         writer.close()
 
 
-async def test_answers_carry_nothing_of_the_inside(client: aiohttp.ClientSession) -> None:
+async def test_responses_reveal_no_internals(client: aiohttp.ClientSession) -> None:
     for path in ("/api/v1/machines", "/api/v1/analyses/silent", "/nothing", "/api/v1/machines/redirect"):
         response = await client.get(path, allow_redirects=False)
         text = f"{response.headers} {await response.text() if response.status != 200 else ''}".lower()

@@ -42,12 +42,12 @@ async def test_the_page_loads_its_own_files_only(stranger: aiohttp.ClientSession
 
 
 @pytest.mark.parametrize("name", ["routes.py", "index.html", "..%2froutes.py", "%2e%2e/errors.py"])
-async def test_nothing_else_is_given_away(stranger: aiohttp.ClientSession, name: str) -> None:
+async def test_no_other_file_is_served(stranger: aiohttp.ClientSession, name: str) -> None:
     response = await stranger.get(f"/docs/{name}")
     assert response.status == 404
 
 
-async def test_readiness_tells_of_the_services_behind(stranger: aiohttp.ClientSession) -> None:
+async def test_readiness_reports_the_services(stranger: aiohttp.ClientSession) -> None:
     async def ready() -> dict[str, str]:
         response = await stranger.get("/health/ready")
         body: dict[str, str] = await response.json()
@@ -57,6 +57,6 @@ async def test_readiness_tells_of_the_services_behind(stranger: aiohttp.ClientSe
     assert {body[name] for name in ("broker", "keys", "stream", "auth", "alerting")} == {"ok"}
 
 
-async def test_metrics_are_not_passed_on(client: aiohttp.ClientSession, upstream: Upstream) -> None:
+async def test_metrics_are_those_of_the_gateway(client: aiohttp.ClientSession, upstream: Upstream) -> None:
     assert (await client.get("/metrics")).status == 200
     assert upstream.requests == []

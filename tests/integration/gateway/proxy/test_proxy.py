@@ -17,7 +17,7 @@ from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 LARGE = 200 * 1024 * 1024
-# Client, gateway and service share this process; 200 MB in memory would show.
+# Client, gateway and service share this process, so 200 MB in memory would show.
 MAX_GROWTH = 64 * 1024 * 1024
 
 
@@ -25,7 +25,7 @@ MAX_GROWTH = 64 * 1024 * 1024
 async def impatient(
     installation: InstallationSettings, upstream_address: str, tokens: TokenIssuer, organization: UUID
 ) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of a gateway that soon gives up whoever is silent."""
+    """A client of a gateway with short timeouts."""
     headers = tokens.headers(organization)
     async with (
         gateway(installation, upstream_address, idle_seconds=0.3) as place,
@@ -39,7 +39,7 @@ async def pieces(count: int) -> AsyncIterator[bytes]:
         yield PIECE
 
 
-async def test_a_request_and_its_answer_pass_unchanged(client: aiohttp.ClientSession) -> None:
+async def test_requests_and_responses_pass_unchanged(client: aiohttp.ClientSession) -> None:
     response = await client.patch(
         URL("/api/v1/machines/a%2Fb?q=%20x&q=2", encoded=True), data=b"body", headers={"X-Mine": "1"}
     )
@@ -49,7 +49,7 @@ async def test_a_request_and_its_answer_pass_unchanged(client: aiohttp.ClientSes
     assert response.headers["X-Kept"] == "yes"
 
 
-async def test_a_clients_word_on_addresses_and_connections_is_not_believed(
+async def test_forwarding_headers_of_clients_are_not_trusted(
     client: aiohttp.ClientSession, address: str
 ) -> None:
     lies = {
@@ -68,7 +68,7 @@ async def test_a_clients_word_on_addresses_and_connections_is_not_believed(
     assert not {"Forwarded", "X-Forwarded-Host", "X-Hop"} & seen.keys()
 
 
-async def test_the_services_hide_behind_the_gateway(client: aiohttp.ClientSession) -> None:
+async def test_responses_do_not_reveal_the_services(client: aiohttp.ClientSession) -> None:
     response = await client.get("/api/v1/machines")
     assert "Server" not in response.headers
     assert "X-Private" not in response.headers
@@ -87,7 +87,7 @@ async def test_without_a_valid_token_nothing_reaches_a_service(
     assert upstream.requests == []
 
 
-async def test_open_paths_pass_without_a_token(stranger: aiohttp.ClientSession) -> None:
+async def test_public_paths_need_no_token(stranger: aiohttp.ClientSession) -> None:
     assert (await stranger.post("/api/v1/auth/login", json={})).status == 200
     assert (await stranger.get(JWKS_PATH)).status == 200
 
@@ -99,7 +99,7 @@ async def test_open_paths_pass_without_a_token(stranger: aiohttp.ClientSession) 
 async def test_an_unknown_path_is_a_problem(
     client: aiohttp.ClientSession, upstream: Upstream, path: str, address: str
 ) -> None:
-    # Sent as written: a client library would tidy the path up.
+    # Sent as written: a client library would normalize the path.
     port = int(address.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
@@ -130,7 +130,7 @@ async def test_a_large_download_streams_and_stays_encoded(
     assert upstream.peak_memory - before < MAX_GROWTH
 
 
-async def test_a_client_that_hangs_up_in_mid_upload_ends_the_services_request(
+async def test_hanging_up_during_an_upload_cancels_the_services_request(
     client: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
     stuck = asyncio.Event()
@@ -152,7 +152,7 @@ async def test_a_client_that_hangs_up_in_mid_upload_ends_the_services_request(
     await eventually(told, what="the service learns of the hang-up")
 
 
-async def test_a_client_that_does_not_wait_ends_the_services_request(
+async def test_hanging_up_before_the_response_cancels_the_services_request(
     client: aiohttp.ClientSession, upstream: Upstream
 ) -> None:
     request = asyncio.create_task(client.get("/api/v1/analyses/slow"))
@@ -168,7 +168,7 @@ async def test_a_client_that_does_not_wait_ends_the_services_request(
     await eventually(told, what="the service learns of the hang-up")
 
 
-async def test_a_service_that_is_down_is_a_503_with_a_hint(
+async def test_a_service_that_is_down_is_a_503_with_retry_after(
     installation: InstallationSettings, tokens: TokenIssuer, organization: UUID
 ) -> None:
     upstream = Upstream(tokens)
@@ -191,11 +191,11 @@ async def test_a_silent_service_is_a_504(impatient: aiohttp.ClientSession) -> No
     assert (await response.json())["type"] == "urn:dinsight:problem:answer-too-late"
 
 
-async def test_a_service_that_breaks_off_before_it_answers_is_a_502(client: aiohttp.ClientSession) -> None:
+async def test_a_service_that_disconnects_before_it_responds_is_a_502(client: aiohttp.ClientSession) -> None:
     assert (await client.get("/api/v1/analyses/silent")).status == 502
 
 
-async def test_an_answer_that_breaks_in_the_middle_is_not_taken_for_whole(
+async def test_an_interrupted_response_is_not_mistaken_for_a_complete_one(
     client: aiohttp.ClientSession,
 ) -> None:
     async with client.get("/api/v1/analyses/broken") as response:
@@ -205,7 +205,7 @@ async def test_an_answer_that_breaks_in_the_middle_is_not_taken_for_whole(
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_body_beyond_the_routes_limit_is_refused(
+async def test_a_body_over_the_routes_limit_is_refused(
     client: aiohttp.ClientSession, upstream: Upstream, announced: bool
 ) -> None:
     size = 1024 * 1024 + 1
@@ -216,7 +216,7 @@ async def test_a_body_beyond_the_routes_limit_is_refused(
     assert upstream.requests == [] or not announced
 
 
-async def test_a_client_that_sends_nothing_more_is_told(impatient: aiohttp.ClientSession) -> None:
+async def test_a_stalled_body_is_a_408(impatient: aiohttp.ClientSession) -> None:
     async def halting() -> AsyncIterator[bytes]:
         yield PIECE
         await asyncio.Event().wait()
@@ -232,7 +232,7 @@ async def test_too_many_headers_are_refused(client: aiohttp.ClientSession) -> No
     assert (await client.get("/api/v1/machines?q=" + "x" * 8200)).status == 414
 
 
-async def test_every_answer_carries_the_security_headers(stranger: aiohttp.ClientSession) -> None:
+async def test_every_response_has_the_security_headers(stranger: aiohttp.ClientSession) -> None:
     for path in ("/api/v1/machines", "/docs", "/nothing"):
         headers = (await stranger.get(path)).headers
         assert headers["X-Content-Type-Options"] == "nosniff"

@@ -36,13 +36,13 @@ class Received:
 
 
 class Stream:
-    """Reads server-sent events from an answer."""
+    """Reads server-sent events from a response."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self.response = response
 
     async def next(self) -> Received:
-        """The next event; comments are passed over."""
+        """The next event; comments are skipped."""
         fields: dict[str, str] = {}
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
@@ -68,7 +68,7 @@ async def listening(
     async with client.get("/api/v1/stream" + query, headers=headers) as response:
         assert response.status == 200, await response.text()
         assert response.content_type == "text/event-stream"
-        # The first bytes say that the stream is open; what is published from now on must come.
+        # The first bytes show that the stream is open: every event from now on must arrive.
         await response.content.readuntil(b"\n\n")
         yield Stream(response)
 
@@ -187,7 +187,7 @@ async def test_an_unknown_last_event_is_a_reset_and_the_stream_goes_on(
         assert (await stream.next()).id == str(event.id)
 
 
-async def test_poison_repeats_and_old_events_are_left_out(
+async def test_unreadable_repeated_and_old_events_are_left_out(
     stream_client: aiohttp.ClientSession, publisher: Publisher, organization: UUID
 ) -> None:
     async with listening(stream_client) as stream:
@@ -200,7 +200,7 @@ async def test_poison_repeats_and_old_events_are_left_out(
         assert (await stream.next()).id == str(last.id)
 
 
-async def test_a_client_asks_for_types_and_for_a_machine(
+async def test_a_client_filters_by_type_and_machine(
     stream_client: aiohttp.ClientSession, publisher: Publisher, organization: UUID
 ) -> None:
     machine = uuid4()
@@ -221,14 +221,14 @@ async def test_a_type_that_is_not_streamed_is_named(stream_client: aiohttp.Clien
     assert "machine.changed is not streamed" in (await response.json())["errors"][0]["detail"]
 
 
-async def test_the_stream_asks_for_a_token(stranger: aiohttp.ClientSession) -> None:
+async def test_the_stream_requires_a_token(stranger: aiohttp.ClientSession) -> None:
     assert (await stranger.get("/api/v1/stream")).status == 401
 
 
 async def test_the_stream_ends_with_the_token(
     stream_client: aiohttp.ClientSession, tokens: TokenIssuer, organization: UUID
 ) -> None:
-    # Verification is lenient by half a minute; the stream is not.
+    # Token verification allows half a minute of clock skew; the stream does not.
     soon = int(datetime.now(UTC).timestamp()) + 1
     async with listening(_with(stream_client, tokens.issue(organization, exp=soon))) as stream:
         with pytest.raises(EOFError):
@@ -254,7 +254,7 @@ async def test_a_new_gateway_knows_the_recent_past(
     ):
         await eventually(lambda: ready(client), what="readiness")
         async with listening(client, last=str(events[0].id)) as stream:
-            # All of them, and as they happened, whatever their partitions.
+            # All of them, in the order in which they happened, from all partitions.
             assert [(await stream.next()).id for _ in events[1:]] == [str(e.id) for e in events[1:]]
 
 
@@ -277,7 +277,7 @@ async def own_client(
         yield client
 
 
-async def test_the_stream_goes_on_when_the_broker_was_restarted(
+async def test_the_stream_continues_after_a_restart_of_the_broker(
     own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
 ) -> None:
     if own_broker.forgets:
@@ -293,7 +293,7 @@ async def test_the_stream_goes_on_when_the_broker_was_restarted(
         assert (await stream.next()).id == str(after.id)
 
 
-async def test_the_stream_goes_on_when_the_broker_was_away(
+async def test_the_stream_continues_after_an_outage_of_the_broker(
     own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
 ) -> None:
     async with listening(own_client) as stream:
@@ -306,7 +306,7 @@ async def test_the_stream_goes_on_when_the_broker_was_away(
         async with publishing(own_broker.bootstrap) as publisher:
             event = await publisher.upload(organization)
             assert (await stream.next()).id == str(event.id)
-            # It came because the stream was read again; what comes now is followed.
+            # The first event may have come from reading the past; the next one is followed live.
             await publisher.send(event)
             last = await publisher.upload(organization)
             assert (await stream.next()).id == str(last.id)
@@ -316,7 +316,7 @@ async def failed(log: list[Any], loop: str) -> bool:
     return any(entry["event"].startswith("loop failed") and entry["loop"] == loop for entry in log)
 
 
-async def test_partitions_that_are_added_are_read_too(
+async def test_added_partitions_are_read(
     own_broker: Broker, own_client: aiohttp.ClientSession, organization: UUID
 ) -> None:
     if own_broker.forgets:

@@ -1,4 +1,4 @@
-"""When a sample was taken."""
+"""The times of samples."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The form of a change and the engine agree on what may be set."""
+"""The body of a change agrees with the engine about the parameters."""
 
 from dataclasses import fields
 from typing import get_args

@@ -158,12 +158,14 @@ class RepositorySuite(Organizations):
         async with units(mine) as unit:
             analysis = await added(unit, mine)
             assert await unit.analyses.lock(analysis.id) is None
+            assert not await unit.analyses.lock_against_deletion(analysis.id)
             begun = await unit.analyses.begin(analysis.id, 2)
             assert begun is not None
             assert (begun.status, begun.attempts) == (Status.PROCESSING, 2)
             await unit.analyses.set_progress(analysis.id, "fitting", 0.5)
             locked = await unit.analyses.lock(analysis.id)
             assert locked is not None
+            assert await unit.analyses.lock_against_deletion(analysis.id)
             assert (locked.stage, locked.progress) == ("fitting", 0.5)
             await unit.analyses.requeue(analysis.id, attempts=1)
             waiting = await unit.analyses.get(analysis.id)

@@ -1,4 +1,4 @@
-"""Data for the engine's tests: the reference data sets where they are present, and small made ones."""
+"""Data for the engine's tests: the reference data sets, if available, and small synthetic ones."""
 
 from __future__ import annotations
 

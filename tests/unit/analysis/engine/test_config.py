@@ -1,4 +1,4 @@
-"""Bad parameters are refused by name; the specification's defaults are the defaults."""
+"""Invalid parameters are rejected by name; the defaults are those of the specification."""
 
 from __future__ import annotations
 

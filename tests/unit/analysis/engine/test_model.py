@@ -1,4 +1,4 @@
-"""A stored model is the model; results carry the names of the contract."""
+"""A stored model equals the original; results have the agreed names."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_automatic_scaling_does_not_scale_similar_features(correlated: Floats) -
     results = fit_baseline(alike, EngineConfig(optimizer="lbfgs"), feature_names=names).results()
     assert results["scaling"] == "none"
     assert "factor of 9" in results["scaling_reason"]
-    # Numbered sensors in different units are no spectrum, whatever their names look like.
+    # Sensors in different units are not a spectrum, even if their names are numbered.
     generator = np.random.default_rng(0)
     sensors = generator.standard_normal((80, 40)) * 10.0 ** generator.uniform(-3.0, 3.0, 40)
     named = [f"sensor_{i}" for i in range(40)]

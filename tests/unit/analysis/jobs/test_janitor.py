@@ -20,7 +20,7 @@ SETTINGS = Settings(database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none
 
 
 class Place:
-    """Chores in a time when every object is old."""
+    """Chores with a clock by which every object is old."""
 
     def __init__(self) -> None:
         self.units = FakeUnits()

@@ -1,4 +1,4 @@
-"""Chunks at hand are bounded by their size, and each is taken once."""
+"""The cache of recent chunks is bounded, and each chunk is taken once."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ FOUR = 4 * 10 * 8
 
 
 def samples(value: float) -> Samples:
-    """Ten features, 80 bytes a sample."""
+    """Ten features: 80 bytes per sample."""
     return Samples(np.full((1, 10), value), [{}])
 
 

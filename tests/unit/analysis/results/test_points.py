@@ -1,4 +1,4 @@
-"""Points leave as parallel columns, whatever the chunks and the range."""
+"""Points are served as parallel columns, whatever the chunks and the range."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where an upload's files lie."""
+"""The object keys of an upload's files."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Forms are read part by part, however they are cut into pieces."""
+"""Forms are read part by part, however the body is divided into chunks."""
 
 from collections.abc import AsyncIterator
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The exchange of API keys: kept for a minute, asked once, bounded, and known by hash alone."""
+"""The exchange of API keys: cached for a minute, shared, bounded, and cached by hash only."""
 
 import asyncio
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def setting() -> Setting:
     return Setting()
 
 
-async def test_a_token_is_kept_for_a_minute(setting: Setting) -> None:
+async def test_a_token_is_cached_for_a_minute(setting: Setting) -> None:
     assert await setting.keys.token(KEY) == "token 1"
     setting.seconds = KEPT_SECONDS - 0.1
     assert await setting.keys.token(KEY) == "token 1"
@@ -55,7 +55,7 @@ async def test_a_token_is_kept_for_a_minute(setting: Setting) -> None:
     assert await setting.keys.token(KEY) == "token 2"
 
 
-async def test_a_deleted_key_ends_within_the_minute(setting: Setting) -> None:
+async def test_a_deleted_key_stops_working_within_a_minute(setting: Setting) -> None:
     assert KEPT_SECONDS <= 60
     await setting.keys.token(KEY)
     assert await setting.keys.good_until(KEY) == 1000 + KEPT_SECONDS
@@ -67,7 +67,7 @@ async def test_a_deleted_key_ends_within_the_minute(setting: Setting) -> None:
         await setting.keys.good_until(KEY)
 
 
-async def test_the_minute_counts_from_the_question(setting: Setting) -> None:
+async def test_the_minute_starts_with_the_exchange(setting: Setting) -> None:
     setting.auth.waiting = asyncio.Event()
     asking = asyncio.create_task(setting.keys.token(KEY))
     await asyncio.sleep(0)
@@ -78,7 +78,7 @@ async def test_the_minute_counts_from_the_question(setting: Setting) -> None:
     assert await setting.keys.good_until(KEY) == 1000 + KEPT_SECONDS
 
 
-async def test_a_bad_key_is_asked_once_in_a_while(setting: Setting) -> None:
+async def test_a_refused_key_is_exchanged_again_after_a_while(setting: Setting) -> None:
     for _ in range(100):
         with pytest.raises(ApiKeyRefused):
             await setting.keys.token("dk_bad")
@@ -88,25 +88,25 @@ async def test_a_bad_key_is_asked_once_in_a_while(setting: Setting) -> None:
     assert await setting.keys.token("dk_bad") == "token 2"
 
 
-async def test_a_text_that_is_too_long_is_not_even_asked(setting: Setting) -> None:
+async def test_a_key_that_is_too_long_is_refused_without_an_exchange(setting: Setting) -> None:
     with pytest.raises(ApiKeyRefused):
         await setting.keys.token("k" * (MAX_KEY_LENGTH + 1))
     assert setting.auth.asked == 0
 
 
-async def test_requests_that_come_together_ask_once(setting: Setting) -> None:
+async def test_concurrent_requests_share_one_exchange(setting: Setting) -> None:
     setting.auth.waiting = asyncio.Event()
     asking = [asyncio.create_task(setting.keys.token(KEY)) for _ in range(20)]
     for _ in range(3):
         await asyncio.sleep(0)
-    # One that hangs up does not take the answer from the others.
+    # A client that hangs up does not cancel the exchange for the others.
     asking[0].cancel()
     setting.auth.waiting.set()
     assert await asyncio.gather(*asking[1:]) == ["token 1"] * 19
     assert setting.auth.asked == 1
 
 
-async def test_auth_away_is_no_refusal_and_is_not_kept(setting: Setting) -> None:
+async def test_an_outage_of_auth_is_not_cached_as_a_refusal(setting: Setting) -> None:
     setting.auth.away = True
     for _ in range(2):
         with pytest.raises(Unavailable):
@@ -115,7 +115,7 @@ async def test_auth_away_is_no_refusal_and_is_not_kept(setting: Setting) -> None
     assert await setting.keys.token(KEY) == "token 3"
 
 
-async def test_what_is_kept_is_bounded_and_holds_no_key(setting: Setting) -> None:
+async def test_the_cache_is_bounded_and_contains_no_key(setting: Setting) -> None:
     setting.keys = ApiKeys(setting.auth, max_kept=3)
     await setting.keys.token(KEY)
     for number in range(5):
@@ -124,6 +124,6 @@ async def test_what_is_kept_is_bounded_and_holds_no_key(setting: Setting) -> Non
     kept = vars(setting.keys)["_kept"]
     assert len(kept) == 3
     assert KEY not in repr(vars(setting.keys))
-    # The oldest made room.
+    # The oldest entry was evicted.
     assert await setting.keys.token(KEY) == "token 7"
     assert "token 7" not in repr(vars(setting.keys))

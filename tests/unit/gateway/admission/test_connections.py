@@ -1,4 +1,4 @@
-"""Bytes of a request's head are counted while they come, and what has no end is cut."""
+"""Bytes of a request's head are counted as they arrive, and a head without end is cut."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,13 +17,13 @@ from services.gateway.admission.connections import (
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
-# As much as the event loop hands over at once, and less.
+# The most that the event loop delivers at once, and less.
 PIECES = (256 * 1024, 10_000, 100)
 ENDLESS = 8 * 1024 * 1024
 
 
 class Transport(asyncio.Transport):
-    """A connection that keeps what is written to it."""
+    """A transport that records what is written to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Transport(asyncio.Transport):
 
 
 class Connection:
-    """A client's side of the protocol."""
+    """The client's side of a connection."""
 
     def __init__(self, app: Callable[..., Any]) -> None:
         self.transport = Transport()
@@ -57,7 +57,7 @@ class Connection:
         self.protocol.data_received(data)
 
     def send_without_end(self, data: bytes, size: int) -> int:
-        """Send `data` again and again, in pieces of `size`, until the connection closes; gives how much."""
+        """Send `data` repeatedly, in pieces of `size`, until the connection closes; return how much."""
         piece = (data * (size // len(data) + 1))[:size]
         sent = 0
         while sent < ENDLESS and not self.transport.closed:
@@ -71,7 +71,7 @@ class Connection:
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the body's size."""
+    """Respond with the size of the body."""
     size, more = 0, True
     while more:
         message = await receive()
@@ -94,7 +94,7 @@ async def connection() -> Connection:
 
 @pytest.fixture
 async def busy() -> AsyncIterator[Connection]:
-    """A connection whose requests are never answered."""
+    """A connection whose requests get no response."""
     made = Connection(silent)
     yield made
     for task in made.protocol.tasks:
@@ -139,7 +139,7 @@ async def test_the_frame_of_a_body_without_end_is_cut(
     busy.send(CHUNKED + beginning)
     assert busy.send_without_end(rest, size) <= 2 * MAX_HEAD_BYTES + size
     assert busy.transport.closed
-    # An answer may be on its way: nothing is written into it.
+    # A response may be in progress: nothing is written into it.
     assert busy.transport.written == b""
 
 

@@ -81,7 +81,7 @@ async def test_requests_pass_while_the_storage_is_down_and_it_is_logged_once() -
     limits = RateLimits(storage=storage, now=lambda: seconds)
     with capture_logs() as log:
         assert await quotas(limits, "ada") == []
-        # Asked once, and then left alone.
+        # Tried once, and then not for a while.
         assert storage.asked == 1
         seconds += STORAGE_RETRY_SECONDS
         assert await quotas(limits, "ada") == []

@@ -1,4 +1,4 @@
-"""Metrics and readiness for those inside, and for the outside."""
+"""Metrics and readiness, from inside and from outside."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ async def ask(path: str, client: str | None, *headers: tuple[bytes, bytes]) -> t
 
 
 @pytest.mark.parametrize("client", ["127.0.0.1", "::1", "10.1.2.3", "::ffff:172.18.0.5", "fd00::1"])
-async def test_supervisors_see_all(client: str) -> None:
+async def test_supervisors_see_all_details(client: str) -> None:
     assert await ask("/health/ready", client) == (503, READY)
     assert await ask("/metrics", client) == (200, READY)
 
@@ -54,7 +54,7 @@ OUTSIDE: list[tuple[str | None, tuple[tuple[bytes, bytes], ...]]] = [
     ("::ffff:203.0.113.7", ()),
     (None, ()),
     ("nonsense", ()),
-    # A proxy in front, named as one or not.
+    # Through a proxy, which may be listed or not.
     ("10.0.0.2", ((b"x-forwarded-for", b"203.0.113.7"),)),
     ("127.0.0.1", ((b"forwarded", b"for=203.0.113.7"),)),
     ("127.0.0.1", ((b"via", b"1.1 proxy"),)),
@@ -62,13 +62,11 @@ OUTSIDE: list[tuple[str | None, tuple[tuple[bytes, bytes], ...]]] = [
 
 
 @pytest.mark.parametrize(("client", "headers"), OUTSIDE)
-async def test_the_outside_sees_one_word(
-    client: str | None, headers: tuple[tuple[bytes, bytes], ...]
-) -> None:
+async def test_outsiders_see_one_word(client: str | None, headers: tuple[tuple[bytes, bytes], ...]) -> None:
     assert await ask("/health/ready", client, *headers) == (503, {"status": "not ready"})
     with pytest.raises(UnknownPath):
         await ask("/metrics", client, *headers)
 
 
-async def test_everything_else_passes() -> None:
+async def test_other_paths_pass() -> None:
     assert await ask("/api/v1/machines", "203.0.113.7") == (200, READY)

@@ -1,11 +1,11 @@
-"""What passes the gateway."""
+"""Which headers pass the gateway."""
 
 import pytest
 
 from services.gateway.proxy.headers import content_length, for_client, for_service, has_body
 
 
-def test_hop_by_hop_headers_and_those_that_connection_names_stay_behind() -> None:
+def test_hop_by_hop_headers_and_those_named_by_connection_are_dropped() -> None:
     passed = for_service(
         [(b"Connection", b"close, X-Hop"), (b"X-Hop", b"1"), (b"TE", b"trailers"), (b"Accept", b"a/b")],
         client_address="192.0.2.1",
@@ -20,7 +20,7 @@ def test_hop_by_hop_headers_and_those_that_connection_names_stay_behind() -> Non
     }
 
 
-def test_what_the_gateway_says_itself_a_client_cannot_say() -> None:
+def test_clients_cannot_set_the_gateways_headers() -> None:
     lies = [
         (b"Host", b"evil"),
         (b"Forwarded", b"for=evil"),
@@ -34,7 +34,7 @@ def test_what_the_gateway_says_itself_a_client_cannot_say() -> None:
     assert dict(passed) == {"X-Forwarded-Proto": "http"}
 
 
-def test_repeated_headers_stay_repeated() -> None:
+def test_repeated_headers_are_kept() -> None:
     answer = for_client(
         [(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2"), (b"Server", b"x"), (b"Date", b"y")],
         service_url="http://10.0.0.1:8002",
@@ -42,7 +42,7 @@ def test_repeated_headers_stay_repeated() -> None:
     assert answer == [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
 
 
-def test_a_redirect_does_not_name_the_service() -> None:
+def test_a_redirect_does_not_reveal_the_service() -> None:
     url = "http://10.0.0.1:8002"
     inside = for_client([(b"Location", b"http://10.0.0.1:8002/api/v1/machines")], service_url=url)
     outside = for_client([(b"Location", b"https://example.org/")], service_url=url)
@@ -59,10 +59,10 @@ def test_a_redirect_does_not_name_the_service() -> None:
         ([(b"Transfer-Encoding", b"chunked")], True),
     ],
 )
-def test_whether_a_body_follows(headers: list[tuple[bytes, bytes]], expected: bool) -> None:
+def test_a_body_is_recognized_by_its_headers(headers: list[tuple[bytes, bytes]], expected: bool) -> None:
     assert has_body(headers) is expected
 
 
-def test_the_announced_length() -> None:
+def test_the_declared_length() -> None:
     assert content_length([(b"Content-Length", b"12")]) == 12
     assert content_length([(b"transfer-encoding", b"chunked")]) is None

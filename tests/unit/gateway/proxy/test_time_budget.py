@@ -1,4 +1,4 @@
-"""How long the rest of a body is waited for."""
+"""The time budget of a request body."""
 
 from services.gateway.proxy.service import TimeBudget
 

@@ -1,4 +1,4 @@
-"""The window of the newest events."""
+"""The window of recent events."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -31,7 +31,7 @@ def test_events_are_kept_in_order_of_arrival() -> None:
     assert kept.since(3) == []
 
 
-def test_a_repeated_event_is_dropped_even_when_it_was_kept_no_more() -> None:
+def test_a_redelivered_event_is_dropped_even_after_it_left_the_window() -> None:
     kept, first = window(), event()
     kept.add(first, NOW)
     for _ in range(5):
@@ -39,20 +39,20 @@ def test_a_repeated_event_is_dropped_even_when_it_was_kept_no_more() -> None:
     assert not kept.add(first, NOW)
 
 
-def test_an_event_from_before_the_window_is_dropped() -> None:
+def test_an_event_older_than_the_window_is_dropped() -> None:
     kept = window()
     assert not kept.add(event(-901), NOW)
     assert kept.add(event(-899), NOW)
 
 
-def test_what_becomes_too_old_leaves() -> None:
+def test_old_events_expire() -> None:
     kept = window()
     kept.add(event(), NOW)
     kept.expire(NOW + timedelta(seconds=901))
     assert (kept.newest, kept.begin, kept.end) == (None, 1, 1)
 
 
-def test_who_falls_behind_the_window_is_told() -> None:
+def test_a_reader_behind_the_window_is_told() -> None:
     kept = window()
     for _ in range(4):
         kept.add(event(), NOW)
@@ -61,7 +61,7 @@ def test_who_falls_behind_the_window_is_told() -> None:
     assert len(kept.since(1)) == 3
 
 
-def test_resuming_gives_what_came_after() -> None:
+def test_resuming_returns_later_events() -> None:
     kept, events = window(), [event(0), event(10), event(20)]
     for each in events:
         kept.add(each, NOW)
@@ -70,15 +70,15 @@ def test_resuming_gives_what_came_after() -> None:
     assert kept.resume(uuid4()) is None
 
 
-def test_resuming_repeats_what_lies_close_before() -> None:
-    """Another gateway may have seen the two in the other order."""
+def test_resuming_repeats_events_just_before() -> None:
+    """Another gateway may have received the two events in the opposite order."""
     kept, events = window(), [event(0), event(9.5), event(10)]
     for each in events:
         kept.add(each, NOW)
     assert kept.resume(events[2].id) == [events[1]]
 
 
-def test_an_event_that_is_kept_no_more_cannot_be_resumed_from() -> None:
+def test_an_expired_event_cannot_be_resumed_from() -> None:
     kept, first = window(), event()
     kept.add(first, NOW)
     for _ in range(3):
@@ -86,7 +86,7 @@ def test_an_event_that_is_kept_no_more_cannot_be_resumed_from() -> None:
     assert kept.resume(first.id) is None
 
 
-def test_what_a_client_wants() -> None:
+def test_events_are_filtered_by_type_and_machine() -> None:
     machine = uuid4()
     mine = event(machine_id=machine)
     assert mine in EventFilter()
@@ -95,6 +95,6 @@ def test_what_a_client_wants() -> None:
     assert mine not in EventFilter(machine_id=uuid4())
 
 
-def test_the_past_is_told_as_it_happened() -> None:
+def test_past_events_are_sorted_by_time() -> None:
     late, early = event(2), event(1)
     assert in_order([late, early]) == [early, late]

@@ -1,4 +1,4 @@
-"""What a broken client of the broker does must not end the feed."""
+"""The feed survives a broken broker client."""
 
 import asyncio
 
@@ -7,12 +7,12 @@ import pytest
 from services.gateway.stream.handlers import within
 
 
-async def test_the_result_comes_through() -> None:
+async def test_the_result_is_returned() -> None:
     assert await within(30, asyncio.sleep(0, "done")) == "done"
 
 
-async def test_a_cancellation_of_the_clients_own_is_no_end() -> None:
-    """aiokafka raises that of its tasks out of `stop` when the broker is away."""
+async def test_a_cancellation_by_the_client_library_is_a_timeout() -> None:
+    """aiokafka's `stop` raises the cancellation of its own tasks when the broker is down."""
 
     async def stop() -> None:
         pending = asyncio.create_task(asyncio.sleep(3600))
@@ -23,7 +23,7 @@ async def test_a_cancellation_of_the_clients_own_is_no_end() -> None:
         await within(30, stop())
 
 
-async def test_one_that_waits_for_good_is_left_behind() -> None:
+async def test_a_call_that_never_returns_is_abandoned() -> None:
     begun = asyncio.Event()
 
     async def waits() -> None:
@@ -35,7 +35,7 @@ async def test_one_that_waits_for_good_is_left_behind() -> None:
     assert begun.is_set()
 
 
-async def test_being_cancelled_oneself_is_one() -> None:
+async def test_cancelling_the_caller_cancels_it() -> None:
     outer = asyncio.create_task(within(30, asyncio.sleep(3600)))
     await asyncio.sleep(0)
     outer.cancel()

@@ -46,7 +46,7 @@ async def test_a_waiting_client_is_woken() -> None:
     assert await waiting == news
 
 
-async def test_a_client_that_reads_too_slowly_is_cut_off_with_a_reset() -> None:
+async def test_a_slow_client_is_disconnected_with_a_reset() -> None:
     found = streams(capacity=3)
     client = await opened(found)
     events = [event() for _ in range(10)]
@@ -54,7 +54,7 @@ async def test_a_client_that_reads_too_slowly_is_cut_off_with_a_reset() -> None:
     assert await rest(client) == [Reset("The client reads more slowly than events arrive.", events[-1].id)]
 
 
-async def test_after_that_reset_the_client_goes_on_where_it_says() -> None:
+async def test_a_client_resumes_from_the_id_of_the_reset() -> None:
     found = streams(capacity=3)
     events = [event(seconds) for seconds in range(0, 40, 10)]
     found.publish(events)
@@ -64,7 +64,7 @@ async def test_after_that_reset_the_client_goes_on_where_it_says() -> None:
     assert await anext(client) == later
 
 
-async def test_closing_ends_streams_that_are_open_and_those_to_come() -> None:
+async def test_closing_ends_current_and_future_streams() -> None:
     found = streams()
     client = await opened(found)
     found.close()
@@ -72,7 +72,7 @@ async def test_closing_ends_streams_that_are_open_and_those_to_come() -> None:
     assert await rest(await opened(found)) == []
 
 
-async def test_an_expired_token_ends_the_stream_even_when_events_come() -> None:
+async def test_an_expired_token_ends_the_stream_even_while_events_arrive() -> None:
     clock = FakeClock()
     found = streams(clock)
     client = await opened(found, expires_at=clock.now().timestamp() + 60)
@@ -92,7 +92,7 @@ async def test_an_unknown_last_event_is_a_reset() -> None:
     assert answer.last_event_id == news.id
 
 
-async def test_a_renewed_caller_goes_on_and_ends_when_it_is_refused() -> None:
+async def test_a_stream_continues_while_the_caller_is_renewed() -> None:
     clock = FakeClock()
     found = streams(clock)
     answers: list[float] = [clock.now().timestamp() + 120]

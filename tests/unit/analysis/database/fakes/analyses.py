@@ -149,6 +149,9 @@ class FakeAnalyses(Scoped):
     async def lock(self, analysis_id: UUID) -> Analysis | None:
         return self._change(analysis_id, (Status.PROCESSING,))
 
+    async def lock_against_deletion(self, analysis_id: UUID) -> bool:
+        return await self.lock(analysis_id) is not None
+
     async def set_progress(self, analysis_id: UUID, stage: str, progress: float) -> None:
         self._change(analysis_id, (Status.PROCESSING,), stage=stage, progress=progress)
 

@@ -1,4 +1,4 @@
-"""The contract of every detector, raw and as a moving average: defined results on any baseline."""
+"""Every detector, with and without a moving average, has defined results on any baseline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fit(x: Floats, config: EngineConfig) -> BaselineModel:
 
 
 def check(model: BaselineModel, x: Floats) -> Scores:
-    """Score and explain x; everything must be defined."""
+    """Score and explain x, and check that all results are defined."""
     scores = model.score(x)
     for array in (scores.x, scores.y, scores.misfit, scores.distance, scores.ratio):
         assert array.shape == (x.shape[0],)
@@ -51,7 +51,7 @@ def check(model: BaselineModel, x: Floats) -> Scores:
 
 
 def normal(n: int, d: int, seed: int = 0) -> Floats:
-    """n samples of d correlated features; another seed is another draw from the same machine."""
+    """n samples of d correlated features; another seed gives other samples of the same machine."""
     mixing = np.random.default_rng(d).standard_normal((2, d))
     generator = np.random.default_rng([seed, n, d])
     shared = generator.standard_normal((n, 2)) @ mixing
@@ -109,7 +109,7 @@ def test_one_huge_outlier_in_the_baseline(config: EngineConfig) -> None:
     assert model.report.outliers == (51,)
     assert "Sample 51 " in " ".join(model.report.advice)
     if config.detector != "map_mahalanobis":
-        # It neither lifts the threshold nor hides what follows; the map alone has no room left for others.
+        # It neither raises the threshold nor masks later faults, except on the map, which it dominates.
         faulty = normal(60, 6, seed=9) + 30.0
         assert check(model, faulty).anomaly[10:].all()
 
@@ -168,7 +168,7 @@ def test_units_and_offsets_do_not_matter(config: EngineConfig) -> None:
 
 
 def test_normal_samples_are_normal_and_a_fault_is_found(config: EngineConfig) -> None:
-    # One draw for all: baseline, more of the same, and a fault along a visible direction.
+    # All samples are of one machine: a baseline, normal samples, and a fault along a visible direction.
     x = normal(900, 8)
     model = fit(x[:400], config)
     assert check(model, x[400:]).anomaly.mean() < 0.02
@@ -186,7 +186,7 @@ def test_in_sample_distances_would_be_too_small() -> None:
 
 
 def test_the_default_shrinkage_of_the_covariance_is_chosen_by_held_out_likelihood() -> None:
-    # A direction with little variance is where a small fault shows: shrinkage must not drown it.
+    # Small faults show in directions with little variance, which shrinkage must not mask.
     generator = np.random.default_rng(0)
     first = generator.standard_normal((500, 1))
     x = np.hstack(
@@ -202,12 +202,12 @@ def test_the_default_shrinkage_of_the_covariance_is_chosen_by_held_out_likelihoo
 def test_directions_are_made_orthonormal_in_their_order() -> None:
     generator = np.random.default_rng(0)
     exact, _ = np.linalg.qr(generator.standard_normal((60, 8)))
-    # Each later direction is contaminated by those before it, as those of small variances are.
+    # Each direction is contaminated by those before it, as directions of small variance are.
     sizes = np.geomspace(1.0, 1e-6, 8)
     contaminated = exact * sizes + 1e-9 * generator.standard_normal((60, 8)) @ np.triu(np.ones((8, 8)))
     found = orthonormal(contaminated)
     np.testing.assert_allclose(found.T @ found, np.eye(8), atol=1e-13)
     np.testing.assert_allclose(np.abs((found * exact).sum(axis=0)), 1.0, atol=1e-3)
-    # Copies have no Cholesky factor, and still come out orthonormal.
+    # Duplicate directions have no Cholesky factor, but the result is still orthonormal.
     copies = orthonormal(np.repeat(exact[:, :2], 2, axis=1))
     np.testing.assert_allclose(copies.T @ copies, np.eye(4), atol=1e-12)

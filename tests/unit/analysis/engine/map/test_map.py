@@ -175,7 +175,7 @@ def test_imax_bounds_the_iterations(cloud: Floats) -> None:
 
 
 def test_the_best_positions_are_returned(cloud: Floats) -> None:
-    # A step this large throws adam about: the last positions are far worse than the best.
+    # With such a large step, adam diverges: its last positions are far worse than its best.
     assert fitted(cloud, alpha=50.0, imax=4).cost_per_pair <= fitted(cloud, imax=1).cost_per_pair
 
 

@@ -1,4 +1,4 @@
-"""Placing new samples: on their own, at the optimum, wherever they lie."""
+"""New samples are placed independently, at the optimum, wherever they are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_baseline_rows_are_projected_onto_themselves(model: BaselineModel, corre
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd", "lbfgs"])
 def test_rows_of_a_larger_baseline_are_projected_onto_themselves(optimizer: str) -> None:
-    """Above a thousand samples the map starts from that of some; every sample must still find home."""
+    """With more than a thousand samples, the map starts from a sketch, but rows must still match."""
     generator = np.random.default_rng(2)
     x = generator.standard_normal((1300, 10)) * np.geomspace(3.0, 0.3, 10)
     config = EngineConfig(optimizer=optimizer, scaling="none").validate()
@@ -34,7 +34,7 @@ def test_rows_of_a_larger_baseline_are_projected_onto_themselves(optimizer: str)
     )
     radius = np.sqrt((coordinates**2).sum(axis=1).max())
     assert np.abs(reference.place(reference.features).coordinates - coordinates).max() < 1e-3 * radius
-    # As good as what the optimiser finds from its own start, with all samples from the beginning.
+    # The optimum is as good as the one found with all samples from the start.
     distances = squared_distances(reference.features, reference.features)
     squares = reference.range.normalise_squares(distances.copy())
     objective = Objective(reference.similarity(squares), reference.similarity)

@@ -1,4 +1,4 @@
-"""Real dialects are read, everything else is refused with file, row and column."""
+"""Real dialects are read; everything else is rejected with file, row and column."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_the_fast_and_the_strict_reader_agree(data: Path) -> None:
 
 
 def test_the_strict_reader_continues_where_the_fast_one_stops() -> None:
-    # A row longer than a block is more than the fast reader takes, and nothing is wrong with it.
+    # The fast reader cannot handle a row that is longer than a block, although it is valid.
     notes = [f"note {place}" for place in range(20)]
     header = ",".join(["m", "a", "b", *notes]).encode()
     short, long = b"x,1,2" + b",n" * 20 + b"\n", b"y,3,4" + (b"," + b"y" * 90_000) * 20 + b"\n"

@@ -1,4 +1,4 @@
-"""Files damaged in every way that happens to files end in a message with its place, and never in a crash."""
+"""Files with all kinds of damage give an error message with a location, never a crash."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ damages = st.tuples(st.sampled_from(DAMAGES), st.integers(0, 10_000), st.binary(
 
 
 def consume(content: bytes) -> TableError | None:
-    """Read everything; the refusal, if it is refused. Anything else that is raised fails the test."""
+    """Read everything, and return the error if the file is rejected. Any other exception fails the test."""
     try:
         with open_table(io.BytesIO(content), name=NAME, config=CONFIG) as reader:
             for part in reader:
@@ -149,7 +149,7 @@ def test_damaged_parquet(
 ) -> None:
     content = parquet(compression, dictionary)
     for damage, at, put in chosen:
-        # Half of the examples aim at the footer, which says what everything else is.
+        # Half of the examples damage the footer, which describes everything else.
         place = len(content) - 1 - at % min(900, len(content)) if footer else at % len(content)
         content = damage(content, place, put) or b"PAR1"
     consume(content)
@@ -157,7 +157,7 @@ def test_damaged_parquet(
 
 def test_a_parquet_column_name_that_is_not_text() -> None:
     content = parquet("none", False)
-    # The names stand in the footer as they are.
+    # The footer contains the names as plain text.
     broken = content.replace(b"\x18\x01m", b"\x18\x01\xed")
     assert broken != content
     error = consume(broken)
@@ -172,7 +172,7 @@ def test_the_location_of_a_damaged_cell_is_reported(row: int, column: str) -> No
     cells = lines[1 + row].split(b",")
     cells[1 + "abc".index(column)] = b"4\x004"
     lines[1 + row] = b",".join(cells)
-    # Far behind the head of the file, where NUL bytes would make it a binary one.
+    # Beyond the head of the file, where NUL bytes would make it a binary file.
     content = b"\n".join([lines[0], *[b'"x",1,2,3,ok'] * 6000, *lines[1:]])
     error = consume(content)
     assert error is not None
@@ -210,7 +210,7 @@ def test_twenty_thousand_columns() -> None:
     ],
 )
 def test_times_that_python_cannot_represent_are_read(column: pa.Array, expected: str) -> None:
-    """Data frames write nanoseconds; sensors without a clock write any year."""
+    """Data frames contain nanoseconds, and sensors without a clock may report any year."""
     buffer = io.BytesIO()
     values = [1.0, 2.0]
     arrow_parquet.write_table(pa.table({"m": column, "a": values, "b": values, "c": values}), buffer)

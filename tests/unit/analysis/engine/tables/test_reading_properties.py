@@ -1,4 +1,4 @@
-"""Tables in every dialect are read back exactly; damaged ones end in a message, never in a crash."""
+"""Tables in every dialect are read exactly; damaged ones give an error message, never a crash."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from services.analysis.engine.tables.sources import Source
 NAME = "press.csv"
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
-# The csv module writes a lone carriage return without quotes, and then nobody can tell it from a line end.
+# The csv module does not quote a lone carriage return, which then looks like a line end.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r"), max_size=12)
 names = st.text(st.characters(categories=["L", "N", "S", "Zs", "Po"]), min_size=1, max_size=8).map(str.strip)
 
 
 @dataclass(frozen=True)
 class Made:
-    """A table as it was meant."""
+    """The intended content of a table."""
 
     header: list[str]
     before: int
@@ -63,7 +63,7 @@ def made(draw: st.DrawFn) -> Made:
     before, features, after = draw(st.integers(0, 3)), draw(st.integers(1, 5)), draw(st.integers(0, 2))
     width = before + features + after
     header = draw(st.lists(names.filter(bool), min_size=width, max_size=width, unique=True))
-    # A header of numbers only is no header, and a single column has no delimiter to be known by.
+    # A header must not consist of numbers only, and a single column has no delimiter to detect.
     header[0] = "column " + header[0]
     if len(set(header)) < width or width == 1:
         header = [f"column {place}" for place in range(max(2, width))]
@@ -86,7 +86,7 @@ dialects = st.tuples(
 
 
 def is_delimited_by(header: list[str], delimiter: str) -> bool:
-    """Names full of other delimiters can outvote the real one; quoted ones cannot."""
+    """Delimiters inside names can outnumber the real one, unless the names are quoted."""
     return all(other == delimiter or not any(other in name for name in header) for other in ",;\t")
 
 
@@ -122,7 +122,7 @@ def test_both_readers_agree(table: Made, dialect: tuple[str, str, int, bool, int
 
 
 def consume(content: bytes, config: EngineConfig) -> TableError | None:
-    """Read everything; the error if it is refused. Anything else that is raised fails the test."""
+    """Read everything, and return the error if the file is rejected. Any other exception fails the test."""
     try:
         with open_table(io.BytesIO(content), name=NAME, config=config) as reader:
             for part in reader:
@@ -173,7 +173,7 @@ def test_a_bad_cell_is_found(
 ) -> None:
     if dialect[2] != csv.QUOTE_ALL and not is_delimited_by(table.header, dialect[0]):
         return
-    # Text without line ends, so that the row of the file is known.
+    # The text has no line ends, so that the row number is known.
     rows = [(["x"] * table.before, features, ["x"] * table.after) for _, features, _ in table.rows]
     plain = Made(table.header, table.before, table.after, rows)
     row, column = row % len(rows), column % len(rows[0][1])

@@ -39,7 +39,7 @@ def test_wear_is_in_baseline_standard_deviations(baseline: Floats) -> None:
     assert found.labels == (0.0, 1.0)
     np.testing.assert_allclose(found.wear, [0.0, 5.0 / spread], atol=1e-12)
     assert found.counts.tolist() == [1, 2]
-    # Another unit of the map is the same wear.
+    # The unit of the map does not change the wear.
     scaled = deterioration([1.0, 1.0, 0.0], coordinates * 7.0, baseline * 7.0, failing=6.0)
     np.testing.assert_allclose(scaled.wear, found.wear, atol=1e-12)
 
@@ -134,17 +134,17 @@ def test_a_few_anomalies_among_a_few_samples_may_be_chance() -> None:
         assert len(health.reasons) == 1
         return health.state
 
-    # One of twenty is 5 %, and a sound machine shows as many; so is a fifth of five.
+    # One of twenty samples is 5 %, and one of five is 20 %, but healthy machines show as many.
     assert state(1, 20, small) == state(1, 5, small) == "ok"
     assert "too few" in assess_health(0.05, None, config, samples=20, baseline=small).reasons[0]
-    # Three are more than this baseline's rate explains, and no proof of a failing machine's share.
+    # Three exceed the baseline's rate, but do not prove that the machine is failing.
     assert state(3, 20, small) == "deteriorating"
     assert state(16, 20, small) == "failing"
-    # Among many samples the limits stand as they are.
+    # With many samples, the limits apply as they are.
     assert state(49, 1000, large) == "ok"
     assert state(50, 1000, large) == "deteriorating"
     assert state(150, 1000, large) == "failing"
-    # A baseline that promises little cannot speak for a fault.
+    # Relative to a baseline with many false alarms, anomalies prove nothing.
     assert state(100, 1000, report_of(40.0, 0.1)) == "ok"
 
 
@@ -157,7 +157,7 @@ def test_the_chances_are_those_of_the_published_distributions() -> None:
 
 
 def test_engines_that_run_to_failure_deteriorate(data: Path) -> None:
-    """Three units here; the command prints all fifty."""
+    """This tests three units; the benchmark prints all fifty."""
     path = data / "turbofan-units-001-050.csv"
     config = EngineConfig(end_meta="cycle", start_dim="setting_1", end_dim="sensor_21")
     with open_table(path, name=path.name, config=config) as reader:
@@ -176,7 +176,7 @@ def test_engines_that_run_to_failure_deteriorate(data: Path) -> None:
         assert found.trend.significant
         assert found.trend.slope > 0.0
         assert assess_health(scores.summary.anomaly_fraction, found.latest, config).state == "failing"
-        # Young engines are well: their first twenty cycles after the baseline are no alarm.
+        # Young engines are healthy: their first twenty cycles after the baseline raise no alarm.
         young = slice(0, 20)
         wear = deterioration(
             np.arange(20.0), coordinates[young], model.coordinates, failing=config.failing_wear

@@ -1,4 +1,4 @@
-"""A planted fault is found by name, with its size and its sign."""
+"""A simulated fault is identified with its feature, size and sign."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_planted_feature_ranks_first(
     assert first.name == f"sensor_{feature + 1}"
     assert first.observed == broken[feature]
     assert np.sign(first.deviation) == np.sign(size)
-    # The expected value is that of the untouched sample, as far as the other features tell it.
+    # The expected value is that of the original sample, as precisely as the other features determine it.
     untouched = correlated[row, feature]
     assert abs(first.expected - untouched) < 0.4 * abs(broken[feature] - untouched)
     assert sum(share.share for share in explanation.features) <= 1.0 + 1e-12

@@ -1,4 +1,4 @@
-"""A baseline's report says what an engineer needs to know, and its promise holds."""
+"""The report on a baseline is useful to an engineer, and its bound on false alarms holds."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_bound_is_clopper_and_pearson() -> None:
 
 @pytest.mark.parametrize("ewma", [None, 0.2])
 def test_the_false_alarm_bound_holds_through_load_changes(ewma: float | None) -> None:
-    """A slow load moves all sensors together; independent folds would promise far too little."""
+    """A slowly varying load moves all sensors together; random folds would give far too low a bound."""
     generator = np.random.default_rng(5)
 
     def run(n: int) -> Floats:
@@ -95,7 +95,7 @@ DETECTIONS = [(detector, ewma) for detector in DETECTORS for ewma in (None, 0.2)
 
 @pytest.mark.parametrize(("detector", "ewma"), DETECTIONS)
 def test_the_false_alarm_bound_holds_through_warm_up_and_regimes(detector: str, ewma: float | None) -> None:
-    """The baseline warms up after each start and changes its load in steps; so do later sequences."""
+    """Baseline and later sequences warm up after each start and change their load in steps."""
     config = EngineConfig(optimizer="lbfgs", detector=detector, ewma=ewma, landmarks=200)
     model = fit_baseline(duty(3000, 1), config, feature_names=[f"sensor {x}" for x in "abcdefghijkl"])
     report = model.report
@@ -105,7 +105,7 @@ def test_the_false_alarm_bound_holds_through_warm_up_and_regimes(detector: str, 
         assert found <= report.expected_false_alarms + 0.01
     assert report.effective_samples < 3000.0
     if detector != "map_mahalanobis":
-        # And the threshold still lets a fault of one sensor through as what it is.
+        # The threshold still detects a fault of a single sensor.
         faulty = duty(1500, 4)
         faulty[500:, 3] += 1.0
         assert model.score(faulty).anomaly[520:].mean() > 0.95

@@ -1,4 +1,4 @@
-"""Moving averages are exact across chunk borders, and find small lasting shifts."""
+"""Moving averages are exact across chunk boundaries, and find small persistent shifts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_chunks_continue_exactly(moving: BaselineModel, correlated: Floats, bord
     for part in np.split(correlated, borders):
         scores = moving.score(part, state)
         distances.append(scores.distance)
-        # A state survives JSON bit for bit: it travels between workers.
+        # Workers exchange states as JSON, which must preserve them bit for bit.
         state = SequenceState.from_dict(json.loads(json.dumps(scores.state.as_dict())))
     assert state == whole.state
     np.testing.assert_allclose(np.concatenate(distances), whole.distance, rtol=1e-12)
