@@ -152,8 +152,12 @@ async def highest_memory(place: Workplace, rows: int) -> int:
 
 
 async def test_memory_does_not_grow_with_the_file(place: Workplace) -> None:
-    """A worker reads and stores chunk by chunk: a 200 MB file needs no more than half of it."""
+    """A worker reads and stores chunk by chunk: a file of 300 MB needs little more than one of 50 MB.
+
+    The memory of the whole test process is measured, so the bound leaves room for what its neighbours and the
+    allocator keep; the samples alone would be 225 MB more.
+    """
     await highest_memory(place, 1_100)  # the threads of large jobs are started, with their arenas
-    half = await highest_memory(place, 11_000)
-    whole = await highest_memory(place, 22_000)
-    assert whole - half < 80 * 2**20
+    small = await highest_memory(place, 5_500)
+    large = await highest_memory(place, 33_000)
+    assert large - small < 150 * 2**20
