@@ -131,19 +131,21 @@ def test_the_stack_ends_with_a_killed_test_run() -> None:
     shutil.rmtree(folder)
 
 
-async def test_external_servers_are_used_and_left_running(stack: Stack) -> None:
-    named = {
-        "DINSIGHT_DATABASE_URL": stack.admin_dsn.rpartition("/")[0] + "/plant",
-        "DINSIGHT_KAFKA_BOOTSTRAP": stack.kafka_bootstrap,
-    }
-    before = everything(stack)
-    with Stack(servers_only=True, settings=named) as other:
-        assert other.state().programs == []
-        connection = await asyncpg.connect(other.env["DINSIGHT_MACHINES_DATABASE_URL"])
-        assert await connection.fetchval("SELECT current_database()") == "plant"
-        await connection.close()
-        assert not (other.layout.state_dir / "postgres").exists()
-    assert everything(stack) == before
+async def test_external_servers_are_used_and_left_running() -> None:
+    """On servers of its own: roles belong to the whole server, so provisioning changes their passwords."""
+    with Stack(servers_only=True) as servers:
+        named = {
+            "DINSIGHT_DATABASE_URL": servers.admin_dsn.rpartition("/")[0] + "/plant",
+            "DINSIGHT_KAFKA_BOOTSTRAP": servers.kafka_bootstrap,
+        }
+        before = everything(servers)
+        with Stack(servers_only=True, settings=named) as other:
+            assert other.state().programs == []
+            connection = await asyncpg.connect(other.env["DINSIGHT_MACHINES_DATABASE_URL"])
+            assert await connection.fetchval("SELECT current_database()") == "plant"
+            await connection.close()
+            assert not (other.layout.state_dir / "postgres").exists()
+        assert everything(servers) == before
 
 
 def test_down_ends_a_database_whose_supervisor_and_state_are_lost() -> None:
