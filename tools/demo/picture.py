@@ -1,4 +1,4 @@
-"""The map as a picture: normal as a cloud, the monitored samples in order on it, anomalies ringed."""
+"""Draws the map: the baseline as a cloud, the monitored samples in order, anomalies ringed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DOTS_PER_INCH = 160
 
 @dataclass(frozen=True)
 class MapData:
-    """What is drawn. Points are the columns of `GET /analyses/{id}/points`; severity is by sample index."""
+    """The data to draw. Points are those of `GET /analyses/{id}/points`; severity is by sample index."""
 
     title: str
     baseline: Mapping[str, Sequence[Any]]
@@ -45,7 +45,7 @@ class MapData:
 
 
 def draw_map(data: MapData, path: Path) -> None:
-    """Write the picture in the format that the path's suffix names."""
+    """Write the picture in the format of the path's suffix."""
     with matplotlib.rc_context(
         {"font.family": ["DejaVu Sans"], "text.color": INK, "axes.edgecolor": FAINT, "font.size": 10}
     ):

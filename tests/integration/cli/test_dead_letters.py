@@ -208,7 +208,7 @@ async def test_a_replay_gives_the_record_as_it_was(
     assert [record.replayed for record in records] == [True, False]
 
 
-async def test_an_old_state_is_not_put_behind_a_newer_one(
+async def test_an_old_state_does_not_follow_a_newer_one(
     pool: Database, installation: InstallationSettings, bootstrap: str
 ) -> None:
     """Compaction keeps the last record of a key: it must stay the newest state."""
@@ -237,7 +237,7 @@ async def test_an_old_state_is_not_put_behind_a_newer_one(
     assert await newer_states(bootstrap, records) == {"old"}
 
 
-async def test_mistakes_are_named(command: Command) -> None:
+async def test_misspelled_keys_are_reported(command: Command) -> None:
     code, told = await command("replay")
     assert code == 1
     assert "--all" in told

@@ -262,7 +262,7 @@ async def test_poison_is_dead_lettered_with_its_reason_and_stalls_nothing(
     assert dead_letters[1]["headers"]["dead-letter-topic"] == ORGANIZATION_CHANGED.name
 
 
-async def test_a_failed_try_leaves_nothing_behind_and_the_next_one_counts(
+async def test_a_failed_attempt_leaves_nothing_behind_and_the_next_one_succeeds(
     pool: Database, kafka: KafkaConnection, bootstrap: str
 ) -> None:
     payload, effect = organization("second try"), uuid4().hex
