@@ -168,13 +168,13 @@ def _draw_strip(axes: Axes, data: MapData) -> None:
 def _head(figure: Figure, data: MapData) -> None:
     figure.text(0.065, 0.945, data.title, fontsize=17, fontweight="bold")
     share = len(data.severity) / max(1, len(data.monitoring["x"]))
-    told = (
+    caption = (
         f"{len(data.severity):,} of {len(data.monitoring['x']):,} monitored samples lie outside normal"
         f" ({share:.0%})"
     )
     if data.severity:
-        told += f"; the first is sample {min(data.severity):,}"
-    figure.text(0.065, 0.905, told, fontsize=11, color=SOFT)
+        caption += f"; the first is sample {min(data.severity):,}"
+    figure.text(0.065, 0.905, caption, fontsize=11, color=SOFT)
 
 
 def _order_bar(figure: Figure, axes: Axes, points: PathCollection) -> None:

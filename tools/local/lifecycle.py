@@ -59,7 +59,7 @@ class Wanted:
     workers: int = 1
     with_services: bool = True
     durable: bool = True
-    # End everything when this process ends; None: stay until told otherwise.
+    # End everything when this process ends; None: stay until stopped.
     while_pid: int | None = None
 
 
@@ -173,14 +173,14 @@ def launch(environment: LocalEnvironment, wanted: Wanted, progress: Progress) ->
 
 def follow(layout: Layout, progress: Progress) -> RunState:
     """Report the steps of a starting run until it is up."""
-    told = 0
+    reported = 0
     while True:
         state = load_state(layout.state_file)
         if state is None:
             raise StartupFailed("DInsight was stopped while it was starting.")
-        for line in state.done[told:]:
+        for line in state.done[reported:]:
             progress.done(line)
-        told = len(state.done)
+        reported = len(state.done)
         progress.doing(state.doing)
         if state.phase is Phase.UP:
             return state
