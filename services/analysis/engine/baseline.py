@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from .cleaning import gross_cells
 from .config import MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
-from .detectors.covariance import Rows, Sample
+from .detectors.covariance import Sample
 from .errors import EngineError
 from .map.mapping import map_samples
 from .model import BaselineModel
-from .scaling import NO_ROWS, as_samples, learn_scaling
+from .rows import NO_ROWS, Rows
+from .scaling import as_samples, learn_scaling
 from .verdict.readiness import assess_baseline
 from .verdict.threshold import MAX_OUTLIER_SHARE, Calibration, calibrate
 

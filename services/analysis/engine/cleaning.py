@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .rows import row_chunks
+
 Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 GROSS_CELL = 50.0
 """A cell this many robust standard deviations from its feature's median is no measurement. With 20, the peaks
@@ -25,8 +25,8 @@ MAX_GROSS_SHARE = 0.01
 CONSISTENCY = 1.4826
 """Makes the median absolute deviation of normal samples their standard deviation (Hampel 1974)."""
 
-COLUMN_VALUES = 2_000_000
-"""Values that are sorted at once (16 MB)."""
+SCALE_ROWS = 2000
+"""Evenly spaced samples that determine median and scale; both are needed to one digit only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +44,23 @@ def gross_cells(x: Floats) -> list[GrossCell]:
     Location and scale are the median and the median absolute deviation, which a tenth of bad cells cannot
     move. Mean and standard deviation of the remaining samples are learnt afterwards.
     """
-    found: list[GrossCell] = []
     n, d = x.shape
-    for columns in _column_blocks(n, d):
-        block = x[:, columns]
-        centre = np.median(block, axis=0)
-        deviation = np.abs(block - centre)
-        scale = CONSISTENCY * np.median(deviation, axis=0)
-        limit = np.where(scale > 0.0, GROSS_CELL * scale, GROSS_STEPS * resolution(centre))
-        rows, places = np.nonzero(deviation > limit)
-        counts = np.bincount(places, minlength=block.shape[1])
-        rare = counts <= max(1.0, MAX_GROSS_SHARE * n)
+    some = x[np.unique(np.linspace(0, n - 1, min(n, SCALE_ROWS)).astype(np.int64))]
+    centre = np.median(some, axis=0)
+    scale = CONSISTENCY * np.median(np.abs(some - centre), axis=0)
+    limit = np.where(scale > 0.0, GROSS_CELL * scale, GROSS_STEPS * resolution(centre))
+    found: list[GrossCell] = []
+    counts = np.zeros(d, dtype=np.int64)
+    most = max(1.0, MAX_GROSS_SHARE * n)
+    for rows in row_chunks(n, d):
+        beyond = np.abs(x[rows] - centre) > limit
+        counts += beyond.sum(axis=0)
+        places = np.argwhere(beyond & (counts <= most))
         found += [
-            GrossCell(int(row), columns.start + int(place), float(block[row, place]))
-            for row, place in zip(rows, places, strict=True)
-            if rare[place]
+            GrossCell(rows.start + row, column, float(x[rows.start + row, column]))
+            for row, column in places.tolist()
         ]
-    return sorted(found, key=lambda cell: (cell.row, cell.column))
+    return [cell for cell in found if counts[cell.column] <= most]
 
 
 def resolution(values: Floats) -> Floats:
@@ -76,8 +76,3 @@ def resolution(values: Floats) -> Floats:
         digits = len(mantissa.split(".")[1].rstrip("0"))
         units[place] = 10.0 ** min(0, int(exponent) - digits)
     return units
-
-
-def _column_blocks(n: int, d: int) -> Iterator[slice]:
-    step = max(1, COLUMN_VALUES // max(1, n))
-    return (slice(start, min(d, start + step)) for start in range(0, d, step))

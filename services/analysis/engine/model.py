@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
 from .map.projection import Placement, ReferenceMap
-from .scaling import Scaling, as_samples, row_chunks
+from .rows import row_chunks
+from .scaling import Scaling, as_samples
 from .verdict.explanation import Explanation, explain
 from .verdict.health import Health
 from .verdict.readiness import BaselineReport

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from .cleaning import resolution
 from .config import EngineConfig
 from .errors import EngineError
+from .rows import NO_ROWS, Rows, row_chunks
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
-
-NO_ROWS: Rows = np.empty(0, dtype=np.int64)
 
 STD_RATIO = 10.0
 """`auto` scales features whose standard deviations differ by more than this factor."""
@@ -40,10 +38,6 @@ ROUNDING = 8 * np.finfo(np.float64).eps
 
 MAX_DECADES = 300
 """Powers of ten that float64 can represent with a margin."""
-
-CHUNK_VALUES = 4_000_000
-"""Values processed at once (32 MB), which bounds the memory needed besides the caller's array."""
-
 
 SAME = 1e-6
 """A constant feature has moved when it differs by more than this share of its value."""
@@ -102,12 +96,6 @@ class Scaling:
             z /= self.std
         z[:, self.dropped] = 0.0
         return np.clip(z, -MAX_SCORE, MAX_SCORE, out=z)
-
-
-def row_chunks(n: int, d: int) -> Iterator[slice]:
-    """Yield slices that cover n rows of d values, with at most CHUNK_VALUES values each."""
-    step = max(1, CHUNK_VALUES // max(1, d))
-    return (slice(start, min(n, start + step)) for start in range(0, n, step))
 
 
 def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scaling import NO_ROWS, Rows, Scaling, row_chunks
+from ..rows import NO_ROWS, Rows, row_chunks
+from ..scaling import Scaling
 from .distances import squared_distances
 
 Floats = NDArray[np.float64]

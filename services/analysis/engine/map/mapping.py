@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..optimisers import Objective, Optimum, optimise
-from ..scaling import NO_ROWS, Rows, Scaling, row_chunks
+from ..rows import NO_ROWS, Rows, row_chunks
+from ..scaling import Scaling
 from ..similarity import Similarity, local_width
 from .distances import DistanceRange, distance_range, squared_distances
 from .landmarks import choose_landmarks

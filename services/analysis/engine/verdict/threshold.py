@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..detectors import Detector
-from ..detectors.covariance import Rows, Sample
-from ..scaling import NO_ROWS, row_chunks
+from ..detectors.covariance import Sample
+from ..rows import NO_ROWS, Rows, row_chunks
 from .sequence import smooth
 
 Floats = NDArray[np.float64]
