@@ -5,9 +5,12 @@ from typing import Any
 from uuid import UUID
 
 from shared.events.base import Payload, Topic
+from shared.retention import OwnRetention
 
 
 class OrganizationChanged(Payload):
+    """`retention` holds the organization's own limits; null is the installation's limit."""
+
     organization_id: UUID
     name: str
     slug: str
@@ -15,6 +18,7 @@ class OrganizationChanged(Payload):
     deleted: bool = False
     version: int
     changed_at: datetime
+    retention: OwnRetention = OwnRetention()
 
 
 class MembershipChanged(Payload):
