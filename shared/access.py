@@ -43,6 +43,7 @@ class Permission(StrEnum):
     MACHINES_READ = "machines:read"
     MACHINES_WRITE = "machines:write"
     MACHINES_DELETE = "machines:delete"
+    MACHINES_HOLD = "machines:hold"
     CONFIGS_READ = "configs:read"
     CONFIGS_WRITE = "configs:write"
     ANALYSES_READ = "analyses:read"
@@ -67,6 +68,7 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.MACHINES_READ: Role.VIEWER,
     Permission.MACHINES_WRITE: Role.OPERATOR,
     Permission.MACHINES_DELETE: Role.ADMIN,
+    Permission.MACHINES_HOLD: Role.ADMIN,
     Permission.CONFIGS_READ: Role.VIEWER,
     Permission.CONFIGS_WRITE: Role.ADMIN,
     Permission.ANALYSES_READ: Role.VIEWER,

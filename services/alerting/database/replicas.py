@@ -31,4 +31,6 @@ class PostgresReplicaRepository:
 
 
 def _machine(row: asyncpg.Record | None) -> MachineRef | None:
-    return None if row is None else MachineRef(**{name: row[name] for name in MACHINE_COLUMNS})
+    if row is None:
+        return None
+    return MachineRef(**{name: row[name] for name in MACHINE_COLUMNS} | {"tags": tuple(row["tags"])})

@@ -14,6 +14,8 @@ class MachineRef:
     status: str
     deleted: bool
     version: int
+    tags: tuple[str, ...] = ()
+    legal_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

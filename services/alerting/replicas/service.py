@@ -40,7 +40,15 @@ class MachineDirectory:
         except NotFound:
             raise MachineNotFound(machine_id) from None
         machine = MachineRef(
-            machine_id, caller.organization_id, answer["name"], answer["status"], False, FETCHED_VERSION
+            machine_id,
+            caller.organization_id,
+            answer["name"],
+            answer["status"],
+            False,
+            FETCHED_VERSION,
+            # A machines service of the previous version answers without them.
+            tuple(answer.get("tags", ())),
+            answer.get("legal_hold", False),
         )
         async with self._units(caller.scope) as unit:
             await unit.replicas.merge_machine(machine)
@@ -58,6 +66,8 @@ class ReplicaService:
             payload.status,
             payload.deleted,
             payload.version,
+            () if payload.deleted else payload.tags,
+            payload.legal_hold,
         )
         # The tombstone first: it waits for rules that are being created, and prevents new ones.
         await unit.replicas.merge_machine(machine)

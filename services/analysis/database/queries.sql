@@ -7,13 +7,17 @@ SELECT * FROM machine_refs WHERE id = :id;
 SELECT * FROM machine_refs WHERE id = :id FOR SHARE;
 
 -- name: merge_machine_ref$
--- Store a newer version of a machine; older ones are ignored, and a deleted machine stays deleted.
-INSERT INTO machine_refs AS m (id, organization_id, name, status, version, deleted, changed_at)
-VALUES (:id, :organization_id, :name, :status, :version, :deleted, :changed_at)
+-- Store a newer version of a machine; older ones are ignored, and a deleted machine stays deleted. The same version
+-- again completes a row that an older program stored without the newest columns.
+INSERT INTO machine_refs AS m (id, organization_id, name, status, model, location, tags, legal_hold, version,
+                               complete_version, deleted, changed_at)
+VALUES (:id, :organization_id, :name, :status, :model, :location, :tags, :legal_hold, :version, :version, :deleted,
+        :changed_at)
 ON CONFLICT (id) DO UPDATE
-SET name = excluded.name, status = excluded.status, version = excluded.version,
-    deleted = excluded.deleted, changed_at = excluded.changed_at
-WHERE m.version < excluded.version AND NOT m.deleted
+SET name = excluded.name, status = excluded.status, model = excluded.model, location = excluded.location,
+    tags = excluded.tags, legal_hold = excluded.legal_hold, version = excluded.version,
+    complete_version = excluded.complete_version, deleted = excluded.deleted, changed_at = excluded.changed_at
+WHERE m.version <= excluded.version AND m.complete_version < excluded.version AND NOT m.deleted
 RETURNING true;
 
 -- name: lock_analyses_of_machine

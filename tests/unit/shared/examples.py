@@ -61,6 +61,7 @@ EXAMPLES: dict[str, Payload] = {
         location="Hall 3",
         status="active",
         metadata={"kw": 75},
+        tags=("line-3",),
         version=1,
         changed_at=_AT,
     ),
