@@ -48,6 +48,7 @@ class Permission(StrEnum):
     CONFIGS_WRITE = "configs:write"
     ANALYSES_READ = "analyses:read"
     ANALYSES_WRITE = "analyses:write"
+    ANALYSES_ARCHIVE = "analyses:archive"
     ANOMALIES_READ = "anomalies:read"
     ANOMALIES_ACKNOWLEDGE = "anomalies:acknowledge"
     ALERT_RULES_READ = "alert-rules:read"
@@ -73,6 +74,7 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.CONFIGS_WRITE: Role.ADMIN,
     Permission.ANALYSES_READ: Role.VIEWER,
     Permission.ANALYSES_WRITE: Role.OPERATOR,
+    Permission.ANALYSES_ARCHIVE: Role.OPERATOR,
     Permission.ANOMALIES_READ: Role.VIEWER,
     Permission.ANOMALIES_ACKNOWLEDGE: Role.OPERATOR,
     Permission.ALERT_RULES_READ: Role.VIEWER,

@@ -28,6 +28,15 @@ SET email = excluded.email, full_name = excluded.full_name, role = excluded.role
     seen_at = clock_timestamp()
 WHERE m.version < excluded.version;
 
+-- name: merge_organization!
+-- Store what an event says about an organization, unless it is older.
+INSERT INTO organization_refs AS o (organization_id, retention, version, deleted, changed_at)
+VALUES (:organization_id, :retention, :version, :deleted, :changed_at)
+ON CONFLICT (organization_id) DO UPDATE
+SET retention = excluded.retention, version = excluded.version, deleted = excluded.deleted,
+    changed_at = excluded.changed_at
+WHERE o.version < excluded.version;
+
 -- name: insert_rule!
 -- Store a new rule.
 INSERT INTO alert_rules (id, organization_id, machine_id, name, condition, actions, severity, is_active,

@@ -1,4 +1,4 @@
-"""Keeps replicas of machines and members, which other services own."""
+"""Keeps replicas of machines, members and organizations, which other services own."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -7,10 +7,10 @@ from uuid import UUID
 
 from services.alerting.database.unit import Unit
 from services.alerting.errors import MachineNotFound
-from services.alerting.replicas.domain import MachineRef, MemberRef
+from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from shared.access import Caller, Scope
 from shared.errors import NotFound
-from shared.events.auth import MembershipChanged
+from shared.events.auth import MembershipChanged, OrganizationChanged
 from shared.events.machines import MachineChanged
 
 # Data fetched over HTTP or read from a token is replaced by any event.
@@ -86,6 +86,16 @@ class ReplicaService:
             version=payload.version,
         )
         await unit.replicas.merge_member(member)
+
+    async def organization_changed(self, unit: Unit, payload: OrganizationChanged) -> None:
+        organization = OrganizationRef(
+            organization_id=payload.organization_id,
+            retention=payload.retention.model_dump(exclude_defaults=True),
+            version=payload.version,
+            deleted=payload.deleted,
+            changed_at=payload.changed_at,
+        )
+        await unit.replicas.merge_organization(organization)
 
     async def ensure_member(self, unit: Unit, caller: Caller) -> None:
         """Ensure that rows can refer to the caller, even before the event of auth has arrived."""
