@@ -36,6 +36,7 @@ class Role(IntEnum):
 class Permission(StrEnum):
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_WRITE = "organization:write"
+    ORGANIZATION_DELETE = "organization:delete"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     API_KEYS_WRITE = "api-keys:write"
@@ -48,6 +49,7 @@ class Permission(StrEnum):
     CONFIGS_WRITE = "configs:write"
     ANALYSES_READ = "analyses:read"
     ANALYSES_WRITE = "analyses:write"
+    ANALYSES_DELETE = "analyses:delete"
     ANALYSES_ARCHIVE = "analyses:archive"
     ANOMALIES_READ = "anomalies:read"
     ANOMALIES_ACKNOWLEDGE = "anomalies:acknowledge"
@@ -62,6 +64,7 @@ class Permission(StrEnum):
 MIN_ROLE: Mapping[Permission, Role] = {
     Permission.ORGANIZATION_READ: Role.VIEWER,
     Permission.ORGANIZATION_WRITE: Role.ADMIN,
+    Permission.ORGANIZATION_DELETE: Role.OWNER,
     Permission.MEMBERS_READ: Role.VIEWER,
     Permission.MEMBERS_WRITE: Role.ADMIN,
     Permission.API_KEYS_WRITE: Role.ADMIN,
@@ -74,6 +77,7 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.CONFIGS_WRITE: Role.ADMIN,
     Permission.ANALYSES_READ: Role.VIEWER,
     Permission.ANALYSES_WRITE: Role.OPERATOR,
+    Permission.ANALYSES_DELETE: Role.ADMIN,
     Permission.ANALYSES_ARCHIVE: Role.OPERATOR,
     Permission.ANOMALIES_READ: Role.VIEWER,
     Permission.ANOMALIES_ACKNOWLEDGE: Role.OPERATOR,

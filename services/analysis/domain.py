@@ -22,6 +22,8 @@ class Status(StrEnum):
     FAILED = "failed"
     # Of analyses alone: points, anomalies and features are in the archive, which can be restored.
     ARCHIVED = "archived"
+    # Of analyses alone: a job deletes everything of it, and then the analysis is gone.
+    DELETING = "deleting"
 
 
 @dataclass(frozen=True, slots=True)

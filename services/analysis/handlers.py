@@ -3,8 +3,10 @@
 from services.analysis.database.unit import Unit
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.organizations.service import OrganizationFollower
+from shared.erasure import eraser
 from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.events.base import Event
+from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
@@ -19,5 +21,9 @@ def subscribe(
     async def on_organization_changed(event: Event[OrganizationChanged], unit: Unit) -> None:
         await organizations.follow(unit, event.payload)
 
+    async def on_deletion_requested(event: Event[DeletionRequested], unit: Unit) -> None:
+        await eraser.accept(unit.jobs, event)
+
     consumer.on(MACHINE_CHANGED, on_machine_changed)
     consumer.on(ORGANIZATION_CHANGED, on_organization_changed)
+    consumer.on(DELETION_REQUESTED, on_deletion_requested)

@@ -53,3 +53,4 @@ class MachineFilter:
     location: str | None = None
     text: str | None = None
     tag: str | None = None
+    legal_hold: bool | None = None

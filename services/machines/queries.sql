@@ -21,6 +21,7 @@ WHERE (:status::text IS NULL OR status = :status)
   AND (:text::text IS NULL
        OR strpos(lower(concat_ws(' ', name, model, serial_number, location)), lower(:text)) > 0)
   AND (:tag::text IS NULL OR tags @> ARRAY[:tag::text])
+  AND (:legal_hold::boolean IS NULL OR legal_hold = :legal_hold)
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
@@ -35,10 +36,6 @@ WHERE id = :id;
 -- name: delete_machine!
 -- Deletes a machine; other services follow through machine.changed.
 DELETE FROM machines WHERE id = :id;
-
--- name: delete_machines_of_organization
--- Deletes all machines of a deleted organization.
-DELETE FROM machines WHERE organization_id = :organization_id RETURNING *;
 
 -- name: note_analysis!
 -- Records when the latest analysis completed; a late event does not move it back.

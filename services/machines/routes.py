@@ -10,6 +10,8 @@ from services.machines.repository import PostgresUnits
 from services.machines.schemas import MAX_TAG_LENGTH, MachineCreate, MachineOut, MachineUpdate
 from services.machines.service import MachineService
 from shared.access import Caller, Permission
+from shared.erasure import requests as deletions
+from shared.erasure.requests import DeletionAccepted
 from shared.http.caller import Guard
 from shared.http.fields import STORABLE
 from shared.http.pages import Page, PageParameters
@@ -41,10 +43,11 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
             Query(max_length=255, pattern=STORABLE, description="Text in name, model, serial or location"),
         ] = None,
         tag: TagFilter = None,
+        legal_hold: bool | None = None,
     ) -> Page[MachineOut]:
         """Newest first."""
         async with units(caller.scope) as unit:
-            found = await service.list(unit, MachineFilter(status, location, q, tag), page)
+            found = await service.list(unit, MachineFilter(status, location, q, tag, legal_hold), page)
         return Page[MachineOut].of(found, MachineOut.of)
 
     @router.post("", status_code=201, summary="Register a machine")
@@ -69,11 +72,18 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
             return MachineOut.of(await service.change(unit, caller, machine_id, changes))
 
     @router.delete(
-        "/{machine_id}", status_code=204, summary="Delete a machine", responses=problem_responses(404)
+        "/{machine_id}",
+        status_code=202,
+        summary="Delete a machine",
+        responses=problem_responses(404, 409),
     )
-    async def delete_machine(caller: remover, machine_id: UUID) -> None:
-        """Deletes its analyses, anomalies, alert rules and alerts too."""
+    async def delete_machine(caller: remover, machine_id: UUID, response: Response) -> DeletionAccepted:
+        """The machine is gone at once; its analyses, anomalies and alert rules, and the files of these, are
+        deleted in the background. Its alerts stay, resolved, until their retention. `Location` names the
+        certificate of what was deleted. 409 if the machine is on legal hold."""
         async with units(caller.scope) as unit:
-            await service.remove(unit, caller, machine_id)
+            deletion = await service.remove(unit, caller, machine_id)
+        response.headers["Location"] = deletions.location(deletion)
+        return DeletionAccepted.of(deletion)
 
     return router

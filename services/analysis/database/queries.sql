@@ -332,8 +332,8 @@ SELECT ensure_anomaly_partitions(:first_day, :months);
 INSERT INTO discarded_objects (prefix) VALUES (:prefix);
 
 -- name: discarded_objects
--- Objects and prefixes that wait for deletion, oldest first.
-SELECT id, prefix FROM discarded_objects ORDER BY id LIMIT :limit;
+-- Objects and prefixes that wait for deletion, oldest first; those of a deletion are deleted and counted by its job.
+SELECT id, prefix FROM discarded_objects WHERE deletion_id IS NULL ORDER BY id LIMIT :limit;
 
 -- name: forget_discarded!
 -- The objects are deleted.
@@ -492,3 +492,16 @@ SET retention = excluded.retention, version = excluded.version, deleted = exclud
     changed_at = excluded.changed_at
 WHERE o.version < excluded.version
 RETURNING true;
+
+-- name: lock_runs_on_baseline
+-- The runs that stand on a baseline or its map, archived ones too, locked until the transaction ends.
+SELECT r.id FROM analyses r WHERE r.id <> :id AND r.status <> 'deleting' AND (
+    r.baseline_id = :id
+    OR r.dinsight_id = (SELECT b.dinsight_id FROM analyses b WHERE b.id = :id AND b.analysis_type = 'baseline')
+    OR r.id IN (SELECT o.analysis_id FROM analysis_archives o JOIN analysis_archives b ON b.map_id = o.map_id
+                WHERE b.analysis_id = :id AND b.is_baseline AND NOT o.is_baseline)
+) ORDER BY r.id FOR UPDATE;
+
+-- name: mark_deleting!
+-- Analyses that a job is about to delete.
+UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion_id WHERE id = ANY (:ids::uuid[]);

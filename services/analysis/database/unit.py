@@ -9,6 +9,7 @@ from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.archives import Archives, PostgresArchives
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
+from services.analysis.database.deletions import Deletions
 from services.analysis.database.machines import Machines, PostgresMachines
 from services.analysis.database.organizations import Organizations, PostgresOrganizations
 from services.analysis.database.results import PostgresResults, Results
@@ -37,6 +38,7 @@ class Unit:
     anomalies: Anomalies
     archives: Archives
     organizations: Organizations
+    deletions: Deletions
     upkeep: Upkeep
     jobs: Jobs
     outbox: Outbox

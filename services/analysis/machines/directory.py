@@ -54,7 +54,7 @@ class MachineDirectory:
         )
 
     async def follow(self, unit: Unit, organization_id: UUID, machine: MachineChanged) -> None:
-        """Apply a change. A deleted machine becomes a tombstone, and all its data are deleted."""
+        """Apply a change. A deleted machine becomes a tombstone; the job of its deletion deletes its data."""
         is_newer = await unit.machines.merge(
             MachineRef(
                 id=machine.machine_id,
@@ -70,5 +70,6 @@ class MachineDirectory:
                 legal_hold=machine.legal_hold,
             )
         )
-        if is_newer and machine.deleted:
+        # Without a deletion, the machine was deleted by a version that knew none.
+        if is_newer and machine.deleted and machine.deletion_id is None:
             await unit.machines.purge(machine.machine_id)

@@ -68,6 +68,17 @@ class Storage:
             except FileNotFoundError:
                 continue
 
+    async def measure(self, name: str) -> tuple[int, int]:
+        """The number of objects with this key, or below it if the name ends in a slash, and their bytes."""
+        folder = name if name.endswith("/") else name.rpartition("/")[0] + "/"
+        sizes = [
+            item["size"]
+            async for batch in obstore.list(self._store, folder)
+            for item in batch
+            if name.endswith("/") or item["path"] == name
+        ]
+        return len(sizes), sum(sizes)
+
     async def delete_all(self, name: str) -> None:
         """Delete the object with this key, or, if the name ends in a slash, all objects below it."""
         below = name.endswith("/")

@@ -104,23 +104,9 @@ class RepositorySuite:
             await unit.machines.update(machine.changed({"name": "Mine"}, NOW))
             await unit.machines.note_analysis(machine.id, NOW)
             await unit.machines.delete(machine.id)
-            assert mine.organization_id is not None
-            assert list(await unit.machines.delete_all(mine.organization_id)) == []
         assert await self._names(units, theirs) == []
         async with units(mine) as unit:
             assert await unit.machines.get(machine.id) == machine
-
-    async def test_deleting_all_machines_of_an_organization(
-        self, units: Units, mine: Scope, theirs: Scope
-    ) -> None:
-        gone = [await self._add(units, mine), await self._add(units, mine)]
-        kept = await self._add(units, theirs)
-        async with units(mine) as unit:
-            assert mine.organization_id is not None
-            given = await unit.machines.delete_all(mine.organization_id)
-        assert {machine.id for machine in given} == {machine.id for machine in gone}
-        assert await self._names(units, mine) == []
-        assert await self._names(units, theirs) == [kept.name]
 
     async def test_the_latest_analysis_wins(self, units: Units, mine: Scope) -> None:
         machine = await self._add(units, mine)

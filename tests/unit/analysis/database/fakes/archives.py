@@ -78,6 +78,23 @@ class FakeArchives(Scoped):
         raise NotImplementedError
 
 
+class FakeDeletions(Scoped):
+    async def lock_runs(self, baseline_id: UUID) -> Sequence[UUID]:
+        baseline = self._memory.analyses[baseline_id]
+        maps = {baseline.dinsight_id} - {None} if baseline.analysis_type is AnalysisType.BASELINE else set()
+        return sorted(
+            run.id
+            for run in self._memory.analyses.values()
+            if self._mine(run) and run.id != baseline_id and run.status is not Status.DELETING
+            if run.baseline_id == baseline_id or run.dinsight_id in maps
+        )
+
+    async def mark(self, analysis_ids: Sequence[UUID], deletion_id: UUID) -> None:
+        for analysis_id in analysis_ids:
+            known = self._memory.analyses[analysis_id]
+            self._memory.analyses[analysis_id] = replace(known, status=Status.DELETING, stage=None)
+
+
 class FakeOrganizations(Scoped):
     async def merge(self, organization: OrganizationRef) -> bool:
         known = self._memory.organizations.get(organization.organization_id)
