@@ -4,6 +4,7 @@ from services.alerting.alerts import findings
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import ReplicaService
+from shared.erasure import eraser
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
     ANALYSIS_FAILED,
@@ -19,6 +20,7 @@ from shared.events.auth import (
     OrganizationChanged,
 )
 from shared.events.base import Event
+from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
@@ -47,6 +49,10 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
         payload = event.payload
         await evaluator.observe(unit, payload.machine_id, lambda: findings.of_failed(payload))
 
+    async def on_deletion_requested(event: Event[DeletionRequested], unit: Unit) -> None:
+        await eraser.accept(unit.jobs, event)
+
+    consumer.on(DELETION_REQUESTED, on_deletion_requested)
     consumer.on(MACHINE_CHANGED, on_machine_changed)
     consumer.on(MEMBERSHIP_CHANGED, on_membership_changed)
     consumer.on(ORGANIZATION_CHANGED, on_organization_changed)

@@ -1,5 +1,6 @@
 """Requests for a deletion, and the answer to whoever asked."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -45,12 +46,14 @@ class DeletionRequests:
         *,
         organization_id: UUID | None,
         requested_by: UUID,
+        part_ids: Sequence[UUID] = (),
     ) -> DeletionRequested:
         now = self._clock.now()
         deletion = DeletionRequested(
             deletion_id=self._new_id(),
             kind=kind,
             subject_id=subject_id,
+            part_ids=tuple(part_ids),
             organization_id=organization_id,
             requested_by=requested_by,
             requested_at=now,

@@ -47,8 +47,8 @@ class Step(ABC):
 class Statement(Step):
     """A statement whose affected rows are counted under `table`, or not at all if that is empty.
 
-    `:subject` and `:deletion` stand for the ids of the deletion. A statement that affects `batch` rows or
-    more is repeated.
+    `:subject`, `:subjects` (with its parts, as texts) and `:deletion` stand for the ids of the deletion. A
+    statement that affects `batch` rows or more is repeated.
     """
 
     table: str
@@ -75,6 +75,8 @@ def rows(table: str, key: str, condition: str, *, via: str = "", batch: int = BA
 
 def filled(sql: str, deletion: DeletionRequested) -> str:
     """The statement with the ids, which are UUIDs and need no escaping."""
+    ids = ", ".join(f"'{each}'" for each in (deletion.subject_id, *deletion.part_ids))
+    sql = sql.replace(":subjects", f"ARRAY[{ids}]::text[]")
     return sql.replace(":subject", f"'{deletion.subject_id}'::uuid").replace(
         ":deletion", f"'{deletion.deletion_id}'::uuid"
     )
@@ -82,7 +84,9 @@ def filled(sql: str, deletion: DeletionRequested) -> str:
 
 # What every service has. The trail and the deletion itself must still arrive; the latest state of a key is
 # its tombstone. Everything else about the subject is not published any more, nor again.
-MENTIONED = "position(convert_to(:subject::text, 'UTF8') IN coalesce({column}, '')) > 0"
+MENTIONED = (
+    "EXISTS (SELECT FROM unnest(:subjects) AS id WHERE position(convert_to(id, 'UTF8') IN {column}) > 0)"
+)
 EVENTS = """
 topic NOT IN ('audit.recorded', 'deletion.requested', 'deletion.reported')
 AND (NOT keep_latest OR EXISTS (
@@ -90,7 +94,8 @@ AND (NOT keep_latest OR EXISTS (
 AND """
 OWN_EVENTS = "headers ->> 'ce_organizationid' = :subject::text"
 KEPT_ANSWERS = (
-    "strpos(coalesce(headers::text, '') || coalesce(rights::text, ''), :subject::text) > 0"
+    "EXISTS (SELECT FROM unnest(:subjects) AS id"
+    " WHERE strpos(coalesce(headers::text, '') || coalesce(rights::text, ''), id) > 0)"
     f" OR {MENTIONED.format(column='body')}"
 )
 
@@ -109,7 +114,8 @@ OF_ORGANIZATION: Sequence[Step] = (
 )
 OF_USER: Sequence[Step] = (
     rows("idempotency_keys", "user_id, key", "user_id = :subject"),
-    _events(MENTIONED.format(column="value")),
+    # Earlier states of memberships, with name and address. What the user did stays the organization's.
+    _events("keep_latest AND " + MENTIONED.format(column="value")),
 )
 # For services with a queue of their own beside that of deletions.
 CANCEL_JOBS = Statement("jobs", f"DELETE FROM jobs WHERE organization_id = :subject AND queue <> '{QUEUE}'")  # noqa: S608

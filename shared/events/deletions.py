@@ -10,11 +10,15 @@ DeletionKind = Literal["organization", "user", "machine", "analysis"]
 
 
 class DeletionRequested(Payload):
-    """Everything of the subject is to be deleted. `requested_by` is the user who asked for it."""
+    """Everything of the subject is to be deleted. `requested_by` is the user who asked for it.
+
+    `part_ids` are the runs that are deleted with a baseline.
+    """
 
     deletion_id: UUID
     kind: DeletionKind
     subject_id: UUID
+    part_ids: tuple[UUID, ...] = ()
     organization_id: UUID | None
     requested_by: UUID
     requested_at: datetime

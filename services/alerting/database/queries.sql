@@ -18,6 +18,10 @@ SELECT * FROM machine_refs WHERE id = :id;
 -- A machine of the organization, locked against deletion until the transaction ends.
 SELECT * FROM machine_refs WHERE id = :id FOR SHARE;
 
+-- name: is_analysis_deleted$
+-- Whether an analysis was deleted, so that what is still said of it counts no more.
+SELECT true FROM deleted_analyses WHERE analysis_id = :analysis_id;
+
 -- name: merge_member!
 -- Store what an event says about a member, unless it is older. A member who left may come back.
 INSERT INTO member_refs AS m (organization_id, user_id, email, full_name, role, is_active, deleted, version)

@@ -26,6 +26,10 @@ class PostgresReplicaRepository:
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return _machine(await self._queries.lock_machine(self._connection, id=machine_id))
 
+    async def analysis_deleted(self, analysis_id: UUID) -> bool:
+        found = await self._queries.is_analysis_deleted(self._connection, analysis_id=analysis_id)
+        return found is True
+
     async def merge_member(self, member: MemberRef) -> None:
         await self._queries.merge_member(self._connection, **asdict(member))
 

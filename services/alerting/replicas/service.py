@@ -71,7 +71,8 @@ class ReplicaService:
         )
         # The tombstone first: it waits for rules that are being created, and prevents new ones.
         await unit.replicas.merge_machine(machine)
-        if payload.deleted:
+        # Without a deletion, the machine was deleted by a version that knew none.
+        if payload.deleted and payload.deletion_id is None:
             await unit.rules.delete_of_machine(payload.machine_id)
 
     async def membership_changed(self, unit: Unit, payload: MembershipChanged) -> None:

@@ -76,6 +76,7 @@ class PostgresUnits:
             anomalies=PostgresAnomalies(connection, self._queries),
             archives=PostgresArchives(connection, self._queries),
             organizations=PostgresOrganizations(connection, self._queries),
+            deletions=PostgresDeletions(connection, self._queries),
             upkeep=PostgresUpkeep(connection, self._queries),
             jobs=jobs,
             outbox=PostgresOutbox(connection, self._clock, self._new_id),

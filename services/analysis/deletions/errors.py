@@ -29,7 +29,18 @@ class BaselineInUse(Conflict):
         uses = [f"{runs} monitoring run(s) stand on it"] if runs else []
         uses += ["it is the machine's active baseline"] if active else []
         super().__init__(
-            f"Baseline {analysis_id} is in use: {', and '.join(uses)}. Send ?cascade=true to delete it all the"
-            " same, with all runs that stand on it.",
+            f"Baseline {analysis_id} is in use: {', and '.join(uses)}. Send ?cascade=true to delete it all"
+            " the same, with all runs that stand on it.",
             extra={"runs": runs, "active": active},
+        )
+
+
+class TooManyRuns(Conflict):
+    code = "too-many-runs"
+
+    def __init__(self, analysis_id: UUID, runs: int, maximum: int) -> None:
+        super().__init__(
+            f"{runs} monitoring runs stand on baseline {analysis_id}; at most {maximum} are deleted with one."
+            " Delete some of them first, or delete the machine.",
+            extra={"runs": runs},
         )

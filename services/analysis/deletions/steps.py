@@ -25,9 +25,10 @@ from shared.erasure.steps import (
 BATCH_ANOMALIES = 2_000
 BATCH_ANALYSES = 50
 
-# A machine that no event has told of yet gets a tombstone, too: neither an upload nor an event brings it back.
+# A machine that no event has told of yet gets a tombstone, too: no upload and no event brings it back.
 BURY_MACHINE = """
-INSERT INTO machine_refs AS m (id, organization_id, name, status, version, complete_version, deleted, changed_at)
+INSERT INTO machine_refs AS m (id, organization_id, name, status, version, complete_version, deleted,
+                               changed_at)
 VALUES (:subject, nullif(current_setting('app.organization_id', true), '')::uuid, '', 'retired', 0, 0, true,
         clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET deleted = true, name = '', model = NULL, location = NULL, tags = '{}'
@@ -41,20 +42,25 @@ BURY_ORGANIZATION = """
 UPDATE organization_refs SET deleted = true, retention = '{}'
 WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}')
 """
-# A worker that is busy with one of them loses its lease. Analyses are locked before their jobs, as everywhere.
+# A worker that is busy with one of them loses its lease. Analyses are locked before their jobs, as always.
 MARK = """
 WITH doomed AS (
     UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion
-    WHERE {column} = :subject AND deletion_id IS DISTINCT FROM :deletion RETURNING id
+    WHERE id IN (SELECT id FROM analyses WHERE {column} = :subject AND deletion_id IS DISTINCT FROM :deletion
+                 ORDER BY id LIMIT $1 FOR UPDATE)
+    RETURNING id
+), cancelled AS (
+    DELETE FROM jobs USING doomed WHERE jobs.subject_id = doomed.id
 )
-DELETE FROM jobs USING doomed WHERE jobs.subject_id = doomed.id
+SELECT count(*) FROM doomed
 """
 DOOMED = "analysis_id IN (SELECT id FROM analyses WHERE deletion_id = :deletion)"
 DOOMED_MAPS = "SELECT dinsight_id FROM analyses WHERE deletion_id = :deletion AND analysis_type = 'baseline'"
 # An upload of an imported installation may have several analyses.
 DOOMED_UPLOADS = """file_upload_id IN (
     SELECT a.file_upload_id FROM analyses a WHERE a.deletion_id = :deletion AND NOT EXISTS (
-        SELECT FROM analyses o WHERE o.file_upload_id = a.file_upload_id AND o.deletion_id IS DISTINCT FROM :deletion))
+        SELECT FROM analyses o
+        WHERE o.file_upload_id = a.file_upload_id AND o.deletion_id IS DISTINCT FROM :deletion))
 """
 
 # Runs before the baselines that they stand on.
@@ -64,7 +70,8 @@ ORDER BY analysis_type = 'baseline', id LIMIT $1 FOR UPDATE
 """
 DISCARD_OF_ANALYSES = """
 INSERT INTO discarded_objects (prefix, deletion_id)
-SELECT place || id || '/', :deletion FROM unnest($1::uuid[]) AS id, unnest(ARRAY['models/', 'archives/']) AS place
+SELECT place || id || '/', :deletion
+FROM unnest($1::uuid[]) AS id, unnest(ARRAY['models/', 'archives/']) AS place
 """
 DELETE_ARCHIVES = "DELETE FROM analysis_archives WHERE analysis_id = ANY ($1::uuid[])"
 DELETE_ANALYSES = "DELETE FROM analyses WHERE id = ANY ($1::uuid[])"
@@ -78,8 +85,8 @@ DISCARD_OF_UPLOADS = """
 INSERT INTO discarded_objects (prefix, deletion_id)
 SELECT file_path || '/', :deletion FROM file_uploads WHERE id = ANY ($1::uuid[]) AND file_path IS NOT NULL
 UNION ALL
-SELECT model_key, :deletion FROM dinsight_data WHERE file_upload_id = ANY ($1::uuid[]) AND model_key IS NOT NULL
-  AND model_key NOT LIKE 'models/%'
+SELECT model_key, :deletion FROM dinsight_data
+WHERE file_upload_id = ANY ($1::uuid[]) AND model_key NOT LIKE 'models/%'
 """
 DELETE_MAPS = "DELETE FROM dinsight_data WHERE id = ANY ($1::uuid[]) OR file_upload_id = ANY ($2::uuid[])"
 DELETE_UPLOADS = "DELETE FROM file_uploads WHERE id = ANY ($1::uuid[])"
@@ -88,6 +95,15 @@ DELETE_UPLOADS = "DELETE FROM file_uploads WHERE id = ANY ($1::uuid[])"
 async def _count(erasing: Erasing, sql: str, *values: object) -> int:
     status: str = await erasing.connection.execute(filled(sql, erasing.deletion), *values)
     return int(status.rpartition(" ")[2])
+
+
+class Mark(Step):
+    def __init__(self, column: str) -> None:
+        self._sql = MARK.format(column=column)
+
+    async def erase(self, erasing: Erasing) -> Erased:
+        marked = await erasing.connection.fetchval(filled(self._sql, erasing.deletion), BATCH_ANALYSES)
+        return Erased(more=marked == BATCH_ANALYSES)
 
 
 class Analyses(Step):
@@ -145,7 +161,7 @@ def steps(storage: Storage) -> Steps:
         "analysis": (*MARKED, objects, *MENTIONS),
         "machine": (
             Statement("", BURY_MACHINE),
-            Statement("", MARK.format(column="machine_id")),
+            Mark("machine_id"),
             *MARKED,
             objects,
             *MENTIONS,
@@ -154,7 +170,7 @@ def steps(storage: Storage) -> Steps:
             Statement("", BURY_MACHINES),
             Statement("", BURY_ORGANIZATION),
             CANCEL_JOBS,
-            Statement("", MARK.format(column="organization_id")),
+            Mark("organization_id"),
             *MARKED,
             _own("monitor_data", "id, created_at", via="monitor_series"),
             _own("feature_data", "id"),

@@ -251,12 +251,12 @@ DELETE FROM password_attempts WHERE failed_at < :before;
 
 -- name: insert_message!
 -- Add a message; its content is encrypted.
-INSERT INTO mail (id, kind, sealed, expires_at, created_at)
-VALUES (:id, :kind, :sealed, :expires_at, :created_at);
+INSERT INTO mail (id, kind, sealed, expires_at, created_at, about)
+VALUES (:id, :kind, :sealed, :expires_at, :created_at, :about);
 
 -- name: get_waiting_message^
 -- A message that is still to be sent.
-SELECT id, kind, sealed, expires_at, created_at FROM mail WHERE id = :id AND status = 'waiting';
+SELECT id, kind, sealed, expires_at, created_at, about FROM mail WHERE id = :id AND status = 'waiting';
 
 -- name: note_message_failure!
 -- Record why the last attempt failed.
@@ -385,11 +385,13 @@ VALUES (:issuer, :subject, :user_id, :linked_at)
 ON CONFLICT (issuer, subject) DO NOTHING;
 
 -- name: insert_audit_entry!
--- Append to the audit trail: there is no update and no delete.
+-- Append to the audit trail: there is no update and no delete. Late entries of a deleted user have no address.
 INSERT INTO audit_logs (id, user_id, organization_id, action, resource_type, resource_id, changes, ip_address,
                         user_agent, created_at, api_key_id)
-VALUES (:id, :user_id, :organization_id, :action, :resource_type, :resource_id, :changes,
-        :ip_address::text::inet, :user_agent, :created_at, :api_key_id);
+SELECT :id, :user_id::uuid, :organization_id, :action, :resource_type, :resource_id, :changes,
+       CASE WHEN u.deleted_at IS NULL THEN :ip_address::text::inet END,
+       CASE WHEN u.deleted_at IS NULL THEN :user_agent::text END, :created_at, :api_key_id
+FROM (VALUES (true)) AS entry LEFT JOIN users AS u ON u.id = :user_id::uuid;
 
 -- name: list_audit_entries
 -- The audit trail of the organization, and the sign-ins of its members, newest first.
@@ -410,3 +412,36 @@ LIMIT :limit;
 -- name: ensure_partitions$
 -- Create the partitions of the audit trail for this month and the coming ones.
 SELECT ensure_audit_log_partitions(:months_ahead);
+
+-- name: close_organization!
+-- Nobody acts in the organization any more.
+UPDATE organizations SET is_active = false, deleted_at = :now, updated_at = :now, version = version + 1
+WHERE id = :id;
+
+-- name: close_user!
+-- Nobody signs in to the account any more.
+UPDATE users SET is_active = false, deleted_at = :now, updated_at = :now WHERE id = :id;
+
+-- name: merge_deletion^
+-- Store a request or a report in the certificate, which is complete when all services have reported.
+INSERT INTO deletions AS d (id, kind, subject_id, part_ids, organization_id, requested_by, requested_at,
+                            backups_expire_at, reports)
+VALUES (:deletion_id, :kind, :subject_id, :part_ids, :organization_id, :requested_by, :requested_at,
+        :backups_expire_at, :reports::jsonb)
+ON CONFLICT (id) DO UPDATE
+SET reports = excluded.reports || d.reports,
+    completed_at = coalesce(d.completed_at, CASE
+        WHEN (excluded.reports || d.reports) ?& :services::text[] THEN :finished_at::timestamptz END)
+RETURNING *;
+
+-- name: get_deletion^
+-- The certificate of a deletion, for whoever requested it.
+SELECT * FROM deletions WHERE id = :id AND requested_by = :requested_by;
+
+-- name: list_deletions
+-- The deletions that a user requested, in one organization or all, newest first.
+SELECT * FROM deletions
+WHERE requested_by = :requested_by
+  AND (:organization_id::uuid IS NULL OR organization_id = :organization_id)
+  AND (:after_at::timestamptz IS NULL OR (requested_at, id) < (:after_at, :after_id::uuid))
+ORDER BY requested_at DESC, id DESC LIMIT :limit;

@@ -26,6 +26,7 @@ class Memory:
     machines: dict[UUID, MachineRef] = field(default_factory=dict)
     members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
+    deleted_analyses: set[UUID] = field(default_factory=set)
     rules: dict[UUID, Rule] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
@@ -52,6 +53,9 @@ class FakeReplicas(_Scoped):
 
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
+
+    async def analysis_deleted(self, analysis_id: UUID) -> bool:
+        return analysis_id in self._memory.deleted_analyses
 
     async def merge_member(self, member: MemberRef) -> None:
         key = (member.organization_id, member.user_id)

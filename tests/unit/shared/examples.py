@@ -1,9 +1,10 @@
 """An example payload for each topic, used by the golden files."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from shared.events import alerting, analysis, auth, machines
+from shared.events import alerting, analysis, auth, deletions, machines
 from shared.events.base import Payload
 
 
@@ -26,6 +27,16 @@ _ALERT = {
     "worst_distance_ratio": 2.5,
     "summary": "Pump 7: 2.5 times the threshold",
     "version": 2,
+}
+
+_DELETION: dict[str, Any] = {
+    "deletion_id": _id(7),
+    "kind": "machine",
+    "subject_id": _id(3),
+    "organization_id": _id(1),
+    "requested_by": _id(2),
+    "requested_at": _AT,
+    "backups_expire_at": _AT,
 }
 
 EXAMPLES: dict[str, Payload] = {
@@ -52,6 +63,15 @@ EXAMPLES: dict[str, Payload] = {
         user_agent="browser",
         occurred_at=_AT,
         api_key_id=_id(9),
+    ),
+    "deletion.requested": deletions.DeletionRequested(**_DELETION),
+    "deletion.reported": deletions.DeletionReported(
+        **_DELETION,
+        service="analysis",
+        rows={"analyses": 2, "file_uploads": 2},
+        objects=3,
+        bytes=70_000,
+        finished_at=_AT,
     ),
     "machine.changed": machines.MachineChanged(
         machine_id=_id(3),
