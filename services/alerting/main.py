@@ -59,7 +59,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     workers = [
         _delivery_worker(infra, units, sender, encryptor, settings),
-        Eraser("alerting", infra.database, units.queue, clock, new_id, steps()).worker(),
+        Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
     ]
     janitor = Janitor(
         "alerting janitor", {"deliveries without a job": units.adopt_deliveries}, every=JANITOR_SECONDS

@@ -56,7 +56,13 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     subscribe(consumer, directory, OrganizationFollower())
 
     worker = Eraser(
-        "analysis", infra.database, units.queue, infra.clock, infra.new_id, steps(storage)
+        "analysis",
+        infra.database,
+        units.queue,
+        infra.clock,
+        infra.new_id,
+        units.queries,
+        steps(storage, units.queries),
     ).worker()
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
 

@@ -84,7 +84,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     janitor = build_janitor(units, infra.clock, services.keys)
     workers = [
         _mail_worker(infra, queue, units, encryptor, settings, services.recovery),
-        Eraser("auth", infra.database, queue, infra.clock, infra.new_id, steps(infra.clock)).worker(),
+        Eraser(
+            "auth", infra.database, queue, infra.clock, infra.new_id, units.queries, steps(infra.clock)
+        ).worker(),
     ]
 
     loops = (infra.relay.loop, consumer.loop, janitor.loop)

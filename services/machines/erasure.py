@@ -7,10 +7,6 @@ from shared.erasure.steps import CANCEL_JOBS, MENTIONS, OF_ORGANIZATION, OF_USER
 from shared.events.machines import MACHINE_CHANGED
 
 BATCH = 100
-DELETE_MACHINES = """
-DELETE FROM machines WHERE id IN (SELECT id FROM machines WHERE organization_id = $1 ORDER BY id LIMIT $2)
-RETURNING id, status, version
-"""
 
 
 class MachinesOfOrganization(Step):
@@ -21,7 +17,8 @@ class MachinesOfOrganization(Step):
 
     async def erase(self, erasing: Erasing) -> Erased:
         deletion, now = erasing.deletion, self._clock.now()
-        gone = await erasing.connection.fetch(DELETE_MACHINES, deletion.subject_id, BATCH)
+        found = erasing.queries.erase_machines(erasing.connection, **erasing.ids, batch=BATCH)
+        gone = [row async for row in found]
         tombstones = [
             (row["id"], tombstone(row["id"], row["status"], row["version"] + 1, now, deletion.deletion_id))
             for row in gone

@@ -29,7 +29,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="machines")
     subscribe(consumer, service)
     worker = Eraser(
-        "machines", infra.database, units.queue, infra.clock, infra.new_id, steps(infra.clock)
+        "machines", infra.database, units.queue, infra.clock, infra.new_id, units.queries, steps(infra.clock)
     ).worker()
 
     loops = (infra.relay.loop, consumer.loop)

@@ -40,3 +40,9 @@ DELETE FROM machines WHERE id = :id;
 -- name: note_analysis!
 -- Records when the latest analysis completed; a late event does not move it back.
 UPDATE machines SET last_analysis_at = greatest(coalesce(last_analysis_at, :at), :at) WHERE id = :id;
+
+-- name: erase_machines
+-- Delete a batch of the machines of a deleted organization.
+DELETE FROM machines WHERE id IN (
+    SELECT id FROM machines WHERE organization_id = :subject ORDER BY id LIMIT :batch)
+RETURNING id, status, version;

@@ -93,14 +93,14 @@ class PostgresUnits:
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._queries = load_queries(__file__)
+        self.queries = load_queries(__file__)
         self.queue = PostgresQueue(database, service="machines")
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
             yield Unit(
-                machines=PostgresMachineRepository(connection, self._queries),
+                machines=PostgresMachineRepository(connection, self.queries),
                 jobs=self.queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),

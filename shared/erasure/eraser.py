@@ -20,6 +20,7 @@ from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.outbox import PostgresOutbox
 from shared.postgres.connection import Database
+from shared.postgres.queries import Queries
 
 ERASE = "erase"
 PACE = Pace(timedelta(seconds=60), heartbeat_seconds=10.0)
@@ -60,6 +61,7 @@ class Eraser:
         queue: PostgresQueue,
         clock: Clock,
         new_id: IdGenerator,
+        queries: Queries,
         steps: Steps,
     ) -> None:
         self._service = service
@@ -67,6 +69,7 @@ class Eraser:
         self._queue = queue
         self._clock = clock
         self._new_id = new_id
+        self._queries = queries
         self._steps = steps
 
     def worker(self) -> Worker:
@@ -101,7 +104,7 @@ class Eraser:
         async with self._database.transaction(scope) as connection:
             await self._queue.jobs(connection).hold(job)
             outbox = PostgresOutbox(connection, self._clock, self._new_id)
-            erased = await step.erase(Erasing(connection, outbox, deletion))
+            erased = await step.erase(Erasing(connection, self._queries, outbox, deletion))
             after = counts + _counted(erased)
             if after != counts:
                 await connection.execute(

@@ -3,11 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from shared.access import Scope
 from shared.events.deletions import DeletionRequested
 from shared.kafka.outbox import Outbox
 from shared.postgres.connection import Connection, Database
+from shared.postgres.queries import Queries
 
 QUEUE = "deletion"
 # A transaction of this many rows takes well below a lease, also if each row holds a few megabytes.
@@ -19,8 +21,20 @@ class Erasing:
     """One transaction of a deletion."""
 
     connection: Connection
+    queries: Queries
     outbox: Outbox
     deletion: DeletionRequested
+
+    @property
+    def ids(self) -> dict[str, Any]:
+        """The parameters of queries. `subjects` are the subject and its parts, as texts."""
+        deletion = self.deletion
+        return {
+            "deletion": deletion.deletion_id,
+            "subject": deletion.subject_id,
+            "subjects": [str(each) for each in (deletion.subject_id, *deletion.part_ids)],
+            "organization": deletion.organization_id,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +76,27 @@ class Statement(Step):
         return Erased(rows, more=bool(self.batch) and count >= self.batch)
 
 
-def rows(table: str, key: str, condition: str, *, via: str = "", batch: int = BATCH_ROWS) -> Statement:
-    """Delete the rows of a table under a condition. `key` are columns that identify a row, `via` the view
-    through which a service reaches the table."""
-    relation = via or table
+@dataclass(frozen=True, slots=True)
+class Query(Step):
+    """Like `Statement`, a query of the service that returns a count, given `batch` and the ids."""
+
+    table: str
+    name: str
+    batch: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    async def erase(self, erasing: Erasing) -> Erased:
+        run = getattr(erasing.queries, self.name)
+        count: int = await run(erasing.connection, **erasing.ids, **self.parameters, batch=self.batch)
+        rows = {self.table: count} if self.table and count else {}
+        return Erased(rows, more=bool(self.batch) and count >= self.batch)
+
+
+def rows(table: str, key: str, condition: str, *, batch: int = BATCH_ROWS) -> Statement:
+    """Delete the rows of a table under a condition. `key` are columns that identify a row."""
     sql = (
-        f"DELETE FROM {relation} WHERE ({key}) IN"  # noqa: S608 - constants of the code
-        f" (SELECT {key} FROM {relation} WHERE {condition} LIMIT {batch})"
+        f"DELETE FROM {table} WHERE ({key}) IN"  # noqa: S608 - constants of the code
+        f" (SELECT {key} FROM {table} WHERE {condition} LIMIT {batch})"
     )
     return Statement(table, sql, batch)
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
 
 from dinsight.installation import SERVICES
 from tests.stack import Stack
@@ -38,6 +39,35 @@ async def _read_published(stack: Stack, topics: Iterable[str]) -> list[Record]:
     finally:
         await connection.close()
     return await read_to_end(stack.kafka_bootstrap, *topics)
+
+
+def wait_handled(stack: Stack) -> None:
+    """Wait until every service has handled all events on its topics, and those that followed from them."""
+    read_published(stack)
+    asyncio.run(_wait_handled(stack.kafka_bootstrap))
+
+
+async def _wait_handled(bootstrap: str) -> None:
+    admin, reader = (
+        AIOKafkaAdminClient(bootstrap_servers=bootstrap),
+        AIOKafkaConsumer(bootstrap_servers=bootstrap),
+    )
+    await admin.start()
+    await reader.start()
+
+    async def handled() -> bool:
+        for group in SERVICES:
+            committed = await admin.list_consumer_group_offsets(group)
+            ends = await reader.end_offsets(list(committed))
+            if any(0 <= place.offset < ends[partition] for partition, place in committed.items()):
+                return False
+        return True
+
+    try:
+        await eventually(handled, what="every event to be handled")
+    finally:
+        await reader.stop()
+        await admin.close()
 
 
 def send(bootstrap: str, topic: str, *records: tuple[bytes | None, bytes, list[tuple[str, bytes]]]) -> None:

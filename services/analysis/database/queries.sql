@@ -505,3 +505,181 @@ SELECT r.id FROM analyses r WHERE r.id <> :id AND r.status <> 'deleting' AND (
 -- name: mark_deleting!
 -- Analyses that a job is about to delete.
 UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion_id WHERE id = ANY (:ids::uuid[]);
+
+-- name: bury_machine$
+-- Make the replica of a deleted machine a tombstone, also if no event has told of the machine yet: no upload and no
+-- event brings it back.
+WITH buried AS (
+    INSERT INTO machine_refs AS m (id, organization_id, name, status, version, complete_version, deleted,
+                                   changed_at)
+    VALUES (:subject, :organization, '', 'retired', 0, 0, true, clock_timestamp())
+    ON CONFLICT (id) DO UPDATE SET deleted = true, name = '', model = NULL, location = NULL, tags = '{}'
+    WHERE m.name <> '' OR NOT m.deleted
+    RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: bury_machines$
+-- Make the replicas of a deleted organization's machines tombstones.
+WITH buried AS (
+    UPDATE machine_refs SET deleted = true, name = '', model = NULL, location = NULL, tags = '{}'
+    WHERE organization_id = :subject AND (name <> '' OR NOT deleted) RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: bury_organization$
+-- Make the replica of a deleted organization a tombstone.
+WITH buried AS (
+    UPDATE organization_refs SET deleted = true, retention = '{}'
+    WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}') RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: doom_analyses$
+-- Mark a batch of the analyses of a deleted machine or organization, and end their jobs: a worker that is busy with
+-- one of them loses its lease. Analyses are locked before their jobs, as always.
+WITH doomed AS (
+    UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion
+    WHERE id IN (
+        SELECT id FROM analyses
+        WHERE (machine_id = :machine::uuid OR (:machine::uuid IS NULL AND organization_id = :organization))
+          AND deletion_id IS DISTINCT FROM :deletion
+        ORDER BY id LIMIT :batch FOR UPDATE)
+    RETURNING id
+), cancelled AS (
+    DELETE FROM jobs USING doomed WHERE jobs.subject_id = doomed.id
+)
+SELECT count(*) FROM doomed;
+
+-- name: erase_chunks$
+-- Delete a batch of chunks of analyses that are being deleted.
+WITH gone AS (
+    DELETE FROM monitor_chunks WHERE (analysis_id, process_order) IN (
+        SELECT c.analysis_id, c.process_order FROM monitor_chunks c JOIN analyses a ON a.id = c.analysis_id
+        WHERE a.deletion_id = :deletion LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_anomalies$
+-- Delete a batch of anomalies of analyses that are being deleted.
+WITH gone AS (
+    DELETE FROM anomalies WHERE (id, "timestamp") IN (
+        SELECT o.id, o."timestamp" FROM anomalies o JOIN analyses a ON a.id = o.analysis_id
+        WHERE a.deletion_id = :deletion LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_monitor$
+-- Delete a batch of the results of analyses that are being deleted, and of those placed on their maps.
+WITH gone AS (
+    DELETE FROM monitor_series WHERE (id, created_at) IN (
+        SELECT m.id, m.created_at FROM monitor_series m
+        WHERE m.analysis_id IN (SELECT id FROM analyses WHERE deletion_id = :deletion)
+           OR m.dinsight_id IN (SELECT dinsight_id FROM analyses
+                                WHERE deletion_id = :deletion AND analysis_type = 'baseline')
+        LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_features$
+-- Delete a batch of the features of analyses that are being deleted. An imported upload may have several analyses.
+WITH gone AS (
+    DELETE FROM feature_data WHERE id IN (
+        SELECT f.id FROM feature_data f JOIN analyses a ON a.file_upload_id = f.file_upload_id
+        WHERE a.deletion_id = :deletion AND NOT EXISTS (
+            SELECT FROM analyses o
+            WHERE o.file_upload_id = a.file_upload_id AND o.deletion_id IS DISTINCT FROM :deletion)
+        LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: next_doomed
+-- A batch of analyses that are being deleted, locked; runs come before the baselines that they stand on.
+SELECT id, file_upload_id, dinsight_id, analysis_type FROM analyses WHERE deletion_id = :deletion
+ORDER BY analysis_type = 'baseline', id LIMIT :batch FOR UPDATE;
+
+-- name: discard_of_analyses!
+-- Discard the models and archives of analyses.
+INSERT INTO discarded_objects (prefix, deletion_id)
+SELECT place || id || '/', :deletion
+FROM unnest(:ids::uuid[]) AS id, unnest(ARRAY['models/', 'archives/']) AS place;
+
+-- name: erase_archives$
+-- Delete the archives of analyses.
+WITH gone AS (DELETE FROM analysis_archives WHERE analysis_id = ANY (:ids::uuid[]) RETURNING 1)
+SELECT count(*) FROM gone;
+
+-- name: erase_analyses$
+-- Delete analyses whose bulk is gone.
+WITH gone AS (DELETE FROM analyses WHERE id = ANY (:ids::uuid[]) RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: unused_uploads
+-- Those of the uploads that no analysis has.
+SELECT id FROM file_uploads f
+WHERE id = ANY (:ids::uuid[]) AND NOT EXISTS (SELECT FROM analyses a WHERE a.file_upload_id = f.id);
+
+-- name: uploads_of_organization
+-- A batch of the uploads of a deleted organization that are left: an import may leave some without an analysis.
+SELECT id FROM file_uploads WHERE organization_id = :organization ORDER BY id LIMIT :batch;
+
+-- name: discard_of_uploads!
+-- Discard the files of uploads, and models that do not lie below their analysis.
+INSERT INTO discarded_objects (prefix, deletion_id)
+SELECT file_path || '/', :deletion FROM file_uploads WHERE id = ANY (:ids::uuid[]) AND file_path IS NOT NULL
+UNION ALL
+SELECT model_key, :deletion FROM dinsight_data
+WHERE file_upload_id = ANY (:ids::uuid[]) AND model_key NOT LIKE 'models/%';
+
+-- name: erase_maps$
+-- Delete the maps of baselines and uploads.
+WITH gone AS (
+    DELETE FROM dinsight_data WHERE id = ANY (:maps::uuid[]) OR file_upload_id = ANY (:ids::uuid[]) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_uploads$
+-- Delete uploads.
+WITH gone AS (DELETE FROM file_uploads WHERE id = ANY (:ids::uuid[]) RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_monitor_of_organization$
+-- Delete a batch of the results of a deleted organization that are left.
+WITH gone AS (
+    DELETE FROM monitor_series WHERE (id, created_at) IN (
+        SELECT id, created_at FROM monitor_series WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_features_of_organization$
+-- Delete a batch of the features of a deleted organization that are left.
+WITH gone AS (
+    DELETE FROM feature_data WHERE id IN (SELECT id FROM feature_data WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_configs$
+-- Delete a batch of the configurations of a deleted organization.
+WITH gone AS (
+    DELETE FROM config_data WHERE id IN (SELECT id FROM config_data WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: objects_of_deletion
+-- A batch of the objects and prefixes that go with a deletion; `objects` is null for those that are not measured yet.
+SELECT id, prefix, objects FROM discarded_objects WHERE deletion_id = :deletion ORDER BY id LIMIT :batch;
+
+-- name: set_measured!
+-- How many objects there are below a prefix, and their bytes.
+UPDATE discarded_objects SET objects = :objects, bytes = :bytes WHERE id = :id;
+
+-- name: forget_measured
+-- Objects of a deletion that are deleted.
+DELETE FROM discarded_objects WHERE objects IS NOT NULL AND id IN (
+    SELECT id FROM discarded_objects WHERE deletion_id = :deletion ORDER BY id LIMIT :batch)
+RETURNING objects, bytes;

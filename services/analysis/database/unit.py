@@ -9,7 +9,7 @@ from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.archives import Archives, PostgresArchives
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
-from services.analysis.database.deletions import Deletions
+from services.analysis.database.deletions import Deletions, PostgresDeletions
 from services.analysis.database.machines import Machines, PostgresMachines
 from services.analysis.database.organizations import Organizations, PostgresOrganizations
 from services.analysis.database.results import PostgresResults, Results
@@ -55,7 +55,7 @@ class PostgresUnits:
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._queries = load_queries(__file__)
+        self.queries = load_queries(__file__)
         self.queue = PostgresQueue(database, service="analysis")
 
     @asynccontextmanager
@@ -67,17 +67,17 @@ class PostgresUnits:
         """The collaborators of the connection's transaction."""
         jobs = self.queue.jobs(connection)
         return Unit(
-            machines=PostgresMachines(connection, self._queries, jobs),
-            configs=PostgresConfigs(connection, self._queries),
-            uploads=PostgresUploads(connection, self._queries),
-            analyses=PostgresAnalyses(connection, self._queries),
-            chunks=PostgresChunks(connection, self._queries),
-            results=PostgresResults(connection, self._queries),
-            anomalies=PostgresAnomalies(connection, self._queries),
-            archives=PostgresArchives(connection, self._queries),
-            organizations=PostgresOrganizations(connection, self._queries),
-            deletions=PostgresDeletions(connection, self._queries),
-            upkeep=PostgresUpkeep(connection, self._queries),
+            machines=PostgresMachines(connection, self.queries, jobs),
+            configs=PostgresConfigs(connection, self.queries),
+            uploads=PostgresUploads(connection, self.queries),
+            analyses=PostgresAnalyses(connection, self.queries),
+            chunks=PostgresChunks(connection, self.queries),
+            results=PostgresResults(connection, self.queries),
+            anomalies=PostgresAnomalies(connection, self.queries),
+            archives=PostgresArchives(connection, self.queries),
+            organizations=PostgresOrganizations(connection, self.queries),
+            deletions=PostgresDeletions(connection, self.queries),
+            upkeep=PostgresUpkeep(connection, self.queries),
             jobs=jobs,
             outbox=PostgresOutbox(connection, self._clock, self._new_id),
             inbox=PostgresInbox(connection),
