@@ -1,4 +1,4 @@
-"""`dinsight deletions`: lists and shows certificates, also those of organizations and accounts that are gone."""
+"""`dinsight deletions`: certificates of deletions, also those of organizations and accounts that are gone."""
 
 from __future__ import annotations
 

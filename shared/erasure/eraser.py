@@ -23,7 +23,7 @@ from shared.postgres.connection import Database
 from shared.postgres.queries import Queries
 
 ERASE = "erase"
-PACE = Pace(timedelta(seconds=60), heartbeat_seconds=10.0)
+PACE = Pace(timedelta(seconds=30), heartbeat_seconds=5.0)
 # Deletions are never given up: whatever stops it is mended, and then it ends.
 RETRY = RetryPolicy(2**31, first_delay=timedelta(seconds=1), max_delay=timedelta(minutes=5))
 # Requests of an organization that were under way when it was deleted have ended by then.

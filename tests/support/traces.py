@@ -1,4 +1,4 @@
-"""Where an installation mentions an id or a text: every column of every table that could, and every object."""
+"""Where an installation mentions an id or a text: every column that could, and every object of the store."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,17 +20,13 @@ ORDER BY 1, 2
 """
 
 
-async def mentions(admin_dsn: str, wanted: str, allowed: Mapping[str, str]) -> list[str]:
+async def mentions(connection: Connection, wanted: str, allowed: Mapping[str, str]) -> list[str]:
     """The columns that contain `wanted` in rows without the allowed condition of their table."""
-    connection = await asyncpg.connect(admin_dsn)
-    try:
-        return [
-            f"{row['place']}.{row['name']}"
-            for row in await connection.fetch(COLUMNS, SERVICES)
-            if await _found(connection, row, wanted, allowed.get(row["place"], "false"))
-        ]
-    finally:
-        await connection.close()
+    return [
+        f"{row['place']}.{row['name']}"
+        for row in await connection.fetch(COLUMNS, SERVICES)
+        if await _found(connection, row, wanted, allowed.get(row["place"], "false"))
+    ]
 
 
 async def _found(connection: Connection, column: asyncpg.Record, wanted: str, allowed: str) -> bool:

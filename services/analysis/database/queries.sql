@@ -605,7 +605,7 @@ ORDER BY analysis_type = 'baseline', id LIMIT :batch FOR UPDATE;
 -- name: discard_of_analyses!
 -- Discard the models and archives of analyses.
 INSERT INTO discarded_objects (prefix, deletion_id)
-SELECT place || id || '/', :deletion
+SELECT place || id || '/', :deletion::uuid
 FROM unnest(:ids::uuid[]) AS id, unnest(ARRAY['models/', 'archives/']) AS place;
 
 -- name: erase_archives$
@@ -629,9 +629,9 @@ SELECT id FROM file_uploads WHERE organization_id = :organization ORDER BY id LI
 -- name: discard_of_uploads!
 -- Discard the files of uploads, and models that do not lie below their analysis.
 INSERT INTO discarded_objects (prefix, deletion_id)
-SELECT file_path || '/', :deletion FROM file_uploads WHERE id = ANY (:ids::uuid[]) AND file_path IS NOT NULL
+SELECT file_path || '/', :deletion::uuid FROM file_uploads WHERE id = ANY (:ids::uuid[]) AND file_path IS NOT NULL
 UNION ALL
-SELECT model_key, :deletion FROM dinsight_data
+SELECT model_key, :deletion::uuid FROM dinsight_data
 WHERE file_upload_id = ANY (:ids::uuid[]) AND model_key NOT LIKE 'models/%';
 
 -- name: erase_maps$
