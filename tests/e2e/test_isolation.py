@@ -24,6 +24,8 @@ from tests.stack import Stack
 # Of the operations that write, those that leave nothing in the trail, and why.
 NOT_RECORDED = {
     "refresh": "it only goes on with a session whose beginning is recorded",
+    "delete_me": "it is refused while the organization has no other owner; test_deletion.py deletes accounts",
+    "delete_organization": "it needs to be confirmed, and ends the access to its trail; see test_deletion.py",
     "send_verification": "a link that was sent moments ago, with the registration, is not sent again",
 }
 
