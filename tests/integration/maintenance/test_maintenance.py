@@ -34,7 +34,11 @@ WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p') AND NOT c.relispartition 
 """
 # What depends on when and how often something was tried, and not on what was done in the end.
 OF_THE_WAY = ("auth.maintenance_runs", "analysis.outbox")
-OF_THE_RUN = {"archived_at", "prefix", "manifest_sha256", "seq", "bytes", "id"}
+OF_THE_RUN = {
+    "analysis.analyses": ["archived_at"],
+    "analysis.analysis_archives": ["archived_at", "prefix", "manifest_sha256", "bytes"],
+    "analysis.discarded_objects": ["id", "created_at"],
+}
 KILLS = 12
 
 
@@ -42,14 +46,8 @@ async def contents(copy: Copy) -> dict[str, list[str]]:
     """Every row of every table, without what differs from run to run."""
     found = {}
     for table in [row[0] for row in await copy.admin.fetch(TABLES, list(SERVICES))]:
-        left_out = (
-            OF_THE_RUN
-            if table in ("analysis.analysis_archives", "analysis.discarded_objects")
-            else {"archived_at"}
-        )
-        rows = await copy.admin.fetch(
-            f"SELECT to_jsonb(t) - $1::text[] AS row FROM {table} t", list(left_out)
-        )
+        left_out = OF_THE_RUN.get(table, [])
+        rows = await copy.admin.fetch(f"SELECT to_jsonb(t) - $1::text[] AS row FROM {table} t", left_out)
         if table not in OF_THE_WAY:
             found[table] = sorted(str(row["row"]) for row in rows)
     return found
