@@ -111,6 +111,8 @@ def _value(type_name: str) -> Any:
         return uuid4()
     if type_name.endswith("[]"):
         return [1.0]
+    if type_name == "boolean":
+        return False
     if type_name == "jsonb":
         return json.dumps({})
     if type_name.startswith("timestamp"):
