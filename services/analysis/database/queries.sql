@@ -252,11 +252,15 @@ SELECT array_send(x_values[:first : :last]) AS x, array_send(y_values[:first : :
 FROM dinsight_data WHERE id = :id;
 
 -- name: monitor_points
--- The chunks of a monitoring run that contain samples from start to stop, in order.
-SELECT first_sample, samples, array_send(x_values) AS x, array_send(y_values) AS y,
+-- The chunks of a monitoring run that contain samples from start to stop, in order; old ones are packed.
+SELECT process_order, first_sample, array_send(x_values) AS x, array_send(y_values) AS y,
        array_send(monitor_values) AS distance, array_send(misfit_values) AS misfit,
-       anomaly_values AS anomaly, metadata::text AS metadata
+       anomaly_values AS anomaly, metadata::text AS metadata, NULL::bytea AS packed
 FROM monitor_series
+WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
+UNION ALL
+SELECT process_order, first_sample, NULL, NULL, NULL, NULL, NULL, NULL, packed
+FROM monitor_packed
 WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
 ORDER BY process_order;
 
@@ -273,7 +277,7 @@ ORDER BY chunk_index;
 
 -- name: feature_chunk^
 -- The stored features of the chunk that contains a sample.
-SELECT first_sample, samples, array_send(feature_values) AS features, metadata::text AS metadata
+SELECT first_sample, samples, array_send(feature_values) AS features, packed, metadata::text AS metadata
 FROM feature_data
 WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample
 ORDER BY first_sample DESC LIMIT 1;

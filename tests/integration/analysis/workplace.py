@@ -147,6 +147,7 @@ class Workplace:
     storage: Storage
     settings: Settings
     admin: "asyncpg.Connection[asyncpg.Record]"
+    admin_dsn: str
 
     def finalizer(self) -> Finalizer:
         return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)

@@ -1,0 +1,1 @@
+"""`dinsight maintenance`: keeps an installation's data within its limits, and small."""

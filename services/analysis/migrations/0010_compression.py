@@ -1,0 +1,114 @@
+"""Compressed monitoring results and features, and daily counts of monitoring runs, on both engines.
+
+On TimescaleDB the columnstore keeps a run's chunks together, and a continuous aggregate counts. Elsewhere
+`dinsight maintenance` moves old rows of `monitor_data` to `monitor_packed`. It packs old features on both.
+"""
+
+from alembic import op
+
+from shared.postgres.ddl import CURRENT_ORGANIZATION, run, tenant_isolation
+
+revision = "analysis_0010"
+down_revision = "analysis_0008"
+
+TABLES = """
+CREATE TABLE monitor_packed (
+    id UUID NOT NULL,
+    dinsight_id UUID NOT NULL REFERENCES dinsight_data(id) ON DELETE CASCADE,
+    analysis_id UUID NOT NULL REFERENCES analyses(id) ON DELETE CASCADE,
+    process_order INTEGER NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    organization_id UUID NOT NULL,
+    first_sample INTEGER NOT NULL,
+    samples INTEGER NOT NULL,
+    anomalies INTEGER NOT NULL,
+    highest_distance FLOAT NOT NULL,
+    packed BYTEA NOT NULL,
+    PRIMARY KEY (analysis_id, process_order)
+);
+ALTER TABLE monitor_packed ALTER COLUMN packed SET STORAGE EXTERNAL;
+CREATE INDEX monitor_packed_dinsight ON monitor_packed (dinsight_id);
+CREATE INDEX monitor_packed_organization ON monitor_packed (organization_id);
+CREATE INDEX monitor_packed_created_at ON monitor_packed (created_at);
+ALTER TABLE feature_data ADD COLUMN packed BYTEA;
+ALTER TABLE feature_data ALTER COLUMN packed SET STORAGE EXTERNAL;
+CREATE INDEX feature_data_unpacked ON feature_data (created_at, id) WHERE packed IS NULL;
+CREATE INDEX IF NOT EXISTS monitor_data_created_at_idx ON monitor_data (created_at DESC);
+CREATE FUNCTION highest(numbers double precision[]) RETURNS double precision
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT max(number) FROM unnest(numbers) AS number
+$$;
+REVOKE ALL ON FUNCTION highest(double precision[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION highest(double precision[]) TO dinsight_analysis;
+"""
+
+# Written by `dinsight maintenance` alone.
+RIGHTS = "REVOKE INSERT, UPDATE ON monitor_packed FROM dinsight_analysis;"
+
+COUNTED = """organization_id, dinsight_id, analysis_id,
+       coalesce(sum(samples), 0)::bigint AS samples,
+       coalesce(sum(cardinality(array_positions(anomaly_values, true))), 0)::bigint AS anomalies,
+       max(highest(monitor_values)) AS highest_distance"""
+
+# A run is read and deleted as a whole.
+COLUMNSTORE = """
+ALTER TABLE monitor_data SET (timescaledb.compress,
+                              timescaledb.compress_segmentby = 'organization_id, analysis_id',
+                              timescaledb.compress_orderby = 'process_order');
+"""
+
+# Rows of any age may be deleted or restored, so the whole time is refreshed where something has changed.
+AGGREGATE = f"""
+CREATE MATERIALIZED VIEW monitor_daily_all
+WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS
+SELECT time_bucket(INTERVAL '1 day', created_at) AS day, {COUNTED}
+FROM monitor_data GROUP BY 1, organization_id, dinsight_id, analysis_id
+WITH NO DATA;
+SELECT add_continuous_aggregate_policy('monitor_daily_all', start_offset => NULL,
+                                       end_offset => INTERVAL '1 hour',
+                                       schedule_interval => INTERVAL '1 hour');
+"""  # noqa: S608 - a constant
+
+COUNTED_ON_DEMAND = f"""
+CREATE VIEW monitor_daily_all AS
+SELECT date_bin(INTERVAL '1 day', created_at, TIMESTAMPTZ '2000-01-01 00:00:00+00') AS day, {COUNTED}
+FROM monitor_data GROUP BY 1, organization_id, dinsight_id, analysis_id
+UNION ALL
+SELECT date_bin(INTERVAL '1 day', created_at, TIMESTAMPTZ '2000-01-01 00:00:00+00'),
+       organization_id, dinsight_id, analysis_id,
+       sum(samples)::bigint, sum(anomalies)::bigint, max(highest_distance)
+FROM monitor_packed GROUP BY 1, organization_id, dinsight_id, analysis_id;
+"""  # noqa: S608 - a constant
+
+# A deleted analysis is gone at once, whenever the aggregate is refreshed.
+DAILY = f"""
+REVOKE ALL ON monitor_daily_all FROM dinsight_analysis;
+CREATE VIEW monitor_daily WITH (security_barrier) AS
+SELECT (d.day AT TIME ZONE 'UTC')::date AS day, a.machine_id, d.dinsight_id, d.analysis_id,
+       sum(d.samples)::bigint AS samples, sum(d.anomalies)::bigint AS anomalies,
+       max(d.highest_distance) AS highest_distance
+FROM monitor_daily_all d JOIN analyses a ON a.id = d.analysis_id AND a.organization_id = d.organization_id
+WHERE d.organization_id = {CURRENT_ORGANIZATION}
+GROUP BY 1, a.machine_id, d.dinsight_id, d.analysis_id;
+REVOKE ALL ON monitor_daily FROM dinsight_analysis;
+GRANT SELECT ON monitor_daily TO dinsight_analysis;
+"""  # noqa: S608 - a constant
+
+
+def _ask(question: str) -> bool:
+    return bool(op.get_bind().exec_driver_sql(question).scalar())
+
+
+def upgrade() -> None:
+    run(TABLES)
+    run(tenant_isolation("analysis", "monitor_packed"))
+    run(RIGHTS)
+    # The Apache-licensed build has hypertables, but neither a columnstore nor continuous aggregates.
+    if _ask("SELECT coalesce(current_setting('timescaledb.license', true), '') = 'timescale'") and _ask(
+        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
+    ):
+        run(COLUMNSTORE)
+        run(AGGREGATE)
+    else:
+        run(COUNTED_ON_DEMAND)
+    run(DAILY)
