@@ -109,6 +109,8 @@ def _statement(relation: Relation, values: dict[str, Any]) -> list[Any]:
 def _value(type_name: str) -> Any:
     if type_name == "uuid":
         return uuid4()
+    if type_name == "bytea":
+        return b"packed"
     if type_name.endswith("[]"):
         return [1.0]
     if type_name == "jsonb":
