@@ -111,17 +111,24 @@ def _as_floats(codes: NDArray[np.uint8], words: Words) -> Floats:
     decimal = codes <= MAX_DECIMALS
     numbers = words[decimal]
     steps = (numbers >> np.uint64(1)).view(np.int64) ^ -(numbers & np.uint64(1)).view(np.int64)
-    columns[decimal] = np.cumsum(steps, axis=1) / POWERS[codes[decimal]][:, None]
+    whole = np.cumsum(steps, axis=1)
+    negative = whole < 0
+    sizes = np.where(negative, ~whole, whole) / POWERS[codes[decimal]][:, None]
+    columns[decimal] = np.where(negative, -sizes, sizes)
     columns[codes == SINGLE] = words[codes == SINGLE].astype(np.uint32).view(np.float32)
     return columns
 
 
-def _whole(columns: Floats, decimals: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the columns as whole numbers of a decimal, and which of them these represent exactly."""
-    # Adding zero turns -0.0 into 0.0: a whole number has no negative zero.
-    numbers = np.rint(columns * POWERS[decimals]) + 0.0
-    fits = _same_bits(numbers / POWERS[decimals], columns) & (np.abs(numbers) < MAX_WHOLE).all(axis=1)
-    return numbers, fits
+def _whole(columns: Floats, decimals: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the columns as whole numbers of a decimal, and which of them these represent exactly.
+
+    Text has small negative numbers as -0.0, so 0.0 is 0, -0.0 is -1, and every negative number is one less.
+    """
+    sizes = np.abs(columns)
+    numbers = np.rint(sizes * POWERS[decimals])
+    fits = _same_bits(numbers / POWERS[decimals], sizes) & (numbers < MAX_WHOLE).all(axis=1)
+    whole = numbers.astype(np.int64)
+    return np.where(np.signbit(columns), ~whole, whole), fits
 
 
 def _same_bits(left: Floats, right: Floats) -> NDArray[np.bool_]:
@@ -129,10 +136,9 @@ def _same_bits(left: Floats, right: Floats) -> NDArray[np.bool_]:
     return same
 
 
-def _differences(numbers: Floats) -> Words:
+def _differences(numbers: NDArray[np.int64]) -> Words:
     """Return the steps from sample to sample; small ones of either sign become small words."""
-    whole = numbers.astype(np.int64)
-    steps = np.concatenate((whole[:, :1], whole[:, 1:] - whole[:, :-1]), axis=1)
+    steps = np.concatenate((numbers[:, :1], numbers[:, 1:] - numbers[:, :-1]), axis=1)
     words: Words = ((steps << 1) ^ (steps >> 63)).view(np.uint64)
     return words
 

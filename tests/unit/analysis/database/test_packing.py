@@ -56,6 +56,14 @@ def test_a_table_of_six_decimals_takes_a_third() -> None:
     assert len(pack_floats(values)) < values.nbytes / 2.8
 
 
+def test_negative_zeros_of_rounded_numbers_cost_little() -> None:
+    values = np.random.default_rng(1).normal(scale=0.01, size=(512, 16)).round(2)
+    assert np.signbit(values[values == 0]).any()
+    packed = pack_floats(values)
+    assert same_bits(unpack_floats(packed), values)
+    assert len(packed) < values.nbytes / 15
+
+
 def test_an_unknown_version_is_refused() -> None:
     packed = pack_floats(np.zeros(3))
     with pytest.raises(ValueError, match="version 9"):
