@@ -44,7 +44,8 @@ TABLES = (
 )
 PLAIN = """
 SELECT sum(pg_table_size(place))::bigint AS data, sum(pg_indexes_size(place))::bigint AS indexes
-FROM (SELECT $1::text::regclass AS place UNION SELECT relid FROM pg_partition_tree($1::text::regclass)) AS places
+FROM (SELECT $1::text::regclass AS place
+      UNION SELECT relid FROM pg_partition_tree($1::text::regclass)) AS places
 """
 HYPERTABLE = """
 SELECT sum(table_bytes + coalesce(toast_bytes, 0))::bigint AS data, sum(index_bytes)::bigint AS indexes

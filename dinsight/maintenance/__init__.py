@@ -1,1 +1,1 @@
-"""`dinsight maintenance`: keeps an installation's data within its limits, and small."""
+"""`dinsight maintenance`: archives, exports and deletes what has been kept for long enough."""

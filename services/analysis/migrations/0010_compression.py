@@ -42,9 +42,6 @@ REVOKE ALL ON FUNCTION highest(double precision[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION highest(double precision[]) TO dinsight_analysis;
 """
 
-# Written by `dinsight maintenance` alone.
-RIGHTS = "REVOKE INSERT, UPDATE ON monitor_packed FROM dinsight_analysis;"
-
 COUNTED = """organization_id, dinsight_id, analysis_id,
        coalesce(sum(samples), 0)::bigint AS samples,
        coalesce(sum(cardinality(array_positions(anomaly_values, true))), 0)::bigint AS anomalies,
@@ -102,7 +99,6 @@ def _ask(question: str) -> bool:
 def upgrade() -> None:
     run(TABLES)
     run(tenant_isolation("analysis", "monitor_packed"))
-    run(RIGHTS)
     # The Apache-licensed build has hypertables, but neither a columnstore nor continuous aggregates.
     if _ask("SELECT coalesce(current_setting('timescaledb.license', true), '') = 'timescale'") and _ask(
         "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
