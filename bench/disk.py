@@ -75,23 +75,24 @@ def table_of(samples: Floats, first: datetime) -> bytes:
     return buffer.getvalue()
 
 
-def year(plant: Plant, days: int) -> int:
-    """Send a baseline and a run for each day; return the bytes of all files."""
+def year(plant: Plant, days: int) -> tuple[int, int]:
+    """Send a baseline and a run for each day; return the bytes of all files, and what zstd makes of them."""
     machine = plant.machine()
     baseline = table_of(spectra(BASELINE_SAMPLES), FIRST_DAY - timedelta(days=14))
     plant.completed(plant.upload(machine, "baseline", ("normal.csv", baseline)))
-    sent, analyses = len(baseline), []
+    zstd = pa.Codec("zstd", compression_level=3)
+    sent, compressed, analyses = len(baseline), len(zstd.compress(baseline)), list[str]()
     for day in range(days):
         samples = spectra(SAMPLES_A_DAY, seed=day + 2)
         number = np.arange(day * SAMPLES_A_DAY, (day + 1) * SAMPLES_A_DAY)
         samples[number % FAULT_EVERY == 0, FAULT] += 1.0
         content = table_of(samples, FIRST_DAY + timedelta(days=day))
         analyses.append(plant.upload(machine, "monitoring", (f"day-{day}.csv", content)))
-        sent += len(content)
+        sent, compressed = sent + len(content), compressed + len(zstd.compress(content))
         if len(analyses) > 1:
             plant.completed(analyses[-2])
     plant.completed(analyses[-1])
-    return sent
+    return sent, compressed
 
 
 async def sizes(admin: Connection) -> Sizes:
@@ -164,13 +165,14 @@ def main() -> None:
     days = parser.parse_args().days
     console = Console()
     with Stack() as stack, Plant.joined(stack.gateway_url) as plant:
-        sent = year(plant, days)
+        sent, zstd = year(plant, days)
         store = objects(Path(stack.env["DINSIGHT_STORAGE_URL"].removeprefix("file://")))
         engine, before, after, columns, seconds = asyncio.run(measured(stack.admin_dsn))
     table = Table(title=f"{days} days of one machine, {days * SAMPLES_A_DAY:,} x 1,024, MB, {engine}")
     for heading in ("what", "before", "indexes", "after", "indexes", "ratio"):
         table.add_column(heading, justify="right" if table.columns else "left")
     table.add_row("files sent (CSV)", megabytes(sent), "", "", "", "")
+    table.add_row("the same files with zstd", megabytes(zstd), "", "", "", "")
     for prefix, size in sorted(store.items()):
         table.add_row(f"object store: {prefix}", megabytes(size), "", megabytes(size), "", "")
     for name, (data, indexes) in before.items():
