@@ -43,10 +43,12 @@ class Permission(StrEnum):
     MACHINES_READ = "machines:read"
     MACHINES_WRITE = "machines:write"
     MACHINES_DELETE = "machines:delete"
+    MACHINES_HOLD = "machines:hold"
     CONFIGS_READ = "configs:read"
     CONFIGS_WRITE = "configs:write"
     ANALYSES_READ = "analyses:read"
     ANALYSES_WRITE = "analyses:write"
+    ANALYSES_ARCHIVE = "analyses:archive"
     ANOMALIES_READ = "anomalies:read"
     ANOMALIES_ACKNOWLEDGE = "anomalies:acknowledge"
     ALERT_RULES_READ = "alert-rules:read"
@@ -67,10 +69,12 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.MACHINES_READ: Role.VIEWER,
     Permission.MACHINES_WRITE: Role.OPERATOR,
     Permission.MACHINES_DELETE: Role.ADMIN,
+    Permission.MACHINES_HOLD: Role.ADMIN,
     Permission.CONFIGS_READ: Role.VIEWER,
     Permission.CONFIGS_WRITE: Role.ADMIN,
     Permission.ANALYSES_READ: Role.VIEWER,
     Permission.ANALYSES_WRITE: Role.OPERATOR,
+    Permission.ANALYSES_ARCHIVE: Role.OPERATOR,
     Permission.ANOMALIES_READ: Role.VIEWER,
     Permission.ANOMALIES_ACKNOWLEDGE: Role.OPERATOR,
     Permission.ALERT_RULES_READ: Role.VIEWER,

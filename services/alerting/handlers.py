@@ -12,7 +12,12 @@ from shared.events.analysis import (
     AnalysisFailed,
     AnomalyDetected,
 )
-from shared.events.auth import MEMBERSHIP_CHANGED, MembershipChanged
+from shared.events.auth import (
+    MEMBERSHIP_CHANGED,
+    ORGANIZATION_CHANGED,
+    MembershipChanged,
+    OrganizationChanged,
+)
 from shared.events.base import Event
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
@@ -26,6 +31,9 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
 
     async def on_membership_changed(event: Event[MembershipChanged], unit: Unit) -> None:
         await replicas.membership_changed(unit, event.payload)
+
+    async def on_organization_changed(event: Event[OrganizationChanged], unit: Unit) -> None:
+        await replicas.organization_changed(unit, event.payload)
 
     async def on_anomaly_detected(event: Event[AnomalyDetected], unit: Unit) -> None:
         payload = event.payload
@@ -41,6 +49,7 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
 
     consumer.on(MACHINE_CHANGED, on_machine_changed)
     consumer.on(MEMBERSHIP_CHANGED, on_membership_changed)
+    consumer.on(ORGANIZATION_CHANGED, on_organization_changed)
     consumer.on(ANOMALY_DETECTED, on_anomaly_detected)
     consumer.on(ANALYSIS_COMPLETED, on_analysis_completed)
     consumer.on(ANALYSIS_FAILED, on_analysis_failed)

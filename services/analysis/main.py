@@ -7,6 +7,8 @@ from fastapi import FastAPI
 
 from services.analysis.anomalies.routes import build_anomaly_router
 from services.analysis.anomalies.service import AnomalyService
+from services.analysis.archives.routes import build_archive_router
+from services.analysis.archives.service import ArchiveService
 from services.analysis.configs.routes import build_config_router
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import PostgresUnits
@@ -16,6 +18,7 @@ from services.analysis.health.service import HealthService
 from services.analysis.jobs.janitor import Chores
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.objects.store import Storage
+from services.analysis.organizations.service import OrganizationFollower
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
@@ -45,7 +48,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
     janitor = Chores(units, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="analysis")
-    subscribe(consumer, directory)
+    subscribe(consumer, directory, OrganizationFollower())
 
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
 
@@ -65,6 +68,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_config_router(ConfigService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
+    app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
     app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_health_router(HealthService(), directory, units, infra.guard))
     return app

@@ -1,5 +1,6 @@
 """Errors of the auth service."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 from typing import TypeVar
@@ -201,6 +202,15 @@ class WeakPassword(Unprocessable):
     def __init__(self, reason: str, pointer: str) -> None:
         detail = f"The password {reason}. Use several unrelated words, or a password manager."
         super().__init__(detail, errors=[FieldError(pointer, detail)])
+
+
+class InvalidRetention(Unprocessable):
+    """Limits that are none, or outside the installation's bounds."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__(
+            f"{len(errors)} limit(s) of settings.retention are invalid; see errors.", errors=errors
+        )
 
 
 class TooManySecrets(Unprocessable):

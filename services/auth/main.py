@@ -50,6 +50,7 @@ from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
 from shared.process import serve
+from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
@@ -161,7 +162,9 @@ def _services(
     messages = MessageWriter(clock, new_id, encryptor, settings.public_url)
     one_time = OneTimeTokens(clock, new_id)
     verification = VerificationService(clock, auditor, one_time, messages)
-    organizations = OrganizationService(clock, new_id, auditor, SettingsEncryptor(encryptor))
+    organizations = OrganizationService(
+        clock, new_id, auditor, SettingsEncryptor(encryptor), RetentionSettings()
+    )
     accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, messages)
     invitations = InvitationService(clock, new_id, auditor, messages, verification)
     sessions = SessionService(

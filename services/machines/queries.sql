@@ -1,9 +1,9 @@
 -- name: insert_machine!
 -- Inserts a machine.
 INSERT INTO machines (id, organization_id, name, model, serial_number, location, status, metadata,
-                      last_analysis_at, created_at, updated_at, version)
+                      tags, legal_hold, last_analysis_at, created_at, updated_at, version)
 VALUES (:id, :organization_id, :name, :model, :serial_number, :location, :status, :metadata,
-        :last_analysis_at, :created_at, :updated_at, :version);
+        :tags, :legal_hold, :last_analysis_at, :created_at, :updated_at, :version);
 
 -- name: get_machine^
 -- One machine of the organization.
@@ -20,6 +20,7 @@ WHERE (:status::text IS NULL OR status = :status)
   AND (:location::text IS NULL OR starts_with(lower(location), lower(:location)))
   AND (:text::text IS NULL
        OR strpos(lower(concat_ws(' ', name, model, serial_number, location)), lower(:text)) > 0)
+  AND (:tag::text IS NULL OR tags @> ARRAY[:tag::text])
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
@@ -28,7 +29,7 @@ LIMIT :limit;
 -- Updates everything that may change.
 UPDATE machines
 SET name = :name, model = :model, serial_number = :serial_number, location = :location, status = :status,
-    metadata = :metadata, updated_at = :updated_at, version = :version
+    metadata = :metadata, tags = :tags, legal_hold = :legal_hold, updated_at = :updated_at, version = :version
 WHERE id = :id;
 
 -- name: delete_machine!

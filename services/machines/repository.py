@@ -115,4 +115,5 @@ class PostgresUnits:
 def _machine(row: asyncpg.Record | None) -> Machine | None:
     if row is None:
         return None
-    return Machine(**{name: row[name] for name in COLUMNS} | {"status": MachineStatus(row["status"])})
+    values = {name: row[name] for name in COLUMNS}
+    return Machine(**values | {"status": MachineStatus(row["status"]), "tags": tuple(row["tags"])})

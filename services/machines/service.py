@@ -8,7 +8,7 @@ from uuid import UUID
 from services.machines.domain import Machine, MachineFilter, MachineStatus
 from services.machines.errors import MachineNotFound
 from services.machines.repository import Unit
-from shared.access import Caller
+from shared.access import Caller, Permission
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
@@ -23,6 +23,8 @@ class MachineService:
 
     async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
         """Add a machine to the caller's organization. `values` are validated fields by name."""
+        if values.get("legal_hold"):
+            caller.require(Permission.MACHINES_HOLD)
         now = self._clock.now()
         machine = Machine(
             id=self._new_id(),
@@ -36,6 +38,8 @@ class MachineService:
                 "serial_number": None,
                 "location": None,
                 "metadata": {},
+                "tags": (),
+                "legal_hold": False,
                 "status": MachineStatus.ACTIVE,
             }
             | dict(values),
@@ -63,6 +67,8 @@ class MachineService:
             raise MachineNotFound(machine_id)
         if not changes:
             return before
+        if changes.get("legal_hold", before.legal_hold) != before.legal_hold:
+            caller.require(Permission.MACHINES_HOLD)
         machine = before.changed(changes, self._clock.now())
         await unit.machines.update(machine)
         await self._publish(unit, machine)
@@ -102,6 +108,8 @@ class MachineService:
             location=machine.location,
             status=machine.status,
             metadata=dict(machine.metadata),
+            tags=machine.tags,
+            legal_hold=machine.legal_hold,
             deleted=deleted,
             version=machine.version,
             changed_at=machine.updated_at,

@@ -15,6 +15,8 @@ class MachineChanged(Payload):
     location: str | None
     status: str
     metadata: dict[str, Any]
+    tags: tuple[str, ...] = ()
+    legal_hold: bool = False
     deleted: bool = False
     version: int
     changed_at: datetime

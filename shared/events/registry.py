@@ -14,6 +14,8 @@ TOPICS: tuple[Topic[Any], ...] = (
     analysis.ANALYSIS_PROGRESSED,
     analysis.ANALYSIS_COMPLETED,
     analysis.ANALYSIS_FAILED,
+    analysis.ANALYSIS_ARCHIVED,
+    analysis.ANALYSIS_RESTORED,
     analysis.ANOMALY_DETECTED,
     analysis.ANOMALY_ACKNOWLEDGED,
     alerting.ALERT_RAISED,

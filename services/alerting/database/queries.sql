@@ -1,11 +1,14 @@
 -- name: merge_machine!
 -- Store what an event or the machines service says about a machine, unless it is older or the machine is deleted.
-INSERT INTO machine_refs AS m (id, organization_id, name, status, deleted, version)
-VALUES (:id, :organization_id, :name, :status, :deleted, :version)
+-- The same version again completes a row that an older program stored without the newest columns.
+INSERT INTO machine_refs AS m (id, organization_id, name, status, tags, legal_hold, deleted, version,
+                               complete_version)
+VALUES (:id, :organization_id, :name, :status, :tags, :legal_hold, :deleted, :version, :version)
 ON CONFLICT (id) DO UPDATE
-SET name = excluded.name, status = excluded.status, deleted = excluded.deleted, version = excluded.version,
+SET name = excluded.name, status = excluded.status, tags = excluded.tags, legal_hold = excluded.legal_hold,
+    deleted = excluded.deleted, version = excluded.version, complete_version = excluded.complete_version,
     seen_at = clock_timestamp()
-WHERE m.version < excluded.version AND NOT m.deleted;
+WHERE m.version <= excluded.version AND m.complete_version < excluded.version AND NOT m.deleted;
 
 -- name: get_machine^
 -- A machine of the organization, even a deleted one.
@@ -24,6 +27,15 @@ SET email = excluded.email, full_name = excluded.full_name, role = excluded.role
     is_active = excluded.is_active, deleted = excluded.deleted, version = excluded.version,
     seen_at = clock_timestamp()
 WHERE m.version < excluded.version;
+
+-- name: merge_organization!
+-- Store what an event says about an organization, unless it is older.
+INSERT INTO organization_refs AS o (organization_id, retention, version, deleted, changed_at)
+VALUES (:organization_id, :retention, :version, :deleted, :changed_at)
+ON CONFLICT (organization_id) DO UPDATE
+SET retention = excluded.retention, version = excluded.version, deleted = excluded.deleted,
+    changed_at = excluded.changed_at
+WHERE o.version < excluded.version;
 
 -- name: insert_rule!
 -- Store a new rule.

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
+from services.analysis.database.archives import Archives, PostgresArchives
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
 from services.analysis.database.machines import Machines, PostgresMachines
+from services.analysis.database.organizations import Organizations, PostgresOrganizations
 from services.analysis.database.results import PostgresResults, Results
 from services.analysis.database.upkeep import PostgresUpkeep, Upkeep
 from services.analysis.database.uploads import PostgresUploads, Uploads
@@ -18,7 +20,7 @@ from shared.jobs.postgres import PostgresQueue
 from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox, PostgresInbox
 from shared.kafka.outbox import Outbox, PostgresOutbox
-from shared.postgres.connection import Database
+from shared.postgres.connection import Connection, Database
 from shared.postgres.queries import load_queries
 
 
@@ -33,6 +35,8 @@ class Unit:
     chunks: Chunks
     results: Results
     anomalies: Anomalies
+    archives: Archives
+    organizations: Organizations
     upkeep: Upkeep
     jobs: Jobs
     outbox: Outbox
@@ -55,17 +59,23 @@ class PostgresUnits:
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
-            jobs = self.queue.jobs(connection)
-            yield Unit(
-                machines=PostgresMachines(connection, self._queries, jobs),
-                configs=PostgresConfigs(connection, self._queries),
-                uploads=PostgresUploads(connection, self._queries),
-                analyses=PostgresAnalyses(connection, self._queries),
-                chunks=PostgresChunks(connection, self._queries),
-                results=PostgresResults(connection, self._queries),
-                anomalies=PostgresAnomalies(connection, self._queries),
-                upkeep=PostgresUpkeep(connection, self._queries),
-                jobs=jobs,
-                outbox=PostgresOutbox(connection, self._clock, self._new_id),
-                inbox=PostgresInbox(connection),
-            )
+            yield self.unit(connection)
+
+    def unit(self, connection: Connection) -> Unit:
+        """The collaborators of the connection's transaction."""
+        jobs = self.queue.jobs(connection)
+        return Unit(
+            machines=PostgresMachines(connection, self._queries, jobs),
+            configs=PostgresConfigs(connection, self._queries),
+            uploads=PostgresUploads(connection, self._queries),
+            analyses=PostgresAnalyses(connection, self._queries),
+            chunks=PostgresChunks(connection, self._queries),
+            results=PostgresResults(connection, self._queries),
+            anomalies=PostgresAnomalies(connection, self._queries),
+            archives=PostgresArchives(connection, self._queries),
+            organizations=PostgresOrganizations(connection, self._queries),
+            upkeep=PostgresUpkeep(connection, self._queries),
+            jobs=jobs,
+            outbox=PostgresOutbox(connection, self._clock, self._new_id),
+            inbox=PostgresInbox(connection),
+        )

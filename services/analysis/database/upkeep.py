@@ -31,6 +31,10 @@ class Upkeep(Protocol):
         """Those of the uploads and models that are in use."""
         ...
 
+    async def known_archives(self, prefixes: Sequence[str]) -> set[str]:
+        """Those of the prefixes that an archive has."""
+        ...
+
 
 class PostgresUpkeep:
     def __init__(self, connection: Connection, queries: Any) -> None:
@@ -60,4 +64,8 @@ class PostgresUpkeep:
         found = self._queries.known_objects(
             self._connection, upload_ids=list(upload_ids), model_keys=list(model_keys)
         )
+        return {row["known"] async for row in found}
+
+    async def known_archives(self, prefixes: Sequence[str]) -> set[str]:
+        found = self._queries.known_archives(self._connection, prefixes=list(prefixes))
         return {row["known"] async for row in found}

@@ -5,6 +5,8 @@ from uuid import UUID
 
 import structlog
 
+from services.analysis.archives.domain import PREFIX as ARCHIVES
+from services.analysis.archives.domain import prefix_in
 from services.analysis.database.unit import Units
 from services.analysis.jobs.domain import MAX_SMALL_BYTES
 from services.analysis.objects.models import PREFIX as MODELS
@@ -80,10 +82,13 @@ class Chores:
         old = [key for key, at in await self._storage.list(UPLOADS) if at < before]
         uploads = {key: upload_id for key in old if (upload_id := _upload_id(key)) is not None}
         models = [key for key, at in await self._storage.list(MODELS) if at < before]
+        archives = [key for key, at in await self._storage.list(ARCHIVES) if at < before]
         async with self._units(Scope()) as unit:
             known = await unit.upkeep.known_objects(list(set(uploads.values())), models)
+            known_archives = await unit.upkeep.known_archives(list({prefix_in(key) for key in archives}))
         orphans = [key for key, upload_id in uploads.items() if str(upload_id) not in known]
         orphans += [key for key in models if key not in known]
+        orphans += [key for key in archives if prefix_in(key) not in known_archives]
         await self._storage.delete(orphans)
         if orphans:
             logger.info("orphaned objects deleted", count=len(orphans))

@@ -46,6 +46,11 @@ class MachineDirectory:
             version=FETCHED_VERSION,
             deleted=False,
             changed_at=self._clock.now(),
+            model=fetched.get("model"),
+            location=fetched.get("location"),
+            # A machines service of the previous version answers without them.
+            tags=tuple(fetched.get("tags", ())),
+            legal_hold=fetched.get("legal_hold", False),
         )
 
     async def follow(self, unit: Unit, organization_id: UUID, machine: MachineChanged) -> None:
@@ -59,6 +64,10 @@ class MachineDirectory:
                 version=machine.version,
                 deleted=machine.deleted,
                 changed_at=machine.changed_at,
+                model=machine.model,
+                location=machine.location,
+                tags=machine.tags,
+                legal_hold=machine.legal_hold,
             )
         )
         if is_newer and machine.deleted:

@@ -3,6 +3,7 @@
 from services.auth.organizations.domain import Organization
 from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.kafka.outbox import Outbox
+from shared.retention import OwnRetention
 
 
 async def publish_organization(outbox: Outbox, organization: Organization) -> None:
@@ -13,5 +14,6 @@ async def publish_organization(outbox: Outbox, organization: Organization) -> No
         is_active=organization.is_active,
         version=organization.version,
         changed_at=organization.updated_at,
+        retention=OwnRetention.of(organization.settings),
     )
     await outbox.add(ORGANIZATION_CHANGED, organization.id, payload, organization_id=organization.id)

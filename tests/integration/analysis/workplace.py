@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.analysis.archives.archiver import Archiver
+from services.analysis.archives.jobs import ArchiveJobs
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.jobs.chunks import ChunkStore
@@ -152,6 +154,9 @@ class Workplace:
     def finalizer(self) -> Finalizer:
         return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)
 
+    def archiver(self) -> Archiver:
+        return Archiver(self.units, self.storage, SystemClock(), time_ordered_id, restored=timedelta(days=30))
+
     def handlers(
         self,
         *,
@@ -177,6 +182,8 @@ class Workplace:
             Kind.ANALYSIS: runner,
             Kind.CHUNK: scorer or ChunkScorer(self.units, models, recent, finalizer, time_ordered_id),
             Kind.JOIN: Joiner(self.units, models, finalizer, clock, time_ordered_id),
+            Kind.ARCHIVE: ArchiveJobs(self.units, self.archiver().archive),
+            Kind.RESTORE: ArchiveJobs(self.units, self.archiver().restore),
         }
 
     def worker(

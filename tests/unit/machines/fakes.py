@@ -85,5 +85,6 @@ def _fits(machine: Machine, wanted: MachineFilter) -> bool:
     return (
         (wanted.status is None or machine.status is wanted.status)
         and (wanted.location is None or (machine.location or "").lower().startswith(wanted.location.lower()))
+        and (wanted.tag is None or wanted.tag in machine.tags)
         and (wanted.text is None or wanted.text.lower() in described)
     )

@@ -32,6 +32,7 @@ ADMIN = OPERATOR | {
     Permission.API_KEYS_WRITE,
     Permission.AUDIT_READ,
     Permission.MACHINES_DELETE,
+    Permission.MACHINES_HOLD,
     Permission.CONFIGS_WRITE,
     Permission.ALERT_RULES_WRITE,
     Permission.WEBHOOK_ADDRESSES_READ,

@@ -219,3 +219,7 @@ class FakeUpkeep(Scoped):
     async def known_objects(self, upload_ids: Sequence[UUID], model_keys: Sequence[str]) -> set[str]:
         uploads = {str(upload_id) for upload_id in upload_ids if upload_id in self._memory.uploads}
         return uploads | {row.model_key for row in self._memory.maps.values() if row.model_key in model_keys}
+
+    async def known_archives(self, prefixes: Sequence[str]) -> set[str]:
+        kept = {archive.prefix for archive in self._memory.archives.values() if archive.expired_at is None}
+        return kept & set(prefixes)
