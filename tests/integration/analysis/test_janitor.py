@@ -79,7 +79,9 @@ async def test_deleting_a_machine_deletes_its_data(place: Workplace) -> None:
             assert await place.count(table, gone) == 0, table
     rest = "SELECT count(*) FROM analysis.analyses WHERE machine_id = $1"
     assert await place.admin.fetchval(rest, analysis.machine_id) == 0
-    await Chores(place.units, place.storage, place.settings, SystemClock()).delete_discarded()
+    await Chores(
+        place.units, place.partitions, place.storage, place.settings, SystemClock()
+    ).delete_discarded()
     assert await place.storage.list(upload_prefix(analysis.file_upload_id)) == []
     assert await place.storage.list(f"models/{analysis.id}") == []
 
@@ -103,10 +105,10 @@ async def test_only_orphaned_objects_are_deleted(place: Workplace) -> None:
     model = f"models/{analysis.id}/{uuid4()}.npz"
     await place.storage.put(orphan, b"left by a crash")
     await place.storage.put(model, b"left by a dead attempt")
-    young = Chores(place.units, place.storage, place.settings, SystemClock())
+    young = Chores(place.units, place.partitions, place.storage, place.settings, SystemClock())
     assert await young.sweep() == 0
     eager_settings = place.settings.model_copy(update={"orphan_after_seconds": -60.0})
-    eager = Chores(place.units, place.storage, eager_settings, SystemClock())
+    eager = Chores(place.units, place.partitions, place.storage, eager_settings, SystemClock())
     assert await eager.sweep() >= 2
     keys = {key for key, _ in await place.storage.list("uploads") + await place.storage.list("models")}
     assert not {orphan, model} & keys

@@ -35,6 +35,7 @@ from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
+from shared.postgres.partitions import MonthPartitions
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -118,7 +119,9 @@ class GatedScorer(ChunkScorer):
 
     def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
         models = models or ModelStore(place.storage)
-        super().__init__(place.units, models, RecentChunks(), place.finalizer(), time_ordered_id)
+        super().__init__(
+            place.units, place.partitions, models, RecentChunks(), place.finalizer(), time_ordered_id
+        )
         self.gate = Gate()
 
     async def _samples(self, *arguments: Any) -> Samples:
@@ -151,6 +154,10 @@ class Workplace:
     admin: "asyncpg.Connection[asyncpg.Record]"
     admin_dsn: str
 
+    @property
+    def partitions(self) -> MonthPartitions:
+        return MonthPartitions(self.database)
+
     def finalizer(self) -> Finalizer:
         return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)
 
@@ -180,8 +187,9 @@ class Workplace:
         )
         return {
             Kind.ANALYSIS: runner,
-            Kind.CHUNK: scorer or ChunkScorer(self.units, models, recent, finalizer, time_ordered_id),
-            Kind.JOIN: Joiner(self.units, models, finalizer, clock, time_ordered_id),
+            Kind.CHUNK: scorer
+            or ChunkScorer(self.units, self.partitions, models, recent, finalizer, time_ordered_id),
+            Kind.JOIN: Joiner(self.units, self.partitions, models, finalizer, clock, time_ordered_id),
             Kind.ARCHIVE: ArchiveJobs(self.units, self.archiver().archive),
             Kind.RESTORE: ArchiveJobs(self.units, self.archiver().restore),
         }
