@@ -16,11 +16,14 @@ import asyncpg
 import structlog
 
 from dinsight.maintenance import columnstore
+from dinsight.maintenance.place import Done, Place
 from dinsight.slices import acting_as
 from services.analysis.database.arrays import decode_floats, encode_floats
 from services.analysis.database.packing import pack_floats, pack_points, unpack_floats, unpack_points
 from services.analysis.results.domain import PointChunk
 from shared.postgres.connection import Connection
+from shared.postgres.partitions import drop_empty
+from shared.postgres.patience import BLOCKED
 
 # The specification's age of monitoring results; TimescaleDB's policy has the same.
 MONITOR_AFTER = timedelta(days=183)
@@ -97,6 +100,20 @@ class Batch:
     after: int
     left: int = 0
 
+    def __add__(self, other: Batch) -> Batch:
+        return Batch(
+            self.table,
+            self.rows + other.rows,
+            self.before + other.before,
+            self.after + other.after,
+            self.left + other.left,
+        )
+
+    def __str__(self) -> str:
+        ratio = f" ({self.before / self.after:.2f} : 1)" if self.after else ""
+        left = f"; {self.left:,} left as they are" if self.left else ""
+        return f"{self.table}: {self.before:,} bytes became {self.after:,}{ratio}{left}"
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -131,13 +148,43 @@ async def compress(admin: Connection, now: datetime) -> AsyncIterator[Batch]:
             async with admin.transaction(), acting_as(admin, "analysis"):
                 await admin.execute(LOCK_TIMEOUT)
                 rows, before, after = await columnstore.compress(admin, chunk)
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        except BLOCKED as error:
             logger.warning("chunk left for the next time", chunk=chunk, error=str(error))
             continue
         yield Batch(columnstore.TABLE, rows, before, after)
     for step in _steps(compresses):
         async for batch in _pack(admin, step, now - step.older_than):
             yield batch
+
+
+async def compress_results(place: Place, connection: Connection) -> Done:
+    """The step of maintenance; counts rows, and the bytes that they took before."""
+    if place.dry_run:
+        rows = await waiting(connection, place.now)
+        return Done(
+            sum(rows.values()), notes=tuple(f"{table}: {count:,} rows" for table, count in rows.items())
+        )
+    tables: dict[str, Batch] = {}
+    async for batch in compress(connection, place.now):
+        tables[batch.table] = batch + tables[batch.table] if batch.table in tables else batch
+    return Done(
+        sum(total.rows for total in tables.values()),
+        sum(total.before for total in tables.values()),
+        (*map(str, tables.values()), *await drop_emptied(connection, place.now)),
+    )
+
+
+async def drop_emptied(admin: Connection, now: datetime) -> Sequence[str]:
+    """Drop the months of monitoring results whose rows have all been packed, and tell about it."""
+    await admin.execute("SET ROLE dinsight_analysis_owner")
+    try:
+        dropped = await drop_empty(admin, f"analysis.{columnstore.TABLE}", now - MONITOR_AFTER)
+    except BLOCKED:
+        return ("an empty month could not be dropped while a long transaction is in the way",)
+    finally:
+        await admin.execute("RESET ROLE")
+        await admin.execute("RESET lock_timeout")
+    return [f"{name}: dropped, as it was empty" for name in dropped]
 
 
 async def _pack(admin: Connection, step: _Step, before: datetime) -> AsyncIterator[Batch]:
@@ -150,7 +197,7 @@ async def _pack(admin: Connection, step: _Step, before: datetime) -> AsyncIterat
                 packed = await asyncio.to_thread(lambda: [(row, step.pack(row)) for row in rows])  # noqa: B023
                 exact = [(row, data) for row, data in packed if data is not None]
                 await step.store(admin, exact)
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError) as error:
+        except BLOCKED as error:
             logger.warning("rows left for the next time", table=step.table, error=str(error))
             return
         more = len(rows) == step.rows

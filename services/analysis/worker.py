@@ -65,7 +65,7 @@ def build_worker(
         progress_seconds=settings.progress_seconds,
     )
     restored = timedelta(days=retention.restored_days)
-    archiver = Archiver(units, storage, clock, new_id, restored=restored)
+    archiver = Archiver(units, partitions, storage, clock, new_id, restored=restored)
     handlers: dict[str, JobHandler] = {
         Kind.ANALYSIS: runner,
         Kind.CHUNK: ChunkScorer(units, partitions, models, recent, finalizer, new_id),

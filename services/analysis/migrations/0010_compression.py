@@ -7,9 +7,20 @@ On TimescaleDB the columnstore keeps a run's chunks together, and a continuous a
 from alembic import op
 
 from shared.postgres.ddl import CURRENT_ORGANIZATION, run, tenant_isolation
+from shared.postgres.online import ask, create_index, insist
 
 revision = "analysis_0010"
-down_revision = "analysis_0008"
+down_revision = ("analysis_0009", "analysis_0011")
+
+# Already compressed.
+PACKED = """
+ALTER TABLE feature_data ADD COLUMN IF NOT EXISTS packed BYTEA, ALTER COLUMN packed SET STORAGE EXTERNAL
+"""
+MONTHS = """
+SELECT coalesce(string_agg(c.relname, ' '), '') FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'monitor_data'::regclass
+  AND EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = i.inhparent)
+"""
 
 TABLES = """
 CREATE TABLE monitor_packed (
@@ -30,10 +41,6 @@ ALTER TABLE monitor_packed ALTER COLUMN packed SET STORAGE EXTERNAL;
 CREATE INDEX monitor_packed_dinsight ON monitor_packed (dinsight_id);
 CREATE INDEX monitor_packed_organization ON monitor_packed (organization_id);
 CREATE INDEX monitor_packed_created_at ON monitor_packed (created_at);
-ALTER TABLE feature_data ADD COLUMN packed BYTEA;
-ALTER TABLE feature_data ALTER COLUMN packed SET STORAGE EXTERNAL;
-CREATE INDEX feature_data_unpacked ON feature_data (created_at, id) WHERE packed IS NULL;
-CREATE INDEX IF NOT EXISTS monitor_data_created_at_idx ON monitor_data (created_at DESC);
 CREATE FUNCTION highest(numbers double precision[]) RETURNS double precision
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT max(number) FROM unnest(numbers) AS number
@@ -92,19 +99,25 @@ GRANT SELECT ON monitor_daily TO dinsight_analysis;
 """  # noqa: S608 - a constant
 
 
-def _ask(question: str) -> bool:
-    return bool(op.get_bind().exec_driver_sql(question).scalar())
-
-
 def upgrade() -> None:
+    with op.get_context().autocommit_block():
+        insist(PACKED)
+        create_index("feature_data_unpacked", "feature_data (created_at, id) WHERE packed IS NULL")
+        # Of a partitioned table, indexes of all partitions become one at once. TimescaleDB has made it.
+        for month in ask(MONTHS).split():
+            create_index(f"{month}_created_at_idx", f"{month} (created_at DESC)")
+        insist("CREATE INDEX IF NOT EXISTS monitor_data_created_at_idx ON monitor_data (created_at DESC)")
     run(TABLES)
     run(tenant_isolation("analysis", "monitor_packed"))
-    # The Apache-licensed build has hypertables, but neither a columnstore nor continuous aggregates.
-    if _ask("SELECT coalesce(current_setting('timescaledb.license', true), '') = 'timescale'") and _ask(
-        "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb')"
-    ):
+    if _has_columnstore():
         run(COLUMNSTORE)
         run(AGGREGATE)
     else:
         run(COUNTED_ON_DEMAND)
     run(DAILY)
+
+
+def _has_columnstore() -> bool:
+    """The Apache-licensed build has hypertables, but neither a columnstore nor continuous aggregates."""
+    licensed = ask("SELECT coalesce(current_setting('timescaledb.license', true), '')") == "timescale"
+    return licensed and ask("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'") == "1"

@@ -162,7 +162,14 @@ class Workplace:
         return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)
 
     def archiver(self) -> Archiver:
-        return Archiver(self.units, self.storage, SystemClock(), time_ordered_id, restored=timedelta(days=30))
+        return Archiver(
+            self.units,
+            self.partitions,
+            self.storage,
+            SystemClock(),
+            time_ordered_id,
+            restored=timedelta(days=30),
+        )
 
     def handlers(
         self,

@@ -24,7 +24,7 @@ from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.errors import Unavailable
 from shared.events.analysis import ANALYSIS_ARCHIVED
-from tests.integration.maintenance.conftest import BATCH, TRAIL, Copy
+from tests.integration.maintenance.conftest import BATCH, TRAIL, AdminPartitions, Copy
 from tests.support.fakes import FakeClock
 
 Copied = Callable[[], AbstractAsyncContextManager[Copy]]
@@ -149,8 +149,14 @@ async def command(copy: Copy) -> asyncio.subprocess.Process:
 async def restorable(copy: Copy) -> None:
     """Every archive brings back the rows that the plant had."""
     units = OwnerUnits(copy.place(), copy.admin)
-    store = copy.place().storage
-    archiver = Archiver(units, store, SystemClock(), time_ordered_id, restored=timedelta(days=30))
+    archiver = Archiver(
+        units,
+        AdminPartitions(copy.admin, "analysis"),
+        copy.place().storage,
+        SystemClock(),
+        time_ordered_id,
+        restored=timedelta(days=30),
+    )
     for row in await copy.admin.fetch("SELECT analysis_id, organization_id FROM analysis.analysis_archives"):
         known = await copy.admin.fetchval(
             "SELECT true FROM analysis.analysis_archives WHERE analysis_id = $1", row["analysis_id"]
