@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,10 +33,11 @@ DECIMALS = 6
 # One sample in a hundred is a fault, so that anomalies are there to be weighed.
 FAULT_EVERY, FAULT = 100, slice(400, 404)
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
+PACKED = "monitor_packed"
 TABLES = (
     "feature_data",
     "monitor_data",
-    "monitor_packed",
+    PACKED,
     "anomalies",
     "dinsight_data",
     "analyses",
@@ -133,6 +134,11 @@ def objects(folder: Path) -> Mapping[str, int]:
     return found
 
 
+def _sum(sizes: Sizes, tables: Sequence[str]) -> tuple[int, int]:
+    data, indexes = zip(*(sizes[table] for table in tables), strict=True)
+    return sum(data), sum(indexes)
+
+
 def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f}"
 
@@ -175,11 +181,13 @@ def main() -> None:
     table.add_row("the same files with zstd", megabytes(zstd), "", "", "", "")
     for prefix, size in sorted(store.items()):
         table.add_row(f"object store: {prefix}", megabytes(size), "", megabytes(size), "", "")
-    for name, (data, indexes) in before.items():
-        then = after[name]
+    for name in (name for name in before if name != PACKED):
+        # What moved from one table to the other is one thing.
+        both = (name, PACKED) if name == "monitor_data" else (name,)
+        (data, indexes), then = (_sum(sizes, both) for sizes in (before, after))
         ratio = (data + indexes) / max(1, sum(then))
         cells = [megabytes(size) for size in (data, indexes, *then)]
-        table.add_row(name, *cells, f"{ratio:.2f}" if name in columns else "")
+        table.add_row(" + ".join(both), *cells, f"{ratio:.2f}" if name in columns else "")
     console.print(table)
     for name, (raw, packed) in columns.items():
         console.print(

@@ -5,7 +5,7 @@ from alembic import op
 from shared.postgres.online import create_index
 
 revision = "alerting_0011"
-down_revision = "alerting_0005"
+down_revision = "alerting_0006"
 
 INDEXES = {
     "alert_rules_created_by": "alert_rules (organization_id, created_by)",

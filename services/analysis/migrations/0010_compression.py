@@ -10,7 +10,7 @@ from shared.postgres.ddl import CURRENT_ORGANIZATION, run, tenant_isolation
 from shared.postgres.online import ask, create_index, insist
 
 revision = "analysis_0010"
-down_revision = ("analysis_0009", "analysis_0011")
+down_revision = "analysis_0011"
 
 # Already compressed.
 PACKED = """
@@ -54,11 +54,12 @@ COUNTED = """organization_id, dinsight_id, analysis_id,
        coalesce(sum(cardinality(array_positions(anomaly_values, true))), 0)::bigint AS anomalies,
        max(highest(monitor_values)) AS highest_distance"""
 
-# A run is read and deleted as a whole.
+# A batch of the columnstore holds up to 1,000 rows of one segment: a run alone, of one row per file, would fill
+# none. In their order, those of a run are found without looking at the others.
 COLUMNSTORE = """
 ALTER TABLE monitor_data SET (timescaledb.compress,
-                              timescaledb.compress_segmentby = 'organization_id, analysis_id',
-                              timescaledb.compress_orderby = 'process_order');
+                              timescaledb.compress_segmentby = 'organization_id, dinsight_id',
+                              timescaledb.compress_orderby = 'analysis_id, process_order');
 """
 
 # Rows of any age may be deleted or restored, so the whole time is refreshed where something has changed.

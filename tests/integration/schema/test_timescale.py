@@ -181,8 +181,8 @@ async def test_old_months_are_compressed_by_a_worker_and_read_as_before(installe
 async def test_a_runs_chunks_are_compressed_together(installed: Installed) -> None:
     settings = await installed.admin.fetchrow(SETTINGS)
     assert settings is not None
-    assert settings["segmentby"] == "organization_id,analysis_id"
-    assert settings["orderby"].startswith("process_order")
+    assert settings["segmentby"] == "organization_id,dinsight_id"
+    assert settings["orderby"].startswith("analysis_id,process_order")
 
 
 async def test_counts_are_right_before_and_after_a_worker_has_materialized_them(installed: Installed) -> None:
