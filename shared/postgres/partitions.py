@@ -13,6 +13,7 @@ transaction and with the role of the schema's owner: they are for upkeep.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from shared.access import Scope
@@ -34,14 +35,31 @@ ORDER BY month
 BOUNDS = """
 SELECT part::text AS name, lower, upper, pending FROM {schema}.partition_bounds($1) ORDER BY lower, upper
 """
-# A detached partition is known by its comment: only what is to be dropped gets one.
-MARK = "Detached from {table}, to be dropped."
+# The partition key, and the months of a table's rows.
+KEY = """
+SELECT quote_ident(a.attname) FROM pg_partitioned_table p
+JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+WHERE p.partrelid = $1::text::regclass
+"""
+MONTHS = "SELECT DISTINCT date_trunc('month', {key} AT TIME ZONE 'UTC')::date FROM {name}"
+# A detached partition is known by its comment.
 LEFT_BEHIND = """
-SELECT c.oid::regclass::text FROM pg_class c JOIN pg_class parent ON parent.oid = $1::text::regclass
+SELECT c.oid::regclass::text AS name, obj_description(c.oid, 'pg_class') AS mark
+FROM pg_class c JOIN pg_class parent ON parent.oid = $1::text::regclass
 WHERE c.relnamespace = parent.relnamespace AND c.relkind = 'r' AND NOT c.relispartition
-  AND obj_description(c.oid, 'pg_class') = $2
+  AND obj_description(c.oid, 'pg_class') = ANY ($2)
 ORDER BY c.relname
 """
+
+
+class Mark(StrEnum):
+    """What is to become of a partition that is detached."""
+
+    DROP = "Detached from {table}, to be dropped."
+    DROP_IF_EMPTY = "Detached from {table}, to be dropped if it is empty."
+
+    def of(self, table: str) -> str:
+        return self.value.format(table=table)
 
 
 class Partitions(Protocol):
@@ -111,90 +129,105 @@ async def partitions(connection: Connection, table: str) -> Sequence[Partition]:
     ]
 
 
-async def drop_before(connection: Connection, table: str, before: datetime) -> Sequence[str]:
-    """Drop the partitions that end before a time, and finish what an interrupted call left. Returns their
-    names.
+async def drop_before(
+    connection: Connection, table: str, before: datetime, *, retry: RetryPolicy = RETRY
+) -> Sequence[str]:
+    """Drop the partitions that end before a time, and finish what an interrupted call left.
 
-    Raises LockNotAvailableError if a long transaction is in the way: nobody sees the partition's rows any
-    more, and the next call continues where this one stopped.
+    Returns the names of the dropped tables. Raises LockNotAvailableError if a long transaction is in the way:
+    nobody sees the partition's rows any more, and the next call continues where this one stopped.
     """
-    dropped = await _drop_left_behind(connection, table)
+    dropped = await _finish(connection, table, retry)
     for partition in await partitions(connection, table):
         if partition.upper is not None and partition.upper <= before:
-            await _drop(connection, table, partition)
+            await _detach(connection, table, partition.name, Mark.DROP, retry)
+            await _run(connection, f"DROP TABLE {partition.name}", retry)
             dropped.append(partition.name)
     return dropped
 
 
-async def drop_empty(connection: Connection, table: str, before: datetime) -> Sequence[str]:
-    """Drop the partitions that end before a time and have no row, as above. Returns their names.
+async def drop_empty(
+    connection: Connection, table: str, before: datetime, *, retry: RetryPolicy = RETRY
+) -> Sequence[str]:
+    """Drop the partitions that end before a time and have no row, as above.
 
     Whoever writes a row of that month meanwhile finds no partition for it, and succeeds when trying again.
     """
-    dropped = await _drop_left_behind(connection, table)
+    dropped = await _finish(connection, table, retry)
     for partition in await partitions(connection, table):
-        over = partition.upper is not None and partition.upper <= before and not partition.pending
-        if not over or not await _is_empty(connection, partition.name):
-            continue
-        await _detach(connection, table, partition)
-        if await _is_empty(connection, partition.name):
-            await _drop_table(connection, partition.name)
-            dropped.append(partition.name)
-        else:
-            await _attach_again(connection, table, partition)
+        over = partition.upper is not None and partition.upper <= before
+        if over and await _is_empty(connection, partition.name):
+            await _detach(connection, table, partition.name, Mark.DROP_IF_EMPTY, retry)
+            if await _drop_if_empty(connection, table, partition.name, retry):
+                dropped.append(partition.name)
     return dropped
 
 
-async def _drop(connection: Connection, table: str, partition: Partition) -> None:
-    await _run(connection, f"COMMENT ON TABLE {partition.name} IS '{MARK.format(table=table)}'")
-    await _detach(connection, table, partition)
-    await _drop_table(connection, partition.name)
+async def _finish(connection: Connection, table: str, retry: RetryPolicy) -> list[str]:
+    """Finish detaching, and drop what was detached, where an earlier call was interrupted."""
+    for partition in await partitions(connection, table):
+        if partition.pending:
+            statement = f"ALTER TABLE {table} DETACH PARTITION {partition.name} FINALIZE"
+            await _run(connection, statement, retry)
+    dropped = []
+    for row in await connection.fetch(LEFT_BEHIND, table, [mark.of(table) for mark in Mark]):
+        if row["mark"] == Mark.DROP.of(table):
+            await _run(connection, f"DROP TABLE {row['name']}", retry)
+            dropped.append(row["name"])
+        elif await _drop_if_empty(connection, table, row["name"], retry):
+            dropped.append(row["name"])
+    return dropped
 
 
-async def _detach(connection: Connection, table: str, partition: Partition) -> None:
-    """Detach without excluding anybody. A half-detached partition, pending, is finished."""
+async def _detach(connection: Connection, table: str, name: str, mark: Mark, retry: RetryPolicy) -> None:
+    """Detach a partition without excluding anybody, and say first what is to become of it."""
+    await _run(connection, f"COMMENT ON TABLE {name} IS '{mark.of(table)}'", retry)
 
     async def once() -> None:
-        [found] = [p for p in await partitions(connection, table) if p.name == partition.name]
-        how = "FINALIZE" if found.pending else "CONCURRENTLY"
+        found = [partition for partition in await partitions(connection, table) if partition.name == name]
+        # Who still has the partition in his plan is waited for, while others go on; not for longer than a
+        # second, after which it stays half detached.
+        how = "FINALIZE" if found[0].pending else "CONCURRENTLY"
         await _limit_waiting(connection)
-        await connection.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} {how}")
+        await connection.execute(f"ALTER TABLE {table} DETACH PARTITION {name} {how}")
 
-    await patiently(once, what=f"detaching {partition.name}")
-
-
-async def _attach_again(connection: Connection, table: str, partition: Partition) -> None:
-    lower = "MINVALUE" if partition.lower is None else f"'{partition.lower.isoformat()}'"
-    upper = "MAXVALUE" if partition.upper is None else f"'{partition.upper.isoformat()}'"
-    await _run(
-        connection,
-        f"ALTER TABLE {table} ATTACH PARTITION {partition.name} FOR VALUES FROM ({lower}) TO ({upper})",
-    )
+    await patiently(once, what=f"detaching {name}", retry=retry)
 
 
-async def _drop_left_behind(connection: Connection, table: str) -> list[str]:
-    """Drop what a call that died after detaching has left."""
-    mark = MARK.format(table=table)
-    names = [row[0] for row in await connection.fetch(LEFT_BEHIND, table, mark)]
-    for name in names:
-        await _drop_table(connection, name)
-    return names
+async def _drop_if_empty(connection: Connection, table: str, name: str, retry: RetryPolicy) -> bool:
+    """Drop a detached partition. Rows that came just before it was detached are put back, and it is False."""
+    if await _is_empty(connection, name):
+        await _run(connection, f"DROP TABLE {name}", retry)
+        return True
+    schema, parent = table.split(".")
+    key = await connection.fetchval(KEY, table)
 
+    async def once() -> None:
+        async with connection.transaction():
+            await _limit_waiting(connection, for_transaction=True)
+            for month in await connection.fetch(MONTHS.format(key=key, name=name)):
+                await connection.execute(
+                    f"SELECT {schema}.make_month_partition($1, $2)",
+                    parent,
+                    month[0],
+                )
+            await connection.execute(f"INSERT INTO {table} SELECT * FROM {name}")  # noqa: S608 - see above
+            await connection.execute(f"DROP TABLE {name}")
 
-async def _drop_table(connection: Connection, name: str) -> None:
-    await _run(connection, f"DROP TABLE IF EXISTS {name}")
+    await patiently(once, what=f"putting back {name}", retry=retry)
+    return False
 
 
 async def _is_empty(connection: Connection, name: str) -> bool:
-    return not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")  # noqa: S608 - a name of the catalog
+    return not await connection.fetchval(f"SELECT EXISTS (SELECT FROM {name})")  # noqa: S608 - see above
 
 
-async def _run(connection: Connection, statement: str) -> None:
+async def _run(connection: Connection, statement: str, retry: RetryPolicy) -> None:
     async def once() -> None:
         await _limit_waiting(connection)
         await connection.execute(statement)
 
-    await patiently(once, what=statement.split(" FOR VALUES")[0])
+    await patiently(once, what=statement.split(" FOR VALUES")[0], retry=retry)
 
 
 async def _limit_waiting(connection: Connection, *, for_transaction: bool = False) -> None:

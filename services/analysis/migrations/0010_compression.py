@@ -54,8 +54,8 @@ COUNTED = """organization_id, dinsight_id, analysis_id,
        coalesce(sum(cardinality(array_positions(anomaly_values, true))), 0)::bigint AS anomalies,
        max(highest(monitor_values)) AS highest_distance"""
 
-# A batch of the columnstore holds up to 1,000 rows of one segment: a run alone, of one row per file, would fill
-# none. In their order, those of a run are found without looking at the others.
+# A batch of the columnstore holds up to 1,000 rows of one segment, and a run may have one row. In this order,
+# the rows of a run are found without looking at the others.
 COLUMNSTORE = """
 ALTER TABLE monitor_data SET (timescaledb.compress,
                               timescaledb.compress_segmentby = 'organization_id, dinsight_id',

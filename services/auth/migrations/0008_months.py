@@ -28,8 +28,8 @@ BEGIN
         BEGIN
             made := made + make_month_partition('audit_logs', month)::integer;
         EXCEPTION WHEN check_violation THEN
-            -- The default partition, while there still is one, has entries of this month, which are being
-            moved. NULL;
+            -- The default partition, while there is one, has entries of this month, which are being moved.
+            NULL;
         END;
     END LOOP;
     RETURN made;

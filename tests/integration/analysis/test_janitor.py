@@ -18,12 +18,14 @@ from shared.access import Scope
 from shared.clock import SystemClock
 from shared.events.machines import MachineChanged
 from shared.http.peers import Peer
+from shared.postgres.partitions import partitions
 from tests.integration.analysis.client import csv, samples
 from tests.integration.analysis.workplace import (
     NOW,
     GatedFitter,
     Workplace,
 )
+from tests.support.fakes import FakeClock
 
 
 def change(analysis: Analysis, *, version: int, deleted: bool) -> MachineChanged:
@@ -116,14 +118,16 @@ async def test_only_orphaned_objects_are_deleted(place: Workplace) -> None:
     assert any(key.startswith(f"models/{analysis.id}/") for key in keys)
 
 
-async def test_partitions_are_created_ahead(place: Workplace) -> None:
-    async with place.units(Scope()) as unit:
-        await unit.upkeep.ensure_partitions(datetime(2031, 12, 31, tzinfo=UTC).date(), 2)
-        await unit.upkeep.ensure_partitions(datetime(2031, 12, 31, tzinfo=UTC).date(), 2)
-    names = await place.admin.fetch(
-        "SELECT relname FROM pg_class WHERE relname IN ('anomalies_2031_12', 'anomalies_2032_01')"
-    )
-    assert len(names) == 2
+async def test_the_partitions_of_the_next_month_are_made(place: Workplace) -> None:
+    clock = FakeClock(datetime(2001, 12, 31, 12, tzinfo=UTC))
+    chores = Chores(place.units, place.partitions, place.storage, place.settings, clock)
+    await chores.ensure_partitions()
+    await chores.ensure_partitions()
+    for table in ("anomalies", "monitor_data"):
+        if await place.admin.fetchval(f"SELECT relkind = 'r' FROM pg_class WHERE relname = '{table}'"):
+            continue  # a hypertable
+        names = {partition.name for partition in await partitions(place.admin, f"analysis.{table}")}
+        assert {f"analysis.{table}_2001_12", f"analysis.{table}_2002_01"} <= names
 
 
 async def highest_memory(place: Workplace, rows: int) -> int:
