@@ -19,6 +19,7 @@ WHERE hypertable_schema = 'analysis' AND hypertable_name = 'monitor_data'
   AND NOT is_compressed AND range_end <= $1
 ORDER BY range_end
 """
+SIZE = "SELECT pg_total_relation_size($1::text::regclass)"
 COMPRESS = "SELECT compress_chunk($1::text::regclass, if_not_compressed => true)"
 SIZES = """
 SELECT before_compression_total_bytes AS before, after_compression_total_bytes AS after
@@ -38,10 +39,12 @@ async def old_chunks(connection: Connection, before: datetime) -> Sequence[str]:
     return [row[0] for row in await connection.fetch(OLD_CHUNKS, before)]
 
 
-async def waiting(connection: Connection, before: datetime) -> int:
-    """The number of rows in these chunks."""
+async def waiting(connection: Connection, before: datetime) -> tuple[int, int]:
+    """The number of rows in these chunks, and their bytes."""
     chunks = await old_chunks(connection, before)
-    return sum([await connection.fetchval(ROWS.format(chunk=chunk)) for chunk in chunks])
+    rows = [await connection.fetchval(ROWS.format(chunk=chunk)) for chunk in chunks]
+    sizes = [await connection.fetchval(SIZE, chunk) for chunk in chunks]
+    return sum(rows), sum(sizes)
 
 
 async def compress(connection: Connection, chunk: str) -> tuple[int, int, int]:

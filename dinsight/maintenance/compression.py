@@ -35,8 +35,13 @@ FEATURE_ROWS, MONITOR_ROWS = 4, 64
 LOCK_TIMEOUT = "SET LOCAL lock_timeout = '5s'"
 START = (datetime(1, 1, 1, tzinfo=UTC), UUID(int=0))
 
+BYTES = """
+pg_column_size(m.x_values) + pg_column_size(m.y_values) + pg_column_size(m.monitor_values)
++ coalesce(pg_column_size(m.misfit_values), 0) + coalesce(pg_column_size(m.anomaly_values), 0)
++ coalesce(pg_column_size(m.metadata), 0)
+"""
 # Locks an analysis before its rows, as everybody does who deletes one.
-PICK_POINTS = """
+PICK_POINTS = f"""
 WITH picked AS MATERIALIZED (
     SELECT m.id, m.created_at FROM monitor_data m JOIN analyses a ON a.id = m.analysis_id
     WHERE m.created_at < $1 AND (m.created_at, m.id) > ($2, $3) AND a.status = 'completed'
@@ -45,12 +50,9 @@ WITH picked AS MATERIALIZED (
 SELECT m.id, m.dinsight_id, m.analysis_id, m.process_order, m.created_at, m.organization_id, m.first_sample,
        m.samples, array_send(m.x_values) AS x, array_send(m.y_values) AS y,
        array_send(m.monitor_values) AS distance, array_send(m.misfit_values) AS misfit,
-       m.anomaly_values AS anomaly, m.metadata::text AS metadata,
-       pg_column_size(m.x_values) + pg_column_size(m.y_values) + pg_column_size(m.monitor_values)
-           + coalesce(pg_column_size(m.misfit_values), 0) + coalesce(pg_column_size(m.anomaly_values), 0)
-           + coalesce(pg_column_size(m.metadata), 0) AS bytes
+       m.anomaly_values AS anomaly, m.metadata::text AS metadata, {BYTES} AS bytes
 FROM picked JOIN monitor_data m USING (id, created_at) ORDER BY created_at, id
-"""
+"""  # noqa: S608 - a constant
 PICK_FEATURES = """
 WITH picked AS MATERIALIZED (
     SELECT id FROM feature_data
@@ -78,11 +80,15 @@ KEPT = (
 )
 REMOVE_POINTS = "DELETE FROM monitor_data WHERE id = $1 AND created_at = $2"
 STORE_FEATURES = "UPDATE feature_data SET feature_values = '{}', packed = $2 WHERE id = $1"
-POINTS_WAITING = """
-SELECT count(*) FROM monitor_data m JOIN analyses a ON a.id = m.analysis_id
+POINTS_WAITING = f"""
+SELECT count(*) AS rows, coalesce(sum({BYTES}), 0)::bigint AS bytes
+FROM monitor_data m JOIN analyses a ON a.id = m.analysis_id
 WHERE m.created_at < $1 AND a.status = 'completed'
+"""  # noqa: S608 - a constant
+FEATURES_WAITING = """
+SELECT count(*) AS rows, coalesce(sum(pg_column_size(feature_values)), 0)::bigint AS bytes
+FROM feature_data WHERE packed IS NULL AND created_at < $1
 """
-FEATURES_WAITING = "SELECT count(*) FROM feature_data WHERE packed IS NULL AND created_at < $1"
 
 logger = structlog.get_logger(__name__)
 
@@ -126,15 +132,17 @@ class _Step:
     store: Callable[[Connection, Sequence[tuple[asyncpg.Record, bytes]]], Awaitable[None]]
 
 
-async def waiting(admin: Connection, now: datetime) -> Mapping[str, int]:
-    """Return how many rows of each table would be compressed, without doing it."""
-    counts: dict[str, int] = {}
+async def waiting(admin: Connection, now: datetime) -> Mapping[str, tuple[int, int]]:
+    """Return how many rows of each table would be compressed, and their bytes, without doing it."""
+    counts: dict[str, tuple[int, int]] = {}
     async with admin.transaction(), acting_as(admin, "analysis"):
         compresses = await columnstore.compresses(admin)
         if compresses:
             counts[columnstore.TABLE] = await columnstore.waiting(admin, now - MONITOR_AFTER)
         for step in _steps(compresses):
-            counts[step.table] = await admin.fetchval(step.count, now - step.older_than)
+            row = await admin.fetchrow(step.count, now - step.older_than)
+            assert row is not None
+            counts[step.table] = (row["rows"], row["bytes"])
     return counts
 
 
@@ -160,10 +168,9 @@ async def compress(admin: Connection, now: datetime) -> AsyncIterator[Batch]:
 async def compress_results(place: Place, connection: Connection) -> Done:
     """The step of maintenance; counts rows, and the bytes that they took before."""
     if place.dry_run:
-        rows = await waiting(connection, place.now)
-        return Done(
-            sum(rows.values()), notes=tuple(f"{table}: {count:,} rows" for table, count in rows.items())
-        )
+        found = await waiting(connection, place.now)
+        notes = tuple(f"{table}: {rows:,} rows" for table, (rows, _) in found.items() if rows)
+        return Done(sum(rows for rows, _ in found.values()), sum(size for _, size in found.values()), notes)
     tables: dict[str, Batch] = {}
     async for batch in compress(connection, place.now):
         tables[batch.table] = batch + tables[batch.table] if batch.table in tables else batch

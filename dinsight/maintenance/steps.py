@@ -21,8 +21,8 @@ from shared.postgres.connection import Connection
 
 Step = Callable[[Place, Connection], Awaitable[Done]]
 STEPS: Mapping[str, Step] = {
-    "analyses archived": archive_analyses,
     "results and features compressed": compress_results,
+    "analyses archived": archive_analyses,
     "archives deleted": delete_archives,
     "uploaded files deleted": delete_uploads,
     "audit entries deleted": delete_entries,
