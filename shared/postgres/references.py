@@ -10,6 +10,9 @@ it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+When = Literal["BEFORE", "AFTER"]
 
 
 class OnDelete(StrEnum):
@@ -25,13 +28,23 @@ class Reference:
     on_delete: OnDelete = OnDelete.REFUSE
 
 
-def references(service: str, table: str, columns: Mapping[str, Reference]) -> str:
-    """Triggers in place of the table's foreign keys of these columns. Safe to repeat."""
+def references(
+    service: str,
+    table: str,
+    columns: Mapping[str, Reference],
+    *,
+    checked: When = "AFTER",
+) -> str:
+    """Triggers in place of the table's foreign keys of these columns. Safe to repeat.
+
+    The references are checked AFTER row-level security, like those of foreign keys. TimescaleDB has such
+    triggers on tables without compressed rows only.
+    """
     return "\n".join(
         [
             *(f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table}_{column}_fkey;" for column in columns),
             _function(service, f"{table}_references", _exists(table, columns), "NEW"),
-            f"CREATE OR REPLACE TRIGGER {table}_references BEFORE INSERT OR UPDATE OF {', '.join(columns)}"
+            f"CREATE OR REPLACE TRIGGER {table}_references {checked} INSERT OR UPDATE OF {', '.join(columns)}"
             f" ON {table}\nFOR EACH ROW EXECUTE FUNCTION {table}_references();",
             *(_on_delete(service, table, column, reference) for column, reference in columns.items()),
         ]

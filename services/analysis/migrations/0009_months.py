@@ -11,7 +11,7 @@ from alembic import op
 from shared.postgres.ddl import CURRENT_ORGANIZATION, month_partitions, run, tenant_isolation
 from shared.postgres.moving import DefaultPartition, move_default_partition
 from shared.postgres.online import ask, create_index, insist, insist_on_all, make_coming_months
-from shared.postgres.references import OnDelete, Reference, references
+from shared.postgres.references import OnDelete, Reference, When, references
 
 revision = "analysis_0009"
 down_revision = "analysis_0008"
@@ -110,24 +110,23 @@ def upgrade() -> None:
     run(month_partitions("analysis"))
     run(ASKED_AHEAD)
     with op.get_context().autocommit_block():
+        hypertable = _is_hypertable()
         insist_on_all(STATED_TIME + references("analysis", "anomalies", OF_ANOMALIES))
-        insist_on_all(references("analysis", "monitor_data", OF_MONITOR_DATA))
+        checked: When = "BEFORE" if hypertable else "AFTER"
+        insist_on_all(references("analysis", "monitor_data", OF_MONITOR_DATA, checked=checked))
         for name, on in INDEXES.items():
             create_index(name, on)
         move_default_partition(ANOMALIES)
-        if _is_plain():
+        if not hypertable and ask("SELECT relkind FROM pg_class WHERE oid = 'monitor_data'::regclass") != "p":
             _by_month()
         for table in ("anomalies", "monitor_data"):
             make_coming_months(table)
 
 
-def _is_plain() -> bool:
-    """Whether monitor_data is neither partitioned by month nor a hypertable."""
-    if ask("SELECT relkind FROM pg_class WHERE oid = 'monitor_data'::regclass") == "p":
-        return False
+def _is_hypertable() -> bool:
     if ask("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'") == "0":
-        return True
-    return ask(HYPERTABLES) == "0"
+        return False
+    return ask(HYPERTABLES) != "0"
 
 
 def _by_month() -> None:

@@ -35,7 +35,7 @@ from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
-from shared.postgres.partitions import MonthPartitions
+from shared.postgres.partitions import MonthPartitions, Partitions
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -177,6 +177,7 @@ class Workplace:
         fitter: BaselineFitter | None = None,
         scorer: ChunkScorer | None = None,
         store: ChunkStore | None = None,
+        partitions: Partitions | None = None,
         progress_seconds: float | None = None,
     ) -> Mapping[str, JobHandler]:
         """The handlers of a worker, some of which can be replaced."""
@@ -196,7 +197,9 @@ class Workplace:
             Kind.ANALYSIS: runner,
             Kind.CHUNK: scorer
             or ChunkScorer(self.units, self.partitions, models, recent, finalizer, time_ordered_id),
-            Kind.JOIN: Joiner(self.units, self.partitions, models, finalizer, clock, time_ordered_id),
+            Kind.JOIN: Joiner(
+                self.units, partitions or self.partitions, models, finalizer, clock, time_ordered_id
+            ),
             Kind.ARCHIVE: ArchiveJobs(self.units, self.archiver().archive),
             Kind.RESTORE: ArchiveJobs(self.units, self.archiver().restore),
         }

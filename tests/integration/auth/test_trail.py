@@ -172,12 +172,14 @@ async def publish(database: TestDatabase, person: Person, action: str, happened:
         user_agent=None,
         occurred_at=happened,
     )
-    async with Database(database.dsn("auth"), service="auth", pool_size=1) as pool:
-        async with pool.transaction(Scope()) as connection:
-            outbox = PostgresOutbox(connection, SystemClock(), time_ordered_id)
-            await outbox.add(
-                AUDIT_RECORDED, person.organization_id, payload, organization_id=person.organization_id
-            )
+    async with (
+        Database(database.dsn("auth"), service="auth", pool_size=1) as pool,
+        pool.transaction(Scope()) as connection,
+    ):
+        outbox = PostgresOutbox(connection, SystemClock(), time_ordered_id)
+        await outbox.add(
+            AUDIT_RECORDED, person.organization_id, payload, organization_id=person.organization_id
+        )
 
 
 async def partition_of(database: TestDatabase, entry_id: str) -> str:

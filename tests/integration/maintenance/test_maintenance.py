@@ -111,7 +111,7 @@ async def test_a_dry_run_tells_what_a_run_does_and_changes_nothing(copy: Copy) -
     done = await copy.maintained()
     assert counts(planned) == counts(done) == EXPECTED
     for name in STEPS.keys() - {"analyses archived"}:
-        # A row in memory has a few bytes more or less than the same row on its page. What is archived has been
+        # A row in memory has a few bytes more or less than on its page. What is archived has been
         # compressed by then.
         assert planned[name].done.bytes == pytest.approx(done[name].done.bytes, rel=0.1)
 

@@ -22,8 +22,8 @@ HYPERTABLE_KEY = (
     " The table is the same on plain PostgreSQL, so that an installation can move."
 )
 BY_TRIGGER = (
-    "Kept by a trigger that says the same: a foreign key of a partitioned table locks the other table, and with it"
-    " the platform, whenever a partition is attached, detached or dropped."
+    "Kept by a trigger that says the same: a foreign key of a partitioned table locks the other table, and"
+    " with it the platform, whenever a partition is attached, detached or dropped."
 )
 MACHINE_REPLICA = (
     "Machines belong to the machines service, whose tables may lie in another database. machine_refs is this"

@@ -4,142 +4,39 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
-from alembic import command
 
 from dinsight.installation import CommandError
-from dinsight.provision.migrations import configuration, upgrade
+from dinsight.provision.migrations import upgrade
 from shared.jobs.retry import RetryPolicy
-from shared.postgres.connection import Connection
 from shared.postgres.partitions import partitions
-from tests.support.installation import TestDatabase, create_database, drop_database
+from tests.integration.schema.previous_version import (
+    ADD_ANOMALY,
+    NOW,
+    ROWS,
+    PreviousVersion,
+    add_run,
+    connect,
+    installed_before,
+)
+from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
 
 FAILS_AFTER = 120
 SOON = RetryPolicy(2, first_delay=timedelta(seconds=0.1), max_delay=timedelta(seconds=0.1))
-BEFORE = {"analysis": "analysis_0008", "auth": "auth_0007"}
-NOW = datetime.now(UTC)
-ROWS = 30_000
-ADD_ANOMALY = """
-INSERT INTO anomalies (id, organization_id, analysis_id, machine_id, "timestamp", severity, distance,
-                       threshold, features, acknowledged, created_at, sample_index, x, y)
-VALUES (coalesce($1, uuid_generate_v4()), $2, $2, $2, $3, 'high', 2, 1, '{"features": []}', false,
-        $4, $5, 0, 0)
-"""
-ADD_MANY = """
-INSERT INTO anomalies (organization_id, analysis_id, machine_id, "timestamp", severity, distance, threshold,
-                       features, sample_index, x, y)
-SELECT $1, $1, $1, timestamptz '2004-01-15 00:00Z' + step * interval '6 hours', 'high', 2, 1, '{}', step, 0, 0
-FROM generate_series(1, $2::integer) AS step
-"""
 CHECKSUM = """
 SELECT count(*), count(DISTINCT id), sum(hashtext(id::text)::bigint), sum(sample_index) FROM anomalies
 """
-
-
-@asynccontextmanager
-async def installed_before(server: str, service: str) -> AsyncIterator[TestDatabase]:
-    """A database as the previous version left it."""
-    created = await create_database(server)
-    try:
-        await asyncio.to_thread(command.upgrade, configuration(service, created.admin_dsn), BEFORE[service])
-        yield created
-    finally:
-        await drop_database(server, created)
 
 
 @pytest.fixture
 async def analysis(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
     async with installed_before(postgres_admin_dsn, "analysis") as created:
         yield created
-
-
-async def connect(created: TestDatabase, service: str = "analysis") -> Connection:
-    """An administrator's connection."""
-    connection = await asyncpg.connect(created.admin_dsn)
-    await connection.execute(f"SET search_path = {service}, public; SET timezone = 'UTC'")
-    return connection
-
-
-async def add_run(connection: Connection, rows: int = ROWS) -> UUID:
-    """A machine and an analysis with anomalies; the id is that of all of them."""
-    one = uuid4()
-    await connection.execute(
-        "INSERT INTO machine_refs (id, organization_id, name, status, version, changed_at)"
-        " VALUES ($1, $1, 'Pump', 'active', 1, now())",
-        one,
-    )
-    await connection.execute(
-        "INSERT INTO file_uploads (id, organization_id, original_filename, file_size)"
-        " VALUES ($1, $1, 'x.csv', 1)",
-        one,
-    )
-    await connection.execute(
-        "INSERT INTO analyses (id, organization_id, machine_id, file_upload_id, analysis_type, created_by)"
-        " VALUES ($1, $1, $1, $1, 'monitoring', $1)",
-        one,
-    )
-    await connection.execute(ADD_MANY, one, rows)
-    return one
-
-
-class PreviousVersion:
-    """Reads and writes as the previous version's services do, until it is stopped."""
-
-    def __init__(self, created: TestDatabase, run: UUID) -> None:
-        self._created = created
-        self._run = run
-        self._stopping = False
-        self.reads = self.added = self.acknowledged = self.deleted = 0
-
-    async def work(self) -> None:
-        service = await asyncpg.connect(self._created.dsn("analysis"))
-        try:
-            while not self._stopping:
-                async with service.transaction():
-                    await service.execute(
-                        "SELECT set_config('app.organization_id', $1, true)", str(self._run)
-                    )
-                    await self._step(service)
-                await asyncio.sleep(0.005)
-        finally:
-            await service.close()
-
-    async def _step(self, service: Connection) -> None:
-        expected = ROWS + self.added - self.deleted
-        assert await service.fetchval("SELECT count(*) FROM anomalies") == expected
-        self.reads += 1
-        await service.execute("SELECT ensure_anomaly_partitions($1, 3)", NOW.date())
-        picked = await service.fetchrow(
-            'SELECT id, "timestamp" FROM anomalies WHERE NOT acknowledged'
-            " OFFSET floor(random() * 20000) LIMIT 2"
-        )
-        if picked is not None:
-            await service.execute(
-                "UPDATE anomalies SET acknowledged = true, acknowledged_by = id"
-                ' WHERE id = $1 AND "timestamp" = $2',
-                *picked,
-            )
-            self.acknowledged += 1
-        await service.execute(ADD_ANOMALY, uuid4(), self._run, NOW, NOW, 1_000_000)
-        # It lies in the default partition, or in the month that came from it.
-        await service.execute(
-            ADD_ANOMALY, uuid4(), self._run, datetime(2010, 5, 5, tzinfo=UTC), NOW, 2_000_000
-        )
-        self.added += 2
-        deleted = await service.execute(
-            "DELETE FROM anomalies WHERE id = (SELECT id FROM anomalies WHERE sample_index < 1000000"
-            " AND NOT acknowledged LIMIT 1)"
-        )
-        self.deleted += int(deleted.rpartition(" ")[2])
-
-    def stop(self) -> None:
-        self._stopping = True
 
 
 async def test_anomalies_move_to_their_months_under_traffic(analysis: TestDatabase) -> None:
@@ -155,8 +52,9 @@ async def test_anomalies_move_to_their_months_under_traffic(analysis: TestDataba
         await eventually(lambda: asyncio.sleep(0, previous.reads > reads + 3), what="traffic after it")
         previous.stop()
         await working
-    rows, different, _, _ = await admin.fetchrow(CHECKSUM)
-    assert rows == different == ROWS + previous.added - previous.deleted
+    found_rows = await admin.fetchrow(CHECKSUM)
+    assert found_rows is not None
+    assert found_rows[0] == found_rows[1] == ROWS + previous.added - previous.deleted
     assert previous.deleted > 0
     acknowledged = "SELECT count(*) FROM anomalies WHERE acknowledged AND acknowledged_by = id"
     assert await admin.fetchval(acknowledged) == previous.acknowledged
@@ -224,6 +122,7 @@ async def test_times_that_cannot_be_are_told_and_kept(analysis: TestDatabase) ->
             identifier,
         )
         at = uploaded + timedelta(microseconds=number)
+        assert row is not None
         assert tuple(row) == (at, stated[time], f"anomalies_{at:%Y_%m}")
     assert await admin.fetchval("SELECT count(*) FROM anomalies WHERE stated_time IS NULL") == 10
     await admin.close()
@@ -320,6 +219,7 @@ async def test_audit_entries_move_to_their_months(postgres_admin_dsn: str) -> No
         assert {"audit_logs_2015_01", "audit_logs_2018_03", f"audit_logs_{NOW:%Y_%m}"} <= found
         assert await admin.fetchval("SELECT count(*) FROM audit_logs WHERE action = 'tested'") == 20000
         entry = await admin.fetchrow("SELECT created_at, changes FROM audit_logs WHERE id = $1", odd)
+        assert entry is not None
         assert entry["created_at"] >= NOW
         assert "2300-01-01" in entry["changes"]
         assert await admin.fetchval("SELECT to_regclass('audit_logs_default')") is None
