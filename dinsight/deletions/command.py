@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import typer
 
 from dinsight.installation import CommandError, Installation
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="deletions", help="Certificates of deletions.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -48,7 +51,7 @@ def show_deletion(
     typer.echo(as_json(found))
 
 
-def _read(context, ask):  # type: ignore[no-untyped-def]  # the types need imports that are slow
+def _read(context: typer.Context, ask: Callable[[str], Coroutine[Any, Any, T]]) -> T:
     import asyncio
 
     from asyncpg import PostgresError

@@ -19,6 +19,7 @@ from services.analysis.errors import AnalysisNotFound
 from shared.access import Scope
 from shared.postgres.connection import Connection, Database
 from shared.postgres.copies import NotConvertible
+from shared.postgres.partitions import MonthPartitions
 
 SERVICE = "analysis"
 PAGE = 100
@@ -51,14 +52,20 @@ class OwnerUnits:
     """Units of work of the analysis service on one connection, as the owner of its schema."""
 
     def __init__(self, place: Place, connection: Connection) -> None:
-        database = Database(place.admin_dsn, service=SERVICE, pool_size=1)
-        self._units = PostgresUnits(database, place.clock, place.new_id)
+        self.database = Database(place.admin_dsn, service=SERVICE, pool_size=1)
+        self._units = PostgresUnits(self.database, place.clock, place.new_id)
         self._connection = connection
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with within(self._connection, SERVICE, scope.organization_id):
             yield self._units.unit(self._connection)
+
+
+def archiver_of(place: Place, units: OwnerUnits, restored: timedelta) -> Archiver:
+    # Only restoring needs partitions, which is done by a worker.
+    partitions = MonthPartitions(units.database)
+    return Archiver(units, partitions, place.storage, place.clock, place.new_id, restored=restored)
 
 
 async def archive_analyses(place: Place, connection: Connection) -> Done:
@@ -76,7 +83,7 @@ class _Archiving:
         self._place = place
         self._units = OwnerUnits(place, connection)
         restored = timedelta(days=place.retention.restored_days)
-        self._archiver = Archiver(self._units, place.storage, place.clock, place.new_id, restored=restored)
+        self._archiver = archiver_of(place, self._units, restored)
         # In a dry run: what would be archived by now.
         self._planned: set[UUID] = set()
 
@@ -113,7 +120,7 @@ class _Archiving:
 
 async def delete_archives(place: Place, connection: Connection) -> Done:
     units = OwnerUnits(place, connection)
-    archiver = Archiver(units, place.storage, place.clock, place.new_id, restored=timedelta())
+    archiver = archiver_of(place, units, timedelta())
     done = Done()
     for organization, limits in await place.limits(connection, SERVICE):
         scope, before = Scope(organization_id=organization), place.now - limits.archives

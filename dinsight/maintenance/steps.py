@@ -12,6 +12,7 @@ from obstore.exceptions import BaseError
 from dinsight.maintenance import runs
 from dinsight.maintenance.alerts import delete_alerts, delete_deliveries
 from dinsight.maintenance.analyses import archive_analyses, delete_archives, delete_uploads
+from dinsight.maintenance.compression import compress_results
 from dinsight.maintenance.messaging import delete_answers, delete_event_ids, delete_events
 from dinsight.maintenance.place import Done, Place, as_document
 from dinsight.maintenance.trail import ExportDamaged, delete_entries
@@ -20,6 +21,7 @@ from shared.postgres.connection import Connection
 
 Step = Callable[[Place, Connection], Awaitable[Done]]
 STEPS: Mapping[str, Step] = {
+    "results and features compressed": compress_results,
     "analyses archived": archive_analyses,
     "archives deleted": delete_archives,
     "uploaded files deleted": delete_uploads,

@@ -32,6 +32,7 @@ from shared.jobs.queue import JobHandler, Queue, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions, Partitions
 from shared.process import serve
 from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
@@ -44,6 +45,7 @@ RETRY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(seconds=1), max_delay=ti
 def build_worker(
     units: Units,
     queue: Queue,
+    partitions: Partitions,
     storage: Storage,
     settings: Settings,
     retention: RetentionSettings,
@@ -63,11 +65,11 @@ def build_worker(
         progress_seconds=settings.progress_seconds,
     )
     restored = timedelta(days=retention.restored_days)
-    archiver = Archiver(units, storage, clock, new_id, restored=restored)
+    archiver = Archiver(units, partitions, storage, clock, new_id, restored=restored)
     handlers: dict[str, JobHandler] = {
         Kind.ANALYSIS: runner,
-        Kind.CHUNK: ChunkScorer(units, models, recent, finalizer, new_id),
-        Kind.JOIN: Joiner(units, models, finalizer, clock, new_id),
+        Kind.CHUNK: ChunkScorer(units, partitions, models, recent, finalizer, new_id),
+        Kind.JOIN: Joiner(units, partitions, models, finalizer, clock, new_id),
         Kind.ARCHIVE: ArchiveJobs(units, archiver.archive),
         Kind.RESTORE: ArchiveJobs(units, archiver.restore),
     }
@@ -83,8 +85,10 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     storage = Storage.at(installation.storage_url)
-    retention = RetentionSettings()
-    worker = build_worker(units, units.queue, storage, settings, retention, infra.clock, infra.new_id)
+    retention, partitions = RetentionSettings(), MonthPartitions(infra.database)
+    worker = build_worker(
+        units, units.queue, partitions, storage, settings, retention, infra.clock, infra.new_id
+    )
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

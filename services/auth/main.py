@@ -54,6 +54,7 @@ from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions, Partitions
 from shared.process import serve
 from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
@@ -76,12 +77,13 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     provider = _provider(infra, settings)
     machines = Peer(installation.machines_url, name="machines")
-    services = _services(infra, units, encryptor, settings, provider, machines)
+    partitions = MonthPartitions(infra.database)
+    services = _services(infra, units, partitions, encryptor, settings, provider, machines)
     # The service verifies tokens with its own keys, without a request to itself.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail, services.deletions)
-    janitor = build_janitor(units, infra.clock, services.keys)
+    janitor = build_janitor(units, partitions, infra.clock, services.keys)
     workers = [
         _mail_worker(infra, queue, units, encryptor, settings, services.recovery),
         Eraser(
@@ -155,6 +157,7 @@ def _mail_worker(
 def _services(
     infra: Infrastructure,
     units: Units,
+    partitions: Partitions,
     encryptor: Encryptor,
     settings: Settings,
     provider: Provider | None,
@@ -208,7 +211,7 @@ def _services(
         organizations=organizations,
         members=MemberService(clock, auditor),
         invitations=invitations,
-        trail=TrailService(),
+        trail=TrailService(clock, partitions),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=ApiKeyService(clock, new_id, auditor),

@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.events.base import Payload, Topic
 from shared.retention import OwnRetention
 
@@ -18,7 +20,7 @@ class OrganizationChanged(Payload):
     deleted: bool = False
     version: int
     changed_at: datetime
-    retention: OwnRetention = OwnRetention()
+    retention: OwnRetention = Field(default_factory=OwnRetention)
 
 
 class MembershipChanged(Payload):

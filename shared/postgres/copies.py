@@ -272,6 +272,7 @@ _CODECS: Mapping[str, _Codec] = {
     "boolean": _fixed("u1", pa.bool_()),
     "timestamp with time zone": _fixed(">i8", pa.timestamp("us", tz="UTC"), EPOCH_MICROSECONDS),
     "text": _Codec(_texts, _text_bytes),
+    "bytea": _Codec(lambda values: pa.array(values, pa.binary()), lambda array: array.to_pylist()),
     "jsonb": _Codec(_documents, _document_bytes),
     "double precision[]": _list(FLOAT8, ">f8", pa.float64()),
     "boolean[]": _list(BOOL, "u1", pa.bool_()),

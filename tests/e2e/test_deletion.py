@@ -19,7 +19,7 @@ from dinsight.deletions.certificates import certificate as read_certificate
 from dinsight.installation import SERVICES
 from dinsight.republish.outboxes import republish
 from shared.clock import SystemClock
-from shared.events.analysis import ANOMALY_DETECTED
+from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.events.base import Event
 from shared.events.codec import encode
 from tests.e2e.plant import eventually
@@ -196,8 +196,11 @@ def test_a_deleted_machine_leaves_its_name_in_alerts_and_nothing_else(tenant: Te
 def late_anomaly(stack: Stack, tenant: Tenant) -> None:
     """What a worker that was not stopped in time would have published."""
     machine_id, organization_id = UUID(tenant.ids["machine_id"]), UUID(tenant.ids["organization_id"])
-    payload = EXAMPLES["anomaly.detected"].model_copy(update={"machine_id": machine_id})
-    event = Event(uuid4(), ANOMALY_DETECTED, str(machine_id), organization_id, SystemClock().now(), payload)
+    example = EXAMPLES["anomaly.detected"]
+    assert isinstance(example, AnomalyDetected)
+    payload = example.model_copy(update={"machine_id": machine_id})
+    now = SystemClock().now()
+    event = Event(uuid4(), ANOMALY_DETECTED, str(machine_id), organization_id, now, payload)
     value, headers = encode(event)
     send(stack.kafka_bootstrap, event.topic.name, (str(machine_id).encode(), value, list(headers.items())))
     wait_handled(stack)

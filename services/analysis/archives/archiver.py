@@ -44,6 +44,7 @@ from shared.access import Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import ANALYSIS_ARCHIVED, ANALYSIS_RESTORED, AnalysisArchived, AnalysisRestored
+from shared.postgres.partitions import Partitions
 
 # An acknowledgement while the rows are being read makes an attempt worthless.
 MAX_ATTEMPTS = 3
@@ -60,9 +61,17 @@ class Archiver:
     """`end` runs in the transaction that takes effect, and ends the job of a worker."""
 
     def __init__(
-        self, units: Units, storage: Storage, clock: Clock, new_id: IdGenerator, *, restored: timedelta
+        self,
+        units: Units,
+        partitions: Partitions,
+        storage: Storage,
+        clock: Clock,
+        new_id: IdGenerator,
+        *,
+        restored: timedelta,
     ) -> None:
         self._units = units
+        self._partitions = partitions
         self._storage = storage
         self._packer = Packer(storage)
         self._clock = clock
@@ -175,6 +184,9 @@ class Archiver:
                 raise ArchiveDamaged(f"{manifest.model_key} is not what was stored: its SHA-256 differs")
         with tempfile.TemporaryDirectory(prefix="dinsight-restore-") as name:
             streams = await self._packer.unpack(manifest.tables, Path(name))
+            for stream in streams:
+                table = "monitor_data" if stream.table == "monitor_series" else stream.table
+                await self._partitions.ensure(table, stream.months)
             await self._bring_back(scope, archive, streams, by, end)
 
     async def _bring_back(

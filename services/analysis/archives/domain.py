@@ -66,11 +66,15 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """The rows of one table to be restored, as a binary COPY stream in a file."""
+    """The rows of one table to be restored, as a binary COPY stream in a file.
+
+    `months` are those of its rows, if the table is partitioned by month.
+    """
 
     table: str
     columns: Sequence[Column]
     path: Path
+    months: Sequence[datetime]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,19 @@
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from services.analysis.archives.domain import Exported, Stream, Table
 from services.analysis.archives.errors import ArchiveDamaged
 from services.analysis.objects.store import Storage
 from shared.postgres.copies import Column, to_copy, to_parquet
+
+# The column by which the rows of a table are partitioned.
+MONTHS_OF = {"monitor_series": "created_at", "anomalies": "timestamp"}
 
 
 class Packer:
@@ -48,15 +55,24 @@ class Packer:
         if await asyncio.to_thread(sha256_of, parquet) != table.sha256:
             raise ArchiveDamaged(f"{table.key} is not what was stored: its SHA-256 differs")
         columns = await asyncio.to_thread(_to_copy, parquet, rows)
+        months = await asyncio.to_thread(_months, parquet, table.name)
         parquet.unlink()
         if await asyncio.to_thread(sha256_of, rows) != table.rows_sha256:
             raise ArchiveDamaged(f"{table.key} does not contain the rows that were archived")
-        return Stream(table.name, columns, rows)
+        return Stream(table.name, columns, rows, months)
 
 
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _months(parquet: Path, table: str) -> Sequence[datetime]:
+    if table not in MONTHS_OF:
+        return ()
+    times = pq.read_table(parquet, columns=[MONTHS_OF[table]]).column(0)
+    found: list[datetime] = pc.unique(pc.floor_temporal(times, unit="month")).to_pylist()
+    return found
 
 
 def _to_parquet(exported: Exported, target: Path) -> int:

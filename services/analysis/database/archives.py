@@ -15,11 +15,13 @@ from shared.postgres.copies import Column
 
 # The tables with rows of analyses; the service sees its monitoring results through a view.
 FEATURES, MAP, POINTS, ANOMALIES = "feature_data", "dinsight_data", "monitor_series", "anomalies"
+PACKED_POINTS = "monitor_packed"
 # The column by which the rows of an analysis are found, and their order.
 ROWS = {
     FEATURES: ("file_upload_id", "chunk_index, id"),
     MAP: ("id", "id"),
     POINTS: ("analysis_id", "process_order, created_at, id"),
+    PACKED_POINTS: ("analysis_id", "process_order"),
     ANOMALIES: ("analysis_id", "sample_index, id"),
 }
 STAGING = "restored"
@@ -33,7 +35,7 @@ def tables_of(analysis: Analysis) -> dict[str, UUID]:
     if analysis.analysis_type is AnalysisType.BASELINE:
         assert analysis.dinsight_id is not None
         return found | {MAP: analysis.dinsight_id}
-    return found | {POINTS: analysis.id, ANOMALIES: analysis.id}
+    return found | {POINTS: analysis.id, PACKED_POINTS: analysis.id, ANOMALIES: analysis.id}
 
 
 class Archives(Protocol):

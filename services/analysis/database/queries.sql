@@ -225,6 +225,12 @@ SELECT anomalies FROM monitor_chunks WHERE analysis_id = :analysis_id AND proces
 -- The chunks of a run that has ended or starts over.
 DELETE FROM monitor_chunks WHERE analysis_id = :analysis_id;
 
+-- name: chunk_times
+-- What the times of a chunk's anomalies are read from, without the anomalies themselves.
+SELECT (a.found ->> 'sample_index')::integer AS sample_index, a.found -> 'metadata' AS metadata
+FROM monitor_chunks CROSS JOIN LATERAL jsonb_array_elements(anomalies) AS a (found)
+WHERE analysis_id = :analysis_id AND process_order = :process_order;
+
 -- name: delete_monitor!
 -- The points of a run that failed or starts over.
 DELETE FROM monitor_series WHERE analysis_id = :analysis_id;
@@ -250,9 +256,9 @@ VALUES (:id, :organization_id, :dinsight_id, :analysis_id, :process_order, :firs
 -- name: insert_anomaly*!
 -- An anomaly.
 INSERT INTO anomalies (id, organization_id, analysis_id, machine_id, "timestamp", severity, distance, threshold,
-                       features, metadata, acknowledged, created_at, sample_index, x, y)
+                       features, metadata, acknowledged, created_at, sample_index, x, y, stated_time)
 VALUES (:id, :organization_id, :analysis_id, :machine_id, :timestamp, :severity, :distance, :threshold,
-        :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y);
+        :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y, :stated_time);
 
 -- name: map_points^
 -- A map's points, in PostgreSQL's binary array format.
@@ -261,11 +267,15 @@ SELECT array_send(x_values[:first : :last]) AS x, array_send(y_values[:first : :
 FROM dinsight_data WHERE id = :id;
 
 -- name: monitor_points
--- The chunks of a monitoring run that contain samples from start to stop, in order.
-SELECT first_sample, samples, array_send(x_values) AS x, array_send(y_values) AS y,
+-- The chunks of a monitoring run that contain samples from start to stop, in order; old ones are packed.
+SELECT process_order, first_sample, array_send(x_values) AS x, array_send(y_values) AS y,
        array_send(monitor_values) AS distance, array_send(misfit_values) AS misfit,
-       anomaly_values AS anomaly, metadata::text AS metadata
+       anomaly_values AS anomaly, metadata::text AS metadata, NULL::bytea AS packed
 FROM monitor_series
+WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
+UNION ALL
+SELECT process_order, first_sample, NULL, NULL, NULL, NULL, NULL, NULL, packed
+FROM monitor_packed
 WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
 ORDER BY process_order;
 
@@ -282,18 +292,22 @@ ORDER BY chunk_index;
 
 -- name: feature_chunk^
 -- The stored features of the chunk that contains a sample.
-SELECT first_sample, samples, array_send(feature_values) AS features, metadata::text AS metadata
+SELECT first_sample, samples, array_send(feature_values) AS features, packed, metadata::text AS metadata
 FROM feature_data
 WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample
 ORDER BY first_sample DESC LIMIT 1;
 
+-- name: get_anomaly_at^
+-- One anomaly whose time is known to the millisecond, from its id: one partition is read.
+SELECT * FROM anomalies WHERE id = :id AND "timestamp" >= :since AND "timestamp" < :until;
+
 -- name: get_anomaly^
--- One anomaly.
+-- One anomaly at any time: every partition is read.
 SELECT * FROM anomalies WHERE id = :id;
 
 -- name: lock_anomaly^
 -- One anomaly, locked until the transaction ends.
-SELECT * FROM anomalies WHERE id = :id FOR UPDATE;
+SELECT * FROM anomalies WHERE id = :id AND "timestamp" = :timestamp FOR UPDATE;
 
 -- name: list_anomalies
 -- Anomalies, newest first.
@@ -322,10 +336,6 @@ ORDER BY day DESC, machine_id, severity LIMIT :limit;
 -- name: refresh_daily!
 -- Bring the materialized view up to date.
 SELECT refresh_anomaly_daily();
-
--- name: ensure_partitions$
--- Create the partitions of the coming months.
-SELECT ensure_anomaly_partitions(:first_day, :months);
 
 -- name: discard_objects!
 -- Note an object or a prefix for deletion once the transaction has committed.
@@ -584,6 +594,19 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone;
 
+-- name: erase_packed$
+-- Delete a batch of the compressed results of analyses that are being deleted, and of those placed on their maps.
+WITH gone AS (
+    DELETE FROM monitor_packed WHERE (analysis_id, process_order) IN (
+        SELECT m.analysis_id, m.process_order FROM monitor_packed m
+        WHERE m.analysis_id IN (SELECT id FROM analyses WHERE deletion_id = :deletion)
+           OR m.dinsight_id IN (SELECT dinsight_id FROM analyses
+                                WHERE deletion_id = :deletion AND analysis_type = 'baseline')
+        LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
 -- name: erase_features$
 -- Delete a batch of the features of analyses that are being deleted. An imported upload may have several analyses.
 WITH gone AS (
@@ -650,6 +673,15 @@ WITH gone AS (DELETE FROM file_uploads WHERE id = ANY (:ids::uuid[]) RETURNING 1
 WITH gone AS (
     DELETE FROM monitor_series WHERE (id, created_at) IN (
         SELECT id, created_at FROM monitor_series WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_packed_of_organization$
+-- Delete a batch of the compressed results of a deleted organization that are left.
+WITH gone AS (
+    DELETE FROM monitor_packed WHERE (analysis_id, process_order) IN (
+        SELECT analysis_id, process_order FROM monitor_packed WHERE organization_id = :subject LIMIT :batch)
     RETURNING 1
 )
 SELECT count(*) FROM gone;

@@ -88,6 +88,7 @@ def steps(storage: Storage, queries: Queries) -> Steps:
         Query("monitor_chunks", "erase_chunks", BATCH_ROWS),
         Query("anomalies", "erase_anomalies", BATCH_ANOMALIES),
         Query("monitor_data", "erase_monitor", BATCH_ROWS),
+        Query("monitor_packed", "erase_packed", BATCH_ROWS),
         Query("feature_data", "erase_features", BATCH_ROWS),
         MarkedAnalyses(),
     )
@@ -101,6 +102,7 @@ def steps(storage: Storage, queries: Queries) -> Steps:
             DoomedAnalyses(),
             *marked,
             Query("monitor_data", "erase_monitor_of_organization", BATCH_ROWS),
+            Query("monitor_packed", "erase_packed_of_organization", BATCH_ROWS),
             Query("feature_data", "erase_features_of_organization", BATCH_ROWS),
             LeftUploads(),
             Query("config_data", "erase_configs", BATCH_ROWS),

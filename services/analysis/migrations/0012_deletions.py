@@ -3,7 +3,7 @@
 from shared.postgres.ddl import run
 
 revision = "analysis_0012"
-down_revision = "analysis_0011"
+down_revision = "analysis_0010"
 
 COLUMNS = """
 ALTER TABLE analyses ADD COLUMN deletion_id UUID;

@@ -8,7 +8,7 @@ from its beginning, and completes them.
 from shared.postgres.ddl import run
 
 revision = "analysis_0013"
-down_revision = "analysis_0008"
+down_revision = "analysis_0009"
 
 COLUMNS = """
 ALTER TABLE machine_refs ADD COLUMN model VARCHAR(255), ADD COLUMN location VARCHAR(500),

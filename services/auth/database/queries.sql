@@ -409,10 +409,6 @@ WHERE (:user_id::uuid IS NULL OR user_id = :user_id)
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
--- name: ensure_partitions$
--- Create the partitions of the audit trail for this month and the coming ones.
-SELECT ensure_audit_log_partitions(:months_ahead);
-
 -- name: close_organization!
 -- Nobody acts in the organization any more.
 UPDATE organizations SET is_active = false, deleted_at = :now, updated_at = :now, version = version + 1

@@ -3,7 +3,7 @@
 from shared.postgres.ddl import run
 
 revision = "auth_0009"
-down_revision = "auth_0007"
+down_revision = "auth_0008"
 
 TABLE = """
 CREATE TABLE maintenance_runs (

@@ -52,7 +52,9 @@ async def test_a_machine_lives_from_creation_to_deletion(
     assert changed.json()["metadata"] == {"kw": 75}
     assert (await api.get(place, headers=headers)).json() == changed.json()
 
-    assert (await api.delete(place, headers=headers)).status_code == 204
+    deleted = await api.delete(place, headers=headers)
+    assert deleted.status_code == 202
+    assert deleted.headers["Location"] == f"/api/v1/deletions/{deleted.json()['id']}"
     assert (await api.get(place, headers=headers)).status_code == 404
 
     async with reading(bootstrap, MACHINE_CHANGED, AUDIT_RECORDED) as reader:

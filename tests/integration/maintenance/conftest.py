@@ -2,9 +2,10 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -22,7 +23,7 @@ from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
 from tests.integration.cli.conftest import close_to_all
 from tests.integration.cli.conftest import copied as database_copy
-from tests.integration.maintenance.plant import OLD, YOUNG, Machine, Plant
+from tests.integration.maintenance.plant import DAY, OLD, YOUNG, Machine, Plant
 from tests.support.installation import PASSWORD, create_database, drop_database
 
 TRAIL = 25
@@ -64,6 +65,25 @@ class Copy:
         return {outcome.step: outcome async for outcome in run(place or self.place())}
 
 
+class AdminPartitions:
+    """Makes months on an administrator's connection, of tables that have months on this server."""
+
+    def __init__(self, connection: Connection, schema: str) -> None:
+        self._connection = connection
+        self._schema = schema
+
+    async def ensure(self, table: str, times: Iterable[datetime]) -> None:
+        partitioned = "SELECT EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = $1::text::regclass)"
+        if not await self._connection.fetchval(partitioned, f"{self._schema}.{table}"):
+            return
+        for month in sorted({time.date().replace(day=1) for time in times}):
+            make = f"SELECT {self._schema}.make_month_partition($1, $2)"
+            await self._connection.execute(make, table, month)
+
+    async def ensure_coming(self, table: str, now: datetime) -> None:
+        await self.ensure(table, [now])
+
+
 @asynccontextmanager
 async def admin_of(dsn: str) -> AsyncIterator[Connection]:
     connection = await asyncpg.connect(dsn)
@@ -82,6 +102,13 @@ async def filled(postgres_admin_dsn: str, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("plant")
     async with admin_of(database.admin_dsn) as connection:
         plant = Plant(connection, Storage.at(f"file://{folder}"), "plant")
+        times = [plant.now - age * DAY for age in (OLD, YOUNG)]
+        for schema, table in (
+            ("analysis", "anomalies"),
+            ("analysis", "monitor_data"),
+            ("auth", "audit_logs"),
+        ):
+            await AdminPartitions(connection, schema).ensure(table, times)
         ours, held = await plant.organization(), await plant.organization()
         exporting = await plant.organization({"export_audit_logs": True})
         machines = {

@@ -28,7 +28,8 @@ VALUES ($1, $2, 'table.csv', 100, 'uploads/' || $1::uuid::text, 'completed', '["
 """
 ANALYSIS = """
 INSERT INTO analysis.analyses (id, organization_id, machine_id, file_upload_id, dinsight_id, baseline_id,
-                               config_id, analysis_type, status, results, created_by, created_at, completed_at, progress)
+                               config_id, analysis_type, status, results, created_by, created_at,
+                               completed_at, progress)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'completed', '{"samples": 10}', $9, $10, $10, 1)
 """
 FEATURE_ROWS = """
@@ -43,7 +44,8 @@ VALUES ($1, $2, $3, $4, $5, $5, $5, $6, $7)
 """
 POINTS = """
 INSERT INTO analysis.monitor_data (id, organization_id, dinsight_id, analysis_id, monitor_values, x_values,
-                                   y_values, anomaly_values, metadata, process_order, first_sample, samples, created_at)
+                                   y_values, anomaly_values, metadata, process_order, first_sample, samples,
+                                   created_at)
 VALUES ($1, $2, $3, $4, $5, $5, $5, $6, $7, $8, $9, $10, $11)
 """
 ANOMALY = """

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from shared.events import alerting, analysis, auth, deletions, machines
 from shared.events.base import Payload
+from shared.retention import OwnRetention
 
 
 def _id(number: int) -> UUID:
@@ -41,7 +42,13 @@ _DELETION: dict[str, Any] = {
 
 EXAMPLES: dict[str, Payload] = {
     "organization.changed": auth.OrganizationChanged(
-        organization_id=_id(1), name="Plant", slug="plant", is_active=True, version=1, changed_at=_AT
+        organization_id=_id(1),
+        name="Plant",
+        slug="plant",
+        is_active=True,
+        version=1,
+        changed_at=_AT,
+        retention=OwnRetention(analyses_days=90, export_audit_logs=True),
     ),
     "membership.changed": auth.MembershipChanged(
         organization_id=_id(1),
@@ -115,6 +122,12 @@ EXAMPLES: dict[str, Payload] = {
         row=3,
         column="f_7",
         failed_at=_AT,
+    ),
+    "analysis.archived": analysis.AnalysisArchived(
+        analysis_id=_id(5), machine_id=_id(3), analysis_type="monitoring", bytes=81920, archived_at=_AT
+    ),
+    "analysis.restored": analysis.AnalysisRestored(
+        analysis_id=_id(5), machine_id=_id(3), analysis_type="monitoring", kept_until=_AT
     ),
     "anomaly.detected": analysis.AnomalyDetected(
         anomaly_id=_id(4),

@@ -45,6 +45,7 @@ COLUMNS = [
     Column("features", "double precision[]"),
     Column("x", "double precision[]"),
     Column("flags", "boolean[]"),
+    Column("packed", "bytea"),
 ]
 MATRIX = array(701, (2, 3), *(double(value) for value in (0.1, -0.0, 1e308, 5e-324, 3.0, -7.25)))
 ROWS = [
@@ -60,8 +61,9 @@ ROWS = [
         MATRIX,
         array(701, (2,), NAN, double(float("inf"))),
         array(16, (3,), b"\1", b"\0", b"\1"),
+        b"\xff\0",
     ),
-    (UUID(int=8).bytes, *([None] * 10)),
+    (UUID(int=8).bytes, *([None] * 11)),
     (
         UUID(int=9).bytes,
         *(struct.pack(">i", 0), struct.pack(">q", 0), NAN, b"\0"),
@@ -70,6 +72,7 @@ ROWS = [
         array(701, ()),
         array(701, ()),
         array(16, ()),
+        b"",
     ),
 ]
 
