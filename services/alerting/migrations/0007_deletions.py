@@ -3,7 +3,7 @@
 from shared.postgres.ddl import run, tenant_isolation
 
 revision = "alerting_0007"
-down_revision = "alerting_0006"
+down_revision = "alerting_0011"
 
 TABLES = """
 CREATE TABLE deleted_analyses (

@@ -38,8 +38,8 @@ MEMBER_REPLICA = (
     " an organization, so the key takes the organization along (listed in docs/schema.md)."
 )
 ORGANIZATIONS_ELSEWHERE = (
-    "Organizations belong to the auth service, whose tables may lie in another database. organization.changed"
-    " with `deleted` deletes the machines, as ON DELETE CASCADE would."
+    "Organizations belong to the auth service, whose tables may lie in another database. deletion.requested"
+    " deletes the machines, as ON DELETE CASCADE would."
 )
 ANOMALIES_ELSEWHERE = (
     "Anomalies belong to the analysis service, whose tables may lie in another database; their partitions may"
