@@ -28,7 +28,6 @@ ALTER TABLE users ADD COLUMN deleted_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE organizations ADD COLUMN deleted_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE mail ADD COLUMN about UUID;
 CREATE INDEX mail_about ON mail (about);
-CREATE INDEX invitations_invited_by ON invitations (invited_by);
 """
 
 # Whoever asked sees the certificate, in whichever organization they act, also when theirs is gone.
