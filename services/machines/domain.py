@@ -17,7 +17,10 @@ class MachineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A piece of equipment. `version` increases with every change and orders its events."""
+    """A piece of equipment. `version` increases with every change and orders its events.
+
+    While `legal_hold` is true, nothing of the machine may be deleted.
+    """
 
     id: UUID
     organization_id: UUID
@@ -27,6 +30,8 @@ class Machine:
     location: str | None
     status: MachineStatus
     metadata: Mapping[str, Any]
+    tags: tuple[str, ...]
+    legal_hold: bool
     last_analysis_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -39,8 +44,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class MachineFilter:
-    """`text` is searched in name, model, serial number and location. `location` is a prefix."""
+    """`text` is searched in name, model, serial number and location. `location` is a prefix.
+
+    `tag` is one of the machine's tags, exactly as it was written.
+    """
 
     status: MachineStatus | None = None
     location: str | None = None
     text: str | None = None
+    tag: str | None = None
+    legal_hold: bool | None = None

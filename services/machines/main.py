@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.machines.erasure import steps
 from services.machines.handlers import subscribe
 from services.machines.repository import PostgresUnits
 from services.machines.routes import build_router
 from services.machines.service import MachineService
 from services.machines.settings import Settings
 from shared.audit import Auditor
+from shared.erasure.eraser import Eraser
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
 from shared.infrastructure import Infrastructure
@@ -26,19 +28,22 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     service = MachineService(infra.clock, infra.new_id, Auditor(infra.clock))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="machines")
     subscribe(consumer, service)
+    worker = Eraser(
+        "machines", infra.database, units.queue, infra.clock, infra.new_id, units.queries, steps(infra.clock)
+    ).worker()
 
     loops = (infra.relay.loop, consumer.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(*loops):
+        async with infra.running(*loops, workers=[worker]):
             yield
 
     app = build_application(
         service="machines",
         description="The registry of an organization's equipment.",
         lifespan=lifespan,
-        checks={**infra.checks(*loops), "consumer": consumer.check},
+        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     app.include_router(build_router(service, units, infra.guard))

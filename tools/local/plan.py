@@ -33,6 +33,7 @@ _TITLES = {
     "analysis": "Analysis service",
     "alerting": "Alerting service",
     "gateway": "Gateway",
+    "maintenance": "Maintenance",
 }
 
 
@@ -45,7 +46,7 @@ def choose_ports(
 ) -> Mapping[str, int]:
     """Choose a port for every program: the configured one, else that of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
-    names = [*SERVICES, "gateway", *(worker_name(number) for number in range(1, workers + 1))]
+    names = [*SERVICES, "gateway", "maintenance", *(worker_name(number) for number in range(1, workers + 1))]
     if settings.database_url is None:
         names.append("postgres")
     if settings.kafka_bootstrap is None:
@@ -181,6 +182,8 @@ class LocalEnvironment:
             if service in self.ports:
                 ours[port_variable(service)] = str(self.ports[service])
                 ours[f"DINSIGHT_{service.upper()}_URL"] = f"http://{HOST}:{self.ports[service]}"
+        if "maintenance" in self.ports:
+            ours[port_variable("maintenance")] = str(self.ports["maintenance"])
         if "gateway" in self.ports:
             ours[port_variable("gateway")] = str(self.ports["gateway"])
             ours["DINSIGHT_AUTH_PUBLIC_URL"] = self.gateway_url
@@ -229,6 +232,26 @@ class LocalEnvironment:
             name = worker_name(number)
             yield self._service(name, f"Analysis worker {number}", "services.analysis.worker", "analysis")
         yield self._service("gateway", _TITLES["gateway"], "services.gateway.main", database=None)
+        # An environment that is thrown away does not live to see a night.
+        if self.durable:
+            yield self._maintenance()
+
+    def _maintenance(self) -> Program:
+        """It acts as the owner of every schema, and so has the administrator's login and nobody else's."""
+        env = self.variables()
+        for service in SERVICES:
+            env.pop(database_variable(service))
+        port = self.ports["maintenance"]
+        return Program(
+            name="maintenance",
+            title=_TITLES["maintenance"],
+            kind=Kind.SERVICE,
+            argv=(sys.executable, "-m", "dinsight.maintenance.main"),
+            env=env,
+            cwd=self.layout.root,
+            port=port,
+            ready=http_ready(port),
+        )
 
     def _service(self, name: str, title: str, module: str, database: str | None) -> Program:
         env = self.variables()

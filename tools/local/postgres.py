@@ -178,6 +178,8 @@ class LocalPostgres:
             "unix_socket_directories": "",
             "shared_preload_libraries": ",".join(libraries),
             "max_connections": "200",
+            # A query without a time locks every month's partition and its indexes.
+            "max_locks_per_transaction": "512",
             "log_timezone": "UTC",
             "timezone": "UTC",
         }

@@ -42,15 +42,15 @@ CHOICES = {
 }
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {
-    "POSTGRES_PASSWORD": {"postgres", "provision"},
+    "POSTGRES_PASSWORD": {"postgres", "provision", "maintenance"},
     "AUTH_DATABASE_PASSWORD": {"provision", "auth"},
     "MACHINES_DATABASE_PASSWORD": {"provision", "machines"},
     "ANALYSIS_DATABASE_PASSWORD": {"provision", "analysis", "worker"},
     "ALERTING_DATABASE_PASSWORD": {"provision", "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
     "DINSIGHT_ENCRYPTION_KEYS": {"auth", "alerting"},
-    "S3_ACCESS_KEY": {"objects", "analysis", "worker"},
-    "S3_SECRET_KEY": {"objects", "analysis", "worker"},
+    "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance"},
+    "S3_SECRET_KEY": {"objects", "analysis", "worker", "maintenance"},
     "GRAFANA_PASSWORD": {"grafana"},
 }
 
