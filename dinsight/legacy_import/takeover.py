@@ -51,7 +51,7 @@ class Takeover:
     async def run(
         self, legacy_dsn: str, admin_dsn: str, *, organization_name: str, owner_email: str | None = None
     ) -> Imported:
-        """Import the legacy database. Raises ImportRefused, with nothing changed.
+        """Import the legacy database. Raises ImportRefused, with nothing changed; empty months may be left.
 
         `admin_dsn` must be allowed to act as the owner roles of the services' schemas, as the account that
         provisioned the installation is.
