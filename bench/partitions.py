@@ -80,7 +80,7 @@ async def anomalies(created: TestDatabase, admin: Connection, months: int) -> No
         queries = load_queries(analysis_unit.__file__)
 
         async def asking(ask: Callable[[PostgresAnomalies], Awaitable[object]]) -> None:
-            async with database.transaction(Scope(organization_id=organizations[0])) as connection:
+            async with database.transaction(Scope(organization_id=organizations[1])) as connection:
                 await ask(PostgresAnomalies(connection, queries))
 
         since = AnomalyFilter(since=at, until=at + timedelta(days=30))
