@@ -35,7 +35,7 @@ from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
-from shared.postgres.partitions import MonthPartitions, Partitions
+from shared.postgres.partitions import Partitions
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -119,9 +119,8 @@ class GatedScorer(ChunkScorer):
 
     def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
         models = models or ModelStore(place.storage)
-        super().__init__(
-            place.units, place.partitions, models, RecentChunks(), place.finalizer(), time_ordered_id
-        )
+        parts = RecentChunks(), place.finalizer(), time_ordered_id
+        super().__init__(place.units, place.partitions, models, *parts)
         self.gate = Gate()
 
     async def _samples(self, *arguments: Any) -> Samples:
