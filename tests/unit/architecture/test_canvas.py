@@ -43,9 +43,13 @@ def test_every_topic_has_its_producer_and_only_that() -> None:
 
 
 def test_every_topic_has_a_consumer() -> None:
-    """`anomaly.acknowledged` is only for downstream systems."""
+    """Some are only for downstream systems."""
     consumed = {topic for service in SERVICES for topic in canvas.consumed(service)}
-    assert {topic.name for topic in TOPICS} - consumed == {"anomaly.acknowledged"}
+    assert {topic.name for topic in TOPICS} - consumed == {
+        "analysis.archived",
+        "analysis.restored",
+        "anomaly.acknowledged",
+    }
 
 
 def test_operations_have_names_of_their_own_over_all_services() -> None:

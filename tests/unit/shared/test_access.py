@@ -23,6 +23,7 @@ VIEWER = {
 OPERATOR = VIEWER | {
     Permission.MACHINES_WRITE,
     Permission.ANALYSES_WRITE,
+    Permission.ANALYSES_ARCHIVE,
     Permission.ANOMALIES_ACKNOWLEDGE,
     Permission.ALERTS_WRITE,
 }
