@@ -219,6 +219,11 @@ async def test_daily_counts_are_the_same_and_the_organizations_own(
     anomalies = sum(sum(chunk.anomaly or ()) for chunk in chunks)
     assert anomalies >= 3
     expected = [("2026-01-01", SAMPLES, anomalies, max(distances))]
+    if await compresses(place.admin):
+        # Old rows are counted when a worker has materialized them; this one does not wait for it.
+        await place.admin.execute(
+            "CALL refresh_continuous_aggregate('analysis.monitor_daily_all', NULL, NULL)"
+        )
     assert await daily(monitored.scope) == expected
     await compressed(place.admin)
     assert await daily(monitored.scope) == expected
