@@ -25,6 +25,7 @@ from tests.support.waiting import eventually
 LATER = datetime.now(UTC) + timedelta(days=400)
 SAMPLES = 1_300
 RANGES = ((0, None), (0, 1), (5, 15), (500, 600), (511, 513), (512, 1024), (1_299, None), (2_000, None))
+REFRESH = "CALL refresh_continuous_aggregate('analysis.monitor_daily_all', NULL, NULL)"
 DAILY = "SELECT day::text, samples, anomalies, highest_distance FROM monitor_daily WHERE analysis_id = $1"
 
 
