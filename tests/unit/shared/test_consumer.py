@@ -53,6 +53,7 @@ class Service:
         self.commits: list[list[str]] = []
         self.dead: list[str] = []
         self.failing: dict[str, list[Exception]] = {}
+        self.prepared: list[list[str]] = []
 
     @asynccontextmanager
     async def units(self, _scope: Scope) -> AsyncIterator[Unit]:
@@ -60,6 +61,9 @@ class Service:
         yield unit
         self.known |= unit.accepted
         self.commits.append(unit.done)
+
+    async def prepare(self, events: Sequence[Changed]) -> None:
+        self.prepared.append([event.payload.name for event in events])
 
     async def handle(self, event: Changed, unit: Unit) -> None:
         if errors := self.failing.get(event.payload.name):
@@ -86,7 +90,7 @@ class Service:
             group="test",
             retry=QUICK,
         )
-        consumer.on(ORGANIZATION_CHANGED, self.handle)
+        consumer.on(ORGANIZATION_CHANGED, self.handle, prepare=self.prepare)
         broker = consumer.broker()
         async with TestKafkaBroker(broker):
             [subscriber] = broker.subscribers
@@ -128,6 +132,14 @@ def service() -> Service:
 async def test_neighbours_of_one_organization_share_a_transaction(service: Service) -> None:
     await service.consume(of(event("a")), of(event("b")), of(event("c", THEIRS)), of(event("d")))
     assert service.commits == [["a", "b"], ["c"], ["d"]]
+
+
+async def test_each_transaction_is_prepared_with_its_events(service: Service) -> None:
+    service.failing["bad"] = [ValueError("once"), ValueError("twice")]
+    await service.consume(of(event("a")), of(event("bad")), of(event("c", THEIRS)))
+    # Together, then each alone, and the bad one again.
+    assert service.prepared == [["a", "bad"], ["a"], ["bad"], ["bad"], ["c"]]
+    assert service.commits == [["a"], ["bad"], ["c"]]
 
 
 async def test_an_event_delivered_twice_has_one_effect(service: Service) -> None:
