@@ -10,6 +10,8 @@ from services.analysis.anomalies.service import AnomalyService
 from services.analysis.configs.routes import build_config_router
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import PostgresUnits
+from services.analysis.fleet.routes import build_fleet_router
+from services.analysis.fleet.service import FleetService
 from services.analysis.handlers import subscribe
 from services.analysis.health.routes import build_health_router
 from services.analysis.health.service import HealthService
@@ -19,6 +21,8 @@ from services.analysis.objects.store import Storage
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
+from services.analysis.timeline.routes import build_timeline_router
+from services.analysis.timeline.service import TimelineService
 from services.analysis.uploads.routes import build_upload_router
 from services.analysis.uploads.service import UploadReceiver
 from shared.audit import Auditor
@@ -33,6 +37,9 @@ from shared.settings import InstallationSettings
 
 # The receiver itself rejects large uploads, with an explanation; this only limits what it would read.
 BODY_MARGIN_BYTES = 64 * 2**20
+# A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
+# the group `analysis` had read them. Whoever adds such a column gives the group a new name again.
+GROUP = "analysis-replicas"
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -44,7 +51,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     directory = MachineDirectory(units, machines, infra.clock)
     receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
     janitor = Chores(units, storage, settings, infra.clock).janitor()
-    consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="analysis")
+    consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
     subscribe(consumer, directory)
 
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
@@ -67,6 +74,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     app.include_router(build_result_router(ResultService(), units, infra.guard))
     app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_health_router(HealthService(), directory, units, infra.guard))
+    app.include_router(build_fleet_router(FleetService(infra.clock), units, infra.guard))
+    app.include_router(build_timeline_router(TimelineService(infra.clock), directory, units, infra.guard))
     return app
 
 

@@ -65,6 +65,7 @@ Record = ConsumerRecord[bytes, bytes]
 class _Route(Generic[U]):
     topic: Topic[Any]
     handler: Callable[[Event[Any], U], Awaitable[None]]
+    repeatable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,19 @@ class Consumer(Generic[U]):
         self._lag = meter.create_gauge("dinsight_consumer_lag", "1", "Records not yet handled, per partition")
         self._handled = meter.create_counter("dinsight_consumer_records", "1", "Records by outcome")
 
-    def on(self, topic: Topic[P], handler: Callable[[Event[P], U], Awaitable[None]]) -> None:
-        """Run `handler` once per event, in the transaction that marks the event as handled."""
-        self._routes[topic.name] = _Route(topic, handler)
+    def on(
+        self,
+        topic: Topic[P],
+        handler: Callable[[Event[P], U], Awaitable[None]],
+        *,
+        repeatable: bool = False,
+    ) -> None:
+        """Run `handler` once per event, in the transaction that marks the event as handled.
+
+        A `repeatable` handler recognizes by versions what it has handled, and may run again for an event. So
+        a new group fills a replica's new columns from the beginning of the topic, whatever the inbox holds.
+        """
+        self._routes[topic.name] = _Route(topic, handler, repeatable)
 
     @property
     def topics(self) -> tuple[Topic[Any], ...]:
@@ -245,7 +256,7 @@ class Consumer(Generic[U]):
     async def _effect(delivery: _Delivery[U], unit: U) -> None:
         event = delivery.event
         assert event is not None
-        if await unit.inbox.accept(event.id):
+        if delivery.route.repeatable or await unit.inbox.accept(event.id):
             await delivery.route.handler(event, unit)
 
     @contextmanager

@@ -33,6 +33,18 @@ UNION
 SELECT d.model_key FROM dinsight_data d JOIN analyses a ON a.dinsight_id = d.id
 WHERE a.machine_id = :machine_id AND d.model_key IS NOT NULL;
 
+-- name: delete_counts_of_machine!
+-- The counts of the machine's runs, in one statement, so that its sums are derived once and not for each run.
+DELETE FROM run_hours WHERE machine_id = :machine_id;
+
+-- name: delete_state_of_machine!
+-- The machine's state, after its runs.
+DELETE FROM machine_states WHERE machine_id = :machine_id;
+
+-- name: delete_alerts_of_machine!
+-- The replicas of the machine's alerts.
+DELETE FROM alert_refs WHERE machine_id = :machine_id;
+
 -- name: delete_anomalies_of_machine!
 -- Anomalies of the machine's runs.
 DELETE FROM anomalies WHERE machine_id = :machine_id;
@@ -308,15 +320,11 @@ UPDATE anomalies SET acknowledged = true, acknowledged_by = :user_id, acknowledg
 WHERE id = :id AND "timestamp" = :timestamp;
 
 -- name: daily_anomalies
--- Anomalies per machine, day and severity, from the materialized view.
+-- Anomalies per machine, day and severity.
 SELECT machine_id, day, severity, anomalies, worst_ratio FROM anomaly_daily
 WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
   AND (:since::date IS NULL OR day >= :since) AND (:until::date IS NULL OR day < :until)
 ORDER BY day DESC, machine_id, severity LIMIT :limit;
-
--- name: refresh_daily!
--- Bring the materialized view up to date.
-SELECT refresh_anomaly_daily();
 
 -- name: ensure_partitions$
 -- Create the partitions of the coming months.

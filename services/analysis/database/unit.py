@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from services.analysis.database import fleet
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
+from services.analysis.database.fleet.reading import Fleet, PostgresFleet
+from services.analysis.database.fleet.summaries import PostgresSummaries, Summaries
 from services.analysis.database.machines import Machines, PostgresMachines
 from services.analysis.database.results import PostgresResults, Results
 from services.analysis.database.upkeep import PostgresUpkeep, Upkeep
@@ -33,6 +36,8 @@ class Unit:
     chunks: Chunks
     results: Results
     anomalies: Anomalies
+    summaries: Summaries
+    fleet: Fleet
     upkeep: Upkeep
     jobs: Jobs
     outbox: Outbox
@@ -50,6 +55,7 @@ class PostgresUnits:
         self._clock = clock
         self._new_id = new_id
         self._queries = load_queries(__file__)
+        self._fleet_queries = load_queries(fleet.__file__)
         self.queue = PostgresQueue(database, service="analysis")
 
     @asynccontextmanager
@@ -64,6 +70,8 @@ class PostgresUnits:
                 chunks=PostgresChunks(connection, self._queries),
                 results=PostgresResults(connection, self._queries),
                 anomalies=PostgresAnomalies(connection, self._queries),
+                summaries=PostgresSummaries(connection, self._fleet_queries),
+                fleet=PostgresFleet(connection, self._fleet_queries),
                 upkeep=PostgresUpkeep(connection, self._queries),
                 jobs=jobs,
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),

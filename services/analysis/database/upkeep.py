@@ -15,8 +15,6 @@ class Upkeep(Protocol):
 
     async def ensure_partitions(self, first_day: date, months: int) -> None: ...
 
-    async def refresh_daily(self) -> None: ...
-
     async def discard(self, name: str) -> None:
         """Note an object for deletion, or, if the name ends in a slash, all objects below it."""
         ...
@@ -42,9 +40,6 @@ class PostgresUpkeep:
 
     async def ensure_partitions(self, first_day: date, months: int) -> None:
         await self._queries.ensure_partitions(self._connection, first_day=first_day, months=months)
-
-    async def refresh_daily(self) -> None:
-        await self._queries.refresh_daily(self._connection)
 
     async def discard(self, name: str) -> None:
         await self._queries.discard_objects(self._connection, prefix=name)
