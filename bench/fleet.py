@@ -31,7 +31,7 @@ from tests.servers import TestServers
 from tests.support.installation import create_database
 
 ORGANIZATIONS, MACHINES, OTHER_MACHINES = 200, 5_000, 25
-DAYS_OF_HOURS, DAYS, RUNS = 14, 365, 20
+DAYS_OF_HOURS, DAYS, RUNS = 8, 120, 20
 # A machine that is watched for two years, a run of one sample every ten minutes.
 STREAM_RUNS = 2 * 365 * 24 * 6
 REPEAT = 40
@@ -58,25 +58,25 @@ INSERT INTO machine_days
 SELECT id, current_date - d, s, organization_id, 144, 0, 0.3, 1.4, 100 FROM m,
        generate_series(0, {days} - 1) d, unnest(ARRAY['normal', 'low', 'high']) s
 WHERE s = 'normal' OR (d + n) % 2 = 0;
-INSERT INTO analyses (id, machine_id, organization_id, file_upload_id, analysis_type, status, created_by, results,
-                      created_at, completed_at, summarized)
+INSERT INTO analyses (id, machine_id, organization_id, file_upload_id, analysis_type, status, created_by,
+                      results, created_at, completed_at, summarized)
 SELECT gen_random_uuid(), id, organization_id, gen_random_uuid(),
        CASE r WHEN 0 THEN 'baseline' ELSE 'monitoring' END, 'completed', organization_id,
        '{{"readiness": {{"samples": 2000, "advice": []}}, "threshold": 4.2, "samples": 2000}}',
        now() - ({runs} - r) * interval '10 hours', now() - ({runs} - r) * interval '10 hours', true
 FROM m, generate_series(0, {runs} - 1) r;
-INSERT INTO run_summaries (analysis_id, organization_id, machine_id, completed_at, samples, anomalies, max_ratio,
-                           state, first_at, last_at, data_until, bucket_at, bucket_samples, bucket_anomalies,
-                           bucket_min, bucket_max, bucket_mean)
+INSERT INTO run_summaries (analysis_id, organization_id, machine_id, completed_at, samples, anomalies,
+                           max_ratio, state, first_at, last_at, data_until, bucket_at, bucket_samples,
+                           bucket_anomalies, bucket_min, bucket_max, bucket_mean)
 SELECT gen_random_uuid(), organization_id, id, t, 60, 0, 0.9, 'ok', t - interval '10 hours', t, t,
        (SELECT array_agg(t - k * interval '10 minutes' ORDER BY k DESC) FROM generate_series(0, 59) k),
        array_fill(1, ARRAY[60]), array_fill(0, ARRAY[60]), array_fill(0.9::float, ARRAY[60]),
        array_fill(0.9::float, ARRAY[60]), array_fill(0.9::float, ARRAY[60])
 FROM m, generate_series(0, {runs} - 1) r, LATERAL (SELECT now() - r * interval '10 hours' AS t) t
 WHERE number > 1 OR n > 1;
-INSERT INTO run_summaries (analysis_id, organization_id, machine_id, completed_at, samples, anomalies, max_ratio,
-                           state, first_at, last_at, data_until, bucket_at, bucket_samples, bucket_anomalies,
-                           bucket_min, bucket_max, bucket_mean)
+INSERT INTO run_summaries (analysis_id, organization_id, machine_id, completed_at, samples, anomalies,
+                           max_ratio, state, first_at, last_at, data_until, bucket_at, bucket_samples,
+                           bucket_anomalies, bucket_min, bucket_max, bucket_mean)
 SELECT gen_random_uuid(), '{mine}', '{stream}', t, 1, 0, 0.9, 'ok', t, t, t, ARRAY[t], ARRAY[1], ARRAY[0],
        ARRAY[0.9], ARRAY[0.9], ARRAY[0.9]
 FROM generate_series(0, {stream_runs} - 1) r, LATERAL (SELECT now() - r * interval '10 minutes' AS t) t;
@@ -84,7 +84,8 @@ INSERT INTO machine_hours
 SELECT '{stream}', date_trunc('hour', now()) - h * interval '1 hour', 'normal', '{mine}', 6, 0, 0.3, 1.4, 4
 FROM generate_series({days_of_hours} * 24, 2 * 365 * 24) h;
 INSERT INTO alert_refs
-SELECT gen_random_uuid(), organization_id, id, 'Far from normal', CASE a WHEN 0 THEN 'active' ELSE 'resolved' END,
+SELECT gen_random_uuid(), organization_id, id, 'Far from normal',
+       CASE a WHEN 0 THEN 'active' ELSE 'resolved' END,
        (ARRAY['low', 'medium', 'high', 'critical'])[1 + n % 4], 'Pump: 2.5 times the threshold', 3, 2.5,
        now() - a * interval '3 days', now() - a * interval '3 days', now() - a * interval '3 days', NULL,
        CASE a WHEN 0 THEN NULL ELSE now() - a * interval '2 days' END, 3
@@ -138,8 +139,9 @@ async def summarize(units: PostgresUnits, admin: asyncpg.Connection, scope: Scop
         scope.organization_id,
     )
     await admin.execute(
-        "INSERT INTO analysis.analyses (id, machine_id, organization_id, file_upload_id, analysis_type, status,"
-        " created_by, results, completed_at) VALUES ($1, $2, $3, $1, 'monitoring', 'completed', $1, '{}', now())",
+        "INSERT INTO analysis.analyses (id, machine_id, organization_id, file_upload_id, analysis_type,"
+        " status, created_by, results, completed_at)"
+        " VALUES ($1, $2, $3, $1, 'monitoring', 'completed', $1, '{}', now())",
         analysis_id,
         machine_id,
         scope.organization_id,

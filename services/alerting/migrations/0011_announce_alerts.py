@@ -5,13 +5,12 @@ there. Resolved ones are told for a year back, for timelines. Whoever knows an a
 version is the alert's.
 """
 
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import orjson
 from alembic import op
 
+from shared.clock import SystemClock, time_ordered_id
 from shared.events.alerting import ALERT_CHANGED, AlertChanged
 from shared.events.base import Event
 from shared.events.codec import encode
@@ -70,4 +69,4 @@ def _event(row: Any) -> Event[AlertChanged]:
         change="updated",
     )
     key, organization_id = str(row["machine_id"]), row["organization_id"]
-    return Event(uuid4(), ALERT_CHANGED, key, organization_id, datetime.now(UTC), payload)
+    return Event(time_ordered_id(), ALERT_CHANGED, key, organization_id, SystemClock().now(), payload)

@@ -23,7 +23,7 @@ INVALID_CURSOR = "is not valid for this order. Start without a cursor."
 
 
 def encode_cursor(sort: FleetSort, position: FleetPosition) -> str:
-    text = orjson.dumps([sort, position.rank, position.name, position.machine_id])
+    text = orjson.dumps([sort, position.rank, position.name, str(position.machine_id)])
     return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.analysis.fleet.domain import FleetFilter, FleetSort
+from services.analysis.fleet.schemas import FleetPage, decode_cursor
 from services.analysis.fleet.service import FleetService
 from services.analysis.timeline.domain import HourCount, microseconds
 from shared.access import Role, Scope
@@ -245,13 +246,15 @@ async def listed(place: Workplace, scope: Scope, **wanted: Any) -> list[UUID]:
     service, answers = FleetService(SystemClock()), []
     for limit in (1, 3, 100):
         seen: list[UUID] = []
-        after = None
+        cursor = None
         while True:
+            after = decode_cursor(sort, cursor) if cursor else None
             async with place.units(scope) as unit:
                 found = await service.list(unit, FleetFilter(**wanted), sort, after, limit)
-            seen += [machine.machine_id for machine in found.machines]
-            after = found.following
-            if after is None:
+            page = FleetPage.of(sort, found)
+            seen += [machine.machine_id for machine in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
                 break
         answers.append(seen)
     assert answers[0] == answers[1] == answers[2]
