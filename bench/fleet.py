@@ -1,7 +1,7 @@
 """The fleet and timelines with 5,000 machines of one organization among 200: `python -m bench.fleet`.
 
-Rows are written as runs would have left them. Each answer is complete: queries, models and JSON; only HTTP is
-left out.
+Rows are written as runs would have left them. An answer is what the service returns to its route, without
+JSON and HTTP.
 """
 
 import asyncio
@@ -19,10 +19,8 @@ from rich.table import Table
 from dinsight.provision.migrations import upgrade
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.fleet.domain import FleetFilter, FleetSort
-from services.analysis.fleet.schemas import FleetPage
 from services.analysis.fleet.service import FleetService
 from services.analysis.timeline.domain import MAX_RUN_BUCKETS, RunSummary, count_hours, downsample, moment
-from services.analysis.timeline.schemas import TimelineOut
 from services.analysis.timeline.service import TimelineService
 from shared.access import Scope
 from shared.clock import SystemClock
@@ -105,27 +103,22 @@ async def figures(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
     return median(taken), quantiles(taken, n=20)[-1]
 
 
-async def fleet(units: PostgresUnits, scope: Scope, sort: FleetSort, pages: int, **wanted: str) -> None:
-    """The last of some pages, reached by cursors, and no other one's time."""
+async def fleet(units: PostgresUnits, scope: Scope, sort: FleetSort, pages: int, **wanted: str) -> float:
+    """Milliseconds of the last of some pages, which is reached by cursors."""
     service = FleetService(SystemClock())
-    after, filters = None, FleetFilter(**wanted)
+    after, filters, taken = None, FleetFilter(**wanted), 0.0
     for page in range(pages):
         began = time.perf_counter()
         async with units(scope) as unit:
             found = await service.list(unit, filters, sort, after, 500 if page < pages - 1 else 50)
-        FleetPage.of(sort, found).model_dump_json()
-        after = found.following
-        LAST.append(1000 * (time.perf_counter() - began))
-
-
-LAST: list[float] = []
+        after, taken = found.following, 1000 * (time.perf_counter() - began)
+    return taken
 
 
 async def timeline(units: PostgresUnits, scope: Scope, machine_id: UUID, span: timedelta) -> None:
     until = datetime.now(UTC)
     async with units(scope) as unit:
-        found = await TimelineService(SystemClock()).timeline(unit, machine_id, until - span, until, 1000)
-    TimelineOut.of(found).model_dump_json()
+        await TimelineService(SystemClock()).timeline(unit, machine_id, until - span, until, 1000)
 
 
 async def summarize(units: PostgresUnits, admin: asyncpg.Connection, scope: Scope, samples: int) -> float:  # type: ignore[type-arg]  # nothing is read
@@ -200,11 +193,7 @@ async def measure(server_dsn: str, console: Console) -> None:
             ("GET /fleet, the last page", FleetSort.NEED, 10, {}),
         ]
         for name, sort, pages, wanted in cases:
-            taken = []
-            for _ in range(REPEAT):
-                LAST.clear()
-                await fleet(units, scope, sort, pages, **wanted)
-                taken.append(LAST[-1])
+            taken = [await fleet(units, scope, sort, pages, **wanted) for _ in range(REPEAT)]
             table.add_row(name, f"{median(taken):.1f}", f"{quantiles(taken, n=20)[-1]:.1f}")
         for name, span in (
             ("1 hour", timedelta(hours=1)),
