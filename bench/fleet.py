@@ -24,7 +24,7 @@ from services.analysis.timeline.domain import MAX_RUN_BUCKETS, RunSummary, count
 from services.analysis.timeline.service import TimelineService
 from shared.access import Scope
 from shared.clock import SystemClock
-from shared.postgres.connection import Database
+from shared.postgres.connection import Connection, Database
 from tests.servers import TestServers
 from tests.support.installation import create_database
 
@@ -121,7 +121,7 @@ async def timeline(units: PostgresUnits, scope: Scope, machine_id: UUID, span: t
         await TimelineService(SystemClock()).timeline(unit, machine_id, until - span, until, 1000)
 
 
-async def summarize(units: PostgresUnits, admin: asyncpg.Connection, scope: Scope, samples: int) -> float:  # type: ignore[type-arg]  # nothing is read
+async def summarize(units: PostgresUnits, admin: Connection, scope: Scope, samples: int) -> float:
     """Milliseconds of the part of a run's last transaction that counts it, ten minutes between samples."""
     machine_id, analysis_id = uuid4(), uuid4()
     await admin.execute("SET session_replication_role = replica")

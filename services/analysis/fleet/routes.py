@@ -25,7 +25,11 @@ Location = Annotated[
 Tag = Annotated[str | None, Query(max_length=50, pattern=STORABLE, description="A tag, exactly as written")]
 CursorText = Annotated[
     str | None,
-    Query(max_length=MAX_CURSOR_LENGTH, description="`next_cursor` of the previous page, in the same order"),
+    Query(
+        max_length=MAX_CURSOR_LENGTH,
+        description="`next_cursor` of the previous page, in the same order",
+        json_schema_extra={"format": "fleet-cursor"},
+    ),
 ]
 
 
