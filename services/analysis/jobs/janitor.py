@@ -52,7 +52,7 @@ class Chores:
             await unit.upkeep.ensure_partitions(self._clock.now().date(), PARTITIONS_AHEAD)
 
     async def summarize(self) -> None:
-        """Summarize runs that an older version completed, or that were imported."""
+        """Summarize all runs that an older version completed, or that were imported."""
         while summarized := await self._summarizer.catch_up():
             logger.info("completed runs summarized", count=summarized)
 

@@ -78,16 +78,18 @@ class Summarizer:
         """Summarize completed runs that have no summary, and return their number."""
         async with self._units(Scope()) as unit:
             found = await unit.summaries.unsummarized(MAX_RUNS_PER_ROUND)
-        for analysis_id, organization_id in found:
+        late = [
             await self._summarize_late(analysis_id, Scope(organization_id=organization_id))
-        return len(found)
+            for analysis_id, organization_id in found
+        ]
+        return sum(late)
 
-    async def _summarize_late(self, analysis_id: UUID, scope: Scope) -> None:
+    async def _summarize_late(self, analysis_id: UUID, scope: Scope) -> bool:
         async with self._units(scope) as unit:
             analysis = await unit.analyses.get(analysis_id)
             upload = await unit.uploads.get(analysis.file_upload_id) if analysis is not None else None
             if analysis is None or upload is None:
-                return
+                return False
             severities = await unit.summaries.severities(analysis_id)
         threshold = (analysis.results or {}).get("threshold")
         summary = await self.summarize(analysis, upload.created_at, threshold, severities)
@@ -97,7 +99,7 @@ class Summarizer:
                 analysis_id, 0, 0, None, upload.created_at, upload.created_at, series=None, hours=()
             )
         async with self._units(scope) as unit:
-            await unit.summaries.add(analysis.machine_id, summary)
+            return await unit.summaries.add(analysis.machine_id, summary)
 
 
 def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
@@ -109,7 +111,7 @@ def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
     metadata: Sequence[Mapping[str, Any]] = found if known else [{}] * size
     return np.array(
         [
-            microseconds(sample_time(each or {}, index, uploaded_at))
+            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at))
             for index, each in enumerate(metadata, start=chunk.first_sample)
         ],
         dtype=np.int64,
@@ -130,7 +132,7 @@ def _summary(
         )
     ratios = distances / threshold
     anomalous = np.zeros(times.size, dtype=bool)
-    anomalous[list(severities)] = True
+    anomalous[[index for index in severities if index < times.size]] = True
     named = [severities.get(index, NORMAL) for index in range(times.size)]
     return RunSummary(
         analysis_id,
