@@ -79,7 +79,7 @@ class Service:
         headers = columns[4]
         self.dead.append(headers["dead-letter-reason"])
 
-    async def consume(self, *records: "ConsumerRecord[bytes, bytes]") -> None:
+    async def consume(self, *records: "ConsumerRecord[bytes, bytes]", repeatable: bool = False) -> None:
         """What a poll of the broker gave."""
         kafka = KafkaConnection(InstallationSettings(), client_id="test")
         consumer: Consumer[Unit] = Consumer(
@@ -90,7 +90,7 @@ class Service:
             group="test",
             retry=QUICK,
         )
-        consumer.on(ORGANIZATION_CHANGED, self.handle, prepare=self.prepare)
+        consumer.on(ORGANIZATION_CHANGED, self.handle, prepare=self.prepare, repeatable=repeatable)
         broker = consumer.broker()
         async with TestKafkaBroker(broker):
             [subscriber] = broker.subscribers
@@ -147,6 +147,13 @@ async def test_an_event_delivered_twice_has_one_effect(service: Service) -> None
     await service.consume(once, once)
     await service.consume(once)
     assert [name for commit in service.commits for name in commit] == ["once"]
+
+
+async def test_a_repeatable_handler_gets_events_that_the_inbox_knows(service: Service) -> None:
+    once = of(event("a"))
+    await service.consume(once)
+    await service.consume(once, repeatable=True)
+    assert service.commits == [["a"], ["a"]]
 
 
 async def test_a_failing_event_is_dead_lettered_and_its_neighbours_are_not(service: Service) -> None:
