@@ -28,6 +28,7 @@ from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions
 from shared.process import serve
 from shared.settings import InstallationSettings
 
@@ -43,7 +44,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
-    janitor = Chores(units, storage, settings, infra.clock).janitor()
+    partitions = MonthPartitions(infra.database)
+    janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="analysis")
     subscribe(consumer, directory)
 

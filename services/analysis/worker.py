@@ -30,6 +30,7 @@ from shared.jobs.queue import JobHandler, Queue, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions, Partitions
 from shared.process import serve
 from shared.settings import InstallationSettings
 
@@ -39,7 +40,13 @@ RETRY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(seconds=1), max_delay=ti
 
 
 def build_worker(
-    units: Units, queue: Queue, storage: Storage, settings: Settings, clock: Clock, new_id: IdGenerator
+    units: Units,
+    queue: Queue,
+    partitions: Partitions,
+    storage: Storage,
+    settings: Settings,
+    clock: Clock,
+    new_id: IdGenerator,
 ) -> Worker:
     models, recent = ModelStore(storage), RecentChunks()
     finalizer = Finalizer(units, models, clock, new_id)
@@ -55,8 +62,8 @@ def build_worker(
     )
     handlers: dict[str, JobHandler] = {
         Kind.ANALYSIS: runner,
-        Kind.CHUNK: ChunkScorer(units, models, recent, finalizer, new_id),
-        Kind.JOIN: Joiner(units, models, finalizer, clock, new_id),
+        Kind.CHUNK: ChunkScorer(units, partitions, models, recent, finalizer, new_id),
+        Kind.JOIN: Joiner(units, partitions, models, finalizer, clock, new_id),
     }
     pace = Pace(
         timedelta(seconds=settings.lease_seconds),
@@ -70,7 +77,8 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     storage = Storage.at(installation.storage_url)
-    worker = build_worker(units, units.queue, storage, settings, infra.clock, infra.new_id)
+    partitions = MonthPartitions(infra.database)
+    worker = build_worker(units, units.queue, partitions, storage, settings, infra.clock, infra.new_id)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

@@ -49,6 +49,7 @@ from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions, Partitions
 from shared.process import serve
 from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
@@ -69,12 +70,13 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     units = PostgresUnits(infra.database, queue, infra.clock, infra.new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     provider = _provider(infra, settings)
-    services = _services(infra, units, encryptor, settings, provider)
+    partitions = MonthPartitions(infra.database)
+    services = _services(infra, units, partitions, encryptor, settings, provider)
     # The service verifies tokens with its own keys, without a request to itself.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail)
-    janitor = build_janitor(units, infra.clock, services.keys)
+    janitor = build_janitor(units, partitions, infra.clock, services.keys)
     worker = _mail_worker(infra, queue, units, encryptor, settings, services.recovery)
 
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
@@ -143,6 +145,7 @@ def _mail_worker(
 def _services(
     infra: Infrastructure,
     units: Units,
+    partitions: Partitions,
     encryptor: Encryptor,
     settings: Settings,
     provider: Provider | None,
@@ -193,7 +196,7 @@ def _services(
         organizations=organizations,
         members=MemberService(clock, auditor),
         invitations=invitations,
-        trail=TrailService(),
+        trail=TrailService(clock, partitions),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=ApiKeyService(clock, new_id, auditor),

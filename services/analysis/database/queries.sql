@@ -216,6 +216,12 @@ SELECT anomalies FROM monitor_chunks WHERE analysis_id = :analysis_id AND proces
 -- The chunks of a run that has ended or starts over.
 DELETE FROM monitor_chunks WHERE analysis_id = :analysis_id;
 
+-- name: chunk_times
+-- What the times of a chunk's anomalies are read from, without the anomalies themselves.
+SELECT (a.found ->> 'sample_index')::integer AS sample_index, a.found -> 'metadata' AS metadata
+FROM monitor_chunks CROSS JOIN LATERAL jsonb_array_elements(anomalies) AS a (found)
+WHERE analysis_id = :analysis_id AND process_order = :process_order;
+
 -- name: delete_monitor!
 -- The points of a run that failed or starts over.
 DELETE FROM monitor_series WHERE analysis_id = :analysis_id;
@@ -241,9 +247,9 @@ VALUES (:id, :organization_id, :dinsight_id, :analysis_id, :process_order, :firs
 -- name: insert_anomaly*!
 -- An anomaly.
 INSERT INTO anomalies (id, organization_id, analysis_id, machine_id, "timestamp", severity, distance, threshold,
-                       features, metadata, acknowledged, created_at, sample_index, x, y)
+                       features, metadata, acknowledged, created_at, sample_index, x, y, stated_time)
 VALUES (:id, :organization_id, :analysis_id, :machine_id, :timestamp, :severity, :distance, :threshold,
-        :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y);
+        :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y, :stated_time);
 
 -- name: map_points^
 -- A map's points, in PostgreSQL's binary array format.
@@ -278,13 +284,17 @@ FROM feature_data
 WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample
 ORDER BY first_sample DESC LIMIT 1;
 
+-- name: get_anomaly_at^
+-- One anomaly whose time is known to the millisecond, from its id: one partition is read.
+SELECT * FROM anomalies WHERE id = :id AND "timestamp" >= :since AND "timestamp" < :until;
+
 -- name: get_anomaly^
--- One anomaly.
+-- One anomaly at any time: every partition is read.
 SELECT * FROM anomalies WHERE id = :id;
 
 -- name: lock_anomaly^
 -- One anomaly, locked until the transaction ends.
-SELECT * FROM anomalies WHERE id = :id FOR UPDATE;
+SELECT * FROM anomalies WHERE id = :id AND "timestamp" = :timestamp FOR UPDATE;
 
 -- name: list_anomalies
 -- Anomalies, newest first.
@@ -313,10 +323,6 @@ ORDER BY day DESC, machine_id, severity LIMIT :limit;
 -- name: refresh_daily!
 -- Bring the materialized view up to date.
 SELECT refresh_anomaly_daily();
-
--- name: ensure_partitions$
--- Create the partitions of the coming months.
-SELECT ensure_anomaly_partitions(:first_day, :months);
 
 -- name: discard_objects!
 -- Note an object or a prefix for deletion once the transaction has committed.

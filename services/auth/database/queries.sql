@@ -406,7 +406,3 @@ WHERE (:user_id::uuid IS NULL OR user_id = :user_id)
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
-
--- name: ensure_partitions$
--- Create the partitions of the audit trail for this month and the coming ones.
-SELECT ensure_audit_log_partitions(:months_ahead);

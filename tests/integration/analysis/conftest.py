@@ -18,6 +18,7 @@ from services.analysis.settings import Settings
 from services.analysis.worker import create_worker
 from shared.clock import SystemClock
 from shared.postgres.connection import Database
+from shared.postgres.partitions import MonthPartitions
 from shared.settings import InstallationSettings
 from tests.integration.analysis.client import AnalysisClient
 from tests.integration.analysis.workplace import Workplace
@@ -127,6 +128,6 @@ async def place(
     async with Database(created.dsn("analysis"), service="analysis", pool_size=10) as database:
         units = PostgresUnits(database, SystemClock(), uuid4)
         storage = Storage.at(f"file://{tmp_path_factory.mktemp('faults')}")
-        yield Workplace(database, units, storage, settings, admin)
+        yield Workplace(database, units, storage, settings, admin, MonthPartitions(database))
     await admin.close()
     await drop_database(postgres_admin_dsn, created)

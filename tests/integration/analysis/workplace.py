@@ -33,6 +33,7 @@ from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
+from shared.postgres.partitions import Partitions
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,7 +117,8 @@ class GatedScorer(ChunkScorer):
 
     def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
         models = models or ModelStore(place.storage)
-        super().__init__(place.units, models, RecentChunks(), place.finalizer(), time_ordered_id)
+        parts = RecentChunks(), place.finalizer(), time_ordered_id
+        super().__init__(place.units, place.partitions, models, *parts)
         self.gate = Gate()
 
     async def _samples(self, *arguments: Any) -> Samples:
@@ -147,6 +149,7 @@ class Workplace:
     storage: Storage
     settings: Settings
     admin: "asyncpg.Connection[asyncpg.Record]"
+    partitions: Partitions
 
     def finalizer(self) -> Finalizer:
         return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)
@@ -157,6 +160,7 @@ class Workplace:
         fitter: BaselineFitter | None = None,
         scorer: ChunkScorer | None = None,
         store: ChunkStore | None = None,
+        partitions: Partitions | None = None,
         progress_seconds: float | None = None,
     ) -> Mapping[str, JobHandler]:
         """The handlers of a worker, some of which can be replaced."""
@@ -174,8 +178,11 @@ class Workplace:
         )
         return {
             Kind.ANALYSIS: runner,
-            Kind.CHUNK: scorer or ChunkScorer(self.units, models, recent, finalizer, time_ordered_id),
-            Kind.JOIN: Joiner(self.units, models, finalizer, clock, time_ordered_id),
+            Kind.CHUNK: scorer
+            or ChunkScorer(self.units, self.partitions, models, recent, finalizer, time_ordered_id),
+            Kind.JOIN: Joiner(
+                self.units, partitions or self.partitions, models, finalizer, clock, time_ordered_id
+            ),
         }
 
     def worker(

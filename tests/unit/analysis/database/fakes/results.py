@@ -67,6 +67,12 @@ class FakeChunks(Scoped):
     async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]:
         return self._memory.chunks[analysis_id, process_order].anomalies
 
+    async def anomaly_metadata(
+        self, analysis_id: UUID, process_order: int
+    ) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        found = self._memory.chunks[analysis_id, process_order].anomalies
+        return [(anomaly["sample_index"], anomaly["metadata"]) for anomaly in found]
+
     async def delete(self, analysis_id: UUID) -> None:
         for key in [key for key in self._memory.chunks if key[0] == analysis_id]:
             del self._memory.chunks[key]
@@ -187,13 +193,10 @@ class FakeAnomalies(Scoped):
 
 
 class FakeUpkeep(Scoped):
-    """Upkeep over all organizations. Memory has no partitions, and no analyses without a job."""
+    """Upkeep over all organizations. Memory has no analyses without a job."""
 
     async def adopt(self, max_small_bytes: int) -> int:
         return 0
-
-    async def ensure_partitions(self, first_day: date, months: int) -> None:
-        """Memory needs no partitions."""
 
     async def refresh_daily(self) -> None:
         def key(anomaly: Anomaly) -> tuple[UUID, UUID, date, str]:
