@@ -42,6 +42,7 @@ FROM pg_index i WHERE i.indrelid = ANY ($1::text[]::regclass[])
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid)
 """
 LARGE = ("analysis.anomalies", "auth.audit_logs")
+# The tests' issuer, as a key that still verifies.
 SIGNING_KEY = """
 INSERT INTO auth.signing_keys (id, public_jwk, private_jwk, created_at, signs_from, verifies_until)
 VALUES ('test', $1, '', now() - interval '1 day', now() - interval '1 day', now() + interval '1 day')

@@ -23,7 +23,7 @@ from services.machines.settings import Settings as MachinesSettings
 from shared.http.negotiation import CSV
 from shared.settings import InstallationSettings
 from tests.support.installation import TestDatabase
-from tests.support.service import running
+from tests.support.service import started
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 PAGING = ("limit", "cursor")
@@ -81,7 +81,8 @@ async def all_services(database: TestDatabase, installation: InstallationSetting
         "alerting": alerting(installation, AlertingSettings(database_url=login["alerting"])),
     }
     async with AsyncExitStack() as stack:
+        # Without waiting for readiness: the auth service has only the test's key, and cannot sign with it.
         clients = {
-            name: await stack.enter_async_context(running(app, installation)) for name, app in apps.items()
+            name: await stack.enter_async_context(started(app, installation)) for name, app in apps.items()
         }
         yield Services(clients)
