@@ -34,7 +34,7 @@ ALERT = {
     "resolve_note": None,
 }
 CONDITION = {"version": 1, "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5}}
-ACTIONS = {"version": 1, "steps": [], "webhooks": {}}
+ACTIONS = {"version": 1, "on": ["raised"], "steps": [], "webhooks": {}}
 # Indexes are built faster at once than row by row. Those of constraints stay.
 INDEXES = """
 SELECT format('DROP INDEX %s', i.indexrelid::regclass) AS drop, pg_get_indexdef(i.indexrelid) AS make

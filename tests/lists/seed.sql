@@ -120,7 +120,7 @@ FROM (SELECT n, (n - 1) % :machines + 1 AS m FROM generate_series(1, :machines::
 -- name: alerts!
 INSERT INTO alerting.alerts (id, alert_rule_id, machine_id, status, data, created_at, organization_id, severity, dedupe_key)
 SELECT gen_random_uuid(), pg_temp.id(:salt, 'rule', m), pg_temp.id(:salt, 'machine', m),
-       CASE WHEN n % 200 = 10 THEN 'active' WHEN n % 200 = 20 THEN 'acknowledged' ELSE 'resolved' END,
+       CASE WHEN n % 200 = 10 THEN 'active' WHEN n % 200 = 20 THEN 'recovering' ELSE 'resolved' END,
        :data, :now::timestamptz - (:analyses - n / 4 * 4)::float8 / :analyses * :span::interval,
        pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations)),
        CASE WHEN n % 1000 = 10 THEN 'critical' WHEN n % 10 = 0 THEN 'high' ELSE 'medium' END, 'key ' || n

@@ -404,6 +404,8 @@ WITH wanted AS (
        AND (:api_key_id::uuid IS NULL OR api_key_id = :api_key_id)
        AND (:since::timestamptz IS NULL OR created_at >= :since)
        AND (:until::timestamptz IS NULL OR created_at < :until)
+       -- The comparison of rows leaves out no partition; that of times does.
+       AND (:after_at::timestamptz IS NULL OR created_at <= :after_at)
        AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
      ORDER BY created_at DESC, id DESC
      LIMIT :limit)
@@ -418,6 +420,7 @@ WITH wanted AS (
            AND (:api_key_id::uuid IS NULL OR a.api_key_id = :api_key_id)
            AND (:since::timestamptz IS NULL OR a.created_at >= :since)
            AND (:until::timestamptz IS NULL OR a.created_at < :until)
+           AND (:after_at::timestamptz IS NULL OR a.created_at <= :after_at)
            AND (:after_at::timestamptz IS NULL OR (a.created_at, a.id) < (:after_at, :after_id::uuid))
          ORDER BY a.created_at DESC, a.id DESC
          LIMIT :limit
