@@ -71,7 +71,7 @@ class Place:
     async def all(self, operation: ListOperation) -> list[str]:
         response = await self.services.get(self.path(operation), {**self.headers, "Accept": "text/csv"})
         assert response.status_code == 200, response.text
-        return [row["id"] for row in csv.DictReader(io.StringIO(response.text, newline=""))]
+        return [row[0] for row in list(csv.reader(io.StringIO(response.text, newline="")))[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +87,14 @@ async def place(
 async def test_every_row_is_seen_once_while_rows_are_added(place: Place, operation: ListOperation) -> None:
     before = await place.all(operation)
     assert len(set(before)) == len(before) > 3
-    size = max(1, len(before) // 7)
+    size = min(500, max(1, len(before) // 7))
     seen: list[str] = []
     cursor: dict[str, str] = {}
     added = 0
     while True:
         page = await place.page(operation, limit=size, **cursor)
-        seen += [str(item["id"]) for item in page["items"]]
+        # The first field of every list identifies the row.
+        seen += [str(next(iter(item.values()))) for item in page["items"]]
         if page["next_cursor"] is None:
             break
         cursor = {"cursor": page["next_cursor"]}
