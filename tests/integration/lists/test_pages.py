@@ -36,6 +36,7 @@ UNION ALL
 ON CONFLICT DO NOTHING
 """
 COPIED: dict[str, dict[str, str]] = {
+    "auth.users": {"id": NEW, "email": TEXT},
     "auth.organizations": {"id": NEW, "slug": TEXT},
     "auth.refresh_tokens": {"id": NEW, "family_id": NEW, "token_hash": TEXT},
     "auth.api_keys": {"id": NEW},
