@@ -140,7 +140,7 @@ async def measure(
                 )
             )
         times = sorted(request.milliseconds for request in found)
-        cuts = statistics.quantiles(times, n=20) if len(times) > 1 else times * 19
+        cuts = statistics.quantiles(times, n=20, method="inclusive") if len(times) > 1 else times * 19
         over = sum(each > AIM_MS for each in times)
         cells = (f"{len(times)}", f"{cuts[9]:.1f}", f"{cuts[18]:.1f}", f"{times[-1]:.1f}", f"{over}")
         table.add_row(operation.id, *cells)
