@@ -330,6 +330,8 @@ WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
   AND (:acknowledged::boolean IS NULL OR acknowledged = :acknowledged)
   AND (:since::timestamptz IS NULL OR "timestamp" >= :since)
   AND (:until::timestamptz IS NULL OR "timestamp" < :until)
+  -- The comparison of rows leaves out no partition; that of times does.
+  AND (:after_at::timestamptz IS NULL OR "timestamp" <= :after_at)
   AND (:after_at::timestamptz IS NULL OR ("timestamp", id) < (:after_at, :after_id::uuid))
 ORDER BY "timestamp" DESC, id DESC LIMIT :limit;
 

@@ -99,7 +99,7 @@ async def test_alerts_from_before_are_told_again(database: TestDatabase, admin: 
     ends = (("active", "0"), ("resolved", "10 days"), ("resolved", "2 years"))
     for alert_id, (status, ago) in zip(alerts, ends, strict=True):
         await admin.execute(ALERT, alert_id, machine_id, status, orjson.dumps(DATA).decode(), ago)
-    await migrate(database, "alerting", "alerting_0011")
+    await migrate(database, "alerting", "alerting_0012")
     rows = await admin.fetch("SELECT key, value, headers FROM alerting.outbox WHERE published_at IS NULL")
     events = [
         decode(
