@@ -7,8 +7,8 @@ from services.analysis.database.unit import Unit
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.organizations.service import OrganizationFollower
 from shared.erasure import eraser
-from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED, AlertChanged, AlertRaised, AlertState
+from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.events.base import Event
 from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.events.machines import MACHINE_CHANGED, MachineChanged

@@ -111,7 +111,14 @@ def steps(storage: Storage, queries: Queries) -> Steps:
     )
     return {
         "analysis": (*marked, objects, *MENTIONS),
-        "machine": (Query("", "bury_machine"), DoomedAnalyses(), *marked, *_sums("machine_id"), objects, *MENTIONS),
+        "machine": (
+            Query("", "bury_machine"),
+            DoomedAnalyses(),
+            *marked,
+            *_sums("machine_id"),
+            objects,
+            *MENTIONS,
+        ),
         "organization": (
             Query("", "bury_machines"),
             Query("", "bury_organization"),

@@ -18,7 +18,6 @@ from services.analysis.settings import Settings
 from services.analysis.worker import create_worker
 from shared.clock import SystemClock
 from shared.postgres.connection import Database
-from shared.postgres.partitions import MonthPartitions
 from shared.settings import InstallationSettings
 from tests.integration.analysis.client import AnalysisClient
 from tests.integration.analysis.workplace import Workplace

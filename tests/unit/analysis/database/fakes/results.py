@@ -208,7 +208,6 @@ class FakeUpkeep(Scoped):
     async def adopt(self, max_small_bytes: int) -> int:
         return 0
 
-
     async def discard(self, name: str) -> None:
         self._memory.discarded[max(self._memory.discarded, default=0) + 1] = name
 
