@@ -19,12 +19,15 @@ from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
+from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
+from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
 from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
+from shared.http.kept_answers import AnswerSealer
 from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
 from shared.jobs.janitor import Janitor
@@ -44,9 +47,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     clock, new_id = infra.clock, infra.new_id
     units = PostgresUnits(infra.database, clock, new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
+    sealer, answers = WebhookSealer(encryptor), AnswerSealer(infra.database, encryptor)
     auditor, notifier, replicas = Auditor(clock), Notifier(clock, new_id), ReplicaService()
     machines = Peer(installation.machines_url, name="machines")
-    rules = RuleService(clock, new_id, auditor, encryptor, replicas, notifier)
+    rules = RuleService(clock, new_id, auditor, sealer, replicas, notifier)
     alerts = AlertService(clock, auditor, replicas, notifier)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
     subscribe(consumer, replicas, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
@@ -55,10 +59,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         allow_private=settings.webhook_allow_private,
         timeout_seconds=settings.webhook_timeout_seconds,
     )
-    worker = _delivery_worker(infra, units, sender, encryptor, settings)
-    janitor = Janitor(
-        "alerting janitor", {"deliveries without a job": units.adopt_deliveries}, every=JANITOR_SECONDS
-    )
+    worker = _delivery_worker(infra, units, sender, sealer, settings)
+    chores = {
+        "deliveries without a job": units.adopt_deliveries,
+        "plain addresses": SealAddresses(units, rules),
+        "targets with a path": units.shorten_targets,
+        "plain answers": answers.seal_all,
+    }
+    janitor = Janitor("alerting janitor", chores, every=JANITOR_SECONDS)
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
@@ -71,7 +79,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Alert rules of machines, and the alerts that they open.",
         lifespan=lifespan,
         checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
-        middleware=[Idempotency.middleware(infra.database, infra.guard)],
+        middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
@@ -82,7 +90,7 @@ def _delivery_worker(
     infra: Infrastructure,
     units: PostgresUnits,
     sender: WebhookSender,
-    encryptor: Encryptor,
+    sealer: WebhookSealer,
     settings: Settings,
 ) -> Worker:
     retry = RetryPolicy(
@@ -91,7 +99,7 @@ def _delivery_worker(
         max_delay=deliveries.MAX_RETRY_DELAY,
         factor=deliveries.RETRY_FACTOR,
     )
-    dispatcher = Dispatcher(units, sender, encryptor, infra.clock, infra.new_id, retry)
+    dispatcher = Dispatcher(units, sender, sealer, infra.clock, infra.new_id, retry)
     pace = Pace(
         deliveries.LEASE,
         deliveries.HEARTBEAT_SECONDS,

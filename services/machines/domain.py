@@ -1,7 +1,7 @@
 """Machines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,10 @@ class MachineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A piece of equipment. `version` increases with every change and orders its events."""
+    """A piece of equipment. `version` increases with every change and orders its events.
+
+    `sealed_metadata` contains the sensitive values of its metadata by name, encrypted.
+    """
 
     id: UUID
     organization_id: UUID
@@ -31,6 +34,7 @@ class Machine:
     created_at: datetime
     updated_at: datetime
     version: int
+    sealed_metadata: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Machine":
         """The machine with `changes`, fields by name."""

@@ -1,9 +1,9 @@
 -- name: insert_machine!
 -- Inserts a machine.
 INSERT INTO machines (id, organization_id, name, model, serial_number, location, status, metadata,
-                      last_analysis_at, created_at, updated_at, version)
+                      last_analysis_at, created_at, updated_at, version, sealed_metadata)
 VALUES (:id, :organization_id, :name, :model, :serial_number, :location, :status, :metadata,
-        :last_analysis_at, :created_at, :updated_at, :version);
+        :last_analysis_at, :created_at, :updated_at, :version, :sealed_metadata);
 
 -- name: get_machine^
 -- One machine of the organization.
@@ -28,7 +28,7 @@ LIMIT :limit;
 -- Updates everything that may change.
 UPDATE machines
 SET name = :name, model = :model, serial_number = :serial_number, location = :location, status = :status,
-    metadata = :metadata, updated_at = :updated_at, version = :version
+    metadata = :metadata, sealed_metadata = :sealed_metadata, updated_at = :updated_at, version = :version
 WHERE id = :id;
 
 -- name: delete_machine!

@@ -1,6 +1,6 @@
 """Use cases of machines. The caller of each method opens the transaction and commits it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,24 +8,28 @@ from uuid import UUID
 from services.machines.domain import Machine, MachineFilter, MachineStatus
 from services.machines.errors import MachineNotFound
 from services.machines.repository import Unit
-from shared.access import Caller
-from shared.audit import Auditor
+from services.machines.sealing import MetadataSealer
+from shared.access import Caller, Permission
+from shared.audit import HIDDEN, Auditor
 from shared.clock import Clock, IdGenerator
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.http.pages import PageRequest, Slice
 
 
 class MachineService:
-    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor) -> None:
+    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, sealer: MetadataSealer) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self._sealer = sealer
 
     async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
         """Add a machine to the caller's organization. `values` are validated fields by name."""
-        now = self._clock.now()
+        machine_id, now = self._new_id(), self._clock.now()
+        metadata, sealed = self._sealer.split(machine_id, {}, {}, values)
+        stored = {name: value for name, value in values.items() if name != "sensitive_metadata"}
         machine = Machine(
-            id=self._new_id(),
+            id=machine_id,
             organization_id=caller.organization_id,
             last_analysis_at=None,
             created_at=now,
@@ -38,11 +42,14 @@ class MachineService:
                 "metadata": {},
                 "status": MachineStatus.ACTIVE,
             }
-            | dict(values),
+            | stored
+            | {"metadata": metadata, "sealed_metadata": sealed},
         )
         await unit.machines.add(machine)
         await self._publish(unit, machine)
-        await self._auditor.wrote(unit.outbox, caller, "machine.created", "machine", machine.id, after=values)
+        await self._auditor.wrote(
+            unit.outbox, caller, "machine.created", "machine", machine.id, after=_audited(machine, values)
+        )
         return machine
 
     async def get(self, unit: Unit, machine_id: UUID) -> Machine:
@@ -50,6 +57,11 @@ class MachineService:
         if machine is None:
             raise MachineNotFound(machine_id)
         return machine
+
+    def shown_metadata(self, caller: Caller, machine: Machine) -> Mapping[str, Any]:
+        """The metadata as `caller` may see it: sensitive values are shown to administrators only."""
+        may = caller.may(Permission.SENSITIVE_METADATA_READ)
+        return self._sealer.opened(machine) if may else machine.metadata
 
     async def list(self, unit: Unit, filters: MachineFilter, page: PageRequest) -> Slice[Machine]:
         return await unit.machines.list(filters, page)
@@ -63,12 +75,20 @@ class MachineService:
             raise MachineNotFound(machine_id)
         if not changes:
             return before
-        machine = before.changed(changes, self._clock.now())
+        metadata, sealed = self._sealer.split(machine_id, before.metadata, before.sealed_metadata, changes)
+        stored = {name: value for name, value in changes.items() if name != "sensitive_metadata"}
+        stored |= {"metadata": metadata, "sealed_metadata": sealed}
+        machine = before.changed(stored, self._clock.now())
         await unit.machines.update(machine)
         await self._publish(unit, machine)
-        old = {name: getattr(before, name) for name in changes}
         await self._auditor.wrote(
-            unit.outbox, caller, "machine.updated", "machine", machine.id, before=old, after=changes
+            unit.outbox,
+            caller,
+            "machine.updated",
+            "machine",
+            machine.id,
+            before=_audited(before, changes, also_hidden=machine.sealed_metadata),
+            after=_audited(machine, changes),
         )
         return machine
 
@@ -107,3 +127,14 @@ class MachineService:
             changed_at=machine.updated_at,
         )
         await unit.outbox.add(MACHINE_CHANGED, machine.id, payload, organization_id=machine.organization_id)
+
+
+def _audited(
+    machine: Machine, fields: Collection[str], *, also_hidden: Collection[str] = ()
+) -> dict[str, Any]:
+    """The given fields of the machine as the audit trail shows them: without sensitive values."""
+    audited = {name: getattr(machine, name) for name in fields if name != "sensitive_metadata"}
+    if "metadata" in fields or "sensitive_metadata" in fields:
+        hidden = {*machine.sealed_metadata, *(name for name in also_hidden if name in machine.metadata)}
+        audited["metadata"] = {**machine.metadata, **dict.fromkeys(hidden, HIDDEN)}
+    return audited

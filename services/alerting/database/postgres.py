@@ -1,7 +1,8 @@
 """Units of work on PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
@@ -15,6 +16,9 @@ from shared.kafka.inbox import PostgresInbox
 from shared.kafka.outbox import PostgresOutbox
 from shared.postgres.connection import Database
 from shared.postgres.queries import load_queries
+
+# Rows of a batch are locked until it commits: few enough that no request waits long.
+BATCH = 200
 
 
 class PostgresUnits:
@@ -39,6 +43,19 @@ class PostgresUnits:
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
             )
+
+    async def rules_with_plain_addresses(self) -> Sequence[tuple[UUID, UUID]]:
+        """Some rules of all organizations, as pairs of organization and rule."""
+        async with self._database.transaction(Scope()) as connection:
+            rows = self._queries.rules_with_plain_addresses(connection, limit=BATCH)
+            return [(row["organization_id"], row["id"]) async for row in rows]
+
+    async def shorten_targets(self) -> None:
+        """Reduce all targets that an older version wrote to their host."""
+        count = BATCH
+        while count == BATCH:
+            async with self._database.transaction(Scope()) as connection:
+                count = int(await self._queries.shorten_targets(connection, limit=BATCH))
 
     async def adopt_deliveries(self) -> int:
         """Enqueue deliveries that an older version wrote without a job, and count them."""

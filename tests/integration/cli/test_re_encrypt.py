@@ -13,7 +13,7 @@ import pytest
 from dinsight.installation import SERVICES
 from dinsight.provision.databases import provision
 from dinsight.re_encrypt.columns import COLUMNS, Moved, move
-from services.alerting.rules.service import secret_purpose as webhook_purpose
+from services.alerting.rules.sealing import secret_purpose as webhook_purpose
 from services.auth.keys.service import KeyRing
 from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.secrets import secret_purpose as settings_purpose
