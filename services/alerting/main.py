@@ -30,7 +30,7 @@ from shared.http.idempotency import Idempotency
 from shared.http.kept_answers import AnswerSealer
 from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
-from shared.jobs.janitor import Janitor
+from shared.jobs.janitor import Chore, Janitor
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
@@ -60,7 +60,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         timeout_seconds=settings.webhook_timeout_seconds,
     )
     worker = _delivery_worker(infra, units, sender, sealer, settings)
-    chores = {
+    chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,
         "plain addresses": SealAddresses(units, rules),
         "targets with a path": units.shorten_targets,
