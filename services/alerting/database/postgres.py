@@ -30,6 +30,7 @@ class PostgresUnits:
         self._new_id = new_id
         self._queries = load_queries(__file__)
         self.queue = PostgresQueue(database, service="alerting")
+        self._targets_are_short = False
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
@@ -51,11 +52,17 @@ class PostgresUnits:
             return [(row["organization_id"], row["id"]) async for row in rows]
 
     async def shorten_targets(self) -> None:
-        """Reduce all targets that an older version wrote to their host."""
-        count = BATCH
-        while count == BATCH:
+        """Reduce all targets that an older version wrote to their host; once, when no older version runs."""
+        if self._targets_are_short:
+            return
+        async with self._database.transaction(Scope()) as connection:
+            if not await self._queries.are_addresses_sealed(connection):
+                return
+        last: UUID | None = UUID(int=0)
+        while last is not None:
             async with self._database.transaction(Scope()) as connection:
-                count = int(await self._queries.shorten_targets(connection, limit=BATCH))
+                last = await self._queries.shorten_targets(connection, after=last, limit=BATCH)
+        self._targets_are_short = True
 
     async def adopt_deliveries(self) -> int:
         """Enqueue deliveries that an older version wrote without a job, and count them."""

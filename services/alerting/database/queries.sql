@@ -75,8 +75,8 @@ SELECT seals();
 SELECT organization_id, id FROM rules_with_plain_addresses(:limit);
 
 -- name: shorten_targets$
--- Reduce the targets of some deliveries of all organizations to their host, and count them.
-SELECT shorten_targets(:limit);
+-- Reduce the targets of the next deliveries of all organizations to their host; the last one's id, or null at the end.
+SELECT shorten_targets(:after, :limit);
 
 -- name: lock_rules_of_machine$
 -- Lock all rules of a machine, so that no alert opens while they are deleted, and count them.

@@ -1,7 +1,5 @@
 """Addresses of webhooks can be sealed, and targets of deliveries be reduced to their host."""
 
-from alembic import op
-
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
 revision = "alerting_0010"
@@ -20,30 +18,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = alerting, public, pg_temp
 $$;
 REVOKE ALL ON FUNCTION rules_with_plain_addresses(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION rules_with_plain_addresses(integer) TO dinsight_alerting;
-CREATE FUNCTION shorten_targets(wanted integer) RETURNS bigint
+CREATE FUNCTION shorten_targets(after uuid, wanted integer) RETURNS uuid
 LANGUAGE sql SECURITY DEFINER SET search_path = alerting, public, pg_temp AS $$
-    WITH long AS (
-        SELECT d.id FROM deliveries d WHERE seals() AND d.target ~ '^[a-z]+://[^/?]+[/?]'
-        LIMIT wanted FOR UPDATE SKIP LOCKED
+    WITH part AS (
+        SELECT d.id FROM deliveries d WHERE d.id > after ORDER BY d.id LIMIT wanted
     ), short AS (
         UPDATE deliveries d SET target = substring(d.target FROM '^[a-z]+://[^/?]+')
-        FROM long WHERE d.id = long.id RETURNING d.id
+        FROM part WHERE d.id = part.id AND d.target ~ '^[a-z]+://[^/?]+[/?]'
     )
-    SELECT count(*) FROM short;
+    SELECT id FROM part ORDER BY id DESC LIMIT 1;
 $$;
-REVOKE ALL ON FUNCTION shorten_targets(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION shorten_targets(integer) TO dinsight_alerting;
-"""
-
-# Deliveries are many: while the index is built, writers are not stopped.
-LONG_TARGETS = """
-DROP INDEX CONCURRENTLY IF EXISTS deliveries_long_target;
-CREATE INDEX CONCURRENTLY deliveries_long_target ON deliveries (id) WHERE target ~ '^[a-z]+://[^/?]+[/?]';
+REVOKE ALL ON FUNCTION shorten_targets(uuid, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION shorten_targets(uuid, integer) TO dinsight_alerting;
 """
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        run(LONG_TARGETS)
     run(SEALED_ANSWERS)
     run(PLAIN_ADDRESSES)
