@@ -19,12 +19,15 @@ CANARY = f"canary{uuid4().hex}"
 COLUMNS = """
 SELECT format('%I.%I', table_schema, table_name) AS place, column_name AS name, data_type AS type
 FROM information_schema.columns c
-WHERE table_schema = ANY ($1) AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'ARRAY')
+WHERE table_schema = ANY ($1)
+  AND data_type IN ('text', 'character varying', 'json', 'jsonb', 'bytea', 'ARRAY')
   AND EXISTS (SELECT FROM pg_class k WHERE k.oid = format('%I.%I', table_schema, table_name)::regclass
               AND k.relkind IN ('r', 'p', 'm') AND NOT k.relispartition)
 """
 SEALED = """
-SELECT EXISTS (SELECT FROM machines.machines WHERE name::text LIKE '%Rig%' AND sealed_metadata ? 'plc_password')
+SELECT EXISTS (
+    SELECT FROM machines.machines WHERE name::text LIKE '%Rig%' AND sealed_metadata ? 'plc_password'
+)
 """
 FIRST_FAULTY = 90
 

@@ -71,8 +71,11 @@ def _use(client: httpx2.Client) -> None:
     [organization] = plant.all("/organizations")
     settings = {"settings": {"locale": "de", "secrets": {"smtp": "a secret of a dump"}}}
     client.patch(f"/organizations/{organization['id']}", json=settings).raise_for_status()
-    plant.post("/api-keys", {"name": "Historian", "role": "operator"})
-    plant.post("/invitations", {"email": f"{uuid4().hex}@example.org", "role": "viewer"})
+    plant.post(f"/organizations/{organization['id']}/api-keys", {"name": "Historian", "role": "operator"})
+    plant.post(
+        f"/organizations/{organization['id']}/invitations",
+        {"email": f"{uuid4().hex}@example.org", "role": "viewer"},
+    )
     once = {"Idempotency-Key": uuid4().hex}
     machine = client.post("/machines", json={"name": "Rig", "metadata": {"kw": 75}}, headers=once).json()[
         "id"

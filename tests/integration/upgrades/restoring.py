@@ -1,5 +1,6 @@
 """Restores a dump of an earlier version into a fresh database, and remembers every row of it."""
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -31,12 +32,13 @@ Rows = Mapping[str, tuple[str, frozenset[str]]]
 
 @asynccontextmanager
 async def restored(server_dsn: str, dump: Path) -> AsyncIterator[TestDatabase]:
+    script = await asyncio.to_thread(lambda: gzip.decompress(dump.read_bytes()).decode())
     database = await create_database(server_dsn)
     connection = await asyncpg.connect(database.admin_dsn)
     try:
         for service in SERVICES:
             await connection.execute(f"DROP SCHEMA {service} CASCADE")
-        await connection.execute(gzip.decompress(dump.read_bytes()).decode())
+        await connection.execute(script)
     finally:
         await connection.close()
     await provision(database.admin_dsn, dict.fromkeys(SERVICES, PASSWORD))
