@@ -81,6 +81,7 @@ def _use(client: httpx2.Client) -> None:
         "id"
     ]
     plant.machine("Idle")
+    plant.post("/configs", {"end_dim": "f_31"})
     normal = spectra(60, seed=1, features=32).round(2)
     plant.completed(plant.upload(machine, "baseline", ("normal.csv", as_csv(normal))))
     rule = {
