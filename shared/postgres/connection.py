@@ -46,7 +46,7 @@ PING_SECONDS = 2
 # it runs: such a server answers, but cannot load the libraries of functions that a new session calls.
 TRY_TO_WRITE = """
 BEGIN;
-SELECT public.uuid_generate_v4(), public.digest('', 'sha256');
+SELECT public.uuid_generate_v4(), public.digest(''::text, 'sha256');
 INSERT INTO outbox (id, topic, headers, keep_latest, transient)
 VALUES (gen_random_uuid(), 'readiness', '{}', false, true);
 ROLLBACK

@@ -14,7 +14,11 @@ COPIED = {
     "machines.machines": {"id": "gen_random_uuid()"},
     "analysis.anomalies": {"id": "gen_random_uuid()", "timestamp": "now()"},
     "alerting.deliveries": {"id": "gen_random_uuid()", "message_id": "gen_random_uuid()"},
-    "auth.audit_logs": {"id": "gen_random_uuid()", "created_at": "now()"},
+    "auth.audit_logs": {
+        "id": "gen_random_uuid()",
+        "created_at": "now()",
+        "organization_id": "current_setting('app.organization_id')::uuid",
+    },
 }
 CHANGED = {
     "machines.machines": "name = name",

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import httpx2
@@ -32,8 +33,6 @@ from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
 FIXTURES = sorted(DUMPS.glob("*.sql.gz"))
-# Rows that upkeep of the new version may remove, and kept answers, whose time is over.
-SHORT_LIVED = ("outbox", "inbox", "idempotency_keys", "jobs", "mail", "one_time_tokens", "login_attempts")
 LISTS = {
     "/api/v1/machines": "machines.machines",
     "/api/v1/analyses": "analysis.analyses",
@@ -46,7 +45,7 @@ LISTS = {
 @dataclass
 class Upgraded:
     database: TestDatabase
-    organizations: list[str]
+    organizations: list[UUID]
     before: Rows
     load: Load
 
@@ -77,7 +76,7 @@ async def upgraded(request: pytest.FixtureRequest, postgres_admin_dsn: str) -> A
         for service in SERVICES:
             await asyncio.to_thread(upgrade, service, database.admin_dsn)
         assert await pending(database.admin_dsn) == []
-        yield Upgraded(database, [str(row["id"]) for row in rows], before, load)
+        yield Upgraded(database, [row["id"] for row in rows], before, load)
         await admin.close()
 
 
