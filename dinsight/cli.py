@@ -13,8 +13,10 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from dinsight.dead_letters import command as dead_letters
+from dinsight.deletions import command as deletions
 from dinsight.installation import CommandError, Find, named_by_environment
 from dinsight.legacy_import.command import import_legacy
+from dinsight.maintenance.command import maintenance
 from dinsight.provision.command import provision
 from dinsight.re_encrypt.command import re_encrypt
 from dinsight.republish.command import republish
@@ -48,7 +50,9 @@ def build(find: Find) -> typer.Typer:
 
     app.command()(provision)
     app.add_typer(dead_letters.app, name="dead-letters")
+    app.add_typer(deletions.app, name="deletions")
     app.command()(republish)
+    app.command()(maintenance)
     app.command("re-encrypt")(re_encrypt)
     app.command("import-legacy")(import_legacy)
     return app

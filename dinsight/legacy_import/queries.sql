@@ -165,7 +165,8 @@ SELECT m.id, :organization_id, m.name,
         JOIN legacy_dinsight_data d ON d.file_upload_id = p.file_upload_id
         LEFT JOIN legacy_chunks c ON c.dinsight_id = d.id WHERE p.machine_id = m.id)
 FROM legacy_machines m WHERE NOT EXISTS (SELECT FROM machines.machines t WHERE t.id = m.id)
-RETURNING id, name, model, serial_number, location, status, metadata, version, updated_at;
+RETURNING id, name, model, serial_number, location, status, metadata, tags, legal_hold, version,
+    updated_at;
 
 -- name: insert_machine_refs!
 -- The replica that analyses point at.

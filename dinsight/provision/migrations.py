@@ -1,6 +1,9 @@
 """Runs a service's migrations: Alembic, one environment for all, one version table per schema."""
 
 import asyncio
+import logging
+import time
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -8,8 +11,11 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
+from sqlalchemy.exc import DBAPIError
 
-from dinsight.installation import SERVICES
+from dinsight.installation import SERVICES, CommandError
+from shared.jobs.retry import RetryPolicy
+from shared.postgres.online import is_blocked
 
 
 class Phase(StrEnum):
@@ -20,6 +26,10 @@ class Phase(StrEnum):
 
 
 ROOT = Path(__file__).resolve().parents[2]
+# Some minutes in all: a request or a job ends by then, a dump of much data may not.
+RETRY = RetryPolicy(30, first_delay=timedelta(seconds=0.5), max_delay=timedelta(seconds=15))
+
+logger = logging.getLogger(__name__)
 
 
 def configuration(service: str, admin_dsn: str) -> Config:
@@ -29,18 +39,40 @@ def configuration(service: str, admin_dsn: str) -> Config:
     config.set_main_option("path_separator", "newline")
     config.attributes["service"] = service
     config.attributes["admin_dsn"] = admin_dsn
+    # Who was last in the way of a migration.
+    config.attributes["blockers"] = []
     return config
 
 
-def upgrade(service: str, admin_dsn: str, *, after: bool = True) -> None:
+def upgrade(service: str, admin_dsn: str, *, after: bool = True, retry: RetryPolicy = RETRY) -> None:
     """Migrate the service's schema to the newest revision. Parallel calls wait for each other.
 
     Without `after`, migrations at the end of the chain wait that need every running program to be of this
     version. A schema without any revision gets all: no older version can run on it.
+
+    A migration that waits for a lock for more than a second is rolled back and tried again, so that it stops
+    nobody for longer. Raises CommandError, which says who is in the way, after the last attempt; what is
+    migrated by then stays.
     """
     config = configuration(service, admin_dsn)
     everything = after or asyncio.run(_is_new(service, admin_dsn))
-    command.upgrade(config, "head" if everything else last_before(config))
+    revision = "head" if everything else last_before(config)
+    for attempt in range(1, retry.max_attempts + 1):
+        try:
+            command.upgrade(config, revision)
+            return
+        except DBAPIError as error:
+            if not is_blocked(error):
+                raise
+            blockers = "; ".join(config.attributes["blockers"]) or "a session that has ended"
+            if retry.is_last(attempt):
+                raise CommandError(
+                    f"The migration of {service} did not get a lock in {attempt} attempts. In its way is"
+                    f" {blockers}. Wait until it ends, or end it (SELECT pg_terminate_backend(process)), and"
+                    " run the command again: it continues."
+                ) from error
+            logger.warning("the migration of %s waits for a lock: %s", service, blockers)
+            time.sleep(retry.delay(attempt).total_seconds())
 
 
 def last_before(config: Config) -> str:

@@ -4,6 +4,7 @@ from services.alerting.alerts import findings
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import ReplicaService
+from shared.erasure import eraser
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
     ANALYSIS_FAILED,
@@ -12,8 +13,14 @@ from shared.events.analysis import (
     AnalysisFailed,
     AnomalyDetected,
 )
-from shared.events.auth import MEMBERSHIP_CHANGED, MembershipChanged
+from shared.events.auth import (
+    MEMBERSHIP_CHANGED,
+    ORGANIZATION_CHANGED,
+    MembershipChanged,
+    OrganizationChanged,
+)
 from shared.events.base import Event
+from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
@@ -27,6 +34,9 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
     async def on_membership_changed(event: Event[MembershipChanged], unit: Unit) -> None:
         await replicas.membership_changed(unit, event.payload)
 
+    async def on_organization_changed(event: Event[OrganizationChanged], unit: Unit) -> None:
+        await replicas.organization_changed(unit, event.payload)
+
     async def on_anomaly_detected(event: Event[AnomalyDetected], unit: Unit) -> None:
         payload = event.payload
         await evaluator.observe(unit, payload.machine_id, lambda: findings.of_anomaly(payload))
@@ -39,8 +49,13 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
         payload = event.payload
         await evaluator.observe(unit, payload.machine_id, lambda: findings.of_failed(payload))
 
+    async def on_deletion_requested(event: Event[DeletionRequested], unit: Unit) -> None:
+        await eraser.accept(unit.jobs, event)
+
+    consumer.on(DELETION_REQUESTED, on_deletion_requested)
     consumer.on(MACHINE_CHANGED, on_machine_changed)
     consumer.on(MEMBERSHIP_CHANGED, on_membership_changed)
+    consumer.on(ORGANIZATION_CHANGED, on_organization_changed)
     consumer.on(ANOMALY_DETECTED, on_anomaly_detected)
     consumer.on(ANALYSIS_COMPLETED, on_analysis_completed)
     consumer.on(ANALYSIS_FAILED, on_analysis_failed)

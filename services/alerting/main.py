@@ -11,6 +11,7 @@ from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.deletions import steps
 from services.alerting.deliveries import domain as deliveries
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
@@ -25,6 +26,7 @@ from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
 from shared.audit import Auditor
 from shared.crypto import Encryptor
+from shared.erasure.eraser import Eraser
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
 from shared.http.kept_answers import AnswerSealer
@@ -59,7 +61,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         allow_private=settings.webhook_allow_private,
         timeout_seconds=settings.webhook_timeout_seconds,
     )
-    worker = _delivery_worker(infra, units, sender, sealer, settings)
+    workers = [
+        _delivery_worker(infra, units, sender, sealer, settings),
+        Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
+    ]
     chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,
         "plain addresses": SealAddresses(units, rules),
@@ -71,14 +76,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with sender.open(), infra.running(*loops, workers=[worker], peers=[machines]):
+        async with sender.open(), infra.running(*loops, workers=workers, peers=[machines]):
             yield
 
     app = build_application(
         service="alerting",
         description="Alert rules of machines, and the alerts that they open.",
         lifespan=lifespan,
-        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
+        checks={**infra.checks(*loops, workers=workers), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))

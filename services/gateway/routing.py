@@ -44,6 +44,7 @@ RULES = (
     Rule("/users", Service.AUTH),
     Rule("/organizations", Service.AUTH),
     Rule("/audit-logs", Service.AUTH),
+    Rule("/deletions", Service.AUTH),
     Rule("/machines", Service.MACHINES),
     Rule("/machines/*/health", Service.ANALYSIS),
     Rule("/machines/*/deterioration", Service.ANALYSIS),

@@ -19,7 +19,8 @@ class MachineStatus(StrEnum):
 class Machine:
     """A piece of equipment. `version` increases with every change and orders its events.
 
-    `sealed_metadata` contains the sensitive values of its metadata by name, encrypted.
+    While `legal_hold` is true, nothing of the machine may be deleted. `sealed_metadata` has the sensitive
+    values of its metadata by name, encrypted.
     """
 
     id: UUID
@@ -30,6 +31,8 @@ class Machine:
     location: str | None
     status: MachineStatus
     metadata: Mapping[str, Any]
+    tags: tuple[str, ...]
+    legal_hold: bool
     last_analysis_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -43,8 +46,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class MachineFilter:
-    """`text` is searched in name, model, serial number and location. `location` is a prefix."""
+    """`text` is searched in name, model, serial number and location. `location` is a prefix.
+
+    `tag` is one of the machine's tags, exactly as it was written.
+    """
 
     status: MachineStatus | None = None
     location: str | None = None
     text: str | None = None
+    tag: str | None = None
+    legal_hold: bool | None = None

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.machines.erasure import steps
 from services.machines.handlers import subscribe
 from services.machines.repository import PostgresUnits
 from services.machines.routes import build_router
@@ -13,6 +14,7 @@ from services.machines.service import MachineService
 from services.machines.settings import Settings
 from shared.audit import Auditor
 from shared.crypto import Encryptor
+from shared.erasure.eraser import Eraser
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
 from shared.http.kept_answers import AnswerSealer
@@ -35,20 +37,23 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     service = MachineService(infra.clock, infra.new_id, Auditor(infra.clock), MetadataSealer(encryptor))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="machines")
     subscribe(consumer, service)
+    worker = Eraser(
+        "machines", infra.database, units.queue, infra.clock, infra.new_id, units.queries, steps(infra.clock)
+    ).worker()
 
     janitor = Janitor("machines janitor", {"plain answers": answers.seal_all}, every=JANITOR_SECONDS)
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(*loops):
+        async with infra.running(*loops, workers=[worker]):
             yield
 
     app = build_application(
         service="machines",
         description="The registry of an organization's equipment.",
         lifespan=lifespan,
-        checks={**infra.checks(*loops), "consumer": consumer.check},
+        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_router(service, units, infra.guard))

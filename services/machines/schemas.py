@@ -5,10 +5,14 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.machines.domain import Machine, MachineStatus
 from shared.http.fields import SOMETHING_STORABLE, STORABLE, JsonObject, NotNull
+
+# Enough for any grouping by line, hall, kind and team; a row of the fleet shows them all.
+MAX_TAGS = 20
+MAX_TAG_LENGTH = 50
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=SOMETHING_STORABLE)
@@ -26,6 +30,25 @@ KEEPS_SENSITIVE = (
 )
 UNLISTED = "A key that is no longer listed loses its value unless that is sent, too."
 
+Tag = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=MAX_TAG_LENGTH, pattern=SOMETHING_STORABLE
+    ),
+]
+
+
+def without_repetitions(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tags))
+
+
+Tags = Annotated[
+    tuple[Tag, ...],
+    Field(max_length=MAX_TAGS, description="A set: repetitions are dropped", examples=[["line-3", "pump"]]),
+    AfterValidator(without_repetitions),
+]
+HOLD = "While true, nothing of the machine can be deleted"
+
 
 class MachineCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -37,6 +60,8 @@ class MachineCreate(BaseModel):
     status: MachineStatus = MachineStatus.ACTIVE
     metadata: JsonObject = {}
     sensitive_metadata: SensitiveNames = Field(default=[], description=SENSITIVE)
+    tags: Tags = ()
+    legal_hold: bool = Field(default=False, description=HOLD)
 
 
 class MachineUpdate(BaseModel):
@@ -53,6 +78,8 @@ class MachineUpdate(BaseModel):
     sensitive_metadata: Annotated[SensitiveNames | None, NotNull()] = Field(
         default=None, description=f"{SENSITIVE} {UNLISTED}"
     )
+    tags: Annotated[Tags | None, NotNull()] = None
+    legal_hold: Annotated[bool | None, NotNull(), Field(description=HOLD)] = None
 
 
 class MachineOut(BaseModel):
@@ -65,6 +92,8 @@ class MachineOut(BaseModel):
     status: MachineStatus
     metadata: dict[str, Any] = Field(description="Below the role admin, without sensitive values.")
     sensitive_metadata: list[str] = Field(description="The keys of metadata whose values are sensitive.")
+    tags: list[str]
+    legal_hold: bool = Field(description=HOLD)
     last_analysis_at: datetime | None
     created_at: datetime
     updated_at: datetime

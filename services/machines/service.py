@@ -6,13 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from services.machines.domain import Machine, MachineFilter, MachineStatus
-from services.machines.errors import MachineNotFound
+from services.machines.errors import MachineNotFound, OnLegalHold
+from services.machines.events import state, tombstone
 from services.machines.repository import Unit
 from services.machines.sealing import MetadataSealer
 from shared.access import Caller, Permission
 from shared.audit import HIDDEN, Auditor
 from shared.clock import Clock, IdGenerator
-from shared.events.machines import MACHINE_CHANGED, MachineChanged
+from shared.erasure.requests import DeletionRequests
+from shared.events.deletions import DeletionRequested
+from shared.events.machines import MACHINE_CHANGED
 from shared.http.pages import PageRequest, Slice
 
 
@@ -22,9 +25,12 @@ class MachineService:
         self._new_id = new_id
         self._auditor = auditor
         self._sealer = sealer
+        self._deletions = DeletionRequests(clock, new_id)
 
     async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
         """Add a machine to the caller's organization. `values` are validated fields by name."""
+        if values.get("legal_hold"):
+            caller.require(Permission.MACHINES_HOLD)
         machine_id, now = self._new_id(), self._clock.now()
         metadata, sealed = self._sealer.split(machine_id, {}, {}, values)
         stored = {name: value for name, value in values.items() if name != "sensitive_metadata"}
@@ -40,6 +46,8 @@ class MachineService:
                 "serial_number": None,
                 "location": None,
                 "metadata": {},
+                "tags": (),
+                "legal_hold": False,
                 "status": MachineStatus.ACTIVE,
             }
             | stored
@@ -75,6 +83,8 @@ class MachineService:
             raise MachineNotFound(machine_id)
         if not changes:
             return before
+        if changes.get("legal_hold", before.legal_hold) != before.legal_hold:
+            caller.require(Permission.MACHINES_HOLD)
         metadata, sealed = self._sealer.split(machine_id, before.metadata, before.sealed_metadata, changes)
         stored = {name: value for name, value in changes.items() if name != "sensitive_metadata"}
         stored |= {"metadata": metadata, "sealed_metadata": sealed}
@@ -92,41 +102,47 @@ class MachineService:
         )
         return machine
 
-    async def remove(self, unit: Unit, caller: Caller, machine_id: UUID) -> None:
-        """Delete the machine; other services delete their data about it when they receive the event."""
+    async def remove(self, unit: Unit, caller: Caller, machine_id: UUID) -> DeletionRequested:
+        """Delete the machine, and request the deletion of everything that other services have of it.
+
+        Raises MachineNotFound, OnLegalHold.
+        """
         machine = await unit.machines.lock(machine_id)
         if machine is None:
             raise MachineNotFound(machine_id)
+        if machine.legal_hold:
+            raise OnLegalHold(machine_id)
         await unit.machines.delete(machine_id)
-        await self._publish(unit, machine.changed({}, self._clock.now()), deleted=True)
-        await self._auditor.wrote(
-            unit.outbox, caller, "machine.deleted", "machine", machine_id, before={"name": machine.name}
+        deletion = await self._deletions.add(
+            unit.outbox,
+            "machine",
+            machine_id,
+            organization_id=caller.organization_id,
+            requested_by=caller.user_id,
         )
+        gone = tombstone(
+            machine_id, machine.status, machine.version + 1, self._clock.now(), deletion.deletion_id
+        )
+        await unit.outbox.add(MACHINE_CHANGED, machine_id, gone, organization_id=machine.organization_id)
+        await self._auditor.wrote(
+            unit.outbox,
+            caller,
+            "machine.deleted",
+            "machine",
+            machine_id,
+            before={"name": machine.name},
+            after={"deletion_id": deletion.deletion_id},
+        )
+        return deletion
 
     async def note_analysis(self, unit: Unit, machine_id: UUID, at: datetime) -> None:
         await unit.machines.note_analysis(machine_id, at)
 
-    async def remove_all(self, unit: Unit, organization_id: UUID) -> None:
-        """Delete all machines of a deleted organization."""
-        now = self._clock.now()
-        for machine in await unit.machines.delete_all(organization_id):
-            await self._publish(unit, machine.changed({}, now), deleted=True)
-
     @staticmethod
-    async def _publish(unit: Unit, machine: Machine, *, deleted: bool = False) -> None:
-        payload = MachineChanged(
-            machine_id=machine.id,
-            name=machine.name,
-            model=machine.model,
-            serial_number=machine.serial_number,
-            location=machine.location,
-            status=machine.status,
-            metadata=dict(machine.metadata),
-            deleted=deleted,
-            version=machine.version,
-            changed_at=machine.updated_at,
+    async def _publish(unit: Unit, machine: Machine) -> None:
+        await unit.outbox.add(
+            MACHINE_CHANGED, machine.id, state(machine), organization_id=machine.organization_id
         )
-        await unit.outbox.add(MACHINE_CHANGED, machine.id, payload, organization_id=machine.organization_id)
 
 
 def _audited(

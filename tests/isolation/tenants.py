@@ -95,6 +95,9 @@ def furnished(client: httpx2.Client, admin_dsn: str, document: Document) -> Tena
         if name in known:
             made = tenant.call(known[name], tenant.owner)
             assert made.is_success, f"{name}: {made.text}; say in tests/isolation/bodies.py what it accepts"
+    scrapped = tenant.send("POST", "/machines", json={"name": "Scrap"})["id"]
+    tenant.send("DELETE", f"/machines/{scrapped}")
+    eventually(lambda: tenant.ask("/deletions")["items"], seconds=30, what="the certificate of a deletion")
     name_the_rest(tenant)
     tenant.ids["resource_id"] = tenant.ids["machine_id"]
     return tenant

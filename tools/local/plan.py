@@ -33,6 +33,7 @@ _TITLES = {
     "analysis": "Analysis service",
     "alerting": "Alerting service",
     "gateway": "Gateway",
+    "maintenance": "Maintenance",
 }
 
 
@@ -43,9 +44,9 @@ def worker_name(number: int) -> str:
 def choose_ports(
     layout: Layout, settings: LocalSettings, workers: int, rng: random.Random
 ) -> Mapping[str, int]:
-    """A port for every program: asked for by name, else the one of the last run, else a free one."""
+    """Choose a port for every program: the configured one, else that of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
-    names = [*SERVICES, "gateway", *(worker_name(number) for number in range(1, workers + 1))]
+    names = [*SERVICES, "gateway", "maintenance", *(worker_name(number) for number in range(1, workers + 1))]
     if settings.database_url is None:
         names.append("postgres")
     if settings.kafka_bootstrap is None:
@@ -69,7 +70,7 @@ def choose_ports(
 
 
 def load_ports(layout: Layout) -> Mapping[str, int]:
-    """The ports chosen by the last `up`."""
+    """Return the ports that the last `up` chose."""
     return _remembered(layout.ports_file)
 
 
@@ -89,7 +90,7 @@ def _must_be_free(port: int, name: str) -> None:
 
 
 def with_login(dsn: str, user: str, password: str) -> str:
-    """The same database under another login."""
+    """Return the address of the same database with another login."""
     parts = urlsplit(dsn)
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
         raise LocalError(f"{DATABASE_URL} must look like postgresql://user:password@host:5432/database.")
@@ -104,7 +105,7 @@ COMPUTING_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREA
 
 @dataclass(frozen=True)
 class LocalEnvironment:
-    """One environment's settings, secrets and ports, and everything that follows from them."""
+    """The settings, secrets and ports of one environment, and everything derived from them."""
 
     layout: Layout
     settings: LocalSettings
@@ -159,7 +160,7 @@ class LocalEnvironment:
         return f"http://{HOST}:{self.ports['gateway']}"
 
     def variables(self) -> dict[str, str]:
-        """Every variable of the platform; what the caller has set itself is left as it is."""
+        """Return every variable of the platform. Variables that the caller has set are kept."""
         ours = {
             "DINSIGHT_DATABASE_URL": self.admin_dsn,
             "DINSIGHT_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
@@ -181,6 +182,8 @@ class LocalEnvironment:
             if service in self.ports:
                 ours[port_variable(service)] = str(self.ports[service])
                 ours[f"DINSIGHT_{service.upper()}_URL"] = f"http://{HOST}:{self.ports[service]}"
+        if "maintenance" in self.ports:
+            ours[port_variable("maintenance")] = str(self.ports["maintenance"])
         if "gateway" in self.ports:
             ours[port_variable("gateway")] = str(self.ports["gateway"])
             ours["DINSIGHT_AUTH_PUBLIC_URL"] = self.gateway_url
@@ -232,6 +235,26 @@ class LocalEnvironment:
             name = worker_name(number)
             yield self._service(name, f"Analysis worker {number}", "services.analysis.worker", "analysis")
         yield self._service("gateway", _TITLES["gateway"], "services.gateway.main", database=None)
+        # An environment that is thrown away does not live to see a night.
+        if self.durable:
+            yield self._maintenance()
+
+    def _maintenance(self) -> Program:
+        """It acts as the owner of every schema, and so has the administrator's login and nobody else's."""
+        env = self.variables()
+        for service in SERVICES:
+            env.pop(database_variable(service))
+        port = self.ports["maintenance"]
+        return Program(
+            name="maintenance",
+            title=_TITLES["maintenance"],
+            kind=Kind.SERVICE,
+            argv=(sys.executable, "-m", "dinsight.maintenance.main"),
+            env=env,
+            cwd=self.layout.root,
+            port=port,
+            ready=http_ready(port),
+        )
 
     def _service(self, name: str, title: str, module: str, database: str | None) -> Program:
         env = self.variables()

@@ -1,4 +1,4 @@
-"""A private PostgreSQL cluster: found binaries, made once, started in the foreground for the supervisor."""
+"""A private PostgreSQL cluster: its binaries, its creation, and the foreground server that is supervised."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PostgresBinaries:
         return str(self.folder / name)
 
     def has_library(self, name: str) -> bool:
-        """Debian keeps libraries in lib/ beside bin/; other builds below lib/postgresql."""
+        """Return whether a library is installed: in lib/ on Debian, below lib/postgresql in other builds."""
         beside = self.folder.parent / "lib"
         return any(
             (place / f"{name}{suffix}").is_file()
@@ -53,7 +53,7 @@ class PostgresBinaries:
 
 
 def find_binaries(path: str, places: Iterable[Path] = _PLACES) -> list[PostgresBinaries]:
-    """Every installed server new enough, newest first. Debian keeps them out of PATH."""
+    """Return every installed server that is new enough, newest first. Debian keeps them out of PATH."""
     folders = [Path(item) for item in path.split(os.pathsep) if item]
     for place in places:
         folders += sorted(place.glob("*/bin"))
@@ -76,7 +76,7 @@ def _major(postgres: Path) -> int:
 
 @dataclass(frozen=True)
 class LocalPostgres:
-    """The cluster of one environment. Without `durable` a power cut may destroy it: quicker, for tests."""
+    """The cluster of one environment. Without `durable`, faster for tests, a power cut may destroy it."""
 
     data: Path
     port: int
@@ -93,14 +93,14 @@ class LocalPostgres:
         return f"postgresql://{SUPERUSER}:{self.password}@{HOST}:{self.port}/{database}"
 
     def place(self) -> str:
-        """Where the data lies, with the reason when that is not where one looks first."""
+        """Describe where the data is, with the reason if that is not the expected folder."""
         home = self.data.resolve()
         if home == self.data or self.account is None:
             return str(self.data)
         return f"{home}, linked from {self.data}: the user {self.account.name} cannot enter that folder"
 
     def create(self) -> bool:
-        """Make the cluster unless it is there; True when it was made now."""
+        """Create the cluster if it does not exist. Returns True if it was created now."""
         if self._made():
             return False
         home = self._home()
@@ -139,7 +139,7 @@ class LocalPostgres:
         return True
 
     def _home(self) -> Path:
-        """The folder that will hold the data: `data` itself where its user can reach it."""
+        """Return the folder for the data: `data` itself if its user can reach it."""
         if self.data.is_symlink():
             target = self.data.readlink()
             self.data.unlink()  # Points at data that is gone, else the cluster would have been found.
@@ -178,6 +178,8 @@ class LocalPostgres:
             "unix_socket_directories": "",
             "shared_preload_libraries": ",".join(libraries),
             "max_connections": "200",
+            # A query without a time locks every month's partition and its indexes.
+            "max_locks_per_transaction": "512",
             "log_timezone": "UTC",
             "timezone": "UTC",
         }
@@ -208,7 +210,7 @@ class LocalPostgres:
 
 
 def remove_cluster(data: Path) -> None:
-    """Delete a cluster for good, wherever it lies; its server must have ended."""
+    """Delete a cluster, wherever its data is. Its server must have exited."""
     home = data.resolve()
     shutil.rmtree(home, ignore_errors=True)
     if data.is_symlink():
@@ -217,7 +219,7 @@ def remove_cluster(data: Path) -> None:
 
 
 def stray_server(data: Path) -> ProcessRef | None:
-    """A server still running on this data; recognised by its working folder, whatever its number is."""
+    """Return a server that still runs on this data, recognized by its working folder."""
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
         if Path(psutil.Process(pid).cwd()) != data.resolve():
@@ -228,7 +230,7 @@ def stray_server(data: Path) -> ProcessRef | None:
 
 
 def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinaries:
-    """The server that made the data, where it is installed; the newest otherwise."""
+    """Return the version that created the data if it is installed, otherwise the newest."""
     if not found:
         raise MissingSoftware(
             f"A PostgreSQL server ({MIN_MAJOR} or newer)",
@@ -243,11 +245,11 @@ def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinari
 
 
 def _clean_env() -> dict[str, str]:
-    """PG variables of the caller's shell (PGDATA, PGPORT, ...) must not reach this server."""
+    """Return the environment without the caller's PG variables (PGDATA, PGPORT, ...)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C.UTF-8"}
 
 
 def _can_enter(account: Account, folder: Path) -> bool:
-    """Asked of the kernel, as that user: groups and access lists count like permission bits."""
+    """Return whether the user can enter a folder; the kernel decides, so groups and access lists count."""
     return run_tool(["test", "-x", str(folder)], account=account, cwd=Path("/")).returncode == 0

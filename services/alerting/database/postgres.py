@@ -28,7 +28,7 @@ class PostgresUnits:
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._queries = load_queries(__file__)
+        self.queries = load_queries(__file__)
         self.queue = PostgresQueue(database, service="alerting")
         self._targets_are_short = False
 
@@ -36,10 +36,10 @@ class PostgresUnits:
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
             yield Unit(
-                replicas=PostgresReplicaRepository(connection, self._queries),
-                rules=PostgresRuleRepository(connection, self._queries),
-                alerts=PostgresAlertRepository(connection, self._queries),
-                deliveries=PostgresDeliveryRepository(connection, self._queries),
+                replicas=PostgresReplicaRepository(connection, self.queries),
+                rules=PostgresRuleRepository(connection, self.queries),
+                alerts=PostgresAlertRepository(connection, self.queries),
+                deliveries=PostgresDeliveryRepository(connection, self.queries),
                 jobs=self.queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
@@ -67,4 +67,4 @@ class PostgresUnits:
     async def adopt_deliveries(self) -> int:
         """Enqueue deliveries that an older version wrote without a job, and count them."""
         async with self._database.transaction(Scope()) as connection:
-            return int(await self._queries.adopt_deliveries(connection))
+            return int(await self.queries.adopt_deliveries(connection))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
-from services.alerting.replicas.domain import MachineRef, MemberRef
+from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
@@ -33,7 +33,13 @@ class ReplicaRepository(Protocol):
         """The machine, locked against deletion until the transaction ends."""
         ...
 
+    async def analysis_deleted(self, analysis_id: UUID) -> bool: ...
+
     async def merge_member(self, member: MemberRef) -> None:
+        """Store a newer version; older ones are ignored."""
+        ...
+
+    async def merge_organization(self, organization: OrganizationRef) -> None:
         """Store a newer version; older ones are ignored."""
         ...
 

@@ -23,7 +23,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: Units, guard: Guard) 
     reader = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_READ))]
     acknowledger = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_ACKNOWLEDGE))]
 
-    @router.get("/anomalies", summary="List anomalies")
+    @router.get("/anomalies", summary="List anomalies", responses=problem_responses(409))
     async def list_anomalies(
         caller: reader,
         page: PageParameters,
@@ -34,7 +34,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: Units, guard: Guard) 
         since: Annotated[Moment | None, Query(description="Inclusive")] = None,
         until: Annotated[Moment | None, Query(description="Exclusive")] = None,
     ) -> Page[AnomalyOut]:
-        """Newest first."""
+        """Newest first. Those of archived analyses are not listed until the analysis is restored."""
         wanted = AnomalyFilter(machine_id, analysis_id, severity, acknowledged, since, until)
         async with units(caller.scope) as unit:
             return Page[AnomalyOut].of(await anomalies.list(unit, wanted, page), AnomalyOut.of)

@@ -24,7 +24,7 @@ def configuration(row: asyncpg.Record) -> Configuration:
 
 
 def machine_ref(row: asyncpg.Record) -> MachineRef:
-    return _read(MachineRef, row)
+    return _read(MachineRef, row, tags=tuple(row["tags"]))
 
 
 def file_upload(row: asyncpg.Record) -> FileUpload:

@@ -1,13 +1,13 @@
 """Completes a monitoring run: joins its scored chunks once, in order, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analysis.anomalies.domain import Anomaly, sample_time
+from services.analysis.anomalies.domain import Anomaly, anomaly_id, sample_time
 from services.analysis.database.chunks import ScoredSummary
 from services.analysis.database.unit import Unit, Units
 from services.analysis.engine import BaselineModel, ScoreSummary, assess_health, deterioration
@@ -19,6 +19,8 @@ from services.analysis.objects.models import ModelStore
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.jobs.queue import Job, Lease, LeaseLost
+from shared.months import month_of
+from shared.postgres.partitions import Partitions
 
 Floats = NDArray[np.float64]
 
@@ -29,12 +31,14 @@ class Joiner:
     def __init__(
         self,
         units: Units,
+        partitions: Partitions,
         models: ModelStore,
         finalizer: Finalizer,
         clock: Clock,
         new_id: IdGenerator,
     ) -> None:
         self._units = units
+        self._partitions = partitions
         self._models = models
         self._finalizer = finalizer
         self._clock = clock
@@ -65,6 +69,7 @@ class Joiner:
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, summaries, positions)
+            await self._make_partitions(work, summaries)
             async with self._units(work.scope) as unit:
                 await self._finalizer.complete(
                     unit,
@@ -86,6 +91,20 @@ class Joiner:
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
 
+    async def _make_partitions(self, work: Work, summaries: Sequence[ScoredSummary]) -> None:
+        """Make the partitions of the anomalies' months, which may be those of years ago."""
+        first_of_months: dict[date, datetime] = {}
+        async with self._units(work.scope) as unit:
+            for chunk in summaries:
+                if not chunk.has_anomalies:
+                    continue
+                for index, metadata in await unit.chunks.anomaly_metadata(
+                    work.analysis.id, chunk.process_order
+                ):
+                    at = sample_time(metadata, index, work.upload.created_at).at
+                    first_of_months.setdefault(month_of(at), at)
+        await self._partitions.ensure("anomalies", first_of_months.values())
+
     async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
         """Store the anomalies of a chunk, and publish them."""
         staged = await unit.chunks.anomalies(work.analysis.id, process_order)
@@ -101,12 +120,13 @@ class Joiner:
         )
 
     def _anomaly(self, work: Work, found: Mapping[str, Any]) -> Anomaly:
+        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at)
         return Anomaly(
-            id=self._new_id(),
+            id=anomaly_id(time.at, self._new_id()),
             organization_id=work.analysis.organization_id,
             analysis_id=work.analysis.id,
             machine_id=work.analysis.machine_id,
-            timestamp=sample_time(found["metadata"], found["sample_index"], work.upload.created_at),
+            timestamp=time.at,
             severity=found["severity"],
             distance=found["distance"],
             threshold=found["threshold"],
@@ -119,6 +139,7 @@ class Joiner:
             sample_index=found["sample_index"],
             x=found["x"],
             y=found["y"],
+            stated_time=time.stated,
         )
 
 

@@ -40,6 +40,9 @@ class AnalysisOut(BaseModel):
     created_by: UUID
     created_at: datetime
     completed_at: datetime | None
+    archived_at: datetime | None = Field(
+        None, description="When it was archived; its results stay, POST .../restore brings back the rest"
+    )
 
     @classmethod
     def of(cls, analysis: Analysis) -> "AnalysisOut":

@@ -3,7 +3,7 @@
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
 revision = "machines_0008"
-down_revision = "machines_0003"
+down_revision = "machines_0006"
 
 
 def upgrade() -> None:

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.analysis.archives.archiver import Archiver
+from services.analysis.archives.jobs import ArchiveJobs
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.jobs.chunks import ChunkStore
@@ -33,6 +35,7 @@ from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
+from shared.postgres.partitions import MonthPartitions, Partitions
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,7 +119,9 @@ class GatedScorer(ChunkScorer):
 
     def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
         models = models or ModelStore(place.storage)
-        super().__init__(place.units, models, RecentChunks(), place.finalizer(), time_ordered_id)
+        super().__init__(
+            place.units, place.partitions, models, RecentChunks(), place.finalizer(), time_ordered_id
+        )
         self.gate = Gate()
 
     async def _samples(self, *arguments: Any) -> Samples:
@@ -147,9 +152,24 @@ class Workplace:
     storage: Storage
     settings: Settings
     admin: "asyncpg.Connection[asyncpg.Record]"
+    admin_dsn: str
+
+    @property
+    def partitions(self) -> MonthPartitions:
+        return MonthPartitions(self.database)
 
     def finalizer(self) -> Finalizer:
         return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)
+
+    def archiver(self) -> Archiver:
+        return Archiver(
+            self.units,
+            self.partitions,
+            self.storage,
+            SystemClock(),
+            time_ordered_id,
+            restored=timedelta(days=30),
+        )
 
     def handlers(
         self,
@@ -157,6 +177,7 @@ class Workplace:
         fitter: BaselineFitter | None = None,
         scorer: ChunkScorer | None = None,
         store: ChunkStore | None = None,
+        partitions: Partitions | None = None,
         progress_seconds: float | None = None,
     ) -> Mapping[str, JobHandler]:
         """The handlers of a worker, some of which can be replaced."""
@@ -174,8 +195,13 @@ class Workplace:
         )
         return {
             Kind.ANALYSIS: runner,
-            Kind.CHUNK: scorer or ChunkScorer(self.units, models, recent, finalizer, time_ordered_id),
-            Kind.JOIN: Joiner(self.units, models, finalizer, clock, time_ordered_id),
+            Kind.CHUNK: scorer
+            or ChunkScorer(self.units, self.partitions, models, recent, finalizer, time_ordered_id),
+            Kind.JOIN: Joiner(
+                self.units, partitions or self.partitions, models, finalizer, clock, time_ordered_id
+            ),
+            Kind.ARCHIVE: ArchiveJobs(self.units, self.archiver().archive),
+            Kind.RESTORE: ArchiveJobs(self.units, self.archiver().restore),
         }
 
     def worker(

@@ -30,12 +30,13 @@ WITHOUT_ORGANIZATION = {
     "auth.reset_requests": "addresses that may have no account",
     "auth.oidc_flows": "hashes of browsers on their way",
     "auth.user_identities": "people at their provider",
+    "auth.maintenance_runs": "counts of the whole installation, on which the service has no right",
     "analysis.discarded_objects": "keys of objects that nothing names any more",
 }
 # Types that name a row or count rows. A function that crosses organizations gives no more.
 TELLING_LITTLE = {"uuid", "integer", "bigint", "boolean", "void"}
-# Gives back of the given object keys those that are in use: what it tells, its caller has said.
-ECHOES = {"analysis.known_objects"}
+# Give back of the given object keys those that are in use: what they tell, their caller has said.
+ECHOES = {"analysis.known_archives", "analysis.known_objects"}
 # What a job tells (its kind, ids, places, times) is what a worker must know; tenants' data is not in it.
 OF_THE_QUEUE = ("claim_jobs", "queue_depth")
 PRIMARY_KEY = """
@@ -146,7 +147,7 @@ async def test_a_row_cannot_be_given_away_nor_added_elsewhere(filled: Filled) ->
 
 
 @pytest.mark.parametrize("setting", ["", "00000000-0000-0000-0000-000000000000", "x' OR true --", "*"])
-async def test_a_setting_that_names_nobody_shows_nothing(filled: Filled, setting: str) -> None:
+async def test_an_unset_or_empty_organization_shows_no_rows(filled: Filled, setting: str) -> None:
     for relation in readable(filled):
         async with as_service(filled, relation.schema, None) as connection:
             await connection.execute("SELECT set_config('app.organization_id', $1, true)", setting)
@@ -157,7 +158,7 @@ async def test_a_setting_that_names_nobody_shows_nothing(filled: Filled, setting
             assert count == 0, relation.place
 
 
-async def test_a_stranger_as_user_sees_nothing(filled: Filled) -> None:
+async def test_an_unknown_user_sees_no_rows(filled: Filled) -> None:
     """`app.user_id` shows a user's own organizations and memberships; those of nobody are none."""
     for relation in readable(filled):
         async with as_service(filled, relation.schema, None) as connection:
@@ -198,7 +199,7 @@ async def test_every_table_has_an_organization_or_a_reason(admin_of_filled: Conn
     assert unexplained == []
 
 
-async def test_functions_that_act_as_owner_tell_little(admin_of_filled: Connection) -> None:
+async def test_functions_that_act_as_owner_return_ids_and_counts_only(admin_of_filled: Connection) -> None:
     rows = await admin_of_filled.fetch(DEFINERS, SERVICES)
     assert len(rows) >= 5
     telling = {}

@@ -9,6 +9,7 @@ from services.auth.keys.service import KeyRing
 from services.auth.mail.domain import RETENTION
 from services.auth.verification.domain import VERIFICATION_LIFETIME
 from shared.crypto import Encryptor
+from tests.support.fakes import FakePartitions
 from tests.unit.auth.accounts_setting import KEYS, AccountsSetting
 from tests.unit.auth.database.examples import an_invitation, an_organization
 
@@ -24,7 +25,7 @@ async def test_expired_links_invitations_and_messages_are_deleted() -> None:
     keys = KeyRing(
         units, clock, Encryptor(KEYS), key_lifetime=timedelta(days=30), token_lifetime=timedelta(minutes=15)
     )
-    janitor = build_janitor(units, clock, keys)
+    janitor = build_janitor(units, FakePartitions(), clock, keys)
 
     def left() -> tuple[int, int, int]:
         return len(units.one_time.tokens), len(units.invitations.invitations), len(units.mail.rows)

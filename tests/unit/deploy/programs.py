@@ -10,6 +10,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,11 +53,17 @@ def services() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "services").glob("*/main.py"))
 
 
+def operating() -> list[str]:
+    """The programs that operate an installation."""
+    return sorted(path.parent.name for path in (ROOT / "dinsight").glob("*/main.py"))
+
+
 def settings_classes() -> list[type[BaseSettings]]:
     """Every settings class of the platform."""
-    found: list[type[BaseSettings]] = [InstallationSettings]
-    for service in services():
-        module = import_module(f"services.{service}.settings")
+    found: list[type[BaseSettings]] = [InstallationSettings, RetentionSettings]
+    modules = [f"services.{name}.settings" for name in services()]
+    for name in [*modules, *(f"dinsight.{name}.settings" for name in operating())]:
+        module = import_module(name)
         for _, item in inspect.getmembers(module, inspect.isclass):
             if issubclass(item, BaseSettings) and item.__module__ == module.__name__:
                 found.append(item)
@@ -72,6 +79,9 @@ def programs() -> list[Program]:
             # The program of this kind is named in its settings: WorkerSettings reads DINSIGHT_WORKER_PORT.
             classes = (module.Settings, module.WorkerSettings)
             found.append(Program("worker", f"services.{service}.worker", classes))
+    for name in operating():
+        settings = import_module(f"dinsight.{name}.settings").Settings
+        found.append(Program(name, f"dinsight.{name}.main", (settings,)))
     return found
 
 

@@ -44,15 +44,15 @@ CHOICES = {
 JOBS = {"provision", "finish-upgrade"}
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {
-    "POSTGRES_PASSWORD": {"postgres", *JOBS},
+    "POSTGRES_PASSWORD": {"postgres", "maintenance", *JOBS},
     "AUTH_DATABASE_PASSWORD": {*JOBS, "auth"},
     "MACHINES_DATABASE_PASSWORD": {*JOBS, "machines"},
     "ANALYSIS_DATABASE_PASSWORD": {*JOBS, "analysis", "worker"},
     "ALERTING_DATABASE_PASSWORD": {*JOBS, "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
     "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "alerting"},
-    "S3_ACCESS_KEY": {"objects", "analysis", "worker"},
-    "S3_SECRET_KEY": {"objects", "analysis", "worker"},
+    "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance"},
+    "S3_SECRET_KEY": {"objects", "analysis", "worker", "maintenance"},
     "GRAFANA_PASSWORD": {"grafana"},
 }
 
@@ -73,7 +73,7 @@ def test_every_program_of_the_code_is_there(program: Program) -> None:
     assert service["image"] == OUR_IMAGE
 
 
-def test_there_is_no_program_that_the_code_lacks() -> None:
+def test_every_listed_program_exists_in_the_code() -> None:
     ours = {name for name, service in SERVICES.items() if service["image"] == OUR_IMAGE}
     assert ours == PROGRAMS.keys() | JOBS
 
@@ -151,7 +151,7 @@ def test_the_health_check_asks_the_programs_own_port(program: Program) -> None:
     assert SERVICES[program.name]["healthcheck"]["test"][-1] == str(port_of(program.name))
 
 
-def test_timescaledb_reports_nothing_to_anybody() -> None:
+def test_timescaledb_sends_no_telemetry() -> None:
     command = SERVICES["postgres"]["command"]
     assert "timescaledb" in SERVICES["postgres"]["image"]
     assert ["-c", "timescaledb.telemetry_level=off"] in [command[i : i + 2] for i in range(len(command))]
@@ -162,7 +162,7 @@ def test_only_the_gateway_is_published_on_loopback() -> None:
     assert published == {"gateway": [f"127.0.0.1:8000:{port_of('gateway')}"]}
 
 
-def test_what_the_local_file_shows_stays_on_loopback() -> None:
+def test_the_local_compose_file_publishes_on_loopback_only() -> None:
     local = raw("deploy/compose.local.yml")["services"]
     assert local.keys() <= SERVICES.keys()
     ports = [port for service in local.values() for port in service["ports"]]
@@ -186,7 +186,7 @@ def test_the_broker_is_the_version_that_the_tests_run_against() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_is_waited_for_can_be_waited_for(name: str) -> None:
+def test_dependencies_in_compose_have_health_checks(name: str) -> None:
     for other, wait in SERVICES[name].get("depends_on", {}).items():
         if wait["condition"] == "service_healthy":
             assert "test" in SERVICES[other]["healthcheck"]

@@ -23,6 +23,7 @@ VIEWER = {
 OPERATOR = VIEWER | {
     Permission.MACHINES_WRITE,
     Permission.ANALYSES_WRITE,
+    Permission.ANALYSES_ARCHIVE,
     Permission.ANOMALIES_ACKNOWLEDGE,
     Permission.ALERTS_WRITE,
 }
@@ -32,11 +33,14 @@ ADMIN = OPERATOR | {
     Permission.API_KEYS_WRITE,
     Permission.AUDIT_READ,
     Permission.MACHINES_DELETE,
+    Permission.MACHINES_HOLD,
     Permission.CONFIGS_WRITE,
+    Permission.ANALYSES_DELETE,
     Permission.ALERT_RULES_WRITE,
     Permission.WEBHOOK_ADDRESSES_READ,
 }
-MATRIX = {Role.VIEWER: VIEWER, Role.OPERATOR: OPERATOR, Role.ADMIN: ADMIN, Role.OWNER: ADMIN}
+OWNER = ADMIN | {Permission.ORGANIZATION_DELETE}
+MATRIX = {Role.VIEWER: VIEWER, Role.OPERATOR: OPERATOR, Role.ADMIN: ADMIN, Role.OWNER: OWNER}
 
 
 def test_every_permission_has_a_minimum_role() -> None:
@@ -57,7 +61,7 @@ def test_a_role_has_its_rights_and_no_others(role: Role, permission: Permission)
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_is_read_as_it_is_written(role: Role) -> None:
+def test_a_role_is_parsed_from_its_name(role: Role) -> None:
     assert Role.parse(role.label) is role
 
 

@@ -67,6 +67,12 @@ class FakeChunks(Scoped):
     async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]:
         return self._memory.chunks[analysis_id, process_order].anomalies
 
+    async def anomaly_metadata(
+        self, analysis_id: UUID, process_order: int
+    ) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        found = self._memory.chunks[analysis_id, process_order].anomalies
+        return [(anomaly["sample_index"], anomaly["metadata"]) for anomaly in found]
+
     async def delete(self, analysis_id: UUID) -> None:
         for key in [key for key in self._memory.chunks if key[0] == analysis_id]:
             del self._memory.chunks[key]
@@ -187,13 +193,10 @@ class FakeAnomalies(Scoped):
 
 
 class FakeUpkeep(Scoped):
-    """Upkeep over all organizations. Memory has no partitions, and no analyses without a job."""
+    """Upkeep over all organizations. Memory has no analyses without a job."""
 
     async def adopt(self, max_small_bytes: int) -> int:
         return 0
-
-    async def ensure_partitions(self, first_day: date, months: int) -> None:
-        """Memory needs no partitions."""
 
     async def refresh_daily(self) -> None:
         def key(anomaly: Anomaly) -> tuple[UUID, UUID, date, str]:
@@ -219,3 +222,7 @@ class FakeUpkeep(Scoped):
     async def known_objects(self, upload_ids: Sequence[UUID], model_keys: Sequence[str]) -> set[str]:
         uploads = {str(upload_id) for upload_id in upload_ids if upload_id in self._memory.uploads}
         return uploads | {row.model_key for row in self._memory.maps.values() if row.model_key in model_keys}
+
+    async def known_archives(self, prefixes: Sequence[str]) -> set[str]:
+        kept = {archive.prefix for archive in self._memory.archives.values() if archive.expired_at is None}
+        return kept & set(prefixes)
