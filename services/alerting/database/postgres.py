@@ -48,7 +48,7 @@ class PostgresUnits:
     async def rules_with_plain_addresses(self) -> Sequence[tuple[UUID, UUID]]:
         """Some rules of all organizations, as pairs of organization and rule."""
         async with self._database.transaction(Scope()) as connection:
-            rows = self._queries.rules_with_plain_addresses(connection, limit=BATCH)
+            rows = self.queries.rules_with_plain_addresses(connection, limit=BATCH)
             return [(row["organization_id"], row["id"]) async for row in rows]
 
     async def shorten_targets(self) -> None:
@@ -56,12 +56,12 @@ class PostgresUnits:
         if self._targets_are_short:
             return
         async with self._database.transaction(Scope()) as connection:
-            if not await self._queries.are_addresses_sealed(connection):
+            if not await self.queries.are_addresses_sealed(connection):
                 return
         last: UUID | None = UUID(int=0)
         while last is not None:
             async with self._database.transaction(Scope()) as connection:
-                last = await self._queries.shorten_targets(connection, after=last, limit=BATCH)
+                last = await self.queries.shorten_targets(connection, after=last, limit=BATCH)
         self._targets_are_short = True
 
     async def adopt_deliveries(self) -> int:

@@ -49,7 +49,9 @@ async def restored(server_dsn: str, dump: Path) -> AsyncIterator[TestDatabase]:
 async def rows_of(connection: Connection) -> Rows:
     found = {}
     for table in await connection.fetch(KEYS, SERVICES):
-        found[table["place"]] = (table["key"], await keys_in(connection, table["place"], table["key"]))
+        # Where there is an id, the rest of the key says which partition: a migration may move a row.
+        key = "id" if "id" in table["key"].split(", ") else table["key"]
+        found[table["place"]] = (key, await keys_in(connection, table["place"], key))
     return found
 
 
