@@ -18,7 +18,8 @@ DESCRIPTION = (
     "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`."
     " Programs send an API key as `X-API-Key` instead. Errors are RFC 9457 problems. Lists return"
     ' `{"items": [...], "next_cursor": ...}`; send `next_cursor` as `cursor` to get the next page.'
-    " Unknown query parameters are refused."
+    " Every list can be had as CSV with `Accept: text/csv`; without `limit`, the file has all rows that"
+    " match. Unknown query parameters are refused."
 )
 TAGS: Mapping[str, str] = {
     "account": "The signed-in user: profile, password, sessions, and invitations to accept.",

@@ -223,6 +223,11 @@ class TestServers:
         running.start()
         return running
 
+    def postgres_log(self) -> Path:
+        """The log of a server that was started here as a local process."""
+        folder, _ = self._place()
+        return folder / "postgres.log"
+
     def _local_postgres(self) -> str:
         folder, leash = self._place()
         data = folder / "postgres"

@@ -11,6 +11,11 @@ SELECT wanted FROM unnest(ARRAY['auth.organizations', 'machines.machines', 'anal
     AS wanted
 WHERE to_regclass(wanted) IS NULL;
 
+-- name: legacy_months
+-- The months of monitoring results, as the import dates them.
+SELECT DISTINCT date_trunc('month', coalesce(created_at, 'epoch') AT TIME ZONE 'UTC')::date AS month
+FROM public.monitor_data ORDER BY month;
+
 -- name: one_at_a_time!
 -- Two imports at once would each miss what the other adds.
 SELECT pg_advisory_xact_lock(hashtext('dinsight import-legacy'));

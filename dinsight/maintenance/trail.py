@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 from dinsight.maintenance.place import Done, Place, within
 from shared.postgres.connection import Connection
 from shared.postgres.copies import Column, to_copy, to_parquet
+from shared.postgres.partitions import drop_before, drop_empty, partitions
+from shared.postgres.patience import BLOCKED
 
-SERVICE = "auth"
+SERVICE, TRAIL = "auth", "auth.audit_logs"
+# Before every entry: nothing is due.
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 EXPORTS = "exports/audit-logs"
 ORGANIZATIONS = "SELECT id, settings -> 'retention' AS retention FROM organizations ORDER BY id"
 SIZE = "coalesce(sum(pg_column_size(t)), 0)"
 COUNT = f"""
 SELECT count(*) AS count, {SIZE} AS bytes FROM audit_logs t
 WHERE organization_id IS NOT DISTINCT FROM $1 AND created_at < $2
+"""  # noqa: S608 - a constant
+# $1 are the organizations of which an entry of the month must stay.
+WHOLE_MONTH = f"""
+SELECT count(*) AS count, {SIZE} AS bytes,
+       coalesce(bool_or(organization_id = ANY ($1::uuid[])), false) AS staying
+FROM {{name}} t
 """  # noqa: S608 - a constant
 DUE = """
 SELECT id, created_at FROM audit_logs
@@ -55,21 +65,61 @@ class ExportDamaged(Exception):
 
 
 async def delete_entries(place: Place, connection: Connection) -> Done:
-    """While a machine of an organization is on legal hold, its trail stays whole.
+    """Drop months in which every entry is due; delete entries of the others in batches.
 
-    Entries that belong to no organization, such as sign-ins, have the installation's limit.
+    While a machine of an organization is on legal hold, its trail stays whole. Entries that belong to no
+    organization, such as sign-ins, have the installation's limit.
     """
     held = await place.on_hold(connection)
     async with within(connection, SERVICE):
         rows = await connection.fetch(ORGANIZATIONS)
+    limits = {row["id"]: place.retention.limits(_mapping(row["retention"])) for row in rows}
+    due: dict[UUID | None, datetime] = {None: place.now - place.retention.limits(None).audit_logs}
+    due |= {name: NEVER if name in held else place.now - one.audit_logs for name, one in limits.items()}
+    exporting = [name for name, one in limits.items() if one.export_audit_logs]
     done = Done(notes=(f"the trails of {len(held)} organization(s) with legal holds stay",) if held else ())
-    own = [(row["id"], place.retention.limits(_mapping(row["retention"]))) for row in rows]
-    for organization, limits in [*own, (None, place.retention.limits(None))]:
-        if organization not in held:
-            before = place.now - limits.audit_logs
-            export = limits.export_audit_logs and organization is not None
-            done += await _of_organization(place, connection, organization, before, export=export)
+    for organization in exporting:
+        done += await _of_organization(place, connection, organization, due[organization], export=True)
+    if not place.dry_run:
+        done += await _months(connection, due)
+    for organization in due.keys() - exporting:
+        done += await _of_organization(place, connection, organization, due[organization], export=False)
+    if not place.dry_run:
+        done += await _dropped(drop_empty, connection, due[None])
     return done
+
+
+async def _months(connection: Connection, due: Mapping[UUID | None, datetime]) -> Done:
+    """Drop the oldest months, up to the first with an entry that must stay."""
+    before, count, size = NEVER, 0, 0
+    for month in await partitions(connection, TRAIL):
+        if month.upper is None or month.upper > due[None]:
+            break
+        staying = [name for name, end in due.items() if end < month.upper]
+        async with within(connection, SERVICE):
+            row = await connection.fetchrow(WHOLE_MONTH.format(name=month.name), staying)
+        if row is None or row["staying"]:
+            break
+        before, count, size = month.upper, count + row["count"], size + int(row["bytes"])
+    dropped = await _dropped(drop_before, connection, before)
+    return dropped + Done(count, size)
+
+
+async def _dropped(
+    drop: Callable[[Connection, str, datetime], Awaitable[Sequence[str]]],
+    connection: Connection,
+    before: datetime,
+) -> Done:
+    await connection.execute("SET ROLE dinsight_auth_owner")
+    try:
+        names = await drop(connection, TRAIL, before)
+    except BLOCKED:
+        # Nobody sees the entries of the month any more.
+        return Done(notes=("a month is dropped the next time: a long transaction is in the way",))
+    finally:
+        await connection.execute("RESET ROLE")
+        await connection.execute("RESET lock_timeout")
+    return Done(notes=tuple(f"{name} was dropped" for name in names))
 
 
 async def _of_organization(

@@ -25,7 +25,9 @@ from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
 
-def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Evaluator) -> None:
+def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService) -> None:
+    """Both handlers keep a replica by versions, so they may run again for an event."""
+
     async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
         if event.organization_id is None:
             raise ValueError("machine.changed must carry its organization in organizationid")
@@ -37,6 +39,12 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
     async def on_organization_changed(event: Event[OrganizationChanged], unit: Unit) -> None:
         await replicas.organization_changed(unit, event.payload)
 
+    consumer.on(MACHINE_CHANGED, on_machine_changed, repeatable=True)
+    consumer.on(MEMBERSHIP_CHANGED, on_membership_changed, repeatable=True)
+    consumer.on(ORGANIZATION_CHANGED, on_organization_changed, repeatable=True)
+
+
+def subscribe(consumer: Consumer[Unit], evaluator: Evaluator) -> None:
     async def on_anomaly_detected(event: Event[AnomalyDetected], unit: Unit) -> None:
         payload = event.payload
         await evaluator.observe(unit, payload.machine_id, lambda: findings.of_anomaly(payload))
@@ -53,9 +61,6 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
         await eraser.accept(unit.jobs, event)
 
     consumer.on(DELETION_REQUESTED, on_deletion_requested)
-    consumer.on(MACHINE_CHANGED, on_machine_changed)
-    consumer.on(MEMBERSHIP_CHANGED, on_membership_changed)
-    consumer.on(ORGANIZATION_CHANGED, on_organization_changed)
     consumer.on(ANOMALY_DETECTED, on_anomaly_detected)
     consumer.on(ANALYSIS_COMPLETED, on_analysis_completed)
     consumer.on(ANALYSIS_FAILED, on_analysis_failed)

@@ -15,7 +15,7 @@ from services.alerting.deletions import steps
 from services.alerting.deliveries import domain as deliveries
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
-from services.alerting.handlers import subscribe
+from services.alerting.handlers import subscribe, subscribe_replicas
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
@@ -43,6 +43,10 @@ from shared.settings import InstallationSettings
 # What the janitor looks for appears only while an older version still runs.
 JANITOR_SECONDS = 60.0
 
+# A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
+# the group `alerting` had read them. Whoever adds such a column gives the group a new name again.
+REPLICAS_GROUP = "alerting-replicas"
+
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("alerting", installation, settings)
@@ -55,7 +59,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     rules = RuleService(clock, new_id, auditor, sealer, replicas, notifier)
     alerts = AlertService(clock, auditor, replicas, notifier)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, replicas, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
+    subscribe(consumer, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
+    replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
+    subscribe_replicas(replicating, replicas)
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
@@ -72,7 +78,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         "plain answers": answers.seal_all,
     }
     janitor = Janitor("alerting janitor", chores, every=JANITOR_SECONDS)
-    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+    loops = (infra.relay.loop, consumer.loop, replicating.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -83,7 +89,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         service="alerting",
         description="Alert rules of machines, and the alerts that they open.",
         lifespan=lifespan,
-        checks={**infra.checks(*loops, workers=workers), "consumer": consumer.check},
+        checks={
+            **infra.checks(*loops, workers=workers),
+            "consumer": consumer.check,
+            "replicas": replicating.check,
+        },
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))

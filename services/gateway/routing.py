@@ -48,6 +48,8 @@ RULES = (
     Rule("/machines", Service.MACHINES),
     Rule("/machines/*/health", Service.ANALYSIS),
     Rule("/machines/*/deterioration", Service.ANALYSIS),
+    Rule("/machines/*/timeline", Service.ANALYSIS),
+    Rule("/fleet", Service.ANALYSIS),
     Rule("/configs", Service.ANALYSIS),
     Rule("/analyses", Service.ANALYSIS, uploads=True),
     Rule("/file-uploads", Service.ANALYSIS),

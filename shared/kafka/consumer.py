@@ -66,6 +66,7 @@ class _Route(Generic[U]):
     topic: Topic[Any]
     handler: Callable[[Event[Any], U], Awaitable[None]]
     prepare: Callable[[Sequence[Event[Any]]], Awaitable[None]] | None
+    repeatable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +118,15 @@ class Consumer(Generic[U]):
         handler: Callable[[Event[P], U], Awaitable[None]],
         *,
         prepare: Callable[[Sequence[Event[P]]], Awaitable[None]] | None = None,
+        repeatable: bool = False,
     ) -> None:
         """Run `handler` once per event, in the transaction that marks the event as handled.
 
-        `prepare` runs before each transaction, with its events, and may run for an event several times.
+        `prepare` runs before each transaction, with its events, and may run for an event several times. A
+        `repeatable` handler recognizes by versions what it has handled, and may run again for an event. So a
+        new group fills a replica's new columns from the beginning of the topic, whatever the inbox holds.
         """
-        self._routes[topic.name] = _Route(topic, handler, prepare)
+        self._routes[topic.name] = _Route(topic, handler, prepare, repeatable)
 
     @property
     def topics(self) -> tuple[Topic[Any], ...]:
@@ -263,7 +267,7 @@ class Consumer(Generic[U]):
     async def _effect(delivery: _Delivery[U], unit: U) -> None:
         event = delivery.event
         assert event is not None
-        if await unit.inbox.accept(event.id):
+        if delivery.route.repeatable or await unit.inbox.accept(event.id):
             await delivery.route.handler(event, unit)
 
     @contextmanager

@@ -82,7 +82,13 @@ class Database:
             max_size=self._pool_size,
             init=prepare_connection,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
-            server_settings={"application_name": f"dinsight-{self._service}"},
+            server_settings={
+                "application_name": f"dinsight-{self._service}",
+                # Queries of lists have optional filters (`:status IS NULL OR status = :status`). Only a plan
+                # for the values of the request leaves out those that are not used, and knows how rare a value
+                # is; a generic plan, made once for all, reads a whole organization for some of them.
+                "plan_cache_mode": "force_custom_plan",
+            },
         )
         return self
 

@@ -7,7 +7,7 @@ the conversion loses nothing, a Parquet file is verified by converting it back a
 import json
 import math
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +30,7 @@ FLOAT8, BOOL = 701, 16
 JSONB_VERSION = b"\x01"
 
 Values = Sequence[bytes | None]
+Row = list[bytes | None]
 
 
 class NotConvertible(Exception):
@@ -84,17 +85,15 @@ def to_copy(source: Path, target: BinaryIO) -> Sequence[Column]:
     with pq.ParquetFile(source) as file:
         columns = _columns(file.schema_arrow)
         codecs = [_codec(column) for column in columns]
-        target.write(SIGNATURE)
-        head = struct.pack(">h", len(columns))
-        for number in range(file.num_row_groups):
-            table = file.read_row_group(number)
-            packed = [
-                codec.unpack(table.column(place).combine_chunks()) for place, codec in enumerate(codecs)
-            ]
-            for row in zip(*packed, strict=True):
-                target.write(head + b"".join(_field(value) for value in row))
-        target.write(TRAILER)
+        write_rows(target, len(columns), _rows(file, codecs))
     return columns
+
+
+def _rows(file: pq.ParquetFile, codecs: Sequence[_Codec]) -> Iterator[Sequence[bytes | None]]:
+    for number in range(file.num_row_groups):
+        table = file.read_row_group(number)
+        packed = [codec.unpack(table.column(place).combine_chunks()) for place, codec in enumerate(codecs)]
+        yield from zip(*packed, strict=True)
 
 
 def _schema(columns: Sequence[Column], types: Sequence[pa.DataType]) -> pa.Schema:
@@ -109,22 +108,40 @@ def _columns(schema: pa.Schema) -> Sequence[Column]:
 
 def _groups(rows: BinaryIO, width: int) -> Iterator[list[list[bytes | None]]]:
     """Columns of a bounded number of rows at a time."""
-    if rows.read(len(SIGNATURE)) != SIGNATURE:
-        raise NotConvertible("the stream is not in PostgreSQL's binary COPY format")
     group: list[list[bytes | None]] = [[] for _ in range(width)]
     size = 0
-    while (fields := struct.unpack(">h", rows.read(2))[0]) != -1:
-        if fields != width:
-            raise NotConvertible(f"a row has {fields} fields instead of {width}")
-        for column in group:
-            length = struct.unpack(">i", rows.read(4))[0]
-            column.append(None if length == NULL else rows.read(length))
-            size += max(0, length)
+    for row in read_rows(rows, width):
+        for column, value in zip(group, row, strict=True):
+            column.append(value)
+            size += len(value or b"")
         if size >= MAX_GROUP_BYTES or len(group[0]) >= MAX_GROUP_ROWS:
             yield group
             group, size = [[] for _ in range(width)], 0
     if group[0]:
         yield group
+
+
+def read_rows(rows: BinaryIO, width: int) -> Iterator[Row]:
+    """The rows of a binary COPY stream with so many columns. Raises NotConvertible for anything else."""
+    if rows.read(len(SIGNATURE)) != SIGNATURE:
+        raise NotConvertible("the stream is not in PostgreSQL's binary COPY format")
+    while (fields := struct.unpack(">h", rows.read(2))[0]) != -1:
+        if fields != width:
+            raise NotConvertible(f"a row has {fields} fields instead of {width}")
+        row: Row = []
+        for _ in range(width):
+            length = struct.unpack(">i", rows.read(4))[0]
+            row.append(None if length == NULL else rows.read(length))
+        yield row
+
+
+def write_rows(target: BinaryIO, width: int, rows: Iterable[Sequence[bytes | None]]) -> None:
+    """Write rows as a binary COPY stream."""
+    target.write(SIGNATURE)
+    head = struct.pack(">h", width)
+    for row in rows:
+        target.write(head + b"".join(_field(value) for value in row))
+    target.write(TRAILER)
 
 
 def _field(value: bytes | None) -> bytes:

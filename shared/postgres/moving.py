@@ -16,6 +16,7 @@ from shared.postgres.ddl import run
 from shared.postgres.online import ask, insist
 
 BATCH = 5_000
+COPIED = "All rows of the default partition have been copied."
 
 logger = structlog.get_logger(__name__)
 
@@ -132,7 +133,12 @@ def move_default_partition(of: DefaultPartition) -> None:
     run(of.script())
     while insist(of.settling(f"LIMIT {BATCH}")):
         pass
-    copied = _copy_all(of)
+    copied = 0
+    # Once all is copied, only what changes must be copied again, however often the switch has to be tried.
+    if ask(f"SELECT obj_description('{of.table}_moving'::regclass, 'pg_class')") != COPIED:
+        copied = _copy_all(of)
+        insist(f"COMMENT ON TABLE {of.table}_moving IS '{COPIED}'")
+    insist(f"SELECT {of.table}_copy_changed()")
     insist(of.switch())
     if copied:
         logger.info("default partition moved to months", table=f"{of.service}.{of.table}", rows=copied)
@@ -151,6 +157,4 @@ def _copy_all(of: DefaultPartition) -> int:
         insist(f"SELECT {of.table}_copy('{array}')")
         last = ids[-1]
         copied += len(ids)
-    # What has changed meanwhile, as far as it can be told without stopping everybody.
-    insist(f"SELECT {of.table}_copy_changed()")
     return copied

@@ -28,6 +28,11 @@ def ask(question: str) -> str:
     return str(op.get_bind().exec_driver_sql(question).scalar())
 
 
+def ask_all(question: str) -> list[str]:
+    """The values of a query with one column, as text."""
+    return [str(value) for value in op.get_bind().exec_driver_sql(question).scalars()]
+
+
 def insist(statement: str) -> int:
     """Execute one statement, again and again while a lock is in its way. Returns the number of rows."""
     for attempt in range(1, RETRY.max_attempts):
@@ -52,6 +57,30 @@ def create_index(name: str, on: str) -> None:
     if ask(invalid) != "0":
         insist(f"DROP INDEX CONCURRENTLY {name}")
     insist(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
+
+
+def create_index_of_months(name: str, table: str, columns: str) -> None:
+    """Create an index of a partitioned table beside readers and writers: on every partition, then as a whole.
+
+    A partition that is made meanwhile gets the index when it is attached.
+    """
+    insist(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} ({columns})")
+    parts = f"SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = '{table}'::regclass"  # noqa: S608
+    for part in ask_all(parts):
+        indexed = (
+            "SELECT count(*) FROM pg_inherits i JOIN pg_index x ON x.indexrelid = i.inhrelid"  # noqa: S608
+            f" WHERE i.inhparent = '{name}'::regclass AND x.indrelid = '{part}'::regclass"
+        )
+        if ask(indexed) != "0":
+            continue
+        own = f"{part}_{name.removeprefix(table + '_')}"
+        create_index(own, f"{part} ({columns})")
+        insist(f"ALTER INDEX {name} ATTACH PARTITION {own}")
+
+
+def drop_index(name: str, *, partitioned: bool = False) -> None:
+    """Drop an index. PostgreSQL drops one of a partitioned table only with its lock, which is brief."""
+    insist(f"DROP INDEX {'' if partitioned else 'CONCURRENTLY '}IF EXISTS {name}")
 
 
 def make_coming_months(table: str) -> None:

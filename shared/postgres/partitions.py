@@ -129,6 +129,24 @@ async def partitions(connection: Connection, table: str) -> Sequence[Partition]:
     ]
 
 
+async def make_months(
+    connection: Connection, table: str, months: Iterable[date], *, retry: RetryPolicy = RETRY
+) -> None:
+    """Make the partitions of these months, as `MonthPartitions.ensure` does. A plain table needs none."""
+    schema, name = table.split(".")
+    if await connection.fetchval(KEY, table) is None:
+        return
+
+    for month in months:
+
+        async def once(month: date = month) -> None:
+            async with connection.transaction():
+                await _limit_waiting(connection, for_transaction=True)
+                await connection.execute(f"SELECT {schema}.make_month_partition($1, $2)", name, month)
+
+        await patiently(once, what=f"{table} {month:%Y-%m}", retry=retry)
+
+
 async def drop_before(
     connection: Connection, table: str, before: datetime, *, retry: RetryPolicy = RETRY
 ) -> Sequence[str]:
@@ -199,18 +217,13 @@ async def _drop_if_empty(connection: Connection, table: str, name: str, retry: R
     if await _is_empty(connection, name):
         await _run(connection, f"DROP TABLE {name}", retry)
         return True
-    schema, parent = table.split(".")
     key = await connection.fetchval(KEY, table)
+    rows = await connection.fetch(MONTHS.format(key=key, name=name))
+    await make_months(connection, table, [row[0] for row in rows], retry=retry)
 
     async def once() -> None:
         async with connection.transaction():
             await _limit_waiting(connection, for_transaction=True)
-            for month in await connection.fetch(MONTHS.format(key=key, name=name)):
-                await connection.execute(
-                    f"SELECT {schema}.make_month_partition($1, $2)",
-                    parent,
-                    month[0],
-                )
             await connection.execute(f"INSERT INTO {table} SELECT * FROM {name}")  # noqa: S608 - see above
             await connection.execute(f"DROP TABLE {name}")
 

@@ -3,7 +3,7 @@
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
 revision = "alerting_0010"
-down_revision = "alerting_0007"
+down_revision = "alerting_0009"
 
 # The service seals what it finds here, organization by organization: keys never reach the database.
 PLAIN_ADDRESSES = """

@@ -43,7 +43,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: Units, guard: Guard) 
     async def list_daily_anomalies(
         caller: reader, machine_id: UUID | None = None, since: date | None = None, until: date | None = None
     ) -> DailyList:
-        """Days are UTC, the latest first; counts are at most a minute old."""
+        """Days are UTC, the latest first; counts are current as soon as a run has completed."""
         async with units(caller.scope) as unit:
             counts = await anomalies.daily(unit, machine_id, since, until)
         return DailyList(items=[DailyAnomaliesOut.of(count) for count in counts])

@@ -53,6 +53,9 @@ class AnomalyService:
             return anomaly
         now = self._clock.now()
         await unit.anomalies.acknowledge(anomaly, caller.user_id, now)
+        await unit.summaries.count_acknowledgement(
+            anomaly.machine_id, anomaly.analysis_id, anomaly.severity, anomaly.timestamp
+        )
         payload = AnomalyAcknowledged(
             anomaly_id=anomaly.id,
             analysis_id=anomaly.analysis_id,

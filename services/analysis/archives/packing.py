@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 
 from services.analysis.archives.domain import Exported, Stream, Table
 from services.analysis.archives.errors import ArchiveDamaged
+from services.analysis.archives.expanding import expanded
+from services.analysis.database.archives import ANOMALIES, PACKED_POINTS, POINTS
 from services.analysis.objects.store import Storage
 from shared.postgres.copies import Column, to_copy, to_parquet
 
 # The column by which the rows of a table are partitioned.
-MONTHS_OF = {"monitor_series": "created_at", "anomalies": "timestamp"}
+MONTHS_OF = {POINTS: "created_at", PACKED_POINTS: "created_at", ANOMALIES: "timestamp"}
 
 
 class Packer:
@@ -27,6 +29,7 @@ class Packer:
     async def pack(self, prefix: str, exported: Exported, folder: Path) -> Table:
         """Store the rows of a table, read them back and compare. Raises NotConvertible, ArchiveDamaged."""
         parquet = folder / f"{exported.table}.parquet"
+        exported = await asyncio.to_thread(expanded, exported)
         rows_sha256 = await asyncio.to_thread(sha256_of, exported.path)
         rows = await asyncio.to_thread(_to_parquet, exported, parquet)
         exported.path.unlink()
@@ -59,7 +62,9 @@ class Packer:
         parquet.unlink()
         if await asyncio.to_thread(sha256_of, rows) != table.rows_sha256:
             raise ArchiveDamaged(f"{table.key} does not contain the rows that were archived")
-        return Stream(table.name, columns, rows, months)
+        # Points that were packed in the database are expanded in the archive.
+        target = POINTS if table.name == PACKED_POINTS else table.name
+        return Stream(target, columns, rows, months)
 
 
 def sha256_of(path: Path) -> str:

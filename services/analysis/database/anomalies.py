@@ -26,7 +26,7 @@ class Anomalies(Protocol):
     async def daily(
         self, machine_id: UUID | None, since: date | None, until: date | None, limit: int
     ) -> Sequence[DailyAnomalies]:
-        """Counts per machine, day and severity, newest first, as of the last `Upkeep.refresh_daily`."""
+        """Counts per machine, day and severity, newest first."""
         ...
 
 

@@ -38,6 +38,18 @@ SELECT unnest(ARRAY[r.prefix || '/', r.model_key]) FROM analysis_archives r JOIN
 WHERE a.machine_id = :machine_id AND r.expired_at IS NULL
 ) AS discarded WHERE name IS NOT NULL;
 
+-- name: delete_counts_of_machine!
+-- The counts of the machine's runs, in one statement, so that its sums are derived once and not for each run.
+DELETE FROM run_hours WHERE machine_id = :machine_id;
+
+-- name: delete_state_of_machine!
+-- The machine's state, after its runs.
+DELETE FROM machine_states WHERE machine_id = :machine_id;
+
+-- name: delete_alerts_of_machine!
+-- The replicas of the machine's alerts.
+DELETE FROM alert_refs WHERE machine_id = :machine_id;
+
 -- name: delete_anomalies_of_machine!
 -- Anomalies of the machine's runs.
 DELETE FROM anomalies WHERE machine_id = :machine_id;
@@ -318,6 +330,8 @@ WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
   AND (:acknowledged::boolean IS NULL OR acknowledged = :acknowledged)
   AND (:since::timestamptz IS NULL OR "timestamp" >= :since)
   AND (:until::timestamptz IS NULL OR "timestamp" < :until)
+  -- The comparison of rows leaves out no partition; that of times does.
+  AND (:after_at::timestamptz IS NULL OR "timestamp" <= :after_at)
   AND (:after_at::timestamptz IS NULL OR ("timestamp", id) < (:after_at, :after_id::uuid))
 ORDER BY "timestamp" DESC, id DESC LIMIT :limit;
 
@@ -327,15 +341,12 @@ UPDATE anomalies SET acknowledged = true, acknowledged_by = :user_id, acknowledg
 WHERE id = :id AND "timestamp" = :timestamp;
 
 -- name: daily_anomalies
--- Anomalies per machine, day and severity, from the materialized view.
+-- Anomalies per machine, day and severity.
 SELECT machine_id, day, severity, anomalies, worst_ratio FROM anomaly_daily
 WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
   AND (:since::date IS NULL OR day >= :since) AND (:until::date IS NULL OR day < :until)
 ORDER BY day DESC, machine_id, severity LIMIT :limit;
 
--- name: refresh_daily!
--- Bring the materialized view up to date.
-SELECT refresh_anomaly_daily();
 
 -- name: discard_objects!
 -- Note an object or a prefix for deletion once the transaction has committed.

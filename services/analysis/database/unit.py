@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from services.analysis.database import fleet
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.archives import Archives, PostgresArchives
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
 from services.analysis.database.deletions import Deletions, PostgresDeletions
+from services.analysis.database.fleet.reading import Fleet, PostgresFleet
+from services.analysis.database.fleet.summaries import PostgresSummaries, Summaries
 from services.analysis.database.machines import Machines, PostgresMachines
 from services.analysis.database.organizations import Organizations, PostgresOrganizations
 from services.analysis.database.results import PostgresResults, Results
@@ -39,6 +42,8 @@ class Unit:
     archives: Archives
     organizations: Organizations
     deletions: Deletions
+    summaries: Summaries
+    fleet: Fleet
     upkeep: Upkeep
     jobs: Jobs
     outbox: Outbox
@@ -56,6 +61,7 @@ class PostgresUnits:
         self._clock = clock
         self._new_id = new_id
         self.queries = load_queries(__file__)
+        self._fleet_queries = load_queries(fleet.__file__)
         self.queue = PostgresQueue(database, service="analysis")
 
     @asynccontextmanager
@@ -77,6 +83,8 @@ class PostgresUnits:
             archives=PostgresArchives(connection, self.queries),
             organizations=PostgresOrganizations(connection, self.queries),
             deletions=PostgresDeletions(connection, self.queries),
+            summaries=PostgresSummaries(connection, self._fleet_queries),
+            fleet=PostgresFleet(connection, self._fleet_queries),
             upkeep=PostgresUpkeep(connection, self.queries),
             jobs=jobs,
             outbox=PostgresOutbox(connection, self._clock, self._new_id),

@@ -12,8 +12,6 @@ class Upkeep(Protocol):
         """Enqueue pending analyses that have no job, and return their number."""
         ...
 
-    async def refresh_daily(self) -> None: ...
-
     async def discard(self, name: str) -> None:
         """Note an object for deletion, or, if the name ends in a slash, all objects below it."""
         ...
@@ -40,9 +38,6 @@ class PostgresUpkeep:
 
     async def adopt(self, max_small_bytes: int) -> int:
         return int(await self._queries.adopt_analyses(self._connection, max_small_bytes=max_small_bytes))
-
-    async def refresh_daily(self) -> None:
-        await self._queries.refresh_daily(self._connection)
 
     async def discard(self, name: str) -> None:
         await self._queries.discard_objects(self._connection, prefix=name)

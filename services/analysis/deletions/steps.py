@@ -21,12 +21,16 @@ from shared.erasure.steps import (
     Erasing,
     Query,
     Step,
+    rows,
 )
 from shared.postgres.queries import Queries
 
 # Anomalies are many and small.
 BATCH_ANOMALIES = 2_000
 BATCH_ANALYSES = 50
+# Each statement derives the sums of the machines again, so few statements are better than many.
+BATCH_COUNTS = 5_000
+OF_DOOMED = "analysis_id IN (SELECT id FROM analyses WHERE deletion_id = :deletion)"
 
 
 class DoomedAnalyses(Step):
@@ -82,6 +86,17 @@ async def _erase_uploads(
     }
 
 
+def _sums(owner: str) -> tuple[Step, ...]:
+    """What is kept per machine. The state goes last: it is the lock of the sums."""
+    of_subject = f"{owner} = :subject"
+    return (
+        rows("alert_refs", "id", of_subject),
+        rows("machine_hours", "machine_id, hour, severity", of_subject, batch=BATCH_COUNTS),
+        rows("machine_days", "machine_id, day, severity", of_subject, batch=BATCH_COUNTS),
+        rows("machine_states", "machine_id", of_subject),
+    )
+
+
 def steps(storage: Storage, queries: Queries) -> Steps:
     objects = DiscardedObjects(storage, queries)
     marked = (
@@ -90,11 +105,20 @@ def steps(storage: Storage, queries: Queries) -> Steps:
         Query("monitor_data", "erase_monitor", BATCH_ROWS),
         Query("monitor_packed", "erase_packed", BATCH_ROWS),
         Query("feature_data", "erase_features", BATCH_ROWS),
+        rows("run_hours", "analysis_id, hour, severity", OF_DOOMED, batch=BATCH_COUNTS),
+        rows("run_summaries", "analysis_id", OF_DOOMED),
         MarkedAnalyses(),
     )
     return {
         "analysis": (*marked, objects, *MENTIONS),
-        "machine": (Query("", "bury_machine"), DoomedAnalyses(), *marked, objects, *MENTIONS),
+        "machine": (
+            Query("", "bury_machine"),
+            DoomedAnalyses(),
+            *marked,
+            *_sums("machine_id"),
+            objects,
+            *MENTIONS,
+        ),
         "organization": (
             Query("", "bury_machines"),
             Query("", "bury_organization"),
@@ -105,6 +129,7 @@ def steps(storage: Storage, queries: Queries) -> Steps:
             Query("monitor_packed", "erase_packed_of_organization", BATCH_ROWS),
             Query("feature_data", "erase_features_of_organization", BATCH_ROWS),
             LeftUploads(),
+            *_sums("organization_id"),
             Query("config_data", "erase_configs", BATCH_ROWS),
             objects,
             *OF_ORGANIZATION,

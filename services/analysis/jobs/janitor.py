@@ -1,4 +1,4 @@
-"""Periodic upkeep of partitions, daily counts and objects, and of analyses without a job."""
+"""Periodic upkeep of partitions and objects, of analyses without a job, and of runs without a summary."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -9,6 +9,7 @@ from services.analysis.archives.domain import PREFIX as ARCHIVES
 from services.analysis.archives.domain import prefix_in
 from services.analysis.database.unit import Units
 from services.analysis.jobs.domain import MAX_SMALL_BYTES
+from services.analysis.jobs.summarize import Summarizer
 from services.analysis.objects.models import PREFIX as MODELS
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
@@ -39,11 +40,12 @@ class Chores:
         self._settings = settings
         self._clock = clock
         self._rounds = 0
+        self._summarizer = Summarizer(units)
 
     def janitor(self) -> Janitor:
         chores = {
             "partitions of the next month": self.ensure_partitions,
-            "daily counts": self.refresh_daily,
+            "runs without a summary": self.summarize,
             "discarded objects": self.delete_discarded,
             "analyses without a job": self.adopt,
             "orphaned objects": self.sweep_sometimes,
@@ -54,9 +56,10 @@ class Chores:
         for table in PARTITIONED:
             await self._partitions.ensure_coming(table, self._clock.now())
 
-    async def refresh_daily(self) -> None:
-        async with self._units(Scope()) as unit:
-            await unit.upkeep.refresh_daily()
+    async def summarize(self) -> None:
+        """Summarize all runs that an older version completed, or that were imported."""
+        while summarized := await self._summarizer.catch_up():
+            logger.info("completed runs summarized", count=summarized)
 
     async def adopt(self) -> None:
         """Enqueue analyses that a version without the queue stored while this one was starting."""

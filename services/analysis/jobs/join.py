@@ -14,6 +14,7 @@ from services.analysis.engine import BaselineModel, ScoreSummary, assess_health,
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
+from services.analysis.jobs.summarize import Summarizer
 from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
 from shared.clock import Clock, IdGenerator
@@ -43,6 +44,7 @@ class Joiner:
         self._finalizer = finalizer
         self._clock = clock
         self._new_id = new_id
+        self._summarizer = Summarizer(units)
 
     async def run(self, job: Job, lease: Lease) -> None:
         """Publish the anomalies, store the results and complete the run."""
@@ -58,6 +60,12 @@ class Joiner:
             # Every chunk is scored, so these no longer change.
             summaries = await unit.chunks.summaries(work.analysis.id)
             positions = await unit.chunks.positions(work.analysis.id)
+            severities = {
+                found["sample_index"]: found["severity"]
+                for chunk in summaries
+                if chunk.has_anomalies
+                for found in await unit.chunks.anomalies(work.analysis.id, chunk.process_order)
+            }
         analysis = work.analysis
         if work.model_key is None or analysis.dinsight_id is None or work.upload.features is None:
             raise LookupError(f"analysis {analysis.id} has no map to place samples on")
@@ -70,6 +78,9 @@ class Joiner:
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, summaries, positions)
             await self._make_partitions(work, summaries)
+            summary = await self._summarizer.summarize(
+                analysis, work.upload.created_at, model.threshold, severities, work.lease
+            )
             async with self._units(work.scope) as unit:
                 await self._finalizer.complete(
                     unit,
@@ -82,6 +93,8 @@ class Joiner:
                 for chunk in summaries:
                     if chunk.has_anomalies:
                         await self._publish(unit, work, chunk.process_order)
+                if summary is not None:
+                    await unit.summaries.add(analysis.machine_id, summary)
                 await unit.chunks.delete(analysis.id)
 
     async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:

@@ -3,7 +3,7 @@
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
 revision = "analysis_0015"
-down_revision = "analysis_0012"
+down_revision = "analysis_0014"
 
 
 def upgrade() -> None:

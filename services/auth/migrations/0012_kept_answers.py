@@ -3,7 +3,7 @@
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
 revision = "auth_0012"
-down_revision = "auth_0010"
+down_revision = "auth_0011"
 
 
 def upgrade() -> None:

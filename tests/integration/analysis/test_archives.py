@@ -184,10 +184,10 @@ async def test_archiving_and_restoring_are_published(client: AnalysisClient, boo
     _, run, _ = await two_generations(client)
     await archived(client, run["id"])
     await restored(client, run["id"])
-    for topic in (ANALYSIS_ARCHIVED, ANALYSIS_RESTORED):
-        async with reading(bootstrap, topic) as records:
-            [event] = await records.wait_for(topic, 1, analysis_id=UUID(run["id"]))
-        assert event.organization_id == client.organization_id
+    async with reading(bootstrap, ANALYSIS_ARCHIVED, ANALYSIS_RESTORED) as records:
+        [gone] = await records.wait_for(ANALYSIS_ARCHIVED, 1, analysis_id=UUID(run["id"]))
+        [back] = await records.wait_for(ANALYSIS_RESTORED, 1, analysis_id=UUID(run["id"]))
+    assert gone.organization_id == back.organization_id == client.organization_id
 
 
 async def test_a_damaged_archive_is_not_restored(client: AnalysisClient, storage_folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The environment of a worker without a broker: a database, a store, uploads and workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,12 +30,12 @@ from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, file_key, upload_prefix
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
-from shared.jobs.postgres import PostgresQueue
 from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
-from shared.postgres.partitions import MonthPartitions, Partitions
+from shared.postgres.partitions import Partitions
+from tests.integration.analysis.claiming import JobsOf
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,46 +43,6 @@ EXPIRED = timedelta(seconds=-1)
 # Longer than any job takes on a busy machine: a worker without a heartbeat must not lose its job.
 LEASE = timedelta(hours=1)
 NO_DELAY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(), max_delay=timedelta())
-
-
-class JobsOf(PostgresQueue):
-    """A queue restricted to one analysis and some kinds of jobs."""
-
-    def __init__(self, database: Database, analysis: Analysis, kinds: Sequence[Kind]) -> None:
-        super().__init__(database, service="analysis")
-        self._analysis = analysis
-        self._kinds = kinds
-
-    async def claim(self, queue: str, wanted: int, *, lease: timedelta, **_: object) -> Sequence[Job]:
-        """Claim jobs in the order in which they were enqueued."""
-        scope = Scope(organization_id=self._analysis.organization_id)
-        # Materialized: a subquery may be executed once for each row, and then its LIMIT limits nothing.
-        query = """
-            WITH due AS MATERIALIZED (
-                SELECT id FROM jobs WHERE subject_id = $1 AND kind = ANY ($2) AND run_at <= clock_timestamp()
-                    AND (lease_token IS NULL OR lease_until < clock_timestamp())
-                ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED)
-            UPDATE jobs SET lease_token = gen_random_uuid(), lease_until = clock_timestamp() + $3::interval,
-                attempts = attempts + 1
-            FROM due WHERE jobs.id = due.id RETURNING jobs.*"""
-        async with self._database.transaction(scope) as connection:
-            rows = await connection.fetch(query, self._analysis.id, list(self._kinds), lease, wanted)
-        return [
-            Job(
-                id=row["id"],
-                queue=row["queue"],
-                kind=row["kind"],
-                subject_id=row["subject_id"],
-                organization_id=row["organization_id"],
-                args=row["args"],
-                size=Size(row["size"]),
-                run_at=row["run_at"],
-                attempt=row["attempts"],
-                token=row["lease_token"],
-                waited=timedelta(),
-            )
-            for row in rows
-        ]
 
 
 class Gate:
@@ -119,9 +79,8 @@ class GatedScorer(ChunkScorer):
 
     def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
         models = models or ModelStore(place.storage)
-        super().__init__(
-            place.units, place.partitions, models, RecentChunks(), place.finalizer(), time_ordered_id
-        )
+        parts = RecentChunks(), place.finalizer(), time_ordered_id
+        super().__init__(place.units, place.partitions, models, *parts)
         self.gate = Gate()
 
     async def _samples(self, *arguments: Any) -> Samples:

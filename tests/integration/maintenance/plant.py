@@ -98,7 +98,7 @@ class Plant:
         self._numbers = np.random.default_rng(1)
 
     async def organization(self, retention: dict[str, Any] | None = None) -> UUID:
-        id_ = self.new_id()
+        id_: UUID = self.new_id()
         settings = {} if retention is None else {"retention": retention}
         add = "INSERT INTO auth.organizations (id, name, slug, settings) VALUES ($1, 'Plant', $2, $3)"
         await self._connection.execute(add, id_, str(id_), settings)
@@ -176,7 +176,7 @@ class Plant:
         machine.runs.append(analysis)
 
     async def _upload(self, machine: Machine, at: datetime) -> UUID:
-        upload = self.new_id()
+        upload: UUID = self.new_id()
         await self._connection.execute(UPLOAD, upload, machine.organization, CHUNKS * ROWS, at)
         await self._storage.put(f"uploads/{upload}/0000", b"a,b,c,d\n")
         for chunk in range(CHUNKS):

@@ -26,6 +26,7 @@ from shared.clock import SystemClock, time_ordered_id
 from shared.errors import Unavailable
 from shared.events.analysis import ANALYSIS_ARCHIVED
 from tests.integration.maintenance.conftest import BATCH, TRAIL, AdminPartitions, Copy
+from tests.integration.maintenance.plant import CHUNKS, DAY, OLD, ROWS
 from tests.support.fakes import FakeClock
 
 Copied = Callable[[], AbstractAsyncContextManager[Copy]]
@@ -178,13 +179,34 @@ async def test_restored_rows_are_those_from_before(copied: Copied) -> None:
     async with copied() as untouched, copied() as copy:
         await copy.maintained()
         await restorable(copy)
-        # What was compressed first is restored compressed.
-        async for _ in run(untouched.place(), {"compressed": compress_results}):
-            pass
+        # What was compressed is restored as it was before, and compressed again.
+        for one in (untouched, copy):
+            async for _ in run(one.place(), {"compressed": compress_results}):
+                pass
         before, after = await contents(untouched), await contents(copy)
         for table in ("feature_data", "dinsight_data", "monitor_data", "monitor_packed", "anomalies"):
             assert after[f"analysis.{table}"] == before[f"analysis.{table}"], table
         assert counts(await copy.maintained())["analyses archived"] == 0, "restored ones are kept for a while"
+
+
+async def test_an_archive_can_be_read_without_us(copy: Copy) -> None:
+    """Features and points of an old run were compressed in a form of our own before."""
+    run = copy.filled.machines[copy.filled.ours].runs[0]
+    before = await copy.admin.fetch(
+        "SELECT f.feature_values FROM analysis.feature_data f JOIN analysis.analyses a USING (file_upload_id)"
+        " WHERE a.id = $1 ORDER BY chunk_index",
+        run,
+    )
+    assert counts(await copy.maintained())["results and features compressed"] > 0
+    [folder] = (copy.folder / "archives" / str(run)).iterdir()
+    features = pq.read_table(folder / "feature_data.parquet")
+    assert features.column("feature_values").to_pylist() == [row["feature_values"] for row in before]
+    assert features.column("packed").null_count == len(features) == CHUNKS
+    files = [pq.read_table(folder / f"{name}.parquet") for name in ("monitor_packed", "monitor_series")]
+    points = [row for file in files for row in file.to_pylist()]
+    assert [len(row["x_values"]) for row in points] == [ROWS] * CHUNKS
+    assert points[0]["anomaly_values"] == [True, *[False] * (ROWS - 1)]
+    assert points[0]["metadata"].startswith('[{"n": 1.5}')
 
 
 async def test_an_organization_has_its_own_limits_within_bounds(copy: Copy) -> None:
@@ -219,6 +241,32 @@ async def test_the_trail_is_exported_where_that_is_asked_for(copy: Copy) -> None
     assert (first["action"], first["ip_address"]) == ("machine.updated", "203.0.113.7")
     assert first["changes"] == '{"after": {"name": "Ü"}}'
     assert first["created_at"] == before[0]["created_at"]
+
+
+async def test_a_month_that_is_due_as_a_whole_is_dropped(copy: Copy) -> None:
+    """What organizations want exported is exported before."""
+    old = f"auth.audit_logs_{copy.place().now - OLD * DAY:%Y_%m}"
+    assert await copy.admin.fetchval("SELECT to_regclass($1)", old) is not None
+    assert counts(await copy.maintained())["audit entries deleted"] == 3 * TRAIL
+    assert await copy.admin.fetchval("SELECT to_regclass($1)", old) is not None, "entries are held"
+    await copy.admin.execute("UPDATE machines.machines SET legal_hold = false")
+    asked = {"retention": {"export_audit_logs": True}}
+    await copy.admin.execute(
+        "UPDATE auth.organizations SET settings = $1 WHERE id = $2", asked, copy.filled.held
+    )
+    assert counts(await copy.maintained())["audit entries deleted"] == TRAIL
+    assert await copy.admin.fetchval("SELECT to_regclass($1)", old) is None
+    exported = (copy.folder / "exports" / "audit-logs" / str(copy.filled.held)).iterdir()
+    assert sum(pq.read_table(path).num_rows for path in exported) == TRAIL
+
+
+async def test_entries_of_a_whole_month_are_counted_when_it_is_dropped(copy: Copy) -> None:
+    await copy.admin.execute("UPDATE machines.machines SET legal_hold = false")
+    outcome = (await copy.maintained())["audit entries deleted"]
+    assert outcome.done.count == 4 * TRAIL
+    assert [note for note in outcome.done.notes if note.endswith("was dropped")]
+    kept = await copy.admin.fetchval("SELECT count(*) FROM auth.audit_logs")
+    assert kept == 4 * TRAIL
 
 
 async def test_archives_are_deleted_after_their_retention(copy: Copy) -> None:

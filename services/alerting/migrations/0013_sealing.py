@@ -5,7 +5,7 @@ The service seals the existing rows in batches, because the database has no keys
 
 from shared.postgres.ddl import SEALS, run
 
-revision = "alerting_0012"
+revision = "alerting_0013"
 down_revision = "alerting_0010"
 phase = "after"
 
