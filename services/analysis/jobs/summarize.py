@@ -111,7 +111,7 @@ def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
     metadata: Sequence[Mapping[str, Any]] = found if known else [{}] * size
     return np.array(
         [
-            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at))
+            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at).at)
             for index, each in enumerate(metadata, start=chunk.first_sample)
         ],
         dtype=np.int64,

@@ -34,7 +34,7 @@ from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
-from shared.postgres.partitions import Partitions
+from shared.postgres.partitions import MonthPartitions, Partitions
 from tests.integration.analysis.claiming import JobsOf
 from tests.integration.analysis.client import COLUMNS, csv, samples
 

@@ -1,8 +1,12 @@
 -- name: scored_chunks
 -- The distances and metadata of a run's chunks after one of them, in order.
-SELECT process_order, first_sample, array_send(monitor_values) AS distance, metadata::text AS metadata
-FROM monitor_series
-WHERE analysis_id = :analysis_id AND process_order > :after ORDER BY process_order LIMIT :limit;
+SELECT process_order, first_sample, array_send(monitor_values) AS distance, metadata::text AS metadata,
+       NULL::bytea AS packed
+FROM monitor_series WHERE analysis_id = :analysis_id AND process_order > :after
+UNION ALL
+SELECT process_order, first_sample, NULL, NULL, packed
+FROM monitor_packed WHERE analysis_id = :analysis_id AND process_order > :after
+ORDER BY process_order LIMIT :limit;
 
 -- name: severities_of_run
 -- The severity of each anomaly of a run.

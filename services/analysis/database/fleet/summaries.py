@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from services.analysis.alerts.domain import AlertRef
 from services.analysis.database.arrays import decode_floats
+from services.analysis.database.packing import unpack_points
 from services.analysis.timeline.domain import RunSummary, Series, moment
 from shared.postgres.connection import Connection
 
@@ -65,12 +66,7 @@ class PostgresSummaries:
         found = self._queries.scored_chunks(
             self._connection, analysis_id=analysis_id, after=after, limit=limit
         )
-        return [
-            ScoredChunk(
-                row["process_order"], row["first_sample"], decode_floats(row["distance"]), row["metadata"]
-            )
-            async for row in found
-        ]
+        return [_scored(row) async for row in found]
 
     async def severities(self, analysis_id: UUID) -> Mapping[int, str]:
         found = self._queries.severities_of_run(self._connection, analysis_id=analysis_id)
@@ -131,3 +127,12 @@ def _columns(series: Series | None) -> dict[str, list[Any]]:
     return {"bucket_at": [moment(at) for at in series.at.tolist()]} | {
         name: column.tolist() for name, column in zip(names, values, strict=True)
     }
+
+
+def _scored(row: Any) -> ScoredChunk:
+    order, first = row["process_order"], row["first_sample"]
+    if row["packed"] is None:
+        return ScoredChunk(order, first, decode_floats(row["distance"]), row["metadata"])
+    points = unpack_points(row["packed"], first)
+    assert points.distance is not None  # the column cannot be null
+    return ScoredChunk(order, first, points.distance, points.metadata)
