@@ -44,6 +44,7 @@ class Permission(StrEnum):
     MACHINES_READ = "machines:read"
     MACHINES_WRITE = "machines:write"
     MACHINES_DELETE = "machines:delete"
+    SENSITIVE_METADATA_READ = "sensitive-metadata:read"
     MACHINES_HOLD = "machines:hold"
     CONFIGS_READ = "configs:read"
     CONFIGS_WRITE = "configs:write"
@@ -72,6 +73,8 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.MACHINES_READ: Role.VIEWER,
     Permission.MACHINES_WRITE: Role.OPERATOR,
     Permission.MACHINES_DELETE: Role.ADMIN,
+    # Such as the password of a controller. Lower roles see only the names.
+    Permission.SENSITIVE_METADATA_READ: Role.ADMIN,
     Permission.MACHINES_HOLD: Role.ADMIN,
     Permission.CONFIGS_READ: Role.VIEWER,
     Permission.CONFIGS_WRITE: Role.ADMIN,

@@ -20,16 +20,19 @@ from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
+from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
+from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
 from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.erasure.eraser import Eraser
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
+from shared.http.kept_answers import AnswerSealer
 from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
-from shared.jobs.janitor import Janitor
+from shared.jobs.janitor import Chore, Janitor
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
@@ -50,9 +53,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     clock, new_id = infra.clock, infra.new_id
     units = PostgresUnits(infra.database, clock, new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
+    sealer, answers = WebhookSealer(encryptor), AnswerSealer(infra.database, encryptor)
     auditor, notifier, replicas = Auditor(clock), Notifier(clock, new_id), ReplicaService()
     machines = Peer(installation.machines_url, name="machines")
-    rules = RuleService(clock, new_id, auditor, encryptor, replicas, notifier)
+    rules = RuleService(clock, new_id, auditor, sealer, replicas, notifier)
     alerts = AlertService(clock, auditor, replicas, notifier)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
     subscribe(consumer, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
@@ -64,12 +68,16 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         timeout_seconds=settings.webhook_timeout_seconds,
     )
     workers = [
-        _delivery_worker(infra, units, sender, encryptor, settings),
+        _delivery_worker(infra, units, sender, sealer, settings),
         Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
     ]
-    janitor = Janitor(
-        "alerting janitor", {"deliveries without a job": units.adopt_deliveries}, every=JANITOR_SECONDS
-    )
+    chores: dict[str, Chore] = {
+        "deliveries without a job": units.adopt_deliveries,
+        "plain addresses": SealAddresses(units, rules),
+        "targets with a path": units.shorten_targets,
+        "plain answers": answers.seal_all,
+    }
+    janitor = Janitor("alerting janitor", chores, every=JANITOR_SECONDS)
     loops = (infra.relay.loop, consumer.loop, replicating.loop, janitor.loop)
 
     @asynccontextmanager
@@ -86,7 +94,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
             "consumer": consumer.check,
             "replicas": replicating.check,
         },
-        middleware=[Idempotency.middleware(infra.database, infra.guard)],
+        middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
@@ -97,7 +105,7 @@ def _delivery_worker(
     infra: Infrastructure,
     units: PostgresUnits,
     sender: WebhookSender,
-    encryptor: Encryptor,
+    sealer: WebhookSealer,
     settings: Settings,
 ) -> Worker:
     retry = RetryPolicy(
@@ -106,7 +114,7 @@ def _delivery_worker(
         max_delay=deliveries.MAX_RETRY_DELAY,
         factor=deliveries.RETRY_FACTOR,
     )
-    dispatcher = Dispatcher(units, sender, encryptor, infra.clock, infra.new_id, retry)
+    dispatcher = Dispatcher(units, sender, sealer, infra.clock, infra.new_id, retry)
     pace = Pace(
         deliveries.LEASE,
         deliveries.HEARTBEAT_SECONDS,

@@ -1,7 +1,7 @@
 """Machines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -19,7 +19,8 @@ class MachineStatus(StrEnum):
 class Machine:
     """A piece of equipment. `version` increases with every change and orders its events.
 
-    While `legal_hold` is true, nothing of the machine may be deleted.
+    While `legal_hold` is true, nothing of the machine may be deleted. `sealed_metadata` has the sensitive
+    values of its metadata by name, encrypted.
     """
 
     id: UUID
@@ -36,6 +37,7 @@ class Machine:
     created_at: datetime
     updated_at: datetime
     version: int
+    sealed_metadata: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Machine":
         """The machine with `changes`, fields by name."""

@@ -1,9 +1,9 @@
 -- name: insert_machine!
 -- Inserts a machine.
 INSERT INTO machines (id, organization_id, name, model, serial_number, location, status, metadata,
-                      tags, legal_hold, last_analysis_at, created_at, updated_at, version)
+                      tags, legal_hold, last_analysis_at, created_at, updated_at, version, sealed_metadata)
 VALUES (:id, :organization_id, :name, :model, :serial_number, :location, :status, :metadata,
-        :tags, :legal_hold, :last_analysis_at, :created_at, :updated_at, :version);
+        :tags, :legal_hold, :last_analysis_at, :created_at, :updated_at, :version, :sealed_metadata);
 
 -- name: get_machine^
 -- One machine of the organization.
@@ -30,7 +30,8 @@ LIMIT :limit;
 -- Updates everything that may change.
 UPDATE machines
 SET name = :name, model = :model, serial_number = :serial_number, location = :location, status = :status,
-    metadata = :metadata, tags = :tags, legal_hold = :legal_hold, updated_at = :updated_at, version = :version
+    metadata = :metadata, sealed_metadata = :sealed_metadata, tags = :tags, legal_hold = :legal_hold,
+    updated_at = :updated_at, version = :version
 WHERE id = :id;
 
 -- name: delete_machine!

@@ -1,11 +1,12 @@
 """HTTP of the machines service."""
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from services.machines.domain import MachineFilter, MachineStatus
+from services.machines.domain import Machine, MachineFilter, MachineStatus
 from services.machines.repository import PostgresUnits
 from services.machines.schemas import MAX_TAG_LENGTH, MachineCreate, MachineOut, MachineUpdate
 from services.machines.service import MachineService
@@ -30,6 +31,9 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
     writer = Annotated[Caller, Depends(guard.may(Permission.MACHINES_WRITE))]
     remover = Annotated[Caller, Depends(guard.may(Permission.MACHINES_DELETE))]
 
+    def shown(caller: Caller) -> Callable[[Machine], MachineOut]:
+        return lambda machine: MachineOut.of(machine, service.shown_metadata(caller, machine))
+
     @router.get("", summary="List machines")
     async def list_machines(
         caller: reader,
@@ -48,7 +52,7 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
         """Newest first."""
         async with units(caller.scope) as unit:
             found = await service.list(unit, MachineFilter(status, location, q, tag, legal_hold), page)
-        return Page[MachineOut].of(found, MachineOut.of)
+        return Page[MachineOut].of(found, shown(caller))
 
     @router.post("", status_code=201, summary="Register a machine")
     async def create_machine(caller: writer, body: MachineCreate, response: Response) -> MachineOut:
@@ -56,20 +60,20 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
         async with units(caller.scope) as unit:
             machine = await service.register(unit, caller, body.model_dump())
         response.headers["Location"] = f"/api/v1/machines/{machine.id}"
-        return MachineOut.of(machine)
+        return shown(caller)(machine)
 
     @router.get("/{machine_id}", summary="Show a machine", responses=problem_responses(404))
     async def get_machine(caller: reader, machine_id: UUID) -> MachineOut:
         """The fields that were registered, and when it was last analyzed."""
         async with units(caller.scope) as unit:
-            return MachineOut.of(await service.get(unit, machine_id))
+            return shown(caller)(await service.get(unit, machine_id))
 
     @router.patch("/{machine_id}", summary="Change a machine", responses=problem_responses(404))
     async def update_machine(caller: writer, machine_id: UUID, body: MachineUpdate) -> MachineOut:
         """Only the fields that are sent change. Changing `legal_hold` needs the role admin."""
         changes = body.model_dump(exclude_unset=True)
         async with units(caller.scope) as unit:
-            return MachineOut.of(await service.change(unit, caller, machine_id, changes))
+            return shown(caller)(await service.change(unit, caller, machine_id, changes))
 
     @router.delete(
         "/{machine_id}",

@@ -1,6 +1,6 @@
 """Use cases of machines. The caller of each method opens the transaction and commits it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,8 +9,9 @@ from services.machines.domain import Machine, MachineFilter, MachineStatus
 from services.machines.errors import MachineNotFound, OnLegalHold
 from services.machines.events import state, tombstone
 from services.machines.repository import Unit
+from services.machines.sealing import MetadataSealer
 from shared.access import Caller, Permission
-from shared.audit import Auditor
+from shared.audit import HIDDEN, Auditor
 from shared.clock import Clock, IdGenerator
 from shared.erasure.requests import DeletionRequests
 from shared.events.deletions import DeletionRequested
@@ -19,19 +20,22 @@ from shared.http.pages import PageRequest, Slice
 
 
 class MachineService:
-    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor) -> None:
+    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, sealer: MetadataSealer) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self._sealer = sealer
         self._deletions = DeletionRequests(clock, new_id)
 
     async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
         """Add a machine to the caller's organization. `values` are validated fields by name."""
         if values.get("legal_hold"):
             caller.require(Permission.MACHINES_HOLD)
-        now = self._clock.now()
+        machine_id, now = self._new_id(), self._clock.now()
+        metadata, sealed = self._sealer.split(machine_id, {}, {}, values)
+        stored = {name: value for name, value in values.items() if name != "sensitive_metadata"}
         machine = Machine(
-            id=self._new_id(),
+            id=machine_id,
             organization_id=caller.organization_id,
             last_analysis_at=None,
             created_at=now,
@@ -46,11 +50,14 @@ class MachineService:
                 "legal_hold": False,
                 "status": MachineStatus.ACTIVE,
             }
-            | dict(values),
+            | stored
+            | {"metadata": metadata, "sealed_metadata": sealed},
         )
         await unit.machines.add(machine)
         await self._publish(unit, machine)
-        await self._auditor.wrote(unit.outbox, caller, "machine.created", "machine", machine.id, after=values)
+        await self._auditor.wrote(
+            unit.outbox, caller, "machine.created", "machine", machine.id, after=_audited(machine, values)
+        )
         return machine
 
     async def get(self, unit: Unit, machine_id: UUID) -> Machine:
@@ -58,6 +65,11 @@ class MachineService:
         if machine is None:
             raise MachineNotFound(machine_id)
         return machine
+
+    def shown_metadata(self, caller: Caller, machine: Machine) -> Mapping[str, Any]:
+        """The metadata as `caller` may see it: sensitive values are shown to administrators only."""
+        may = caller.may(Permission.SENSITIVE_METADATA_READ)
+        return self._sealer.opened(machine) if may else machine.metadata
 
     async def list(self, unit: Unit, filters: MachineFilter, page: PageRequest) -> Slice[Machine]:
         return await unit.machines.list(filters, page)
@@ -73,12 +85,20 @@ class MachineService:
             return before
         if changes.get("legal_hold", before.legal_hold) != before.legal_hold:
             caller.require(Permission.MACHINES_HOLD)
-        machine = before.changed(changes, self._clock.now())
+        metadata, sealed = self._sealer.split(machine_id, before.metadata, before.sealed_metadata, changes)
+        stored = {name: value for name, value in changes.items() if name != "sensitive_metadata"}
+        stored |= {"metadata": metadata, "sealed_metadata": sealed}
+        machine = before.changed(stored, self._clock.now())
         await unit.machines.update(machine)
         await self._publish(unit, machine)
-        old = {name: getattr(before, name) for name in changes}
         await self._auditor.wrote(
-            unit.outbox, caller, "machine.updated", "machine", machine.id, before=old, after=changes
+            unit.outbox,
+            caller,
+            "machine.updated",
+            "machine",
+            machine.id,
+            before=_audited(before, changes, also_hidden=machine.sealed_metadata),
+            after=_audited(machine, changes),
         )
         return machine
 
@@ -123,3 +143,14 @@ class MachineService:
         await unit.outbox.add(
             MACHINE_CHANGED, machine.id, state(machine), organization_id=machine.organization_id
         )
+
+
+def _audited(
+    machine: Machine, fields: Collection[str], *, also_hidden: Collection[str] = ()
+) -> dict[str, Any]:
+    """The given fields of the machine as the audit trail shows them: without sensitive values."""
+    audited = {name: getattr(machine, name) for name in fields if name != "sensitive_metadata"}
+    if "metadata" in fields or "sensitive_metadata" in fields:
+        hidden = {*machine.sealed_metadata, *(name for name in also_hidden if name in machine.metadata)}
+        audited["metadata"] = {**machine.metadata, **dict.fromkeys(hidden, HIDDEN)}
+    return audited

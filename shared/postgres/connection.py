@@ -42,9 +42,11 @@ TRANSIENT_DATABASE_ERRORS = (
 COMMAND_TIMEOUT_SECONDS = 60
 PING_SECONDS = 2
 # Every change writes to the outbox, so readiness tries this write and rolls it back. It fails on a standby,
-# on a full disk, without a migrated schema, and on a server whose files were upgraded while it runs.
+# on a full disk, without a migrated schema or its extensions, and on a server whose files were upgraded while
+# it runs: such a server answers, but cannot load the libraries of functions that a new session calls.
 TRY_TO_WRITE = """
 BEGIN;
+SELECT public.uuid_generate_v4(), public.digest(''::text, 'sha256');
 INSERT INTO outbox (id, topic, headers, keep_latest, transient)
 VALUES (gen_random_uuid(), 'readiness', '{}', false, true);
 ROLLBACK

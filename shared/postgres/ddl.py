@@ -45,6 +45,12 @@ CREATE TABLE idempotency_keys (
 DROP_OUTBOX_POSITIONS = "ALTER TABLE outbox DROP COLUMN partition, DROP COLUMN position;"
 # Added after the first release: the digest of the request body, and the permissions that it required.
 KEPT_ANSWERS = "ALTER TABLE idempotency_keys ADD COLUMN body_digest text, ADD COLUMN rights jsonb;"
+# Sealed values are written once no older version runs, which could not read them.
+SEALED_ANSWERS = """
+ALTER TABLE idempotency_keys ADD COLUMN sealed_body text;
+CREATE FUNCTION seals() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT false $$;
+"""
+SEALS = "CREATE OR REPLACE FUNCTION seals() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT true $$;"
 
 CURRENT_ORGANIZATION = "nullif(current_setting('app.organization_id', true), '')::uuid"
 CURRENT_USER = "nullif(current_setting('app.user_id', true), '')::uuid"

@@ -193,7 +193,10 @@ class LocalEnvironment:
 
     def plan(self) -> Plan:
         servers = tuple(self._servers())
-        databases = self._job("databases", "Database roles and migrations", "provision", "databases")
+        # No program of an older version runs by now: the supervisor that had started it has ended.
+        databases = self._job(
+            "databases", "Database roles and migrations", "provision", "databases", "--after"
+        )
         topics = self._job("topics", "Topics", "provision", "topics")
         republish = self._job("republish", "Events of the last day", "republish")
         forgets = any(server.forgets for server in servers)

@@ -51,7 +51,7 @@ class Notifier:
                 alert_id=alert.id,
                 message_id=self._new_id(),
                 channel=channel,
-                target=webhook.target if webhook else "",
+                target=webhook.host if webhook else "",
                 change=change,
                 message=message,
                 attempt=1,

@@ -54,7 +54,7 @@ SELECT * FROM alert_rules WHERE id = :id AND deleted_at IS NULL;
 
 -- name: lock_rule^
 -- One rule, locked: until the transaction ends, no other one changes it or opens an alert for it.
-SELECT * FROM alert_rules WHERE id = :id AND deleted_at IS NULL FOR NO KEY UPDATE;
+SELECT * FROM alert_rules WHERE id = :id AND (:deleted::boolean OR deleted_at IS NULL) FOR NO KEY UPDATE;
 
 -- name: list_rules
 -- Rules, newest first, after an optional cursor.
@@ -81,6 +81,18 @@ UPDATE alert_rules
 SET name = :name, condition = :condition, actions = :actions, severity = :severity, is_active = :is_active,
     updated_at = :updated_at, deleted_at = :deleted_at, version = :version
 WHERE id = :id;
+
+-- name: are_addresses_sealed$
+-- Whether no older version runs any more, which could not read sealed addresses.
+SELECT seals();
+
+-- name: rules_with_plain_addresses
+-- Some rules of all organizations that hold a whole address in plain text, once addresses are sealed.
+SELECT organization_id, id FROM rules_with_plain_addresses(:limit);
+
+-- name: shorten_targets$
+-- Reduce the targets of the next deliveries of all organizations to their host; the last one's id, or null at the end.
+SELECT shorten_targets(:after, :limit);
 
 -- name: lock_rules_of_machine$
 -- Lock all rules of a machine, so that no alert opens while they are deleted, and count them.

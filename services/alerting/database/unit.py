@@ -51,8 +51,11 @@ class RuleRepository(Protocol):
 
     async def get(self, rule_id: UUID) -> Rule | None: ...
 
-    async def lock(self, rule_id: UUID) -> Rule | None:
-        """The rule, locked: until the transaction ends, no other one changes or evaluates it."""
+    async def lock(self, rule_id: UUID, *, deleted: bool = False) -> Rule | None:
+        """The rule, locked: until the transaction ends, no other one changes or evaluates it.
+
+        With `deleted`, even a deleted one.
+        """
         ...
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
@@ -62,6 +65,10 @@ class RuleRepository(Protocol):
         ...
 
     async def update(self, rule: Rule) -> None: ...
+
+    async def are_addresses_sealed(self) -> bool:
+        """Whether new addresses are sealed: false until no older version runs, which could not read them."""
+        ...
 
     async def delete_of_machine(self, machine_id: UUID) -> None:
         """Delete the rules of the machine with their alerts and deliveries."""

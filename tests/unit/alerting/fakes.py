@@ -21,8 +21,9 @@ from tests.support.fakes import FakeInbox, FakeOutbox
 
 @dataclass
 class Memory:
-    """The contents of the fake database."""
+    """The contents of the fake database. `seals`: no older version runs."""
 
+    seals: bool = True
     machines: dict[UUID, MachineRef] = field(default_factory=dict)
     members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
@@ -77,8 +78,12 @@ class FakeRules(_Scoped):
         found = self._memory.rules.get(rule_id)
         return found if found is not None and self._mine(found) and found.deleted_at is None else None
 
-    async def lock(self, rule_id: UUID) -> Rule | None:
-        return await self.get(rule_id)
+    async def lock(self, rule_id: UUID, *, deleted: bool = False) -> Rule | None:
+        found = self._memory.rules.get(rule_id)
+        return found if deleted and found is not None and self._mine(found) else await self.get(rule_id)
+
+    async def are_addresses_sealed(self) -> bool:
+        return self._memory.seals
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
         rules = [

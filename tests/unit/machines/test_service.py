@@ -1,5 +1,6 @@
 """Use cases of machines, and the events that they publish."""
 
+import base64
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +12,11 @@ from services.machines.domain import MachineStatus
 from services.machines.errors import MachineNotFound, OnLegalHold
 from services.machines.handlers import subscribe
 from services.machines.repository import Unit
+from services.machines.sealing import MetadataSealer
 from services.machines.service import MachineService
 from shared.access import Caller
 from shared.audit import Auditor
+from shared.crypto import Encryptor
 from shared.erasure.steps import QUEUE
 from shared.events.analysis import ANALYSIS_COMPLETED, AnalysisCompleted
 from shared.events.auth import AUDIT_RECORDED
@@ -24,6 +27,7 @@ from tests.support.fakes import FakeClock, caller
 from tests.unit.machines.fakes import FakeUnits
 from tests.unit.shared.examples import EXAMPLES
 
+KEYS = "test:" + base64.b64encode(b"k" * 32).decode()
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -34,7 +38,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def service(clock: FakeClock) -> MachineService:
-    return MachineService(clock, uuid4, Auditor(clock))
+    return MachineService(clock, uuid4, Auditor(clock), MetadataSealer(Encryptor(KEYS)))
 
 
 @pytest.fixture
