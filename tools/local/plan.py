@@ -12,12 +12,13 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from dinsight.installation import DATABASE_URL, SERVICES, database_variable
-from tools.local.account import server_account
+from dinsight.servers.account import server_account
+from dinsight.servers.postgres import choose_binaries, find_binaries
 from tools.local.errors import LocalError, PortTaken
 from tools.local.kafka import ApacheKafka, libraries_of
 from tools.local.layout import Layout
 from tools.local.ports import HOST, free_port, is_free, owner_of
-from tools.local.postgres import LocalPostgres, choose_binaries, find_binaries
+from tools.local.postgres import LocalPostgres
 from tools.local.probes import http_ready
 from tools.local.programs import Job, Kind, Plan, Program
 from tools.local.secrets import LocalSecrets
