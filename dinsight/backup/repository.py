@@ -21,7 +21,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
-from dinsight.backup.errors import BackupError, Damaged
+from dinsight.backup.errors import BackupError, Missing
 from dinsight.backup.sealed import Sealer
 
 # The store's credentials, where they differ from those of the installation's own object store.
@@ -61,17 +61,8 @@ class Repository:
     def write(self, name: str, content: Iterable[bytes], *, compress: bool = True) -> int:
         """Write a file whole or not at all; returns its size there."""
         path = self._path(name)
-        written = 0
-
-        def counted() -> Iterator[bytes]:
-            nonlocal written
-            for piece in self._sealer.seal(path, content, compress=compress):
-                written += len(piece)
-                yield piece
-
         with self._failing("written", name):
-            obstore.put(self._store, path, counted(), chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT)
-        return written
+            return write_pieces(self._store, path, self._sealer.seal(path, content, compress=compress))
 
     def put(self, name: str, content: bytes) -> None:
         """Write a small file in one request."""
@@ -80,7 +71,7 @@ class Repository:
             obstore.put(self._store, path, b"".join(self._sealer.seal(path, [content])), use_multipart=False)
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The content of a file. Raises Damaged, also when it is missing, and WrongKey."""
+        """The content of a file. Raises Damaged, its kind Missing, and WrongKey."""
         path = self._path(name)
         with self._failing("read", name):
             stored = obstore.get(self._store, path).stream(min_chunk_size=READ_BYTES)
@@ -89,13 +80,13 @@ class Repository:
     def get(self, name: str) -> bytes:
         return b"".join(self.read(name))
 
-    def list(self, prefix: str) -> dict[str, int]:
-        """Names below the prefix, in order, with the sizes of the files there."""
+    def list(self, folder: str) -> dict[str, int]:
+        """Names in a folder and below, in order, with the sizes of the files there."""
         whole = f"{self.cluster}/"
-        with self._failing("listed", prefix):
+        with self._failing("listed", folder):
             found = {
                 item["path"].removeprefix(whole): item["size"]
-                for batch in obstore.list(self._store, whole + prefix.rstrip("/"))
+                for batch in obstore.list(self._store, whole + folder)
                 for item in batch
             }
         return dict(sorted(found.items()))
@@ -117,9 +108,23 @@ class Repository:
         try:
             yield
         except FileNotFoundError as error:
-            raise Damaged(f"{name} is missing in the repository {self}.") from error
+            raise Missing(f"{name} is missing in the repository {self}.") from error
         except (BaseError, OSError) as error:
             raise BackupError(f"{name} cannot be {what} in the repository {self}: {_short(error)}") from error
+
+
+def write_pieces(store: ObjectStore, path: str, pieces: Iterable[bytes]) -> int:
+    """Write an object whole, or not at all where the pieces end in an error; returns its size.
+
+    The pieces may come from a store, too: obstore's `put` must not be given such an iterator.
+    """
+    written = 0
+    writer = obstore.open_writer(store, path, buffer_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT)
+    for piece in pieces:
+        written += writer.write(piece)
+    # Without this, the object does not come to be.
+    writer.close()
+    return written
 
 
 def clusters(store: ObjectStore, url: str) -> list[str]:

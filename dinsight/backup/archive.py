@@ -1,0 +1,215 @@
+"""Ships WAL from the spool, where PostgreSQL's `pg_receivewal` writes it, to the repository.
+
+The receiver writes a segment into `<segment>.partial` as the server flushes it, and fills the rest with zeros.
+What is new of it is shipped as a piece every second, so that little is lost with the machine. A complete
+segment is shipped whole, and its pieces are deleted. Blocks: used in threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dinsight.backup.errors import BackupError, Missing
+from dinsight.backup.repository import READ_BYTES, Repository
+from dinsight.backup.wal import HISTORY, SEGMENT, TAIL, ArchivedWal, Piece, contiguous, show_lsn
+
+PARTIAL = ".partial"
+# This many pieces of about one size become one: a segment has a few dozen pieces, and none is shipped often.
+FAN_IN = 16
+SETTLED_NS = 10**9
+
+
+class SegmentTail:
+    """The pieces of the segment that is being written."""
+
+    def __init__(self, segment: str, pieces: Iterable[Piece] = ()) -> None:
+        self.segment = segment
+        self._pieces = [(piece, 0) for piece in sorted(pieces, key=lambda piece: piece.start)]
+        self.end = contiguous([piece for piece, _ in self._pieces])
+
+    def add(self, end: int) -> tuple[Piece, Sequence[Piece]]:
+        """The piece to ship so that the bytes before `end` are in the repository, and those it replaces."""
+        start, level = self.end, 0
+        replaced: list[Piece] = []
+        while len(same := self._last(level)) >= FAN_IN - 1:
+            start, level = same[0].start, level + 1
+            replaced = [*same, *replaced]
+            del self._pieces[-len(same) :]
+        self._pieces.append((Piece(start, end), level))
+        self.end = end
+        return Piece(start, end), replaced
+
+    def _last(self, level: int) -> list[Piece]:
+        found: list[Piece] = []
+        for piece, its_level in reversed(self._pieces):
+            if its_level != level:
+                break
+            found.insert(0, piece)
+        return found
+
+    def names(self) -> list[str]:
+        return [piece.name(self.segment) for piece, _ in self._pieces]
+
+
+class Archive:
+    """What was shipped, and what is to be. `spool` is the receiver's folder."""
+
+    def __init__(self, repository: Repository, spool: Path) -> None:
+        self._repository = repository
+        self._spool = spool
+        self._shipped: set[str] | None = None
+        self._tail: SegmentTail | None = None
+        self._looked_at: tuple[str, int] | None = None
+
+    def spooled_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self._files())
+
+    def ship(self) -> None:
+        """Ship what is new in the spool. Repeated calls continue where an error stopped one."""
+        shipped = self._load()
+        complete: list[Path] = []
+        for path in self._files():
+            if HISTORY.fullmatch(path.name) or SEGMENT.fullmatch(path.name):
+                if path.name not in shipped:
+                    self._ship_whole(path)
+                    shipped.add(path.name)
+                if SEGMENT.fullmatch(path.name):
+                    complete.append(path)
+        # The receiver continues after the newest one.
+        for path in complete[:-1]:
+            path.unlink()
+        for path in self._files():
+            if path.name.endswith(PARTIAL):
+                self._ship_tail(path)
+
+    def note_position(self, at: datetime, lsn: int) -> None:
+        """Everything that the server had flushed at that time is in the repository."""
+        content = {"at": at.isoformat(), "lsn": show_lsn(lsn)}
+        self._repository.put("position", json.dumps(content).encode())
+
+    def clear_spool(self) -> None:
+        """For a server that does not continue what lies there."""
+        for path in self._files():
+            path.unlink()
+
+    def spooled_timelines(self) -> set[int]:
+        return {int(path.name[:8], 16) for path in self._files()}
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self._spool.iterdir() if path.name[:1] in "0123456789ABCDEF")
+
+    def _load(self) -> set[str]:
+        if self._shipped is None:
+            there = self._repository.list("wal")
+            paths = [path for path in self._files() if f"wal/{path.name}" in there]
+            self._shipped = {path.name for path in paths if self._same(path)}
+        return self._shipped
+
+    def _same(self, path: Path) -> bool:
+        """Shipped before the last end of this program. Another content tells of a second archive."""
+        if _digest(_read(path)) == _digest(self._repository.read(f"wal/{path.name}")):
+            return True
+        raise BackupError(
+            f"The repository {self._repository} holds another WAL file {path.name} than this server wrote:"
+            " two servers archive into it. Choose another DINSIGHT_BACKUP_URL for one of them."
+        )
+
+    def _ship_whole(self, path: Path) -> None:
+        self._repository.write(f"wal/{path.name}", _read(path))
+        if SEGMENT.fullmatch(path.name):
+            self._repository.delete(piece.name(path.name) for piece in self._pieces_of(path.name))
+
+    def _ship_tail(self, path: Path) -> None:
+        segment = path.name.removesuffix(PARTIAL)
+        if not SEGMENT.fullmatch(segment):
+            return
+        try:
+            changed = path.stat().st_mtime_ns
+            if (segment, changed) == self._looked_at:
+                return
+            self._looked_at = None
+            # A file's time has a granularity: one that is not over yet may still see a change.
+            settled = time.time_ns() - changed > SETTLED_NS
+            if self._tail is None or self._tail.segment != segment:
+                self._tail = SegmentTail(segment, self._pieces_of(segment))
+            end = self._written_end(path, self._tail.end)
+            if end > self._tail.end:
+                self._ship_piece(path, self._tail, end)
+            if settled:
+                self._looked_at = (segment, changed)
+        except FileNotFoundError:
+            return  # It is complete by now: the next round ships it whole.
+
+    def _ship_piece(self, path: Path, tail: SegmentTail, end: int) -> None:
+        try:
+            piece, replaced = tail.add(end)
+            with path.open("rb") as file:
+                file.seek(piece.start)
+                content = file.read(piece.end - piece.start)
+            self._repository.put(piece.name(tail.segment), content)
+            self._repository.delete(one.name(tail.segment) for one in replaced)
+        except BaseException:
+            # What is in the repository decides where the next round goes on.
+            self._tail = None
+            raise
+
+    def _pieces_of(self, segment: str) -> Iterator[Piece]:
+        # The store lists by folders: a prefix of a name finds nothing there.
+        for name in self._repository.list("tail"):
+            match = TAIL.fullmatch(name.rpartition("/")[2])
+            if match and match["segment"] == segment:
+                yield Piece(int(match["start"]), int(match["end"]))
+
+    @staticmethod
+    def _written_end(path: Path, start: int) -> int:
+        """Where the written bytes end: behind them are zeros, and a piece may lack its own last zeros.
+
+        The receiver writes in order, so what two readings agree on had no hole in it at the first.
+        """
+        with path.open("rb") as file:
+            file.seek(start)
+            first = file.read().rstrip(b"\0")
+            file.seek(start)
+            second = file.read(len(first))
+        return start + len(first) if first == second else start
+
+
+def read_position(repository: Repository) -> tuple[datetime, str] | None:
+    """The time up to which the repository has everything, and the WAL's position then."""
+    try:
+        stored = json.loads(repository.get("position"))
+    except Missing:
+        return None
+    return datetime.fromisoformat(stored["at"]).astimezone(UTC), stored["lsn"]
+
+
+def archived(repository: Repository, size: int) -> ArchivedWal:
+    """What WAL the repository has. `size` is a segment's, in bytes."""
+    wal = repository.list("wal")
+    found = ArchivedWal.of(wal, repository.list("tail"), size)
+    for name in wal:
+        if HISTORY.fullmatch(name.rpartition("/")[2]):
+            found.learn(int(name[4:12], 16), repository.get(name).decode())
+    return found
+
+
+def segment_digest(repository: Repository, segment: str) -> str:
+    return _digest(repository.read(f"wal/{segment}"))
+
+
+def _digest(content: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in content:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(READ_BYTES):
+            yield piece
