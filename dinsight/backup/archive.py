@@ -1,8 +1,8 @@
 """Ships WAL from the spool, where PostgreSQL's `pg_receivewal` writes it, to the repository.
 
-The receiver writes a segment into `<segment>.partial` as the server flushes it, and fills the rest with zeros.
-What is new of it is shipped as a piece every second, so that little is lost with the machine. A complete
-segment is shipped whole, and its pieces are deleted. Blocks: used in threads.
+The receiver writes a segment into `<segment>.partial` as the server flushes it, and fills the rest with
+zeros. What is new of it is shipped as a piece every second, so that little is lost with the machine. A
+complete segment is shipped whole, and its pieces are deleted. Blocks: used in threads.
 """
 
 from __future__ import annotations

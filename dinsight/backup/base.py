@@ -43,7 +43,7 @@ class _Base:
 
 
 async def take_backup(dsn: str, place: Place) -> Manifest:
-    """A new backup in the repository; its WAL must be shipped meanwhile. Killed anywhere, it leaves no manifest."""
+    """A new backup; its WAL must be shipped meanwhile. One that is killed anywhere has no manifest."""
     async with connected(dsn) as connection, alone(connection):
         started_at = datetime.now(UTC)
         server = await describe(connection)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from obstore.store import ObjectStore
 
+from dinsight.backup.archive import read_position
 from dinsight.backup.errors import BackupError
 from dinsight.backup.manifest import Server
-from dinsight.backup.repository import Repository, open_store
+from dinsight.backup.repository import Repository, clusters, open_store
 from dinsight.backup.sealed import Sealer
 from dinsight.installation import Installation
 from dinsight.servers.postgres import PostgresBinaries, find_binaries
@@ -22,6 +24,7 @@ STORAGE_URL = "DINSIGHT_STORAGE_URL"
 DEFAULT_SPOOL = "/var/lib/dinsight/spool"
 # An installation whose backups are somebody else's work.
 NO_BACKUPS = "none"
+NEVER = (datetime.min.replace(tzinfo=UTC), "")
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,25 @@ class Place:
     def repository(self, cluster: str) -> Repository:
         return Repository(open_store(self.url, self.environ), self.url, cluster, self.sealer)
 
+    def chosen(self, cluster: str | None) -> Repository:
+        """The named cluster's part of the repository; else that of the one that was archived last."""
+        known = clusters_of(self)
+        if cluster is not None and cluster not in known:
+            raise BackupError(f"{self.url} has no cluster {cluster!r}; there are: {', '.join(known)}.")
+        candidates = [self.repository(name) for name in ([cluster] if cluster else known)]
+        positions = {repository: read_position(repository) for repository in candidates}
+        return max(candidates, key=lambda repository: (positions[repository] or NEVER)[0])
+
     def storage(self) -> ObjectStore:
         return open_store(self.storage_url, {})
+
+
+def clusters_of(place: Place) -> list[str]:
+    """The database clusters of the repository, which has some."""
+    found = clusters(open_store(place.url, place.environ, create=False), place.url)
+    if not found:
+        raise BackupError(f"The repository {place.url} is empty: nothing was ever backed up there.")
+    return found
 
 
 def binaries_for(server: Server) -> PostgresBinaries:
@@ -65,6 +85,6 @@ def binaries_for(server: Server) -> PostgresBinaries:
             return binaries
     installed = ", ".join(str(binaries.major) for binaries in found) or "none"
     raise BackupError(
-        f"The server is PostgreSQL {server.major}, and its programs are not installed here (found: {installed})."
-        f" Install the package postgresql-{server.major}, or run the command where the server runs."
+        f"The server is PostgreSQL {server.major}, and its programs are not installed here (found:"
+        f" {installed}). Install the package postgresql-{server.major}, or run this where the server runs."
     )

@@ -59,8 +59,8 @@ class Receiver:
     def must_have_room(self) -> None:
         if (held := self.archive.spooled_bytes()) > MAX_SPOOL_BYTES:
             raise BackupError(
-                f"{held / 2**20:.0f} MiB of WAL wait in {self.spool} for the repository. Until they are there,"
-                " no more is taken from the server."
+                f"{held / 2**20:.0f} MiB of WAL wait in {self.spool} for the repository. Until they are"
+                " there, no more is taken from the server."
             )
 
     @staticmethod

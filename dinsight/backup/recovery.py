@@ -23,7 +23,7 @@ from dinsight.servers.account import Account
 from dinsight.servers.external import run_tool, said_by
 
 WAL_FOLDER = "dinsight_restore_wal"
-# PostgreSQL says this when no transaction was committed after the wanted time: then the end of WAL is that time.
+# PostgreSQL says this when nothing was committed after the wanted time: then the end of WAL is that time.
 NOTHING_LATER = "recovery ended before configured recovery target was reached"
 # For scratch servers, whose data nobody keeps.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
@@ -52,10 +52,8 @@ def unpack(
         _give_to(account, folder)
 
 
-async def recover(target: Target, folder: Path, account: Account | None, options: Mapping[str, str]) -> None:
-    """Replay WAL in the unpacked folder until the target, and end there on a new timeline."""
-    async with recovered(target, folder, account, options):
-        pass
+def finish(folder: Path) -> None:
+    """Remove what only recovery needed."""
     shutil.rmtree(folder / WAL_FOLDER)
 
 

@@ -41,7 +41,7 @@ def open_store(url: str, environ: Mapping[str, str], *, create: bool = True) -> 
     try:
         if url.startswith("file://"):
             return from_url(url, mkdir=create, automatic_cleanup=True)
-        return from_url(url, config=given) if given else from_url(url)  # type: ignore[call-overload, no-any-return]  # obstore declares one overload per kind of store
+        return from_url(url, config=given) if given else from_url(url)  # type: ignore[call-overload]  # one overload per kind of store
     except (BaseError, OSError, ValueError) as error:
         raise BackupError(f"The repository {url} cannot be opened: {error}") from error
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dinsight.backup.archive import Archive
+from dinsight.backup.base import take_backup
 from dinsight.backup.context import Place, binaries_for
 from dinsight.backup.database import (
     KEPT_FOR_SLOT,
@@ -18,6 +19,7 @@ from dinsight.backup.database import (
     ensure_slot,
     written,
 )
+from dinsight.backup.manifest import Manifest
 from dinsight.backup.receiver import Receiver
 from shared.postgres.connection import Connection
 
@@ -37,18 +39,20 @@ class Lag:
 class Shipping:
     """`session` receives and ships until something fails; the loop around it tries again."""
 
-    def __init__(
-        self, dsn: str, place: Place, lag: Lag | None = None, succeeded: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, dsn: str, place: Place) -> None:
         self._dsn = dsn
         self._place = place
-        self._succeeded = succeeded
-        self.lag = lag or Lag()
+        self._succeeded: Callable[[], None] = lambda: None
+        self.lag = Lag()
         self._pending: Written | None = None
         self._noted: tuple[datetime, int] | None = None
 
-    async def session(self, until: Callable[[], Awaitable[bool]] | None = None) -> None:
-        """Ship until `until` is true, or for ever."""
+    def on_success(self, succeeded: Callable[[], None]) -> None:
+        """Call this after every round that worked."""
+        self._succeeded = succeeded
+
+    async def session(self) -> None:
+        """Ship until something fails."""
         self._place.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with connected(self._dsn) as connection:
             server = await describe(connection)
@@ -61,7 +65,7 @@ class Shipping:
             receiver = Receiver(self._dsn, binaries_for(server), self._place.spool, archive)
             try:
                 async with receiver.running() as process:
-                    while until is None or not await until():
+                    while True:
                         await self._round(connection, archive)
                         if (error := await receiver.ended(process)) is not None:
                             raise error
@@ -91,3 +95,24 @@ class Shipping:
         if moved or self._noted is None or complete.at - self._noted[0] > POSITION_EVERY:
             await asyncio.to_thread(archive.note_position, complete.at, complete.flushed)
             self._noted = (complete.at, complete.flushed)
+
+
+async def take_backup_alone(dsn: str, place: Place) -> Manifest:
+    """A backup by a command: its WAL is shipped by the program `backup` where that runs, else here."""
+    async with connected(dsn) as connection:
+        shipped = await connection.fetchval(
+            "SELECT active FROM pg_replication_slots WHERE slot_name = $1", NAME
+        )
+    if shipped:
+        return await take_backup(dsn, place)
+    backup = asyncio.create_task(take_backup(dsn, place))
+    shipping = asyncio.create_task(Shipping(dsn, place).session())
+    try:
+        await asyncio.wait({backup, shipping}, return_when=asyncio.FIRST_COMPLETED)
+        if shipping.done():
+            shipping.result()
+        return await backup
+    finally:
+        for task in (backup, shipping):
+            task.cancel()
+        await asyncio.gather(backup, shipping, return_exceptions=True)

@@ -59,7 +59,7 @@ class ArchivedWal:
     size: int
     segments: set[Segment] = field(default_factory=set)
     tails: dict[Segment, list[Piece]] = field(default_factory=dict)
-    # The timelines that have a history file, and those that they came from: (timeline, position of the switch).
+    # Timelines with a history file, and those that they came from: (timeline, position of the switch).
     parents: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
     @classmethod
