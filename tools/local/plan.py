@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from dinsight.backup.context import BACKUP_URL, NO_BACKUPS, SPOOL
 from dinsight.installation import DATABASE_URL, SERVICES, database_variable
 from dinsight.servers.account import server_account
 from dinsight.servers.postgres import choose_binaries, find_binaries
@@ -34,6 +35,7 @@ _TITLES = {
     "analysis": "Analysis service",
     "alerting": "Alerting service",
     "gateway": "Gateway",
+    "backup": "Backups",
 }
 
 
@@ -46,7 +48,7 @@ def choose_ports(
 ) -> Mapping[str, int]:
     """A port for every program: asked for by name, else the one of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
-    names = [*SERVICES, "gateway", *(worker_name(number) for number in range(1, workers + 1))]
+    names = [*SERVICES, "gateway", "backup", *(worker_name(number) for number in range(1, workers + 1))]
     if settings.database_url is None:
         names.append("postgres")
     if settings.kafka_bootstrap is None:
@@ -170,6 +172,9 @@ class LocalEnvironment:
             "DINSIGHT_ENCRYPTION_KEYS": self.secrets.encryption_keys,
             "DINSIGHT_PASSWORD_PEPPER": self.secrets.password_pepper,
             "DINSIGHT_AUTH_MAIL_URL": self.layout.mail.as_uri(),
+            # A server that somebody else runs is somebody else's to back up, unless a repository is named.
+            BACKUP_URL: NO_BACKUPS if self.settings.database_url else self.layout.backups.as_uri(),
+            SPOOL: str(self.layout.spool),
             "DINSIGHT_LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(COMPUTING_THREADS, "1"),
@@ -178,6 +183,8 @@ class LocalEnvironment:
             password = self.secrets.service_passwords[service]
             ours[database_variable(service)] = with_login(self.admin_dsn, f"dinsight_{service}", password)
         # On named servers nothing may ever have been started here: then no port is chosen yet.
+        if "backup" in self.ports:
+            ours[port_variable("backup")] = str(self.ports["backup"])
         for service in SERVICES:
             if service in self.ports:
                 ours[port_variable(service)] = str(self.ports[service])
@@ -230,6 +237,25 @@ class LocalEnvironment:
             name = worker_name(number)
             yield self._service(name, f"Analysis worker {number}", "services.analysis.worker", "analysis")
         yield self._service("gateway", _TITLES["gateway"], "services.gateway.main", database=None)
+        if self.variables()[BACKUP_URL] != NO_BACKUPS:
+            yield self._backup()
+
+    def _backup(self) -> Program:
+        """It copies the whole cluster, and so has the administrator's login and nobody else's."""
+        env = self.variables()
+        for service in SERVICES:
+            env.pop(database_variable(service))
+        port = self.ports["backup"]
+        return Program(
+            name="backup",
+            title=_TITLES["backup"],
+            kind=Kind.SERVICE,
+            argv=(sys.executable, "-m", "dinsight.backup.main"),
+            env=env,
+            cwd=self.layout.root,
+            port=port,
+            ready=http_ready(port),
+        )
 
     def _service(self, name: str, title: str, module: str, database: str | None) -> Program:
         env = self.variables()

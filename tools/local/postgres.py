@@ -144,6 +144,9 @@ class LocalPostgres:
             "unix_socket_directories": "",
             "shared_preload_libraries": ",".join(libraries),
             "max_connections": "200",
+            # What backups stream. A receiver that stays away must not let WAL fill the disk.
+            "wal_level": "replica",
+            "max_slot_wal_keep_size": "4GB",
             "log_timezone": "UTC",
             "timezone": "UTC",
         }
