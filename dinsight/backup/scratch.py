@@ -6,8 +6,9 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,37 +91,41 @@ async def running(
         argv = [binaries.program("postgres"), "-D", str(data)]
         for name, value in settings.items():
             argv += ["-c", f"{name}={value}"]
-        with (folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                cwd=folder,
-                env=clean_env(),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                user=None if account is None else account.uid,
-                group=None if account is None else account.gid,
-                extra_groups=None if account is None else [],
-            )
+        process = _start(argv, folder, account)
         try:
             scratch = ScratchServer(folder, server, binaries)
             await _accepting(scratch, process)
             yield scratch
         finally:
-            if process.returncode is None:
+            if process.poll() is None:
                 process.send_signal(signal.SIGINT)
-                await process.wait()
+            await asyncio.to_thread(process.wait)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _accepting(scratch: ScratchServer, process: asyncio.subprocess.Process) -> None:
+def _start(argv: Sequence[str], folder: Path, account: Account | None) -> subprocess.Popen[bytes]:
+    """In this program's session: whoever ends that ends the server too."""
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
+            argv,
+            cwd=folder,
+            env=clean_env(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            user=None if account is None else account.uid,
+            group=None if account is None else account.gid,
+            extra_groups=None if account is None else [],
+        )
+
+
+async def _accepting(scratch: ScratchServer, process: subprocess.Popen[bytes]) -> None:
     while True:
         try:
             connection = await scratch.connect()
         except (OSError, asyncpg.PostgresError):
-            if process.returncode is not None:
+            if process.poll() is not None:
                 log = (scratch.folder / "log").read_text(encoding="utf-8", errors="replace")
                 raise ServerEnded(log) from None
             await asyncio.sleep(POLL_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from dinsight.installation import SERVICES
 from dinsight.servers.account import Account, server_account
 from dinsight.servers.external import run_tool, said_by
 
+PREFIX = "dinsight-verify-"
 RESTORED, READ = "restored", "read"
 
 
@@ -33,7 +35,8 @@ async def verify(
     files = await asyncio.to_thread(_read_files, repository, target)
     say(f"{files} files of the object store have their checksums")
     account = server_account()
-    with tempfile.TemporaryDirectory(prefix="dinsight-verify-") as place:
+    await asyncio.to_thread(_remove_left_behind)
+    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as place:
         # PostgreSQL's user must be able to enter, and nobody to look.
         os.chmod(place, 0o711)  # noqa: S103
         folder = Path(place) / "data"
@@ -47,6 +50,14 @@ async def verify(
     )
     await asyncio.to_thread(outcome.write, repository, target.manifest)
     return outcome
+
+
+def _remove_left_behind() -> None:
+    """Folders of verifications that were killed; a new process may have the number of one of them."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        pid = path.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdecimal() and (int(pid) == os.getpid() or not Path(f"/proc/{pid}").exists()):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _read_files(repository: Repository, target: Target) -> int:

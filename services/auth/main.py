@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.auth.api_keys.service import ApiKeyService
+from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
 from services.auth.handlers import subscribe
 from services.auth.invitations.service import InvitationService
@@ -74,7 +75,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail)
-    janitor = build_janitor(units, infra.clock, services.keys)
+    messages = MessageWriter(infra.clock, infra.new_id, encryptor, settings.public_url)
+    reminder = BackupReminder(infra.clock, messages)
+    janitor = build_janitor(units, infra.clock, services.keys, reminder)
     worker = _mail_worker(infra, queue, units, encryptor, settings, services.recovery)
 
     loops = (infra.relay.loop, consumer.loop, janitor.loop)

@@ -30,8 +30,8 @@ class LocalHome:
         state = load_state(layout.state_file)
         if state is not None and state.supervised() and not replace:
             raise LocalError(
-                "DInsight is running here. Stop it with `make down`; or let `--replace` stop it and move its data"
-                " aside; or restore beside it with `--into FOLDER`."
+                "DInsight is running here. Stop it with `make down`; or let `--replace` stop it and move its"
+                " data aside; or restore beside it with `--into FOLDER`."
             )
         there = layout.postgres.exists() or any(layout.storage.iterdir())
         if there and not replace:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.auth.database.api_keys import ApiKeyRepository, PostgresApiKeyRepository
 from services.auth.database.attempts import AttemptRepository, PostgresAttemptRepository
+from services.auth.database.backups import BackupRepository, PostgresBackupRepository
 from services.auth.database.invitations import InvitationRepository, PostgresInvitationRepository
 from services.auth.database.keys import KeyRepository, PostgresKeyRepository
 from services.auth.database.mail import MailRepository, PostgresMailRepository
@@ -44,6 +45,7 @@ class Unit:
     api_keys: ApiKeyRepository
     oidc: OidcRepository
     trail: TrailRepository
+    backups: BackupRepository
     jobs: Jobs
     outbox: Outbox
     inbox: Inbox
@@ -101,6 +103,7 @@ class PostgresUnits:
                 api_keys=PostgresApiKeyRepository(connection, self._queries),
                 oidc=PostgresOidcRepository(connection, self._queries),
                 trail=PostgresTrailRepository(connection, self._queries),
+                backups=PostgresBackupRepository(connection, self._queries),
                 jobs=self._queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),

@@ -12,6 +12,7 @@ from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.auth.database.fakes.api_keys import FakeApiKeys
 from tests.unit.auth.database.fakes.attempts import FakeAttempts
+from tests.unit.auth.database.fakes.backups import FakeBackups
 from tests.unit.auth.database.fakes.invitations import FakeInvitations
 from tests.unit.auth.database.fakes.keys import FakeKeys
 from tests.unit.auth.database.fakes.mail import FakeMail
@@ -42,6 +43,7 @@ class FakeUnits:
         self.api_keys = FakeApiKeys()
         self.oidc = FakeOidc()
         self.trail = FakeTrail()
+        self.backups = FakeBackups()
         self.jobs = MemoryQueue(clock or FakeClock())
         self.outbox = FakeOutbox()
         self.scopes: list[Scope] = []
@@ -71,6 +73,7 @@ class FakeUnits:
             api_keys=self.api_keys,
             oidc=self.oidc,
             trail=self.trail,
+            backups=self.backups,
             jobs=self.jobs,
             outbox=self.outbox,
             inbox=FakeInbox(),
