@@ -63,11 +63,10 @@ class MessageWriter:
         await self._enqueue(unit, "provider-refused", user.email, subject, text, NOTICE_LIFETIME)
 
     async def backups_late(self, unit: Unit, user: User, verified_at: datetime | None) -> None:
-        last = texts.BACKUP_NEVER if verified_at is None else texts.BACKUP_LAST
-        text = texts.BACKUPS_LATE.format(
-            base=self._base,
-            last=last.format(at=f"{verified_at:%Y-%m-%d at %H:%M} UTC" if verified_at else ""),
-        )
+        last = texts.BACKUP_NEVER
+        if verified_at is not None:
+            last = texts.BACKUP_LAST.format(at=f"{verified_at:%Y-%m-%d at %H:%M} UTC")
+        text = texts.BACKUPS_LATE.format(base=self._base, last=last)
         subject = "Backups of DInsight are late"
         await self._enqueue(unit, "backups-late", user.email, subject, text, NOTICE_LIFETIME)
 

@@ -61,10 +61,12 @@ async def test_the_service_cannot_make_the_row(database: TestDatabase) -> None:
 
 
 async def test_administrators_of_the_installation_are_found(database: TestDatabase) -> None:
-    async with Database(database.dsn("auth"), service="auth", pool_size=1) as pool:
-        async with units_of(pool)(Scope()) as unit:
-            active, former, user = (replace(a_user(), role=role) for role in ("admin", "admin", "user"))
-            for one in (active, replace(former, is_active=False), user):
-                assert await unit.users.add_without_password(one)
-            found = {one.id for one in await unit.users.administrators()}
-            assert found & {active.id, former.id, user.id} == {active.id}
+    active, former, user = (replace(a_user(), role=role) for role in ("admin", "admin", "user"))
+    async with (
+        Database(database.dsn("auth"), service="auth", pool_size=1) as pool,
+        units_of(pool)(Scope()) as unit,
+    ):
+        for one in (active, replace(former, is_active=False), user):
+            assert await unit.users.add_without_password(one)
+        found = {one.id for one in await unit.users.administrators()}
+    assert found & {active.id, former.id, user.id} == {active.id}
