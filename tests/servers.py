@@ -70,6 +70,10 @@ class RunningProgram:
         self._ref: ProcessRef | None = None
 
     @property
+    def ref(self) -> ProcessRef | None:
+        return self._ref if self._process is not None else None
+
+    @property
     def bootstrap(self) -> str:
         return f"{HOST}:{self.program.port}"
 

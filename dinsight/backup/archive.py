@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +57,17 @@ class SegmentTail:
         return [piece.name(self.segment) for piece, _ in self._pieces]
 
 
+@dataclass(frozen=True)
+class New:
+    """Complete files, and the segment that is being written with the end of what is to be shipped of it."""
+
+    whole: list[Path]
+    tail: tuple[Path, int] | None
+
+    def __bool__(self) -> bool:
+        return bool(self.whole or self.tail)
+
+
 class Archive:
     """What was shipped, and what is to be. `spool` is the receiver's folder."""
 
@@ -69,23 +81,28 @@ class Archive:
     def spooled_bytes(self) -> int:
         return sum(path.stat().st_size for path in self._files())
 
-    def ship(self) -> None:
-        """Ship what is new in the spool. Repeated calls continue where an error stopped one."""
+    def look(self) -> New:
+        """What is in the spool and not in the repository, as of now."""
         shipped = self._load()
-        complete: list[Path] = []
-        for path in self._files():
-            if HISTORY.fullmatch(path.name) or SEGMENT.fullmatch(path.name):
-                if path.name not in shipped:
-                    self._ship_whole(path)
-                    shipped.add(path.name)
-                if SEGMENT.fullmatch(path.name):
-                    complete.append(path)
+        paths = self._files()
+        whole = [path for path in paths if HISTORY.fullmatch(path.name) or SEGMENT.fullmatch(path.name)]
+        tails = [path for path in paths if path.name.endswith(PARTIAL)]
+        return New(
+            [path for path in whole if path.name not in shipped], self._look_at(tails[-1]) if tails else None
+        )
+
+    def ship(self, new: New) -> None:
+        """Ship it. After an error the next look finds what is left."""
+        shipped = self._load()
+        for path in new.whole:
+            self._ship_whole(path)
+            shipped.add(path.name)
+        if new.tail is not None:
+            self._ship_tail(*new.tail)
+        complete = [path for path in self._files() if path.name in shipped and SEGMENT.fullmatch(path.name)]
         # The receiver continues after the newest one.
         for path in complete[:-1]:
             path.unlink()
-        for path in self._files():
-            if path.name.endswith(PARTIAL):
-                self._ship_tail(path)
 
     def note_position(self, at: datetime, lsn: int) -> None:
         """Everything that the server had flushed at that time is in the repository."""
@@ -124,28 +141,30 @@ class Archive:
         if SEGMENT.fullmatch(path.name):
             self._repository.delete(piece.name(path.name) for piece in self._pieces_of(path.name))
 
-    def _ship_tail(self, path: Path) -> None:
+    def _look_at(self, path: Path) -> tuple[Path, int] | None:
+        """The segment that is being written, and up to where it is to be shipped."""
         segment = path.name.removesuffix(PARTIAL)
-        if not SEGMENT.fullmatch(segment):
-            return
         try:
             changed = path.stat().st_mtime_ns
             if (segment, changed) == self._looked_at:
-                return
+                return None
             self._looked_at = None
             # A file's time has a granularity: one that is not over yet may still see a change.
             settled = time.time_ns() - changed > SETTLED_NS
             if self._tail is None or self._tail.segment != segment:
                 self._tail = SegmentTail(segment, self._pieces_of(segment))
             end = self._written_end(path, self._tail.end)
-            if end > self._tail.end:
-                self._ship_piece(path, self._tail, end)
-            if settled:
-                self._looked_at = (segment, changed)
         except FileNotFoundError:
-            return  # It is complete by now: the next round ships it whole.
+            return None  # It is complete by now: the next look finds it whole.
+        if end > self._tail.end:
+            return path, end
+        if settled:
+            self._looked_at = (segment, changed)
+        return None
 
-    def _ship_piece(self, path: Path, tail: SegmentTail, end: int) -> None:
+    def _ship_tail(self, path: Path, end: int) -> None:
+        tail = self._tail
+        assert tail is not None
         try:
             piece, replaced = tail.add(end)
             with path.open("rb") as file:
@@ -153,6 +172,8 @@ class Archive:
                 content = file.read(piece.end - piece.start)
             self._repository.put(piece.name(tail.segment), content)
             self._repository.delete(one.name(tail.segment) for one in replaced)
+        except FileNotFoundError:
+            self._tail = None
         except BaseException:
             # What is in the repository decides where the next round goes on.
             self._tail = None

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
-from obstore.store import ObjectStore
 from opentelemetry import metrics
 
 from dinsight.backup.context import Place
-from dinsight.backup.database import connected, describe
+from dinsight.backup.copying import FileCopies
 from dinsight.backup.nightly import Nightly
-from dinsight.backup.objects import ObjectCopies
 from dinsight.backup.sealed import Sealer
 from dinsight.backup.settings import Settings, Verify
 from dinsight.backup.shipping import Shipping
@@ -29,9 +26,6 @@ from shared.settings import InstallationSettings
 
 NIGHTLY_ROUND_SECONDS = 60.0
 MEASURE_SECONDS = 5.0
-# Files are looked for this often, and rarely enough that looking takes at most a tenth of the time.
-FILES_SECONDS = 5.0
-LOOKING_SHARE = 0.1
 # A backup that fails is heavy work in vain: it is not repeated every few seconds.
 NIGHTLY_RETRY = RetryPolicy(
     max_attempts=2**31, first_delay=timedelta(minutes=1), max_delay=timedelta(hours=1), factor=4.0
@@ -61,24 +55,6 @@ class Gauges:
         self._waiting.set(self._shipping.lag.waiting_bytes)
 
 
-class FileCopies:
-    """Copies new files of the object store all the time."""
-
-    def __init__(self, dsn: str, place: Place, store: ObjectStore) -> None:
-        self._dsn, self._place, self._store = dsn, place, store
-        self._copies: ObjectCopies | None = None
-
-    async def step(self) -> None:
-        if self._copies is None:
-            async with connected(self._dsn) as connection:
-                cluster = (await describe(connection)).cluster
-            self._copies = ObjectCopies(self._store, self._place.repository(cluster))
-        began = asyncio.get_running_loop().time()
-        await asyncio.to_thread(self._copies.copy_new)
-        took = asyncio.get_running_loop().time() - began
-        await asyncio.sleep(max(0.0, took / LOOKING_SHARE - FILES_SECONDS))
-
-
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     clock = SystemClock()
     dsn = settings.database_url.get_secret_value()
@@ -89,15 +65,15 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         storage_url=installation.storage_url,
         environ=os.environ,
     )
-    shipping = Shipping(dsn, place)
+    files = FileCopies(dsn, place, place.storage())
+    shipping = Shipping(dsn, place, files.copied_now)
     receiving = Loop("WAL shipping", shipping.session)
     shipping.on_success(receiving.succeeded)
     nightly = Nightly(dsn, place, clock, hour=settings.hour, restore=settings.verify is Verify.RESTORE)
     gauges = Gauges(shipping, nightly, clock)
-    files = FileCopies(dsn, place, place.storage())
     loops = (
         receiving,
-        Loop("file copies", files.step, every=FILES_SECONDS),
+        Loop("file copies", files.step),
         Loop("nightly backup", nightly.step, every=NIGHTLY_ROUND_SECONDS, retry=NIGHTLY_RETRY),
         Loop("backup gauges", gauges.measure, every=MEASURE_SECONDS),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +28,10 @@ ROUND_SECONDS = 1.0
 POSITION_EVERY = timedelta(seconds=5)
 
 
+async def _nothing() -> None:
+    pass
+
+
 @dataclass
 class Lag:
     """How far the repository is behind. `complete_at`: everything written before is there."""
@@ -39,9 +43,10 @@ class Lag:
 class Shipping:
     """`session` receives and ships until something fails; the loop around it tries again."""
 
-    def __init__(self, dsn: str, place: Place) -> None:
+    def __init__(self, dsn: str, place: Place, files_first: Callable[[], Awaitable[None]] = _nothing) -> None:
         self._dsn = dsn
         self._place = place
+        self._files_first = files_first
         self._succeeded: Callable[[], None] = lambda: None
         self.lag = Lag()
         self._pending: Written | None = None
@@ -74,14 +79,17 @@ class Shipping:
                         await asyncio.sleep(ROUND_SECONDS)
             finally:
                 # What the receiver wrote last; where the repository is the cause, it raises again.
-                await asyncio.shield(asyncio.to_thread(archive.ship))
+                await asyncio.shield(asyncio.to_thread(_ship_all, archive))
 
     async def _round(self, connection: Connection, archive: Archive) -> None:
         seen = await written(connection)
         self.lag.waiting_bytes = archive.spooled_bytes() + (
             await connection.fetchval(KEPT_FOR_SLOT, NAME) or 0
         )
-        await asyncio.to_thread(archive.ship)
+        if new := await asyncio.to_thread(archive.look):
+            # A file is stored before the row that names it: those of this WAL are there to be copied.
+            await self._files_first()
+            await asyncio.to_thread(archive.ship, new)
         pending = self._pending
         if pending is None:
             self._pending = seen
@@ -95,6 +103,10 @@ class Shipping:
         if moved or self._noted is None or complete.at - self._noted[0] > POSITION_EVERY:
             await asyncio.to_thread(archive.note_position, complete.at, complete.flushed)
             self._noted = (complete.at, complete.flushed)
+
+
+def _ship_all(archive: Archive) -> None:
+    archive.ship(archive.look())
 
 
 async def take_backup_alone(dsn: str, place: Place) -> Manifest:
