@@ -1,4 +1,4 @@
-"""`make drill`: a table is dropped, and a machine is lost; prints what was lost, and how long recovery took."""
+"""`make drill`: a table is dropped, and a machine is lost; prints what was lost, and how long it took."""
 
 from __future__ import annotations
 
@@ -12,12 +12,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.drill.drill import Findings, dropped_table, lost_machine
+from tests.drill.drill import Findings, dropped_table, lost_machine, topics_hold
 from tests.drill.machine import Machine
 from tests.leash import Leash
 
 LOAD_ROWS = 1_000
 MAX_LOST_SECONDS = 5.0
+HEADINGS = (
+    "",
+    "tables",
+    "rows equal",
+    "files equal",
+    "writes lost",
+    "of the last",
+    "restored in",
+    "up after",
+)
 
 
 def main() -> int:
@@ -48,9 +58,10 @@ def main() -> int:
         first.up()
         say("up")
         findings = {
-            "a dropped table": dropped_table(first, place / "beside", options.rows, say),
+            "a dropped table": dropped_table(first, place / "beside", options.rows, say, in_place=True),
             "a lost machine": lost_machine(first, new, place / "escrow.env", options.rows, say),
         }
+        topics_hold(machines[-1], say)
     finally:
         for machine in machines:
             if machine.layout.state_dir.exists():
@@ -63,16 +74,7 @@ def main() -> int:
 
 def _report(findings: dict[str, Findings]) -> Table:
     report = Table()
-    for heading in (
-        "",
-        "tables",
-        "rows equal",
-        "files equal",
-        "writes lost",
-        "of the last",
-        "restored in",
-        "up after",
-    ):
+    for heading in HEADINGS:
         report.add_column(heading, justify="right" if heading else "left")
     for name, one in findings.items():
         report.add_row(

@@ -11,7 +11,8 @@ from dinsight.installation import SERVICES
 from shared.postgres.connection import Connection
 
 TABLES = """
-SELECT n.nspname || '.' || quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+SELECT n.nspname || '.' || quote_ident(c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY ($1) AND c.relkind = 'r' ORDER BY 1
 """
 # A restore sets events to be published again; everything else must be the same to the bit.

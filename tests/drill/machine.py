@@ -1,4 +1,4 @@
-"""A machine that runs the platform, may be lost at any moment, and is started by the commands of operators."""
+"""A machine that runs the platform and may be lost at any moment; operators' commands restore it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Machine:
         folder.chmod(0o755)
         self.layout = Layout(root=ROOT, state_dir=folder)
         self._leash = leash
-        self._services = services
+        self.services = services
         self._backup: RunningProgram | None = None
         names = (*SERVICES, "worker-1", "gateway", "backup", "postgres", "kafka", "kafka-controller")
         ports = {name: reserve_port() for name in names}
@@ -70,9 +70,9 @@ class Machine:
         return self.environment.variables()
 
     def up(self) -> None:
-        wanted = lifecycle.Wanted(with_services=self._services, while_pid=os.getpid())
+        wanted = lifecycle.Wanted(with_services=self.services, while_pid=os.getpid())
         lifecycle.bring_up(self.layout, self.environ, wanted, lifecycle.Silence())
-        if not self._services:
+        if not self.services:
             self._provision()
             self._backup = RunningProgram(self._program("backup"), self.layout.state_dir, self._leash)
             self._backup.start()
