@@ -9,11 +9,13 @@ import shlex
 import shutil
 import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
+from dinsight.backup.archive import archived
 from dinsight.backup.context import binaries_for
-from dinsight.backup.errors import BackupError, Damaged
+from dinsight.backup.errors import BackupError, Damaged, Missing
 from dinsight.backup.manifest import Manifest
 from dinsight.backup.repository import Repository
 from dinsight.backup.scratch import ScratchServer, ServerEnded, running
@@ -22,6 +24,8 @@ from dinsight.backup.wal import ArchivedWal, Piece, Segment, parse_lsn
 from dinsight.servers.account import Account
 from dinsight.servers.external import run_tool, said_by
 
+# How often the WAL is looked up anew, before what is missing counts as missing.
+LOOKS = 5
 WAL_FOLDER = "dinsight_restore_wal"
 # PostgreSQL says this when nothing was committed after the wanted time: then the end of WAL is that time.
 NOTHING_LATER = "recovery ended before configured recovery target was reached"
@@ -93,9 +97,20 @@ async def recovered(
 
 
 def fetch_wal(repository: Repository, target: Target, folder: Path) -> int:
-    """Write the WAL from the backup's start on into a folder, checked; gives how many segments."""
-    wal, manifest = target.wal, target.manifest
+    """Write the WAL from the backup's start on into a folder, checked; gives how many segments.
+
+    Meanwhile the program `backup` may ship on, and replace pieces by others: then they are looked up anew.
+    """
     folder.mkdir(mode=0o700)
+    for _ in range(LOOKS):
+        with suppress(Missing):
+            return _fetch_wal(repository, target, folder)
+        target = replace(target, wal=archived(repository, target.wal.size))
+    return _fetch_wal(repository, target, folder)
+
+
+def _fetch_wal(repository: Repository, target: Target, folder: Path) -> int:
+    wal, manifest = target.wal, target.manifest
     for timeline in sorted(wal.parents):
         name = f"{timeline:08X}.history"
         (folder / name).write_bytes(repository.get(f"wal/{name}"))
@@ -104,19 +119,26 @@ def fetch_wal(repository: Repository, target: Target, folder: Path) -> int:
     for segment in wal.from_position(target.start, target.timeline):
         if target.immediate and segment.number * wal.size >= stop:
             return count
-        name = segment.name(wal.size)
-        digest = hashlib.sha256()
-        with (folder / name).open("wb") as file:
-            for piece in repository.read(f"wal/{name}"):
-                digest.update(piece)
-                file.write(piece)
-            size = file.tell()
-        if size != wal.size or digest.hexdigest() != manifest.wal.get(name, digest.hexdigest()):
-            raise Damaged(f"wal/{name} is not the segment that it should be.")
         count += 1
+        name = segment.name(wal.size)
+        if not (folder / name).exists():
+            _fetch_segment(repository, name, wal.size, manifest.wal.get(name), folder / name)
     if not target.immediate:
         count += _fetch_tail(repository, wal, wal.tail_after(target.start, target.timeline), folder)
     return count
+
+
+def _fetch_segment(repository: Repository, name: str, size: int, sha256: str | None, path: Path) -> None:
+    digest = hashlib.sha256()
+    scratch = path.with_suffix(".new")
+    with scratch.open("wb") as file:
+        for piece in repository.read(f"wal/{name}"):
+            digest.update(piece)
+            file.write(piece)
+        written = file.tell()
+    if written != size or (sha256 is not None and digest.hexdigest() != sha256):
+        raise Damaged(f"wal/{name} is not the segment that it should be.")
+    scratch.rename(path)
 
 
 def _fetch_tail(repository: Repository, wal: ArchivedWal, segment: Segment, folder: Path) -> int:
@@ -124,12 +146,14 @@ def _fetch_tail(repository: Repository, wal: ArchivedWal, segment: Segment, fold
     if not pieces:
         return 0
     name = segment.name(wal.size)
-    with (folder / name).open("wb") as file:
+    scratch = folder / f"{name}.new"
+    with scratch.open("wb") as file:
         file.truncate(wal.size)
         for piece in sorted(pieces, key=lambda piece: piece.start):
             content = _read_piece(repository, piece, name)
             file.seek(piece.start)
             file.write(content)
+    scratch.rename(folder / name)
     return 1
 
 

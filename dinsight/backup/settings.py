@@ -27,3 +27,9 @@ class Settings(BaseSettings):
     hour: int = Field(default=2, ge=0, le=23)
     # Reading checks every checksum; restoring also starts a server on the data and needs the space for it.
     verify: Verify = Verify.RESTORE
+    # The credentials of an S3 repository, where they differ from those of the installation's object store.
+    aws_endpoint: str = ""
+    aws_region: str = ""
+    aws_access_key_id: SecretStr = SecretStr("")
+    aws_secret_access_key: SecretStr = SecretStr("")
+    aws_allow_http: str = ""

@@ -33,6 +33,10 @@ from tools.local.state import load_state
 PATIENCE_S = 30.0
 
 
+class CommandFailed(Exception):
+    """A command of `dinsight` has ended with an error."""
+
+
 class Machine:
     """Everything of it lies in `folder`, which is not there yet; the repository lies elsewhere.
 
@@ -98,14 +102,14 @@ class Machine:
             check=False,
         )
         if ended.returncode != 0:
-            raise AssertionError(f"dinsight {' '.join(command)}: {ended.stdout}{ended.stderr}")
+            raise CommandFailed(f"dinsight {' '.join(command)}: {ended.stdout}{ended.stderr}")
         return ended.stdout
 
     def fails(self, *command: str) -> str:
         """A command that must fail; returns its error."""
         try:
             said = self.run(*command)
-        except AssertionError as error:
+        except CommandFailed as error:
             return str(error)
         raise AssertionError(f"dinsight {' '.join(command)} did not fail: {said}")
 

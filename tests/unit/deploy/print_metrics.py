@@ -28,7 +28,7 @@ KINDS = {
 
 def instruments() -> Iterator[tuple[str, str, str]]:
     """Kind, name and unit of every instrument that the code creates."""
-    for package in ("shared", "services"):
+    for package in ("shared", "services", "dinsight"):
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

@@ -10,6 +10,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
+from dinsight.backup import settings as backup
 from shared.settings import InstallationSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,7 +61,7 @@ def settings_classes() -> list[type[BaseSettings]]:
         for _, item in inspect.getmembers(module, inspect.isclass):
             if issubclass(item, BaseSettings) and item.__module__ == module.__name__:
                 found.append(item)
-    return found
+    return [*found, backup.Settings]
 
 
 def programs() -> list[Program]:
@@ -72,6 +73,7 @@ def programs() -> list[Program]:
             # The program of this kind is named in its settings: WorkerSettings reads DINSIGHT_WORKER_PORT.
             classes = (module.Settings, module.WorkerSettings)
             found.append(Program("worker", f"services.{service}.worker", classes))
+    found.append(Program("backup", "dinsight.backup.main", (backup.Settings,)))
     return found
 
 
