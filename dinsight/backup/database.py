@@ -32,7 +32,8 @@ SELECT (SELECT system_identifier::text FROM pg_control_system()) AS cluster,
 WRITTEN = """
 SELECT clock_timestamp() AS at, pg_current_wal_flush_lsn()::text AS flushed,
        (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline,
-       (SELECT write_lsn::text FROM pg_stat_replication WHERE application_name = $1) AS received
+       (SELECT r.write_lsn::text FROM pg_stat_replication AS r JOIN pg_replication_slots AS s
+        ON s.active_pid = r.pid WHERE s.slot_name = $1) AS received
 """
 SLOT = "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = $1"
 KEPT_FOR_SLOT = """

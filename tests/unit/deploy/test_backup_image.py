@@ -13,7 +13,8 @@ DOCKERFILE = (ROOT / "deploy" / "backup.Dockerfile").read_text(encoding="utf-8")
 IGNORE = (ROOT / "deploy" / "backup.Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
 PROGRAM = """
 import sys
-import dinsight.cli, dinsight.backup.main, dinsight.backup.escrow, dinsight.backup.restoring, dinsight.backup.verify
+import dinsight.cli, dinsight.backup.main, dinsight.backup.escrow
+import dinsight.backup.restoring, dinsight.backup.verify
 print("\\n".join({module.partition(".")[0] for module in sys.modules}))
 """
 # Packages that other packages import where they are installed.
