@@ -11,13 +11,13 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from dinsight.backup.errors import BackupError, Missing
 from dinsight.backup.repository import READ_BYTES, Repository
-from dinsight.backup.wal import HISTORY, SEGMENT, TAIL, ArchivedWal, Piece, contiguous, show_lsn
+from dinsight.backup.wal import HISTORY, SEGMENT, TAIL, ArchivedWal, Piece, contiguous
 
 PARTIAL = ".partial"
 # This many pieces of about one size become one: a segment has a few dozen pieces, and none is shipped often.
@@ -55,6 +55,15 @@ class SegmentTail:
 
     def names(self) -> list[str]:
         return [piece.name(self.segment) for piece, _ in self._pieces]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Everything that was written before `at` is in the repository: `segment` up to `end`, if not whole."""
+
+    at: datetime
+    segment: str
+    end: int
 
 
 @dataclass(frozen=True)
@@ -104,9 +113,11 @@ class Archive:
         for path in complete[:-1]:
             path.unlink()
 
-    def note_position(self, at: datetime, lsn: int) -> None:
+    def note_position(self, at: datetime) -> None:
         """Everything that the server had flushed at that time is in the repository."""
-        content = {"at": at.isoformat(), "lsn": show_lsn(lsn)}
+        tail = self._tail
+        position = Position(at, "", 0) if tail is None else Position(at, tail.segment, tail.end)
+        content = {**asdict(position), "at": at.isoformat()}
         self._repository.put("position", json.dumps(content).encode())
 
     def clear_spool(self) -> None:
@@ -200,13 +211,15 @@ class Archive:
         return start + len(first) if first == second else start
 
 
-def read_position(repository: Repository) -> tuple[datetime, str] | None:
-    """The time up to which the repository has everything, and the WAL's position then."""
+def read_position(repository: Repository) -> Position | None:
+    """Up to where the repository has everything; None before anything was shipped."""
     try:
         stored = json.loads(repository.get("position"))
     except Missing:
         return None
-    return datetime.fromisoformat(stored["at"]).astimezone(UTC), stored["lsn"]
+    return Position(
+        datetime.fromisoformat(stored["at"]).astimezone(UTC), stored["segment"], int(stored["end"])
+    )
 
 
 def archived(repository: Repository, size: int) -> ArchivedWal:

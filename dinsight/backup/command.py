@@ -62,7 +62,7 @@ def list_backups(context: typer.Context, keys: KeysOption = None) -> None:
         for backup in read_backups(repository):
             typer.echo(f"  {_line(backup)}")
         if (position := read_position(repository)) is not None:
-            typer.echo(f"  complete up to {position[0].isoformat(timespec='seconds')}")
+            typer.echo(f"  complete up to {position.at.isoformat(timespec='seconds')}")
 
 
 def _line(backup: Backup) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from obstore.store import ObjectStore
 
-from dinsight.backup.archive import read_position
+from dinsight.backup.archive import Position, read_position
 from dinsight.backup.errors import BackupError
 from dinsight.backup.manifest import Server
 from dinsight.backup.repository import Repository, clusters, open_store
@@ -24,7 +24,7 @@ STORAGE_URL = "DINSIGHT_STORAGE_URL"
 DEFAULT_SPOOL = "/var/lib/dinsight/spool"
 # An installation whose backups are somebody else's work.
 NO_BACKUPS = "none"
-NEVER = (datetime.min.replace(tzinfo=UTC), "")
+NEVER = Position(datetime.min.replace(tzinfo=UTC), "", 0)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Place:
             raise BackupError(f"{self.url} has no cluster {cluster!r}; there are: {', '.join(known)}.")
         candidates = [self.repository(name) for name in ([cluster] if cluster else known)]
         positions = {repository: read_position(repository) for repository in candidates}
-        return max(candidates, key=lambda repository: (positions[repository] or NEVER)[0])
+        return max(candidates, key=lambda repository: (positions[repository] or NEVER).at)
 
     def storage(self) -> ObjectStore:
         return open_store(self.storage_url, {})

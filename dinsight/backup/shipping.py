@@ -101,7 +101,7 @@ class Shipping:
         self.lag.complete_at = complete.at
         moved = self._noted is None or complete.flushed > self._noted[1]
         if moved or self._noted is None or complete.at - self._noted[0] > POSITION_EVERY:
-            await asyncio.to_thread(archive.note_position, complete.at, complete.flushed)
+            await asyncio.to_thread(archive.note_position, complete.at)
             self._noted = (complete.at, complete.flushed)
 
 

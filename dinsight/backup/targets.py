@@ -57,11 +57,13 @@ def choose(repository: Repository, backups: Sequence[Backup], at: datetime | Non
             f"The repository {repository} has no whole backup. `dinsight backup run` makes one."
         )
     position = read_position(repository)
-    complete_at = None if position is None else position[0]
+    complete_at = None if position is None else position.at
     if at is not None:
         _must_be_restorable(backups, at, complete_at)
     wal = archived(repository, backups[-1].manifest.server.segment_bytes)
     timeline = wal.newest_timeline()
+    if position is not None:
+        wal.must_have_piece(position.segment, position.end)
     before = [backup.manifest for backup in backups if at is None or backup.manifest.ended_at <= at]
     for manifest in reversed(before):
         if wal.is_ancestor(manifest.timeline, parse_lsn(manifest.stop_lsn), timeline):

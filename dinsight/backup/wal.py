@@ -132,6 +132,14 @@ class ArchivedWal:
         numbers = (segment.number for segment in files if segment.timeline == timeline)
         return max(numbers, default=0) * self.size
 
+    def must_have_piece(self, name: str, end: int) -> None:
+        """The end of the archive was noted when it was written: that it is there still."""
+        if not end:
+            return
+        segment = Segment.named(name, self.size)
+        if segment not in self.segments and contiguous(self.tails.get(segment, ())) < end:
+            raise Damaged(f"The end of the archive is missing: the first {end} bytes of the segment {name}.")
+
     def must_reach(self, start: int, stop: int, timeline: int) -> None:
         if (end := self.end(start, timeline)) < stop:
             raise Damaged(

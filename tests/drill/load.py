@@ -56,21 +56,28 @@ class Load:
             time.sleep(0.02)
 
     async def _write(self) -> None:
-        number = self._first
         try:
             admin = await asyncpg.connect(self._env["DINSIGHT_DATABASE_URL"])
-            await admin.execute(LEDGER)
-            dsn = self._env[database_variable("machines")]
-            async with Database(dsn, service="machines", pool_size=1) as machines:
-                while not self._stop.is_set():
-                    await self._row(admin, machines, number)
-                    self.acknowledged[number] = time.time()
-                    number += 1
-                    await asyncio.sleep(PAUSE_SECONDS)
-            await admin.close()
+        except OSError:
+            return
+        try:
+            await self._rows(admin)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             # The server was killed, or its tables were.
             return
+        finally:
+            admin.terminate()
+
+    async def _rows(self, admin: Connection) -> None:
+        number = self._first
+        await admin.execute(LEDGER)
+        dsn = self._env[database_variable("machines")]
+        async with Database(dsn, service="machines", pool_size=1) as machines:
+            while not self._stop.is_set():
+                await self._row(admin, machines, number)
+                self.acknowledged[number] = time.time()
+                number += 1
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _row(self, admin: Connection, machines: Database, number: int) -> None:
         if number % MACHINE_EVERY == 0:

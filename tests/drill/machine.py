@@ -125,8 +125,10 @@ class Machine:
         ]
         for ref in all_of_them:
             send(ref, signal.SIGKILL)
+        if self._backup is not None:
+            self._backup.kill()
+            self._backup = None
         assert wait_gone(all_of_them, PATIENCE_S) == []
-        self._backup = None
 
     def vanish(self) -> None:
         """Its disk is gone: data, secrets, logs, and WAL that was not shipped."""
@@ -142,7 +144,7 @@ class Machine:
     def complete_at(self) -> float:
         """The time up to which the repository has everything, as seconds since 1970."""
         position = read_position(Place.of(Installation(self.env)).chosen(None))
-        return 0.0 if position is None else position[0].timestamp()
+        return 0.0 if position is None else position.at.timestamp()
 
     def _provision(self) -> None:
         self.run("provision", "topics")

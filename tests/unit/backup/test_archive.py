@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
-from dinsight.backup.archive import FAN_IN, PARTIAL, Archive, SegmentTail, archived, read_position
-from dinsight.backup.errors import BackupError
+from dinsight.backup.archive import FAN_IN, PARTIAL, Archive, Position, SegmentTail, archived, read_position
+from dinsight.backup.errors import BackupError, Damaged
 from dinsight.backup.recovery import fetch_wal
 from dinsight.backup.repository import Repository
 from dinsight.backup.targets import Target
@@ -155,5 +155,14 @@ def test_pieces_are_merged_so_that_few_are_left() -> None:
 def test_the_position_is_the_last_one_noted(spool: Path) -> None:
     repository = a_repository(store=MemoryStore())
     assert read_position(repository) is None
-    Archive(repository, spool).note_position(NOW, 0x2000028)
-    assert read_position(repository) == (NOW, "0/2000028")
+    archive = Archive(repository, spool)
+    archive.note_position(NOW)
+    assert read_position(repository) == Position(NOW, "", 0)
+    write(spool, FIRST, segment(1)[:100])
+    ship(archive)
+    archive.note_position(NOW)
+    assert read_position(repository) == Position(NOW, FIRST, 100)
+    wal = archived(repository, SIZE)
+    wal.must_have_piece(FIRST, 100)
+    with pytest.raises(Damaged, match="end of the archive is missing"):
+        wal.must_have_piece(FIRST, 101)
