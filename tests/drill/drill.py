@@ -24,6 +24,7 @@ from shared.postgres.connection import Connection, Database
 from shared.process import background
 from shared.settings import InstallationSettings
 from tests.drill.compare import Snapshot, differences, files, rows, snapshot
+from tests.drill.engineer import Engineer
 from tests.drill.load import Load
 from tests.drill.machine import CommandFailed, Machine
 from tests.support.records import read_to_end
@@ -112,6 +113,7 @@ def lost_machine(
 ) -> Findings:
     """Everything but the repository and the escrow file is gone, while clients write."""
     machine.run("backup", "keys", str(keys))
+    engineer = Engineer(machine.environment.gateway_url) if machine.services else None
     # A restored database is on a new timeline, which the next backup begins.
     back_up(machine)
     load = Load(machine.env, machine.layout.storage, first=FIRST_NUMBER)
@@ -138,6 +140,9 @@ def lost_machine(
     there = files(replacement.layout.storage)
     # Every file that the database names is there, and as it was.
     assert {name: there.get(name) for name in named} == {name: stored[name] for name in named}
+    if engineer is not None:
+        assert engineer.finds_everything(replacement.environment.gateway_url)
+        say("a user signs in with the old password, and finds and changes the old data")
     return Findings(len(found), rows(found), len(named), len(lost), lost_seconds, restored, up)
 
 
