@@ -93,8 +93,10 @@ class Takeover:
                 if table.columns.get(name) != found.get(name)
             }
             if wrong:
-                told = "; ".join(f"{name}: expected {a}, found {b}" for name, (a, b) in sorted(wrong.items()))
-                raise ImportRefused(f"public.{table.name} differs from the specification: {told}.")
+                differences = "; ".join(
+                    f"{name}: expected {a}, found {b}" for name, (a, b) in sorted(wrong.items())
+                )
+                raise ImportRefused(f"public.{table.name} differs from the specification: {differences}.")
 
     async def _must_be_migrated(self, target: Connection) -> None:
         missing = [row["wanted"] async for row in self._queries.missing_tables(target)]

@@ -14,7 +14,7 @@ _CANDIDATES = ("postgres", "nobody")
 
 @dataclass(frozen=True)
 class Account:
-    """A user of this machine to run a program as."""
+    """An operating-system user that a program runs as."""
 
     name: str
     uid: int
@@ -22,7 +22,7 @@ class Account:
 
 
 def server_account() -> Account | None:
-    """Root gets an unprivileged user to run servers as; anybody else runs them as themselves (None)."""
+    """Return the unprivileged user that servers run as when root starts them; None for any other caller."""
     if os.geteuid() != 0:
         return None
     for name in _CANDIDATES:

@@ -1,4 +1,4 @@
-"""Runs the programs of other packages (initdb, java, mvn) to their end, with what they say captured."""
+"""Runs programs of other packages (initdb, java, mvn) to completion and captures their output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def run_tool(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """The command is a list of arguments: no shell sees it, so nothing in a path needs quoting."""
+    """Run a command given as a list of arguments. No shell is involved, so paths need no quoting."""
     return subprocess.run(  # noqa: S603
         command,
         cwd=cwd,
@@ -32,5 +32,5 @@ def run_tool(
 
 
 def said_by(ended: subprocess.CompletedProcess[str], longest: int = 2000) -> str:
-    """What a tool printed, for an error message: its end, where the reason mostly stands."""
+    """Return the end of a tool's output, which usually states the reason, for an error message."""
     return (ended.stdout + ended.stderr).strip()[-longest:]

@@ -26,7 +26,7 @@ class PostgresBinaries:
         return str(self.folder / name)
 
     def has_library(self, name: str) -> bool:
-        """Debian keeps libraries in lib/ beside bin/; other builds below lib/postgresql."""
+        """Return whether a library is installed: in lib/ on Debian, below lib/postgresql in other builds."""
         beside = self.folder.parent / "lib"
         return any(
             (place / f"{name}{suffix}").is_file()
@@ -36,7 +36,7 @@ class PostgresBinaries:
 
 
 def find_binaries(path: str, places: Iterable[Path] = _PLACES) -> list[PostgresBinaries]:
-    """Every installed server new enough, newest first. Debian keeps them out of PATH."""
+    """Return every installed server that is new enough, newest first. Debian keeps them out of PATH."""
     folders = [Path(item) for item in path.split(os.pathsep) if item]
     for place in places:
         folders += sorted(place.glob("*/bin"))
@@ -58,7 +58,7 @@ def _major(postgres: Path) -> int:
 
 
 def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinaries:
-    """The server that made the data, where it is installed; the newest otherwise."""
+    """Return the version that created the data if it is installed, otherwise the newest."""
     if not found:
         raise MissingSoftware(
             f"A PostgreSQL server ({MIN_MAJOR} or newer)",
@@ -73,6 +73,6 @@ def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinari
 
 
 def clean_env() -> dict[str, str]:
-    """PG variables of the caller's shell (PGDATA, PGPORT, ...) must not reach this server."""
+    """Return the environment without the caller's PG variables (PGDATA, PGPORT, ...)."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return {**kept, "LC_ALL": "C.UTF-8"}

@@ -21,7 +21,7 @@ MODULES = INSTALLED / "node_modules"
 PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
 DOCUMENTS = ("docs/openapi.json", "docs/asyncapi.json")
 SWAGGER_UI = ROOT / "services" / "gateway" / "docs" / "page" / "swagger-ui"
-# Nothing is told to anybody, and nobody is asked for a newer version.
+# No telemetry is sent, and no update is looked for.
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_UPDATE_NOTIFIER": "1"}
 
 

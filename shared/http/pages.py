@@ -42,8 +42,10 @@ class Cursor:
                 raise ValueError("no time zone")
             return cls(moment, UUID(identifier))
         except (binascii.Error, ValueError):
-            told = "is not valid. Start without a cursor."
-            raise Unprocessable(f"The cursor {told}", errors=[FieldError("/query/cursor", told)]) from None
+            reason = "is not valid. Start without a cursor."
+            raise Unprocessable(
+                f"The cursor {reason}", errors=[FieldError("/query/cursor", reason)]
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ async def refuse_unknown_query(request: Request) -> None:
         return
     known = _names(route.dependant)
     if unknown := sorted(set(request.query_params) - set(known)):
-        told = f"is not a query parameter of this operation; known parameters: {', '.join(known) or 'none'}"
+        reason = f"is not a query parameter of this operation; known parameters: {', '.join(known) or 'none'}"
         raise Unprocessable(
             f"The query has {len(unknown)} unknown parameter(s); see errors.",
-            errors=[FieldError(json_pointer("query", name), told) for name in unknown],
+            errors=[FieldError(json_pointer("query", name), reason) for name in unknown],
         )
 
 

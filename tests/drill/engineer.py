@@ -21,7 +21,7 @@ class Engineer:
             self._machine = answer.json()["id"]
 
     def finds_everything(self, gateway_url: str) -> bool:
-        """Signs in anew: the password needs the pepper, and the token a key that only the escrow file opens."""
+        """Signs in anew: the password needs the pepper, and the token a key that the escrow file opens."""
         with self._client(gateway_url) as client:
             self._sign_in(client)
             listed = client.get("/machines").raise_for_status().json()["items"]

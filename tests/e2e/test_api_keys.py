@@ -67,7 +67,7 @@ def test_a_key_beside_a_token_is_refused(plant: Plant, program: httpx2.Client) -
     assert program.get("/machines", headers=plant.headers).status_code == 400
 
 
-def test_a_key_that_is_none_is_refused(program: httpx2.Client, key: dict[str, Any]) -> None:
+def test_a_malformed_encryption_key_is_refused(program: httpx2.Client, key: dict[str, Any]) -> None:
     wrong = key["key"][:-1] + ("0" if key["key"][-1] != "0" else "1")
     response = program.get("/machines", headers={"X-API-Key": wrong})
     assert response.status_code == 401

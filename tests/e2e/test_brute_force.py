@@ -93,12 +93,12 @@ def holds(outcome: Siege, *expected: int) -> None:
     assert set(outcome.user) == {200}
 
 
-def looked_at(outcome: Siege) -> int:
+def checked_guesses(outcome: Siege) -> int:
     """The number of guesses that were compared: the free ones, and one for each wait that has passed."""
     return outcome.statuses.total() - outcome.statuses[429]
 
 
-def most_looked_at(seconds: float) -> int:
+def max_checked_guesses(seconds: float) -> int:
     """Waits double, so about log2(n) of them pass in n seconds. Two more allow for clock differences."""
     return FREE_FAILURES + int(seconds + 1).bit_length() + 2
 
@@ -111,7 +111,7 @@ def test_passwords_of_one_account(stack: Stack, plant: Plant) -> None:
 
     outcome = asyncio.run(siege(stack, email, guess))
     holds(outcome, 401, 429)
-    assert looked_at(outcome) <= most_looked_at(outcome.seconds)
+    assert checked_guesses(outcome) <= max_checked_guesses(outcome.seconds)
 
 
 def test_one_password_for_many_accounts(stack: Stack, plant: Plant) -> None:
@@ -133,7 +133,7 @@ def test_the_current_password_with_a_stolen_token(stack: Stack, plant: Plant) ->
 
     outcome = asyncio.run(siege(stack, email, guess))
     holds(outcome, 403, 429)
-    assert looked_at(outcome) <= most_looked_at(outcome.seconds)
+    assert checked_guesses(outcome) <= max_checked_guesses(outcome.seconds)
 
 
 def test_refresh_tokens(stack: Stack, plant: Plant) -> None:
@@ -186,5 +186,5 @@ def _guess(document: Document, path: str, schema: Mapping[str, Any]) -> Guess:
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(0.0, FREE_FAILURES + 3), (10.0, FREE_FAILURES + 6)])
-def test_how_many_are_looked_at(seconds: float, most: int) -> None:
-    assert most_looked_at(seconds) == most
+def test_the_bound_of_checked_guesses(seconds: float, most: int) -> None:
+    assert max_checked_guesses(seconds) == most

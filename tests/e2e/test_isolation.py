@@ -67,7 +67,7 @@ def outcome(client: httpx2.Client, stack: Stack, document: Document, attacker: T
 
 
 @pytest.mark.parametrize("attack", attacks.ATTACKS)
-def test_every_operation_withstands(outcome: Outcome, attack: str) -> None:
+def test_every_operation_withstands_generated_requests(outcome: Outcome, attack: str) -> None:
     answers = [a for a in outcome.answers if a.attack == attack or (attack == "query" and a.attack == "own")]
     assert answers
     assert [f"{answer.operation.name}: {answer.wrong}" for answer in answers if answer.wrong] == []
@@ -97,9 +97,7 @@ def test_an_operation_whose_ids_are_not_known_fails() -> None:
         name_the_rest(Tenant(client, document, owner={}))
 
 
-def test_every_write_leaves_an_entry_in_the_trail(
-    outcome: Outcome, attacker: Tenant, document: Document
-) -> None:
+def test_every_write_is_audited(outcome: Outcome, attacker: Tenant, document: Document) -> None:
     """Each write of the document is done for once, on one's own things, under a name of its own."""
     agents = {}
     for operation in sorted(filter(_records, operations(document)), key=_order):

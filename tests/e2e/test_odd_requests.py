@@ -121,7 +121,7 @@ def _cursor(time: str) -> str:
     return base64.urlsafe_b64encode(f"{time}|{uuid4()}".encode()).decode().rstrip("=")
 
 
-def test_times_that_cannot_be_computed_with_are_refused(client: httpx2.Client, plant: Plant) -> None:
+def test_times_out_of_range_are_refused(client: httpx2.Client, plant: Plant) -> None:
     wrong, asked = {}, 0
     with client:
         for operation, address, _ in places(plant):
@@ -141,7 +141,7 @@ def test_times_that_cannot_be_computed_with_are_refused(client: httpx2.Client, p
     assert asked > 10
 
 
-def test_a_query_parameter_that_there_is_not_is_refused(client: httpx2.Client, plant: Plant) -> None:
+def test_an_unknown_query_parameter_is_refused(client: httpx2.Client, plant: Plant) -> None:
     wrong = {}
     with client:
         for operation, address, content in places(plant):

@@ -1,1 +1,1 @@
-"""`dinsight demo`: the platform at work on a generated rig, or on the user's own files."""
+"""`dinsight demo`: shows the platform on a generated rig or on the user's own files."""

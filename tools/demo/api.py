@@ -1,4 +1,4 @@
-"""The platform's HTTP API, as a client without any code of the platform sees it."""
+"""A client of the platform's HTTP API that shares no code with the platform."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ServerEvent:
 
 
 class Api:
-    """Requests to the gateway as one user."""
+    """Sends requests to the gateway as one user."""
 
     def __init__(self, session: aiohttp.ClientSession, gateway: str) -> None:
         self._session = session
@@ -41,7 +41,7 @@ class Api:
         self._headers: dict[str, str] = {}
 
     def sign_in(self, token: str, organization_id: str | None) -> None:
-        """Send this token with every request from now on."""
+        """Send this token with every further request."""
         self._headers["Authorization"] = f"Bearer {token}"
         if organization_id:
             self._headers["X-Organization-Id"] = organization_id
@@ -53,7 +53,7 @@ class Api:
         return await self._request("POST", path, json=body)
 
     async def upload(self, fields: Mapping[str, str], file: Path, sent: Callable[[int], None]) -> Json:
-        """Start an analysis of a file; `sent` hears of each piece's size as it leaves."""
+        """Start an analysis of a file. `sent` is called with the size of each chunk sent."""
 
         async def pieces() -> AsyncIterator[bytes]:
             with file.open("rb") as content:
@@ -71,7 +71,7 @@ class Api:
 
     @asynccontextmanager
     async def events(self, last_id: str | None) -> AsyncIterator[AsyncIterator[ServerEvent]]:
-        """The organization's events from now on, or after `last_id`; entered when the stream is open."""
+        """Stream the organization's events from now on, or after `last_id`. Entered once it is open."""
         headers = {**self._headers, **({"Last-Event-ID": last_id} if last_id else {})}
         timeout = aiohttp.ClientTimeout(total=None, sock_read=STREAM_SILENCE_SECONDS)
         url = self._gateway + "/api/v1/stream"
@@ -104,7 +104,7 @@ def _detail(body: Any) -> str:
 
 
 async def _parse(content: aiohttp.StreamReader) -> AsyncIterator[ServerEvent]:
-    """Read the text/event-stream format; comments are passed over."""
+    """Parse the text/event-stream format; comments are skipped."""
     fields: dict[str, str] = {}
     async for line in content:
         text = line.decode().rstrip("\r\n")

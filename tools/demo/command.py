@@ -1,4 +1,4 @@
-"""The command `dinsight demo`. What is heavy is imported when it runs."""
+"""The command `dinsight demo`. Slow imports happen when it runs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of the generated rig.")] = SEED,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
-    """Show the platform at work: on a generated rig whose bearing fails, or on your own two files."""
+    """Show the platform on a generated rig whose bearing fails, or on your own two files."""
     import asyncio
     import tempfile
 

@@ -1,4 +1,4 @@
-"""A downstream system: it knows the topic's name and CloudEvents, and nothing of DInsight's code."""
+"""A downstream system that knows the topic's name and CloudEvents, and none of DInsight's code."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ START_SECONDS = 15.0
 
 
 class Downstream:
-    """Listens from the moment it is started."""
+    """Listens from its start."""
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = AIOKafkaConsumer(TOPIC, bootstrap_servers=bootstrap, auto_offset_reset="latest")
 
     async def start(self) -> bool:
-        """Begin to listen at the topic's end; False when the broker cannot be reached from here."""
+        """Start to listen at the end of the topic. Returns False if the broker is unreachable."""
         try:
             async with asyncio.timeout(START_SECONDS):
                 await self._consumer.start()
@@ -33,7 +33,7 @@ class Downstream:
         return True
 
     async def first_line(self, machine_id: str) -> str | None:
-        """The first anomaly of the machine as a line of text, whenever it comes."""
+        """Wait for the machine's first anomaly and return it as a line of text."""
         async for record in self._consumer:
             line = line_of(record.headers, record.value, machine_id)
             if line is not None:
@@ -45,7 +45,7 @@ class Downstream:
 
 
 def line_of(headers: Any, value: bytes, machine_id: str) -> str | None:
-    """What this system would note down of a record; None when the machine is not one of its own."""
+    """Return this system's log line for a record; None if the machine is not one of its own."""
     attributes = {name: content.decode() for name, content in headers}
     anomaly = json.loads(value)
     if anomaly["machine_id"] != machine_id:

@@ -1,4 +1,4 @@
-"""The demo's story: from two files to an alert, a line in a downstream system, and a picture."""
+"""The flow of the demo: from two files to an alert, a line in a downstream system, and a picture."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ PAGE = 500
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to show. `name_of` says in words what a feature is in an anomaly's sample."""
+    """What the demo shows. `name_of` describes a feature of an anomaly's sample."""
 
     baseline: Path
     monitoring: Path
@@ -57,7 +57,7 @@ class Wanted:
 
 @dataclass
 class Outcome:
-    """Everything the demo found; also what `--json` prints."""
+    """Everything that the demo found; `--json` prints it."""
 
     gateway: str
     machine: Json = field(default_factory=dict)
@@ -121,7 +121,7 @@ class Demo:
         return machine
 
     async def _baseline(self, api: Api, log: EventLog) -> Json:
-        """Learn what is normal; when the column names do not fit, take the platform's suggestion."""
+        """Fit a baseline. If the column names do not match, use the suggested configuration."""
         try:
             found = await self._analyse(api, log, "baseline", self._wanted.baseline)
         except AnalysisFailed as failed:
@@ -170,7 +170,7 @@ class Demo:
         return analysis
 
     async def _listen(self, stack: AsyncExitStack, machine_id: str) -> asyncio.Task[str | None] | None:
-        """Start the downstream system before there is something to hear."""
+        """Start the downstream system before the first event."""
         if self._place.kafka_bootstrap is None:
             return None
         downstream = Downstream(self._place.kafka_bootstrap)
@@ -204,7 +204,7 @@ class Demo:
             screen.console.print(f"  {outcome.downstream or 'nothing yet'}", highlight=False, soft_wrap=True)
 
     async def _settled_alerts(self, api: Api, log: EventLog) -> list[Json]:
-        """The machine's alerts, once those that must come have come and no longer change."""
+        """Return the machine's alerts once the expected ones have been raised and no longer change."""
         machine_id = str(self._outcome.machine["id"])
         due = any(a["distance"] / a["threshold"] >= RATIO_THAT_ALERTS for a in self._outcome.anomalies)
         deadline = time.monotonic() + ALERT_SECONDS
@@ -242,7 +242,7 @@ class Demo:
 
 
 async def _all(api: Api, path: str, **query: Any) -> list[Json]:
-    """Every item of a list, page by page."""
+    """Return every item of a list, page by page."""
     items: list[Json] = []
     page = await api.get(path, limit=PAGE, **query)
     items += page["items"]

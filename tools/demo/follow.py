@@ -1,4 +1,4 @@
-"""Following an analysis: by the event stream, and by asking when the stream is broken or silent."""
+"""Follows an analysis through the event stream, and by polling when the stream is broken or silent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Pace:
-    """When the stream says nothing for `ask_after` seconds, the analysis itself is asked."""
+    """If the stream is silent for `ask_after` seconds, the analysis is polled."""
 
     ask_after: float = 3.0
     reconnect: float = 1.0
@@ -31,7 +31,7 @@ class Pace:
 
 
 class EventLog:
-    """Reads the event stream in the background, resuming where it broke, and keeps every event."""
+    """Reads the event stream in the background, resumes it when it breaks, and keeps every event."""
 
     def __init__(self, api: Api, pace: Pace | None = None) -> None:
         self._api = api
@@ -45,7 +45,7 @@ class EventLog:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
-        """Read while the block runs; entered when the stream is open, or does not open."""
+        """Read while the block runs. Entered once the stream is open or has failed to open."""
         task = asyncio.create_task(self._read())
         try:
             try:
@@ -58,7 +58,7 @@ class EventLog:
             await asyncio.gather(task, return_exceptions=True)
 
     async def change(self, seconds: float) -> None:
-        """Return when an event has come, or the time is over."""
+        """Return when an event has arrived or the time is over."""
         self._changed.clear()
         try:
             await asyncio.wait_for(self._changed.wait(), seconds)
@@ -66,7 +66,7 @@ class EventLog:
             return
 
     def first(self, type_: str, **having: Any) -> tuple[float, ServerEvent] | None:
-        """When (monotonic seconds) the first such event came, and the event."""
+        """Return the first such event and its time of arrival (monotonic seconds)."""
         for at, event in self.events:
             if event.type == type_ and all(event.data.get(name) == value for name, value in having.items()):
                 return at, event
@@ -94,7 +94,7 @@ class EventLog:
 
 
 async def follow_analysis(api: Api, log: EventLog, analysis_id: str, progress: Progress) -> Json:
-    """Wait until the analysis has ended and give it. Raises AnalysisFailed with the platform's reason."""
+    """Wait until the analysis has ended and return it. Raises AnalysisFailed with the platform's reason."""
     deadline = time.monotonic() + MAX_ANALYSIS_SECONDS
     asked_at = time.monotonic()
     read = 0

@@ -1,4 +1,4 @@
-"""The map as a picture: normal as a cloud, the monitored samples in order on it, anomalies ringed."""
+"""Draws the map: the baseline as a cloud, the monitored samples in order, anomalies ringed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DOTS_PER_INCH = 160
 
 @dataclass(frozen=True)
 class MapData:
-    """What is drawn. Points are the columns of `GET /analyses/{id}/points`; severity is by sample index."""
+    """The data to draw. Points are those of `GET /analyses/{id}/points`; severity is by sample index."""
 
     title: str
     baseline: Mapping[str, Sequence[Any]]
@@ -45,7 +45,7 @@ class MapData:
 
 
 def draw_map(data: MapData, path: Path) -> None:
-    """Write the picture in the format that the path's suffix names."""
+    """Write the picture in the format of the path's suffix."""
     with matplotlib.rc_context(
         {"font.family": ["DejaVu Sans"], "text.color": INK, "axes.edgecolor": FAINT, "font.size": 10}
     ):
@@ -168,13 +168,13 @@ def _draw_strip(axes: Axes, data: MapData) -> None:
 def _head(figure: Figure, data: MapData) -> None:
     figure.text(0.065, 0.945, data.title, fontsize=17, fontweight="bold")
     share = len(data.severity) / max(1, len(data.monitoring["x"]))
-    told = (
+    caption = (
         f"{len(data.severity):,} of {len(data.monitoring['x']):,} monitored samples lie outside normal"
         f" ({share:.0%})"
     )
     if data.severity:
-        told += f"; the first is sample {min(data.severity):,}"
-    figure.text(0.065, 0.905, told, fontsize=11, color=SOFT)
+        caption += f"; the first is sample {min(data.severity):,}"
+    figure.text(0.065, 0.905, caption, fontsize=11, color=SOFT)
 
 
 def _order_bar(figure: Figure, axes: Axes, points: PathCollection) -> None:

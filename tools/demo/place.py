@@ -1,4 +1,4 @@
-"""Where the platform is: named by the caller, by variables, or found in the running local environment."""
+"""The platform's address: from the caller, from variables, or of the running local environment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORGANIZATION_VARIABLE = "DINSIGHT_DEMO_ORGANIZATION"
 
 @dataclass(frozen=True)
 class Place:
-    """`kafka_bootstrap` is None when nobody said where the broker is."""
+    """`kafka_bootstrap` is None if the broker's address is unknown."""
 
     gateway: str
     kafka_bootstrap: str | None

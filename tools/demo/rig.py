@@ -1,4 +1,4 @@
-"""A rotating machine that exists only here: vibration spectra of a gear stage in several load regimes.
+"""A simulated rotating machine: vibration spectra of a gear stage in several load regimes.
 
 Frequencies are in Hz, speeds in revolutions per minute, amplitudes in arbitrary units on a linear scale.
 """
@@ -40,7 +40,7 @@ START = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Regime:
-    """A way in which the plant runs the machine; `load` is relative to the rated one."""
+    """An operating regime of the machine; `load` is relative to the rated load."""
 
     name: str
     speed_rpm: float
@@ -73,19 +73,19 @@ class Recording:
 
 
 def record_normal(samples: int, rng: np.random.Generator) -> Recording:
-    """The healthy machine over `samples` minutes."""
+    """Record the healthy machine for `samples` minutes."""
     return _record(np.zeros(samples), START, rng)
 
 
 def record_failing(samples: int, rng: np.random.Generator, *, healthy_share: float = 0.45) -> Recording:
-    """The machine weeks later: healthy at first, then a bearing fault that grows to its full size."""
+    """Record the machine weeks later: healthy at first, then with a bearing fault that grows to full size."""
     onset = int(samples * healthy_share)
     growth = np.clip((np.arange(samples) - onset) / max(1, samples - 1 - onset), 0.0, 1.0)
     return _record(growth**1.5, START + timedelta(days=28), rng)
 
 
 def fault_bins(speed_rpm: float, *, reach: int = 4) -> NDArray[np.bool_]:
-    """Which bins the fault's lines and their sidebands fall into at a speed, `reach` bins to each side."""
+    """Return the bins of the fault's lines and their sidebands at a speed, `reach` bins to each side."""
     shaft = speed_rpm / 60.0
     lines = [
         order * BPFO_PER_REVOLUTION * shaft + side * shaft
@@ -98,7 +98,7 @@ def fault_bins(speed_rpm: float, *, reach: int = 4) -> NDArray[np.bool_]:
 
 
 def line_at(feature: str, speed_rpm: float, *, reach: float = 2.5) -> str:
-    """The line of this rig at a feature (`f_<bin>`); only the frequency where none is near."""
+    """Describe the spectral line at a feature (`f_<bin>`); only its frequency if no line is near."""
     number = int(feature.removeprefix("f_"))
     shaft = speed_rpm / 60.0
     known = {f"{order} x shaft": order * shaft for order in range(1, len(SHAFT_HARMONICS) + 1)}
@@ -136,7 +136,7 @@ def _record(fault: Floats, start: datetime, rng: np.random.Generator) -> Recordi
 
 
 def _spectra(shaft_hz: Floats, load: Floats, fault: Floats, rng: np.random.Generator) -> Floats:
-    """Spectra of shape (samples, BINS)."""
+    """Return spectra of shape (samples, BINS)."""
     frequencies = (np.arange(BINS) + 0.5) * BIN_HZ
     resonance = RESONANCE_GAIN * np.exp(-(((frequencies - RESONANCE_HZ) / RESONANCE_WIDTH_HZ) ** 2) / 2)
     floor = NOISE_FLOOR + resonance[None, :] * (0.4 + 0.6 * load[:, None])
@@ -159,7 +159,7 @@ def _spectra(shaft_hz: Floats, load: Floats, fault: Floats, rng: np.random.Gener
 
 
 def _add_line(spectra: Floats, line_hz: Floats, amplitude: Floats, rng: np.random.Generator) -> None:
-    """Add one spectral line per sample; only the bins near it are touched."""
+    """Add one spectral line per sample. Only the bins near it change."""
     reach = 6
     centre = line_hz / BIN_HZ - 0.5
     bins = np.rint(centre).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)[None, :]

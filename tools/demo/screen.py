@@ -1,4 +1,4 @@
-"""What the demo shows on the terminal."""
+"""Terminal output of the demo."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Screen:
 
     @contextmanager
     def bar(self, title: str) -> Iterator[Report]:
-        """A progress bar; the report takes a share (0 to 1) and what is being done."""
+        """Show a progress bar. The report takes a fraction (0 to 1) and the current step."""
         columns = (
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -96,7 +96,7 @@ class Screen:
         self.console.print(grid, highlight=False)
 
     def anomalies(self, anomalies: Sequence[Json], name_of: Callable[[str, Json], str]) -> None:
-        """The first of each severity and the worst; `name_of` says what a feature is in a sample."""
+        """Print the first of each severity and the worst. `name_of` describes a feature of a sample."""
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         titles = ("sample", "severity", "ratio", "feature", "expected", "observed", "deviation", "share")
         for title in titles:
@@ -145,7 +145,7 @@ class Screen:
 
 
 def chosen(anomalies: Sequence[Json]) -> list[Json]:
-    """A few that tell the story, in order: the first of each severity, then the worst."""
+    """Return a few representative anomalies in order: the first of each severity, then the worst."""
     in_order = sorted(anomalies, key=lambda anomaly: int(anomaly["sample_index"]))
     firsts: dict[str, Json] = {}
     for anomaly in in_order:

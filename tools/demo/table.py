@@ -1,4 +1,4 @@
-"""A recording as a CSV file, with the column names that a new configuration expects."""
+"""Writes a recording as a CSV file with the column names that a new configuration expects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MACHINE_TAG = "rig-1"
 
 
 def write_table(recording: Recording, path: Path) -> int:
-    """Write metadata (the last column is `participant`) and f_0 to f_1023; give the file's size in bytes."""
+    """Write metadata (the last column is `participant`) and f_0 to f_1023. Returns the size in bytes."""
     columns: dict[str, object] = {
         "sample": np.arange(len(recording)),
         "timestamp": [time.strftime("%Y-%m-%dT%H:%M:%SZ") for time in recording.times],

@@ -1,4 +1,4 @@
-"""How long to wait before starting a program again that keeps ending."""
+"""The delay before a program that keeps exiting is restarted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Backoff:
-    """Doubling waits up to a bound, spread out so that programs that died together do not return together."""
+    """Doubling delays up to a maximum, with jitter so that programs do not all restart together."""
 
     first_s: float = 0.2
     longest_s: float = 10.0
@@ -16,7 +16,7 @@ class Backoff:
     healthy_after_s: float = 30.0
 
     def wait(self, failures: int, rng: random.Random) -> float:
-        """The wait before the next start, after this many failures in a row (1 or more)."""
+        """Return the delay before the next start after this many consecutive failures (1 or more)."""
         # Beyond 2^16 the bound holds anyway; the exponent is kept small so that it cannot overflow.
         full = min(self.longest_s, self.first_s * 2.0 ** min(failures - 1, 16))
         return full * rng.uniform(0.5, 1.0)

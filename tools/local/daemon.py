@@ -1,4 +1,4 @@
-"""The supervisor as a process of its own: `python -m tools.local.daemon`, started by `dinsight up`."""
+"""The supervisor as a separate process, `python -m tools.local.daemon`, started by `dinsight up`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tools.local.supervisor import Supervisor
 async def serve(
     environment: LocalEnvironment, run_id: str, while_alive: ProcessRef | None, written: Callable[[], None]
 ) -> int:
-    """Run the plan until SIGTERM or SIGINT. `written` is called once the state file tells of this run."""
+    """Run the plan until SIGTERM or SIGINT. `written` is called once the state file describes this run."""
     me = identify(os.getpid())
     assert me is not None
     state = RunState(run_id=run_id, supervisor=me, started_at=time.time(), workers=environment.workers)
@@ -47,9 +47,9 @@ async def serve(
 
 
 def detach(ready_fd: int) -> Callable[[], None]:
-    """Leave the caller's care: it sees this process end, and the descriptor close once the state is written.
+    """Detach from the caller: it sees this process exit and the descriptor close once the state is written.
 
-    The descriptor closes too when the supervisor dies before that, so the caller never waits in vain.
+    The descriptor also closes if the supervisor dies before that, so the caller never waits forever.
     """
     if os.fork() != 0:
         os._exit(0)

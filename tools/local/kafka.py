@@ -1,4 +1,4 @@
-"""Apache Kafka itself, from its Maven artifacts, as a local broker: what `make test-kafka` runs against."""
+"""Apache Kafka from its Maven artifacts as a local broker, for `make test-kafka`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLUSTER_ID = "ZGluc2lnaHQtbG9jYWwtMQ"
 
 
 def find_java() -> str:
-    """A Java runtime new enough for the broker."""
+    """Return a Java runtime that is new enough for the broker."""
     java = shutil.which("java")
     package = f"openjdk-{MIN_JAVA}-jre-headless"
     if java is None:
@@ -39,13 +39,13 @@ def find_java() -> str:
 
 
 def libraries_of(root: Path) -> Path:
-    """Where a checkout keeps the jars; every environment and test run of it shares them."""
+    """Return the folder of a checkout's jar files, shared by all its environments and test runs."""
     return root / ".local" / "kafka" / "lib"
 
 
 @dataclass(frozen=True)
 class ApacheKafka:
-    """One broker in KRaft mode that is its own controller. `libraries` holds the jar files."""
+    """A single broker in KRaft mode that is its own controller. `libraries` holds the jar files."""
 
     folder: Path
     libraries: Path
@@ -53,7 +53,7 @@ class ApacheKafka:
     controller_port: int
 
     def create(self) -> None:
-        """Fetch the jars when the list of them changed, and format the storage once."""
+        """Download the jars if their list has changed, and format the storage once."""
         java = find_java()
         self.fetch()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class ApacheKafka:
         return (java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{self.libraries}/*")
 
     def fetch(self) -> None:
-        """Have Maven bring the jars, unless those wanted are there."""
+        """Download the jars with Maven unless they are present."""
         stamp = self.libraries / ".pom"
         wanted = hashlib.sha256(POM.read_bytes()).hexdigest()
         if stamp.is_file() and stamp.read_text(encoding="ascii") == wanted:
@@ -146,7 +146,7 @@ class ApacheKafka:
 
 
 def main(root: Path) -> int:
-    """Say before any test begins whether Apache Kafka can be run here; fetch it."""
+    """Download Apache Kafka, and report before any test starts if it cannot run here."""
     try:
         find_java()
         ApacheKafka(root, libraries_of(root), 0, 0).fetch()

@@ -1,4 +1,4 @@
-"""Where the local environment keeps its files: in one folder, `.local/` by default."""
+"""The files of the local environment, all in one folder, `.local/` by default."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STATE_DIR_VARIABLE = "DINSIGHT_STATE_DIR"
 
 
 def project_root(environ: Mapping[str, str]) -> Path:
-    """The checkout: named by DINSIGHT_HOME, else the folder this package was installed from (editable)."""
+    """Return the checkout: DINSIGHT_HOME, or the folder that this package was installed from (editable)."""
     if named := environ.get(HOME_VARIABLE):
         return Path(named).resolve()
     checkout = Path(__file__).resolve().parents[2]
@@ -82,7 +82,7 @@ class Layout:
 
     @property
     def starting_file(self) -> Path:
-        """Locked by the `up` at work."""
+        """The file that a running `up` holds a lock on."""
         return self.state_dir / "up.lock"
 
     def log_file(self, program: str) -> Path:
@@ -98,7 +98,7 @@ class Layout:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace a file's content in one step, readable by its owner only from the first byte on."""
+    """Replace a file atomically. Only its owner can read it at any time."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

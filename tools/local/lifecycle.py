@@ -1,4 +1,4 @@
-"""Starts and stops a whole environment: shared by `up`, `down` and the tests' `Stack`."""
+"""Starts and stops a whole environment, for `up`, `down` and the tests' `Stack`."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _POLL_S = 0.05
 
 
 class Progress(Protocol):
-    """Where the steps of starting and stopping are told."""
+    """Receives the steps of starting and stopping."""
 
     def done(self, line: str) -> None:
-        """A step is over."""
+        """Report a finished step."""
 
     def doing(self, text: str) -> None:
-        """What takes time now; empty: nothing."""
+        """Report the current step; an empty text if there is none."""
 
 
 class Silence:
-    """For callers that show nothing."""
+    """A `Progress` that shows nothing."""
 
     def done(self, line: str) -> None:
         pass
@@ -59,7 +59,7 @@ class Wanted:
     workers: int = 1
     with_services: bool = True
     durable: bool = True
-    # End everything when this process ends; None: stay until told otherwise.
+    # End everything when this process ends; None: stay until stopped.
     while_pid: int | None = None
 
 
@@ -72,7 +72,7 @@ def _not_ours(layout: Layout, error: PermissionError) -> LocalError:
 
 @contextmanager
 def starting(layout: Layout, progress: Progress) -> Iterator[None]:
-    """One `up` at a time: two would create the same cluster and choose the same ports."""
+    """Hold the lock of `up`: two at once would create the same cluster and choose the same ports."""
     try:
         layout.state_dir.mkdir(parents=True, exist_ok=True)
         lock = layout.starting_file.open("w")
@@ -90,7 +90,7 @@ def starting(layout: Layout, progress: Progress) -> Iterator[None]:
 def prepare(
     layout: Layout, environ: Mapping[str, str], wanted: Wanted, progress: Progress
 ) -> LocalEnvironment:
-    """Make folders, secrets, ports and the database cluster. Starts no program that stays."""
+    """Create folders, secrets, ports and the database cluster. Leaves no program running."""
     settings = LocalSettings.from_environ(environ)
     try:
         layout.create()
@@ -116,7 +116,7 @@ def prepare(
 
 
 def bring_up(layout: Layout, environ: Mapping[str, str], wanted: Wanted, progress: Progress) -> RunState:
-    """Start everything, or wait for a start under way; first end what a killed run has left behind."""
+    """Stop the leftovers of a killed run, then start everything or wait for a start in progress."""
     state = load_state(layout.state_file)
     if state is not None and state.phase is Phase.STOPPING:
         progress.doing("waiting for the previous run to stop")
@@ -134,7 +134,7 @@ def bring_up(layout: Layout, environ: Mapping[str, str], wanted: Wanted, progres
 
 
 def launch(environment: LocalEnvironment, wanted: Wanted, progress: Progress) -> RunState:
-    """Start the supervisor and follow it until everything is ready. On failure nothing is left running."""
+    """Start the supervisor and follow it until everything is ready. Leaves nothing running on failure."""
     layout = environment.layout
     run_id = uuid.uuid4().hex
     command = [sys.executable, "-m", "tools.local.daemon", f"--workers={wanted.workers}"]
@@ -172,15 +172,15 @@ def launch(environment: LocalEnvironment, wanted: Wanted, progress: Progress) ->
 
 
 def follow(layout: Layout, progress: Progress) -> RunState:
-    """Report a starting run's steps until it is up."""
-    told = 0
+    """Report the steps of a starting run until it is up."""
+    reported = 0
     while True:
         state = load_state(layout.state_file)
         if state is None:
             raise StartupFailed("DInsight was stopped while it was starting.")
-        for line in state.done[told:]:
+        for line in state.done[reported:]:
             progress.done(line)
-        told = len(state.done)
+        reported = len(state.done)
         progress.doing(state.doing)
         if state.phase is Phase.UP:
             return state
@@ -205,7 +205,7 @@ def _supervisor_died(layout: Layout) -> str:
 
 
 def shut_down(layout: Layout, progress: Progress, grace_s: float = SUPERVISOR_GRACE_S) -> bool:
-    """End everything this environment has started, and nothing else. False when nothing was running."""
+    """Stop what this environment started, and nothing else. Returns False if nothing was running."""
     state = load_state(layout.state_file)
     found = False
     if state is not None and state.supervised():
@@ -227,7 +227,7 @@ def shut_down(layout: Layout, progress: Progress, grace_s: float = SUPERVISOR_GR
 
 
 def sweep(state: RunState) -> bool:
-    """End what a supervisor that is gone has left behind: services first, servers last."""
+    """Stop the processes that a dead supervisor left behind: services first, servers last."""
     living = [(program, ref) for program, ref in state.living()]
     groups: list[tuple[list[ProcessRef], signal.Signals]] = [
         ([ref for program, ref in living if program.kind == Kind.SERVICE], signal.SIGTERM),

@@ -1,4 +1,4 @@
-"""The programs' log files: opened for their output, kept from growing without end, read back."""
+"""The programs' log files: writing, rotation and reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOLLOW_POLL_S = 0.3
 
 
 def open_log(path: Path) -> int:
-    """A descriptor to append to, for a child's output."""
+    """Open a descriptor that a child process appends its output to."""
     try:
         if path.stat().st_size > ROTATE_ABOVE_BYTES:
             path.replace(path.with_suffix(".log.1"))
@@ -27,7 +27,7 @@ def open_log(path: Path) -> int:
 
 
 def tail(path: Path, lines: int) -> list[str]:
-    """The last lines of a log, with one that was left unfinished; empty when there is none."""
+    """Return the last lines of a log, including an unfinished one; empty if there is no log."""
     reader = LogReader(path)
     found = reader.last(lines)
     if unfinished := reader.unfinished():
@@ -36,12 +36,12 @@ def tail(path: Path, lines: int) -> list[str]:
 
 
 def last_words(path: Path, lines: int) -> str:
-    """The end of a log for an error message."""
+    """Return the end of a log for an error message."""
     return "\n".join(readable(line) for line in tail(path, lines))
 
 
 def chosen_logs(folder: Path, program: str | None) -> list[Path]:
-    """The log of one program, or all logs."""
+    """Return the log of one program, or all logs."""
     found = sorted(folder.glob("*.log"))
     if program is None:
         return found
@@ -53,7 +53,7 @@ def chosen_logs(folder: Path, program: str | None) -> list[Path]:
 
 
 def read_logs(paths: list[Path], lines: int, *, follow: bool) -> Iterator[tuple[str, str]]:
-    """The last lines of each log with its program's name, then, when following, new ones as they come."""
+    """Yield the last lines of each log with its program's name; when following, new lines as they arrive."""
     readers = [LogReader(path) for path in paths]
     for reader in readers:
         for line in reader.last(lines):
@@ -69,7 +69,7 @@ def read_logs(paths: list[Path], lines: int, *, follow: bool) -> Iterator[tuple[
 
 
 class LogReader:
-    """Reads a log by whole lines, and what is appended later, also after it was set aside for a new one."""
+    """Reads a log line by line, including what is appended later and after rotation."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.stem
@@ -77,7 +77,7 @@ class LogReader:
         self._place = 0
 
     def last(self, lines: int) -> list[str]:
-        """The last lines there are; `new` goes on from there."""
+        """Return the last lines; `new` continues from there."""
         try:
             self._place = max(0, self._path.stat().st_size - _TAIL_BYTES)
         except FileNotFoundError:
@@ -86,7 +86,7 @@ class LogReader:
         return found[-lines:] if lines > 0 else []
 
     def unfinished(self) -> str:
-        """What stands after the last whole line."""
+        """Return the text after the last complete line."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._place)
@@ -95,7 +95,7 @@ class LogReader:
             return ""
 
     def new(self) -> list[str]:
-        """The lines completed since the last call."""
+        """Return the lines that were completed since the last call."""
         try:
             with self._path.open("rb") as file:
                 if file.seek(0, os.SEEK_END) < self._place:

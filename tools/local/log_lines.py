@@ -1,4 +1,4 @@
-"""A log's JSON lines in a form for people."""
+"""Formats JSON log lines for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 
 def readable(line: str) -> str:
-    """`12:00:01 error  what happened: the error` for a structured line; any other line as it is."""
+    """Return `12:00:01 error  what happened: the error` for a structured line; others unchanged."""
     if not line.startswith("{"):
         return line
     try:

@@ -46,7 +46,7 @@ def worker_name(number: int) -> str:
 def choose_ports(
     layout: Layout, settings: LocalSettings, workers: int, rng: random.Random
 ) -> Mapping[str, int]:
-    """A port for every program: asked for by name, else the one of the last run, else a free one."""
+    """Choose a port for every program: the configured one, else that of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
     names = [*SERVICES, "gateway", "backup", *(worker_name(number) for number in range(1, workers + 1))]
     if settings.database_url is None:
@@ -72,7 +72,7 @@ def choose_ports(
 
 
 def load_ports(layout: Layout) -> Mapping[str, int]:
-    """The ports chosen by the last `up`."""
+    """Return the ports that the last `up` chose."""
     return _remembered(layout.ports_file)
 
 
@@ -92,7 +92,7 @@ def _must_be_free(port: int, name: str) -> None:
 
 
 def with_login(dsn: str, user: str, password: str) -> str:
-    """The same database under another login."""
+    """Return the address of the same database with another login."""
     parts = urlsplit(dsn)
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
         raise LocalError(f"{DATABASE_URL} must look like postgresql://user:password@host:5432/database.")
@@ -107,7 +107,7 @@ COMPUTING_THREADS = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREA
 
 @dataclass(frozen=True)
 class LocalEnvironment:
-    """One environment's settings, secrets and ports, and everything that follows from them."""
+    """The settings, secrets and ports of one environment, and everything derived from them."""
 
     layout: Layout
     settings: LocalSettings
@@ -162,7 +162,7 @@ class LocalEnvironment:
         return f"http://{HOST}:{self.ports['gateway']}"
 
     def variables(self) -> dict[str, str]:
-        """Every variable of the platform; what the caller has set itself is left as it is."""
+        """Return every variable of the platform. Variables that the caller has set are kept."""
         ours = {
             "DINSIGHT_DATABASE_URL": self.admin_dsn,
             "DINSIGHT_KAFKA_BOOTSTRAP": self.kafka_bootstrap,

@@ -20,7 +20,7 @@ ATTEMPTS = 200
 
 
 def is_free(port: int, host: str = HOST) -> bool:
-    """Whether a server could listen there now; connections in TIME_WAIT do not count as use."""
+    """Return whether a server could listen there now. Connections in TIME_WAIT do not count as use."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -32,7 +32,7 @@ def is_free(port: int, host: str = HOST) -> bool:
 
 
 def free_port(rng: random.Random, taken: Collection[int] = ()) -> int:
-    """A port that nobody listens on and that is not in `taken`."""
+    """Return a port that nobody listens on and that is not in `taken`."""
     for _ in range(ATTEMPTS):
         port = rng.randrange(MIN_PORT, MAX_PORT)
         if port not in taken and is_free(port):
@@ -41,7 +41,7 @@ def free_port(rng: random.Random, taken: Collection[int] = ()) -> int:
 
 
 def owner_of(port: int) -> str:
-    """Who listens on a port, in words; other users' processes cannot always be seen."""
+    """Describe the process that listens on a port. Other users' processes are not always visible."""
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:

@@ -1,4 +1,4 @@
-"""A private PostgreSQL cluster: found binaries, made once, started in the foreground for the supervisor."""
+"""A private PostgreSQL cluster: its binaries, its creation, and the foreground server that is supervised."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ELSEWHERE = Path("/var/lib/dinsight")
 
 @dataclass(frozen=True)
 class LocalPostgres:
-    """The cluster of one environment. Without `durable` a power cut may destroy it: quicker, for tests."""
+    """The cluster of one environment. Without `durable`, faster for tests, a power cut may destroy it."""
 
     data: Path
     port: int
@@ -49,14 +49,14 @@ class LocalPostgres:
         return f"postgresql://{SUPERUSER}:{self.password}@{HOST}:{self.port}/{database}"
 
     def place(self) -> str:
-        """Where the data lies, with the reason when that is not where one looks first."""
+        """Describe where the data is, with the reason if that is not the expected folder."""
         home = self.data.resolve()
         if home == self.data or self.account is None:
             return str(self.data)
         return f"{home}, linked from {self.data}: the user {self.account.name} cannot enter that folder"
 
     def create(self) -> bool:
-        """Make the cluster unless it is there; True when it was made now."""
+        """Create the cluster if it does not exist. Returns True if it was created now."""
         if self._made():
             return False
         self.fill(self._initialize)
@@ -103,7 +103,7 @@ class LocalPostgres:
         return True
 
     def _home(self) -> Path:
-        """The folder that will hold the data: `data` itself where its user can reach it."""
+        """Return the folder for the data: `data` itself if its user can reach it."""
         if self.data.is_symlink():
             target = self.data.readlink()
             self.data.unlink()  # Points at data that is gone, else the cluster would have been found.
@@ -177,7 +177,7 @@ class LocalPostgres:
 
 
 def remove_cluster(data: Path) -> None:
-    """Delete a cluster for good, wherever it lies; its server must have ended."""
+    """Delete a cluster, wherever its data is. Its server must have exited."""
     home = data.resolve()
     shutil.rmtree(home, ignore_errors=True)
     if data.is_symlink():
@@ -186,7 +186,7 @@ def remove_cluster(data: Path) -> None:
 
 
 def stray_server(data: Path) -> ProcessRef | None:
-    """A server still running on this data; recognised by its working folder, whatever its number is."""
+    """Return a server that still runs on this data, recognized by its working folder."""
     try:
         pid = int((data / "postmaster.pid").read_text(encoding="ascii").split("\n", 1)[0])
         if Path(psutil.Process(pid).cwd()) != data.resolve():
@@ -197,5 +197,5 @@ def stray_server(data: Path) -> ProcessRef | None:
 
 
 def _can_enter(account: Account, folder: Path) -> bool:
-    """Asked of the kernel, as that user: groups and access lists count like permission bits."""
+    """Return whether the user can enter a folder; the kernel decides, so groups and access lists count."""
     return run_tool(["test", "-x", str(folder)], account=account, cwd=Path("/")).returncode == 0

@@ -1,4 +1,4 @@
-"""How the supervisor finds out that a program can be used."""
+"""Readiness probes of the supervisor."""
 
 from __future__ import annotations
 

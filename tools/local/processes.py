@@ -1,4 +1,4 @@
-"""Processes named so that a recycled process number is never mistaken for one of ours."""
+"""Process references that a reused process id cannot be mistaken for."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True)
 class ProcessRef:
-    """A process number together with the start time the kernel keeps for it."""
+    """A process id together with the process's start time as the kernel reports it."""
 
     pid: int
     started: str
 
 
 def identify(pid: int) -> ProcessRef | None:
-    """Name the process that has this number now; None when there is none or it is only a zombie."""
+    """Return a reference to the process with this id; None if there is none or it is a zombie."""
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").exists():
         return _identify_by_clock(pid)
@@ -55,7 +55,7 @@ def is_alive(ref: ProcessRef) -> bool:
 
 
 def send(ref: ProcessRef, sig: signal.Signals) -> bool:
-    """Signal exactly this process; False when it is gone. The descriptor pins it between check and signal."""
+    """Signal exactly this process, pinned by a descriptor. Returns False if it is gone."""
     with contextlib.suppress(ProcessLookupError):
         if not hasattr(os, "pidfd_open"):
             if is_alive(ref):
@@ -73,7 +73,7 @@ def send(ref: ProcessRef, sig: signal.Signals) -> bool:
 
 
 def session_members(leader: ProcessRef) -> list[ProcessRef]:
-    """The other processes of the session this process leads or led.
+    """Return the other processes of the session that this process leads or led.
 
     The kernel does not hand out a number that still names a session, so as long as members live the
     number is not recycled; when it has been, there are no members of ours left.
@@ -96,7 +96,7 @@ def session_members(leader: ProcessRef) -> list[ProcessRef]:
 
 
 def marked_with(run_id: str) -> list[ProcessRef]:
-    """Processes that carry a run's mark in their environment: finds those nobody had time to write down."""
+    """Return processes with a run's mark in their environment, which includes those not yet recorded."""
     mark = f"{RUN_VARIABLE}={run_id}".encode()
     found = []
     for pid in psutil.pids():
@@ -110,7 +110,7 @@ def marked_with(run_id: str) -> list[ProcessRef]:
 
 
 def wait_gone(refs: Iterable[ProcessRef], seconds: float) -> list[ProcessRef]:
-    """Wait until these processes have ended; returns those still alive when the time is over."""
+    """Wait until these processes have exited. Returns those that are still alive at the timeout."""
     left = [ref for ref in refs if is_alive(ref)]
     deadline = time.monotonic() + seconds
     while left and time.monotonic() < deadline:
@@ -120,7 +120,7 @@ def wait_gone(refs: Iterable[ProcessRef], seconds: float) -> list[ProcessRef]:
 
 
 def end_all(refs: Iterable[ProcessRef], sig: signal.Signals, grace_s: float) -> None:
-    """Ask processes to end, wait, then kill those that stay, with what is left of their sessions."""
+    """Stop processes with SIGTERM, wait, then kill those that remain and the rest of their sessions."""
     refs = list(refs)
     for ref in refs:
         send(ref, sig)

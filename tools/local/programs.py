@@ -1,4 +1,4 @@
-"""What the supervisor is told to run: long-running programs, and jobs that end."""
+"""What the supervisor runs: long-running programs, and jobs that exit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Probe = Callable[[], Awaitable[bool]]
 
 
 class Kind(StrEnum):
-    """Servers are started first and stopped last; services are restarted when the broker forgets."""
+    """Servers start first and stop last. Services are restarted when the broker has lost its topics."""
 
     SERVER = "server"
     SERVICE = "service"
@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything one environment consists of, in starting order."""
+    """Everything that one environment consists of, in starting order."""
 
     servers: tuple[Program, ...]
     jobs: tuple[Job, ...]

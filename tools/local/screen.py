@@ -1,4 +1,4 @@
-"""What the commands show: progress, the table of programs, log lines."""
+"""Terminal output of the commands: progress, the table of programs, log lines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLOURS = {
 
 
 class ScreenProgress:
-    """Finished steps as lines; the current one beside a spinner, on a terminal."""
+    """Shows finished steps as lines and, on a terminal, the current one with a spinner."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -49,7 +49,7 @@ class ScreenProgress:
 
 
 def show_addresses(console: Console, state: RunState, logs: Path, took_s: float | None = None) -> None:
-    """Where everything is, for a person who has just started it."""
+    """Print the addresses of a platform that was just started."""
     gateway = state.addresses.get("gateway")
     took = "" if took_s is None else f" ({took_s:.1f} s)"
     if gateway is None:
@@ -62,7 +62,7 @@ def show_addresses(console: Console, state: RunState, logs: Path, took_s: float 
 
 
 def status_table(state: RunState) -> Table:
-    """One row a process."""
+    """Return a table with one row per process."""
     table = Table(box=None, pad_edge=False)
     for heading in ("process", "state"):
         table.add_column(heading)

@@ -1,4 +1,4 @@
-"""Passwords and keys of the local environment: made once, kept in a file only its owner can read."""
+"""Passwords and keys of the local environment, generated once and kept in a file only its owner can read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class LocalSecrets:
-    """What the services must know and nobody else should."""
+    """The secrets of the services."""
 
     postgres_password: str
     service_passwords: Mapping[str, str]
@@ -57,7 +57,7 @@ def _password(dsn: str | None) -> str:
 
 
 def load_secrets(path: Path) -> LocalSecrets | None:
-    """The secrets kept in this file; None when there is no file yet."""
+    """Return the secrets in this file; None if there is no file yet."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return LocalSecrets(**stored)
@@ -72,7 +72,7 @@ def load_secrets(path: Path) -> LocalSecrets | None:
 
 
 def load_or_create_secrets(path: Path) -> LocalSecrets:
-    """Read the secrets, making them on the first run."""
+    """Read the secrets, and generate them on the first run."""
     if (known := load_secrets(path)) is not None:
         return known
     made = LocalSecrets.generate()

@@ -16,7 +16,7 @@ DEFAULT_GATEWAY_PORT = 8000
 
 
 class BrokerKind(StrEnum):
-    """The broker to start when no external one is configured."""
+    """The broker that is started if no external one is configured."""
 
     TANSU = "tansu"
     APACHE = "apache"
@@ -28,7 +28,7 @@ def port_variable(program: str) -> str:
 
 @dataclass(frozen=True)
 class LocalSettings:
-    """External servers to use instead of local ones, and fixed ports."""
+    """External servers that replace local ones, and fixed ports."""
 
     database_url: str | None
     kafka_bootstrap: str | None

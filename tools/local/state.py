@@ -1,4 +1,4 @@
-"""The supervisor's state file: what runs, under which process numbers, and how it is."""
+"""The supervisor's state file: running programs, their process ids and their state."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Condition(StrEnum):
 
 @dataclass
 class ProgramState:
-    """One program as the supervisor sees it."""
+    """The state of one program."""
 
     name: str
     title: str
@@ -72,7 +72,7 @@ class RunState:
         raise LocalError(f"No program is named {name!r}; there are: {known or 'none'}.")
 
     def difference_from(self, workers: int | None, servers_only: bool) -> str:
-        """How what runs differs from what is asked for now; empty: it does not. No number: any number."""
+        """Describe how the running platform differs from the requested one; empty if it does not."""
         runs_services = any(program.kind != "server" for program in self.programs)
         if runs_services == servers_only:
             return "with services" if runs_services else "without services"
@@ -93,7 +93,7 @@ def save_state(path: Path, state: RunState) -> None:
 
 
 def load_state(path: Path) -> RunState | None:
-    """The state last written; None when nothing was started since the last orderly end."""
+    """Return the last state; None if nothing was started since the last orderly stop."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return _from_json(stored)

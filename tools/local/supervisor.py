@@ -1,4 +1,4 @@
-"""Starts a plan's programs in order, keeps them running, and ends them in the opposite order."""
+"""Starts a plan's programs in order, keeps them running, and stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _TAIL_LINES = 12
 
 
 class Supervisor:
-    """One run of a plan. Ends when `stop` is called, when starting fails, or when it is no longer wanted."""
+    """One run of a plan. Ends when `stop` is called, when starting fails, or when its owner is gone."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Supervisor:
         await self._until(children)
 
     async def _until(self, children: list[Child]) -> None:
-        """Wait until all are ready, telling which are not; one that cannot start ends the run."""
+        """Wait until all are ready, and report those that are not. A failed start ends the run."""
         began = time.monotonic()
         reported: set[str] = set()
         while missing := [one for one in children if not one.ready.is_set()]:
@@ -183,7 +183,7 @@ class Supervisor:
                 child.hold()
 
     async def _refill_broker(self) -> None:
-        """The broker comes back empty: refill it while no service runs, then start the services anew.
+        """Refill a broker that came back empty while no service runs, then restart the services.
 
         It is held back until the services have ended: for their clients it would create the topics, with its
         own default number of partitions.
@@ -212,7 +212,7 @@ class Supervisor:
         self._tell_doing("")
 
     async def _watch(self) -> None:
-        """Return when this run is no longer wanted: its folder is gone, or whom it serves has ended."""
+        """Return when this run has no owner: its folder is gone, or the process that it serves has exited."""
         while True:
             await asyncio.sleep(_WATCH_S)
             if self._while_alive is not None and not is_alive(self._while_alive):

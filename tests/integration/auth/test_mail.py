@@ -34,7 +34,7 @@ def parsed(content: bytes | str | None) -> EmailMessage:
     return email.message_from_bytes(content, policy=email.policy.default)
 
 
-async def test_a_message_arrives_as_it_was_written() -> None:
+async def test_a_message_is_transmitted_unchanged() -> None:
     async with mail_server() as server:
         assert await send(f"smtp://{HOST}:{server.port}") == Delivery(None)
     [envelope] = server.handler.received

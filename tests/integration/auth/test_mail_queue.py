@@ -3,11 +3,8 @@
 import asyncio
 import email
 import email.policy
-import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -28,9 +25,11 @@ from tests.integration.auth.mail_worker import KEYS, LEASE
 from tests.integration.auth.smtp_server import HOST, Handler, mail_server
 from tests.integration.auth.units import units_of
 from tests.support.installation import TestDatabase, create_database, drop_database
+from tests.support.killable import KillableWorker
 from tests.support.waiting import eventually
 from tests.unit.auth.database.examples import a_user
 
+WORKER = "tests.integration.auth.mail_worker"
 MESSAGES = 40
 KILLS = 8
 
@@ -43,36 +42,10 @@ async def own_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
     await drop_database(postgres_admin_dsn, created)
 
 
-class Workers:
-    """Runs one worker at a time, and starts another one when it was killed."""
-
-    def __init__(self, dsn: str, mail_url: str) -> None:
-        self._command = (sys.executable, "-m", "tests.integration.auth.mail_worker", dsn, mail_url)
-        self._process: asyncio.subprocess.Process | None = None
-        self.killed = 0
-
-    async def run(self) -> None:
-        """Run until cancelled."""
-        while True:
-            self._process = await asyncio.create_subprocess_exec(*self._command)
-            assert await self._process.wait() == -signal.SIGKILL
-
-    def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self.killed += 1
-            self._process.kill()
-
-    async def stop(self) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-
-
 class KillingHandler(Handler):
     """Kills the worker at every third message, alternately before and after accepting it."""
 
-    workers: Workers
+    workers: KillableWorker
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         turn = len(self.received)
@@ -97,7 +70,9 @@ async def test_no_message_is_lost_and_none_gets_a_second_id_when_workers_are_kil
         async with units(Scope()) as unit:
             for _ in range(MESSAGES):
                 await writer.password_changed(unit, a_user())
-        handler.workers = Workers(own_database.dsn("auth"), f"smtp://{HOST}:{server.port}?starttls=false")
+        handler.workers = KillableWorker(
+            WORKER, own_database.dsn("auth"), f"smtp://{HOST}:{server.port}?starttls=false"
+        )
         running = asyncio.create_task(handler.workers.run())
         try:
             queue = PostgresQueue(database, service="auth")

@@ -58,7 +58,7 @@ async def test_registration_creates_an_organization_and_publishes_it(
         assert {e.payload.action for e in audited} == actions
 
 
-async def test_the_database_never_sees_a_password(person: Person, database: TestDatabase) -> None:
+async def test_the_database_never_receives_a_password(person: Person, database: TestDatabase) -> None:
     [row] = await sql(database, "SELECT password_hash FROM auth.users WHERE id = $1", person.id)
     assert row["password_hash"].startswith("$2a$04$")
     [plain] = await sql(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
@@ -15,40 +14,21 @@ from typer.testing import CliRunner
 from dinsight.cli import build
 from dinsight.dead_letters.records import DeadLetter, newer_states, read_dead_letters
 from dinsight.installation import DATABASE_URL, KAFKA_BOOTSTRAP, Installation
-from shared.access import Scope
-from shared.clock import SystemClock, time_ordered_id
+from shared.clock import time_ordered_id
 from shared.events.auth import AUDIT_RECORDED, ORGANIZATION_CHANGED, AuditRecorded, OrganizationChanged
 from shared.events.base import Event, Payload, Topic
 from shared.events.codec import encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
-from shared.kafka.inbox import Inbox, PostgresInbox
-from shared.kafka.outbox import Outbox, PostgresOutbox
 from shared.kafka.relay import Relay
 from shared.postgres.connection import Database
 from shared.process import background
 from shared.settings import InstallationSettings
 from tests.support.installation import TestDatabase
+from tests.support.messaging import MessagingUnit, MessagingUnits
 from tests.support.waiting import eventually
 
 SERVICE = "machines"
-
-
-@dataclass(frozen=True)
-class Unit:
-    outbox: Outbox
-    inbox: Inbox
-
-
-class Units:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @asynccontextmanager
-    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
-        async with self._database.transaction(scope) as connection:
-            outbox = PostgresOutbox(connection, SystemClock(), time_ordered_id)
-            yield Unit(outbox, PostgresInbox(connection))
 
 
 class Handler:
@@ -59,7 +39,7 @@ class Handler:
         self.broken = True
         self.handled: list[str | None] = []
 
-    async def __call__(self, event: Event[AuditRecorded], _unit: Unit) -> None:
+    async def __call__(self, event: Event[AuditRecorded], _unit: MessagingUnit) -> None:
         if event.payload.action != self.action:
             return
         if self.broken:
@@ -100,7 +80,7 @@ async def at_work(
     """A consumer of a service, and the service's relay."""
     kafka = KafkaConnection(installation, client_id="test")
     group = f"{SERVICE}-{uuid4().hex[:8]}"
-    consumer = Consumer(kafka, pool, Units(pool), time_ordered_id, group=group)
+    consumer = Consumer(kafka, pool, MessagingUnits(pool), time_ordered_id, group=group)
     consumer.on(AUDIT_RECORDED, handler)
     relay = Relay(pool, kafka, service=SERVICE)
     async with background(consumer.loop.run(), relay.loop.run()):
@@ -208,7 +188,7 @@ async def test_a_replay_gives_the_record_as_it_was(
     assert [record.replayed for record in records] == [True, False]
 
 
-async def test_an_old_state_is_not_put_behind_a_newer_one(
+async def test_an_old_state_does_not_follow_a_newer_one(
     pool: Database, installation: InstallationSettings, bootstrap: str
 ) -> None:
     """Compaction keeps the last record of a key: it must stay the newest state."""
@@ -237,7 +217,7 @@ async def test_an_old_state_is_not_put_behind_a_newer_one(
     assert await newer_states(bootstrap, records) == {"old"}
 
 
-async def test_mistakes_are_named(command: Command) -> None:
+async def test_misspelled_keys_are_reported(command: Command) -> None:
     code, told = await command("replay")
     assert code == 1
     assert "--all" in told

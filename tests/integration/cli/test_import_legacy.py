@@ -191,7 +191,7 @@ async def test_numbers_of_configurations_that_are_taken_are_not_taken_away(
     await admin.execute("INSERT INTO analysis.config_data (organization_id) VALUES ($1)", uuid4())
 
 
-async def test_the_other_services_are_told_and_the_owner_can_sign_in(
+async def test_the_other_services_are_notified_and_the_owner_can_sign_in(
     legacy: Legacy, target: TestDatabase, admin: Connection
 ) -> None:
     with pytest.raises(ImportRefused, match=r"No account has the address ada@example\.org"):

@@ -51,7 +51,7 @@ async def test_a_tampered_copy_is_refused_and_left_as_it_is(
         ("ALTER TABLE feature_data ALTER metadata TYPE text", "metadata: expected jsonb, found text"),
     ],
 )
-async def test_what_cannot_be_taken_over_is_refused_with_nothing_changed(
+async def test_data_that_cannot_be_imported_is_refused_without_a_change(
     legacy: Legacy, target: TestDatabase, admin: Connection, statement: str, reason: str
 ) -> None:
     before = await everything(admin)

@@ -99,7 +99,7 @@ async def under_the_old_key(connection: Connection) -> set[str]:
     return found
 
 
-async def test_every_secret_moves_and_the_old_key_can_go(
+async def test_every_secret_is_re_encrypted_and_the_old_key_can_be_removed(
     admin: Connection, target: TestDatabase, rules: list[UUID]
 ) -> None:
     signed_with = await signing_key(target, f"{NEW},{OLD}")
@@ -161,7 +161,9 @@ async def test_it_goes_on_where_it_was_ended(
     await readable(admin, Encryptor(NEW))
 
 
-async def test_what_no_key_opens_is_told_of_and_left(admin: Connection, rules: list[UUID]) -> None:
+async def test_secrets_that_no_key_decrypts_are_reported_and_kept(
+    admin: Connection, rules: list[UUID]
+) -> None:
     with pytest.raises(EncryptionError):
         Encryptor(NEW).renewed(Encryptor(OLD).encrypt("x", purpose="p"), purpose="p")
     broken: dict[str, Any] = {"secrets": {"smtp": "lost." + base64.b64encode(b"x" * 40).decode()}}

@@ -123,9 +123,7 @@ async def test_the_lock_is_taken_before_relays_that_stand_by_get_it(
     assert first.id == second.id
 
 
-async def test_the_command_resets_all_but_what_is_worthless_later(
-    database: TestDatabase, pool: Database
-) -> None:
+async def test_the_command_resets_all_but_transient_events(database: TestDatabase, pool: Database) -> None:
     await change(pool)
     async with pool.transaction(Scope()) as connection:
         await connection.execute(

@@ -24,6 +24,7 @@ WITHOUT_ORGANIZATION = {
     "auth.users": "people, who may belong to several organizations",
     "auth.refresh_tokens": "hashes, by user",
     "auth.signing_keys": "of the installation",
+    "auth.last_backup": "of the installation",
     "auth.password_attempts": "hashes of accounts and addresses",
     "auth.mail": "mail of the installation, encrypted; to addresses that may have no account",
     "auth.one_time_tokens": "hashes, by user",
@@ -146,7 +147,7 @@ async def test_a_row_cannot_be_given_away_nor_added_elsewhere(filled: Filled) ->
 
 
 @pytest.mark.parametrize("setting", ["", "00000000-0000-0000-0000-000000000000", "x' OR true --", "*"])
-async def test_a_setting_that_names_nobody_shows_nothing(filled: Filled, setting: str) -> None:
+async def test_an_unset_or_empty_organization_shows_no_rows(filled: Filled, setting: str) -> None:
     for relation in readable(filled):
         async with as_service(filled, relation.schema, None) as connection:
             await connection.execute("SELECT set_config('app.organization_id', $1, true)", setting)
@@ -157,7 +158,7 @@ async def test_a_setting_that_names_nobody_shows_nothing(filled: Filled, setting
             assert count == 0, relation.place
 
 
-async def test_a_stranger_as_user_sees_nothing(filled: Filled) -> None:
+async def test_an_unknown_user_sees_no_rows(filled: Filled) -> None:
     """`app.user_id` shows a user's own organizations and memberships; those of nobody are none."""
     for relation in readable(filled):
         async with as_service(filled, relation.schema, None) as connection:
@@ -198,7 +199,7 @@ async def test_every_table_has_an_organization_or_a_reason(admin_of_filled: Conn
     assert unexplained == []
 
 
-async def test_functions_that_act_as_owner_tell_little(admin_of_filled: Connection) -> None:
+async def test_functions_that_act_as_owner_return_ids_and_counts_only(admin_of_filled: Connection) -> None:
     rows = await admin_of_filled.fetch(DEFINERS, SERVICES)
     assert len(rows) >= 5
     telling = {}

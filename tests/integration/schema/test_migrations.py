@@ -48,7 +48,7 @@ def test_a_service_goes_through_its_phases_in_order(service: str) -> None:
     assert phases == PHASES[service]
 
 
-async def test_two_installers_at_once_and_once_more_make_one_schema(
+async def test_concurrent_and_repeated_provisioning_creates_one_schema(
     postgres_admin_dsn: str, installed: Mapping[str, Table]
 ) -> None:
     """The command that `dinsight up` and the Compose file run, twice at once, then again."""

@@ -44,7 +44,7 @@ def test_every_deviation_has_a_reason_and_a_table() -> None:
 
 
 @pytest.mark.parametrize("name", SLICES)
-def test_what_was_added_is_on_the_page(
+def test_every_added_object_is_documented(
     name: str, specification: Mapping[str, Table], installed: Mapping[str, Table]
 ) -> None:
     listed = set(page.added().get(f"{SLICES[name]}.{name}", {}))

@@ -27,7 +27,7 @@ def test_every_tenant_table_is_guarded(filled: Filled) -> None:
     assert {r.place for r in plain if not r.forced} <= {"analysis.monitor_data"}
 
 
-def test_views_of_tenants_cannot_be_looked_behind(filled: Filled) -> None:
+def test_tenant_views_are_security_barriers(filled: Filled) -> None:
     views = [r for r in filled.relations if r.kind == "v" and r.any_right]
     assert [v.place for v in views if not v.barrier and v.place not in WRITE_ONLY] == []
 
@@ -50,7 +50,7 @@ async def test_without_an_organization_no_row_is_seen(filled: Filled) -> None:
     assert seen == dict.fromkeys(seen, 0)
 
 
-async def test_only_the_own_organization_is_seen_whatever_is_asked(filled: Filled) -> None:
+async def test_only_the_callers_organization_is_visible(filled: Filled) -> None:
     for relation in readable(filled):
         column = relation.tenant_column
         async with as_service(filled, relation.schema, filled.mine) as connection:

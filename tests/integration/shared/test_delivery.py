@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -13,41 +12,22 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.access import Scope
-from shared.clock import SystemClock, time_ordered_id
+from shared.clock import time_ordered_id
 from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.events.base import Event
 from shared.events.codec import encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
-from shared.kafka.inbox import Inbox, PostgresInbox
-from shared.kafka.outbox import Outbox, PostgresOutbox
 from shared.kafka.relay import Relay
-from shared.postgres.connection import Connection, Database
+from shared.postgres.connection import Database
 from shared.process import background
 from shared.settings import InstallationSettings
 from tests.support.installation import TestDatabase
+from tests.support.messaging import MessagingUnit, MessagingUnits
 from tests.support.records import read_to_end, reading
 from tests.support.waiting import eventually
 
 SERVICE = "machines"
-
-
-@dataclass(frozen=True)
-class Unit:
-    connection: Connection
-    outbox: Outbox
-    inbox: Inbox
-
-
-class Units:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @asynccontextmanager
-    async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
-        async with self._database.transaction(scope) as connection:
-            outbox = PostgresOutbox(connection, SystemClock(), time_ordered_id)
-            yield Unit(connection, outbox, PostgresInbox(connection))
 
 
 @pytest.fixture(scope="module")
@@ -76,14 +56,14 @@ def organization(name: str, organization_id: UUID | None = None) -> Organization
     )
 
 
-async def publish(units: Units, *payloads: OrganizationChanged) -> None:
+async def publish(units: MessagingUnits, *payloads: OrganizationChanged) -> None:
     async with units(Scope()) as unit:
         for payload in payloads:
             id_ = payload.organization_id
             await unit.outbox.add(ORGANIZATION_CHANGED, id_, payload, organization_id=id_)
 
 
-async def publish_and_fail(units: Units, payload: OrganizationChanged) -> None:
+async def publish_and_fail(units: MessagingUnits, payload: OrganizationChanged) -> None:
     async with units(Scope()) as unit:
         await unit.outbox.add(ORGANIZATION_CHANGED, payload.organization_id, payload, organization_id=None)
         raise RuntimeError("rolled back")
@@ -101,7 +81,7 @@ async def drained(pool: Database) -> bool:
 async def test_events_of_one_key_arrive_in_order_and_only_when_committed(
     pool: Database, kafka: KafkaConnection, bootstrap: str
 ) -> None:
-    units = Units(pool)
+    units = MessagingUnits(pool)
     id_ = uuid4()
     async with background(make_relay(pool, kafka).loop.run()):
         for number in range(0, 60, 3):
@@ -117,7 +97,7 @@ async def test_events_of_one_key_arrive_in_order_and_only_when_committed(
 async def test_two_relays_publish_nothing_twice_and_the_second_takes_over(
     pool: Database, kafka: KafkaConnection, bootstrap: str
 ) -> None:
-    units = Units(pool)
+    units = MessagingUnits(pool)
     id_ = uuid4()
     first = asyncio.create_task(make_relay(pool, kafka).loop.run())
     second = asyncio.create_task(make_relay(pool, kafka).loop.run())
@@ -143,14 +123,14 @@ async def test_a_relay_killed_between_publish_and_mark_loses_nothing_and_doubles
     # Other tests may have left events. Publish them first, so that the dying relay reaches this one.
     async with background(make_relay(pool, kafka).loop.run()):
         await eventually(lambda: drained(pool), what="an empty outbox")
-    await publish(Units(pool), organization("once", id_))
+    await publish(MessagingUnits(pool), organization("once", id_))
     module = "tests.integration.shared.dying_relay"
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, pool.dsn, bootstrap)
     assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
     assert not await drained(pool)
     seen: list[UUID] = []
 
-    def handle(event: Event[OrganizationChanged], _unit: Unit) -> None:
+    def handle(event: Event[OrganizationChanged], _unit: MessagingUnit) -> None:
         if event.payload.organization_id == id_:
             seen.append(event.id)
 
@@ -158,7 +138,7 @@ async def test_a_relay_killed_between_publish_and_mark_loses_nothing_and_doubles
         await eventually(lambda: drained(pool), what="an empty outbox")
         async with reading(bootstrap, ORGANIZATION_CHANGED) as reader:
             copies = await reader.wait_for(ORGANIZATION_CHANGED, 2, organization_id=id_)
-        await publish(Units(pool), organization("after", id_))
+        await publish(MessagingUnits(pool), organization("after", id_))
 
         async def arrived() -> bool:
             return len(seen) >= 2
@@ -172,11 +152,11 @@ async def test_a_relay_killed_between_publish_and_mark_loses_nothing_and_doubles
 async def consuming(
     pool: Database,
     kafka: KafkaConnection,
-    handler: Callable[[Event[OrganizationChanged], Unit], object],
-) -> AsyncIterator[Consumer[Unit]]:
-    consumer = Consumer(kafka, pool, Units(pool), time_ordered_id, group=f"test-{uuid4().hex[:8]}")
+    handler: Callable[[Event[OrganizationChanged], MessagingUnit], object],
+) -> AsyncIterator[Consumer[MessagingUnit]]:
+    consumer = Consumer(kafka, pool, MessagingUnits(pool), time_ordered_id, group=f"test-{uuid4().hex[:8]}")
 
-    async def run(event: Event[OrganizationChanged], unit: Unit) -> None:
+    async def run(event: Event[OrganizationChanged], unit: MessagingUnit) -> None:
         outcome = handler(event, unit)
         if asyncio.iscoroutine(outcome):
             await outcome
@@ -212,7 +192,7 @@ async def test_an_event_delivered_twice_has_one_effect(
     seen: list[str] = []
     mine = payload.organization_id
 
-    def handle(event: Event[OrganizationChanged], _unit: Unit) -> None:
+    def handle(event: Event[OrganizationChanged], _unit: MessagingUnit) -> None:
         if event.payload.organization_id == mine:
             seen.append(event.payload.name)
 
@@ -233,7 +213,7 @@ async def test_poison_is_dead_lettered_with_its_reason_and_stalls_nothing(
     refused, good = organization("refused", id_), organization("good", id_)
     handled: list[str] = []
 
-    def handle(event: Event[OrganizationChanged], _unit: Unit) -> None:
+    def handle(event: Event[OrganizationChanged], _unit: MessagingUnit) -> None:
         if event.payload.organization_id != id_:
             return
         if event.payload.name == "refused":
@@ -262,13 +242,13 @@ async def test_poison_is_dead_lettered_with_its_reason_and_stalls_nothing(
     assert dead_letters[1]["headers"]["dead-letter-topic"] == ORGANIZATION_CHANGED.name
 
 
-async def test_a_failed_try_leaves_nothing_behind_and_the_next_one_counts(
+async def test_a_failed_attempt_leaves_nothing_behind_and_the_next_one_succeeds(
     pool: Database, kafka: KafkaConnection, bootstrap: str
 ) -> None:
     payload, effect = organization("second try"), uuid4().hex
     tries: list[int] = []
 
-    async def handle(event: Event[OrganizationChanged], unit: Unit) -> None:
+    async def handle(event: Event[OrganizationChanged], unit: MessagingUnit) -> None:
         if event.payload.organization_id != payload.organization_id:
             return
         tries.append(len(tries))

@@ -208,7 +208,7 @@ async def test_a_request_in_progress_is_not_done_twice(
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, None], ids=["demoted", "removed"])
-async def test_a_kept_answer_is_for_those_who_still_may(
+async def test_a_stored_response_requires_the_permission_that_it_required(
     client: httpx2.AsyncClient, shop: Shop, tokens: TokenIssuer, role: Role | None
 ) -> None:
     organization, user, key = uuid4(), uuid4(), {"Idempotency-Key": uuid4().hex}
@@ -225,7 +225,7 @@ async def test_a_kept_answer_is_for_those_who_still_may(
     assert shop.made == ["a"]
 
 
-async def test_without_an_organization_named_the_kept_one_counts(
+async def test_the_default_organization_is_used_if_none_is_named(
     client: httpx2.AsyncClient, shop: Shop, tokens: TokenIssuer
 ) -> None:
     user, key = uuid4(), {"Idempotency-Key": uuid4().hex}
@@ -237,7 +237,7 @@ async def test_without_an_organization_named_the_kept_one_counts(
     assert moved.status_code == 403
 
 
-async def test_while_the_database_is_away_the_answer_is_that_of_a_request_without_a_key(
+async def test_without_the_database_a_request_with_a_key_fails_like_one_without(
     tokens: TokenIssuer, headers: dict[str, str]
 ) -> None:
     shop = Shop(Breakable(NOBODY, service="machines", pool_size=1), tokens)

@@ -55,7 +55,7 @@ async def test_a_database_that_cannot_write_is_not_ready(
     await pool.ping()
 
 
-async def test_asking_leaves_nothing_behind(database: TestDatabase) -> None:
+async def test_checking_the_database_writes_nothing(database: TestDatabase) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     try:
         before = await admin.fetchval("SELECT count(*) FROM machines.outbox")

@@ -100,7 +100,7 @@ def test_a_supervisor_that_does_not_answer_is_killed(run: Run) -> None:
     assert not any(map(is_alive, running))
 
 
-def test_a_process_that_got_a_recycled_number_is_spared(run: Run) -> None:
+def test_a_process_with_a_reused_id_is_not_signalled(run: Run) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     try:
         run.kill_supervisor()
@@ -118,7 +118,7 @@ def test_a_process_that_got_a_recycled_number_is_spared(run: Run) -> None:
         bystander.wait()
 
 
-def test_a_program_nobody_had_time_to_write_down_is_found_by_its_mark(run: Run) -> None:
+def test_an_unrecorded_program_is_found_by_its_mark(run: Run) -> None:
     run.kill_supervisor()
     written = json.loads(run.layout.state_file.read_text(encoding="utf-8"))
     running = run.everything()

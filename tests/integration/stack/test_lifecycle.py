@@ -57,7 +57,7 @@ async def topic_names(bootstrap: str) -> set[str]:
         await admin.close()
 
 
-async def test_servers_are_ready_provisioned_and_loopback_only(stack: Stack) -> None:
+async def test_servers_are_ready_provisioned_and_on_loopback_only(stack: Stack) -> None:
     connection = await asyncpg.connect(stack.env["DINSIGHT_AUTH_DATABASE_URL"])
     assert await connection.fetchval("SELECT current_user") == "dinsight_auth"
     await connection.close()
@@ -190,7 +190,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-def test_two_ups_at_once_start_one_platform(folder: Path) -> None:
+def test_two_concurrent_ups_start_one_platform(folder: Path) -> None:
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith("DINSIGHT_")},
         "DINSIGHT_STATE_DIR": str(folder),

@@ -57,7 +57,7 @@ async def test_a_killed_service_leaves_no_helper_behind(workshop: Workshop) -> N
         await workshop.until(lambda: not is_alive(helper))
 
 
-async def test_a_broker_that_forgets_is_refilled_before_services_start_anew(workshop: Workshop) -> None:
+async def test_an_empty_broker_is_refilled_before_services_restart(workshop: Workshop) -> None:
     plan = Plan(
         servers=(
             workshop.program("broker", kind=Kind.SERVER, forgets=True),
@@ -116,7 +116,7 @@ async def test_a_broker_killed_again_while_its_topics_are_made(workshop: Worksho
     assert len(lines) - 1 - lines[::-1].index("topics") > lines.index(f"started {brokers[-2]}")
 
 
-async def test_a_program_that_cannot_start_ends_the_run_with_its_last_words(workshop: Workshop) -> None:
+async def test_a_program_that_cannot_start_ends_the_run_with_the_end_of_its_log(workshop: Workshop) -> None:
     plan = Plan(
         servers=(workshop.program("server", kind=Kind.SERVER),),
         jobs=(),

@@ -13,7 +13,7 @@ PUBLISHED_BY_ALL = {AUDIT_RECORDED.name}
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_listed_calls_are_the_ones_there_are(service: str) -> None:
+def test_the_listed_calls_are_those_of_the_document(service: str) -> None:
     listed = canvas.listed(service, "API")
     assert len(listed) == len(set(listed))
     assert set(listed) == canvas.routes(service)

@@ -73,7 +73,7 @@ def _is_subscriber(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef)
     return path.name == "handlers.py" and function.name.startswith("on_")
 
 
-def test_a_file_is_short_enough_to_be_read() -> None:
+def test_a_file_has_at_most_the_maximum_of_lines() -> None:
     lengths = {path: len(_text(path).splitlines()) for path in python_files(*EVERYTHING)}
     assert {str(path): length for path, length in lengths.items() if length > MAX_LINES} == {}
 
@@ -90,7 +90,7 @@ def test_routes_are_made_in_routes() -> None:
     assert wrong == []
 
 
-def test_sql_stands_in_queries_sql() -> None:
+def test_sql_is_in_queries_sql() -> None:
     wrong = [
         f"{path}:{text.lineno}"
         for path in python_files("services")
@@ -136,7 +136,7 @@ def test_programs_do_not_print() -> None:
     assert printing == []
 
 
-def test_nothing_is_replaced_behind_its_back() -> None:
+def test_nothing_is_patched() -> None:
     """Dependencies are constructor arguments, and fakes are passed, not patched in."""
     patching = ("unittest.mock", "mock", "pytest_mock")
     assert [
@@ -144,7 +144,7 @@ def test_nothing_is_replaced_behind_its_back() -> None:
     ] == []
 
 
-def test_a_file_says_what_it_is_for() -> None:
+def test_every_module_has_a_name_and_a_docstring() -> None:
     nameless = [
         path for path in python_files(*EVERYTHING) if path.name in ("utils.py", "helpers.py", "common.py")
     ]
@@ -153,12 +153,12 @@ def test_a_file_says_what_it_is_for() -> None:
     assert undescribed == []
 
 
-def test_nothing_is_left_for_later() -> None:
+def test_no_todo_is_left() -> None:
     later = re.compile(r"#.*\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
     assert [path for path in python_files(*EVERYTHING) if later.search(_text(path))] == []
 
 
-def test_an_ignored_error_is_named_and_none_is_swallowed() -> None:
+def test_an_ignored_error_is_named_and_no_except_is_blanket() -> None:
     unnamed = re.compile(r"# type: " + r"ignore(?!\[)")
     assert [path for path in python_files(*EVERYTHING) if unnamed.search(_text(path))] == []
     bare = [
@@ -191,7 +191,7 @@ def _asks_the_time(function: ast.expr) -> bool:
     )
 
 
-def test_what_runs_for_ever_runs_in_the_one_loop() -> None:
+def test_endless_loops_use_the_shared_loop() -> None:
     """A loop of its own has its own list of errors that it survives, and ends in silence on the others."""
     found = [
         f"{path}:{node.lineno}"

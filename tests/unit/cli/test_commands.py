@@ -80,7 +80,7 @@ def test_logs_of_an_unknown_program(nothing_runs: Path) -> None:
     assert "No log of 'gatewy'" in result.stderr
 
 
-def test_provision_knows_its_steps() -> None:
+def test_provision_refuses_an_unknown_step() -> None:
     result = RUNNER.invoke(app, ["provision", "everything"])
     assert result.exit_code == 2
     for step in ("databases", "topics"):
@@ -117,7 +117,7 @@ def test_the_newest_server_is_found_and_old_ones_are_not(tmp_path: Path) -> None
     assert choose_binaries(data, found).major == 15
 
 
-def test_timescaledb_is_loaded_where_it_is_and_reports_nothing_to_anybody(tmp_path: Path) -> None:
+def test_timescaledb_is_loaded_where_it_is_installed_without_telemetry(tmp_path: Path) -> None:
     plain = PostgresBinaries(fake_postgres(tmp_path / "plain" / "bin", "15.2"), 15)
     with_timescale = PostgresBinaries(fake_postgres(tmp_path / "timescale" / "bin", "15.2"), 15)
     (tmp_path / "timescale" / "lib").mkdir()
@@ -145,7 +145,7 @@ def test_another_programs_process_is_no_stray_server(tmp_path: Path) -> None:
         bystander.wait()
 
 
-def test_the_lock_is_cut_into_whole_requirements() -> None:
+def test_the_lock_is_split_into_whole_requirements() -> None:
     lock = "# made by a tool\na==1 \\\n    --hash=sha256:00\n    # via b\nB==2 \\\n    --hash=sha256:11\n"
     parts = requirements(lock)
     assert parts == ["a==1 \\\n    --hash=sha256:00\n    # via b\n", "B==2 \\\n    --hash=sha256:11\n"]

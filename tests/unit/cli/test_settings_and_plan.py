@@ -66,7 +66,7 @@ def test_defaults_are_local_servers_and_port_8000() -> None:
 
 
 @pytest.mark.parametrize("value", ["http", "0", "65536", "-1", "80.5"])
-def test_a_port_that_is_none_is_named_with_its_variable(value: str) -> None:
+def test_an_invalid_port_is_reported_with_its_variable(value: str) -> None:
     with pytest.raises(LocalError, match="DINSIGHT_AUTH_PORT"):
         LocalSettings.from_environ({"DINSIGHT_AUTH_PORT": value})
 
@@ -76,7 +76,7 @@ def test_an_unknown_broker_is_refused_with_the_known_ones() -> None:
         LocalSettings.from_environ({"DINSIGHT_LOCAL_BROKER": "rabbit"})
 
 
-def test_a_port_in_use_is_said_with_its_owner_and_the_variable(
+def test_a_port_in_use_is_reported_with_its_owner_and_the_variable(
     layout: Layout, listener: socket.socket
 ) -> None:
     port = listener.getsockname()[1]
@@ -146,7 +146,7 @@ def test_each_worker_has_its_own_port(layout: Layout) -> None:
     assert ports[0] != ports[1]
 
 
-def test_what_the_person_set_goes_before_what_is_worked_out(layout: Layout) -> None:
+def test_explicit_settings_take_precedence_over_derived_ones(layout: Layout) -> None:
     mine = {"DINSIGHT_AUTH_DATABASE_URL": "postgresql://me@other/db", "DINSIGHT_PASSWORD_PEPPER": ""}
     made = environment(layout, {**EXTERNAL, **mine, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector"})
     env = service(made, "auth").env
@@ -155,7 +155,7 @@ def test_what_the_person_set_goes_before_what_is_worked_out(layout: Layout) -> N
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector"
 
 
-def test_letters_land_in_a_folder_until_a_mail_server_is_named(layout: Layout) -> None:
+def test_messages_are_written_to_a_folder_without_a_mail_server(layout: Layout) -> None:
     made = environment(layout, EXTERNAL)
     env = service(made, "auth").env
     assert env["DINSIGHT_AUTH_MAIL_URL"] == (layout.state_dir / "mail").as_uri()
@@ -165,7 +165,7 @@ def test_letters_land_in_a_folder_until_a_mail_server_is_named(layout: Layout) -
     assert service(environment(layout, named), "auth").env["DINSIGHT_AUTH_MAIL_URL"] == "smtp://mail.example"
 
 
-def test_without_services_there_is_nothing_to_visit(layout: Layout) -> None:
+def test_a_plan_of_servers_only_has_no_services(layout: Layout) -> None:
     plan = environment(layout, EXTERNAL, with_services=False).plan()
     assert plan.services == ()
     assert plan.addresses == {}

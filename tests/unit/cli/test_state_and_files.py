@@ -55,13 +55,13 @@ def test_an_unknown_program_is_answered_with_the_known_ones() -> None:
     ("workers", "servers_only", "difference"),
     [(None, False, ""), (2, False, ""), (3, False, "with 2 worker(s)"), (None, True, "with services")],
 )
-def test_what_runs_is_compared_with_what_is_asked_for(
+def test_the_running_platform_is_compared_with_the_requested_one(
     workers: int | None, servers_only: bool, difference: str
 ) -> None:
     assert some_state().difference_from(workers, servers_only) == difference
 
 
-def test_a_process_is_itself_and_not_another_of_its_number() -> None:
+def test_a_process_is_identified_by_its_id_and_start_time() -> None:
     me = identify(os.getpid())
     assert me is not None
     assert is_alive(me)
@@ -72,7 +72,7 @@ def test_a_process_is_itself_and_not_another_of_its_number() -> None:
     assert identify(2**22 + 1) is None
 
 
-def test_secrets_are_made_once_and_private(tmp_path: Path) -> None:
+def test_secrets_are_generated_once_and_private(tmp_path: Path) -> None:
     file = tmp_path / "secrets.json"
     made = load_or_create_secrets(file)
     assert load_or_create_secrets(file) == made
@@ -157,7 +157,7 @@ def test_following_logs_sees_new_lines_whole(tmp_path: Path) -> None:
     assert next(lines) == ("gateway", "half and half")
 
 
-def test_a_log_that_is_not_there_is_answered_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_log_is_reported_with_the_existing_ones(tmp_path: Path) -> None:
     (tmp_path / "auth.log").write_text("", encoding="utf-8")
     with pytest.raises(LocalError, match="there are: auth"):
         chosen_logs(tmp_path, "aut")

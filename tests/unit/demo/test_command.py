@@ -33,7 +33,7 @@ def test_one_file_alone_is_not_enough(tmp_path: Path) -> None:
     assert "give both files" in result.output
 
 
-def test_a_platform_that_is_down_is_told_without_a_traceback(
+def test_a_platform_that_is_down_is_reported_without_a_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DINSIGHT_STATE_DIR", str(tmp_path))

@@ -111,7 +111,7 @@ async def test_progress_comes_from_the_stream_and_the_result_from_the_analysis()
     assert log.first("analysis.completed", analysis_id="b") is None
 
 
-async def test_without_a_stream_the_analysis_is_asked() -> None:
+async def test_without_a_stream_the_analysis_is_polled() -> None:
     found, shares, log = await followed(StandIn([RUNNING, COMPLETED]))
     assert found == COMPLETED
     assert shares == [0.25]
@@ -126,7 +126,7 @@ async def test_a_broken_stream_is_resumed_after_the_last_event() -> None:
     assert shares.count(0.5) == 1
 
 
-async def test_a_failure_tells_why_and_what_would_fit() -> None:
+async def test_a_failure_has_its_reason_and_a_suggestion() -> None:
     with pytest.raises(AnalysisFailed, match=r"file a\.csv, row 1\): no such column") as caught:
         await followed(StandIn([FAILED]))
     assert caught.value.suggestion == {"start_dim": "p1"}
@@ -145,13 +145,13 @@ async def test_a_file_is_sent_with_its_progress(tmp_path: Path) -> None:
     assert file.read_bytes() in stand_in.uploaded
 
 
-async def test_a_refusal_is_told_with_its_fields() -> None:
+async def test_a_refusal_is_reported_with_its_fields() -> None:
     async with serving(StandIn([COMPLETED])) as api:
         with pytest.raises(RequestRefused, match=r"422: Not like this\. /body/name: is missing"):
             await api.post("/api/v1/machines", {})
 
 
-async def test_a_platform_that_is_not_there_is_told_how_to_start() -> None:
+async def test_a_missing_platform_is_reported_with_the_command_that_starts_it() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(DemoError, match="make up"):
             await Api(session, "http://127.0.0.1:1").get("/api/v1/machines")

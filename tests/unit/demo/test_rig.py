@@ -42,7 +42,7 @@ def test_spectra_are_amplitudes_of_every_regime() -> None:
 
 
 @pytest.mark.parametrize("number", range(len(REGIMES)))
-def test_shaft_and_gear_stand_out_where_the_speed_puts_them(number: int) -> None:
+def test_shaft_and_gear_peaks_follow_the_speed(number: int) -> None:
     recording = record_normal(SAMPLES, rng())
     mean = recording.spectra[recording.regime == number].mean(axis=0)
     shaft = REGIMES[number].speed_rpm / 60
@@ -71,7 +71,7 @@ def test_the_fault_grows_from_nothing() -> None:
     assert size[-20:].mean() > 2 * size[120:140].mean()
 
 
-def test_a_line_has_an_engineers_name() -> None:
+def test_a_spectral_line_has_a_descriptive_name() -> None:
     speed = 1500.0
     outer_ring = bin_of(2 * BPFO_PER_REVOLUTION * speed / 60)
     assert line_at(f"f_{outer_ring}", speed).endswith("Hz, 2 x outer ring")

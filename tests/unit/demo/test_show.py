@@ -28,7 +28,7 @@ def anomaly(number: int, severity: str, distance: float) -> dict[str, Any]:
     }
 
 
-def test_the_anomalies_that_tell_the_story_are_chosen() -> None:
+def test_representative_anomalies_are_chosen() -> None:
     grown = [anomaly(n, "low" if n < 10 else "high", float(n)) for n in range(1, 31)]
     numbers = [each["sample_index"] for each in chosen(list(reversed(grown)))]
     assert numbers == sorted(numbers)
@@ -36,7 +36,7 @@ def test_the_anomalies_that_tell_the_story_are_chosen() -> None:
     assert len(numbers) == 8
 
 
-def test_the_table_shows_each_features_part() -> None:
+def test_the_table_shows_each_features_contribution() -> None:
     out = StringIO()
     screen = Screen(Console(file=out, width=140))
     screen.anomalies([anomaly(7, "high", 5.0)], lambda name, _anomaly: f"{name}: the line")

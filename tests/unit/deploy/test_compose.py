@@ -80,7 +80,7 @@ def test_every_program_of_the_code_is_there(program: Program) -> None:
     assert service["image"] == (BACKUP_IMAGE if program.name == "backup" else OUR_IMAGE)
 
 
-def test_there_is_no_program_that_the_code_lacks() -> None:
+def test_every_listed_program_exists_in_the_code() -> None:
     ours = {name for name, service in SERVICES.items() if service["image"] in (OUR_IMAGE, BACKUP_IMAGE)}
     assert ours == PROGRAMS.keys() | {"provision"}
 
@@ -161,7 +161,7 @@ def test_backups_stream_from_the_server_and_cannot_fill_its_disk() -> None:
     assert ["host", "replication", user, "all", "scram-sha-256"] in [rule.split() for rule in rules]
 
 
-def test_timescaledb_reports_nothing_to_anybody() -> None:
+def test_timescaledb_sends_no_telemetry() -> None:
     command = SERVICES["postgres"]["command"]
     assert "timescaledb" in SERVICES["postgres"]["image"]
     assert ["-c", "timescaledb.telemetry_level=off"] in [command[i : i + 2] for i in range(len(command))]
@@ -172,7 +172,7 @@ def test_only_the_gateway_is_published_on_loopback() -> None:
     assert published == {"gateway": [f"127.0.0.1:8000:{port_of('gateway')}"]}
 
 
-def test_what_the_local_file_shows_stays_on_loopback() -> None:
+def test_the_local_compose_file_publishes_on_loopback_only() -> None:
     local = raw("deploy/compose.local.yml")["services"]
     assert local.keys() <= SERVICES.keys()
     ports = [port for service in local.values() for port in service["ports"]]
@@ -196,7 +196,7 @@ def test_the_broker_is_the_version_that_the_tests_run_against() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_is_waited_for_can_be_waited_for(name: str) -> None:
+def test_dependencies_in_compose_have_health_checks(name: str) -> None:
     for other, wait in SERVICES[name].get("depends_on", {}).items():
         if wait["condition"] == "service_healthy":
             assert "test" in SERVICES[other]["healthcheck"]

@@ -31,14 +31,14 @@ def copied() -> list[str]:
     return sources
 
 
-def test_everything_copied_exists_and_is_let_into_the_build() -> None:
+def test_everything_copied_exists_and_is_in_the_build_context() -> None:
     assert copied()
     for source in copied():
         assert (ROOT / source).exists(), source
         assert source in LET_IN, source
 
 
-def test_nothing_is_let_into_the_build_but_what_is_copied() -> None:
+def test_the_build_context_contains_only_copied_files() -> None:
     assert next(line for line in IGNORE if line and not line.startswith("#")) == "*"
     assert set(LET_IN) == set(copied())
 

@@ -149,7 +149,7 @@ def test_dashboards_are_provisioned_from_where_they_are_mounted() -> None:
     assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in volumes
 
 
-def test_traces_take_the_way_from_the_programs_to_the_store() -> None:
+def test_traces_are_sent_from_the_programs_to_the_store() -> None:
     services, collector = compose()["services"], load("otel/collector.yml")
     port = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"].rpartition(":")[2]
     for name in PROGRAMS:

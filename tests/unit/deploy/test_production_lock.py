@@ -35,7 +35,7 @@ def test_everything_that_ships_imports_with_the_locked_packages_only() -> None:
     assert ended.stdout.splitlines() == list(modules(*PRODUCTION))
 
 
-def test_what_is_imported_late_is_locked_too() -> None:
+def test_packages_of_late_imports_are_locked_too() -> None:
     missing = outside_the_lock()
     assert LAPTOP & locked() == set()
     assert {"matplotlib", "psutil", "tests", "tools"} <= missing

@@ -27,11 +27,11 @@ def test_a_key_in_the_tree_is_found_everywhere(tmp_path: Path, name: str) -> Non
 
 
 @pytest.mark.parametrize(("name", "count"), [("settings.py", 1), ("tests/settings.py", 0)])
-def test_a_password_counts_outside_of_tests(tmp_path: Path, name: str, count: int) -> None:
+def test_passwords_are_reported_outside_of_tests_only(tmp_path: Path, name: str, count: int) -> None:
     assert len(planted(tmp_path, name, "PASSWORD = 'pgA93-hunter-two'\n")) == count
 
 
-def test_what_the_baseline_knows_may_move(tmp_path: Path) -> None:
+def test_a_known_password_may_move_within_its_file(tmp_path: Path) -> None:
     planted(tmp_path, "settings.py", "PASSWORD = 'pgA93-hunter-two'\n")
     known = supply_chain.document(supply_chain.scan(["settings.py"], root=tmp_path))
     assert "generated_at" not in known
@@ -45,7 +45,7 @@ def said(*packages: dict[str, Any]) -> str:
     return json.dumps({"dependencies": packages, "fixes": []})
 
 
-def test_a_known_hole_is_told_of() -> None:
+def test_a_known_vulnerability_is_reported() -> None:
     output = said(
         {"name": "good", "version": "1", "vulns": []},
         {"name": "bad", "version": "1.0", "vulns": [HOLE]},
@@ -56,13 +56,13 @@ def test_a_known_hole_is_told_of() -> None:
     assert outcome.holes == ["bad 1.0: PYSEC-2026-1, mended in ['2.0']"]
 
 
-def test_an_accepted_hole_is_not_and_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_accepted_vulnerability_is_not_reported_and_has_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(supply_chain.ACCEPTED_HOLES.values())
     monkeypatch.setitem(supply_chain.ACCEPTED_HOLES, "CVE-2026-1", "only on Windows")
     assert supply_chain.read_audit(said({"name": "bad", "version": "1.0", "vulns": [HOLE]})).holes == []
 
 
-def test_a_source_that_does_not_answer_is_no_fault(tmp_path: Path) -> None:
+def test_an_unreachable_advisory_source_is_not_a_failure(tmp_path: Path) -> None:
     """The program is ended before it could ask anybody."""
     requirements = tmp_path / "requirements.txt"
     requirements.write_text(supply_chain.first_pin(supply_chain.LOCK.read_text(encoding="utf-8")))

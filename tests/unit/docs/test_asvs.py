@@ -28,7 +28,7 @@ def test_every_requirement_has_its_row_in_order() -> None:
     assert [number for number, _, _ in rows()] == [number for number in wanted if number not in DELETED]
 
 
-def test_every_row_says_how_it_stands_and_who_would_notice() -> None:
+def test_every_requirement_has_a_status_and_a_test() -> None:
     assert [number for number, how, _ in rows() if not how.startswith(STATES)] == []
     assert [number for number, how, tests in rows() if how.startswith(("met", "partly")) and not tests] == []
 
@@ -38,7 +38,7 @@ def test_every_test_that_is_named_exists() -> None:
     assert {test for test in named if not (ROOT / test).is_file()} == set()
 
 
-def test_what_is_not_met_is_collected() -> None:
+def test_unmet_requirements_are_collected() -> None:
     text = PAGE.read_text(encoding="utf-8")
     collected = re.findall(r"\d+\.\d+\.\d+", text.partition("in one place:")[2].split("\n\n")[0])
     assert collected == [number for number, how, _ in rows() if how.startswith(("partly", "open"))]

@@ -20,7 +20,7 @@ def test_every_parameter_has_its_default_and_its_effect() -> None:
     assert listed == {field.name: str(field.default) for field in fields(EngineConfig)}
 
 
-def test_what_the_engine_cites_is_there() -> None:
+def test_every_page_that_the_engine_cites_exists() -> None:
     page = (ROOT / "docs" / "engine.md").read_text(encoding="utf-8")
     sections = {part.split("\n", 1)[0]: part for part in page.split("\n## ")[1:]}
     cited = 0

@@ -189,7 +189,7 @@ def test_a_page_without_markers_is_refused() -> None:
 # The program
 
 
-def test_check_tells_a_stale_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_reports_a_stale_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stale, new = tmp_path / "openapi.json", tmp_path / "new.json"
     stale.write_text("{}\n")
     wanted = [(stale, "{}\n"), (new, "1")]

@@ -22,7 +22,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     for link in LINK.finditer(page.read_text(encoding="utf-8")):
         target = (page.parent / link["path"]).resolve() if link["path"] else page
         assert target.exists(), link[0]

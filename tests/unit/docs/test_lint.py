@@ -8,7 +8,7 @@ import pytest
 from docs.lint import __main__ as lint
 
 
-def test_without_node_it_says_that_nothing_was_checked(
+def test_without_node_the_linter_reports_that_nothing_was_checked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

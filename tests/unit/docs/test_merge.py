@@ -88,7 +88,7 @@ def test_a_page_of_things_that_differ_differs_too() -> None:
     assert schemas[items] == {"type": "integer"}
 
 
-def test_a_services_own_idea_of_a_problem_does_not_replace_the_shared_one() -> None:
+def test_a_services_different_problem_schema_gets_its_own_name() -> None:
     result = merged(
         machines=document(
             {"/api/v1/machines": {"get": operation("a", "Problem", "machines")}},

@@ -41,7 +41,7 @@ def flakes(*arguments: str) -> tuple[int, list[str]]:
     return ended.returncode, ended.stdout.splitlines()
 
 
-def test_what_failed_once_is_named_with_its_seed(suite: Path) -> None:
+def test_a_test_that_failed_once_is_named_with_its_seed(suite: Path) -> None:
     status, said = flakes("--runs", "2", "--seed", "7", str(suite))
     assert status == 1
     assert said[-3:] == [
@@ -55,7 +55,7 @@ def test_runs_in_which_nothing_failed() -> None:
     assert list(report({}, runs=3)) == ["Nothing failed in 3 run(s)."]
 
 
-def test_a_run_that_comes_to_no_test_is_a_failure(suite: Path) -> None:
+def test_a_run_without_any_test_is_a_failure(suite: Path) -> None:
     (suite / "test_suite.py").write_text("import nothing_of_that_name")
     status, said = flakes("--runs", "1", "--seed", "7", str(suite))
     assert status == 1

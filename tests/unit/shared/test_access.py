@@ -57,7 +57,7 @@ def test_a_role_has_its_rights_and_no_others(role: Role, permission: Permission)
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_role_is_read_as_it_is_written(role: Role) -> None:
+def test_a_role_is_parsed_from_its_name(role: Role) -> None:
     assert Role.parse(role.label) is role
 
 

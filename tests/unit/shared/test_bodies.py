@@ -37,7 +37,9 @@ def split(body: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(st.sampled_from(["application/json", multipart(BOUNDARY)]), CONFUSING, st.lists(st.integers(0)))
-def test_the_pieces_do_not_matter(content_type: str, parts: list[bytes], places: list[int]) -> None:
+def test_the_split_into_pieces_does_not_change_the_digest(
+    content_type: str, parts: list[bytes], places: list[int]
+) -> None:
     body = b"".join(parts)
     assert digest(content_type, *split(body, places)) == digest(content_type, body)
 
@@ -54,7 +56,7 @@ def test_an_attempt_with_another_boundary_is_the_same_form() -> None:
     assert digest(multipart(b"one"), form(b"one", b"1,2,4")) not in made
 
 
-def test_without_a_form_nothing_is_taken_for_a_boundary() -> None:
+def test_a_body_that_is_no_form_has_no_boundary() -> None:
     assert digest("text/csv; boundary=one", b"one") != digest("text/csv; boundary=one", b"two")
 
 

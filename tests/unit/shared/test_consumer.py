@@ -146,7 +146,7 @@ async def test_a_failing_event_is_dead_lettered_and_its_neighbours_are_not(servi
     assert len(service.failing["bad"]) == 5
 
 
-async def test_what_the_database_refuses_is_not_tried_again(service: Service) -> None:
+async def test_a_statement_that_the_database_rejects_is_not_retried(service: Service) -> None:
     service.failing["bad"] = [asyncpg.UniqueViolationError("twice")] * 10
     await service.consume(of(event("bad")))
     assert service.dead == ["UniqueViolationError: twice"]

@@ -12,7 +12,7 @@ def a_key(name: str) -> str:
     return f"{name}:{base64.b64encode(os.urandom(32)).decode()}"
 
 
-def test_what_was_encrypted_is_decrypted() -> None:
+def test_an_encrypted_value_is_decrypted() -> None:
     encryptor = Encryptor(a_key("one"))
     sealed = encryptor.encrypt("sesame ü", purpose="webhook")
     assert "sesame" not in sealed
@@ -37,14 +37,14 @@ def test_keys_rotate() -> None:
         Encryptor(new).decrypt(sealed, purpose="p")
 
 
-def test_a_value_opens_for_its_purpose_only() -> None:
+def test_a_value_is_decrypted_for_its_purpose_only() -> None:
     encryptor = Encryptor(a_key("one"))
     sealed = encryptor.encrypt("sesame", purpose="webhook")
     with pytest.raises(EncryptionError, match="for this purpose"):
         encryptor.decrypt(sealed, purpose="signing key")
 
 
-def test_another_key_under_the_same_id_does_not_open_it() -> None:
+def test_another_key_under_the_same_id_does_not_decrypt_it() -> None:
     sealed = Encryptor(a_key("one")).encrypt("sesame", purpose="p")
     with pytest.raises(EncryptionError):
         Encryptor(a_key("one")).decrypt(sealed, purpose="p")
@@ -70,7 +70,7 @@ def test_every_changed_byte_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "one", "one.", "one.!!!", "one.AAAA", "sesame", ".AAAA"])
-def test_what_is_no_sealed_value_is_refused(value: str) -> None:
+def test_a_value_that_is_not_sealed_is_refused(value: str) -> None:
     with pytest.raises(EncryptionError):
         Encryptor(a_key("one")).decrypt(value, purpose="p")
 

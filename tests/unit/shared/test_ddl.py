@@ -20,7 +20,7 @@ from shared.postgres.ddl import MESSAGING, statements, tenant_isolation
         ("-- a comment\nSELECT 1;   \n", 1),
     ],
 )
-def test_statements_are_told_apart(script: str, count: int) -> None:
+def test_statements_are_split(script: str, count: int) -> None:
     parts = list(statements(script))
     assert len(parts) == count
     assert "".join("".join(parts).split()) == "".join(script.split())

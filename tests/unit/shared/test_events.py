@@ -35,7 +35,7 @@ def test_the_record_is_what_the_golden_file_says(topic: Topic[Any]) -> None:
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
-def test_an_event_survives_the_way(topic: Topic[Any]) -> None:
+def test_an_event_is_decoded_to_what_was_encoded(topic: Topic[Any]) -> None:
     event = example_event(topic)
     value, headers = encode(event)
     assert decode(topic, event.key.encode(), value, list(headers.items())) == event
@@ -69,7 +69,9 @@ def without(headers: dict[str, bytes], name: str) -> dict[str, bytes]:
         (None, None, {"ce_id": b"\xff\xfe"}),
     ],
 )
-def test_a_bad_record_is_told_apart(value: bytes | None, drop: str | None, change: dict[str, bytes]) -> None:
+def test_a_bad_record_is_distinguished_from_a_broken_connection(
+    value: bytes | None, drop: str | None, change: dict[str, bytes]
+) -> None:
     topic = TOPICS[0]
     good, headers = encode(example_event(topic))
     if drop:

@@ -24,7 +24,7 @@ def verifier() -> TokenVerifier:
     return TokenVerifier(keys, now=lambda: NOW)
 
 
-async def test_what_the_forger_starts_from_is_good(verifier: TokenVerifier) -> None:
+async def test_the_token_that_is_forged_is_valid(verifier: TokenVerifier) -> None:
     """Otherwise the tests below would prove nothing."""
     payload = claims(NOW)
     assert str((await verifier.verify(signed(KEY, payload))).user_id) == payload["sub"]
@@ -37,7 +37,7 @@ async def test_a_forged_token_is_refused(verifier: TokenVerifier, kind: str) -> 
 
 
 @pytest.mark.parametrize("key", [KEY, RETIRED], ids=["its id on a good key", "itself"])
-async def test_a_retired_key_speaks_for_nobody(verifier: TokenVerifier, key: OKPKey) -> None:
+async def test_a_retired_key_verifies_no_token(verifier: TokenVerifier, key: OKPKey) -> None:
     with pytest.raises(Unauthenticated):
         await verifier.verify(signed(key, claims(NOW), kid="retired"))
 

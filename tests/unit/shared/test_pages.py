@@ -27,7 +27,7 @@ ANY_TIME = st.datetimes() | EXTREMES.map(datetime.fromisoformat)
 
 
 @given(at=IN_REACH, id_=st.uuids())
-def test_a_cursor_survives_the_way(at: datetime, id_: UUID) -> None:
+def test_a_cursor_is_decoded_to_what_was_encoded(at: datetime, id_: UUID) -> None:
     cursor = Cursor(at, id_)
     text = cursor.encode()
     assert Cursor.decode(text) == cursor
@@ -55,13 +55,13 @@ def test_the_time_zone_is_kept() -> None:
         base64.urlsafe_b64encode(f"yesterday|{UUID(int=1)}".encode()).decode(),
     ],
 )
-def test_what_no_list_answered_is_refused(text: str) -> None:
+def test_a_cursor_of_no_list_is_refused(text: str) -> None:
     with pytest.raises(Unprocessable, match="Start without a cursor"):
         Cursor.decode(text)
 
 
 @given(ANY_TIME, OFFSETS, st.uuids())
-def test_a_cursor_can_be_computed_with_or_is_refused(at: datetime, offset: timezone, id_: UUID) -> None:
+def test_a_cursor_has_a_valid_time_or_is_refused(at: datetime, offset: timezone, id_: UUID) -> None:
     written = base64.urlsafe_b64encode(f"{at.isoformat()}{_offset(offset)}|{id_}".encode()).decode()
     if not MIN_YEAR <= at.year <= MAX_YEAR:
         with pytest.raises(Unprocessable) as refused:
@@ -85,7 +85,7 @@ class Filter(BaseModel):
 
 
 @given(ANY_TIME, OFFSETS)
-def test_a_time_of_a_filter_can_be_computed_with_or_is_refused(at: datetime, offset: timezone) -> None:
+def test_a_time_of_a_filter_is_in_range_or_is_refused(at: datetime, offset: timezone) -> None:
     asked = {"since": at.isoformat() + _offset(offset)}
     if not MIN_YEAR <= at.year <= MAX_YEAR:
         with pytest.raises(ValidationError, match="between the years 1900 and 2999"):
@@ -100,12 +100,12 @@ def test_a_time_of_a_filter_can_be_computed_with_or_is_refused(at: datetime, off
 @pytest.mark.parametrize(
     "text", ["infinity", "-infinity", "nan", "inf", "1e400", "-1e400", "1e30", "10000-01-01T00:00:00Z"]
 )
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_time_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         Filter.model_validate({"since": text})
 
 
-def test_the_document_says_which_years_there_are() -> None:
+def test_the_document_states_the_range_of_years() -> None:
     schema = Filter.model_json_schema()["properties"]["since"]["anyOf"][0]
     for year in ("1900", "2026", "2999"):
         assert re.search(schema["pattern"], f"{year}-01-01T00:00:00Z")

@@ -59,7 +59,7 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
         yield opened
 
 
-async def test_a_known_error_is_told_in_full(client: httpx2.AsyncClient) -> None:
+async def test_a_known_error_is_reported_in_full(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/known")
     assert answer.headers["content-type"] == MEDIA_TYPE
     assert answer.headers["retry-after"] == "7"
@@ -75,7 +75,7 @@ async def test_a_known_error_is_told_in_full(client: httpx2.AsyncClient) -> None
     }
 
 
-async def test_an_unknown_error_is_not_told(client: httpx2.AsyncClient) -> None:
+async def test_an_unknown_error_is_not_revealed(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/unknown")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == MEDIA_TYPE

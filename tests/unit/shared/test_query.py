@@ -70,7 +70,7 @@ async def ask(app: FastAPI, method: str, path: str) -> httpx2.Response:
         ("/health/live?x=1", [], ""),
     ],
 )
-async def test_an_unknown_parameter_is_named_with_those_there_are(
+async def test_an_unknown_parameter_is_reported_with_the_known_ones(
     path: str, wrong: list[str], known: str
 ) -> None:
     answer = await ask(_application(), "GET", path)
@@ -86,7 +86,7 @@ async def test_an_operation_without_parameters_says_so() -> None:
 
 
 @pytest.mark.parametrize("path", ["/things/1?sort-by=a&deep=1", "/words?first=a", "/anything?x=1", "/words"])
-async def test_known_ones_pass(path: str) -> None:
+async def test_known_parameters_pass(path: str) -> None:
     assert (await ask(_application(), "GET", path)).status_code == 200
 
 

@@ -29,7 +29,7 @@ def test_secrets_are_hidden_at_any_depth() -> None:
     }
 
 
-def test_what_is_hidden_is_a_copy() -> None:
+def test_hiding_secrets_returns_a_copy() -> None:
     value = {"password": "sesame"}
     without_secrets(value)
     assert value == {"password": "sesame"}
@@ -57,7 +57,7 @@ def lines(log: io.StringIO) -> list[dict[str, object]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_a_line_says_who_when_and_what(log: io.StringIO) -> None:
+def test_a_log_line_has_time_level_and_event(log: io.StringIO) -> None:
     structlog.get_logger("shared.tokens").info("keys fetched", count=2)
     [line] = lines(log)
     assert line["service"] == "machines"

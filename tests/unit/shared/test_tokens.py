@@ -100,7 +100,7 @@ def verifier(keys: Keys, clock: Time) -> TokenVerifier:
     return TokenVerifier(keys, now=clock)
 
 
-async def test_a_good_token_says_who_calls(verifier: TokenVerifier, key: OKPKey, clock: Time) -> None:
+async def test_a_valid_token_identifies_the_caller(verifier: TokenVerifier, key: OKPKey, clock: Time) -> None:
     payload = claims(clock.now)
     identity = await verifier.verify(sign(key, payload))
     assert identity.user_id == UUID(payload["sub"])
@@ -249,7 +249,7 @@ async def test_old_keys_serve_while_auth_is_away(
     await verifier.verify(sign(key, claims(clock.now)))
 
 
-async def test_without_any_key_nobody_is_turned_away_for_good(keys: Keys, clock: Time) -> None:
+async def test_without_any_key_a_token_is_refused_temporarily(keys: Keys, clock: Time) -> None:
     keys.away = True
     with pytest.raises(Unavailable):
         await TokenVerifier(keys, now=clock).verify("a.b.c")

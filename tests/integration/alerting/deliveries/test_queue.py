@@ -1,11 +1,8 @@
 """The delivery queue in PostgreSQL: nothing is lost when workers are killed, nor when the schema changes."""
 
 import asyncio
-import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
@@ -24,10 +21,12 @@ from shared.crypto import Encryptor
 from shared.postgres.connection import Database
 from tests.integration.alerting.deliveries.dispatcher_process import CONCURRENCY, KEYS, LEASE
 from tests.support.installation import TestDatabase, create_database, drop_database
+from tests.support.killable import KillableWorker
 from tests.support.waiting import eventually
 from tests.unit.alerting.database.repository_suite import World, make_delivery
 from tests.unit.alerting.examples import SECRET
 
+DISPATCHER = "tests.integration.alerting.deliveries.dispatcher_process"
 MESSAGES = 40
 KILLS = 8
 
@@ -40,39 +39,11 @@ async def own_database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
     await drop_database(postgres_admin_dsn, created)
 
 
-class Workers:
-    """One worker at a time, replaced whenever it is killed."""
-
-    def __init__(self, dsn: str) -> None:
-        self._command = (
-            sys.executable, "-m", "tests.integration.alerting.deliveries.dispatcher_process", dsn
-        )  # fmt: skip
-        self._process: asyncio.subprocess.Process | None = None
-        self.killed = 0
-
-    async def run(self) -> None:
-        """Run until cancelled."""
-        while True:
-            self._process = await asyncio.create_subprocess_exec(*self._command)
-            assert await self._process.wait() == -signal.SIGKILL
-
-    def kill(self) -> None:
-        if self._process is not None and self._process.returncode is None:
-            self.killed += 1
-            self._process.kill()
-
-    async def stop(self) -> None:
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-
-
 @dataclass
 class KillingReceiver:
     """Accepts messages, and kills the worker at every third one, which it has sent and cannot record."""
 
-    workers: Workers
+    workers: KillableWorker
     received: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -94,7 +65,7 @@ async def serve(receiver: KillingReceiver) -> tuple[web.AppRunner, str]:
 async def test_killed_workers_lose_no_message_and_keep_message_ids(
     own_database: TestDatabase,
 ) -> None:
-    workers = Workers(own_database.dsn("alerting"))
+    workers = KillableWorker(DISPATCHER, own_database.dsn("alerting"))
     receiver = KillingReceiver(workers)
     runner, url = await serve(receiver)
     async with Database(own_database.dsn("alerting"), service="alerting", pool_size=2) as database:

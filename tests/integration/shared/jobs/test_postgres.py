@@ -63,7 +63,7 @@ async def test_a_held_lease_is_not_rescued_before_the_transaction_ends(
     assert await claim(place, name) == []
 
 
-async def test_what_was_completed_in_a_failed_transaction_is_still_to_do(
+async def test_a_job_completed_in_a_failed_transaction_is_still_pending(
     place: PostgresPlace, name: str
 ) -> None:
     claimed = await one(place, name)

@@ -10,7 +10,7 @@ from services.analysis.database.arrays import copy_file, copy_row, decode_floats
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 1), (4, 3), (256, 7)])
-def test_what_is_encoded_is_decoded(shape: tuple[int, ...]) -> None:
+def test_a_value_is_decoded_to_what_was_encoded(shape: tuple[int, ...]) -> None:
     values = np.random.default_rng(0).normal(size=shape)
     assert np.array_equal(decode_floats(encode_floats(values)), values)
 

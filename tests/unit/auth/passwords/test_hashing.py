@@ -30,7 +30,7 @@ def accepted(password: str) -> bool:
     ],
     ids=ascii,
 )
-def test_only_the_length_matters(password: str) -> None:
+def test_only_the_length_is_checked(password: str) -> None:
     """Any characters are allowed; common passwords are refused elsewhere."""
     assert accepted(password)
 
@@ -40,7 +40,7 @@ def test_passwords_that_are_too_short_too_long_or_malformed_are_refused(password
     assert not accepted(password)
 
 
-def test_every_character_matters() -> None:
+def test_every_character_changes_the_hash() -> None:
     """bcrypt alone would ignore everything after the 72nd byte."""
     base = "x" * 127
     assert HASHER.prehash(base + "a") != HASHER.prehash(base + "b")
@@ -53,7 +53,7 @@ def test_composed_and_decomposed_characters_are_the_same() -> None:
     assert HASHER.prehash("caf\u00e9 caf\u00e9 caf\u00e9") == HASHER.prehash("cafe\u0301 " * 2 + "cafe\u0301")
 
 
-def test_the_pepper_matters() -> None:
+def test_the_pepper_changes_the_hash() -> None:
     assert HASHER.prehash("x" * 12) != PasswordHasher("another pepper", 4).prehash("x" * 12)
 
 

@@ -3,7 +3,7 @@
 from services.gateway.proxy.service import TimeBudget
 
 
-def test_a_byte_now_and_then_uses_the_budget_up() -> None:
+def test_a_slow_trickle_of_bytes_exhausts_the_budget() -> None:
     budget = TimeBudget(120, 256)
     for _ in range(12):
         budget.received(1, 10)

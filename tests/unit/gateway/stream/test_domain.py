@@ -52,7 +52,7 @@ def test_old_events_expire() -> None:
     assert (kept.newest, kept.begin, kept.end) == (None, 1, 1)
 
 
-def test_a_reader_behind_the_window_is_told() -> None:
+def test_a_client_behind_the_window_gets_a_reset() -> None:
     kept = window()
     for _ in range(4):
         kept.add(event(), NOW)

@@ -81,7 +81,7 @@ async def working(one: Worker) -> AsyncIterator[None]:
     await one.stop()
 
 
-async def test_jobs_are_done_and_each_claim_and_end_is_told(queue: MemoryQueue) -> None:
+async def test_jobs_are_done_and_each_claim_and_end_is_logged(queue: MemoryQueue) -> None:
     handler = Handler(queue)
     jobs = [new() for _ in range(3)]
     await queue.enqueue(jobs)
@@ -158,7 +158,7 @@ async def test_a_stopped_worker_gives_its_job_back_uncounted(queue: MemoryQueue)
     assert again.attempt == 1
 
 
-async def test_whose_job_is_cancelled_learns_it(queue: MemoryQueue) -> None:
+async def test_a_worker_learns_that_its_job_was_cancelled(queue: MemoryQueue) -> None:
     begun, lost = asyncio.Event(), asyncio.Event()
 
     async def until_lost(job: Job, lease: Lease) -> None:

@@ -92,7 +92,7 @@ def is_delimited_by(header: list[str], delimiter: str) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(table=made(), dialect=dialects, packed=st.booleans(), chunk_rows=st.integers(1, 15))
-def test_what_was_written_is_read(
+def test_a_written_file_is_read_back(
     table: Made, dialect: tuple[str, str, int, bool, int], packed: bool, chunk_rows: int
 ) -> None:
     if dialect[2] != csv.QUOTE_ALL and not is_delimited_by(table.header, dialect[0]):

@@ -1,0 +1,110 @@
+"""The engine with its defaults, and its rivals, under one interface: fit a baseline, then rate samples."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.data import Floats
+from bench.verdict.sets import Case
+from services.analysis.engine import EngineConfig, fit_baseline
+
+# Rivals get the threshold that the engine is to promise: one normal sample in two hundred.
+RATE = 0.005
+FOLDS = 5
+VARIANCE_KEPT = 0.95
+NEIGHBOURS = 5
+
+Score = Callable[[Floats], Floats]
+Fit = Callable[[Floats], Score]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Ratios (m,) of distance to threshold, the promised rate of false alarms, and seconds."""
+
+    ratio: Floats
+    promised: float
+    fit_seconds: float
+    score_seconds: float
+
+
+def engine(case: Case, config: EngineConfig) -> Verdict:
+    began = time.perf_counter()
+    model = fit_baseline(case.baseline, config, feature_names=case.features)
+    fitted = time.perf_counter()
+    ratio = model.score(case.monitored).ratio
+    return Verdict(ratio, model.report.expected_false_alarms, fitted - began, time.perf_counter() - fitted)
+
+
+def rival(case: Case, fit: Fit) -> Verdict:
+    """A rival with the quantile of its held-out scores as threshold, from contiguous folds."""
+    began = time.perf_counter()
+    mean, std = case.baseline.mean(axis=0), case.baseline.std(axis=0)
+    used = std > 0.0
+    baseline = (case.baseline[:, used] - mean[used]) / std[used]
+    held_out = np.empty(len(baseline))
+    for rows in np.array_split(np.arange(len(baseline)), FOLDS):
+        rest = np.delete(baseline, rows, axis=0)
+        held_out[rows] = fit(rest)(baseline[rows])
+    low, threshold = held_out.min(), np.quantile(held_out, 1.0 - RATE)
+    score = fit(baseline)
+    fitted = time.perf_counter()
+    found = score((case.monitored[:, used] - mean[used]) / std[used])
+    # Scores of any range become ratios of the same order: 1 is the threshold.
+    ratio = (found - low) / max(threshold - low, 1e-300)
+    return Verdict(ratio, RATE, fitted - began, time.perf_counter() - fitted)
+
+
+def pca(x: Floats) -> Score:
+    """T2 and Q of principal components together: the larger of each over its own 99.5 % quantile."""
+    mean = x.mean(axis=0)
+    _, values, axes = np.linalg.svd(x - mean, full_matrices=False)
+    variance = values**2 / max(1, len(x) - 1)
+    kept = int(np.searchsorted(np.cumsum(variance) / variance.sum(), VARIANCE_KEPT)) + 1
+    kept = min(kept, int((variance > 1e-12 * variance[0]).sum()))
+
+    def parts(rows: Floats) -> tuple[Floats, Floats]:
+        centred = rows - mean
+        scores = centred @ axes[:kept].T
+        residual = centred - scores @ axes[:kept]
+        return (scores**2 / variance[:kept]).sum(axis=1), (residual**2).sum(axis=1)
+
+    limits = [max(float(np.quantile(part, 1.0 - RATE)), 1e-300) for part in parts(x)]
+    return lambda rows: np.maximum(*(part / limit for part, limit in zip(parts(rows), limits, strict=True)))
+
+
+def ledoit_wolf(x: Floats) -> Score:
+    from sklearn.covariance import LedoitWolf
+
+    return LedoitWolf().fit(x).mahalanobis  # type: ignore[no-any-return]  # scikit-learn has no types
+
+
+def robust_covariance(x: Floats) -> Score:
+    from sklearn.covariance import MinCovDet
+
+    return MinCovDet(random_state=0).fit(x).mahalanobis  # type: ignore[no-any-return]
+
+
+def neighbours(x: Floats) -> Score:
+    from sklearn.neighbors import NearestNeighbors
+
+    found = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(x)
+    return lambda rows: np.asarray(found.kneighbors(rows)[0].mean(axis=1))
+
+
+def isolation_forest(x: Floats) -> Score:
+    from sklearn.ensemble import IsolationForest
+
+    forest = IsolationForest(random_state=0).fit(x)
+    return lambda rows: np.asarray(-forest.score_samples(rows))
+
+
+RIVALS: dict[str, Fit] = {
+    "PCA T2+Q": pca,
+    "Ledoit-Wolf": ledoit_wolf,
+    "MCD": robust_covariance,
+    "kNN 5": neighbours,
+    "Isolation Forest": isolation_forest,
+}
