@@ -84,6 +84,8 @@ class Archive:
         self._repository = repository
         self._spool = spool
         self._shipped: set[str] | None = None
+        # What the repository had when this began.
+        self._present: set[str] = set()
         self._tail: SegmentTail | None = None
         self._looked_at: tuple[str, int] | None = None
 
@@ -133,22 +135,24 @@ class Archive:
 
     def _load(self) -> set[str]:
         if self._shipped is None:
-            there = self._repository.list("wal")
-            paths = [path for path in self._files() if f"wal/{path.name}" in there]
-            self._shipped = {path.name for path in paths if self._same(path)}
+            self._present = {name.rpartition("/")[2] for name in self._repository.list("wal")}
+            self._shipped = set()
         return self._shipped
 
-    def _same(self, path: Path) -> bool:
-        """Shipped before the last end of this program. Another content tells of a second archive."""
+    def _must_be_same(self, path: Path) -> None:
+        """Shipped before this program started. Other content means that a second server ships, too."""
         if _digest(_read(path)) == _digest(self._repository.read(f"wal/{path.name}")):
-            return True
+            return
         raise BackupError(
             f"The repository {self._repository} holds another WAL file {path.name} than this server wrote:"
             " two servers archive into it. Choose another DINSIGHT_BACKUP_URL for one of them."
         )
 
     def _ship_whole(self, path: Path) -> None:
-        self._repository.write(f"wal/{path.name}", _read(path))
+        if path.name in self._present:
+            self._must_be_same(path)
+        else:
+            self._repository.write(f"wal/{path.name}", _read(path))
         if SEGMENT.fullmatch(path.name):
             self._repository.delete(piece.name(path.name) for piece in self._pieces_of(path.name))
 

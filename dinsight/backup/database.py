@@ -35,7 +35,7 @@ SELECT clock_timestamp() AS at, pg_current_wal_flush_lsn()::text AS flushed,
        (SELECT r.write_lsn::text FROM pg_stat_replication AS r JOIN pg_replication_slots AS s
         ON s.active_pid = r.pid WHERE s.slot_name = $1) AS received
 """
-SLOT = "SELECT active, wal_status FROM pg_replication_slots WHERE slot_name = $1"
+SLOT = "SELECT wal_status FROM pg_replication_slots WHERE slot_name = $1"
 KEPT_FOR_SLOT = """
 SELECT coalesce(pg_current_wal_lsn() - restart_lsn, 0)::bigint FROM pg_replication_slots WHERE slot_name = $1
 """
@@ -101,13 +101,16 @@ async def written(connection: Connection) -> Written:
     )
 
 
-async def ensure_slot(connection: Connection) -> bool:
-    """Create the slot unless it is there; True when WAL may be missing because it was made now."""
+async def has_slot(connection: Connection) -> bool:
+    """Return whether the server still keeps the WAL that follows what the receiver has."""
     row = await connection.fetchrow(SLOT, NAME)
-    if row is not None and row["wal_status"] != "lost":
-        return False
+    return row is not None and row["wal_status"] != "lost"
+
+
+async def make_slot(connection: Connection) -> None:
+    """Create the slot, in place of one that has lost its WAL."""
     try:
-        if row is not None:
+        if await connection.fetchrow(SLOT, NAME) is not None:
             await connection.execute("SELECT pg_drop_replication_slot($1)", NAME)
         await connection.execute("SELECT pg_create_physical_replication_slot($1, true)", NAME)
     except asyncpg.InsufficientPrivilegeError as error:
@@ -115,7 +118,6 @@ async def ensure_slot(connection: Connection) -> bool:
             "The administrator of DINSIGHT_DATABASE_URL may not stream WAL. Let it:"
             " ALTER ROLE <administrator> REPLICATION"
         ) from error
-    return True
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ REMARK = """\
 
 
 def write_escrow(installation: Installation, path: Path) -> list[str]:
-    """Write a new file that only its owner can read; gives the names in it."""
+    """Write a new file that only its owner can read. Returns the names in it."""
     variables = installation.variables
     if missing := [name for name in NEEDED if not variables.get(name)]:
         raise BackupError(f"{' and '.join(missing)} must be set, so that the file can hold it.")

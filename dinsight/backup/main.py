@@ -24,7 +24,7 @@ from shared.observability.setup import set_up
 from shared.process import background, serve
 from shared.settings import InstallationSettings
 
-NIGHTLY_ROUND_SECONDS = 60.0
+NIGHTLY_ROUND_SECONDS = 30.0
 MEASURE_SECONDS = 5.0
 # A backup that fails is heavy work in vain: it is not repeated every few seconds.
 NIGHTLY_RETRY = RetryPolicy(

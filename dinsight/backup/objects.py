@@ -47,7 +47,7 @@ class ObjectCopies:
         self._known: dict[tuple[str, datetime], str] | None = None
 
     def copy_new(self) -> dict[str, int]:
-        """Copy every file that is not in the repository; gives the names of all, with their sizes.
+        """Copy every file that is not in the repository. Returns the names of all, with their sizes.
 
         A file that disappears meanwhile was deleted after the change that made it superfluous.
         """

@@ -22,7 +22,7 @@ LONGEST_REASON = 500
 
 @dataclass(frozen=True)
 class Receiver:
-    """One `pg_receivewal` at a time; `running` gives its process."""
+    """Runs one `pg_receivewal` at a time; `running` yields its process."""
 
     dsn: str
     binaries: PostgresBinaries

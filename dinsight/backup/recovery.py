@@ -97,7 +97,7 @@ async def recovered(
 
 
 def fetch_wal(repository: Repository, target: Target, folder: Path) -> int:
-    """Write the WAL from the backup's start on into a folder, checked; gives how many segments.
+    """Write the WAL from the backup's start on into a folder, checked. Returns the number of segments.
 
     Meanwhile the program `backup` may ship on, and replace pieces by others: then they are looked up anew.
     """

@@ -36,7 +36,7 @@ class Home(Protocol):
         """Raise BackupError where something runs or lies there; with `replace`, stop it and move it aside."""
 
     def fill(self, make: Callable[[Path], None]) -> Path:
-        """Have an empty folder filled with a cluster, whole or not at all; gives where it lies then."""
+        """Have an empty folder filled with a cluster, whole or not at all. Returns where it lies then."""
 
     def keep_secrets(self, variables: Mapping[str, str]) -> None:
         """Take over the keys and passwords of an escrow file."""
@@ -72,7 +72,7 @@ def restore(
     variables: Mapping[str, str],
     say: Say,
 ) -> Path:
-    """Fill the home and the object store; gives the folder of the database."""
+    """Fill the home and the object store. Returns the folder of the database."""
     account = server_account()
 
     def make(folder: Path) -> None:
@@ -112,7 +112,7 @@ async def _prepare(scratch: ScratchServer, variables: Mapping[str, str], say: Sa
 
 
 def restore_files(repository: Repository, target: Target, store: ObjectStore) -> int:
-    """Put back the files of the point in time that are not there; gives how many."""
+    """Put back the files of the point in time that are not there. Returns their number."""
     manifest = target.manifest
     until = manifest.ended_at if target.immediate else target.at
     if until is not None:

@@ -49,7 +49,7 @@ def expires(now: datetime) -> datetime:
 
 
 def expire(repository: Repository, backups: Sequence[Backup]) -> list[str]:
-    """Delete what no kept backup needs; gives the ids of the backups that went. Safe to repeat."""
+    """Delete what no kept backup needs. Returns the ids of the deleted backups. Safe to repeat."""
     keep = kept(backups)
     if not keep:
         return []

@@ -16,7 +16,8 @@ from dinsight.backup.database import (
     Written,
     connected,
     describe,
-    ensure_slot,
+    has_slot,
+    make_slot,
     written,
 )
 from dinsight.backup.manifest import Manifest
@@ -66,7 +67,11 @@ class Shipping:
             if archive.spooled_timelines() - {now.timeline}:
                 # The server was restored: what lies here belongs to its former future, or is shipped.
                 archive.clear_spool()
-            await ensure_slot(connection)
+            if not await has_slot(connection):
+                # The receiver would ask for what follows in the spool, which the server no longer has.
+                await asyncio.to_thread(_ship_all, archive)
+                archive.clear_spool()
+                await make_slot(connection)
             receiver = Receiver(self._dsn, binaries_for(server), self._place.spool, archive)
             try:
                 async with receiver.running() as process:

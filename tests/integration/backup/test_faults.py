@@ -23,7 +23,7 @@ import pytest
 from typer.testing import CliRunner
 
 from dinsight.backup.context import Place
-from dinsight.backup.database import BACKUP_LOCK
+from dinsight.backup.database import BACKUP_LOCK, NAME
 from dinsight.backup.errors import BackupError, Damaged
 from dinsight.backup.manifest import read_backups
 from dinsight.backup.targets import choose
@@ -54,7 +54,8 @@ def backed_up(machine: Machine) -> Machine:
 
 async def _write(machine: Machine) -> None:
     connection = await asyncpg.connect(machine.env["DINSIGHT_DATABASE_URL"])
-    await connection.execute("CREATE TABLE public.more AS SELECT generate_series(1, 1000) AS number")
+    await connection.execute("CREATE TABLE IF NOT EXISTS public.more (number bigint)")
+    await connection.execute("INSERT INTO public.more SELECT generate_series(1, 1000)")
     await connection.execute("SELECT pg_switch_wal()")
     await connection.execute("INSERT INTO public.more VALUES (0)")
     at = await connection.fetchval("SELECT extract(epoch FROM clock_timestamp())::float8")
@@ -268,3 +269,75 @@ async def test_a_restore_without_any_room_is_refused(copy: Place, monkeypatch: p
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
     with pytest.raises(BackupError, match="MiB are free there"):
         await verify(repository, target)
+
+
+def test_an_outage_of_the_repository_is_made_up_for(backed_up: Machine) -> None:
+    """The database goes on meanwhile, and the program says that it cannot ship."""
+    folder = Path(backed_up.env["DINSIGHT_BACKUP_URL"].removeprefix("file://"))
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    folder.write_text("in the way")
+    try:
+        asyncio.run(_written_in_vain(backed_up))
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+    asyncio.run(_write(backed_up))
+
+
+async def _written_in_vain(machine: Machine) -> None:
+    connection = await asyncpg.connect(machine.env["DINSIGHT_DATABASE_URL"])
+    await connection.execute("INSERT INTO public.more SELECT generate_series(1, 1000)")
+    await connection.close()
+    port = load_ports(machine.layout)["backup"]
+    failures = re.compile(r'^dinsight_loop_failures_total\{.*loop="WAL shipping".*\} [\d.]+', re.MULTILINE)
+
+    async def told() -> bool:
+        async with httpx2.AsyncClient() as client:
+            return bool(failures.search((await client.get(f"http://127.0.0.1:{port}/metrics")).text))
+
+    await eventually(told, what="a failure of shipping")
+
+
+def test_lost_wal_is_followed_by_a_new_backup(backed_up: Machine) -> None:
+    """As after an outage that was too long: the server has dropped WAL that the repository lacks."""
+    known = {backup.manifest.id for backup in backed_up.backups()}
+    with pytest.raises(BackupError):
+        asyncio.run(_lose_wal(backed_up))
+
+    def verified_after() -> bool:
+        return any(backup.verified for backup in backed_up.backups() if backup.manifest.id not in known)
+
+    until(verified_after, "a verified backup after the gap")
+    before_the_gap = sorted(known)[-1]
+    said = backed_up.run("backup", "verify", "--read-only", before_the_gap)
+    assert f"{before_the_gap} is good" in said
+
+
+async def _lose_wal(machine: Machine) -> None:
+    connection = await asyncpg.connect(machine.env["DINSIGHT_DATABASE_URL"])
+
+    async def dropped() -> bool:
+        # The receiver comes back within a second.
+        await connection.execute(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL"
+        )
+        try:
+            await connection.execute("SELECT pg_drop_replication_slot($1)", NAME)
+        except asyncpg.ObjectInUseError:
+            return False
+        return True
+
+    await eventually(dropped, every=0.01, what="the end of the slot")
+    for _ in range(4):
+        await connection.execute("INSERT INTO public.more VALUES (1)")
+        await connection.execute("SELECT pg_switch_wal()")
+    await connection.execute("CHECKPOINT")
+    await connection.close()
+    repository = Place.of(Installation(machine.env)).chosen(None)
+
+    async def gap() -> bool:
+        choose(repository, read_backups(repository), None)
+        return False
+
+    await eventually(gap, seconds=240, every=0.5, what="a gap")
