@@ -4,7 +4,7 @@ BIN := .venv/bin
 RIVALS := .venv-bench/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz kills lint bench \
+.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz kills drill lint bench \
         bench-detection docs flakes
 
 help: ## List the targets
@@ -51,6 +51,9 @@ test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn a
 
 kills: ready-test ## Kill random programs under load, and count what is lost or doubled (KILLS=120)
 	@$(BIN)/python -m tests.kills $(if $(KILLS),--kills $(KILLS))
+
+drill: ready-test ## Drop a table and lose a machine under load, restore both, compare every row (ROWS=1000)
+	@$(BIN)/python -m tests.drill $(if $(ROWS),--rows $(ROWS))
 
 fuzz: ready-test ## Call every operation with generated data, for minutes (EXAMPLES=50 of each)
 	@$(BIN)/python -m tests.fuzzing $(if $(EXAMPLES),--examples $(EXAMPLES))

@@ -12,9 +12,11 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from dinsight.backup import command as backup
+from dinsight.backup.restore_command import HOME, FindHome, restore
 from dinsight.dead_letters import command as dead_letters
 from dinsight.deletions import command as deletions
-from dinsight.installation import CommandError, Find, named_by_environment
+from dinsight.installation import AT_REST, CommandError, Find, named_by_environment
 from dinsight.legacy_import.command import import_legacy
 from dinsight.maintenance.command import maintenance
 from dinsight.provision.command import provision
@@ -34,8 +36,11 @@ class Commands(TyperGroup):
             raise typer.Exit(1) from None
 
 
-def build(find: Find) -> typer.Typer:
-    """The command over the installation that `find` gives; sub-commands ask their context for it."""
+def build(find: Find, stopped: Find | None = None, home: FindHome | None = None) -> typer.Typer:
+    """The command over the installation that `find` gives; sub-commands ask their context for it.
+
+    `stopped` gives it also while it does not run, and `home` where its database lies.
+    """
     app = typer.Typer(
         name="dinsight",
         cls=Commands,
@@ -47,12 +52,16 @@ def build(find: Find) -> typer.Typer:
     @app.callback()
     def begin(context: typer.Context) -> None:
         context.obj = find
+        context.meta[AT_REST] = stopped or find
+        context.meta[HOME] = home
 
     app.command()(provision)
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(deletions.app, name="deletions")
     app.command()(republish)
     app.command()(maintenance)
+    app.add_typer(backup.app, name="backup")
+    app.command()(restore)
     app.command("re-encrypt")(re_encrypt)
     app.command("import-legacy")(import_legacy)
     return app

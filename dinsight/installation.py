@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from typer import Context
 
 DATABASE_URL = "DINSIGHT_DATABASE_URL"
 KAFKA_BOOTSTRAP = "DINSIGHT_KAFKA_BOOTSTRAP"
@@ -75,3 +79,13 @@ Find = Callable[[], Installation]
 
 def named_by_environment() -> Installation:
     return Installation(os.environ)
+
+
+# Where a command that needs no running server finds the installation in its context.
+AT_REST = "dinsight.at_rest"
+
+
+def at_rest(context: Context) -> Installation:
+    """The installation of a command that also works while it is stopped."""
+    find: Find = context.meta.get(AT_REST, context.obj)
+    return find()

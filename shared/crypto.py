@@ -18,25 +18,31 @@ class EncryptionError(Exception):
     """A value cannot be decrypted, or the keys are malformed. The message contains neither value nor key."""
 
 
+def parse_keys(keys: str) -> dict[str, bytes]:
+    """The keys of 32 bytes by their ids, in the order of `id:base64 of 32 bytes[,id:...]`."""
+    parsed: dict[str, bytes] = {}
+    for part in filter(None, (part.strip() for part in keys.split(","))):
+        key_id, _, encoded = part.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not key_id or len(key) != KEY_BYTES:
+            raise EncryptionError(
+                "DINSIGHT_ENCRYPTION_KEYS must be a comma-separated list of id:base64-of-32-bytes"
+            )
+        parsed[key_id] = key
+    if not parsed:
+        raise EncryptionError("DINSIGHT_ENCRYPTION_KEYS is empty: set id:base64-of-32-bytes")
+    return parsed
+
+
 class Encryptor:
     """Encrypts with the first key and decrypts with any key."""
 
     def __init__(self, keys: str) -> None:
         """`keys` is `id:base64 of 32 bytes[,id:...]`, with the current key first."""
-        self._keys: dict[str, AESGCM] = {}
-        for part in filter(None, (part.strip() for part in keys.split(","))):
-            key_id, _, encoded = part.partition(":")
-            try:
-                key = base64.b64decode(encoded, validate=True)
-            except binascii.Error:
-                key = b""
-            if not key_id or len(key) != KEY_BYTES:
-                raise EncryptionError(
-                    "DINSIGHT_ENCRYPTION_KEYS must be a comma-separated list of id:base64-of-32-bytes"
-                )
-            self._keys[key_id] = AESGCM(key)
-        if not self._keys:
-            raise EncryptionError("DINSIGHT_ENCRYPTION_KEYS is empty: set id:base64-of-32-bytes")
+        self._keys = {key_id: AESGCM(key) for key_id, key in parse_keys(keys).items()}
         self._current = next(iter(self._keys))
 
     @property

@@ -20,14 +20,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
+from dinsight.servers.account import server_account
+from dinsight.servers.postgres import choose_binaries, find_binaries
 from tests.leash import Leash
 from tests.support.ports import reserve_port
-from tools.local.account import server_account
 from tools.local.broker import tansu
 from tools.local.kafka import ApacheKafka, libraries_of
 from tools.local.log_files import open_log, tail
 from tools.local.ports import HOST
-from tools.local.postgres import LocalPostgres, choose_binaries, find_binaries, remove_cluster
+from tools.local.postgres import LocalPostgres, remove_cluster
 from tools.local.processes import ProcessRef, identify, send, session_members
 from tools.local.programs import Program
 
@@ -67,6 +68,10 @@ class RunningProgram:
         self._leash = leash
         self._process: subprocess.Popen[bytes] | None = None
         self._ref: ProcessRef | None = None
+
+    @property
+    def ref(self) -> ProcessRef | None:
+        return self._ref if self._process is not None else None
 
     @property
     def bootstrap(self) -> str:

@@ -170,7 +170,7 @@ class Stack:
     def _ports(self) -> dict[str, int]:
         """What would be the ports of an earlier start: none that another test run could take meanwhile."""
         workers = (worker_name(number) for number in range(1, self._wanted.workers + 1))
-        names = (*SERVICES, *workers, "postgres", "kafka", "kafka-controller")
+        names = (*SERVICES, *workers, "backup", "postgres", "kafka", "kafka-controller")
         return {name: reserve_port() for name in names}
 
     def _live(self) -> Running:
@@ -188,6 +188,8 @@ class Stack:
         if server := os.environ.get(DATABASE_VARIABLE):
             parts = urlsplit(server)._replace(path=f"/dinsight_stack_{uuid4().hex[:12]}")
             self._external_database = environ["DINSIGHT_DATABASE_URL"] = urlunsplit(parts)
+        # Taking a backup is a test of its own.
+        environ["DINSIGHT_BACKUP_URL"] = "none"
         return {**environ, **self._settings}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -17,6 +17,9 @@ from dinsight.cli import build
 from dinsight.installation import CommandError, Installation
 from tools.demo.command import demo
 from tools.local.layout import Layout
+
+if TYPE_CHECKING:
+    from dinsight.backup.restoring import Home
 
 # The exit status `systemctl status` and init scripts use for "not running".
 NOT_RUNNING = 3
@@ -36,6 +39,20 @@ def running_here() -> Installation:
     from tools.local.connect import running_environment
 
     return Installation(running_environment(here(), os.environ).variables())
+
+
+def stopped_here() -> Installation:
+    """The same, also while it does not run."""
+    from tools.local.connect import stopped_environment
+
+    return Installation(stopped_environment(here(), os.environ).variables())
+
+
+def home_here() -> Home:
+    """Where `restore` puts the database."""
+    from tools.local.home import LocalHome
+
+    return LocalHome(here(), os.environ)
 
 
 def up(
@@ -91,6 +108,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the state, process id, port, restarts and uptime of every program."""
+    from tools.local.backups import backup_line
     from tools.local.maintenance import maintenance_line
     from tools.local.screen import show_addresses, status_table
     from tools.local.state import load_state
@@ -112,6 +130,7 @@ def status(
                 screen.print(f"error: {state.error}", style="red", markup=False)
             show_addresses(screen, state, layout.logs)
             screen.print(maintenance_line(state), soft_wrap=True)
+            screen.print(backup_line(state), soft_wrap=True)
     if not state.supervised():
         raise typer.Exit(NOT_RUNNING)
 
@@ -137,7 +156,7 @@ def logs(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-app = build(running_here)
+app = build(running_here, stopped_here, home_here)
 for command in (up, down, status, logs, demo):
     app.command()(command)
 

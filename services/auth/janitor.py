@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import Unit, Units
 from services.auth.keys.service import KeyRing
 from services.auth.mail.domain import RETENTION
@@ -17,7 +18,9 @@ from shared.postgres.partitions import Partitions
 EVERY_SECONDS = 3600.0
 
 
-def build_janitor(units: Units, partitions: Partitions, clock: Clock, keys: KeyRing) -> Janitor:
+def build_janitor(
+    units: Units, partitions: Partitions, clock: Clock, keys: KeyRing, reminder: BackupReminder
+) -> Janitor:
     """Every replica may run one; none needs to."""
 
     def chore(work: Callable[[Unit, datetime], Awaitable[object]]) -> Chore:
@@ -39,6 +42,7 @@ def build_janitor(units: Units, partitions: Partitions, clock: Clock, keys: KeyR
             ),
             "delete expired links": chore(lambda unit, now: unit.one_time.delete_expired(now)),
             "delete expired invitations": chore(lambda unit, now: unit.invitations.delete_expired(now)),
+            "remind of late backups": chore(lambda unit, _: reminder.remind(unit)),
             "delete finished mail": chore(lambda unit, now: unit.mail.delete_finished(now - RETENTION)),
         },
         every=EVERY_SECONDS,

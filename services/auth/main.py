@@ -7,6 +7,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.auth.api_keys.service import ApiKeyService
+from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
 from services.auth.deletions.service import DeletionService
 from services.auth.deletions.steps import steps
@@ -83,7 +84,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail, services.deletions)
-    janitor = build_janitor(units, partitions, infra.clock, services.keys)
+    messages = MessageWriter(infra.clock, infra.new_id, encryptor, settings.public_url)
+    reminder = BackupReminder(infra.clock, messages)
+    janitor = build_janitor(units, partitions, infra.clock, services.keys, reminder)
     workers = [
         _mail_worker(infra, queue, units, encryptor, settings, services.recovery),
         Eraser(

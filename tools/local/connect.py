@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 
 from tools.local.errors import LocalError
 from tools.local.layout import Layout
-from tools.local.plan import LocalEnvironment, load_ports
-from tools.local.secrets import load_or_create_secrets
+from tools.local.plan import LocalEnvironment, choose_ports, load_ports
+from tools.local.secrets import LocalSecrets, load_or_create_secrets, load_secrets
 from tools.local.settings import LocalSettings
 from tools.local.state import load_state
+
+
+def stopped_environment(layout: Layout, environ: Mapping[str, str]) -> LocalEnvironment:
+    """The same, also while nothing runs. Secrets that were lost are replaced by ones that are not kept."""
+    settings = LocalSettings.from_environ(environ)
+    layout.create()
+    rng = random.Random()  # noqa: S311 - chooses ports, guards nothing
+    return LocalEnvironment(
+        layout=layout,
+        settings=settings,
+        secrets=load_secrets(layout.secrets_file) or LocalSecrets.generate(),
+        ports=load_ports(layout) or choose_ports(layout, settings, 1, rng),
+        environ=environ,
+    )
 
 
 def running_environment(layout: Layout, environ: Mapping[str, str]) -> LocalEnvironment:

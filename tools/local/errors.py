@@ -9,17 +9,6 @@ class LocalError(CommandError):
     """An error that the user can act on; printed without a traceback."""
 
 
-class MissingSoftware(LocalError):
-    """Required software is not installed."""
-
-    def __init__(self, what: str, package: str, instead: str = "") -> None:
-        text = (
-            f"{what} is not installed. Install the package {package}"
-            f" (Debian, as root: apt-get install {package})"
-        )
-        super().__init__(f"{text}, or {instead}." if instead else f"{text}.")
-
-
 class PortTaken(LocalError):
     """A configured port is in use by another process."""
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.local.errors import LocalError, MissingSoftware
-from tools.local.external import run_tool, said_by
+from dinsight.servers.errors import MissingSoftware
+from dinsight.servers.external import run_tool, said_by
+from tools.local.errors import LocalError
 from tools.local.ports import HOST
 from tools.local.probes import tcp_ready
 from tools.local.programs import Kind, Program

@@ -46,6 +46,16 @@ class Layout:
         return self.state_dir / "mail"
 
     @property
+    def backups(self) -> Path:
+        """The repository of backups, until it is put elsewhere."""
+        return self.state_dir / "backups"
+
+    @property
+    def spool(self) -> Path:
+        """WAL on its way to the repository."""
+        return self.state_dir / "spool"
+
+    @property
     def postgres(self) -> Path:
         """The database cluster; a link when the database's user cannot enter this folder."""
         return self.state_dir / "postgres"
@@ -79,11 +89,12 @@ class Layout:
         return self.logs / f"{program}.log"
 
     def create(self) -> None:
-        """Create the folders. Only the owner may read uploads and mail, which contains links."""
+        """Create the folders. Only the owner may read uploads, WAL, and mail, which contains links."""
         self.state_dir.mkdir(parents=True, exist_ok=True)
         self.logs.mkdir(exist_ok=True)
         self.storage.mkdir(mode=0o700, exist_ok=True)
         self.mail.mkdir(mode=0o700, exist_ok=True)
+        self.spool.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from dinsight.backup.context import BACKUP_URL, NO_BACKUPS, SPOOL
 from dinsight.installation import DATABASE_URL, SERVICES, database_variable
-from tools.local.account import server_account
+from dinsight.servers.account import server_account
+from dinsight.servers.postgres import choose_binaries, find_binaries
 from tools.local.errors import LocalError, PortTaken
 from tools.local.kafka import ApacheKafka, libraries_of
 from tools.local.layout import Layout
 from tools.local.ports import HOST, free_port, is_free, owner_of
-from tools.local.postgres import LocalPostgres, choose_binaries, find_binaries
+from tools.local.postgres import LocalPostgres
 from tools.local.probes import http_ready
 from tools.local.programs import Job, Kind, Plan, Program
 from tools.local.secrets import LocalSecrets
@@ -34,6 +36,7 @@ _TITLES = {
     "alerting": "Alerting service",
     "gateway": "Gateway",
     "maintenance": "Maintenance",
+    "backup": "Backups",
 }
 
 
@@ -46,7 +49,8 @@ def choose_ports(
 ) -> Mapping[str, int]:
     """Choose a port for every program: the configured one, else that of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
-    names = [*SERVICES, "gateway", "maintenance", *(worker_name(number) for number in range(1, workers + 1))]
+    names = [*SERVICES, "gateway", "maintenance", "backup"]
+    names += [worker_name(number) for number in range(1, workers + 1)]
     if settings.database_url is None:
         names.append("postgres")
     if settings.kafka_bootstrap is None:
@@ -170,6 +174,9 @@ class LocalEnvironment:
             "DINSIGHT_ENCRYPTION_KEYS": self.secrets.encryption_keys,
             "DINSIGHT_PASSWORD_PEPPER": self.secrets.password_pepper,
             "DINSIGHT_AUTH_MAIL_URL": self.layout.mail.as_uri(),
+            # A server that somebody else runs is somebody else's to back up, unless a repository is named.
+            BACKUP_URL: NO_BACKUPS if self.settings.database_url else self.layout.backups.as_uri(),
+            SPOOL: str(self.layout.spool),
             "DINSIGHT_LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
             **dict.fromkeys(COMPUTING_THREADS, "1"),
@@ -178,6 +185,8 @@ class LocalEnvironment:
             password = self.secrets.service_passwords[service]
             ours[database_variable(service)] = with_login(self.admin_dsn, f"dinsight_{service}", password)
         # On named servers nothing may ever have been started here: then no port is chosen yet.
+        if "backup" in self.ports:
+            ours[port_variable("backup")] = str(self.ports["backup"])
         for service in SERVICES:
             if service in self.ports:
                 ours[port_variable(service)] = str(self.ports[service])
@@ -237,19 +246,21 @@ class LocalEnvironment:
         yield self._service("gateway", _TITLES["gateway"], "services.gateway.main", database=None)
         # An environment that is thrown away does not live to see a night.
         if self.durable:
-            yield self._maintenance()
+            yield self._operating("maintenance")
+        if self.variables()[BACKUP_URL] != NO_BACKUPS:
+            yield self._operating("backup")
 
-    def _maintenance(self) -> Program:
-        """It acts as the owner of every schema, and so has the administrator's login and nobody else's."""
+    def _operating(self, name: str) -> Program:
+        """It works on the whole database, and so has the administrator's login and nobody else's."""
         env = self.variables()
         for service in SERVICES:
             env.pop(database_variable(service))
-        port = self.ports["maintenance"]
+        port = self.ports[name]
         return Program(
-            name="maintenance",
-            title=_TITLES["maintenance"],
+            name=name,
+            title=_TITLES[name],
             kind=Kind.SERVICE,
-            argv=(sys.executable, "-m", "dinsight.maintenance.main"),
+            argv=(sys.executable, "-m", f"dinsight.{name}.main"),
             env=env,
             cwd=self.layout.root,
             port=port,

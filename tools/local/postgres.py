@@ -4,74 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from tools.local.account import Account
-from tools.local.errors import LocalError, MissingSoftware
-from tools.local.external import run_tool, said_by
+from dinsight.servers.account import Account
+from dinsight.servers.external import run_tool, said_by
+from dinsight.servers.postgres import PostgresBinaries, clean_env
+from tools.local.errors import LocalError
 from tools.local.ports import HOST
 from tools.local.probes import command_ready
 from tools.local.processes import ProcessRef, identify
 from tools.local.programs import Kind, Program
 
-MIN_MAJOR = 14
 SUPERUSER = "dinsight_admin"
 DATABASE = "dinsight"
 # Loaded at start where the installation has them; both only work when preloaded.
 _WELCOME_LIBRARIES = ("timescaledb", "pg_stat_statements")
 # Where a cluster of root's goes when its user cannot enter the checkout (for example below /root).
 _ELSEWHERE = Path("/var/lib/dinsight")
-_PLACES = (Path("/usr/lib/postgresql"), Path("/opt/homebrew/opt"), Path("/usr/local/opt"))
-
-
-@dataclass(frozen=True)
-class PostgresBinaries:
-    """One installed PostgreSQL server."""
-
-    folder: Path
-    major: int
-
-    def program(self, name: str) -> str:
-        return str(self.folder / name)
-
-    def has_library(self, name: str) -> bool:
-        """Return whether a library is installed: in lib/ on Debian, below lib/postgresql in other builds."""
-        beside = self.folder.parent / "lib"
-        return any(
-            (place / f"{name}{suffix}").is_file()
-            for place in (beside, beside / "postgresql")
-            for suffix in (".so", ".dylib")
-        )
-
-
-def find_binaries(path: str, places: Iterable[Path] = _PLACES) -> list[PostgresBinaries]:
-    """Return every installed server that is new enough, newest first. Debian keeps them out of PATH."""
-    folders = [Path(item) for item in path.split(os.pathsep) if item]
-    for place in places:
-        folders += sorted(place.glob("*/bin"))
-    found: dict[Path, PostgresBinaries] = {}
-    for folder in folders:
-        # Path.is_file would raise where a folder of PATH may not be entered; such a folder has nothing.
-        if not all(os.path.isfile(folder / name) for name in ("postgres", "initdb", "pg_isready")):
-            continue
-        real = folder.resolve()
-        if real not in found and (major := _major(folder / "postgres")) >= MIN_MAJOR:
-            found[real] = PostgresBinaries(real, major)
-    return sorted(found.values(), key=lambda binaries: binaries.major, reverse=True)
-
-
-def _major(postgres: Path) -> int:
-    said = run_tool([str(postgres), "--version"])
-    match = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
-    return int(match.group(1)) if match else 0
 
 
 @dataclass(frozen=True)
@@ -103,22 +59,30 @@ class LocalPostgres:
         """Create the cluster if it does not exist. Returns True if it was created now."""
         if self._made():
             return False
+        self.fill(self._initialize)
+        return True
+
+    def fill(self, make: Callable[[Path], None]) -> None:
+        """Make the cluster by filling an empty folder of the database's user; whole or not at all."""
         home = self._home()
         # A cluster whose making was interrupted has no PG_VERSION, or a scratch name: start over.
         scratch = home.with_name(f"{home.name}.new")
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(mode=0o700, parents=True)
+        if self.account is not None:
+            os.chown(scratch, self.account.uid, self.account.gid)
+        make(scratch)
+        scratch.rename(home)
+        if home != self.data:
+            self.data.symlink_to(home, target_is_directory=True)
+
+    def _initialize(self, folder: Path) -> None:
         with tempfile.NamedTemporaryFile("w", prefix="dinsight-", delete=True) as password_file:
             password_file.write(self.password)
             password_file.flush()
             if self.account is not None:
-                os.chown(scratch, self.account.uid, self.account.gid)
                 os.chown(password_file.name, self.account.uid, self.account.gid)
-            self._initdb(scratch, password_file.name)
-        scratch.rename(home)
-        if home != self.data:
-            self.data.symlink_to(home, target_is_directory=True)
-        return True
+            self._initdb(folder, password_file.name)
 
     def _made(self) -> bool:
         version_file = self.data / "PG_VERSION"
@@ -162,9 +126,11 @@ class LocalPostgres:
             "--auth=scram-sha-256",
             "--encoding=UTF8",
             "--locale=C.UTF-8",
+            # A backup checks them: what a disk has spoiled is told before the last good backup expires.
+            "--data-checksums",
             *([] if self.durable else ["--no-sync"]),
         ]
-        made = run_tool(command, account=self.account, cwd=folder, env=_clean_env())
+        made = run_tool(command, account=self.account, cwd=folder, env=clean_env())
         if made.returncode != 0:
             shutil.rmtree(folder, ignore_errors=True)
             raise LocalError(f"PostgreSQL could not make its data folder {folder}:\n{said_by(made)}")
@@ -180,6 +146,9 @@ class LocalPostgres:
             "max_connections": "200",
             # A query without a time locks every month's partition and its indexes.
             "max_locks_per_transaction": "512",
+            # What backups stream. A receiver that stays away must not let WAL fill the disk.
+            "wal_level": "replica",
+            "max_slot_wal_keep_size": "4GB",
             "log_timezone": "UTC",
             "timezone": "UTC",
         }
@@ -190,7 +159,7 @@ class LocalPostgres:
         argv = [self.binaries.program("postgres"), "-D", str(self.data.resolve())]
         for name, value in options.items():
             argv += ["-c", f"{name}={value}"]
-        env = _clean_env()
+        env = clean_env()
         asks = (self.binaries.program("pg_isready"), "-q", "-h", HOST, "-p", str(self.port), "-d", DATABASE)
         return Program(
             name="postgres",
@@ -227,27 +196,6 @@ def stray_server(data: Path) -> ProcessRef | None:
     except (FileNotFoundError, PermissionError, ValueError, psutil.Error):
         return None
     return identify(pid)
-
-
-def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinaries:
-    """Return the version that created the data if it is installed, otherwise the newest."""
-    if not found:
-        raise MissingSoftware(
-            f"A PostgreSQL server ({MIN_MAJOR} or newer)",
-            "postgresql",
-            "set DINSIGHT_DATABASE_URL to a server of yours",
-        )
-    try:
-        made_by = (data / "PG_VERSION").read_text(encoding="ascii").strip()
-    except (FileNotFoundError, PermissionError):
-        made_by = ""
-    return next((binaries for binaries in found if str(binaries.major) == made_by), found[0])
-
-
-def _clean_env() -> dict[str, str]:
-    """Return the environment without the caller's PG variables (PGDATA, PGPORT, ...)."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return {**kept, "LC_ALL": "C.UTF-8"}
 
 
 def _can_enter(account: Account, folder: Path) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from tools.local.account import Account
+from dinsight.servers.account import Account
 
 # True once the program can be used; called again and again while it starts.
 Probe = Callable[[], Awaitable[bool]]

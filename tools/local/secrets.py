@@ -8,8 +8,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
-from dinsight.installation import SERVICES
+from dinsight.installation import DATABASE_URL, ENCRYPTION_KEYS, SERVICES, database_variable
 from tools.local.errors import LocalError
 from tools.local.layout import write_private
 
@@ -35,6 +36,24 @@ class LocalSecrets:
             password_pepper=base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
             encryption_keys=f"local1:{key}",
         )
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, str]) -> LocalSecrets:
+        """Those that the services' variables hold; passwords of the database may be made anew."""
+        made = cls.generate()
+        return cls(
+            postgres_password=_password(variables.get(DATABASE_URL)) or made.postgres_password,
+            service_passwords={
+                service: _password(variables.get(database_variable(service))) or password
+                for service, password in made.service_passwords.items()
+            },
+            password_pepper=variables.get("DINSIGHT_PASSWORD_PEPPER") or made.password_pepper,
+            encryption_keys=variables.get(ENCRYPTION_KEYS) or made.encryption_keys,
+        )
+
+
+def _password(dsn: str | None) -> str:
+    return unquote(urlsplit(dsn or "").password or "")
 
 
 def load_secrets(path: Path) -> LocalSecrets | None:

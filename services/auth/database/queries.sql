@@ -572,3 +572,18 @@ WITH buried AS (
     WHERE id = :subject AND email <> 'deleted-' || id || '@deleted.invalid' RETURNING 1
 )
 SELECT count(*) FROM buried;
+
+-- name: ensure_partitions$
+-- Create the partitions of the audit trail for this month and the coming ones.
+SELECT ensure_audit_log_partitions(:months_ahead);
+
+-- name: list_administrators
+-- The active administrators of the installation.
+SELECT * FROM users WHERE role = 'admin' AND is_active ORDER BY email;
+
+-- name: claim_backup_reminder^
+-- Take the turn to remind of late backups; no row if they are not late, or somebody reminded already.
+UPDATE last_backup SET reminded_at = :now
+WHERE coalesce(verified_at, watched_since) < :verified_before
+  AND (reminded_at IS NULL OR reminded_at <= :reminded_before)
+RETURNING verified_at;

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.auth.database.api_keys import ApiKeyRepository, PostgresApiKeyRepository
 from services.auth.database.attempts import AttemptRepository, PostgresAttemptRepository
+from services.auth.database.backups import BackupRepository, PostgresBackupRepository
 from services.auth.database.deletions import DeletionRepository, PostgresDeletionRepository
 from services.auth.database.invitations import InvitationRepository, PostgresInvitationRepository
 from services.auth.database.keys import KeyRepository, PostgresKeyRepository
@@ -46,6 +47,7 @@ class Unit:
     oidc: OidcRepository
     trail: TrailRepository
     deletions: DeletionRepository
+    backups: BackupRepository
     jobs: Jobs
     outbox: Outbox
     inbox: Inbox
@@ -104,6 +106,7 @@ class PostgresUnits:
                 oidc=PostgresOidcRepository(connection, self.queries),
                 trail=PostgresTrailRepository(connection, self.queries),
                 deletions=PostgresDeletionRepository(connection, self.queries),
+                backups=PostgresBackupRepository(connection, self.queries),
                 jobs=self._queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),

@@ -1,5 +1,6 @@
 """Accounts and their password hashes."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Protocol
@@ -27,6 +28,10 @@ class UserRepository(Protocol):
     async def get(self, user_id: UUID) -> User | None: ...
 
     async def by_email(self, email: str) -> User | None: ...
+
+    async def administrators(self) -> Sequence[User]:
+        """The active administrators of the installation."""
+        ...
 
     async def lock(self, user_id: UUID) -> User | None:
         """The account, locked until the transaction ends."""
@@ -63,6 +68,10 @@ class PostgresUserRepository:
 
     async def by_email(self, email: str) -> User | None:
         return _user(await self._queries.get_user_by_email(self._connection, email=email))
+
+    async def administrators(self) -> Sequence[User]:
+        rows = [row async for row in self._queries.list_administrators(self._connection)]
+        return [User(**{name: row[name] for name in COLUMNS}) for row in rows]
 
     async def lock(self, user_id: UUID) -> User | None:
         return _user(await self._queries.get_user_for_update(self._connection, id=user_id))

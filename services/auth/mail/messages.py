@@ -6,7 +6,7 @@ arbitrary text to arbitrary addresses.
 
 import json
 import textwrap
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.auth.database.unit import Unit
@@ -66,6 +66,14 @@ class MessageWriter:
         subject = "A sign-in to your DInsight account was refused"
         text = texts.PROVIDER_REFUSED.format(at=self._now(), issuer=issuer)
         await self._enqueue(unit, "provider-refused", user.id, user.email, subject, text, NOTICE_LIFETIME)
+
+    async def backups_late(self, unit: Unit, user: User, verified_at: datetime | None) -> None:
+        last = texts.BACKUP_NEVER
+        if verified_at is not None:
+            last = texts.BACKUP_LAST.format(at=f"{verified_at:%Y-%m-%d at %H:%M} UTC")
+        text = texts.BACKUPS_LATE.format(base=self._base, last=last)
+        subject = "Backups of DInsight are late"
+        await self._enqueue(unit, "backups-late", user.id, user.email, subject, text, NOTICE_LIFETIME)
 
     async def invitation(
         self, unit: Unit, invitation: Invitation, organization: Organization, inviter: str, token: str

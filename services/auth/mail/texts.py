@@ -52,6 +52,17 @@ If your account at the provider was recreated, ask the operator of your DInsight
 old link. Otherwise, tell an administrator of your organization.
 """
 
+BACKUPS_LATE = """
+The DInsight installation at {base} has had no good backup for more than a day. {last} If its machine fails
+now, what was written since then may be lost.
+
+Run `dinsight status` and read the log of the program `backup`; the chapter "Backups" of the operations manual
+says what to do. You get this message once a day until a backup is verified, because you are an administrator
+of the installation.
+"""
+BACKUP_LAST = "The last one that was verified ended on {at}."
+BACKUP_NEVER = "No backup of it was ever verified."
+
 INVITATION = """
 {inviter} invited you to join the organization {organization} on DInsight as {role}. To accept, open this
 link:

@@ -24,6 +24,7 @@ WITHOUT_ORGANIZATION = {
     "auth.users": "people, who may belong to several organizations",
     "auth.refresh_tokens": "hashes, by user",
     "auth.signing_keys": "of the installation",
+    "auth.last_backup": "of the installation",
     "auth.password_attempts": "hashes of accounts and addresses",
     "auth.mail": "mail of the installation, encrypted; to addresses that may have no account",
     "auth.one_time_tokens": "hashes, by user",

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
+from services.auth.backups.service import BackupReminder
 from services.auth.invitations.domain import INVITATION_LIFETIME
 from services.auth.janitor import build_janitor
 from services.auth.keys.service import KeyRing
 from services.auth.mail.domain import RETENTION
+from services.auth.mail.messages import MessageWriter
 from services.auth.verification.domain import VERIFICATION_LIFETIME
+from shared.clock import time_ordered_id
 from shared.crypto import Encryptor
 from tests.support.fakes import FakePartitions
 from tests.unit.auth.accounts_setting import KEYS, AccountsSetting
@@ -25,7 +28,9 @@ async def test_expired_links_invitations_and_messages_are_deleted() -> None:
     keys = KeyRing(
         units, clock, Encryptor(KEYS), key_lifetime=timedelta(days=30), token_lifetime=timedelta(minutes=15)
     )
-    janitor = build_janitor(units, FakePartitions(), clock, keys)
+    messages = MessageWriter(clock, time_ordered_id, Encryptor(KEYS), "http://dinsight.example/")
+    reminder = BackupReminder(clock, messages)
+    janitor = build_janitor(units, FakePartitions(), clock, keys, reminder)
 
     def left() -> tuple[int, int, int]:
         return len(units.one_time.tokens), len(units.invitations.invitations), len(units.mail.rows)

@@ -10,15 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from dinsight.cli import build
-from dinsight.installation import Installation
+from dinsight.installation import CommandError, Installation
+from dinsight.servers.errors import MissingSoftware
+from dinsight.servers.postgres import PostgresBinaries, choose_binaries, find_binaries
 from tools.bootstrap import CannotPrepare, must_be_able_to_install, requirements
 from tools.cli import app
-from tools.local.errors import LocalError, MissingSoftware
 from tools.local.postgres import (
     LocalPostgres,
-    PostgresBinaries,
-    choose_binaries,
-    find_binaries,
     stray_server,
 )
 
@@ -133,7 +131,7 @@ def test_timescaledb_is_loaded_where_it_is_installed_without_telemetry(tmp_path:
 def test_no_server_at_all_names_the_package_and_the_variable(tmp_path: Path) -> None:
     with pytest.raises(MissingSoftware, match=r"package postgresql .*DINSIGHT_DATABASE_URL"):
         choose_binaries(tmp_path, find_binaries(str(tmp_path), [tmp_path]))
-    assert issubclass(MissingSoftware, LocalError)
+    assert issubclass(MissingSoftware, CommandError)
 
 
 def test_another_programs_process_is_no_stray_server(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from tests.unit.deploy.programs import PREFIX, PROGRAMS, ROOT, Program
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 OUR_IMAGE = "dinsight:0.1.0"
+# Has PostgreSQL's own programs beside our code.
+BACKUP_IMAGE = "dinsight-backup:0.1.0"
 CHOICES = {
     "GATEWAY_ADDRESS",
     "GATEWAY_PORT",
@@ -35,6 +37,13 @@ CHOICES = {
     "DINSIGHT_AUTH_OIDC_CLIENT_SECRET",
     "DINSIGHT_AUTH_OIDC_REDIRECT_URL",
     "DINSIGHT_LOG_LEVEL",
+    "DINSIGHT_BACKUP_URL",
+    "DINSIGHT_BACKUP_HOUR",
+    "DINSIGHT_BACKUP_AWS_ENDPOINT",
+    "DINSIGHT_BACKUP_AWS_REGION",
+    "DINSIGHT_BACKUP_AWS_ACCESS_KEY_ID",
+    "DINSIGHT_BACKUP_AWS_SECRET_ACCESS_KEY",
+    "DINSIGHT_BACKUP_AWS_ALLOW_HTTP",
     "DINSIGHT_AUTH_MAIL_URL",
     "DINSIGHT_AUTH_MAIL_SENDER",
     "DINSIGHT_AUTH_PUBLIC_URL",
@@ -44,15 +53,15 @@ CHOICES = {
 JOBS = {"provision", "finish-upgrade"}
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {
-    "POSTGRES_PASSWORD": {"postgres", "maintenance", *JOBS},
+    "POSTGRES_PASSWORD": {"postgres", "maintenance", "backup", *JOBS},
     "AUTH_DATABASE_PASSWORD": {*JOBS, "auth"},
     "MACHINES_DATABASE_PASSWORD": {*JOBS, "machines"},
     "ANALYSIS_DATABASE_PASSWORD": {*JOBS, "analysis", "worker"},
     "ALERTING_DATABASE_PASSWORD": {*JOBS, "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
-    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "alerting"},
-    "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance"},
-    "S3_SECRET_KEY": {"objects", "analysis", "worker", "maintenance"},
+    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "alerting", "backup"},
+    "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
+    "S3_SECRET_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
     "GRAFANA_PASSWORD": {"grafana"},
 }
 
@@ -70,11 +79,11 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
 def test_every_program_of_the_code_is_there(program: Program) -> None:
     service = SERVICES[program.name]
     assert service["command"] == ["python", "-m", program.module]
-    assert service["image"] == OUR_IMAGE
+    assert service["image"] == (BACKUP_IMAGE if program.name == "backup" else OUR_IMAGE)
 
 
 def test_every_listed_program_exists_in_the_code() -> None:
-    ours = {name for name, service in SERVICES.items() if service["image"] == OUR_IMAGE}
+    ours = {name for name, service in SERVICES.items() if service["image"] in (OUR_IMAGE, BACKUP_IMAGE)}
     assert ours == PROGRAMS.keys() | JOBS
 
 
@@ -149,6 +158,17 @@ def port_of(program: str) -> int:
 @each_program
 def test_the_health_check_asks_the_programs_own_port(program: Program) -> None:
     assert SERVICES[program.name]["healthcheck"]["test"][-1] == str(port_of(program.name))
+
+
+def test_backups_stream_from_the_server_and_cannot_fill_its_disk() -> None:
+    postgres = SERVICES["postgres"]
+    settings = dict(word.split("=", 1) for word in postgres["command"] if "=" in word)
+    assert settings["wal_level"] == "replica"
+    assert settings["max_slot_wal_keep_size"] == "4GB"
+    [mount] = [mount for mount in postgres["volumes"] if mount.endswith(f"{settings['hba_file']}:ro")]
+    rules = (ROOT / mount.split(":")[0]).read_text(encoding="utf-8").splitlines()
+    user = urlsplit(SERVICES["backup"]["environment"][DATABASE_URL]).username
+    assert ["host", "replication", user, "all", "scram-sha-256"] in [rule.split() for rule in rules]
 
 
 def test_timescaledb_sends_no_telemetry() -> None:

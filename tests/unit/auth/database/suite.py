@@ -2,6 +2,7 @@
 
 from tests.unit.auth.database.suites.api_keys import ApiKeySuite
 from tests.unit.auth.database.suites.attempts import AttemptSuite
+from tests.unit.auth.database.suites.backups import BackupSuite
 from tests.unit.auth.database.suites.invitations import InvitationSuite
 from tests.unit.auth.database.suites.keys import KeySuite
 from tests.unit.auth.database.suites.mail import MailSuite
@@ -29,5 +30,6 @@ class RepositorySuite(
     ResetRequestSuite,
     InvitationSuite,
     UnitSuite,
+    BackupSuite,
 ):
     """Subclasses give the fixture `units`."""

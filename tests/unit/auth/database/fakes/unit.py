@@ -12,6 +12,7 @@ from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.auth.database.fakes.api_keys import FakeApiKeys
 from tests.unit.auth.database.fakes.attempts import FakeAttempts
+from tests.unit.auth.database.fakes.backups import FakeBackups
 from tests.unit.auth.database.fakes.deletions import FakeDeletions
 from tests.unit.auth.database.fakes.invitations import FakeInvitations
 from tests.unit.auth.database.fakes.keys import FakeKeys
@@ -44,6 +45,7 @@ class FakeUnits:
         self.oidc = FakeOidc()
         self.trail = FakeTrail()
         self.deletions = FakeDeletions(self.users, self.organizations)
+        self.backups = FakeBackups()
         self.jobs = MemoryQueue(clock or FakeClock())
         self.outbox = FakeOutbox()
         self.scopes: list[Scope] = []
@@ -74,6 +76,7 @@ class FakeUnits:
             oidc=self.oidc,
             trail=self.trail,
             deletions=self.deletions,
+            backups=self.backups,
             jobs=self.jobs,
             outbox=self.outbox,
             inbox=FakeInbox(),

@@ -1,5 +1,6 @@
 """Accounts in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -31,6 +32,10 @@ class FakeUsers:
 
     async def by_email(self, email: str) -> User | None:
         return next((user for user in self.users.values() if user.email == email), None)
+
+    async def administrators(self) -> Sequence[User]:
+        found = [user for user in self.users.values() if user.role == "admin" and user.is_active]
+        return sorted(found, key=lambda user: user.email)
 
     async def lock(self, user_id: UUID) -> User | None:
         return self.users.get(user_id)

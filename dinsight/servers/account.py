@@ -6,7 +6,7 @@ import os
 import pwd
 from dataclasses import dataclass
 
-from tools.local.errors import LocalError
+from dinsight.installation import CommandError
 
 # Debian's package creates `postgres`; `nobody` is everywhere.
 _CANDIDATES = ("postgres", "nobody")
@@ -31,7 +31,7 @@ def server_account() -> Account | None:
         except KeyError:
             continue
         return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
-    raise LocalError(
+    raise CommandError(
         "PostgreSQL refuses to run as root, and this machine has neither a user postgres nor nobody. "
         "Create one (adduser --system postgres), or set DINSIGHT_DATABASE_URL to an external server."
     )

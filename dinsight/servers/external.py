@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tools.local.account import Account
+from dinsight.servers.account import Account
 
 
 def run_tool(
