@@ -7,7 +7,7 @@ so is the map of a baseline. `map_id` is the map of the analysis; nothing can re
 from shared.postgres.ddl import run, tenant_isolation
 
 revision = "analysis_0011"
-down_revision = "analysis_0013"
+down_revision = "analysis_0010"
 
 TABLES = """
 ALTER TABLE analyses ADD COLUMN archived_at TIMESTAMP WITH TIME ZONE,

@@ -59,7 +59,7 @@ async def migrate(database: TestDatabase, service: str, revision: str) -> None:
 
 
 async def test_anomalies_from_before_are_counted(database: TestDatabase, admin: Connection) -> None:
-    await migrate(database, "analysis", "analysis_0013")
+    await migrate(database, "analysis", "analysis_0010")
     analysis_id, machine_id, organization_id = uuid4(), uuid4(), uuid4()
     await admin.execute(
         "INSERT INTO analysis.machine_refs (id, organization_id, name, status, version, changed_at)"
@@ -94,12 +94,12 @@ async def test_anomalies_from_before_are_counted(database: TestDatabase, admin: 
 
 
 async def test_alerts_from_before_are_told_again(database: TestDatabase, admin: Connection) -> None:
-    await migrate(database, "alerting", "alerting_0008")
+    await migrate(database, "alerting", "alerting_0006")
     alerts, machine_id = [uuid4() for _ in range(3)], uuid4()
     ends = (("active", "0"), ("resolved", "10 days"), ("resolved", "2 years"))
     for alert_id, (status, ago) in zip(alerts, ends, strict=True):
         await admin.execute(ALERT, alert_id, machine_id, status, orjson.dumps(DATA).decode(), ago)
-    await migrate(database, "alerting", "alerting_0012")
+    await migrate(database, "alerting", "alerting_0010")
     rows = await admin.fetch("SELECT key, value, headers FROM alerting.outbox WHERE published_at IS NULL")
     events = [
         decode(

@@ -7,7 +7,7 @@ from its beginning, and completes them.
 
 from shared.postgres.ddl import run
 
-revision = "alerting_0008"
+revision = "alerting_0006"
 down_revision = "alerting_0005"
 
 COLUMNS = """

@@ -15,8 +15,8 @@ from shared.events.alerting import ALERT_CHANGED, AlertChanged
 from shared.events.base import Event
 from shared.events.codec import encode
 
-revision = "alerting_0012"
-down_revision = "alerting_0007"
+revision = "alerting_0010"
+down_revision = "alerting_0009"
 
 PAGE = 1000
 ALERTS = """

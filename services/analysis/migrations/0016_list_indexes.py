@@ -8,8 +8,8 @@ from alembic import op
 
 from shared.postgres.online import create_index, create_index_of_months, drop_index
 
-revision = "analysis_0014"
-down_revision = "analysis_0017"
+revision = "analysis_0016"
+down_revision = "analysis_0015"
 
 ORDER = '"timestamp" DESC, id DESC'
 ANOMALIES = {

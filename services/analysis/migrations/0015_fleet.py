@@ -7,8 +7,8 @@ to the day on which it begins.
 
 from shared.postgres.ddl import run, tenant_isolation
 
-revision = "analysis_0017"
-down_revision = "analysis_0016"
+revision = "analysis_0015"
+down_revision = "analysis_0014"
 
 # No foreign key: an alert may arrive before its machine does.
 ALERTS = """

@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
-revision = "machines_0008"
-down_revision = "machines_0006"
+revision = "machines_0006"
+down_revision = "machines_0005"
 
 
 def upgrade() -> None:

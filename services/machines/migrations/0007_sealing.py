@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import SEALS, run
 
-revision = "machines_0009"
-down_revision = "machines_0008"
+revision = "machines_0007"
+down_revision = "machines_0006"
 phase = "after"
 
 

@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
-revision = "alerting_0010"
-down_revision = "alerting_0009"
+revision = "alerting_0012"
+down_revision = "alerting_0011"
 
 # The service seals what it finds here, organization by organization: keys never reach the database.
 PLAIN_ADDRESSES = """

@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.postgres.online import create_index, drop_index
 
-revision = "alerting_0009"
-down_revision = "alerting_0012"
+revision = "alerting_0011"
+down_revision = "alerting_0010"
 
 ALERTS = "alerts (organization_id, created_at DESC, id DESC, status, severity, machine_id)"
 

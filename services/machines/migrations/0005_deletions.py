@@ -3,7 +3,7 @@
 from shared.jobs.schema import jobs_schema
 from shared.postgres.ddl import run
 
-revision = "machines_0006"
+revision = "machines_0005"
 down_revision = "machines_0004"
 
 

@@ -14,8 +14,8 @@ from alembic import op
 
 from shared.postgres.ddl import run, tenant_isolation
 
-revision = "analysis_0016"
-down_revision = "analysis_0012"
+revision = "analysis_0014"
+down_revision = "analysis_0013"
 
 TABLES = """
 ALTER TABLE analyses ADD COLUMN summarized BOOLEAN NOT NULL DEFAULT false;

@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import run, tenant_isolation
 
-revision = "alerting_0006"
-down_revision = "alerting_0008"
+revision = "alerting_0007"
+down_revision = "alerting_0006"
 
 TABLES = """
 CREATE TABLE organization_refs (

@@ -9,7 +9,7 @@ from alembic import op
 from shared.postgres.ddl import CURRENT_ORGANIZATION, run, tenant_isolation
 from shared.postgres.online import ask, create_index, insist
 
-revision = "analysis_0010"
+revision = "analysis_0012"
 down_revision = "analysis_0011"
 
 # Already compressed.

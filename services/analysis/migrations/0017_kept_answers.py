@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import SEALED_ANSWERS, run
 
-revision = "analysis_0015"
-down_revision = "analysis_0014"
+revision = "analysis_0017"
+down_revision = "analysis_0016"
 
 
 def upgrade() -> None:

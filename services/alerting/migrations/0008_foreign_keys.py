@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.postgres.online import create_index
 
-revision = "alerting_0011"
-down_revision = "alerting_0006"
+revision = "alerting_0008"
+down_revision = "alerting_0007"
 
 INDEXES = {
     "alert_rules_created_by": "alert_rules (organization_id, created_by)",

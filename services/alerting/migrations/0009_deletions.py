@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import run, tenant_isolation
 
-revision = "alerting_0007"
-down_revision = "alerting_0011"
+revision = "alerting_0009"
+down_revision = "alerting_0008"
 
 TABLES = """
 CREATE TABLE deleted_analyses (

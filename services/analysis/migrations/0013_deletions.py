@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import run
 
-revision = "analysis_0012"
-down_revision = "analysis_0010"
+revision = "analysis_0013"
+down_revision = "analysis_0012"
 
 COLUMNS = """
 ALTER TABLE analyses ADD COLUMN deletion_id UUID;

@@ -7,7 +7,7 @@ from its beginning, and completes them.
 
 from shared.postgres.ddl import run
 
-revision = "analysis_0013"
+revision = "analysis_0010"
 down_revision = "analysis_0009"
 
 COLUMNS = """
