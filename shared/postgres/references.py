@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+# Triggers fire in the order of their names, and those of foreign keys are called RI_ConstraintTrigger_...
+# Rows of partitioned tables go first, because everybody else locks them first, too.
+BEFORE_FOREIGN_KEYS = "A_"
+
 When = Literal["BEFORE", "AFTER"]
 
 
@@ -67,18 +71,18 @@ def _exists(table: str, columns: Mapping[str, Reference]) -> str:
 def _on_delete(service: str, table: str, column: str, reference: Reference) -> str:
     name = f"{table}_{column}_gone"
     if reference.on_delete is OnDelete.CASCADE:
-        body = f"DELETE FROM {table} WHERE {column} IN (SELECT id FROM gone);"  # noqa: S608 - names
+        body = f"DELETE FROM {table} WHERE {column} = OLD.id;"  # noqa: S608 - names
     else:
-        body = f"""IF EXISTS (SELECT FROM {table} WHERE {column} IN (SELECT id FROM gone)) THEN
+        body = f"""IF EXISTS (SELECT FROM {table} WHERE {column} = OLD.id) THEN
         RAISE foreign_key_violation USING
             MESSAGE = '{table} refers to rows of {reference.target} that were to be deleted',
             TABLE = '{table}', COLUMN = '{column}', CONSTRAINT = '{table}_references';
-    END IF;"""  # noqa: S608 - names of the migration
+    END IF;"""
     return "\n".join(
         [
             _function(service, name, f"\n    {body}", "NULL"),
-            f"CREATE OR REPLACE TRIGGER {name} AFTER DELETE ON {reference.target}"
-            f" REFERENCING OLD TABLE AS gone\nFOR EACH STATEMENT EXECUTE FUNCTION {name}();",
+            f'CREATE OR REPLACE TRIGGER "{BEFORE_FOREIGN_KEYS}{name}" AFTER DELETE ON {reference.target}'
+            f"\nFOR EACH ROW EXECUTE FUNCTION {name}();",
         ]
     )
 

@@ -69,6 +69,11 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'act
 """
 
 
+@pytest.fixture(autouse=True)
+async def months(place: Workplace) -> None:
+    await place.partitions.ensure("anomalies", [NOW, *(NOW + hour * HOUR for hour in HOURS)])
+
+
 async def assert_counted(place: Workplace) -> None:
     assert [tuple(row) for row in await place.admin.fetch(WRONG)] == []
 
