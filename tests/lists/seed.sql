@@ -70,6 +70,20 @@ SELECT pg_temp.id(:salt, 'machine', n), pg_temp.id(:salt, 'organization', pg_tem
        :now::timestamptz - (n / 4) * interval '1 minute', :now
 FROM generate_series(1, :machines::integer) AS n;
 
+-- name: machine_refs!
+-- The replica of the machines, which the fleet lists.
+INSERT INTO analysis.machine_refs (id, organization_id, name, model, location, status, version, complete_version, changed_at)
+SELECT id, organization_id, name, model, location, status, 1, 1, updated_at FROM machines.machines;
+
+-- name: deletions!
+-- Certificates of deleted machines, half of them requested by user 1.
+INSERT INTO auth.deletions (id, kind, subject_id, organization_id, requested_by, requested_at, backups_expire_at)
+SELECT pg_temp.id(:salt, 'deletion', n), 'machine', pg_temp.id(:salt, 'deleted', n),
+       pg_temp.id(:salt, 'organization', CASE WHEN n % 2 = 0 THEN 1 ELSE (n - 1) % :organizations + 1 END),
+       pg_temp.id(:salt, 'user', n % 2 + 1), :now::timestamptz - (n / 4) * interval '1 minute',
+       :now::timestamptz + interval '400 days'
+FROM generate_series(1, :keys::integer) AS n;
+
 -- name: uploads!
 INSERT INTO analysis.file_uploads (id, organization_id, original_filename, file_size, status, merged_files, created_at)
 SELECT pg_temp.id(:salt, 'upload', n),

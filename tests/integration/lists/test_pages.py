@@ -42,7 +42,9 @@ COPIED: dict[str, dict[str, str]] = {
     "auth.api_keys": {"id": NEW},
     "auth.invitations": {"id": NEW, "email": TEXT, "token_hash": TEXT},
     "auth.audit_logs": {"id": NEW},
+    "auth.deletions": {"id": NEW},
     "machines.machines": {"id": NEW},
+    "analysis.machine_refs": {"id": NEW},
     "analysis.config_data": {
         "id": "nextval('analysis.config_data_id_seq')",
         "version": "1000 + currval('analysis.config_data_id_seq')",
