@@ -15,8 +15,10 @@ from typer.core import TyperGroup
 from dinsight.backup import command as backup
 from dinsight.backup.restore_command import HOME, FindHome, restore
 from dinsight.dead_letters import command as dead_letters
+from dinsight.deletions import command as deletions
 from dinsight.installation import AT_REST, CommandError, Find, named_by_environment
 from dinsight.legacy_import.command import import_legacy
+from dinsight.maintenance.command import maintenance
 from dinsight.provision.command import provision
 from dinsight.re_encrypt.command import re_encrypt
 from dinsight.republish.command import republish
@@ -55,7 +57,9 @@ def build(find: Find, stopped: Find | None = None, home: FindHome | None = None)
 
     app.command()(provision)
     app.add_typer(dead_letters.app, name="dead-letters")
+    app.add_typer(deletions.app, name="deletions")
     app.command()(republish)
+    app.command()(maintenance)
     app.add_typer(backup.app, name="backup")
     app.command()(restore)
     app.command("re-encrypt")(re_encrypt)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DATABASE_URL = "DINSIGHT_DATABASE_URL"
 KAFKA_BOOTSTRAP = "DINSIGHT_KAFKA_BOOTSTRAP"
 ENCRYPTION_KEYS = "DINSIGHT_ENCRYPTION_KEYS"
+STORAGE_URL = "DINSIGHT_STORAGE_URL"
 
 # The services that own a schema, in the order in which they are provisioned.
 SERVICES = ("auth", "machines", "analysis", "alerting")
@@ -45,6 +46,11 @@ class Installation:
     @property
     def encryption_keys(self) -> str:
         return self._variable(ENCRYPTION_KEYS)
+
+    @property
+    def storage_url(self) -> str | None:
+        """The object store; None where the services use their default."""
+        return self.variables.get(STORAGE_URL) or None
 
     def service_password(self, service: str) -> str:
         """The password of the service's database login."""

@@ -18,7 +18,8 @@ DESCRIPTION = (
     "Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer ...`."
     " Programs send an API key as `X-API-Key` instead. Errors are RFC 9457 problems. Lists return"
     ' `{"items": [...], "next_cursor": ...}`; send `next_cursor` as `cursor` to get the next page.'
-    " Unknown query parameters are refused."
+    " Every list can be had as CSV with `Accept: text/csv`; without `limit`, the file has all rows that"
+    " match. Unknown query parameters are refused."
 )
 TAGS: Mapping[str, str] = {
     "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
@@ -27,6 +28,7 @@ TAGS: Mapping[str, str] = {
     "analyses": "Uploads of samples, their analyses, and the map positions and features of each sample.",
     "anomalies": "Samples outside a machine's normal range, each with the features that explain it.",
     "api-keys": "Credentials for programs.",
+    "deletions": "Certificates of deletions: what went, in which service.",
     "audit": "Who did what and when.",
     "configs": "Versions of the analysis parameters.",
     "health": "A machine's state, wear and trend.",

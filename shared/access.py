@@ -36,6 +36,7 @@ class Role(IntEnum):
 class Permission(StrEnum):
     ORGANIZATION_READ = "organization:read"
     ORGANIZATION_WRITE = "organization:write"
+    ORGANIZATION_DELETE = "organization:delete"
     MEMBERS_READ = "members:read"
     MEMBERS_WRITE = "members:write"
     API_KEYS_WRITE = "api-keys:write"
@@ -43,10 +44,14 @@ class Permission(StrEnum):
     MACHINES_READ = "machines:read"
     MACHINES_WRITE = "machines:write"
     MACHINES_DELETE = "machines:delete"
+    SENSITIVE_METADATA_READ = "sensitive-metadata:read"
+    MACHINES_HOLD = "machines:hold"
     CONFIGS_READ = "configs:read"
     CONFIGS_WRITE = "configs:write"
     ANALYSES_READ = "analyses:read"
     ANALYSES_WRITE = "analyses:write"
+    ANALYSES_DELETE = "analyses:delete"
+    ANALYSES_ARCHIVE = "analyses:archive"
     ANOMALIES_READ = "anomalies:read"
     ANOMALIES_ACKNOWLEDGE = "anomalies:acknowledge"
     ALERT_RULES_READ = "alert-rules:read"
@@ -60,6 +65,7 @@ class Permission(StrEnum):
 MIN_ROLE: Mapping[Permission, Role] = {
     Permission.ORGANIZATION_READ: Role.VIEWER,
     Permission.ORGANIZATION_WRITE: Role.ADMIN,
+    Permission.ORGANIZATION_DELETE: Role.OWNER,
     Permission.MEMBERS_READ: Role.VIEWER,
     Permission.MEMBERS_WRITE: Role.ADMIN,
     Permission.API_KEYS_WRITE: Role.ADMIN,
@@ -67,10 +73,15 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.MACHINES_READ: Role.VIEWER,
     Permission.MACHINES_WRITE: Role.OPERATOR,
     Permission.MACHINES_DELETE: Role.ADMIN,
+    # Such as the password of a controller. Lower roles see only the names.
+    Permission.SENSITIVE_METADATA_READ: Role.ADMIN,
+    Permission.MACHINES_HOLD: Role.ADMIN,
     Permission.CONFIGS_READ: Role.VIEWER,
     Permission.CONFIGS_WRITE: Role.ADMIN,
     Permission.ANALYSES_READ: Role.VIEWER,
     Permission.ANALYSES_WRITE: Role.OPERATOR,
+    Permission.ANALYSES_DELETE: Role.ADMIN,
+    Permission.ANALYSES_ARCHIVE: Role.OPERATOR,
     Permission.ANOMALIES_READ: Role.VIEWER,
     Permission.ANOMALIES_ACKNOWLEDGE: Role.OPERATOR,
     Permission.ALERT_RULES_READ: Role.VIEWER,

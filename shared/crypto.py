@@ -90,9 +90,10 @@ class EncryptedColumn:
     """A column that contains secrets. Each service lists its own, so that `dinsight re-encrypt` finds them.
 
     `renew` returns the new value of a row, given its id, its value, and a function that re-encrypts one
-    secret. A value without a secret is returned unchanged. The primary key of the table is `id`.
+    secret. A value without a secret is returned unchanged. `key` is the SQL expression of the row's id.
     """
 
     table: str
     column: str
     renew: Callable[[Any, Any, Renew], Any]
+    key: str = "id"

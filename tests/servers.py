@@ -194,7 +194,10 @@ class TestServers:
         if self._has_docker():
             from testcontainers.community.postgres import PostgresContainer
 
-            container = PostgresContainer(POSTGRES_IMAGE, driver=None)
+            # As on every server of the platform: tests have partitions for hundreds of months.
+            container = PostgresContainer(POSTGRES_IMAGE, driver=None).with_command(
+                "postgres -c max_connections=200 -c max_locks_per_transaction=512"
+            )
             return str(self._ends.enter_context(container).get_connection_url())
         return self._local_postgres()
 
@@ -224,6 +227,11 @@ class TestServers:
         self._ends.callback(running.stop)
         running.start()
         return running
+
+    def postgres_log(self) -> Path:
+        """The log of a server that was started here as a local process."""
+        folder, _ = self._place()
+        return folder / "postgres.log"
 
     def _local_postgres(self) -> str:
         folder, leash = self._place()

@@ -109,6 +109,7 @@ def status(
 ) -> None:
     """Show the state, process id, port, restarts and uptime of every program."""
     from tools.local.backups import backup_line
+    from tools.local.maintenance import maintenance_line
     from tools.local.screen import show_addresses, status_table
     from tools.local.state import load_state
 
@@ -128,6 +129,7 @@ def status(
             if state.error:
                 screen.print(f"error: {state.error}", style="red", markup=False)
             show_addresses(screen, state, layout.logs)
+            screen.print(maintenance_line(state), soft_wrap=True)
             screen.print(backup_line(state), soft_wrap=True)
     if not state.supervised():
         raise typer.Exit(NOT_RUNNING)

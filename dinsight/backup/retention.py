@@ -9,10 +9,7 @@ from dinsight.backup.manifest import Backup
 from dinsight.backup.objects import FOLDER, StoredFile
 from dinsight.backup.repository import Repository
 from dinsight.backup.wal import SEGMENT, Segment, parse_lsn
-
-KEEP_DAILY = 7
-KEEP_WEEKLY = 4
-KEEP_MONTHLY = 12
+from shared.backups import KEEP_DAILY, KEEP_MONTHLY, KEEP_WEEKLY
 
 
 def _week(day: date) -> Hashable:

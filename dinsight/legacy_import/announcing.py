@@ -64,6 +64,8 @@ class Announcer:
             location=row["location"],
             status=row["status"],
             metadata=row["metadata"],
+            tags=tuple(row["tags"]),
+            legal_hold=row["legal_hold"],
             version=row["version"],
             changed_at=row["updated_at"],
         )

@@ -11,6 +11,11 @@ SELECT wanted FROM unnest(ARRAY['auth.organizations', 'machines.machines', 'anal
     AS wanted
 WHERE to_regclass(wanted) IS NULL;
 
+-- name: legacy_months
+-- The months of monitoring results, as the import dates them.
+SELECT DISTINCT date_trunc('month', coalesce(created_at, 'epoch') AT TIME ZONE 'UTC')::date AS month
+FROM public.monitor_data ORDER BY month;
+
 -- name: one_at_a_time!
 -- Two imports at once would each miss what the other adds.
 SELECT pg_advisory_xact_lock(hashtext('dinsight import-legacy'));
@@ -165,7 +170,8 @@ SELECT m.id, :organization_id, m.name,
         JOIN legacy_dinsight_data d ON d.file_upload_id = p.file_upload_id
         LEFT JOIN legacy_chunks c ON c.dinsight_id = d.id WHERE p.machine_id = m.id)
 FROM legacy_machines m WHERE NOT EXISTS (SELECT FROM machines.machines t WHERE t.id = m.id)
-RETURNING id, name, model, serial_number, location, status, metadata, version, updated_at;
+RETURNING id, name, model, serial_number, location, status, metadata, tags, legal_hold, version,
+    updated_at;
 
 -- name: insert_machine_refs!
 -- The replica that analyses point at.

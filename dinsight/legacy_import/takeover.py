@@ -16,6 +16,7 @@ from dinsight.legacy_import.tables import TABLES
 from dinsight.slices import acting_as
 from shared.clock import Clock, IdGenerator
 from shared.postgres.connection import Connection, prepare_connection
+from shared.postgres.partitions import make_months
 from shared.postgres.queries import load_queries
 
 # The same legacy row always becomes the same machine and analysis: ids are derived from this.
@@ -50,7 +51,7 @@ class Takeover:
     async def run(
         self, legacy_dsn: str, admin_dsn: str, *, organization_name: str, owner_email: str | None = None
     ) -> Imported:
-        """Import the legacy database. Raises ImportRefused, with nothing changed.
+        """Import the legacy database. Raises ImportRefused, with nothing changed; empty months may be left.
 
         `admin_dsn` must be allowed to act as the owner roles of the services' schemas, as the account that
         provisioned the installation is.
@@ -60,10 +61,16 @@ class Takeover:
             _reached(admin_dsn) as target,
             # One moment of the legacy database, however long the copying takes.
             source.transaction(isolation="repeatable_read", readonly=True),
-            target.transaction(),
         ):
             await self._must_be_legacy(source)
             await self._must_be_migrated(target)
+            await self._make_months(source, target)
+            return await self._take_over(source, target, organization_name, owner_email)
+
+    async def _take_over(
+        self, source: Connection, target: Connection, organization_name: str, owner_email: str | None
+    ) -> Imported:
+        async with target.transaction():
             await self._queries.one_at_a_time(target)
             organization_id, name, added = await self._organization(target, organization_name, owner_email)
             for table in TABLES:
@@ -104,6 +111,17 @@ class Takeover:
             raise ImportRefused(
                 f"The installation lacks {', '.join(missing)}. Run `dinsight provision` first."
             )
+
+    async def _make_months(self, source: Connection, target: Connection) -> None:
+        """Make the partitions of the monitoring results, before the transaction that copies these."""
+        months = [row["month"] async for row in self._queries.legacy_months(source)]
+        try:
+            await make_months(target, "analysis.monitor_data", months)
+        except asyncpg.DatetimeFieldOverflowError as error:
+            raise ImportRefused(
+                "public.monitor_data has rows whose created_at is before 1970 or in the future, between"
+                f" {months[0]} and {months[-1]}. Correct it first."
+            ) from error
 
     async def _organization(
         self, target: Connection, name: str, owner_email: str | None

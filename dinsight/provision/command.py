@@ -19,8 +19,14 @@ class Step(StrEnum):
 def provision(
     context: typer.Context,
     steps: Annotated[list[Step] | None, typer.Argument(help="Which step (default: both).")] = None,
+    after: Annotated[
+        bool, typer.Option("--after", help="Also run the migrations that wait until no older version runs.")
+    ] = False,
 ) -> None:
-    """Create missing databases, roles and topics, and migrate every schema."""
+    """Create missing databases, roles and topics, and migrate every schema.
+
+    Run it before programs of a new version start, and with --after once none of an older version runs.
+    """
     from aiokafka.errors import KafkaError
     from asyncpg import PostgresError
 
@@ -28,7 +34,7 @@ def provision(
     for step in steps or list(Step):
         try:
             if step is Step.DATABASES:
-                _databases(installation)
+                _databases(installation, after=after)
             else:
                 _topics(installation)
         # The traceback goes first, for the log; the sentence comes last, where a supervisor shows it.
@@ -42,11 +48,11 @@ def provision(
             raise installation.database_error(error) from error
 
 
-def _databases(installation: Installation) -> None:
+def _databases(installation: Installation, *, after: bool) -> None:
     import asyncio
 
     from dinsight.provision.databases import ensure_database, provision
-    from dinsight.provision.migrations import upgrade
+    from dinsight.provision.migrations import pending, upgrade
 
     async def databases_and_roles() -> None:
         await ensure_database(installation.admin_dsn)
@@ -56,8 +62,12 @@ def _databases(installation: Installation) -> None:
 
     asyncio.run(databases_and_roles())
     for service in SERVICES:
-        upgrade(service, installation.admin_dsn)
-    typer.echo("Every schema is up to date.")
+        upgrade(service, installation.admin_dsn, after=after)
+    waiting = asyncio.run(pending(installation.admin_dsn))
+    if waiting:
+        typer.echo(f"Every schema is ready for this version. {', '.join(waiting)} wait for --after.")
+    else:
+        typer.echo("Every schema is up to date.")
 
 
 def _topics(installation: Installation) -> None:

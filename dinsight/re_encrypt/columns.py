@@ -9,14 +9,19 @@ from typing import Any
 from dinsight.slices import acting_as
 from services.alerting import encrypted as alerting
 from services.auth import encrypted as auth
+from services.machines import encrypted as machines
 from shared.crypto import EncryptedColumn, EncryptionError, Encryptor
 from shared.postgres.connection import Connection
 
-COLUMNS: Mapping[str, Sequence[EncryptedColumn]] = {"auth": auth.COLUMNS, "alerting": alerting.COLUMNS}
+COLUMNS: Mapping[str, Sequence[EncryptedColumn]] = {
+    "auth": auth.COLUMNS,
+    "machines": machines.COLUMNS,
+    "alerting": alerting.COLUMNS,
+}
 # Rows of a batch are locked until it commits: few enough that no request waits long.
 BATCH = 200
-NEXT = "SELECT id, {column} AS value FROM {table} {after} ORDER BY id LIMIT $1 FOR UPDATE"
-STORE = "UPDATE {table} SET {column} = $2 WHERE id = $1"
+NEXT = "SELECT {key} AS id, {column} AS value FROM {table} {after} ORDER BY {key} LIMIT $1 FOR UPDATE"
+STORE = "UPDATE {table} SET {column} = $2 WHERE {key} = $1"
 
 
 @dataclass
@@ -52,8 +57,8 @@ async def _column(
 
 
 async def _next(connection: Connection, column: EncryptedColumn, last: Any, batch: int) -> list[Any]:
-    after = "" if last is None else "WHERE id > $2"
-    statement = NEXT.format(table=column.table, column=column.column, after=after)
+    after = "" if last is None else f"WHERE {column.key} > $2"
+    statement = NEXT.format(table=column.table, column=column.column, key=column.key, after=after)
     return await connection.fetch(statement, batch, *([] if last is None else [last]))
 
 
@@ -67,5 +72,6 @@ async def _row(
         moved.unreadable.append(str(row["id"]))
         return
     if value != row["value"]:
-        await connection.execute(STORE.format(table=column.table, column=column.column), row["id"], value)
+        store = STORE.format(table=column.table, column=column.column, key=column.key)
+        await connection.execute(store, row["id"], value)
         moved.renewed += 1

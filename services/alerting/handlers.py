@@ -4,6 +4,7 @@ from services.alerting.alerts import findings
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import ReplicaService
+from shared.erasure import eraser
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
     ANALYSIS_FAILED,
@@ -12,13 +13,21 @@ from shared.events.analysis import (
     AnalysisFailed,
     AnomalyDetected,
 )
-from shared.events.auth import MEMBERSHIP_CHANGED, MembershipChanged
+from shared.events.auth import (
+    MEMBERSHIP_CHANGED,
+    ORGANIZATION_CHANGED,
+    MembershipChanged,
+    OrganizationChanged,
+)
 from shared.events.base import Event
+from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
 
-def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Evaluator) -> None:
+def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService) -> None:
+    """Both handlers keep a replica by versions, so they may run again for an event."""
+
     async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
         if event.organization_id is None:
             raise ValueError("machine.changed must carry its organization in organizationid")
@@ -27,6 +36,15 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
     async def on_membership_changed(event: Event[MembershipChanged], unit: Unit) -> None:
         await replicas.membership_changed(unit, event.payload)
 
+    async def on_organization_changed(event: Event[OrganizationChanged], unit: Unit) -> None:
+        await replicas.organization_changed(unit, event.payload)
+
+    consumer.on(MACHINE_CHANGED, on_machine_changed, repeatable=True)
+    consumer.on(MEMBERSHIP_CHANGED, on_membership_changed, repeatable=True)
+    consumer.on(ORGANIZATION_CHANGED, on_organization_changed, repeatable=True)
+
+
+def subscribe(consumer: Consumer[Unit], evaluator: Evaluator) -> None:
     async def on_anomaly_detected(event: Event[AnomalyDetected], unit: Unit) -> None:
         payload = event.payload
         await evaluator.observe(unit, payload.machine_id, lambda: findings.of_anomaly(payload))
@@ -39,8 +57,10 @@ def subscribe(consumer: Consumer[Unit], replicas: ReplicaService, evaluator: Eva
         payload = event.payload
         await evaluator.observe(unit, payload.machine_id, lambda: findings.of_failed(payload))
 
-    consumer.on(MACHINE_CHANGED, on_machine_changed)
-    consumer.on(MEMBERSHIP_CHANGED, on_membership_changed)
+    async def on_deletion_requested(event: Event[DeletionRequested], unit: Unit) -> None:
+        await eraser.accept(unit.jobs, event)
+
+    consumer.on(DELETION_REQUESTED, on_deletion_requested)
     consumer.on(ANOMALY_DETECTED, on_anomaly_detected)
     consumer.on(ANALYSIS_COMPLETED, on_analysis_completed)
     consumer.on(ANALYSIS_FAILED, on_analysis_failed)

@@ -11,23 +11,28 @@ from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.deletions import steps
 from services.alerting.deliveries import domain as deliveries
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
-from services.alerting.handlers import subscribe
+from services.alerting.handlers import subscribe, subscribe_replicas
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
+from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
+from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
 from shared.audit import Auditor
 from shared.crypto import Encryptor
+from shared.erasure.eraser import Eraser
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
+from shared.http.kept_answers import AnswerSealer
 from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
-from shared.jobs.janitor import Janitor
+from shared.jobs.janitor import Chore, Janitor
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
@@ -38,40 +43,58 @@ from shared.settings import InstallationSettings
 # What the janitor looks for appears only while an older version still runs.
 JANITOR_SECONDS = 60.0
 
+# A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
+# the group `alerting` had read them. Whoever adds such a column gives the group a new name again.
+REPLICAS_GROUP = "alerting-replicas"
+
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("alerting", installation, settings)
     clock, new_id = infra.clock, infra.new_id
     units = PostgresUnits(infra.database, clock, new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
+    sealer, answers = WebhookSealer(encryptor), AnswerSealer(infra.database, encryptor)
     auditor, notifier, replicas = Auditor(clock), Notifier(clock, new_id), ReplicaService()
     machines = Peer(installation.machines_url, name="machines")
-    rules = RuleService(clock, new_id, auditor, encryptor, replicas, notifier)
+    rules = RuleService(clock, new_id, auditor, sealer, replicas, notifier)
     alerts = AlertService(clock, auditor, replicas, notifier)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, replicas, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
+    subscribe(consumer, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
+    replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
+    subscribe_replicas(replicating, replicas)
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
         timeout_seconds=settings.webhook_timeout_seconds,
     )
-    worker = _delivery_worker(infra, units, sender, encryptor, settings)
-    janitor = Janitor(
-        "alerting janitor", {"deliveries without a job": units.adopt_deliveries}, every=JANITOR_SECONDS
-    )
-    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+    workers = [
+        _delivery_worker(infra, units, sender, sealer, settings),
+        Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
+    ]
+    chores: dict[str, Chore] = {
+        "deliveries without a job": units.adopt_deliveries,
+        "plain addresses": SealAddresses(units, rules),
+        "targets with a path": units.shorten_targets,
+        "plain answers": answers.seal_all,
+    }
+    janitor = Janitor("alerting janitor", chores, every=JANITOR_SECONDS)
+    loops = (infra.relay.loop, consumer.loop, replicating.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with sender.open(), infra.running(*loops, workers=[worker], peers=[machines]):
+        async with sender.open(), infra.running(*loops, workers=workers, peers=[machines]):
             yield
 
     app = build_application(
         service="alerting",
         description="Alert rules of machines, and the alerts that they open.",
         lifespan=lifespan,
-        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
-        middleware=[Idempotency.middleware(infra.database, infra.guard)],
+        checks={
+            **infra.checks(*loops, workers=workers),
+            "consumer": consumer.check,
+            "replicas": replicating.check,
+        },
+        middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
@@ -82,7 +105,7 @@ def _delivery_worker(
     infra: Infrastructure,
     units: PostgresUnits,
     sender: WebhookSender,
-    encryptor: Encryptor,
+    sealer: WebhookSealer,
     settings: Settings,
 ) -> Worker:
     retry = RetryPolicy(
@@ -91,7 +114,7 @@ def _delivery_worker(
         max_delay=deliveries.MAX_RETRY_DELAY,
         factor=deliveries.RETRY_FACTOR,
     )
-    dispatcher = Dispatcher(units, sender, encryptor, infra.clock, infra.new_id, retry)
+    dispatcher = Dispatcher(units, sender, sealer, infra.clock, infra.new_id, retry)
     pace = Pace(
         deliveries.LEASE,
         deliveries.HEARTBEAT_SECONDS,

@@ -20,6 +20,10 @@ class Status(StrEnum):
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
+    # Of analyses alone: points, anomalies and features are in the archive, which can be restored.
+    ARCHIVED = "archived"
+    # Of analyses alone: a job deletes everything of it, and then the analysis is gone.
+    DELETING = "deleting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ class Analysis:
     created_by: UUID
     created_at: datetime
     completed_at: datetime | None
+    archived_at: datetime | None = None
+    # A restored analysis is not archived again before then.
+    kept_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

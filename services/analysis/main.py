@@ -7,32 +7,48 @@ from fastapi import FastAPI
 
 from services.analysis.anomalies.routes import build_anomaly_router
 from services.analysis.anomalies.service import AnomalyService
+from services.analysis.archives.routes import build_archive_router
+from services.analysis.archives.service import ArchiveService
 from services.analysis.configs.routes import build_config_router
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import PostgresUnits
+from services.analysis.deletions.routes import build_deletion_router
+from services.analysis.deletions.service import DeletionService
+from services.analysis.deletions.steps import steps
+from services.analysis.fleet.routes import build_fleet_router
+from services.analysis.fleet.service import FleetService
 from services.analysis.handlers import subscribe
 from services.analysis.health.routes import build_health_router
 from services.analysis.health.service import HealthService
 from services.analysis.jobs.janitor import Chores
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.objects.store import Storage
+from services.analysis.organizations.service import OrganizationFollower
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
+from services.analysis.timeline.routes import build_timeline_router
+from services.analysis.timeline.service import TimelineService
 from services.analysis.uploads.routes import build_upload_router
 from services.analysis.uploads.service import UploadReceiver
 from shared.audit import Auditor
+from shared.erasure.eraser import Eraser
+from shared.erasure.requests import DeletionRequests
 from shared.http.application import build_application
 from shared.http.idempotency import Idempotency
 from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions
 from shared.process import serve
 from shared.settings import InstallationSettings
 
 # The receiver itself rejects large uploads, with an explanation; this only limits what it would read.
 BODY_MARGIN_BYTES = 64 * 2**20
+# A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
+# the group `analysis` had read them. Whoever adds such a column gives the group a new name again.
+GROUP = "analysis-replicas"
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -43,30 +59,45 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
-    janitor = Chores(units, storage, settings, infra.clock).janitor()
-    consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="analysis")
-    subscribe(consumer, directory)
+    partitions = MonthPartitions(infra.database)
+    janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
+    consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
+    subscribe(consumer, directory, OrganizationFollower())
 
+    worker = Eraser(
+        "analysis",
+        infra.database,
+        units.queue,
+        infra.clock,
+        infra.new_id,
+        units.queries,
+        steps(storage, units.queries),
+    ).worker()
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(*loops, peers=(machines,)):
+        async with infra.running(*loops, workers=[worker], peers=(machines,)):
             yield
 
     app = build_application(
         service="analysis",
         description="Uploads, baselines, monitoring runs, anomalies and their explanations.",
         lifespan=lifespan,
-        checks={**infra.checks(*loops), "consumer": consumer.check},
+        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_config_router(ConfigService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
+    app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
+    deletions = DeletionService(DeletionRequests(infra.clock, infra.new_id), auditor)
+    app.include_router(build_deletion_router(deletions, units, infra.guard))
     app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_health_router(HealthService(), directory, units, infra.guard))
+    app.include_router(build_fleet_router(FleetService(infra.clock), units, infra.guard))
+    app.include_router(build_timeline_router(TimelineService(infra.clock), directory, units, infra.guard))
     return app
 
 

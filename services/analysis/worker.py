@@ -9,6 +9,8 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.analysis.archives.archiver import Archiver
+from services.analysis.archives.jobs import ArchiveJobs
 from services.analysis.database.unit import PostgresUnits, Units
 from services.analysis.jobs.chunks import ChunkStore
 from services.analysis.jobs.domain import MAX_ATTEMPTS, QUEUE, Kind
@@ -30,7 +32,9 @@ from shared.jobs.queue import JobHandler, Queue, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions, Partitions
 from shared.process import serve
+from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
 
 # One job of any size at a time, and a small one beside it, for which the large one pauses.
@@ -39,7 +43,14 @@ RETRY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(seconds=1), max_delay=ti
 
 
 def build_worker(
-    units: Units, queue: Queue, storage: Storage, settings: Settings, clock: Clock, new_id: IdGenerator
+    units: Units,
+    queue: Queue,
+    partitions: Partitions,
+    storage: Storage,
+    settings: Settings,
+    retention: RetentionSettings,
+    clock: Clock,
+    new_id: IdGenerator,
 ) -> Worker:
     models, recent = ModelStore(storage), RecentChunks()
     finalizer = Finalizer(units, models, clock, new_id)
@@ -53,10 +64,14 @@ def build_worker(
         clock,
         progress_seconds=settings.progress_seconds,
     )
+    restored = timedelta(days=retention.restored_days)
+    archiver = Archiver(units, partitions, storage, clock, new_id, restored=restored)
     handlers: dict[str, JobHandler] = {
         Kind.ANALYSIS: runner,
-        Kind.CHUNK: ChunkScorer(units, models, recent, finalizer, new_id),
-        Kind.JOIN: Joiner(units, models, finalizer, clock, new_id),
+        Kind.CHUNK: ChunkScorer(units, partitions, models, recent, finalizer, new_id),
+        Kind.JOIN: Joiner(units, partitions, models, finalizer, clock, new_id),
+        Kind.ARCHIVE: ArchiveJobs(units, archiver.archive),
+        Kind.RESTORE: ArchiveJobs(units, archiver.restore),
     }
     pace = Pace(
         timedelta(seconds=settings.lease_seconds),
@@ -70,7 +85,10 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     storage = Storage.at(installation.storage_url)
-    worker = build_worker(units, units.queue, storage, settings, infra.clock, infra.new_id)
+    retention, partitions = RetentionSettings(), MonthPartitions(infra.database)
+    worker = build_worker(
+        units, units.queue, partitions, storage, settings, retention, infra.clock, infra.new_id
+    )
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

@@ -1,10 +1,12 @@
 """Errors of the auth service."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 from typing import TypeVar
 from uuid import UUID
 
+from services.auth.organizations.domain import Organization
 from shared.access import Role
 from shared.errors import (
     BadRequest,
@@ -174,6 +176,61 @@ class OwnersOnly(Forbidden):
         super().__init__("Only an owner can add, change or remove an owner. Ask one of them.")
 
 
+class LastOwnerOf(Conflict):
+    code = "last-owner"
+
+    def __init__(self, organizations: Sequence[Organization]) -> None:
+        names = ", ".join(f"{organization.name!r}" for organization in organizations)
+        super().__init__(
+            f"You are the last owner of {names}. Make another member an owner, or delete the organization,"
+            " before you delete your account.",
+            extra={"organizations": [{"id": str(o.id), "name": o.name} for o in organizations]},
+        )
+
+
+class SignInTooOld(Forbidden):
+    code = "sign-in-too-old"
+
+    def __init__(self, maximum: timedelta) -> None:
+        minutes = ceil(maximum.total_seconds() / 60)
+        super().__init__(
+            f"You signed in more than {minutes} minutes ago. Sign in again, and repeat the request with the"
+            " new token."
+        )
+
+
+class NotConfirmed(Unprocessable):
+    def __init__(self) -> None:
+        super().__init__(
+            "Deleting an organization cannot be undone.",
+            errors=[FieldError("/query/confirm", "must be the slug or the name of the organization")],
+        )
+
+
+class TokenOutdated(Forbidden):
+    def __init__(self) -> None:
+        super().__init__("Your token does not list this organization yet. Refresh it, and try again.")
+
+
+class OnLegalHold(Conflict):
+    code = "legal-hold"
+
+    def __init__(self, machine_id: UUID, name: str) -> None:
+        super().__init__(
+            f"Machine {name!r} ({machine_id}) is on legal hold, so the organization cannot be deleted. An"
+            f" administrator can end the hold with PATCH /machines/{machine_id}.",
+            extra={"machine_id": str(machine_id)},
+        )
+
+
+class DeletionNotFound(NotFound):
+    def __init__(self, deletion_id: UUID) -> None:
+        super().__init__(
+            f"You have requested no deletion {deletion_id}. GET /deletions lists those that you requested; a"
+            " new one appears within seconds."
+        )
+
+
 class InvalidLink(BadRequest):
     """The same for a token that never existed, was used, or has expired."""
 
@@ -201,6 +258,15 @@ class WeakPassword(Unprocessable):
     def __init__(self, reason: str, pointer: str) -> None:
         detail = f"The password {reason}. Use several unrelated words, or a password manager."
         super().__init__(detail, errors=[FieldError(pointer, detail)])
+
+
+class InvalidRetention(Unprocessable):
+    """Limits that are none, or outside the installation's bounds."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__(
+            f"{len(errors)} limit(s) of settings.retention are invalid; see errors.", errors=errors
+        )
 
 
 class TooManySecrets(Unprocessable):

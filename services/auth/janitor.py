@@ -8,16 +8,19 @@ from services.auth.database.unit import Unit, Units
 from services.auth.keys.service import KeyRing
 from services.auth.mail.domain import RETENTION
 from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
+from services.auth.trail.service import TABLE
 from shared.access import Scope
 from shared.clock import Clock
 from shared.jobs.janitor import Chore, Janitor
+from shared.postgres.partitions import Partitions
 
-# Keys and partitions are created long before they are needed, so a missed hour does no harm.
+# Keys are created long before they are needed, so a missed hour does no harm.
 EVERY_SECONDS = 3600.0
-PARTITION_MONTHS_AHEAD = 3
 
 
-def build_janitor(units: Units, clock: Clock, keys: KeyRing, reminder: BackupReminder) -> Janitor:
+def build_janitor(
+    units: Units, partitions: Partitions, clock: Clock, keys: KeyRing, reminder: BackupReminder
+) -> Janitor:
     """Every replica may run one; none needs to."""
 
     def chore(work: Callable[[Unit, datetime], Awaitable[object]]) -> Chore:
@@ -31,7 +34,7 @@ def build_janitor(units: Units, clock: Clock, keys: KeyRing, reminder: BackupRem
         "auth janitor",
         {
             "rotate signing keys": keys.maintain,
-            "create partitions": chore(lambda unit, _: unit.trail.ensure_partitions(PARTITION_MONTHS_AHEAD)),
+            "make the partition of the next month": lambda: partitions.ensure_coming(TABLE, clock.now()),
             "delete expired sessions": chore(lambda unit, now: unit.sessions.delete_expired(now)),
             "delete expired sign-in flows": chore(lambda unit, now: unit.oidc.delete_expired(now)),
             "forget old failures": chore(

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
+from services.auth.deletions.service import DeletionService
+from services.auth.deletions.steps import steps
 from services.auth.handlers import subscribe
 from services.auth.invitations.service import InvitationService
 from services.auth.janitor import build_janitor
@@ -40,9 +42,12 @@ from services.auth.users.service import AccountService
 from services.auth.verification.service import VerificationService
 from shared.audit import Auditor
 from shared.crypto import Encryptor
+from shared.erasure.eraser import Eraser
+from shared.erasure.requests import DeletionRequests
 from shared.http.application import build_application
 from shared.http.caller import Guard
 from shared.http.idempotency import Idempotency
+from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
 from shared.jobs.postgres import PostgresQueue
 from shared.jobs.queue import JobHandler
@@ -50,7 +55,9 @@ from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
 from shared.observability.setup import set_up
+from shared.postgres.partitions import MonthPartitions, Partitions
 from shared.process import serve
+from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
 from shared.tokens import TokenVerifier
 
@@ -70,15 +77,22 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     units = PostgresUnits(infra.database, queue, infra.clock, infra.new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     provider = _provider(infra, settings)
-    services = _services(infra, units, encryptor, settings, provider)
+    machines = Peer(installation.machines_url, name="machines")
+    partitions = MonthPartitions(infra.database)
+    services = _services(infra, units, partitions, encryptor, settings, provider, machines)
     # The service verifies tokens with its own keys, without a request to itself.
     guard = Guard(TokenVerifier(services.keys.published))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
-    subscribe(consumer, services.trail)
+    subscribe(consumer, services.trail, services.deletions)
     messages = MessageWriter(infra.clock, infra.new_id, encryptor, settings.public_url)
     reminder = BackupReminder(infra.clock, messages)
-    janitor = build_janitor(units, infra.clock, services.keys, reminder)
-    worker = _mail_worker(infra, queue, units, encryptor, settings, services.recovery)
+    janitor = build_janitor(units, partitions, infra.clock, services.keys, reminder)
+    workers = [
+        _mail_worker(infra, queue, units, encryptor, settings, services.recovery),
+        Eraser(
+            "auth", infra.database, queue, infra.clock, infra.new_id, units.queries, steps(infra.clock)
+        ).worker(),
+    ]
 
     loops = (infra.relay.loop, consumer.loop, janitor.loop)
 
@@ -87,7 +101,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         async with AsyncExitStack() as stack:
             if provider is not None:
                 await stack.enter_async_context(provider.open())
-            await stack.enter_async_context(infra.running(*loops, workers=[worker]))
+            await stack.enter_async_context(infra.running(*loops, workers=workers, peers=[machines]))
             yield
 
     app = build_application(
@@ -95,7 +109,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Users, organizations, memberships, sessions and the audit trail.",
         lifespan=lifespan,
         checks={
-            **infra.checks(*loops, workers=[worker]),
+            **infra.checks(*loops, workers=workers),
             "consumer": consumer.check,
             "signing keys": services.keys.check,
         },
@@ -146,9 +160,11 @@ def _mail_worker(
 def _services(
     infra: Infrastructure,
     units: Units,
+    partitions: Partitions,
     encryptor: Encryptor,
     settings: Settings,
     provider: Provider | None,
+    machines: Peer,
 ) -> Services:
     clock, new_id, auditor = infra.clock, infra.new_id, Auditor(infra.clock)
     hasher = PasswordHasher(settings.password_pepper.get_secret_value(), settings.bcrypt_cost)
@@ -164,7 +180,9 @@ def _services(
     messages = MessageWriter(clock, new_id, encryptor, settings.public_url)
     one_time = OneTimeTokens(clock, new_id)
     verification = VerificationService(clock, auditor, one_time, messages)
-    organizations = OrganizationService(clock, new_id, auditor, SettingsEncryptor(encryptor))
+    organizations = OrganizationService(
+        clock, new_id, auditor, SettingsEncryptor(encryptor), RetentionSettings()
+    )
     accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, messages)
     invitations = InvitationService(clock, new_id, auditor, messages, verification)
     sessions = SessionService(
@@ -196,11 +214,12 @@ def _services(
         organizations=organizations,
         members=MemberService(clock, auditor),
         invitations=invitations,
-        trail=TrailService(),
+        trail=TrailService(clock, partitions),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=ApiKeyService(clock, new_id, auditor),
         oidc=OidcService(clock, new_id, auditor, sessions, messages, provider),
+        deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
     )
 
 

@@ -7,6 +7,8 @@ from fastapi import APIRouter
 from services.auth.api_keys import routes as api_keys
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Units
+from services.auth.deletions import routes as deletions
+from services.auth.deletions.service import DeletionService
 from services.auth.invitations import routes as invitations
 from services.auth.invitations.service import InvitationService
 from services.auth.keys import routes as keys
@@ -53,6 +55,7 @@ class Services:
     keys: KeyRing
     api_keys: ApiKeyService
     oidc: OidcService
+    deletions: DeletionService
 
 
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
@@ -72,6 +75,7 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     )
     router.include_router(api_keys.build_router(services.organizations, services.api_keys, units, guard))
     router.include_router(trail.build_router(services.organizations, services.trail, units, guard))
+    router.include_router(deletions.build_router(services.organizations, services.deletions, units, guard))
     return router
 
 

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from services.gateway.admission import connections, edge
 from services.gateway.admission.api_keys import ApiKeys
+from services.gateway.admission.ended import Ended, EndingGuard
 from services.gateway.admission.limits import RateLimits
 from services.gateway.admission.middleware import Admission, MaxRequests
 from services.gateway.admission.operations import Operations
@@ -23,7 +24,6 @@ from services.gateway.stream.service import EventStreams
 from shared.clock import SystemClock
 from shared.errors import Unavailable
 from shared.http.application import Check, build_application
-from shared.http.caller import Guard
 from shared.http.peers import Peer
 from shared.infrastructure import JWKS_PATH
 from shared.kafka.connection import KafkaConnection
@@ -46,7 +46,8 @@ class Gateway:
         clock = SystemClock()
         self.kafka = KafkaConnection(installation, client_id="dinsight-gateway")
         self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
-        self.guard = Guard(TokenVerifier(self.fetch_keys))
+        self.ended = Ended()
+        self.guard = EndingGuard(TokenVerifier(self.fetch_keys), self.ended)
         self.api_keys = ApiKeys(self.peers[Service.AUTH])
         self.limits = RateLimits(
             settings.rate_limit_url.get_secret_value(), seconds=settings.rate_limit_seconds
@@ -64,7 +65,7 @@ class Gateway:
         self.streams = EventStreams(
             clock, capacity=settings.stream_events_per_organization, max_age=settings.stream_window
         )
-        self.feed = Feed(self.kafka, self.streams, clock, lookback=settings.stream_window)
+        self.feed = Feed(self.kafka, self.streams, self.ended, clock, lookback=settings.stream_window)
 
     async def fetch_keys(self) -> Mapping[str, Any]:
         try:
@@ -127,7 +128,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         max_body_size=None,
         openapi_url=None,
     )
-    app.include_router(stream.build_router(gateway.streams, gateway.guard, gateway.api_keys))
+    app.include_router(stream.build_router(gateway.streams, gateway.guard, gateway.ended, gateway.api_keys))
     app.include_router(documents.build_router())
     app.router.default = gateway.proxy
     return app

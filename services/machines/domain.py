@@ -1,7 +1,7 @@
 """Machines."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,11 @@ class MachineStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A piece of equipment. `version` increases with every change and orders its events."""
+    """A piece of equipment. `version` increases with every change and orders its events.
+
+    While `legal_hold` is true, nothing of the machine may be deleted. `sealed_metadata` has the sensitive
+    values of its metadata by name, encrypted.
+    """
 
     id: UUID
     organization_id: UUID
@@ -27,10 +31,13 @@ class Machine:
     location: str | None
     status: MachineStatus
     metadata: Mapping[str, Any]
+    tags: tuple[str, ...]
+    legal_hold: bool
     last_analysis_at: datetime | None
     created_at: datetime
     updated_at: datetime
     version: int
+    sealed_metadata: Mapping[str, str] = field(default_factory=dict)
 
     def changed(self, changes: Mapping[str, Any], now: datetime) -> "Machine":
         """The machine with `changes`, fields by name."""
@@ -39,8 +46,13 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class MachineFilter:
-    """`text` is searched in name, model, serial number and location. `location` is a prefix."""
+    """`text` is searched in name, model, serial number and location. `location` is a prefix.
+
+    `tag` is one of the machine's tags, exactly as it was written.
+    """
 
     status: MachineStatus | None = None
     location: str | None = None
     text: str | None = None
+    tag: str | None = None
+    legal_hold: bool | None = None

@@ -2,9 +2,19 @@
 
 from uuid import UUID
 
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 
 
 class MachineNotFound(NotFound):
     def __init__(self, machine_id: UUID) -> None:
         super().__init__(f"Your organization has no machine {machine_id}. GET /machines lists its machines.")
+
+
+class OnLegalHold(Conflict):
+    code = "legal-hold"
+
+    def __init__(self, machine_id: UUID) -> None:
+        super().__init__(
+            f"Machine {machine_id} is on legal hold, so nothing of it may be deleted. An administrator can"
+            f" end the hold with PATCH /machines/{machine_id}."
+        )

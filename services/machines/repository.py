@@ -1,6 +1,6 @@
 """The repository of machines, and the unit of work."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -13,6 +13,8 @@ from services.machines.domain import Machine, MachineFilter, MachineStatus
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import Cursor, PageRequest, Slice
+from shared.jobs.postgres import PostgresQueue
+from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox, PostgresInbox
 from shared.kafka.outbox import Outbox, PostgresOutbox
 from shared.postgres.connection import Connection, Database
@@ -35,10 +37,6 @@ class MachineRepository(Protocol):
     async def update(self, machine: Machine) -> None: ...
 
     async def delete(self, machine_id: UUID) -> None: ...
-
-    async def delete_all(self, organization_id: UUID) -> Sequence[Machine]:
-        """Delete and return all machines of the organization."""
-        ...
 
     async def note_analysis(self, machine_id: UUID, at: datetime) -> None: ...
 
@@ -74,12 +72,6 @@ class PostgresMachineRepository:
     async def delete(self, machine_id: UUID) -> None:
         await self._queries.delete_machine(self._connection, id=machine_id)
 
-    async def delete_all(self, organization_id: UUID) -> Sequence[Machine]:
-        rows = self._queries.delete_machines_of_organization(
-            self._connection, organization_id=organization_id
-        )
-        return [machine async for row in rows if (machine := _machine(row))]
-
     async def note_analysis(self, machine_id: UUID, at: datetime) -> None:
         await self._queries.note_analysis(self._connection, id=machine_id, at=at)
 
@@ -89,6 +81,7 @@ class Unit:
     """The repositories of one transaction."""
 
     machines: MachineRepository
+    jobs: Jobs
     outbox: Outbox
     inbox: Inbox
 
@@ -100,13 +93,15 @@ class PostgresUnits:
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._queries = load_queries(__file__)
+        self.queries = load_queries(__file__)
+        self.queue = PostgresQueue(database, service="machines")
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
             yield Unit(
-                machines=PostgresMachineRepository(connection, self._queries),
+                machines=PostgresMachineRepository(connection, self.queries),
+                jobs=self.queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
             )
@@ -115,4 +110,5 @@ class PostgresUnits:
 def _machine(row: asyncpg.Record | None) -> Machine | None:
     if row is None:
         return None
-    return Machine(**{name: row[name] for name in COLUMNS} | {"status": MachineStatus(row["status"])})
+    values = {name: row[name] for name in COLUMNS}
+    return Machine(**values | {"status": MachineStatus(row["status"]), "tags": tuple(row["tags"])})

@@ -1,31 +1,41 @@
 """Use cases of machines. The caller of each method opens the transaction and commits it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.machines.domain import Machine, MachineFilter, MachineStatus
-from services.machines.errors import MachineNotFound
+from services.machines.errors import MachineNotFound, OnLegalHold
+from services.machines.events import state, tombstone
 from services.machines.repository import Unit
-from shared.access import Caller
-from shared.audit import Auditor
+from services.machines.sealing import MetadataSealer
+from shared.access import Caller, Permission
+from shared.audit import HIDDEN, Auditor
 from shared.clock import Clock, IdGenerator
-from shared.events.machines import MACHINE_CHANGED, MachineChanged
+from shared.erasure.requests import DeletionRequests
+from shared.events.deletions import DeletionRequested
+from shared.events.machines import MACHINE_CHANGED
 from shared.http.pages import PageRequest, Slice
 
 
 class MachineService:
-    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor) -> None:
+    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, sealer: MetadataSealer) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self._sealer = sealer
+        self._deletions = DeletionRequests(clock, new_id)
 
     async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
         """Add a machine to the caller's organization. `values` are validated fields by name."""
-        now = self._clock.now()
+        if values.get("legal_hold"):
+            caller.require(Permission.MACHINES_HOLD)
+        machine_id, now = self._new_id(), self._clock.now()
+        metadata, sealed = self._sealer.split(machine_id, {}, {}, values)
+        stored = {name: value for name, value in values.items() if name != "sensitive_metadata"}
         machine = Machine(
-            id=self._new_id(),
+            id=machine_id,
             organization_id=caller.organization_id,
             last_analysis_at=None,
             created_at=now,
@@ -36,13 +46,18 @@ class MachineService:
                 "serial_number": None,
                 "location": None,
                 "metadata": {},
+                "tags": (),
+                "legal_hold": False,
                 "status": MachineStatus.ACTIVE,
             }
-            | dict(values),
+            | stored
+            | {"metadata": metadata, "sealed_metadata": sealed},
         )
         await unit.machines.add(machine)
         await self._publish(unit, machine)
-        await self._auditor.wrote(unit.outbox, caller, "machine.created", "machine", machine.id, after=values)
+        await self._auditor.wrote(
+            unit.outbox, caller, "machine.created", "machine", machine.id, after=_audited(machine, values)
+        )
         return machine
 
     async def get(self, unit: Unit, machine_id: UUID) -> Machine:
@@ -50,6 +65,11 @@ class MachineService:
         if machine is None:
             raise MachineNotFound(machine_id)
         return machine
+
+    def shown_metadata(self, caller: Caller, machine: Machine) -> Mapping[str, Any]:
+        """The metadata as `caller` may see it: sensitive values are shown to administrators only."""
+        may = caller.may(Permission.SENSITIVE_METADATA_READ)
+        return self._sealer.opened(machine) if may else machine.metadata
 
     async def list(self, unit: Unit, filters: MachineFilter, page: PageRequest) -> Slice[Machine]:
         return await unit.machines.list(filters, page)
@@ -63,47 +83,74 @@ class MachineService:
             raise MachineNotFound(machine_id)
         if not changes:
             return before
-        machine = before.changed(changes, self._clock.now())
+        if changes.get("legal_hold", before.legal_hold) != before.legal_hold:
+            caller.require(Permission.MACHINES_HOLD)
+        metadata, sealed = self._sealer.split(machine_id, before.metadata, before.sealed_metadata, changes)
+        stored = {name: value for name, value in changes.items() if name != "sensitive_metadata"}
+        stored |= {"metadata": metadata, "sealed_metadata": sealed}
+        machine = before.changed(stored, self._clock.now())
         await unit.machines.update(machine)
         await self._publish(unit, machine)
-        old = {name: getattr(before, name) for name in changes}
         await self._auditor.wrote(
-            unit.outbox, caller, "machine.updated", "machine", machine.id, before=old, after=changes
+            unit.outbox,
+            caller,
+            "machine.updated",
+            "machine",
+            machine.id,
+            before=_audited(before, changes, also_hidden=machine.sealed_metadata),
+            after=_audited(machine, changes),
         )
         return machine
 
-    async def remove(self, unit: Unit, caller: Caller, machine_id: UUID) -> None:
-        """Delete the machine; other services delete their data about it when they receive the event."""
+    async def remove(self, unit: Unit, caller: Caller, machine_id: UUID) -> DeletionRequested:
+        """Delete the machine, and request the deletion of everything that other services have of it.
+
+        Raises MachineNotFound, OnLegalHold.
+        """
         machine = await unit.machines.lock(machine_id)
         if machine is None:
             raise MachineNotFound(machine_id)
+        if machine.legal_hold:
+            raise OnLegalHold(machine_id)
         await unit.machines.delete(machine_id)
-        await self._publish(unit, machine.changed({}, self._clock.now()), deleted=True)
-        await self._auditor.wrote(
-            unit.outbox, caller, "machine.deleted", "machine", machine_id, before={"name": machine.name}
+        deletion = await self._deletions.add(
+            unit.outbox,
+            "machine",
+            machine_id,
+            organization_id=caller.organization_id,
+            requested_by=caller.user_id,
         )
+        gone = tombstone(
+            machine_id, machine.status, machine.version + 1, self._clock.now(), deletion.deletion_id
+        )
+        await unit.outbox.add(MACHINE_CHANGED, machine_id, gone, organization_id=machine.organization_id)
+        await self._auditor.wrote(
+            unit.outbox,
+            caller,
+            "machine.deleted",
+            "machine",
+            machine_id,
+            before={"name": machine.name},
+            after={"deletion_id": deletion.deletion_id},
+        )
+        return deletion
 
     async def note_analysis(self, unit: Unit, machine_id: UUID, at: datetime) -> None:
         await unit.machines.note_analysis(machine_id, at)
 
-    async def remove_all(self, unit: Unit, organization_id: UUID) -> None:
-        """Delete all machines of a deleted organization."""
-        now = self._clock.now()
-        for machine in await unit.machines.delete_all(organization_id):
-            await self._publish(unit, machine.changed({}, now), deleted=True)
-
     @staticmethod
-    async def _publish(unit: Unit, machine: Machine, *, deleted: bool = False) -> None:
-        payload = MachineChanged(
-            machine_id=machine.id,
-            name=machine.name,
-            model=machine.model,
-            serial_number=machine.serial_number,
-            location=machine.location,
-            status=machine.status,
-            metadata=dict(machine.metadata),
-            deleted=deleted,
-            version=machine.version,
-            changed_at=machine.updated_at,
+    async def _publish(unit: Unit, machine: Machine) -> None:
+        await unit.outbox.add(
+            MACHINE_CHANGED, machine.id, state(machine), organization_id=machine.organization_id
         )
-        await unit.outbox.add(MACHINE_CHANGED, machine.id, payload, organization_id=machine.organization_id)
+
+
+def _audited(
+    machine: Machine, fields: Collection[str], *, also_hidden: Collection[str] = ()
+) -> dict[str, Any]:
+    """The given fields of the machine as the audit trail shows them: without sensitive values."""
+    audited = {name: getattr(machine, name) for name in fields if name != "sensitive_metadata"}
+    if "metadata" in fields or "sensitive_metadata" in fields:
+        hidden = {*machine.sealed_metadata, *(name for name in also_hidden if name in machine.metadata)}
+        audited["metadata"] = {**machine.metadata, **dict.fromkeys(hidden, HIDDEN)}
+    return audited

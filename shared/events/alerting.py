@@ -10,7 +10,7 @@ AlertStatus = Literal["pending", "active", "recovering", "resolved"]
 
 
 class AlertState(Payload):
-    """The alert after the change."""
+    """The alert after the change. Seen are times of samples; the other times are of the clock."""
 
     alert_id: UUID
     alert_rule_id: UUID
@@ -24,6 +24,9 @@ class AlertState(Payload):
     last_seen_at: datetime
     worst_distance_ratio: float | None
     summary: str
+    raised_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
     version: int
 
 

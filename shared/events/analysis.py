@@ -67,6 +67,25 @@ class AnalysisFailed(Payload):
     failed_at: datetime
 
 
+class AnalysisArchived(Payload):
+    """Points, anomalies and features are in the archive; the analysis stays listed with its results."""
+
+    analysis_id: UUID
+    machine_id: UUID
+    analysis_type: AnalysisType
+    bytes: int
+    archived_at: datetime
+
+
+class AnalysisRestored(Payload):
+    """Everything is back as it was. `kept_until` is when it may be archived again."""
+
+    analysis_id: UUID
+    machine_id: UUID
+    analysis_type: AnalysisType
+    kept_until: datetime
+
+
 class FeatureContribution(Payload):
     """A feature's contribution to an anomaly. `deviation` is signed, in standard deviations."""
 
@@ -131,6 +150,20 @@ ANALYSIS_FAILED = Topic(
     producer="analysis",
     key="machine_id",
     description="An analysis was rejected or failed.",
+)
+ANALYSIS_ARCHIVED = Topic(
+    "analysis.archived",
+    AnalysisArchived,
+    producer="analysis",
+    key="machine_id",
+    description="An analysis was archived.",
+)
+ANALYSIS_RESTORED = Topic(
+    "analysis.restored",
+    AnalysisRestored,
+    producer="analysis",
+    key="machine_id",
+    description="An archived analysis was restored.",
 )
 ANOMALY_DETECTED = Topic(
     "anomaly.detected",

@@ -4,10 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.events.base import Payload, Topic
+from shared.retention import OwnRetention
 
 
 class OrganizationChanged(Payload):
+    """`retention` holds the organization's own limits; null is the installation's limit."""
+
     organization_id: UUID
     name: str
     slug: str
@@ -15,6 +20,7 @@ class OrganizationChanged(Payload):
     deleted: bool = False
     version: int
     changed_at: datetime
+    retention: OwnRetention = Field(default_factory=OwnRetention)
 
 
 class MembershipChanged(Payload):

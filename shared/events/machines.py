@@ -8,6 +8,8 @@ from shared.events.base import Payload, Topic
 
 
 class MachineChanged(Payload):
+    """`deletion_id` names the deletion that a deleted machine went with; versions before it have none."""
+
     machine_id: UUID
     name: str
     model: str | None
@@ -15,9 +17,12 @@ class MachineChanged(Payload):
     location: str | None
     status: str
     metadata: dict[str, Any]
+    tags: tuple[str, ...] = ()
+    legal_hold: bool = False
     deleted: bool = False
     version: int
     changed_at: datetime
+    deletion_id: UUID | None = None
 
 
 MACHINE_CHANGED = Topic(
@@ -25,6 +30,6 @@ MACHINE_CHANGED = Topic(
     MachineChanged,
     producer="machines",
     key="machine_id",
-    description="The latest state of a machine. `deleted` means: delete everything that belongs to it.",
+    description="The latest state of a machine. `deleted` is a tombstone, without name and other details.",
     compacted=True,
 )

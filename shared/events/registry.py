@@ -2,18 +2,22 @@
 
 from typing import Any
 
-from shared.events import alerting, analysis, auth, machines
+from shared.events import alerting, analysis, auth, deletions, machines
 from shared.events.base import Topic
 
 TOPICS: tuple[Topic[Any], ...] = (
     auth.ORGANIZATION_CHANGED,
     auth.MEMBERSHIP_CHANGED,
     auth.AUDIT_RECORDED,
+    deletions.DELETION_REQUESTED,
+    deletions.DELETION_REPORTED,
     machines.MACHINE_CHANGED,
     analysis.UPLOAD_RECEIVED,
     analysis.ANALYSIS_PROGRESSED,
     analysis.ANALYSIS_COMPLETED,
     analysis.ANALYSIS_FAILED,
+    analysis.ANALYSIS_ARCHIVED,
+    analysis.ANALYSIS_RESTORED,
     analysis.ANOMALY_DETECTED,
     analysis.ANOMALY_ACKNOWLEDGED,
     alerting.ALERT_RAISED,

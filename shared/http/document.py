@@ -1,14 +1,19 @@
-"""A FastAPI application with a precise OpenAPI document."""
+"""A FastAPI application with a precise OpenAPI document, whose lists can be had as CSV."""
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
+from shared.http.csv_lists import offer_csv
 from shared.http.fields import without_null
 from shared.http.problems import problem_responses
 
 
 class Application(FastAPI):
+    def include_router(self, router: APIRouter, *args: Any, **options: Any) -> None:
+        offer_csv(router)
+        super().include_router(router, *args, **options)
+
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             self.openapi_schema = tidied(super().openapi())

@@ -24,6 +24,7 @@ from shared.access import Permission
 from shared.errors import BadRequest, Conflict, Unauthenticated, Unavailable, Unprocessable
 from shared.http.bodies import DigestedBody, head_digest
 from shared.http.caller import Guard
+from shared.http.kept_answers import AnswerSealer
 from shared.jobs.loop import Loop
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 from shared.tokens import Identity
@@ -49,12 +50,18 @@ WHERE k.status IS NULL AND k.created_at < clock_timestamp() - $4::interval
 RETURNING true
 """
 LOOK_UP = """
-SELECT fingerprint, body_digest, rights, status, headers, body FROM idempotency_keys
+SELECT fingerprint, body_digest, rights, status, headers, body, sealed_body FROM idempotency_keys
 WHERE user_id = $1 AND key = $2
 """
 RENEW = "UPDATE idempotency_keys SET created_at = clock_timestamp() WHERE user_id = $1 AND key = $2"
 KEEP = """
 UPDATE idempotency_keys SET body_digest = $3, rights = $4, status = $5, headers = $6, body = $7
+WHERE user_id = $1 AND key = $2
+"""
+KEEP_SEALED = """
+UPDATE idempotency_keys
+SET body_digest = $3, rights = $4, status = $5, headers = $6,
+    body = CASE WHEN seals() THEN NULL ELSE $7::bytea END, sealed_body = CASE WHEN seals() THEN $8 END
 WHERE user_id = $1 AND key = $2
 """
 FORGET = "DELETE FROM idempotency_keys WHERE user_id = $1 AND key = $2"
@@ -106,19 +113,33 @@ class Idempotency:
     """ASGI middleware. Keys belong to the user who sent them.
 
     Requests under the paths in `never_kept` pass as if they had no key, because they contain secrets.
+    With a `sealer`, kept responses are encrypted.
     """
 
     def __init__(
-        self, app: ASGIApp, database: Database, guard: Guard, never_kept: tuple[str, ...] = ()
+        self,
+        app: ASGIApp,
+        database: Database,
+        guard: Guard,
+        never_kept: tuple[str, ...] = (),
+        sealer: AnswerSealer | None = None,
     ) -> None:
         self._app = app
         self._database = database
         self._guard = guard
         self._never_kept = never_kept
+        self._sealer = sealer
 
     @classmethod
-    def middleware(cls, database: Database, guard: Guard, *, never_kept: tuple[str, ...] = ()) -> Middleware:
-        return Middleware(cls, database=database, guard=guard, never_kept=never_kept)
+    def middleware(
+        cls,
+        database: Database,
+        guard: Guard,
+        *,
+        never_kept: tuple[str, ...] = (),
+        sealer: AnswerSealer | None = None,
+    ) -> Middleware:
+        return Middleware(cls, database=database, guard=guard, never_kept=never_kept, sealer=sealer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
@@ -146,7 +167,7 @@ class Idempotency:
         await body.read_to_the_end()
         if body.digest() != known["body_digest"]:
             raise KeyReused
-        await _stored_response(known)(scope, receive, send)
+        await self._stored_response(owner, key, known)(scope, receive, send)
 
     async def _run(self, owner: UUID, key: str, scope: Scope, body: DigestedBody, send: Send) -> None:
         response = _Response()
@@ -170,10 +191,12 @@ class Idempotency:
             renewing.cancel()
             if stored:
                 rights = [[str(organization_id), permission] for organization_id, permission in required]
-                await self._settle(
-                    *(KEEP, owner, key, body.digest(), rights),
-                    *(response.status, response.headers, bytes(response.body)),
-                )
+                values = (owner, key, body.digest(), rights, response.status, response.headers)
+                kept = bytes(response.body)
+                if self._sealer is None:
+                    await self._settle(KEEP, *values, kept)
+                else:
+                    await self._settle(KEEP_SEALED, *values, kept, self._sealer.sealed(owner, key, kept))
             else:
                 await self._settle(FORGET, owner, key)
 
@@ -209,12 +232,14 @@ class Idempotency:
                 if known := await connection.fetchrow(LOOK_UP, owner, key):
                     return known
 
-
-def _stored_response(known: Any) -> Response:
-    response = Response(known["body"], known["status"])
-    response.raw_headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in known["headers"]]
-    response.headers["Idempotency-Replayed"] = "true"
-    return response
+    def _stored_response(self, owner: UUID, key: str, known: Any) -> Response:
+        body = known["body"]
+        if self._sealer is not None and known["sealed_body"] is not None:
+            body = self._sealer.opened(owner, key, known["sealed_body"])
+        response = Response(body, known["status"])
+        response.raw_headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in known["headers"]]
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
 
 
 def _owner(identity: Identity) -> UUID:

@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
@@ -53,9 +53,18 @@ class PageRequest:
     limit: int = DEFAULT_LIMIT
     after: Cursor | None = None
 
+    def of_size(self, limit: int) -> "PageRequest":
+        return replace(self, limit=limit)
+
+    def following(self, cursor: str) -> "PageRequest":
+        """The request for the page that follows, by the `next_cursor` of this one."""
+        return replace(self, after=Cursor.decode(cursor))
+
 
 def _page_request(
-    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_LIMIT, description="Rows of a page. As CSV, all rows by default")
+    ] = DEFAULT_LIMIT,
     cursor: Annotated[
         str | None,
         Query(

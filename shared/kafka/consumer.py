@@ -65,6 +65,8 @@ Record = ConsumerRecord[bytes, bytes]
 class _Route(Generic[U]):
     topic: Topic[Any]
     handler: Callable[[Event[Any], U], Awaitable[None]]
+    prepare: Callable[[Sequence[Event[Any]]], Awaitable[None]] | None
+    repeatable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,21 @@ class Consumer(Generic[U]):
         self._lag = meter.create_gauge("dinsight_consumer_lag", "1", "Records not yet handled, per partition")
         self._handled = meter.create_counter("dinsight_consumer_records", "1", "Records by outcome")
 
-    def on(self, topic: Topic[P], handler: Callable[[Event[P], U], Awaitable[None]]) -> None:
-        """Run `handler` once per event, in the transaction that marks the event as handled."""
-        self._routes[topic.name] = _Route(topic, handler)
+    def on(
+        self,
+        topic: Topic[P],
+        handler: Callable[[Event[P], U], Awaitable[None]],
+        *,
+        prepare: Callable[[Sequence[Event[P]]], Awaitable[None]] | None = None,
+        repeatable: bool = False,
+    ) -> None:
+        """Run `handler` once per event, in the transaction that marks the event as handled.
+
+        `prepare` runs before each transaction, with its events, and may run for an event several times. A
+        `repeatable` handler recognizes by versions what it has handled, and may run again for an event. So a
+        new group fills a replica's new columns from the beginning of the topic, whatever the inbox holds.
+        """
+        self._routes[topic.name] = _Route(topic, handler, prepare, repeatable)
 
     @property
     def topics(self) -> tuple[Topic[Any], ...]:
@@ -201,6 +215,7 @@ class Consumer(Generic[U]):
         """Handle all in one transaction; False if it failed and was rolled back."""
         organization_id = deliveries[0].event.organization_id if deliveries[0].event else None
         try:
+            await self._prepare(deliveries)
             async with self._units(Scope(organization_id=organization_id)) as unit:
                 for delivery in deliveries:
                     with self._observed(delivery):
@@ -238,14 +253,21 @@ class Consumer(Generic[U]):
     async def _run(self, delivery: _Delivery[U]) -> None:
         event = delivery.event
         assert event is not None
+        await self._prepare([delivery])
         async with self._units(Scope(organization_id=event.organization_id)) as unit:
             await self._effect(delivery, unit)
+
+    @staticmethod
+    async def _prepare(deliveries: Sequence[_Delivery[U]]) -> None:
+        for route in {delivery.route.topic.name: delivery.route for delivery in deliveries}.values():
+            if route.prepare is not None:
+                await route.prepare([d.event for d in deliveries if d.event and d.route is route])
 
     @staticmethod
     async def _effect(delivery: _Delivery[U], unit: U) -> None:
         event = delivery.event
         assert event is not None
-        if await unit.inbox.accept(event.id):
+        if delivery.route.repeatable or await unit.inbox.accept(event.id):
             await delivery.route.handler(event, unit)
 
     @contextmanager

@@ -9,13 +9,16 @@ from shared.postgres.connection import Database
 
 ROUND_SECONDS = 600.0
 
-PRUNE_OUTBOX = """
-DELETE FROM outbox AS o WHERE published_at < clock_timestamp() - $1::interval AND (
+# Conditions on a row `t`; $1 is how long rows are kept. The latest state of each key stays.
+PUBLISHED = """
+published_at < clock_timestamp() - $1::interval AND (
     NOT keep_latest
-    OR EXISTS (SELECT FROM outbox n WHERE n.topic = o.topic AND n.key = o.key AND n.seq > o.seq)
+    OR EXISTS (SELECT FROM outbox n WHERE n.topic = t.topic AND n.key = t.key AND n.seq > t.seq)
 )
 """
-PRUNE_INBOX = "DELETE FROM inbox WHERE received_at < clock_timestamp() - $1::interval"
+HANDLED = "received_at < clock_timestamp() - $1::interval"
+PRUNE_OUTBOX = f"DELETE FROM outbox AS t WHERE {PUBLISHED}"  # noqa: S608 - a constant
+PRUNE_INBOX = f"DELETE FROM inbox AS t WHERE {HANDLED}"  # noqa: S608 - a constant
 
 
 def messaging_janitor(database: Database, *, service: str, outbox: timedelta, inbox: timedelta) -> Janitor:

@@ -42,9 +42,11 @@ TRANSIENT_DATABASE_ERRORS = (
 COMMAND_TIMEOUT_SECONDS = 60
 PING_SECONDS = 2
 # Every change writes to the outbox, so readiness tries this write and rolls it back. It fails on a standby,
-# on a full disk, without a migrated schema, and on a server whose files were upgraded while it runs.
+# on a full disk, without a migrated schema or its extensions, and on a server whose files were upgraded while
+# it runs: such a server answers, but cannot load the libraries of functions that a new session calls.
 TRY_TO_WRITE = """
 BEGIN;
+SELECT public.uuid_generate_v4(), public.digest(''::text, 'sha256');
 INSERT INTO outbox (id, topic, headers, keep_latest, transient)
 VALUES (gen_random_uuid(), 'readiness', '{}', false, true);
 ROLLBACK
@@ -80,7 +82,13 @@ class Database:
             max_size=self._pool_size,
             init=prepare_connection,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
-            server_settings={"application_name": f"dinsight-{self._service}"},
+            server_settings={
+                "application_name": f"dinsight-{self._service}",
+                # Queries of lists have optional filters (`:status IS NULL OR status = :status`). Only a plan
+                # for the values of the request leaves out those that are not used, and knows how rare a value
+                # is; a generic plan, made once for all, reads a whole organization for some of them.
+                "plan_cache_mode": "force_custom_plan",
+            },
         )
         return self
 

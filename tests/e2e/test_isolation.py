@@ -24,6 +24,8 @@ from tests.stack import Stack
 # Of the operations that write, those that leave nothing in the trail, and why.
 NOT_RECORDED = {
     "refresh": "it only goes on with a session whose beginning is recorded",
+    "delete_me": "it is refused while the organization has no other owner; test_deletion.py deletes accounts",
+    "delete_organization": "it needs to be confirmed, and ends the access to its trail; see test_deletion.py",
     "send_verification": "a link that was sent moments ago, with the registration, is not sent again",
 }
 
@@ -102,6 +104,7 @@ def test_every_write_is_audited(outcome: Outcome, attacker: Tenant, document: Do
     agents = {}
     for operation in sorted(filter(_records, operations(document)), key=_order):
         agent = f"trail/{operation.id}"
+        _wait_for_what_it_needs(attacker, operation)
         response = attacker.call(operation, {**attacker.owner, "User-Agent": agent})
         assert response.is_success, f"{operation.name}: {response.status_code} {response.text}"
         agents[agent] = operation.name
@@ -123,6 +126,13 @@ def test_every_write_is_audited(outcome: Outcome, attacker: Tenant, document: Do
     with suppress(AssertionError):
         eventually(recorded, seconds=30, what="an entry of every write")
     assert list(missing.values()) == []
+
+
+def _wait_for_what_it_needs(tenant: Tenant, operation: Operation) -> None:
+    """An analysis is archived before it is restored, and its archiving was the write before that."""
+    if operation.id == "restore_analysis":
+        path = f"/analyses/{tenant.ids['analysis_id']}"
+        eventually(lambda: tenant.ask(path)["status"] == "archived", seconds=60, what="the archive")
 
 
 def _sign_in_and_out(person: Tenant) -> Mapping[str, str]:

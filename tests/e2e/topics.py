@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.structs import TopicPartition
 
 from dinsight.installation import SERVICES
+from shared.events.deletions import DELETION_REQUESTED
+from shared.events.registry import TOPICS
 from tests.stack import Stack
 from tests.support.records import read_to_end
 from tests.support.waiting import eventually
@@ -38,6 +42,32 @@ async def _read_published(stack: Stack, topics: Iterable[str]) -> list[Record]:
     finally:
         await connection.close()
     return await read_to_end(stack.kafka_bootstrap, *topics)
+
+
+def wait_handled(stack: Stack) -> None:
+    """Wait until every service has handled all events on its topics, and those that followed from them."""
+    read_published(stack, DELETION_REQUESTED.name)
+    asyncio.run(_wait_handled(stack.kafka_bootstrap))
+
+
+async def _wait_handled(bootstrap: str) -> None:
+    for group in SERVICES:
+        # It is assigned partitions and does not join the group: it only asks how far that is.
+        reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+        await reader.start()
+        try:
+            await eventually(partial(_is_handled, reader), what=f"every event to be handled by {group}")
+        finally:
+            await reader.stop()
+
+
+async def _is_handled(reader: AIOKafkaConsumer) -> bool:
+    names = [topic.name for topic in TOPICS]
+    places = [TopicPartition(name, n) for name in names for n in reader.partitions_for_topic(name) or ()]
+    reader.assign(places)
+    ends = await reader.end_offsets(places)
+    committed = [(ends[place], await reader.committed(place)) for place in places]
+    return all(offset is None or offset >= end for end, offset in committed)
 
 
 def send(bootstrap: str, topic: str, *records: tuple[bytes | None, bytes, list[tuple[str, bytes]]]) -> None:

@@ -9,6 +9,8 @@ import schemathesis
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import strategies as st
 
+from services.analysis.fleet.domain import FleetPosition, FleetSort
+from services.analysis.fleet.schemas import encode_cursor
 from shared.http.pages import Cursor
 
 # The limits of the calendar: any shift by a time zone or a duration exceeds them.
@@ -19,6 +21,16 @@ EDGES = [
 ]
 TIMES = st.datetimes(timezones=st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours))))
 CURSORS = st.builds(Cursor, TIMES, st.builds(UUID, int=st.integers(0, 2**128 - 1))).map(Cursor.encode)
+FLEET_CURSORS = st.builds(
+    encode_cursor,
+    st.sampled_from(FleetSort),
+    st.builds(
+        FleetPosition,
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(st.characters(codec="utf-8"), max_size=50),
+        st.builds(UUID, int=st.integers(0, 2**128 - 1)),
+    ),
+)
 WRITTEN: dict[str, Callable[[datetime], str]] = {
     "date-time": datetime.isoformat,
     "cursor": lambda time: Cursor(time, UUID(int=0)).encode(),
@@ -34,6 +46,7 @@ def _deliverable(address: str) -> bool:
 
 
 schemathesis.openapi.format("cursor", CURSORS)
+schemathesis.openapi.format("fleet-cursor", FLEET_CURSORS)
 schemathesis.openapi.format("date-time", TIMES.map(datetime.isoformat))
 schemathesis.openapi.format("email", st.emails().filter(_deliverable))
 

@@ -1,6 +1,6 @@
 """Small fakes for unit tests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -54,6 +54,19 @@ class FakeInbox:
         fresh = event_id not in self.seen
         self.seen.add(event_id)
         return fresh
+
+
+class FakePartitions:
+    """Keeps for which times partitions were asked, by table."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, datetime]] = []
+
+    async def ensure(self, table: str, times: Iterable[datetime]) -> None:
+        self.asked += [(table, time) for time in times]
+
+    async def ensure_coming(self, table: str, now: datetime) -> None:
+        await self.ensure(table, [now])
 
 
 def caller(organization_id: UUID | None = None, role: Role = Role.OWNER) -> Caller:

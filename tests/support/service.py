@@ -47,7 +47,7 @@ async def running(app: FastAPI, installation: InstallationSettings) -> AsyncIter
 
 async def _groups_have_settled(admin: AIOKafkaAdminClient) -> bool:
     # One by one: the client cannot read an answer about several.
-    for name in SERVICES:
+    for name in (*SERVICES, *(f"{service}-replicas" for service in SERVICES)):
         [answer] = await admin.describe_consumer_groups([name])
         [group] = answer.to_object()["groups"]
         if group["state"] not in SETTLED:

@@ -35,6 +35,7 @@ _TITLES = {
     "analysis": "Analysis service",
     "alerting": "Alerting service",
     "gateway": "Gateway",
+    "maintenance": "Maintenance",
     "backup": "Backups",
 }
 
@@ -48,7 +49,8 @@ def choose_ports(
 ) -> Mapping[str, int]:
     """Choose a port for every program: the configured one, else that of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
-    names = [*SERVICES, "gateway", "backup", *(worker_name(number) for number in range(1, workers + 1))]
+    names = [*SERVICES, "gateway", "maintenance", "backup"]
+    names += [worker_name(number) for number in range(1, workers + 1)]
     if settings.database_url is None:
         names.append("postgres")
     if settings.kafka_bootstrap is None:
@@ -189,6 +191,8 @@ class LocalEnvironment:
             if service in self.ports:
                 ours[port_variable(service)] = str(self.ports[service])
                 ours[f"DINSIGHT_{service.upper()}_URL"] = f"http://{HOST}:{self.ports[service]}"
+        if "maintenance" in self.ports:
+            ours[port_variable("maintenance")] = str(self.ports["maintenance"])
         if "gateway" in self.ports:
             ours[port_variable("gateway")] = str(self.ports["gateway"])
             ours["DINSIGHT_AUTH_PUBLIC_URL"] = self.gateway_url
@@ -198,7 +202,10 @@ class LocalEnvironment:
 
     def plan(self) -> Plan:
         servers = tuple(self._servers())
-        databases = self._job("databases", "Database roles and migrations", "provision", "databases")
+        # No program of an older version runs by now: the supervisor that had started it has ended.
+        databases = self._job(
+            "databases", "Database roles and migrations", "provision", "databases", "--after"
+        )
         topics = self._job("topics", "Topics", "provision", "topics")
         republish = self._job("republish", "Events of the last day", "republish")
         forgets = any(server.forgets for server in servers)
@@ -237,20 +244,23 @@ class LocalEnvironment:
             name = worker_name(number)
             yield self._service(name, f"Analysis worker {number}", "services.analysis.worker", "analysis")
         yield self._service("gateway", _TITLES["gateway"], "services.gateway.main", database=None)
+        # An environment that is thrown away does not live to see a night.
+        if self.durable:
+            yield self._operating("maintenance")
         if self.variables()[BACKUP_URL] != NO_BACKUPS:
-            yield self._backup()
+            yield self._operating("backup")
 
-    def _backup(self) -> Program:
-        """It copies the whole cluster, and so has the administrator's login and nobody else's."""
+    def _operating(self, name: str) -> Program:
+        """It works on the whole database, and so has the administrator's login and nobody else's."""
         env = self.variables()
         for service in SERVICES:
             env.pop(database_variable(service))
-        port = self.ports["backup"]
+        port = self.ports[name]
         return Program(
-            name="backup",
-            title=_TITLES["backup"],
+            name=name,
+            title=_TITLES[name],
             kind=Kind.SERVICE,
-            argv=(sys.executable, "-m", "dinsight.backup.main"),
+            argv=(sys.executable, "-m", f"dinsight.{name}.main"),
             env=env,
             cwd=self.layout.root,
             port=port,

@@ -144,6 +144,8 @@ class LocalPostgres:
             "unix_socket_directories": "",
             "shared_preload_libraries": ",".join(libraries),
             "max_connections": "200",
+            # A query without a time locks every month's partition and its indexes.
+            "max_locks_per_transaction": "512",
             # What backups stream. A receiver that stays away must not let WAL fill the disk.
             "wal_level": "replica",
             "max_slot_wal_keep_size": "4GB",

@@ -40,6 +40,8 @@ class Evaluator:
         finding = interpret() if watching else None
         if finding is None:
             return
+        if finding.analysis_id and await unit.replicas.analysis_deleted(finding.analysis_id):
+            return
         for watch in watching:
             condition = self._conditions.of(watch.rule)
             severity = condition.judge(finding.observation, watch.rule.severity)

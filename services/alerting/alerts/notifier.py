@@ -51,7 +51,7 @@ class Notifier:
                 alert_id=alert.id,
                 message_id=self._new_id(),
                 channel=channel,
-                target=webhook.target if webhook else "",
+                target=webhook.host if webhook else "",
                 change=change,
                 message=message,
                 attempt=1,
@@ -83,5 +83,8 @@ def _state(alert: Alert) -> dict[str, Any]:
         "last_seen_at": alert.last_seen_at,
         "worst_distance_ratio": alert.worst_distance_ratio,
         "summary": alert.summary,
+        "raised_at": alert.created_at,
+        "acknowledged_at": alert.acknowledged_at,
+        "resolved_at": alert.resolved_at,
         "version": alert.version,
     }

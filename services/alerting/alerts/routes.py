@@ -44,7 +44,7 @@ def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guar
     async def get_alert(caller: reader, alert_id: UUID) -> AlertDetail:
         """The alert and every attempt to deliver it."""
         async with units(caller.scope) as unit:
-            return AlertDetail.with_deliveries(*await service.get(unit, alert_id), caller)
+            return AlertDetail.with_deliveries(*await service.get(unit, alert_id))
 
     @router.post(
         "/{alert_id}/acknowledge",

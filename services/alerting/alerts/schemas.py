@@ -11,7 +11,6 @@ from services.alerting.alerts.domain import Alert, AlertStatus
 from services.alerting.deliveries.domain import Delivery
 from services.alerting.deliveries.schemas import DeliveryOut
 from services.alerting.rules.leaves import SeverityLabel
-from shared.access import Caller
 
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
 
@@ -60,10 +59,9 @@ class AlertDetail(AlertOut):
     deliveries: list[DeliveryOut]
 
     @classmethod
-    def with_deliveries(cls, alert: Alert, deliveries: Sequence[Delivery], caller: Caller) -> "AlertDetail":
+    def with_deliveries(cls, alert: Alert, deliveries: Sequence[Delivery]) -> "AlertDetail":
         return cls.model_validate(
-            _alert_values(alert)
-            | {"deliveries": [DeliveryOut.of(delivery, caller) for delivery in deliveries]}
+            _alert_values(alert) | {"deliveries": [DeliveryOut.of(delivery) for delivery in deliveries]}
         )
 
 

@@ -1,7 +1,8 @@
 """Units of work on PostgreSQL."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
@@ -16,6 +17,9 @@ from shared.kafka.outbox import PostgresOutbox
 from shared.postgres.connection import Database
 from shared.postgres.queries import load_queries
 
+# Rows of a batch are locked until it commits: few enough that no request waits long.
+BATCH = 200
+
 
 class PostgresUnits:
     """Opens units of work: one transaction each."""
@@ -24,23 +28,43 @@ class PostgresUnits:
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._queries = load_queries(__file__)
+        self.queries = load_queries(__file__)
         self.queue = PostgresQueue(database, service="alerting")
+        self._targets_are_short = False
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
             yield Unit(
-                replicas=PostgresReplicaRepository(connection, self._queries),
-                rules=PostgresRuleRepository(connection, self._queries),
-                alerts=PostgresAlertRepository(connection, self._queries),
-                deliveries=PostgresDeliveryRepository(connection, self._queries),
+                replicas=PostgresReplicaRepository(connection, self.queries),
+                rules=PostgresRuleRepository(connection, self.queries),
+                alerts=PostgresAlertRepository(connection, self.queries),
+                deliveries=PostgresDeliveryRepository(connection, self.queries),
                 jobs=self.queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
             )
 
+    async def rules_with_plain_addresses(self) -> Sequence[tuple[UUID, UUID]]:
+        """Some rules of all organizations, as pairs of organization and rule."""
+        async with self._database.transaction(Scope()) as connection:
+            rows = self.queries.rules_with_plain_addresses(connection, limit=BATCH)
+            return [(row["organization_id"], row["id"]) async for row in rows]
+
+    async def shorten_targets(self) -> None:
+        """Reduce all targets that an older version wrote to their host; once, when no older version runs."""
+        if self._targets_are_short:
+            return
+        async with self._database.transaction(Scope()) as connection:
+            if not await self.queries.are_addresses_sealed(connection):
+                return
+        last: UUID | None = UUID(int=0)
+        while last is not None:
+            async with self._database.transaction(Scope()) as connection:
+                last = await self.queries.shorten_targets(connection, after=last, limit=BATCH)
+        self._targets_are_short = True
+
     async def adopt_deliveries(self) -> int:
         """Enqueue deliveries that an older version wrote without a job, and count them."""
         async with self._database.transaction(Scope()) as connection:
-            return int(await self._queries.adopt_deliveries(connection))
+            return int(await self.queries.adopt_deliveries(connection))

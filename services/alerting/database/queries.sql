@@ -1,11 +1,14 @@
 -- name: merge_machine!
 -- Store what an event or the machines service says about a machine, unless it is older or the machine is deleted.
-INSERT INTO machine_refs AS m (id, organization_id, name, status, deleted, version)
-VALUES (:id, :organization_id, :name, :status, :deleted, :version)
+-- The same version again completes a row that an older program stored without the newest columns.
+INSERT INTO machine_refs AS m (id, organization_id, name, status, tags, legal_hold, deleted, version,
+                               complete_version)
+VALUES (:id, :organization_id, :name, :status, :tags, :legal_hold, :deleted, :version, :version)
 ON CONFLICT (id) DO UPDATE
-SET name = excluded.name, status = excluded.status, deleted = excluded.deleted, version = excluded.version,
+SET name = excluded.name, status = excluded.status, tags = excluded.tags, legal_hold = excluded.legal_hold,
+    deleted = excluded.deleted, version = excluded.version, complete_version = excluded.complete_version,
     seen_at = clock_timestamp()
-WHERE m.version < excluded.version AND NOT m.deleted;
+WHERE m.version <= excluded.version AND m.complete_version < excluded.version AND NOT m.deleted;
 
 -- name: get_machine^
 -- A machine of the organization, even a deleted one.
@@ -14,6 +17,10 @@ SELECT * FROM machine_refs WHERE id = :id;
 -- name: lock_machine^
 -- A machine of the organization, locked against deletion until the transaction ends.
 SELECT * FROM machine_refs WHERE id = :id FOR SHARE;
+
+-- name: is_analysis_deleted$
+-- Whether an analysis was deleted, so that what is still said of it counts no more.
+SELECT true FROM deleted_analyses WHERE analysis_id = :analysis_id;
 
 -- name: merge_member!
 -- Store what an event says about a member, unless it is older. A member who left may come back.
@@ -24,6 +31,15 @@ SET email = excluded.email, full_name = excluded.full_name, role = excluded.role
     is_active = excluded.is_active, deleted = excluded.deleted, version = excluded.version,
     seen_at = clock_timestamp()
 WHERE m.version < excluded.version;
+
+-- name: merge_organization!
+-- Store what an event says about an organization, unless it is older.
+INSERT INTO organization_refs AS o (organization_id, retention, version, deleted, changed_at)
+VALUES (:organization_id, :retention, :version, :deleted, :changed_at)
+ON CONFLICT (organization_id) DO UPDATE
+SET retention = excluded.retention, version = excluded.version, deleted = excluded.deleted,
+    changed_at = excluded.changed_at
+WHERE o.version < excluded.version;
 
 -- name: insert_rule!
 -- Store a new rule.
@@ -38,7 +54,7 @@ SELECT * FROM alert_rules WHERE id = :id AND deleted_at IS NULL;
 
 -- name: lock_rule^
 -- One rule, locked: until the transaction ends, no other one changes it or opens an alert for it.
-SELECT * FROM alert_rules WHERE id = :id AND deleted_at IS NULL FOR NO KEY UPDATE;
+SELECT * FROM alert_rules WHERE id = :id AND (:deleted::boolean OR deleted_at IS NULL) FOR NO KEY UPDATE;
 
 -- name: list_rules
 -- Rules, newest first, after an optional cursor.
@@ -65,6 +81,18 @@ UPDATE alert_rules
 SET name = :name, condition = :condition, actions = :actions, severity = :severity, is_active = :is_active,
     updated_at = :updated_at, deleted_at = :deleted_at, version = :version
 WHERE id = :id;
+
+-- name: are_addresses_sealed$
+-- Whether no older version runs any more, which could not read sealed addresses.
+SELECT seals();
+
+-- name: rules_with_plain_addresses
+-- Some rules of all organizations that hold a whole address in plain text, once addresses are sealed.
+SELECT organization_id, id FROM rules_with_plain_addresses(:limit);
+
+-- name: shorten_targets$
+-- Reduce the targets of the next deliveries of all organizations to their host; the last one's id, or null at the end.
+SELECT shorten_targets(:after, :limit);
 
 -- name: lock_rules_of_machine$
 -- Lock all rules of a machine, so that no alert opens while they are deleted, and count them.
@@ -167,3 +195,157 @@ WHERE id = :id;
 -- name: adopt_deliveries$
 -- Enqueue pending attempts of all organizations that have no job, and count them.
 SELECT adopt_deliveries();
+
+-- name: bury_machine$
+-- Make the replica of a deleted machine a tombstone, also if no event has told of the machine yet. Rules that are
+-- being created wait for it, and then find it.
+WITH buried AS (
+    INSERT INTO machine_refs AS m (id, organization_id, name, status, deleted, version, complete_version)
+    VALUES (:subject, :organization, '', 'retired', true, 0, 0)
+    ON CONFLICT (id) DO UPDATE SET deleted = true, name = '', tags = '{}' WHERE m.name <> '' OR NOT m.deleted
+    RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: bury_machines$
+-- Make the replicas of a deleted organization's machines tombstones.
+WITH buried AS (
+    UPDATE machine_refs SET deleted = true, name = '', tags = '{}'
+    WHERE organization_id = :subject AND (name <> '' OR NOT deleted) RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: bury_organization$
+-- Make the replica of a deleted organization a tombstone.
+WITH buried AS (
+    UPDATE organization_refs SET deleted = true, retention = '{}'
+    WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}') RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: bury_analyses$
+-- Note deleted analyses: anomalies of them that arrive later open no alert.
+WITH buried AS (
+    INSERT INTO deleted_analyses (analysis_id, organization_id)
+    SELECT id::uuid, :organization FROM unnest(:subjects::text[]) AS id
+    ON CONFLICT DO NOTHING RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: retire_rules$
+-- Take condition, actions and their secrets from the rules of a deleted machine; they are locked before their alerts,
+-- as by whoever evaluates them. A rule with alerts stays as their name.
+WITH retired AS (
+    UPDATE alert_rules SET is_active = false, deleted_at = coalesce(deleted_at, clock_timestamp()),
+        condition = '{}', actions = '{}', version = version + 1
+    WHERE machine_id = :subject AND (deleted_at IS NULL OR condition <> '{}' OR actions <> '{}') RETURNING 1
+)
+SELECT count(*) FROM retired;
+
+-- name: erase_messages_of_machine$
+-- Cancel the messages about alerts of a deleted machine.
+WITH gone AS (
+    DELETE FROM jobs WHERE subject_id IN (SELECT id FROM alerts WHERE machine_id = :subject) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_deliveries_of_machine$
+-- Delete a batch of the deliveries about alerts of a deleted machine.
+WITH gone AS (
+    DELETE FROM deliveries WHERE id IN (
+        SELECT d.id FROM deliveries d JOIN alerts a ON a.id = d.alert_id
+        WHERE a.machine_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: detach_alerts_of_machine$
+-- Resolve a batch of the alerts of a deleted machine, and take out what refers to the data that are gone. They stay
+-- until their retention, as what people were told.
+WITH detached AS (
+    UPDATE alerts SET anomaly_id = NULL, dedupe_key = 'deleted/' || id,
+        data = data || '{"worst_anomaly_id": null, "analysis_id": null, "features": []}' || CASE status
+            WHEN 'resolved' THEN '{}'::jsonb ELSE jsonb_build_object('resolve_note', :note::text) END,
+        resolved_at = coalesce(resolved_at, clock_timestamp()), status = 'resolved',
+        updated_at = clock_timestamp(), version = version + 1
+    WHERE id IN (SELECT id FROM alerts WHERE machine_id = :subject AND dedupe_key NOT LIKE 'deleted/%'
+                 ORDER BY id LIMIT :batch FOR NO KEY UPDATE)
+    RETURNING 1
+)
+SELECT count(*) FROM detached;
+
+-- name: erase_rules_of_machine$
+-- Delete a batch of the rules of a deleted machine that never opened an alert.
+WITH gone AS (
+    DELETE FROM alert_rules WHERE id IN (
+        SELECT r.id FROM alert_rules r
+        WHERE r.machine_id = :subject AND NOT EXISTS (SELECT FROM alerts a WHERE a.alert_rule_id = r.id)
+        LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: detach_deliveries_of_analyses$
+-- Take the anomaly out of a batch of messages about alerts of deleted analyses.
+WITH detached AS (
+    UPDATE deliveries SET message = jsonb_set(message, '{data,anomaly_id}', 'null')
+    WHERE id IN (
+        SELECT d.id FROM deliveries d JOIN alerts a ON a.id = d.alert_id
+        WHERE a.data ->> 'analysis_id' = ANY (:subjects::text[])
+          AND d.message #>> '{data,anomaly_id}' IS NOT NULL LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM detached;
+
+-- name: detach_alerts_of_analyses$
+-- Take what refers to deleted analyses out of a batch of alerts.
+WITH detached AS (
+    UPDATE alerts SET anomaly_id = NULL, updated_at = clock_timestamp(), version = version + 1,
+        data = data || '{"worst_anomaly_id": null, "analysis_id": null, "features": []}'
+    WHERE id IN (SELECT id FROM alerts WHERE data ->> 'analysis_id' = ANY (:subjects::text[])
+                 ORDER BY id LIMIT :batch FOR NO KEY UPDATE)
+    RETURNING 1
+)
+SELECT count(*) FROM detached;
+
+-- name: erase_deliveries$
+-- Delete a batch of the deliveries of a deleted organization.
+WITH gone AS (
+    DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_alerts$
+-- Delete a batch of the alerts of a deleted organization.
+WITH gone AS (
+    DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_rules$
+-- Delete a batch of the rules of a deleted organization.
+WITH gone AS (
+    DELETE FROM alert_rules WHERE id IN (SELECT id FROM alert_rules WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_deleted_analyses$
+-- Delete a batch of the notes of deleted analyses of a deleted organization.
+WITH gone AS (
+    DELETE FROM deleted_analyses WHERE analysis_id IN (
+        SELECT analysis_id FROM deleted_analyses WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_members$
+-- Delete a batch of the replicas of a deleted organization's members.
+WITH gone AS (
+    DELETE FROM member_refs WHERE (organization_id, user_id) IN (
+        SELECT organization_id, user_id FROM member_refs WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;

@@ -1,4 +1,4 @@
-"""Replicas of machines and members in PostgreSQL."""
+"""Replicas of machines, members and organizations in PostgreSQL."""
 
 from dataclasses import asdict, fields
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.alerting.replicas.domain import MachineRef, MemberRef
+from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from shared.postgres.connection import Connection
 
 MACHINE_COLUMNS = tuple(field.name for field in fields(MachineRef))
@@ -26,9 +26,18 @@ class PostgresReplicaRepository:
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return _machine(await self._queries.lock_machine(self._connection, id=machine_id))
 
+    async def analysis_deleted(self, analysis_id: UUID) -> bool:
+        found = await self._queries.is_analysis_deleted(self._connection, analysis_id=analysis_id)
+        return found is True
+
     async def merge_member(self, member: MemberRef) -> None:
         await self._queries.merge_member(self._connection, **asdict(member))
 
+    async def merge_organization(self, organization: OrganizationRef) -> None:
+        await self._queries.merge_organization(self._connection, **asdict(organization))
+
 
 def _machine(row: asyncpg.Record | None) -> MachineRef | None:
-    return None if row is None else MachineRef(**{name: row[name] for name in MACHINE_COLUMNS})
+    if row is None:
+        return None
+    return MachineRef(**{name: row[name] for name in MACHINE_COLUMNS} | {"tags": tuple(row["tags"])})

@@ -26,8 +26,8 @@ class PostgresRuleRepository:
     async def get(self, rule_id: UUID) -> Rule | None:
         return _rule(await self._queries.get_rule(self._connection, id=rule_id))
 
-    async def lock(self, rule_id: UUID) -> Rule | None:
-        return _rule(await self._queries.lock_rule(self._connection, id=rule_id))
+    async def lock(self, rule_id: UUID, *, deleted: bool = False) -> Rule | None:
+        return _rule(await self._queries.lock_rule(self._connection, id=rule_id, deleted=deleted))
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
         rows = self._queries.list_rules(self._connection, **asdict(wanted), **page_parameters(page))
@@ -43,6 +43,9 @@ class PostgresRuleRepository:
         for fixed in ("organization_id", "machine_id", "created_by", "created_at"):
             del row[fixed]
         await self._queries.update_rule(self._connection, **row)
+
+    async def are_addresses_sealed(self) -> bool:
+        return bool(await self._queries.are_addresses_sealed(self._connection))
 
     async def delete_of_machine(self, machine_id: UUID) -> None:
         # In this order: opening an alert locks its rule, so all alerts are visible once the rules are locked.

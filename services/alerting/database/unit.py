@@ -8,7 +8,7 @@ from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
-from services.alerting.replicas.domain import MachineRef, MemberRef
+from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
@@ -33,7 +33,13 @@ class ReplicaRepository(Protocol):
         """The machine, locked against deletion until the transaction ends."""
         ...
 
+    async def analysis_deleted(self, analysis_id: UUID) -> bool: ...
+
     async def merge_member(self, member: MemberRef) -> None:
+        """Store a newer version; older ones are ignored."""
+        ...
+
+    async def merge_organization(self, organization: OrganizationRef) -> None:
         """Store a newer version; older ones are ignored."""
         ...
 
@@ -45,8 +51,11 @@ class RuleRepository(Protocol):
 
     async def get(self, rule_id: UUID) -> Rule | None: ...
 
-    async def lock(self, rule_id: UUID) -> Rule | None:
-        """The rule, locked: until the transaction ends, no other one changes or evaluates it."""
+    async def lock(self, rule_id: UUID, *, deleted: bool = False) -> Rule | None:
+        """The rule, locked: until the transaction ends, no other one changes or evaluates it.
+
+        With `deleted`, even a deleted one.
+        """
         ...
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
@@ -56,6 +65,10 @@ class RuleRepository(Protocol):
         ...
 
     async def update(self, rule: Rule) -> None: ...
+
+    async def are_addresses_sealed(self) -> bool:
+        """Whether new addresses are sealed: false until no older version runs, which could not read them."""
+        ...
 
     async def delete_of_machine(self, machine_id: UUID) -> None:
         """Delete the rules of the machine with their alerts and deliveries."""

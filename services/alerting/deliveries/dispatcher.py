@@ -17,10 +17,10 @@ from opentelemetry import metrics
 
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
-from services.alerting.rules.service import secret_purpose
+from services.alerting.rules.sealing import WebhookSealer
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
-from shared.crypto import EncryptionError, Encryptor
+from shared.crypto import EncryptionError
 from shared.jobs.queue import Job, Lease
 from shared.jobs.retry import RetryPolicy
 
@@ -40,14 +40,14 @@ class Dispatcher:
         self,
         units: Units,
         sender: Sender,
-        encryptor: Encryptor,
+        sealer: WebhookSealer,
         clock: Clock,
         new_id: IdGenerator,
         retry: RetryPolicy,
     ) -> None:
         self._units = units
         self._sender = sender
-        self._encryptor = encryptor
+        self._sealer = sealer
         self._clock = clock
         self._new_id = new_id
         self._retry = retry
@@ -86,17 +86,18 @@ class Dispatcher:
         delivery, webhook = outgoing.delivery, outgoing.webhook
         if webhook is None:
             return Outcome(DeliveryStatus.CANCELLED, error=f"{delivery.channel} was removed from the rule")
-        purpose = secret_purpose(outgoing.rule_id, delivery.channel.partition(":")[2])
+        place = outgoing.rule_id, delivery.channel.partition(":")[2], webhook
         try:
-            secret = self._encryptor.decrypt(webhook.sealed_secret, purpose=purpose)
+            url, secret = self._sealer.address(*place), self._sealer.opened_secret(*place)
         except EncryptionError as error:
-            return Outcome(DeliveryStatus.FAILED, error=f"the secret cannot be decrypted: {error}")
-        return await self._sender.send(webhook.url, secret, delivery.message_id, delivery.message)
+            reason = f"the address or the secret cannot be decrypted: {error}"
+            return Outcome(DeliveryStatus.FAILED, error=reason)
+        return await self._sender.send(url, secret, delivery.message_id, delivery.message)
 
     async def _record(self, job: Job, outgoing: Outgoing, outcome: Outcome) -> None:
         now = self._clock.now()
         # The address of this attempt: the rule may have changed since the message was enqueued.
-        target = outgoing.webhook.target if outgoing.webhook else outgoing.delivery.target
+        target = outgoing.webhook.host if outgoing.webhook else outgoing.delivery.target
         delivery = replace(outgoing.delivery, target=target)
         ends = outcome.permanent or self._retry.is_last(job.attempt)
         retries = outcome.status is DeliveryStatus.FAILED and not ends

@@ -1,6 +1,9 @@
-"""Replicas of machines and members, which other services own."""
+"""Replicas of machines, members and organizations, which other services own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 
@@ -14,6 +17,8 @@ class MachineRef:
     status: str
     deleted: bool
     version: int
+    tags: tuple[str, ...] = ()
+    legal_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +33,14 @@ class MemberRef:
     is_active: bool
     deleted: bool
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRef:
+    """The replica of an organization. `retention` holds its own limits."""
+
+    organization_id: UUID
+    retention: Mapping[str, Any]
+    version: int
+    deleted: bool
+    changed_at: datetime

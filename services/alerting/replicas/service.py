@@ -1,4 +1,4 @@
-"""Keeps replicas of machines and members, which other services own."""
+"""Keeps replicas of machines, members and organizations, which other services own."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -7,10 +7,10 @@ from uuid import UUID
 
 from services.alerting.database.unit import Unit
 from services.alerting.errors import MachineNotFound
-from services.alerting.replicas.domain import MachineRef, MemberRef
+from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from shared.access import Caller, Scope
 from shared.errors import NotFound
-from shared.events.auth import MembershipChanged
+from shared.events.auth import MembershipChanged, OrganizationChanged
 from shared.events.machines import MachineChanged
 
 # Data fetched over HTTP or read from a token is replaced by any event.
@@ -40,7 +40,15 @@ class MachineDirectory:
         except NotFound:
             raise MachineNotFound(machine_id) from None
         machine = MachineRef(
-            machine_id, caller.organization_id, answer["name"], answer["status"], False, FETCHED_VERSION
+            machine_id,
+            caller.organization_id,
+            answer["name"],
+            answer["status"],
+            False,
+            FETCHED_VERSION,
+            # A machines service of the previous version answers without them.
+            tuple(answer.get("tags", ())),
+            answer.get("legal_hold", False),
         )
         async with self._units(caller.scope) as unit:
             await unit.replicas.merge_machine(machine)
@@ -58,10 +66,13 @@ class ReplicaService:
             payload.status,
             payload.deleted,
             payload.version,
+            () if payload.deleted else payload.tags,
+            payload.legal_hold,
         )
         # The tombstone first: it waits for rules that are being created, and prevents new ones.
         await unit.replicas.merge_machine(machine)
-        if payload.deleted:
+        # Without a deletion, the machine was deleted by a version that knew none.
+        if payload.deleted and payload.deletion_id is None:
             await unit.rules.delete_of_machine(payload.machine_id)
 
     async def membership_changed(self, unit: Unit, payload: MembershipChanged) -> None:
@@ -76,6 +87,16 @@ class ReplicaService:
             version=payload.version,
         )
         await unit.replicas.merge_member(member)
+
+    async def organization_changed(self, unit: Unit, payload: OrganizationChanged) -> None:
+        organization = OrganizationRef(
+            organization_id=payload.organization_id,
+            retention=payload.retention.model_dump(exclude_defaults=True),
+            version=payload.version,
+            deleted=payload.deleted,
+            changed_at=payload.changed_at,
+        )
+        await unit.replicas.merge_organization(organization)
 
     async def ensure_member(self, unit: Unit, caller: Caller) -> None:
         """Ensure that rows can refer to the caller, even before the event of auth has arrived."""

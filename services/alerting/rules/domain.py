@@ -1,6 +1,6 @@
 """Rules: when an alert opens for a machine, and who is notified of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
@@ -22,16 +22,23 @@ def host_of(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """`sealed_secret` is encrypted, and decrypted only to sign a message."""
+    """`url` is the host if the whole address is in `sealed_url`, and else the whole address.
+
+    `sealed_url` and `sealed_secret` are encrypted, and decrypted only to send a message or to show the
+    address to an administrator.
+    """
 
     url: str
     sealed_secret: str
+    sealed_url: str | None = None
 
     @property
-    def target(self) -> str:
-        """The address without its query, which often holds a key."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}{parts.path}"
+    def host(self) -> str:
+        return host_of(self.url)
+
+    def document(self) -> dict[str, str]:
+        stored = {"url": self.url, "secret": self.sealed_secret}
+        return stored if self.sealed_url is None else {**stored, "sealed_url": self.sealed_url}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +57,17 @@ class Actions:
         return self.channels if change in self.on else ()
 
     def stored(self) -> dict[str, Any]:
-        """The document as it is stored, with sealed secrets."""
-        return self._document(
-            {name: {"url": hook.url, "secret": hook.sealed_secret} for name, hook in self.webhooks.items()}
-        )
+        """The document as it is stored, with sealed secrets and addresses."""
+        return self._document({name: hook.document() for name, hook in self.webhooks.items()})
 
-    def public(self, *, whole_addresses: bool) -> dict[str, Any]:
-        """The document as clients see it: without secrets, with addresses whole or reduced to their host."""
+    def public(self, address: Callable[[str, Webhook], str] | None = None) -> dict[str, Any]:
+        """The document as clients see it, without secrets.
+
+        `address` returns what is shown of the webhook with a name; without it, that is the host.
+        """
         return self._document(
             {
-                name: {"url": hook.url if whole_addresses else host_of(hook.url)}
+                name: {"url": address(name, hook) if address else hook.host}
                 for name, hook in self.webhooks.items()
             }
         )
@@ -71,7 +79,10 @@ class Actions:
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> "Actions":
         """Read a stored document."""
-        webhooks = {name: Webhook(w["url"], w["secret"]) for name, w in stored["webhooks"].items()}
+        webhooks = {
+            name: Webhook(hook["url"], hook["secret"], hook.get("sealed_url"))
+            for name, hook in stored["webhooks"].items()
+        }
         channels = [channel for step in stored["steps"] for channel in step["channels"]]
         return cls(tuple(stored["on"]), tuple(channels), webhooks)
 

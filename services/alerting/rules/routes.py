@@ -1,5 +1,6 @@
 """HTTP routes of alert rules."""
 
+from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.replicas.service import MachineDirectory
-from services.alerting.rules.domain import RuleFilter
+from services.alerting.rules.domain import Rule, RuleFilter
 from services.alerting.rules.schemas import AlertRuleCreate, AlertRuleOut, AlertRuleUpdate
 from services.alerting.rules.service import RuleService
 from shared.access import Caller, Permission
@@ -25,6 +26,9 @@ def build_rules_router(
     reader = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_READ))]
     writer = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_WRITE))]
 
+    def shown(caller: Caller) -> Callable[[Rule], AlertRuleOut]:
+        return lambda rule: AlertRuleOut.of(rule, service.shown_actions(caller, rule))
+
     @router.get("", summary="List alert rules")
     async def list_alert_rules(
         caller: reader, page: PageParameters, machine_id: UUID | None = None, is_active: bool | None = None
@@ -32,7 +36,7 @@ def build_rules_router(
         """Newest first."""
         async with units(caller.scope) as unit:
             found = await service.list(unit, RuleFilter(machine_id, is_active), page)
-        return Page[AlertRuleOut].of(found, lambda rule: AlertRuleOut.of(rule, caller))
+        return Page[AlertRuleOut].of(found, shown(caller))
 
     @router.post("", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 503))
     async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
@@ -41,20 +45,20 @@ def build_rules_router(
         async with units(caller.scope) as unit:
             rule = await service.create(unit, caller, dict(body))
         response.headers["Location"] = f"/api/v1/alert-rules/{rule.id}"
-        return AlertRuleOut.of(rule, caller)
+        return shown(caller)(rule)
 
     @router.get("/{rule_id}", summary="Get an alert rule", responses=problem_responses(404))
     async def get_alert_rule(caller: reader, rule_id: UUID) -> AlertRuleOut:
         """The condition, the actions and whether the rule is active."""
         async with units(caller.scope) as unit:
-            return AlertRuleOut.of(await service.get(unit, rule_id), caller)
+            return shown(caller)(await service.get(unit, rule_id))
 
     @router.patch("/{rule_id}", summary="Update an alert rule", responses=problem_responses(404))
     async def update_alert_rule(caller: writer, rule_id: UUID, body: AlertRuleUpdate) -> AlertRuleOut:
         """Only the fields that are sent change."""
         changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
-            return AlertRuleOut.of(await service.change(unit, caller, rule_id, changes), caller)
+            return shown(caller)(await service.change(unit, caller, rule_id, changes))
 
     @router.delete(
         "/{rule_id}",

@@ -10,7 +10,6 @@ from services.alerting.rules.actions import ActionsDocument
 from services.alerting.rules.conditions import ConditionDocument
 from services.alerting.rules.domain import Rule
 from services.alerting.rules.leaves import SeverityLabel
-from shared.access import Caller, Permission
 from shared.http.fields import SOMETHING_STORABLE, NotNull, storable
 
 Name = Annotated[
@@ -62,14 +61,15 @@ class AlertRuleOut(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, rule: Rule, caller: Caller) -> "AlertRuleOut":
+    def of(cls, rule: Rule, actions: dict[str, Any]) -> "AlertRuleOut":
+        """`actions` as the caller may see them."""
         return cls(
             id=rule.id,
             organization_id=rule.organization_id,
             machine_id=rule.machine_id,
             name=rule.name,
             condition=dict(rule.condition),
-            actions=rule.actions.public(whole_addresses=caller.may(Permission.WEBHOOK_ADDRESSES_READ)),
+            actions=actions,
             severity=rule.severity.label,
             is_active=rule.is_active,
             created_by=rule.created_by,

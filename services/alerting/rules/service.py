@@ -1,6 +1,8 @@
 """Use cases of alert rules. Callers open the transaction and commit it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,19 +12,14 @@ from services.alerting.database.unit import Unit
 from services.alerting.errors import MachineNotFound, RuleNotFound
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions, Rule, RuleFilter
+from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.signals import Severity
-from shared.access import Caller
+from shared.access import Caller, Permission
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
-from shared.crypto import Encryptor
 from shared.http.pages import PageRequest, Slice
 
 RULE_DELETED_NOTE = "The rule was deleted."
-
-
-def secret_purpose(rule_id: UUID, webhook: str) -> str:
-    """Binds a sealed secret to its place: copied to another rule, it cannot be decrypted."""
-    return f"alert_rules.actions/{rule_id}/{webhook}"
 
 
 class RuleService:
@@ -31,21 +28,21 @@ class RuleService:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
-        encryptor: Encryptor,
+        sealer: WebhookSealer,
         replicas: ReplicaService,
         notifier: Notifier,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
-        self._encryptor = encryptor
+        self._sealer = sealer
         self._replicas = replicas
         self._notifier = notifier
 
     async def create(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Rule:
         """Create a rule; `values` are validated fields by name. Raises InvalidRule, MachineNotFound."""
         rule_id, now = self._new_id(), self._clock.now()
-        converted = self._convert(rule_id, values)
+        converted = await self._convert(unit, rule_id, values)
         machine = await unit.replicas.lock_machine(values["machine_id"])
         if machine is None or machine.deleted:
             raise MachineNotFound(values["machine_id"])
@@ -86,7 +83,7 @@ class RuleService:
         if not changes:
             return before
         rule = before.changed(
-            {**changes, **self._convert(rule_id, changes, before.actions)}, self._clock.now()
+            {**changes, **await self._convert(unit, rule_id, changes, before.actions)}, self._clock.now()
         )
         await unit.rules.update(rule)
         await self._auditor.wrote(
@@ -99,6 +96,18 @@ class RuleService:
             after={name: value for name, value in _audited(rule).items() if name in changes},
         )
         return rule
+
+    def shown_actions(self, caller: Caller, rule: Rule) -> dict[str, Any]:
+        """The actions as `caller` may see them: addresses whole for administrators, hosts for others."""
+        if not caller.may(Permission.WEBHOOK_ADDRESSES_READ):
+            return rule.actions.public()
+        return rule.actions.public(partial(self._sealer.shown, rule.id))
+
+    async def seal_addresses(self, unit: Unit, rule_id: UUID) -> None:
+        """Seal addresses that an older version stored in plain text."""
+        rule = await unit.rules.lock(rule_id, deleted=True)
+        if rule is not None:
+            await unit.rules.update(replace(rule, actions=self._sealer.sealed(rule_id, rule.actions)))
 
     async def remove(self, unit: Unit, caller: Caller, rule_id: UUID) -> None:
         """Delete the rule and resolve its open alert; its alerts are kept as history. Raises RuleNotFound."""
@@ -120,8 +129,8 @@ class RuleService:
             unit.outbox, caller, "alert_rule.deleted", "alert_rule", rule_id, before={"name": rule.name}
         )
 
-    def _convert(
-        self, rule_id: UUID, values: Mapping[str, Any], actions: Actions | None = None
+    async def _convert(
+        self, unit: Unit, rule_id: UUID, values: Mapping[str, Any], actions: Actions | None = None
     ) -> dict[str, Any]:
         """Convert the fields that are not stored as sent. Raises InvalidRule."""
         converted: dict[str, Any] = {}
@@ -130,14 +139,11 @@ class RuleService:
         if "condition" in values:
             converted["condition"] = values["condition"].as_sent
         if "actions" in values:
-            converted["actions"] = values["actions"].sealed(self._seal(rule_id), actions)
+            made = values["actions"].sealed(partial(self._sealer.secret, rule_id), actions)
+            # An older version that still runs would send messages to the bare host.
+            sealing = await unit.rules.are_addresses_sealed()
+            converted["actions"] = self._sealer.sealed(rule_id, made) if sealing else made
         return converted
-
-    def _seal(self, rule_id: UUID) -> Any:
-        def seal(webhook: str, secret: str) -> str:
-            return self._encryptor.encrypt(secret, purpose=secret_purpose(rule_id, webhook))
-
-        return seal
 
 
 def _audited(rule: Rule) -> dict[str, Any]:
@@ -145,7 +151,7 @@ def _audited(rule: Rule) -> dict[str, Any]:
         "machine_id": rule.machine_id,
         "name": rule.name,
         "condition": rule.condition,
-        "actions": rule.actions.public(whole_addresses=False),
+        "actions": rule.actions.public(),
         "severity": rule.severity.label,
         "is_active": rule.is_active,
     }

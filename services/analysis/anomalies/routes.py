@@ -23,7 +23,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: Units, guard: Guard) 
     reader = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_READ))]
     acknowledger = Annotated[Caller, Depends(guard.may(Permission.ANOMALIES_ACKNOWLEDGE))]
 
-    @router.get("/anomalies", summary="List anomalies")
+    @router.get("/anomalies", summary="List anomalies", responses=problem_responses(409))
     async def list_anomalies(
         caller: reader,
         page: PageParameters,
@@ -34,7 +34,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: Units, guard: Guard) 
         since: Annotated[Moment | None, Query(description="Inclusive")] = None,
         until: Annotated[Moment | None, Query(description="Exclusive")] = None,
     ) -> Page[AnomalyOut]:
-        """Newest first."""
+        """Newest first. Those of archived analyses are not listed until the analysis is restored."""
         wanted = AnomalyFilter(machine_id, analysis_id, severity, acknowledged, since, until)
         async with units(caller.scope) as unit:
             return Page[AnomalyOut].of(await anomalies.list(unit, wanted, page), AnomalyOut.of)
@@ -43,7 +43,7 @@ def build_anomaly_router(anomalies: AnomalyService, units: Units, guard: Guard) 
     async def list_daily_anomalies(
         caller: reader, machine_id: UUID | None = None, since: date | None = None, until: date | None = None
     ) -> DailyList:
-        """Days are UTC, the latest first; counts are at most a minute old."""
+        """Days are UTC, the latest first; counts are current as soon as a run has completed."""
         async with units(caller.scope) as unit:
             counts = await anomalies.daily(unit, machine_id, since, until)
         return DailyList(items=[DailyAnomaliesOut.of(count) for count in counts])

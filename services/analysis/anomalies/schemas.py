@@ -31,6 +31,12 @@ class AnomalyOut(BaseModel):
     acknowledged_by: UUID | None
     acknowledged_at: datetime | None
     created_at: datetime
+    stated_time: str | None = Field(
+        description=(
+            "The sample's time as its file states it, if it cannot be: before 1970, more than a day after the"
+            " upload, or in no calendar. `timestamp` is then the time of the upload"
+        )
+    )
 
     @classmethod
     def of(cls, anomaly: Anomaly) -> "AnomalyOut":

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from services.analysis.anomalies.domain import Anomaly, AnomalyFilter, DailyAnomalies
 from services.analysis.anomalies.errors import AnomalyNotFound
+from services.analysis.archives.errors import AnalysisArchived
 from services.analysis.database.unit import Unit
+from services.analysis.domain import Status
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -34,7 +36,13 @@ class AnomalyService:
         return await unit.anomalies.daily(machine_id, since, until, MAX_DAILY_COUNTS)
 
     async def list(self, unit: Unit, wanted: AnomalyFilter, page: PageRequest) -> Slice[Anomaly]:
-        return await unit.anomalies.list(wanted, page)
+        """Raises AnalysisArchived if those of an archived analysis are wanted."""
+        found = await unit.anomalies.list(wanted, page)
+        if wanted.analysis_id is not None:
+            analysis = await unit.analyses.get(wanted.analysis_id)
+            if analysis is not None and analysis.status is Status.ARCHIVED:
+                raise AnalysisArchived(analysis.id)
+        return found
 
     async def acknowledge(self, unit: Unit, caller: Caller, anomaly_id: UUID) -> Anomaly:
         """Record who acknowledged the anomaly. Only the first acknowledgement counts."""
@@ -45,6 +53,9 @@ class AnomalyService:
             return anomaly
         now = self._clock.now()
         await unit.anomalies.acknowledge(anomaly, caller.user_id, now)
+        await unit.summaries.count_acknowledgement(
+            anomaly.machine_id, anomaly.analysis_id, anomaly.severity, anomaly.timestamp
+        )
         payload = AnomalyAcknowledged(
             anomaly_id=anomaly.id,
             analysis_id=anomaly.analysis_id,

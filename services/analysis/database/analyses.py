@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.analysis.database import rows
-from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType
+from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType, Status
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
@@ -36,10 +36,16 @@ class Analyses(Protocol):
 
     async def get(self, analysis_id: UUID) -> Analysis | None: ...
 
+    async def lock_baseline(self, analysis_id: UUID) -> Analysis | None:
+        """The analysis that a new run is placed on; nobody archives it until the transaction ends."""
+        ...
+
     async def list(self, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]: ...
 
-    async def newest(self, machine_id: UUID, kind: AnalysisType, limit: int) -> Sequence[Analysis]:
-        """Completed ones, newest first."""
+    async def newest(
+        self, machine_id: UUID, kind: AnalysisType, limit: int, *, archived: bool = False
+    ) -> Sequence[Analysis]:
+        """Completed ones, newest first; with archived ones if their results suffice."""
         ...
 
     async def begin(self, analysis_id: UUID, attempt: int) -> Analysis | None:
@@ -95,6 +101,10 @@ class PostgresAnalyses:
         row = await self._queries.get_analysis(self._connection, id=analysis_id)
         return rows.analysis(row) if row else None
 
+    async def lock_baseline(self, analysis_id: UUID) -> Analysis | None:
+        row = await self._queries.lock_baseline(self._connection, id=analysis_id)
+        return rows.analysis(row) if row else None
+
     async def list(self, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]:
         found = self._queries.list_analyses(
             self._connection,
@@ -106,9 +116,12 @@ class PostgresAnalyses:
         analyses = [rows.analysis(row) async for row in found]
         return Slice.cut(analyses, page.limit, lambda analysis: Cursor(analysis.created_at, analysis.id))
 
-    async def newest(self, machine_id: UUID, kind: AnalysisType, limit: int) -> Sequence[Analysis]:
+    async def newest(
+        self, machine_id: UUID, kind: AnalysisType, limit: int, *, archived: bool = False
+    ) -> Sequence[Analysis]:
+        statuses = [Status.COMPLETED, Status.ARCHIVED] if archived else [Status.COMPLETED]
         found = self._queries.newest_analyses(
-            self._connection, machine_id=machine_id, analysis_type=kind, limit=limit
+            self._connection, machine_id=machine_id, analysis_type=kind, statuses=statuses, limit=limit
         )
         return [rows.analysis(row) async for row in found]
 

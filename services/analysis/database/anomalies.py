@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from services.analysis.anomalies.domain import Anomaly, AnomalyFilter, DailyAnomalies
+from services.analysis.anomalies.domain import Anomaly, AnomalyFilter, DailyAnomalies, time_within
 from services.analysis.database import rows
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
@@ -26,7 +26,7 @@ class Anomalies(Protocol):
     async def daily(
         self, machine_id: UUID | None, since: date | None, until: date | None, limit: int
     ) -> Sequence[DailyAnomalies]:
-        """Counts per machine, day and severity, newest first, as of the last `Upkeep.refresh_daily`."""
+        """Counts per machine, day and severity, newest first."""
         ...
 
 
@@ -39,11 +39,21 @@ class PostgresAnomalies:
         await self._queries.insert_anomaly(self._connection, [rows.shallow_dict(a) for a in anomalies])
 
     async def get(self, anomaly_id: UUID) -> Anomaly | None:
-        row = await self._queries.get_anomaly(self._connection, id=anomaly_id)
+        row = None
+        if (bounds := time_within(anomaly_id)) is not None:
+            row = await self._queries.get_anomaly_at(
+                self._connection, id=anomaly_id, since=bounds[0], until=bounds[1]
+            )
+        if row is None:
+            # Ids from before anomalies were named by the times of their samples say nothing.
+            row = await self._queries.get_anomaly(self._connection, id=anomaly_id)
         return rows.anomaly(row) if row else None
 
     async def lock(self, anomaly_id: UUID) -> Anomaly | None:
-        row = await self._queries.lock_anomaly(self._connection, id=anomaly_id)
+        found = await self.get(anomaly_id)
+        if found is None:
+            return None
+        row = await self._queries.lock_anomaly(self._connection, id=anomaly_id, timestamp=found.timestamp)
         return rows.anomaly(row) if row else None
 
     async def acknowledge(self, anomaly: Anomaly, user_id: UUID, now: datetime) -> None:

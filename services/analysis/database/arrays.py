@@ -14,6 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 FLOAT8_OID = 701
+BOOL_OID = 16
 COPY_SIGNATURE = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 COPY_TRAILER = struct.pack(">h", -1)
 JSONB_VERSION = b"\x01"
@@ -29,6 +30,14 @@ def encode_floats(values: NDArray[np.float64]) -> bytes:
     elements["length"] = 8
     elements["value"] = values.reshape(-1)
     return header + sizes + elements.tobytes()
+
+
+def encode_booleans(values: Sequence[bool]) -> bytes:
+    """Encode a BOOLEAN[] value."""
+    if not values:
+        return struct.pack(">iii", 0, 0, BOOL_OID)
+    header = struct.pack(">iiiii", 1, 0, BOOL_OID, len(values), 1)
+    return header + b"".join(struct.pack(">i?", 1, value) for value in values)
 
 
 def decode_floats(sent: bytes) -> NDArray[np.float64]:

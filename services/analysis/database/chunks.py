@@ -97,6 +97,12 @@ class Chunks(Protocol):
 
     async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]: ...
 
+    async def anomaly_metadata(
+        self, analysis_id: UUID, process_order: int
+    ) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        """The sample index and metadata of each anomaly of a chunk."""
+        ...
+
     async def delete(self, analysis_id: UUID) -> None: ...
 
 
@@ -158,6 +164,14 @@ class PostgresChunks:
             self._connection, analysis_id=analysis_id, process_order=process_order
         )
         return found or ()
+
+    async def anomaly_metadata(
+        self, analysis_id: UUID, process_order: int
+    ) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        found = self._queries.chunk_times(
+            self._connection, analysis_id=analysis_id, process_order=process_order
+        )
+        return [(row["sample_index"], row["metadata"] or {}) async for row in found]
 
     async def delete(self, analysis_id: UUID) -> None:
         await self._queries.delete_chunks(self._connection, analysis_id=analysis_id)

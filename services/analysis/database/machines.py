@@ -52,8 +52,11 @@ class PostgresMachines:
         await self._jobs.cancel([row["id"] async for row in locked])
         await queries.discard_objects_of_machine(connection, machine_id=machine_id)
         await queries.delete_anomalies_of_machine(connection, machine_id=machine_id)
+        await queries.delete_counts_of_machine(connection, machine_id=machine_id)
+        await queries.delete_alerts_of_machine(connection, machine_id=machine_id)
         await queries.delete_monitor_of_machine(connection, machine_id=machine_id)
         deleted = [row async for row in queries.delete_analyses_of_machine(connection, machine_id=machine_id)]
+        await queries.delete_state_of_machine(connection, machine_id=machine_id)
         uploads = [row["file_upload_id"] for row in deleted]
         maps = [row["dinsight_id"] for row in deleted if row["dinsight_id"]]
         await queries.delete_maps(connection, ids=maps, upload_ids=uploads)

@@ -7,13 +7,17 @@ SELECT * FROM machine_refs WHERE id = :id;
 SELECT * FROM machine_refs WHERE id = :id FOR SHARE;
 
 -- name: merge_machine_ref$
--- Store a newer version of a machine; older ones are ignored, and a deleted machine stays deleted.
-INSERT INTO machine_refs AS m (id, organization_id, name, status, version, deleted, changed_at)
-VALUES (:id, :organization_id, :name, :status, :version, :deleted, :changed_at)
+-- Store a newer version of a machine; older ones are ignored, and a deleted machine stays deleted. The same version
+-- again completes a row that an older program stored without the newest columns.
+INSERT INTO machine_refs AS m (id, organization_id, name, status, model, location, tags, legal_hold, version,
+                               complete_version, deleted, changed_at)
+VALUES (:id, :organization_id, :name, :status, :model, :location, :tags, :legal_hold, :version, :version, :deleted,
+        :changed_at)
 ON CONFLICT (id) DO UPDATE
-SET name = excluded.name, status = excluded.status, version = excluded.version,
-    deleted = excluded.deleted, changed_at = excluded.changed_at
-WHERE m.version < excluded.version AND NOT m.deleted
+SET name = excluded.name, status = excluded.status, model = excluded.model, location = excluded.location,
+    tags = excluded.tags, legal_hold = excluded.legal_hold, version = excluded.version,
+    complete_version = excluded.complete_version, deleted = excluded.deleted, changed_at = excluded.changed_at
+WHERE m.version <= excluded.version AND m.complete_version < excluded.version AND NOT m.deleted
 RETURNING true;
 
 -- name: lock_analyses_of_machine
@@ -21,13 +25,30 @@ RETURNING true;
 SELECT id FROM analyses WHERE machine_id = :machine_id ORDER BY id FOR UPDATE;
 
 -- name: discard_objects_of_machine!
--- Discard the objects of a machine's uploads (all below a prefix) and its models.
+-- Discard the objects of a machine's uploads and archives (all below a prefix) and its models.
 INSERT INTO discarded_objects (prefix)
-SELECT f.file_path || '/' FROM file_uploads f JOIN analyses a ON a.file_upload_id = f.id
+SELECT name FROM (
+SELECT f.file_path || '/' AS name FROM file_uploads f JOIN analyses a ON a.file_upload_id = f.id
 WHERE a.machine_id = :machine_id AND f.file_path IS NOT NULL
 UNION
 SELECT d.model_key FROM dinsight_data d JOIN analyses a ON a.dinsight_id = d.id
-WHERE a.machine_id = :machine_id AND d.model_key IS NOT NULL;
+WHERE a.machine_id = :machine_id AND d.model_key IS NOT NULL
+UNION
+SELECT unnest(ARRAY[r.prefix || '/', r.model_key]) FROM analysis_archives r JOIN analyses a ON a.id = r.analysis_id
+WHERE a.machine_id = :machine_id AND r.expired_at IS NULL
+) AS discarded WHERE name IS NOT NULL;
+
+-- name: delete_counts_of_machine!
+-- The counts of the machine's runs, in one statement, so that its sums are derived once and not for each run.
+DELETE FROM run_hours WHERE machine_id = :machine_id;
+
+-- name: delete_state_of_machine!
+-- The machine's state, after its runs.
+DELETE FROM machine_states WHERE machine_id = :machine_id;
+
+-- name: delete_alerts_of_machine!
+-- The replicas of the machine's alerts.
+DELETE FROM alert_refs WHERE machine_id = :machine_id;
 
 -- name: delete_anomalies_of_machine!
 -- Anomalies of the machine's runs.
@@ -126,9 +147,9 @@ WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
 ORDER BY created_at DESC, id DESC LIMIT :limit;
 
 -- name: newest_analyses
--- The machine's newest completed analyses of one type, newest first.
+-- The machine's newest analyses of one type with one of some statuses, newest first.
 SELECT * FROM analyses
-WHERE machine_id = :machine_id AND analysis_type = :analysis_type AND status = 'completed'
+WHERE machine_id = :machine_id AND analysis_type = :analysis_type AND status = ANY (:statuses::text[])
 ORDER BY completed_at DESC, id DESC LIMIT :limit;
 
 -- name: begin_analysis^
@@ -216,6 +237,12 @@ SELECT anomalies FROM monitor_chunks WHERE analysis_id = :analysis_id AND proces
 -- The chunks of a run that has ended or starts over.
 DELETE FROM monitor_chunks WHERE analysis_id = :analysis_id;
 
+-- name: chunk_times
+-- What the times of a chunk's anomalies are read from, without the anomalies themselves.
+SELECT (a.found ->> 'sample_index')::integer AS sample_index, a.found -> 'metadata' AS metadata
+FROM monitor_chunks CROSS JOIN LATERAL jsonb_array_elements(anomalies) AS a (found)
+WHERE analysis_id = :analysis_id AND process_order = :process_order;
+
 -- name: delete_monitor!
 -- The points of a run that failed or starts over.
 DELETE FROM monitor_series WHERE analysis_id = :analysis_id;
@@ -241,9 +268,9 @@ VALUES (:id, :organization_id, :dinsight_id, :analysis_id, :process_order, :firs
 -- name: insert_anomaly*!
 -- An anomaly.
 INSERT INTO anomalies (id, organization_id, analysis_id, machine_id, "timestamp", severity, distance, threshold,
-                       features, metadata, acknowledged, created_at, sample_index, x, y)
+                       features, metadata, acknowledged, created_at, sample_index, x, y, stated_time)
 VALUES (:id, :organization_id, :analysis_id, :machine_id, :timestamp, :severity, :distance, :threshold,
-        :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y);
+        :features, :metadata, :acknowledged, :created_at, :sample_index, :x, :y, :stated_time);
 
 -- name: map_points^
 -- A map's points, in PostgreSQL's binary array format.
@@ -252,11 +279,15 @@ SELECT array_send(x_values[:first : :last]) AS x, array_send(y_values[:first : :
 FROM dinsight_data WHERE id = :id;
 
 -- name: monitor_points
--- The chunks of a monitoring run that contain samples from start to stop, in order.
-SELECT first_sample, samples, array_send(x_values) AS x, array_send(y_values) AS y,
+-- The chunks of a monitoring run that contain samples from start to stop, in order; old ones are packed.
+SELECT process_order, first_sample, array_send(x_values) AS x, array_send(y_values) AS y,
        array_send(monitor_values) AS distance, array_send(misfit_values) AS misfit,
-       anomaly_values AS anomaly, metadata::text AS metadata
+       anomaly_values AS anomaly, metadata::text AS metadata, NULL::bytea AS packed
 FROM monitor_series
+WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
+UNION ALL
+SELECT process_order, first_sample, NULL, NULL, NULL, NULL, NULL, NULL, packed
+FROM monitor_packed
 WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + samples > :start
 ORDER BY process_order;
 
@@ -273,18 +304,22 @@ ORDER BY chunk_index;
 
 -- name: feature_chunk^
 -- The stored features of the chunk that contains a sample.
-SELECT first_sample, samples, array_send(feature_values) AS features, metadata::text AS metadata
+SELECT first_sample, samples, array_send(feature_values) AS features, packed, metadata::text AS metadata
 FROM feature_data
 WHERE file_upload_id = :file_upload_id AND first_sample <= :sample AND first_sample + samples > :sample
 ORDER BY first_sample DESC LIMIT 1;
 
+-- name: get_anomaly_at^
+-- One anomaly whose time is known to the millisecond, from its id: one partition is read.
+SELECT * FROM anomalies WHERE id = :id AND "timestamp" >= :since AND "timestamp" < :until;
+
 -- name: get_anomaly^
--- One anomaly.
+-- One anomaly at any time: every partition is read.
 SELECT * FROM anomalies WHERE id = :id;
 
 -- name: lock_anomaly^
 -- One anomaly, locked until the transaction ends.
-SELECT * FROM anomalies WHERE id = :id FOR UPDATE;
+SELECT * FROM anomalies WHERE id = :id AND "timestamp" = :timestamp FOR UPDATE;
 
 -- name: list_anomalies
 -- Anomalies, newest first.
@@ -295,6 +330,8 @@ WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
   AND (:acknowledged::boolean IS NULL OR acknowledged = :acknowledged)
   AND (:since::timestamptz IS NULL OR "timestamp" >= :since)
   AND (:until::timestamptz IS NULL OR "timestamp" < :until)
+  -- The comparison of rows leaves out no partition; that of times does.
+  AND (:after_at::timestamptz IS NULL OR "timestamp" <= :after_at)
   AND (:after_at::timestamptz IS NULL OR ("timestamp", id) < (:after_at, :after_id::uuid))
 ORDER BY "timestamp" DESC, id DESC LIMIT :limit;
 
@@ -304,27 +341,20 @@ UPDATE anomalies SET acknowledged = true, acknowledged_by = :user_id, acknowledg
 WHERE id = :id AND "timestamp" = :timestamp;
 
 -- name: daily_anomalies
--- Anomalies per machine, day and severity, from the materialized view.
+-- Anomalies per machine, day and severity.
 SELECT machine_id, day, severity, anomalies, worst_ratio FROM anomaly_daily
 WHERE (:machine_id::uuid IS NULL OR machine_id = :machine_id)
   AND (:since::date IS NULL OR day >= :since) AND (:until::date IS NULL OR day < :until)
 ORDER BY day DESC, machine_id, severity LIMIT :limit;
 
--- name: refresh_daily!
--- Bring the materialized view up to date.
-SELECT refresh_anomaly_daily();
-
--- name: ensure_partitions$
--- Create the partitions of the coming months.
-SELECT ensure_anomaly_partitions(:first_day, :months);
 
 -- name: discard_objects!
 -- Note an object or a prefix for deletion once the transaction has committed.
 INSERT INTO discarded_objects (prefix) VALUES (:prefix);
 
 -- name: discarded_objects
--- Objects and prefixes that wait for deletion, oldest first.
-SELECT id, prefix FROM discarded_objects ORDER BY id LIMIT :limit;
+-- Objects and prefixes that wait for deletion, oldest first; those of a deletion are deleted and counted by its job.
+SELECT id, prefix FROM discarded_objects WHERE deletion_id IS NULL ORDER BY id LIMIT :limit;
 
 -- name: forget_discarded!
 -- The objects are deleted.
@@ -333,3 +363,366 @@ DELETE FROM discarded_objects WHERE id = :id;
 -- name: known_objects
 -- Those of the uploads and models that are in use, over all organizations.
 SELECT known FROM known_objects(:upload_ids::uuid[], :model_keys::text[]);
+
+-- name: known_archives
+-- Those of the prefixes that an archive has, over all organizations.
+SELECT known FROM known_archives(:prefixes::text[]);
+
+-- name: get_archive^
+-- The archive of an analysis.
+SELECT * FROM analysis_archives WHERE analysis_id = :analysis_id;
+
+-- name: archive_of_map^
+-- The archive of the baseline that made a map.
+SELECT * FROM analysis_archives WHERE map_id = :map_id AND is_baseline;
+
+-- name: lock_any_analysis^
+-- An analysis of any status, locked until the transaction ends; those who place a run on its map wait.
+SELECT * FROM analyses WHERE id = :id FOR UPDATE;
+
+-- name: lock_baseline^
+-- A baseline that a new run is placed on, which nobody archives until the transaction ends.
+SELECT * FROM analyses WHERE id = :id FOR SHARE;
+
+-- name: archive_obstacles^
+-- What may stand in the way of archiving an analysis. A machine's newest completed baseline is the active one.
+SELECT m.legal_hold,
+       a.analysis_type = 'baseline' AND a.id = (
+           SELECT b.id FROM analyses b
+           WHERE b.machine_id = a.machine_id AND b.analysis_type = 'baseline' AND b.status = 'completed'
+           ORDER BY b.completed_at DESC, b.id DESC LIMIT 1) IS TRUE AS active_baseline,
+       ARRAY(SELECT r.id FROM analyses r
+             WHERE a.analysis_type = 'baseline' AND r.dinsight_id = a.dinsight_id AND r.id <> a.id
+               AND r.status NOT IN ('archived', 'failed')) AS runs,
+       EXISTS (SELECT FROM analyses o
+               WHERE o.file_upload_id = a.file_upload_id AND o.id <> a.id) AS shared_upload
+FROM analyses a JOIN machine_refs m ON m.id = a.machine_id WHERE a.id = :id;
+
+-- name: due_analyses
+-- Completed analyses of one type that may be archived by their age, in the order of their ids.
+SELECT a.* FROM analyses a JOIN machine_refs m ON m.id = a.machine_id
+WHERE a.status = 'completed' AND a.analysis_type = :analysis_type AND a.completed_at < :before
+  AND a.organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
+  AND coalesce(a.kept_until < :now, true) AND NOT m.legal_hold
+  AND (:after::uuid IS NULL OR a.id > :after)
+ORDER BY a.id LIMIT :limit;
+
+-- name: insert_archive!
+-- The archive of an analysis, whose rows are deleted in the same transaction.
+INSERT INTO analysis_archives (analysis_id, organization_id, prefix, manifest_sha256, bytes, is_baseline, map_id,
+                               model_key, archived_at)
+VALUES (:analysis_id, :organization_id, :prefix, :manifest_sha256, :bytes, :is_baseline, :map_id, :model_key,
+        :archived_at);
+
+-- name: set_archived!
+-- The rows of the analysis are in its archive.
+UPDATE analyses SET status = 'archived', archived_at = :archived_at, kept_until = NULL, stage = NULL
+WHERE id = :id;
+
+-- name: detach_map!
+-- The map of a baseline is about to be archived: nothing can refer to it any more.
+UPDATE analyses SET dinsight_id = NULL WHERE dinsight_id = :map_id;
+
+-- name: attach_map!
+-- The map of a baseline is back: its archived and failed runs refer to it again.
+UPDATE analyses SET dinsight_id = :map_id
+WHERE dinsight_id IS NULL AND (
+    baseline_id = :baseline_id
+    OR id IN (SELECT r.analysis_id FROM analysis_archives r WHERE r.map_id = :map_id)
+);
+
+-- name: set_restored!
+-- The rows of the analysis are back.
+UPDATE analyses SET status = 'completed', archived_at = NULL, kept_until = :kept_until, dinsight_id = :map_id,
+    stage = NULL
+WHERE id = :id;
+
+-- name: delete_archive!
+-- The analysis has its rows again, so nothing needs its archive.
+DELETE FROM analysis_archives WHERE analysis_id = :analysis_id;
+
+-- name: set_stage!
+-- What a worker is about to do with an analysis that has ended.
+UPDATE analyses SET stage = :stage WHERE id = :id AND status IN ('completed', 'archived');
+
+-- name: archived_by_upload$
+-- The archived analysis of an upload.
+SELECT id FROM analyses WHERE file_upload_id = :upload_id AND status = 'archived' LIMIT 1;
+
+-- name: expiring_archives
+-- Archives from before a time, oldest first, except those of machines on legal hold. A baseline's outlives its runs'.
+SELECT r.* FROM analysis_archives r JOIN analyses a ON a.id = r.analysis_id
+    JOIN machine_refs m ON m.id = a.machine_id
+WHERE r.archived_at < :before AND r.expired_at IS NULL AND NOT m.legal_hold
+  AND r.organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
+  AND NOT (r.is_baseline AND EXISTS (
+      SELECT FROM analysis_archives o
+      WHERE o.map_id = r.map_id AND NOT o.is_baseline AND o.expired_at IS NULL))
+ORDER BY r.archived_at, r.analysis_id LIMIT :limit;
+
+-- name: expire_archive$
+-- The archive is deleted after its retention; its analysis stays listed.
+UPDATE analysis_archives SET expired_at = :now
+WHERE analysis_id = :analysis_id AND prefix = :prefix AND expired_at IS NULL RETURNING true;
+
+-- name: columns_of
+-- The columns of a table or view, and their types.
+SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+WHERE attrelid = :table::text::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum;
+
+-- name: size_statement$
+-- The statement that sums up the stored sizes of an analysis' rows in a table.
+SELECT format('SELECT coalesce(sum(%s), 0)::bigint FROM %I WHERE %I = $1',
+              string_agg(format('coalesce(pg_column_size(%I), 0)', attname), ' + '), :table::text, :key::text)
+FROM pg_attribute WHERE attrelid = :table::text::regclass AND attnum > 0 AND NOT attisdropped;
+
+-- name: fingerprint_statement$
+-- The statement that computes a fingerprint of an analysis' rows in a table.
+SELECT format('SELECT count(*) AS rows, coalesce(sum(hash_record_extended(found, 0)), 0)::text AS digest'
+              ' FROM (SELECT * FROM %I WHERE %I = $1) AS found', :table::text, :key::text);
+
+-- name: delete_statement$
+-- The statement that deletes an analysis' rows in a table, and computes the fingerprint of those deleted.
+SELECT format('WITH found AS (DELETE FROM %I WHERE %I = $1 RETURNING *)'
+              ' SELECT count(*) AS rows, coalesce(sum(hash_record_extended(found, 0)), 0)::text AS digest FROM found',
+              :table::text, :key::text);
+
+-- name: export_statement$
+-- The statement that selects an analysis' rows in a table, in order.
+SELECT format('SELECT * FROM %I WHERE %I = $1 ORDER BY %s', :table::text, :key::text, :order::text);
+
+-- name: staging_statement$
+-- The statement that makes a place for the rows of a table on their way back: COPY bypasses row-level security.
+SELECT format('CREATE TEMPORARY TABLE restored ON COMMIT DROP AS SELECT * FROM %I WITH NO DATA', :table::text);
+
+-- name: unstage_statement$
+-- The statement that moves rows from there into their table. Columns that are newer than the archive get defaults.
+SELECT format('INSERT INTO %I (%s) SELECT %2$s FROM restored', :table::text, string_agg(quote_ident(name), ', '))
+FROM unnest(:columns::text[]) AS name;
+
+-- name: drop_staging!
+-- The rows are in their table.
+DROP TABLE restored;
+
+-- name: merge_organization_ref$
+-- Store a newer version of an organization; older ones are ignored.
+INSERT INTO organization_refs AS o (organization_id, retention, version, deleted, changed_at)
+VALUES (:organization_id, :retention, :version, :deleted, :changed_at)
+ON CONFLICT (organization_id) DO UPDATE
+SET retention = excluded.retention, version = excluded.version, deleted = excluded.deleted,
+    changed_at = excluded.changed_at
+WHERE o.version < excluded.version
+RETURNING true;
+
+-- name: lock_runs_on_baseline
+-- The runs that stand on a baseline or its map, archived ones too, locked until the transaction ends.
+SELECT r.id FROM analyses r WHERE r.id <> :id AND r.status <> 'deleting' AND (
+    r.baseline_id = :id
+    OR r.dinsight_id = (SELECT b.dinsight_id FROM analyses b WHERE b.id = :id AND b.analysis_type = 'baseline')
+    OR r.id IN (SELECT o.analysis_id FROM analysis_archives o JOIN analysis_archives b ON b.map_id = o.map_id
+                WHERE b.analysis_id = :id AND b.is_baseline AND NOT o.is_baseline)
+) ORDER BY r.id FOR UPDATE;
+
+-- name: mark_deleting!
+-- Analyses that a job is about to delete.
+UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion_id WHERE id = ANY (:ids::uuid[]);
+
+-- name: bury_machine$
+-- Make the replica of a deleted machine a tombstone, also if no event has told of the machine yet: no upload and no
+-- event brings it back.
+WITH buried AS (
+    INSERT INTO machine_refs AS m (id, organization_id, name, status, version, complete_version, deleted,
+                                   changed_at)
+    VALUES (:subject, :organization, '', 'retired', 0, 0, true, clock_timestamp())
+    ON CONFLICT (id) DO UPDATE SET deleted = true, name = '', model = NULL, location = NULL, tags = '{}'
+    WHERE m.name <> '' OR NOT m.deleted
+    RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: bury_machines$
+-- Make the replicas of a deleted organization's machines tombstones.
+WITH buried AS (
+    UPDATE machine_refs SET deleted = true, name = '', model = NULL, location = NULL, tags = '{}'
+    WHERE organization_id = :subject AND (name <> '' OR NOT deleted) RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: bury_organization$
+-- Make the replica of a deleted organization a tombstone.
+WITH buried AS (
+    UPDATE organization_refs SET deleted = true, retention = '{}'
+    WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}') RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: doom_analyses$
+-- Mark a batch of the analyses of a deleted machine or organization, and end their jobs: a worker that is busy with
+-- one of them loses its lease. Analyses are locked before their jobs, as always.
+WITH doomed AS (
+    UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion
+    WHERE id IN (
+        SELECT id FROM analyses
+        WHERE (machine_id = :machine::uuid OR (:machine::uuid IS NULL AND organization_id = :organization))
+          AND deletion_id IS DISTINCT FROM :deletion
+        ORDER BY id LIMIT :batch FOR UPDATE)
+    RETURNING id
+), cancelled AS (
+    DELETE FROM jobs USING doomed WHERE jobs.subject_id = doomed.id
+)
+SELECT count(*) FROM doomed;
+
+-- name: erase_chunks$
+-- Delete a batch of chunks of analyses that are being deleted.
+WITH gone AS (
+    DELETE FROM monitor_chunks WHERE (analysis_id, process_order) IN (
+        SELECT c.analysis_id, c.process_order FROM monitor_chunks c JOIN analyses a ON a.id = c.analysis_id
+        WHERE a.deletion_id = :deletion LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_anomalies$
+-- Delete a batch of anomalies of analyses that are being deleted.
+WITH gone AS (
+    DELETE FROM anomalies WHERE (id, "timestamp") IN (
+        SELECT o.id, o."timestamp" FROM anomalies o JOIN analyses a ON a.id = o.analysis_id
+        WHERE a.deletion_id = :deletion LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_monitor$
+-- Delete a batch of the results of analyses that are being deleted, and of those placed on their maps.
+WITH gone AS (
+    DELETE FROM monitor_series WHERE (id, created_at) IN (
+        SELECT m.id, m.created_at FROM monitor_series m
+        WHERE m.analysis_id IN (SELECT id FROM analyses WHERE deletion_id = :deletion)
+           OR m.dinsight_id IN (SELECT dinsight_id FROM analyses
+                                WHERE deletion_id = :deletion AND analysis_type = 'baseline')
+        LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_packed$
+-- Delete a batch of the compressed results of analyses that are being deleted, and of those placed on their maps.
+WITH gone AS (
+    DELETE FROM monitor_packed WHERE (analysis_id, process_order) IN (
+        SELECT m.analysis_id, m.process_order FROM monitor_packed m
+        WHERE m.analysis_id IN (SELECT id FROM analyses WHERE deletion_id = :deletion)
+           OR m.dinsight_id IN (SELECT dinsight_id FROM analyses
+                                WHERE deletion_id = :deletion AND analysis_type = 'baseline')
+        LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_features$
+-- Delete a batch of the features of analyses that are being deleted. An imported upload may have several analyses.
+WITH gone AS (
+    DELETE FROM feature_data WHERE id IN (
+        SELECT f.id FROM feature_data f JOIN analyses a ON a.file_upload_id = f.file_upload_id
+        WHERE a.deletion_id = :deletion AND NOT EXISTS (
+            SELECT FROM analyses o
+            WHERE o.file_upload_id = a.file_upload_id AND o.deletion_id IS DISTINCT FROM :deletion)
+        LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: next_doomed
+-- A batch of analyses that are being deleted, locked; runs come before the baselines that they stand on.
+SELECT id, file_upload_id, dinsight_id, analysis_type FROM analyses WHERE deletion_id = :deletion
+ORDER BY analysis_type = 'baseline', id LIMIT :batch FOR UPDATE;
+
+-- name: discard_of_analyses!
+-- Discard the models and archives of analyses.
+INSERT INTO discarded_objects (prefix, deletion_id)
+SELECT place || id || '/', :deletion::uuid
+FROM unnest(:ids::uuid[]) AS id, unnest(ARRAY['models/', 'archives/']) AS place;
+
+-- name: erase_archives$
+-- Delete the archives of analyses.
+WITH gone AS (DELETE FROM analysis_archives WHERE analysis_id = ANY (:ids::uuid[]) RETURNING 1)
+SELECT count(*) FROM gone;
+
+-- name: erase_analyses$
+-- Delete analyses whose bulk is gone.
+WITH gone AS (DELETE FROM analyses WHERE id = ANY (:ids::uuid[]) RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: unused_uploads
+-- Those of the uploads that no analysis has.
+SELECT id FROM file_uploads f
+WHERE id = ANY (:ids::uuid[]) AND NOT EXISTS (SELECT FROM analyses a WHERE a.file_upload_id = f.id);
+
+-- name: uploads_of_organization
+-- A batch of the uploads of a deleted organization that are left: an import may leave some without an analysis.
+SELECT id FROM file_uploads WHERE organization_id = :organization ORDER BY id LIMIT :batch;
+
+-- name: discard_of_uploads!
+-- Discard the files of uploads, and models that do not lie below their analysis.
+INSERT INTO discarded_objects (prefix, deletion_id)
+SELECT file_path || '/', :deletion::uuid FROM file_uploads WHERE id = ANY (:ids::uuid[]) AND file_path IS NOT NULL
+UNION ALL
+SELECT model_key, :deletion::uuid FROM dinsight_data
+WHERE file_upload_id = ANY (:ids::uuid[]) AND model_key NOT LIKE 'models/%';
+
+-- name: erase_maps$
+-- Delete the maps of baselines and uploads.
+WITH gone AS (
+    DELETE FROM dinsight_data WHERE id = ANY (:maps::uuid[]) OR file_upload_id = ANY (:ids::uuid[]) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_uploads$
+-- Delete uploads.
+WITH gone AS (DELETE FROM file_uploads WHERE id = ANY (:ids::uuid[]) RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_monitor_of_organization$
+-- Delete a batch of the results of a deleted organization that are left.
+WITH gone AS (
+    DELETE FROM monitor_series WHERE (id, created_at) IN (
+        SELECT id, created_at FROM monitor_series WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_packed_of_organization$
+-- Delete a batch of the compressed results of a deleted organization that are left.
+WITH gone AS (
+    DELETE FROM monitor_packed WHERE (analysis_id, process_order) IN (
+        SELECT analysis_id, process_order FROM monitor_packed WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_features_of_organization$
+-- Delete a batch of the features of a deleted organization that are left.
+WITH gone AS (
+    DELETE FROM feature_data WHERE id IN (SELECT id FROM feature_data WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_configs$
+-- Delete a batch of the configurations of a deleted organization.
+WITH gone AS (
+    DELETE FROM config_data WHERE id IN (SELECT id FROM config_data WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: objects_of_deletion
+-- A batch of the objects and prefixes that go with a deletion; `objects` is null for those that are not measured yet.
+SELECT id, prefix, objects FROM discarded_objects WHERE deletion_id = :deletion ORDER BY id LIMIT :batch;
+
+-- name: set_measured!
+-- How many objects there are below a prefix, and their bytes.
+UPDATE discarded_objects SET objects = :objects, bytes = :bytes WHERE id = :id;
+
+-- name: forget_measured
+-- Objects of a deletion that are deleted.
+DELETE FROM discarded_objects WHERE objects IS NOT NULL AND id IN (
+    SELECT id FROM discarded_objects WHERE deletion_id = :deletion ORDER BY id LIMIT :batch)
+RETURNING objects, bytes;

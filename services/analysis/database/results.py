@@ -1,5 +1,6 @@
 """Stored results: maps, points, features and their metadata."""
 
+import asyncio
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.database.arrays import copy_file, copy_row, decode_floats
+from services.analysis.database.packing import unpack_floats, unpack_points
 from services.analysis.results.domain import FeatureRows, MetadataChunk, PointChunk
 from shared.postgres.connection import Connection
 
@@ -153,18 +155,8 @@ class PostgresResults:
             start=start,
             stop=MAX_POSITION if stop is None else stop,
         )
-        return [
-            PointChunk(
-                row["first_sample"],
-                decode_floats(row["x"]),
-                decode_floats(row["y"]),
-                decode_floats(row["distance"]),
-                _optional(row["misfit"]),
-                row["anomaly"],
-                row["metadata"],
-            )
-            async for row in found
-        ]
+        rows = [row async for row in found]
+        return await asyncio.to_thread(lambda: [_points(row) for row in rows])
 
     async def feature_metadata(
         self, upload_id: UUID, start: int, stop: int | None
@@ -181,7 +173,26 @@ class PostgresResults:
         row = await self._queries.feature_chunk(self._connection, file_upload_id=upload_id, sample=sample)
         if row is None:
             return None
-        return FeatureRows(row["first_sample"], decode_floats(row["features"]), row["metadata"])
+        features = await asyncio.to_thread(_features, row)
+        return FeatureRows(row["first_sample"], features, row["metadata"])
+
+
+def _points(row: Any) -> PointChunk:
+    if row["packed"] is not None:
+        return unpack_points(row["packed"], row["first_sample"])
+    return PointChunk(
+        row["first_sample"],
+        decode_floats(row["x"]),
+        decode_floats(row["y"]),
+        decode_floats(row["distance"]),
+        _optional(row["misfit"]),
+        row["anomaly"],
+        row["metadata"],
+    )
+
+
+def _features(row: Any) -> Floats:
+    return decode_floats(row["features"]) if row["packed"] is None else unpack_floats(row["packed"])
 
 
 def _optional(sent: bytes | None) -> Floats | None:

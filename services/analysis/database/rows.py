@@ -14,21 +14,22 @@ from services.analysis.uploads.domain import FileUpload
 T = TypeVar("T")
 
 
-def _read(kind: type[T], row: asyncpg.Record, **converted: Any) -> T:
+def read(kind: type[T], row: asyncpg.Record, **converted: Any) -> T:
+    """A dataclass of columns with its fields' names; `converted` replaces values."""
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     return kind(**{name: row[name] for name in names} | converted)
 
 
 def configuration(row: asyncpg.Record) -> Configuration:
-    return _read(Configuration, row)
+    return read(Configuration, row)
 
 
 def machine_ref(row: asyncpg.Record) -> MachineRef:
-    return _read(MachineRef, row)
+    return read(MachineRef, row, tags=tuple(row["tags"]))
 
 
 def file_upload(row: asyncpg.Record) -> FileUpload:
-    return _read(
+    return read(
         FileUpload,
         row,
         status=Status(row["status"]),
@@ -38,7 +39,7 @@ def file_upload(row: asyncpg.Record) -> FileUpload:
 
 
 def analysis(row: asyncpg.Record) -> Analysis:
-    return _read(
+    return read(
         Analysis,
         row,
         status=Status(row["status"]),
@@ -47,7 +48,7 @@ def analysis(row: asyncpg.Record) -> Analysis:
 
 
 def anomaly(row: asyncpg.Record) -> Anomaly:
-    return _read(Anomaly, row)
+    return read(Anomaly, row)
 
 
 def shallow_dict(item: Any) -> dict[str, Any]:

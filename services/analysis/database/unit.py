@@ -4,11 +4,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from services.analysis.database import fleet
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
+from services.analysis.database.archives import Archives, PostgresArchives
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
+from services.analysis.database.deletions import Deletions, PostgresDeletions
+from services.analysis.database.fleet.reading import Fleet, PostgresFleet
+from services.analysis.database.fleet.summaries import PostgresSummaries, Summaries
 from services.analysis.database.machines import Machines, PostgresMachines
+from services.analysis.database.organizations import Organizations, PostgresOrganizations
 from services.analysis.database.results import PostgresResults, Results
 from services.analysis.database.upkeep import PostgresUpkeep, Upkeep
 from services.analysis.database.uploads import PostgresUploads, Uploads
@@ -18,7 +24,7 @@ from shared.jobs.postgres import PostgresQueue
 from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox, PostgresInbox
 from shared.kafka.outbox import Outbox, PostgresOutbox
-from shared.postgres.connection import Database
+from shared.postgres.connection import Connection, Database
 from shared.postgres.queries import load_queries
 
 
@@ -33,6 +39,11 @@ class Unit:
     chunks: Chunks
     results: Results
     anomalies: Anomalies
+    archives: Archives
+    organizations: Organizations
+    deletions: Deletions
+    summaries: Summaries
+    fleet: Fleet
     upkeep: Upkeep
     jobs: Jobs
     outbox: Outbox
@@ -49,23 +60,33 @@ class PostgresUnits:
         self._database = database
         self._clock = clock
         self._new_id = new_id
-        self._queries = load_queries(__file__)
+        self.queries = load_queries(__file__)
+        self._fleet_queries = load_queries(fleet.__file__)
         self.queue = PostgresQueue(database, service="analysis")
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
-            jobs = self.queue.jobs(connection)
-            yield Unit(
-                machines=PostgresMachines(connection, self._queries, jobs),
-                configs=PostgresConfigs(connection, self._queries),
-                uploads=PostgresUploads(connection, self._queries),
-                analyses=PostgresAnalyses(connection, self._queries),
-                chunks=PostgresChunks(connection, self._queries),
-                results=PostgresResults(connection, self._queries),
-                anomalies=PostgresAnomalies(connection, self._queries),
-                upkeep=PostgresUpkeep(connection, self._queries),
-                jobs=jobs,
-                outbox=PostgresOutbox(connection, self._clock, self._new_id),
-                inbox=PostgresInbox(connection),
-            )
+            yield self.unit(connection)
+
+    def unit(self, connection: Connection) -> Unit:
+        """The collaborators of the connection's transaction."""
+        jobs = self.queue.jobs(connection)
+        return Unit(
+            machines=PostgresMachines(connection, self.queries, jobs),
+            configs=PostgresConfigs(connection, self.queries),
+            uploads=PostgresUploads(connection, self.queries),
+            analyses=PostgresAnalyses(connection, self.queries),
+            chunks=PostgresChunks(connection, self.queries),
+            results=PostgresResults(connection, self.queries),
+            anomalies=PostgresAnomalies(connection, self.queries),
+            archives=PostgresArchives(connection, self.queries),
+            organizations=PostgresOrganizations(connection, self.queries),
+            deletions=PostgresDeletions(connection, self.queries),
+            summaries=PostgresSummaries(connection, self._fleet_queries),
+            fleet=PostgresFleet(connection, self._fleet_queries),
+            upkeep=PostgresUpkeep(connection, self.queries),
+            jobs=jobs,
+            outbox=PostgresOutbox(connection, self._clock, self._new_id),
+            inbox=PostgresInbox(connection),
+        )

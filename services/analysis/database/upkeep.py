@@ -1,7 +1,6 @@
 """Upkeep beside the requests, over all organizations."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -12,10 +11,6 @@ class Upkeep(Protocol):
     async def adopt(self, max_small_bytes: int) -> int:
         """Enqueue pending analyses that have no job, and return their number."""
         ...
-
-    async def ensure_partitions(self, first_day: date, months: int) -> None: ...
-
-    async def refresh_daily(self) -> None: ...
 
     async def discard(self, name: str) -> None:
         """Note an object for deletion, or, if the name ends in a slash, all objects below it."""
@@ -31,6 +26,10 @@ class Upkeep(Protocol):
         """Those of the uploads and models that are in use."""
         ...
 
+    async def known_archives(self, prefixes: Sequence[str]) -> set[str]:
+        """Those of the prefixes that an archive has."""
+        ...
+
 
 class PostgresUpkeep:
     def __init__(self, connection: Connection, queries: Any) -> None:
@@ -39,12 +38,6 @@ class PostgresUpkeep:
 
     async def adopt(self, max_small_bytes: int) -> int:
         return int(await self._queries.adopt_analyses(self._connection, max_small_bytes=max_small_bytes))
-
-    async def ensure_partitions(self, first_day: date, months: int) -> None:
-        await self._queries.ensure_partitions(self._connection, first_day=first_day, months=months)
-
-    async def refresh_daily(self) -> None:
-        await self._queries.refresh_daily(self._connection)
 
     async def discard(self, name: str) -> None:
         await self._queries.discard_objects(self._connection, prefix=name)
@@ -60,4 +53,8 @@ class PostgresUpkeep:
         found = self._queries.known_objects(
             self._connection, upload_ids=list(upload_ids), model_keys=list(model_keys)
         )
+        return {row["known"] async for row in found}
+
+    async def known_archives(self, prefixes: Sequence[str]) -> set[str]:
+        found = self._queries.known_archives(self._connection, prefixes=list(prefixes))
         return {row["known"] async for row in found}

@@ -22,6 +22,9 @@ from .verdict.readiness import BaselineReport
 
 VERSION = 1
 
+ONE_STATISTIC = np.array([1.0])
+"""Models that were stored before there were several statistics judge by the distance alone."""
+
 
 def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
     """Return the model as named arrays without Python objects, for `numpy.savez`, without loss.
@@ -35,6 +38,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "range": [model.reference.range.low, model.reference.range.high],
         "similarity": asdict(model.reference.similarity),
         "threshold": model.threshold,
+        "space_limit": model.space_limit,
         "cost_per_pair": model.cost_per_pair,
         "iterations": model.iterations,
         "trustworthiness": model.trustworthiness,
@@ -47,6 +51,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "position_mean": model.position_mean,
         "position_std": model.position_std,
         "baseline_distances": model.baseline_distances,
+        "limits": model.limits,
         "scaling.mean": model.scaling.mean,
         "scaling.std": model.scaling.std,
         "scaling.factor": model.scaling.factor,
@@ -96,9 +101,11 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
         position_mean=arrays["position_mean"],
         position_std=arrays["position_std"],
         detector=DETECTORS[config.detector].from_arrays(own) if own else space,
+        limits=arrays.get("limits", ONE_STATISTIC),
         threshold=document["threshold"],
         baseline_distances=arrays["baseline_distances"],
         space=space,
+        space_limit=document.get("space_limit", document["threshold"]),
         cost_per_pair=document["cost_per_pair"],
         iterations=document["iterations"],
         trustworthiness=document["trustworthiness"],

@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from .cleaning import gross_cells
 from .config import MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
-from .detectors.covariance import Rows, Sample
+from .detectors.covariance import Sample
 from .errors import EngineError
 from .map.mapping import map_samples
 from .model import BaselineModel
+from .rows import NO_ROWS, Rows
 from .scaling import as_samples, learn_scaling
 from .verdict.readiness import assess_baseline
-from .verdict.threshold import Calibration, calibrate
+from .verdict.threshold import MAX_OUTLIER_SHARE, Calibration, calibrate
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -48,11 +50,16 @@ def fit_baseline(
             f" and {d} features"
         )
     report = _rising(progress) if progress is not None else _silent
-    scaling = learn_scaling(samples, config, names)
+    cells = gross_cells(samples)
+    skipped = np.unique(np.array([cell.row for cell in cells], dtype=np.int64))
+    if n - skipped.size < max(MIN_SAMPLES, (1.0 - MAX_OUTLIER_SHARE) * n):
+        cells, skipped = [], NO_ROWS  # so many are a state of the machine, not errors
+    scaling = learn_scaling(samples, config, names, skipped)
     fitted, reference, coordinates = map_samples(
-        samples, scaling, config, lambda share: report(MAP_SHARE * share)
+        samples, scaling, config, lambda share: report(MAP_SHARE * share), skipped
     )
-    position_mean, position_std = coordinates.mean(axis=0), coordinates.std(axis=0, ddof=1)
+    normal = np.delete(coordinates, skipped, axis=0)
+    position_mean, position_std = normal.mean(axis=0), normal.std(axis=0, ddof=1)
     # An axis without spread has a standard deviation of 0; positions along it keep their own unit.
     position_std = np.where(position_std > 0.0, position_std, 1.0)
 
@@ -71,13 +78,14 @@ def fit_baseline(
         return standard
 
     every = np.arange(n)
-    feature_space = calibrate(FeatureMahalanobis, Sample(features, every, d, informative, checkpoint), config)
+    in_features = Sample(features, every, d, informative, checkpoint)
+    feature_space = calibrate(FeatureMahalanobis, in_features, config, skipped)
     used = feature_space
     kind = DETECTORS[config.detector]
     if config.detector in ON_MAP:
-        used = calibrate(kind, Sample(positions, every, 2, 2, checkpoint), config)
+        used = calibrate(kind, Sample(positions, every, 2, 2, checkpoint), config, skipped)
     elif kind is not FeatureMahalanobis:
-        used = calibrate(kind, Sample(features, every, d, informative, checkpoint), config)
+        used = calibrate(kind, in_features, config, skipped)
     space = _feature_detector(feature_space)
     report(1.0)
     return BaselineModel(
@@ -89,9 +97,11 @@ def fit_baseline(
         position_mean=position_mean,
         position_std=position_std,
         detector=used.detector,
+        limits=used.limits,
         threshold=used.threshold,
         baseline_distances=used.distances,
         space=space,
+        space_limit=float(feature_space.limits[0]),
         cost_per_pair=fitted.cost_per_pair,
         iterations=fitted.iterations,
         trustworthiness=fitted.trustworthiness,
@@ -104,6 +114,7 @@ def fit_baseline(
             space.condition,
             space.shrinkage,
             config,
+            [(cell.row, names[cell.column], cell.value) for cell in cells],
         ),
     )
 

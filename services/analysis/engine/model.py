@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
 from .map.projection import Placement, ReferenceMap
-from .scaling import Scaling, as_samples, row_chunks
+from .rows import row_chunks
+from .scaling import Scaling, as_samples
 from .verdict.explanation import Explanation, explain
 from .verdict.health import Health
 from .verdict.readiness import BaselineReport
 from .verdict.sequence import SequenceState, smooth
-from .verdict.threshold import severities
+from .verdict.threshold import joint_distance, severities
 
 Floats = NDArray[np.float64]
 
@@ -93,8 +94,8 @@ class BaselineModel:
 
     `coordinates` (n, 2) are its map and `baseline_distances` (n,) its own out-of-sample distances;
     `position_mean` and `position_std` (2,) are the map's centre and spread; new samples are placed among
-    `reference`; `detector` and `threshold` decide what is an anomaly, and `space`, the detector in feature
-    space, explains it.
+    `reference`; `detector`, the `limits` (k,) of its statistics and `threshold` decide what is an anomaly,
+    and `space`, the detector in feature space, explains it; `space_limit` is the limit of its distance.
     """
 
     config: EngineConfig
@@ -105,9 +106,11 @@ class BaselineModel:
     position_mean: Floats
     position_std: Floats
     detector: Detector
+    limits: Floats
     threshold: float
     baseline_distances: Floats
     space: FeatureMahalanobis
+    space_limit: float
     cost_per_pair: float
     iterations: int
     trustworthiness: float
@@ -134,7 +137,7 @@ class BaselineModel:
 
     @property
     def dropped_features(self) -> tuple[str, ...]:
-        """The constant features, which distances ignore."""
+        """The constant features: the map ignores them, and they are anomalies once they move."""
         return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if drop)
 
     @property
@@ -192,7 +195,7 @@ class BaselineModel:
             z, state = smooth(
                 self._observed(samples[rows], part), self.detector.centre, self.config.ewma, state
             )
-            distance[rows] = self.detector.distances(z)
+            distance[rows] = self._distances(z, samples[rows])
         ratio = distance / self.threshold
         return Scores(
             x=placed.coordinates[:, 0].copy(),
@@ -206,12 +209,22 @@ class BaselineModel:
             state=state if state is not None else SequenceState((), 0),
         )
 
+    def _distances(self, z: Floats, samples: Floats) -> Floats:
+        """Return the distances (m,) of the detector's input z and of constant features that moved."""
+        distance = joint_distance(self.detector.statistics(z), self.limits)
+        moved = self.scaling.moved(samples)
+        if moved.shape[1]:
+            np.maximum(distance, self.threshold * moved.max(axis=1), out=distance)
+        return distance
+
     def explain(self, x: Floats, top: int = 5) -> list[Explanation]:
         """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others."""
         samples = as_samples(x, self.features)
         explanations: list[Explanation] = []
         for rows in row_chunks(*samples.shape):
-            explanations += explain(samples[rows], self.features, self.scaling, self.space, top)
+            explanations += explain(
+                samples[rows], self.features, self.scaling, self.space, self.space_limit, top
+            )
         return explanations
 
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:

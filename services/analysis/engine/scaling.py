@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .cleaning import resolution
 from .config import EngineConfig
 from .errors import EngineError
+from .rows import NO_ROWS, Rows, row_chunks
 
 Floats = NDArray[np.float64]
 
@@ -36,11 +39,11 @@ ROUNDING = 8 * np.finfo(np.float64).eps
 MAX_DECADES = 300
 """Powers of ten that float64 can represent with a margin."""
 
-CHUNK_VALUES = 4_000_000
-"""Values processed at once (32 MB), which bounds the memory needed besides the caller's array."""
+SAME = 1e-6
+"""A constant feature has moved when it differs by more than this share of its value."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scaling:
     """Mean, standard deviation and scale factors of the features; all arrays have the shape (d,).
 
@@ -64,6 +67,28 @@ class Scaling:
             z *= self.factor
         return np.clip(z, -MAX_SCORE, MAX_SCORE, out=z)
 
+    @cached_property
+    def resolution(self) -> Floats:
+        """The last decimal place (d,) of each constant feature as a unit; 1 for the others."""
+        units = np.ones(self.mean.size)
+        units[self.dropped] = resolution(self.mean[self.dropped])
+        return units
+
+    def moved(self, x: Floats) -> Floats:
+        """Return how far the constant features of rows x (m, d) moved, as ratios (m, constants) to a limit.
+
+        Above 1 a feature that was constant in the baseline is not what it was. How far it is from normal
+        cannot be known, so the ratio grows with the logarithm of the steps of its resolution: 1.3 at one
+        step, 2 at ten, 3 at a hundred.
+        """
+        constant = self.mean[self.dropped]
+        gap = np.abs(x[:, self.dropped] - constant)
+        steps = gap / self.resolution[self.dropped]
+        moved: Floats = np.where(
+            gap > SAME * np.maximum(np.abs(constant), SAME), 1.0 + np.log10(1.0 + steps), 0.0
+        )
+        return moved
+
     def standardise(self, x: Floats) -> Floats:
         """Return rows x (m, d) as baseline z-scores (m, d), with 0 for dropped features."""
         z: Floats = x - self.mean
@@ -71,12 +96,6 @@ class Scaling:
             z /= self.std
         z[:, self.dropped] = 0.0
         return np.clip(z, -MAX_SCORE, MAX_SCORE, out=z)
-
-
-def row_chunks(n: int, d: int) -> Iterator[slice]:
-    """Yield slices that cover n rows of d values, with at most CHUNK_VALUES values each."""
-    step = max(1, CHUNK_VALUES // max(1, d))
-    return (slice(start, min(n, start + step)) for start in range(0, n, step))
 
 
 def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:
@@ -100,24 +119,27 @@ def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:
     return samples
 
 
-def learn_scaling(x: Floats, config: EngineConfig, names: Sequence[str]) -> Scaling:
-    """Learn mean, std and the map's scaling from baseline samples x (n, d).
+def learn_scaling(x: Floats, config: EngineConfig, names: Sequence[str], skipped: Rows = NO_ROWS) -> Scaling:
+    """Learn mean, std and the map's scaling from baseline samples x (n, d), without the `skipped` rows.
 
     See docs/engine.md, "The map of normal", step 1.
     """
-    n, d = x.shape
-    low, high = x.min(axis=0), x.max(axis=0)
+    n, d = x.shape[0] - skipped.size, x.shape[1]
+    low, high = np.full(d, np.inf), np.full(d, -np.inf)
+    for part in _parts(x, skipped):
+        np.minimum(low, part.min(axis=0), out=low)
+        np.maximum(high, part.max(axis=0), out=high)
     spread = high - low
     dropped = spread <= np.maximum(MIN_RANGE, ROUNDING * np.maximum(np.abs(low), np.abs(high)))
     # Relative to its own range, a feature lies between -0.5 and 0.5: no unit overflows or underflows.
     middle = low + 0.5 * spread
     unit_range = np.where(dropped, 1.0, spread)
     total, squares = np.zeros(d), np.zeros(d)
-    for rows in row_chunks(n, d):
-        total += ((x[rows] - middle) / unit_range).sum(axis=0)
+    for part in _parts(x, skipped):
+        total += ((part - middle) / unit_range).sum(axis=0)
     relative_mean = total / n
-    for rows in row_chunks(n, d):
-        squares += (((x[rows] - middle) / unit_range - relative_mean) ** 2).sum(axis=0)
+    for part in _parts(x, skipped):
+        squares += (((part - middle) / unit_range - relative_mean) ** 2).sum(axis=0)
     mean = np.where(dropped, middle, middle + unit_range * relative_mean)
     std = np.where(dropped, 1.0, unit_range * np.sqrt(squares / max(1, n - 1)))
     kind, reason = _choose(std[~dropped], names, config.scaling, bool(dropped.any()), dropped)
@@ -128,6 +150,15 @@ def learn_scaling(x: Floats, config: EngineConfig, names: Sequence[str]) -> Scal
         unit = float(2.0 ** np.round(np.log2(spread[~dropped].max()))) if not dropped.all() else 1.0
         factor = np.where(dropped, 0.0, 1.0 / unit)
     return Scaling(kind, reason, mean, std, factor, dropped, unit)
+
+
+def _parts(x: Floats, skipped: Rows) -> Iterator[Floats]:
+    """Yield the rows of x (n, d) in order without the `skipped` ones, a chunk at a time; never empty."""
+    for rows in row_chunks(*x.shape):
+        inside = skipped[(skipped >= rows.start) & (skipped < rows.stop)]
+        part = np.delete(x[rows], inside - rows.start, axis=0) if inside.size else x[rows]
+        if part.size:
+            yield part
 
 
 def _choose(

@@ -37,7 +37,7 @@ class HealthOut(BaseModel):
     state: Literal["ok", "deteriorating", "failing", "unknown"]
     reasons: list[str]
     wear: list[WearPoint]
-    daily: list[DailyAnomaliesOut] = Field(description="Anomalies per day, at most a minute old")
+    daily: list[DailyAnomaliesOut] = Field(description="Anomalies per day (UTC)")
 
     @classmethod
     def of(cls, health: MachineHealth) -> "HealthOut":

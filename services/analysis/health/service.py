@@ -28,7 +28,7 @@ class HealthService:
     async def health(self, unit: Unit, machine: MachineRef) -> MachineHealth:
         """Return the machine's state with its reasons and its history."""
         machine_id = machine.id
-        runs = await unit.analyses.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS)
+        runs = await unit.analyses.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS, archived=True)
         daily = await unit.anomalies.daily(machine_id, None, None, MAX_DAILY_COUNTS)
         if not runs:
             reasons = ["no monitoring run is completed yet"]

@@ -24,11 +24,16 @@ class Stage(StrEnum):
 
 
 class Kind(StrEnum):
-    """`analysis` reads the files. In a monitoring run, a `chunk` for each chunk and then a `join` follow."""
+    """`analysis` reads the files. In a monitoring run, a `chunk` for each chunk and then a `join` follow.
+
+    `archive` and `restore` come later, on request.
+    """
 
     ANALYSIS = "analysis"
     CHUNK = "chunk"
     JOIN = "join"
+    ARCHIVE = "archive"
+    RESTORE = "restore"
 
 
 def size_of(upload: FileUpload) -> Size:

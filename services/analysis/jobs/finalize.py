@@ -65,12 +65,17 @@ class Finalizer:
             created_at=self._clock.now(),
         )
         results = fitted.model.results() | {"timings": watch.timings}
-        async with self._units(work.scope) as unit:
-            # Locked before the upload, to which the map refers, as by whoever deletes the machine.
-            if await unit.analyses.lock(analysis.id) is None:
-                raise LeaseLost(str(analysis.id))
-            await unit.results.add_map(row)
-            await self.complete(unit, work, results, row.id, fitted.features, fitted.samples)
+        try:
+            async with self._units(work.scope) as unit:
+                # Locked before the upload, to which the map refers, as by whoever deletes the machine.
+                if await unit.analyses.lock(analysis.id) is None:
+                    raise LeaseLost(str(analysis.id))
+                await unit.results.add_map(row)
+                await self.complete(unit, work, results, row.id, fitted.features, fitted.samples)
+        except LeaseLost:
+            # The analysis may be deleted, with everything that is known of it.
+            await self._models.delete(key)
+            raise
 
     async def complete(
         self,

@@ -1,24 +1,27 @@
 """Completes a monitoring run: joins its scored chunks once, in order, in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.analysis.anomalies.domain import Anomaly, sample_time
+from services.analysis.anomalies.domain import Anomaly, anomaly_id, sample_time
 from services.analysis.database.chunks import ScoredSummary
 from services.analysis.database.unit import Unit, Units
 from services.analysis.engine import BaselineModel, ScoreSummary, assess_health, deterioration
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
+from services.analysis.jobs.summarize import Summarizer
 from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.jobs.queue import Job, Lease, LeaseLost
+from shared.months import month_of
+from shared.postgres.partitions import Partitions
 
 Floats = NDArray[np.float64]
 
@@ -29,16 +32,19 @@ class Joiner:
     def __init__(
         self,
         units: Units,
+        partitions: Partitions,
         models: ModelStore,
         finalizer: Finalizer,
         clock: Clock,
         new_id: IdGenerator,
     ) -> None:
         self._units = units
+        self._partitions = partitions
         self._models = models
         self._finalizer = finalizer
         self._clock = clock
         self._new_id = new_id
+        self._summarizer = Summarizer(units)
 
     async def run(self, job: Job, lease: Lease) -> None:
         """Publish the anomalies, store the results and complete the run."""
@@ -54,6 +60,12 @@ class Joiner:
             # Every chunk is scored, so these no longer change.
             summaries = await unit.chunks.summaries(work.analysis.id)
             positions = await unit.chunks.positions(work.analysis.id)
+            severities = {
+                found["sample_index"]: found["severity"]
+                for chunk in summaries
+                if chunk.has_anomalies
+                for found in await unit.chunks.anomalies(work.analysis.id, chunk.process_order)
+            }
         analysis = work.analysis
         if work.model_key is None or analysis.dinsight_id is None or work.upload.features is None:
             raise LookupError(f"analysis {analysis.id} has no map to place samples on")
@@ -65,6 +77,10 @@ class Joiner:
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, summaries, positions)
+            await self._make_partitions(work, summaries)
+            summary = await self._summarizer.summarize(
+                analysis, work.upload.created_at, model.threshold, severities, work.lease
+            )
             async with self._units(work.scope) as unit:
                 await self._finalizer.complete(
                     unit,
@@ -77,6 +93,8 @@ class Joiner:
                 for chunk in summaries:
                     if chunk.has_anomalies:
                         await self._publish(unit, work, chunk.process_order)
+                if summary is not None:
+                    await unit.summaries.add(analysis.machine_id, summary)
                 await unit.chunks.delete(analysis.id)
 
     async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
@@ -85,6 +103,20 @@ class Joiner:
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
+
+    async def _make_partitions(self, work: Work, summaries: Sequence[ScoredSummary]) -> None:
+        """Make the partitions of the anomalies' months, which may be those of years ago."""
+        first_of_months: dict[date, datetime] = {}
+        async with self._units(work.scope) as unit:
+            for chunk in summaries:
+                if not chunk.has_anomalies:
+                    continue
+                for index, metadata in await unit.chunks.anomaly_metadata(
+                    work.analysis.id, chunk.process_order
+                ):
+                    at = sample_time(metadata, index, work.upload.created_at).at
+                    first_of_months.setdefault(month_of(at), at)
+        await self._partitions.ensure("anomalies", first_of_months.values())
 
     async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
         """Store the anomalies of a chunk, and publish them."""
@@ -101,12 +133,13 @@ class Joiner:
         )
 
     def _anomaly(self, work: Work, found: Mapping[str, Any]) -> Anomaly:
+        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at)
         return Anomaly(
-            id=self._new_id(),
+            id=anomaly_id(time.at, self._new_id()),
             organization_id=work.analysis.organization_id,
             analysis_id=work.analysis.id,
             machine_id=work.analysis.machine_id,
-            timestamp=sample_time(found["metadata"], found["sample_index"], work.upload.created_at),
+            timestamp=time.at,
             severity=found["severity"],
             distance=found["distance"],
             threshold=found["threshold"],
@@ -119,6 +152,7 @@ class Joiner:
             sample_index=found["sample_index"],
             x=found["x"],
             y=found["y"],
+            stated_time=time.stated,
         )
 
 

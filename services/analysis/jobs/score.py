@@ -22,6 +22,7 @@ from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
 from shared.clock import IdGenerator
 from shared.jobs.queue import Job, Lease, LeaseLost
+from shared.postgres.partitions import Partitions
 
 # How many times the progress of a run is published, whatever its number of chunks.
 PROGRESS_STEPS = 20
@@ -33,12 +34,14 @@ class ChunkScorer:
     def __init__(
         self,
         units: Units,
+        partitions: Partitions,
         models: ModelStore,
         recent: RecentChunks,
         finalizer: Finalizer,
         new_id: IdGenerator,
     ) -> None:
         self._units = units
+        self._partitions = partitions
         self._models = models
         self._recent = recent
         self._finalizer = finalizer
@@ -76,6 +79,7 @@ class ChunkScorer:
         with Stopwatch(analysis.analysis_type).stage("chunk"):
             scores, anomalies = await work.lease.compute(_scored, model, samples, state, chunk.first_sample)
         row = _row(analysis, chunk, scores, samples, self._new_id())
+        await self._partitions.ensure("monitor_data", [row.created_at])
         async with self._units(work.scope) as unit:
             if await unit.analyses.lock(analysis.id) is None:
                 raise LeaseLost(str(analysis.id))

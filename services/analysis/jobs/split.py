@@ -41,7 +41,7 @@ class Splitter:
                     state = await work.lease.compute(model.advance, chunk.features, state)
                 order += 1
                 samples += chunk.features.shape[0]
-            require_samples(samples, file=work.upload.original_filename)
+            require_samples(samples, file=work.upload.original_filename, minimum=1)
         await self._hand_over(work, model, watch, chunks=order, samples=samples, chained=chained)
 
     async def _hand_over(

@@ -46,10 +46,15 @@ class MachineDirectory:
             version=FETCHED_VERSION,
             deleted=False,
             changed_at=self._clock.now(),
+            model=fetched.get("model"),
+            location=fetched.get("location"),
+            # A machines service of the previous version answers without them.
+            tags=tuple(fetched.get("tags", ())),
+            legal_hold=fetched.get("legal_hold", False),
         )
 
     async def follow(self, unit: Unit, organization_id: UUID, machine: MachineChanged) -> None:
-        """Apply a change. A deleted machine becomes a tombstone, and all its data are deleted."""
+        """Apply a change. A deleted machine becomes a tombstone; the job of its deletion deletes its data."""
         is_newer = await unit.machines.merge(
             MachineRef(
                 id=machine.machine_id,
@@ -59,7 +64,12 @@ class MachineDirectory:
                 version=machine.version,
                 deleted=machine.deleted,
                 changed_at=machine.changed_at,
+                model=machine.model,
+                location=machine.location,
+                tags=machine.tags,
+                legal_hold=machine.legal_hold,
             )
         )
-        if is_newer and machine.deleted:
+        # Without a deletion, the machine was deleted by a version that knew none.
+        if is_newer and machine.deleted and machine.deletion_id is None:
             await unit.machines.purge(machine.machine_id)

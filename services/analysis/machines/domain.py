@@ -16,3 +16,7 @@ class MachineRef:
     version: int
     deleted: bool
     changed_at: datetime
+    model: str | None = None
+    location: str | None = None
+    tags: tuple[str, ...] = ()
+    legal_hold: bool = False

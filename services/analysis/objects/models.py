@@ -30,6 +30,10 @@ class ModelStore:
     async def save(self, key: str, model: BaselineModel) -> None:
         await self._storage.put(key, await asyncio.to_thread(_pack, model))
 
+    async def delete(self, key: str) -> None:
+        self._kept.pop(key, None)
+        await self._storage.delete([key])
+
     async def load(self, key: str) -> BaselineModel:
         """Return the model. Raises FileNotFoundError if it is missing, EngineError for another version."""
         if key not in self._kept:

@@ -1,8 +1,10 @@
 """The object store for uploads and models: a local folder, S3, or memory in tests."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 import obstore
 from obstore.store import ObjectStore, from_url
@@ -41,6 +43,19 @@ class Storage:
         result = await obstore.get_async(self._store, key)
         return bytes(await result.bytes_async())
 
+    async def upload(self, key: str, path: Path) -> None:
+        """Store a file of any size."""
+        await obstore.put_async(
+            self._store, key, path, chunk_size=PART_BYTES, max_concurrency=PARTS_IN_FLIGHT
+        )
+
+    async def download(self, key: str, path: Path) -> None:
+        """Write an object of any size to a file. Raises FileNotFoundError."""
+        result = await obstore.get_async(self._store, key)
+        with path.open("wb") as file:
+            async for chunk in result.stream(min_chunk_size=READ_AHEAD_BYTES):
+                await asyncio.to_thread(file.write, chunk)
+
     def open(self, key: str, on_bytes: Callable[[int], None]) -> io.BufferedReader:
         """Open a seekable stream that fetches data on demand and reports their size. Blocks: for threads."""
         return io.BufferedReader(_Reader(self._store, key, on_bytes), READ_AHEAD_BYTES)
@@ -52,6 +67,17 @@ class Storage:
                 await obstore.delete_async(self._store, key)
             except FileNotFoundError:
                 continue
+
+    async def measure(self, name: str) -> tuple[int, int]:
+        """The number of objects with this key, or below it if the name ends in a slash, and their bytes."""
+        folder = name if name.endswith("/") else name.rpartition("/")[0] + "/"
+        sizes = [
+            item["size"]
+            async for batch in obstore.list(self._store, folder)
+            for item in batch
+            if name.endswith("/") or item["path"] == name
+        ]
+        return len(sizes), sum(sizes)
 
     async def delete_all(self, name: str) -> None:
         """Delete the object with this key, or, if the name ends in a slash, all objects below it."""

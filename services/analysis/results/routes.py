@@ -67,7 +67,7 @@ def build_result_router(results: ResultService, units: Units, guard: Guard) -> A
         "/file-uploads/{upload_id}/features",
         summary="Get the features of an upload's samples",
         response_model=Features,
-        responses=problem_responses(404),
+        responses=problem_responses(404, 409),
     )
     async def get_file_upload_features(
         caller: reader,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.uploads.domain import FileUpload
+from shared.http.columns import Columns
 
 
 class AnalysisError(BaseModel):
@@ -40,16 +41,18 @@ class AnalysisOut(BaseModel):
     created_by: UUID
     created_at: datetime
     completed_at: datetime | None
+    archived_at: datetime | None = Field(
+        None, description="When it was archived; its results stay, POST .../restore brings back the rest"
+    )
 
     @classmethod
     def of(cls, analysis: Analysis) -> "AnalysisOut":
         return cls.model_validate(analysis, from_attributes=True)
 
 
-class Points(BaseModel):
+class Points(Columns):
     """Parallel columns with one entry per sample."""
 
-    index: list[int]
     x: list[float]
     y: list[float]
     distance: list[float | None] = Field(description="The detector's distance from normal")
@@ -82,10 +85,9 @@ class FileUploadOut(BaseModel):
         return cls.model_validate(upload, from_attributes=True)
 
 
-class Features(BaseModel):
+class Features(Columns):
     """`values` has one row per sample and one column per name in `features`."""
 
-    index: list[int]
     features: list[str]
     values: list[list[float]]
     metadata: list[dict[str, Any]]

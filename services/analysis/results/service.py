@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.analysis.archives.errors import AnalysisArchived
 from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType, Status
 from services.analysis.errors import AnalysisNotFound, BadRange
@@ -41,7 +42,7 @@ class ResultService:
     async def points(self, unit: Unit, analysis_id: UUID, start: int, stop: int | None) -> bytes:
         """Return the samples from start to stop (exclusive) as parallel JSON columns."""
         _check_range(start, stop)
-        analysis = await self.analysis(unit, analysis_id)
+        analysis = await self._unarchived(unit, analysis_id)
         if analysis.status is not Status.COMPLETED or analysis.dinsight_id is None:
             raise NotComplete(analysis_id, analysis.status)
         if analysis.analysis_type is AnalysisType.MONITORING:
@@ -53,6 +54,8 @@ class ResultService:
             whole = await unit.results.map_points(analysis.dinsight_id, start, stop)
             chunks = [whole] if whole is not None else []
             metadata = await unit.results.feature_metadata(analysis.file_upload_id, start, stop)
+        # It may have been archived between the two reads.
+        await self._unarchived(unit, analysis_id)
         return await asyncio.to_thread(_points_json, chunks, metadata, start, stop)
 
     async def features(
@@ -75,6 +78,7 @@ class ResultService:
                 f"The range exceeds the maximum of {MAX_VALUES:,} values. Request at most {max_samples}"
                 " samples, or fewer features.",
             )
+        await self._check_features(unit, upload_id)
         columns = [stored.index(name) for name in wanted]
         values = np.empty((count, len(wanted)))
         metadata: list[MetadataChunk] = []
@@ -85,6 +89,7 @@ class ResultService:
                 break
             sample = _copy_rows(rows, values, columns, start, sample, end)
             metadata.append(MetadataChunk(rows.first, len(rows.features), rows.metadata))
+        await self._check_features(unit, upload_id)
         body = {
             "index": np.arange(start, start + count),
             "features": wanted,
@@ -92,6 +97,17 @@ class ResultService:
             "metadata": await asyncio.to_thread(_metadata_json, metadata, start, start + count),
         }
         return await asyncio.to_thread(orjson.dumps, body, None, orjson.OPT_SERIALIZE_NUMPY)
+
+    async def _unarchived(self, unit: Unit, analysis_id: UUID) -> Analysis:
+        analysis = await self.analysis(unit, analysis_id)
+        if analysis.status is Status.ARCHIVED:
+            raise AnalysisArchived(analysis_id)
+        return analysis
+
+    @staticmethod
+    async def _check_features(unit: Unit, upload_id: UUID) -> None:
+        if (archived := await unit.archives.archived_by_upload(upload_id)) is not None:
+            raise AnalysisArchived(archived)
 
 
 def _copy_rows(

@@ -214,14 +214,18 @@ class UploadReceiver:
             newest = await unit.analyses.newest(request.machine_id, AnalysisType.BASELINE, 1)
             if not newest:
                 raise NoBaseline(machine_name)
-            return await _with_model(unit, newest[0])
-        requested = await unit.analyses.get(request.baseline_id)
+            active = await unit.analyses.lock_baseline(newest[0].id)
+            return await _with_model(unit, active or newest[0])
+        requested = await unit.analyses.lock_baseline(request.baseline_id)
         if requested is None:
             raise AnalysisNotFound(request.baseline_id)
         if requested.analysis_type is not AnalysisType.BASELINE:
             raise BaselineUnusable(requested.id, "it is a monitoring run")
         if requested.machine_id != request.machine_id:
             raise BaselineUnusable(requested.id, "it belongs to another machine")
+        if requested.status is Status.ARCHIVED:
+            path = f"/api/v1/analyses/{requested.id}/restore"
+            raise BaselineUnusable(requested.id, f"it is archived; POST {path} brings it back")
         if requested.status is not Status.COMPLETED:
             raise BaselineUnusable(requested.id, f"its status is {requested.status}, not completed")
         return await _with_model(unit, requested)

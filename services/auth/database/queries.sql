@@ -251,12 +251,12 @@ DELETE FROM password_attempts WHERE failed_at < :before;
 
 -- name: insert_message!
 -- Add a message; its content is encrypted.
-INSERT INTO mail (id, kind, sealed, expires_at, created_at)
-VALUES (:id, :kind, :sealed, :expires_at, :created_at);
+INSERT INTO mail (id, kind, sealed, expires_at, created_at, about)
+VALUES (:id, :kind, :sealed, :expires_at, :created_at, :about);
 
 -- name: get_waiting_message^
 -- A message that is still to be sent.
-SELECT id, kind, sealed, expires_at, created_at FROM mail WHERE id = :id AND status = 'waiting';
+SELECT id, kind, sealed, expires_at, created_at, about FROM mail WHERE id = :id AND status = 'waiting';
 
 -- name: note_message_failure!
 -- Record why the last attempt failed.
@@ -385,27 +385,193 @@ VALUES (:issuer, :subject, :user_id, :linked_at)
 ON CONFLICT (issuer, subject) DO NOTHING;
 
 -- name: insert_audit_entry!
--- Append to the audit trail: there is no update and no delete.
+-- Append to the audit trail: there is no update and no delete. Late entries of a deleted user have no address.
 INSERT INTO audit_logs (id, user_id, organization_id, action, resource_type, resource_id, changes, ip_address,
                         user_agent, created_at, api_key_id)
-VALUES (:id, :user_id, :organization_id, :action, :resource_type, :resource_id, :changes,
-        :ip_address::text::inet, :user_agent, :created_at, :api_key_id);
+SELECT :id, :user_id::uuid, :organization_id, :action, :resource_type, :resource_id, :changes,
+       CASE WHEN u.deleted_at IS NULL THEN :ip_address::text::inet END,
+       CASE WHEN u.deleted_at IS NULL THEN :user_agent::text END, :created_at, :api_key_id
+FROM (VALUES (true)) AS entry LEFT JOIN users AS u ON u.id = :user_id::uuid;
 
 -- name: list_audit_entries
--- The audit trail of the organization, and the sign-ins of its members, newest first.
+-- The audit trail of the organization, and the sign-ins of its members, newest first. The two kinds are read apart,
+-- each from an index in the order of the list, and as many as the page needs; the policy is the union of both.
+WITH wanted AS (
+    (SELECT * FROM audit_logs
+     WHERE organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
+       AND (:user_id::uuid IS NULL OR user_id = :user_id)
+       AND (:action::text IS NULL OR action = :action)
+       AND (:resource_type::text IS NULL OR resource_type = :resource_type)
+       AND (:resource_id::uuid IS NULL OR resource_id = :resource_id)
+       AND (:api_key_id::uuid IS NULL OR api_key_id = :api_key_id)
+       AND (:since::timestamptz IS NULL OR created_at >= :since)
+       AND (:until::timestamptz IS NULL OR created_at < :until)
+       -- The comparison of rows leaves out no partition; that of times does.
+       AND (:after_at::timestamptz IS NULL OR created_at <= :after_at)
+       AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+     ORDER BY created_at DESC, id DESC
+     LIMIT :limit)
+    UNION ALL
+    (SELECT own.* FROM user_organizations AS m
+     CROSS JOIN LATERAL (
+         SELECT * FROM audit_logs AS a
+         WHERE a.organization_id IS NULL AND a.user_id = m.user_id
+           AND (:action::text IS NULL OR a.action = :action)
+           AND (:resource_type::text IS NULL OR a.resource_type = :resource_type)
+           AND (:resource_id::uuid IS NULL OR a.resource_id = :resource_id)
+           AND (:api_key_id::uuid IS NULL OR a.api_key_id = :api_key_id)
+           AND (:since::timestamptz IS NULL OR a.created_at >= :since)
+           AND (:until::timestamptz IS NULL OR a.created_at < :until)
+           AND (:after_at::timestamptz IS NULL OR a.created_at <= :after_at)
+           AND (:after_at::timestamptz IS NULL OR (a.created_at, a.id) < (:after_at, :after_id::uuid))
+         ORDER BY a.created_at DESC, a.id DESC
+         LIMIT :limit
+     ) AS own
+     WHERE m.organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
+       AND (:user_id::uuid IS NULL OR m.user_id = :user_id)
+     ORDER BY own.created_at DESC, own.id DESC
+     LIMIT :limit)
+)
 SELECT id, user_id, organization_id, action, resource_type, resource_id, changes,
        host(ip_address) AS ip_address, user_agent, created_at, api_key_id
-FROM audit_logs
-WHERE (:user_id::uuid IS NULL OR user_id = :user_id)
-  AND (:action::text IS NULL OR action = :action)
-  AND (:resource_type::text IS NULL OR resource_type = :resource_type)
-  AND (:resource_id::uuid IS NULL OR resource_id = :resource_id)
-  AND (:api_key_id::uuid IS NULL OR api_key_id = :api_key_id)
-  AND (:since::timestamptz IS NULL OR created_at >= :since)
-  AND (:until::timestamptz IS NULL OR created_at < :until)
-  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+FROM wanted
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
+
+-- name: close_organization!
+-- Nobody acts in the organization any more.
+UPDATE organizations SET is_active = false, deleted_at = :now, updated_at = :now, version = version + 1
+WHERE id = :id;
+
+-- name: close_user!
+-- Nobody signs in to the account any more.
+UPDATE users SET is_active = false, deleted_at = :now, updated_at = :now WHERE id = :id;
+
+-- name: merge_deletion^
+-- Store a request or a report in the certificate, which is complete when all services have reported.
+INSERT INTO deletions AS d (id, kind, subject_id, part_ids, organization_id, requested_by, requested_at,
+                            backups_expire_at, reports)
+VALUES (:deletion_id, :kind, :subject_id, :part_ids, :organization_id, :requested_by, :requested_at,
+        :backups_expire_at, :reports::jsonb)
+ON CONFLICT (id) DO UPDATE
+SET reports = excluded.reports || d.reports,
+    completed_at = coalesce(d.completed_at, CASE
+        WHEN (excluded.reports || d.reports) ?& :services::text[] THEN :finished_at::timestamptz END)
+RETURNING *;
+
+-- name: get_deletion^
+-- The certificate of a deletion, for whoever requested it.
+SELECT * FROM deletions WHERE id = :id AND requested_by = :requested_by;
+
+-- name: list_deletions
+-- The deletions that a user requested, in one organization or all, newest first.
+SELECT * FROM deletions
+WHERE requested_by = :requested_by
+  AND (:organization_id::uuid IS NULL OR organization_id = :organization_id)
+  AND (:after_at::timestamptz IS NULL OR (requested_at, id) < (:after_at, :after_id::uuid))
+ORDER BY requested_at DESC, id DESC LIMIT :limit;
+
+-- name: erase_members
+-- End a batch of the memberships of a deleted organization.
+DELETE FROM user_organizations WHERE id IN (
+    SELECT id FROM user_organizations WHERE organization_id = :subject ORDER BY id LIMIT :batch)
+RETURNING organization_id, user_id, nextval('membership_versions') AS version;
+
+-- name: next_membership$
+-- An organization that a deleted user still belongs to.
+SELECT organization_id FROM user_organizations WHERE user_id = :subject ORDER BY organization_id LIMIT 1;
+
+-- name: erase_membership$
+-- End the membership of a deleted user in an organization; returns the version for the event.
+DELETE FROM user_organizations WHERE user_id = :subject AND organization_id = :place
+RETURNING nextval('membership_versions');
+
+-- name: erase_created_api_keys$
+-- Delete the API keys that a deleted user made in the current organization.
+WITH gone AS (DELETE FROM api_keys WHERE created_by = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_sent_invitations$
+-- Delete the invitations that a deleted user sent from the current organization.
+WITH gone AS (DELETE FROM invitations WHERE invited_by = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_mail_jobs$
+-- Cancel the sending of messages about what is deleted.
+WITH gone AS (
+    DELETE FROM jobs WHERE subject_id IN (SELECT id FROM mail WHERE about = :subject) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_mail$
+-- Delete a batch of the messages about what is deleted.
+WITH gone AS (
+    DELETE FROM mail WHERE id IN (SELECT id FROM mail WHERE about = :subject LIMIT :batch) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_invitations$
+-- Delete a batch of the invitations of a deleted organization.
+WITH gone AS (
+    DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_api_keys$
+-- Delete a batch of the API keys of a deleted organization.
+WITH gone AS (
+    DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: bury_organization$
+-- Leave a tombstone of a deleted organization, to which the audit trail refers.
+WITH buried AS (
+    UPDATE organizations SET name = 'Deleted organization', slug = 'deleted-' || id, description = NULL,
+        industry = NULL, settings = '{}'
+    WHERE id = :subject AND slug <> 'deleted-' || id RETURNING 1
+)
+SELECT count(*) FROM buried;
+
+-- name: erase_refresh_tokens$
+-- Delete a batch of the sessions of a deleted user.
+WITH gone AS (
+    DELETE FROM refresh_tokens WHERE id IN (SELECT id FROM refresh_tokens WHERE user_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_one_time_tokens$
+-- Delete the one-time tokens of a deleted user.
+WITH gone AS (DELETE FROM one_time_tokens WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_identities$
+-- Delete the identities at a provider that were linked to a deleted user.
+WITH gone AS (DELETE FROM user_identities WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_reset_requests$
+-- Delete the requests for a new password of a deleted user's address.
+WITH gone AS (
+    DELETE FROM reset_requests WHERE email = (SELECT email FROM users WHERE id = :subject) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_received_invitations$
+-- Delete the invitations of all organizations to a deleted user's address.
+SELECT delete_invitations_to(:subject);
+
+-- name: anonymise_trail$
+-- Take what identifies a deleted user out of a batch of entries of the audit trail.
+SELECT anonymise_trail(:subject, :batch);
+
+-- name: bury_user$
+-- Leave a tombstone of a deleted user, to which much refers. RFC 2606: no mail reaches that domain.
+WITH buried AS (
+    UPDATE users SET email = 'deleted-' || id || '@deleted.invalid', full_name = 'Deleted user',
+        password_hash = '!', role = 'user', email_verified = false, last_login = NULL
+    WHERE id = :subject AND email <> 'deleted-' || id || '@deleted.invalid' RETURNING 1
+)
+SELECT count(*) FROM buried;
 
 -- name: ensure_partitions$
 -- Create the partitions of the audit trail for this month and the coming ones.

@@ -15,10 +15,6 @@ class TrailRepository(Protocol):
 
     async def list(self, wanted: AuditFilter, page: PageRequest) -> Slice[AuditEntry]: ...
 
-    async def ensure_partitions(self, months_ahead: int) -> int:
-        """Create missing partitions of this and the coming months, and return their number."""
-        ...
-
 
 class PostgresTrailRepository:
     def __init__(self, connection: Connection, queries: Any) -> None:
@@ -38,6 +34,3 @@ class PostgresTrailRepository:
         )
         entries = [AuditEntry(**{name: row[name] for name in COLUMNS}) async for row in rows]
         return Slice.cut(entries, page.limit, lambda entry: Cursor(entry.created_at, entry.id))
-
-    async def ensure_partitions(self, months_ahead: int) -> int:
-        return int(await self._queries.ensure_partitions(self._connection, months_ahead=months_ahead))

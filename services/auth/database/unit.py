@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from services.auth.database.api_keys import ApiKeyRepository, PostgresApiKeyRepository
 from services.auth.database.attempts import AttemptRepository, PostgresAttemptRepository
 from services.auth.database.backups import BackupRepository, PostgresBackupRepository
+from services.auth.database.deletions import DeletionRepository, PostgresDeletionRepository
 from services.auth.database.invitations import InvitationRepository, PostgresInvitationRepository
 from services.auth.database.keys import KeyRepository, PostgresKeyRepository
 from services.auth.database.mail import MailRepository, PostgresMailRepository
@@ -45,6 +46,7 @@ class Unit:
     api_keys: ApiKeyRepository
     oidc: OidcRepository
     trail: TrailRepository
+    deletions: DeletionRepository
     backups: BackupRepository
     jobs: Jobs
     outbox: Outbox
@@ -70,7 +72,7 @@ class PostgresUnits:
         self._queue = queue
         self._clock = clock
         self._new_id = new_id
-        self._queries = load_queries(__file__)
+        self.queries = load_queries(__file__)
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
@@ -90,20 +92,21 @@ class PostgresUnits:
                             raise _Undone
 
             yield Unit(
-                users=PostgresUserRepository(connection, self._queries),
-                organizations=PostgresOrganizationRepository(connection, self._queries),
-                memberships=PostgresMembershipRepository(connection, self._queries),
-                sessions=PostgresSessionRepository(connection, self._queries),
-                attempts=PostgresAttemptRepository(connection, self._queries),
-                keys=PostgresKeyRepository(connection, self._queries),
-                mail=PostgresMailRepository(connection, self._queries),
-                one_time=PostgresOneTimeTokenRepository(connection, self._queries),
-                reset_requests=PostgresResetRequestRepository(connection, self._queries),
-                invitations=PostgresInvitationRepository(connection, self._queries),
-                api_keys=PostgresApiKeyRepository(connection, self._queries),
-                oidc=PostgresOidcRepository(connection, self._queries),
-                trail=PostgresTrailRepository(connection, self._queries),
-                backups=PostgresBackupRepository(connection, self._queries),
+                users=PostgresUserRepository(connection, self.queries),
+                organizations=PostgresOrganizationRepository(connection, self.queries),
+                memberships=PostgresMembershipRepository(connection, self.queries),
+                sessions=PostgresSessionRepository(connection, self.queries),
+                attempts=PostgresAttemptRepository(connection, self.queries),
+                keys=PostgresKeyRepository(connection, self.queries),
+                mail=PostgresMailRepository(connection, self.queries),
+                one_time=PostgresOneTimeTokenRepository(connection, self.queries),
+                reset_requests=PostgresResetRequestRepository(connection, self.queries),
+                invitations=PostgresInvitationRepository(connection, self.queries),
+                api_keys=PostgresApiKeyRepository(connection, self.queries),
+                oidc=PostgresOidcRepository(connection, self.queries),
+                trail=PostgresTrailRepository(connection, self.queries),
+                deletions=PostgresDeletionRepository(connection, self.queries),
+                backups=PostgresBackupRepository(connection, self.queries),
                 jobs=self._queue.jobs(connection),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),

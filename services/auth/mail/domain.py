@@ -45,6 +45,8 @@ class StoredMessage:
     sealed: str = field(repr=False)
     expires_at: datetime
     created_at: datetime
+    # The user or the organization that it is about, with whom it is deleted.
+    about: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ arbitrary text to arbitrary addresses.
 import json
 import textwrap
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from services.auth.database.unit import Unit
 from services.auth.invitations.domain import INVITATION_LIFETIME, Invitation
@@ -38,29 +39,33 @@ class MessageWriter:
             link=self._link("verify-email", token), until=self._until(VERIFICATION_LIFETIME)
         )
         subject = "Verify your e-mail address for DInsight"
-        await self._enqueue(unit, "verification", user.email, subject, text, VERIFICATION_LIFETIME)
+        await self._enqueue(unit, "verification", user.id, user.email, subject, text, VERIFICATION_LIFETIME)
 
     async def registration_repeated(self, unit: Unit, user: User) -> None:
         subject, text = "You already have a DInsight account", texts.REGISTRATION_REPEATED
-        await self._enqueue(unit, "registration-repeated", user.email, subject, text, VERIFICATION_LIFETIME)
+        await self._enqueue(
+            unit, "registration-repeated", user.id, user.email, subject, text, VERIFICATION_LIFETIME
+        )
 
     async def reset(self, unit: Unit, user: User, token: str) -> None:
         text = texts.RESET.format(link=self._link("reset-password", token), until=self._until(RESET_LIFETIME))
-        await self._enqueue(unit, "reset", user.email, "Reset your DInsight password", text, RESET_LIFETIME)
+        await self._enqueue(
+            unit, "reset", user.id, user.email, "Reset your DInsight password", text, RESET_LIFETIME
+        )
 
     async def password_changed(self, unit: Unit, user: User) -> None:
         subject, text = "Your DInsight password was changed", texts.CHANGED.format(at=self._now())
-        await self._enqueue(unit, "password-changed", user.email, subject, text, NOTICE_LIFETIME)
+        await self._enqueue(unit, "password-changed", user.id, user.email, subject, text, NOTICE_LIFETIME)
 
     async def provider_linked(self, unit: Unit, user: User, issuer: str) -> None:
         subject = "Your DInsight sign-in method has changed"
         text = texts.PROVIDER_LINKED.format(at=self._now(), issuer=issuer)
-        await self._enqueue(unit, "provider-linked", user.email, subject, text, NOTICE_LIFETIME)
+        await self._enqueue(unit, "provider-linked", user.id, user.email, subject, text, NOTICE_LIFETIME)
 
     async def provider_refused(self, unit: Unit, user: User, issuer: str) -> None:
         subject = "A sign-in to your DInsight account was refused"
         text = texts.PROVIDER_REFUSED.format(at=self._now(), issuer=issuer)
-        await self._enqueue(unit, "provider-refused", user.email, subject, text, NOTICE_LIFETIME)
+        await self._enqueue(unit, "provider-refused", user.id, user.email, subject, text, NOTICE_LIFETIME)
 
     async def backups_late(self, unit: Unit, user: User, verified_at: datetime | None) -> None:
         last = texts.BACKUP_NEVER
@@ -68,7 +73,7 @@ class MessageWriter:
             last = texts.BACKUP_LAST.format(at=f"{verified_at:%Y-%m-%d at %H:%M} UTC")
         text = texts.BACKUPS_LATE.format(base=self._base, last=last)
         subject = "Backups of DInsight are late"
-        await self._enqueue(unit, "backups-late", user.email, subject, text, NOTICE_LIFETIME)
+        await self._enqueue(unit, "backups-late", user.id, user.email, subject, text, NOTICE_LIFETIME)
 
     async def invitation(
         self, unit: Unit, invitation: Invitation, organization: Organization, inviter: str, token: str
@@ -81,17 +86,19 @@ class MessageWriter:
             until=self._until(INVITATION_LIFETIME),
         )
         subject = f"Join {organization.name} on DInsight"
-        await self._enqueue(unit, "invitation", invitation.email, subject, text, INVITATION_LIFETIME)
+        await self._enqueue(
+            unit, "invitation", organization.id, invitation.email, subject, text, INVITATION_LIFETIME
+        )
 
     async def _enqueue(
-        self, unit: Unit, kind: str, recipient: str, subject: str, text: str, lifetime: timedelta
+        self, unit: Unit, kind: str, about: UUID, recipient: str, subject: str, text: str, lifetime: timedelta
     ) -> None:
         """Store a message and the job that sends it. It is not sent later than after `lifetime`."""
         now = self._clock.now()
         text = f"{_wrapped(text)}\n\n-- \n{_wrapped(texts.FOOTER.format(base=self._base))}\n"
         content = json.dumps({"recipient": recipient, "subject": subject, "text": text})
         sealed = self._encryptor.encrypt(content, purpose=PURPOSE)
-        message = StoredMessage(self._new_id(), kind, sealed, now + lifetime, now)
+        message = StoredMessage(self._new_id(), kind, sealed, now + lifetime, now, about)
         await unit.mail.add(message)
         await unit.jobs.enqueue([NewJob(message.id, QUEUE, MESSAGE_JOB, message.id)])
 

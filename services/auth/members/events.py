@@ -1,10 +1,12 @@
 """Publishes the state of memberships."""
 
 from datetime import datetime
+from uuid import UUID
 
 from services.auth.members.domain import Member
 from services.auth.members.domain import Membership as MembershipState
 from services.auth.users.domain import User
+from shared.access import Role
 from shared.events.auth import MEMBERSHIP_CHANGED, MembershipChanged
 from shared.kafka.outbox import Outbox
 
@@ -28,3 +30,18 @@ async def publish_member(outbox: Outbox, member: Member, at: datetime, *, delete
     )
     key = f"{membership.organization_id}:{membership.user_id}"
     await outbox.add(MEMBERSHIP_CHANGED, key, payload, organization_id=membership.organization_id)
+
+
+def tombstone(organization_id: UUID, user_id: UUID, version: int, now: datetime) -> MembershipChanged:
+    """What stays on the topic of a membership whose organization or user was deleted."""
+    return MembershipChanged(
+        organization_id=organization_id,
+        user_id=user_id,
+        email="",
+        full_name="",
+        role=Role.VIEWER.label,
+        is_active=False,
+        deleted=True,
+        version=version,
+        changed_at=now,
+    )

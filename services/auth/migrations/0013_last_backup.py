@@ -3,7 +3,7 @@
 from shared.postgres.ddl import run
 
 revision = "auth_0013"
-down_revision = "auth_0007"
+down_revision = "auth_0012"
 
 # One row at most; none where backups were never set up.
 TABLE = """

@@ -51,7 +51,10 @@ Settings = Annotated[
     AfterValidator(_named_secrets),
     Field(
         description="Replaced as a whole, except for `secrets`, an object of named strings. Secrets are"
-        " stored encrypted and never returned. Omitted secrets are kept; null removes one."
+        " stored encrypted and never returned. Omitted secrets are kept; null removes one. `retention` holds"
+        " the organization's own limits, in days within the installation's bounds: analyses_days,"
+        " archives_days, uploads_days, audit_logs_days, alerts_days, deliveries_days; and export_audit_logs,"
+        " true to export entries of the audit trail before they are deleted."
     ),
 ]
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.auth.database.unit import Unit
-from services.auth.errors import OrganizationNotFound, SlugTaken
+from services.auth.errors import InvalidRetention, OrganizationNotFound, SlugTaken
 from services.auth.members.domain import Membership
 from services.auth.members.events import as_member, publish_member
 from services.auth.organizations.domain import Organization, OrganizationAccess, slug_of
@@ -17,6 +17,7 @@ from shared.access import Caller, Permission, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
+from shared.retention import SETTING, RetentionSettings
 from shared.tokens import Identity
 
 DEFAULT_TIER = "free"
@@ -26,15 +27,22 @@ SUFFIX_LENGTH = 8
 
 class OrganizationService:
     def __init__(
-        self, clock: Clock, new_id: IdGenerator, auditor: Auditor, encryptor: SettingsEncryptor
+        self,
+        clock: Clock,
+        new_id: IdGenerator,
+        auditor: Auditor,
+        encryptor: SettingsEncryptor,
+        retention: RetentionSettings,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
         self._encryptor = encryptor
+        self._retention = retention
 
     async def create(self, unit: Unit, owner: User, values: Mapping[str, Any]) -> Organization:
-        """Create an organization with its owner. Raises SlugTaken for a slug in `values`."""
+        """Create an organization with its owner. Raises SlugTaken, InvalidRetention."""
+        self._check(values.get("settings"))
         now = self._clock.now()
         organization = Organization(
             id=self._new_id(),
@@ -112,7 +120,8 @@ class OrganizationService:
         return OrganizationAccess(organization, caller.role)
 
     async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> OrganizationAccess:
-        """Change the given fields. Raises SlugTaken."""
+        """Change the given fields. Raises SlugTaken, InvalidRetention."""
+        self._check(changes.get("settings"))
         before = await unit.organizations.lock(caller.organization_id)
         if before is None:
             raise OrganizationNotFound(caller.organization_id)
@@ -135,6 +144,12 @@ class OrganizationService:
             after=changes,
         )
         return OrganizationAccess(organization, caller.role)
+
+    def _check(self, settings: Mapping[str, Any] | None) -> None:
+        """Null under `retention`, as no key at all, means the installation's limits."""
+        sent = (settings or {}).get(SETTING)
+        if sent is not None and (errors := list(self._retention.errors(sent))):
+            raise InvalidRetention(errors)
 
     @staticmethod
     async def _add(unit: Unit, organization: Organization, *, chosen: bool) -> Organization:

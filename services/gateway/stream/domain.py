@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
@@ -12,6 +12,8 @@ from uuid import UUID
 REORDERING = timedelta(seconds=1)
 # Ids are remembered for longer than events, so that redelivered ones are recognized.
 KNOWN_PER_KEPT = 4
+# The type of events about something that was deleted since: nobody gets them any more.
+FORGOTTEN = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +82,18 @@ class Window:
         while self._events and self._events[0].time < now - self._max_age:
             self._drop_oldest()
 
+    def forget(self, machine_id: UUID | None) -> None:
+        """Blank the events of a machine, or all. Their places stay, so that no client falls out of step."""
+        for place, event in enumerate(self._events):
+            if machine_id in (None, event.machine_id):
+                self._events[place] = replace(event, type=FORGOTTEN, text="{}")
+
     def since(self, position: int) -> Sequence[StreamEvent]:
         """The events from `position` on. Raises Overrun when some of them are gone."""
         if position < self.begin:
             raise Overrun
-        return list(islice(reversed(self._events), self.end - position))[::-1]
+        later = list(islice(reversed(self._events), self.end - position))[::-1]
+        return [event for event in later if event.type != FORGOTTEN]
 
     def resume(self, event_id: UUID) -> Sequence[StreamEvent] | None:
         """What a client missed since this event; None when the event is not in the window."""
@@ -93,7 +102,7 @@ class Window:
             return None
         last = self._events[position - self.begin]
         before = islice(self._events, position - self.begin)
-        close = [event for event in before if event.time > last.time - REORDERING]
+        close = [e for e in before if e.time > last.time - REORDERING and e.type != FORGOTTEN]
         return [*close, *self.since(position + 1)]
 
     def _drop_oldest(self) -> None:

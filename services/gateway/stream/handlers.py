@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.structs import TopicPartition
 
+from services.gateway.admission.ended import Ended
 from services.gateway.stream.domain import StreamEvent, in_order
 from services.gateway.stream.service import EventStreams
 from shared.clock import Clock
@@ -26,11 +27,12 @@ from shared.events.analysis import (
 )
 from shared.events.base import Topic
 from shared.events.codec import UndecodableRecord, decode
+from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
 
 T = TypeVar("T")
-TOPICS: Mapping[str, Topic[Any]] = {
+STREAMED: Mapping[str, Topic[Any]] = {
     topic.name: topic
     for topic in (
         UPLOAD_RECEIVED,
@@ -42,6 +44,9 @@ TOPICS: Mapping[str, Topic[Any]] = {
         ALERT_CHANGED,
     )
 }
+TOPICS: Mapping[str, Topic[Any]] = {**STREAMED, DELETION_REQUESTED.name: DELETION_REQUESTED}
+# Tokens are valid for an hour at most, and a little more where clocks differ.
+MIN_LOOKBACK = timedelta(minutes=70)
 # Calls of the client take moments; one that takes this long will never return.
 MAX_CALL_SECONDS = 15.0
 MAX_STOP_SECONDS = 5.0
@@ -64,10 +69,17 @@ class Feed:
     """Reads every partition of the streamed topics, starting `lookback` ago."""
 
     def __init__(
-        self, kafka: KafkaConnection, streams: EventStreams, clock: Clock, *, lookback: timedelta
+        self,
+        kafka: KafkaConnection,
+        streams: EventStreams,
+        ended: Ended,
+        clock: Clock,
+        *,
+        lookback: timedelta,
     ) -> None:
         self._kafka = kafka
         self._streams = streams
+        self._ended = ended
         self._clock = clock
         self._lookback = lookback
         self._followed = False
@@ -134,7 +146,17 @@ class Feed:
                 next_check = clock() + CHECK_SECONDS
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Sequence[StreamEvent]:
-        return list(_events(await within(MAX_CALL_SECONDS, consumer.getmany(timeout_ms=POLL_MS))))
+        records = await within(MAX_CALL_SECONDS, consumer.getmany(timeout_ms=POLL_MS))
+        found = list(_events(records))
+        for deletion in found:
+            if isinstance(deletion, DeletionRequested):
+                self._end(deletion)
+        return [event for event in found if isinstance(event, StreamEvent)]
+
+    def _end(self, deletion: DeletionRequested) -> None:
+        if self._ended.add(deletion):
+            self._streams.wake()
+        self._streams.forget(deletion)
 
     async def _partitions(self) -> Sequence[TopicPartition]:
         partitions = await within(MAX_CALL_SECONDS, self._kafka.partitions(TOPICS))
@@ -146,13 +168,21 @@ class Feed:
         self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]
     ) -> Mapping[TopicPartition, int]:
         """Go back in time by `lookback`; give the partitions' present ends."""
-        since = int((self._clock.now() - self._lookback).timestamp() * 1000)
+        now = self._clock.now()
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
-        starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since))
+        starts = await consumer.offsets_for_times(
+            {partition: self._since(partition, now) for partition in partitions}
+        )
         for partition in partitions:
             start = starts.get(partition)
             consumer.seek(partition, ends[partition] if start is None else start.offset)
         return ends
+
+    def _since(self, partition: TopicPartition, now: datetime) -> int:
+        """Where to begin (milliseconds since the epoch)."""
+        deletions = partition.topic == DELETION_REQUESTED.name
+        lookback = max(self._lookback, MIN_LOOKBACK) if deletions else self._lookback
+        return int((now - lookback).timestamp() * 1000)
 
 
 async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
@@ -172,7 +202,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         task.cancel()
 
 
-def _events(records: Records) -> Iterator[StreamEvent]:
+def _events(records: Records) -> Iterator[StreamEvent | DeletionRequested]:
     for batch in records.values():
         for record in batch:
             try:
@@ -190,9 +220,11 @@ def _events(records: Records) -> Iterator[StreamEvent]:
             yield event
 
 
-def stream_event(record: ConsumerRecord[bytes, bytes]) -> StreamEvent:
+def stream_event(record: ConsumerRecord[bytes, bytes]) -> StreamEvent | DeletionRequested:
     """The event in a record. Raises UndecodableRecord."""
     event = decode(TOPICS[record.topic], record.key, record.value, record.headers)
+    if isinstance(event.payload, DeletionRequested):
+        return event.payload
     if event.organization_id is None:
         raise UndecodableRecord("the event belongs to no organization")
     machine_id: UUID = event.payload.machine_id

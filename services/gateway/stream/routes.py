@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.gateway.admission.api_keys import ApiKeys
+from services.gateway.admission.ended import Ended
 from services.gateway.admission.middleware import PRESENTED_KEY
 from services.gateway.stream.domain import EventFilter, StreamEvent
-from services.gateway.stream.handlers import TOPICS
+from services.gateway.stream.handlers import STREAMED
 from services.gateway.stream.schemas import ResetItem, StreamItem
 from services.gateway.stream.service import EventStreams, Opened, Renew, Reset
 from shared.access import Caller, Permission
@@ -26,7 +27,7 @@ STREAM_RESPONSES = {
     200: {
         "model": StreamItem,
         "description": (
-            f"Events named {', '.join(TOPICS)}, and `reset` when events were missed and the view must be"
+            f"Events named {', '.join(STREAMED)}, and `reset` when events were missed and the view must be"
             " reloaded. After a reconnect an event may come twice: deduplicate by id."
         ),
     },
@@ -42,8 +43,8 @@ def event_filter(
 ) -> EventFilter:
     """The filter in the query. Raises Unprocessable for a type that is not streamed."""
     asked = frozenset(filter(None, (part.strip() for part in (types or "").split(","))))
-    if unknown := sorted(asked - TOPICS.keys()):
-        known = ", ".join(TOPICS)
+    if unknown := sorted(asked - STREAMED.keys()):
+        known = ", ".join(STREAMED)
         detail = f"{', '.join(unknown)} is not streamed; available types are {known}"
         raise Unprocessable(
             "An event type is not known; see errors.", errors=[FieldError("/query/types", detail)]
@@ -61,7 +62,7 @@ def key_renewal(api_keys: ApiKeys) -> Callable[[Request], Renew | None]:
     return renewal
 
 
-def build_router(streams: EventStreams, guard: Guard, api_keys: ApiKeys) -> APIRouter:
+def build_router(streams: EventStreams, guard: Guard, ended: Ended, api_keys: ApiKeys) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(guard.may(Permission.STREAM_READ))]
     user = Annotated[Identity, Depends(guard.identity)]
@@ -83,7 +84,12 @@ def build_router(streams: EventStreams, guard: Guard, api_keys: ApiKeys) -> APIR
         """Server-sent events of the organization. Send the last `id` back as Last-Event-ID to resume."""
         expires_at = identity.expires_at if renew is None else await renew()
         async for event in streams.follow(
-            caller.organization_id, wanted, last_event_id=last_event_id, expires_at=expires_at, renew=renew
+            caller.organization_id,
+            wanted,
+            last_event_id=last_event_id,
+            expires_at=expires_at,
+            renew=renew,
+            is_over=lambda: ended.covers(identity),
         ):
             yield server_sent(event)
 

@@ -13,6 +13,7 @@ from opentelemetry import metrics
 from services.gateway.stream.domain import EventFilter, Overrun, StreamEvent, Window
 from shared.clock import Clock
 from shared.errors import DInsightError
+from shared.events.deletions import DeletionRequested
 
 # Checks whether the caller may continue, and gives until when (seconds since the epoch).
 Renew = Callable[[], Awaitable[float]]
@@ -71,8 +72,18 @@ class EventStreams:
     def close(self) -> None:
         """End every stream, now and in the future: the gateway is about to stop."""
         self._closed = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Let every stream check whether it may go on."""
         for channel in self._channels.values():
             channel.wake()
+
+    def forget(self, deletion: DeletionRequested) -> None:
+        """Drop past events of what was deleted, so that nobody resumes from them."""
+        if deletion.organization_id in self._channels:
+            window = self._channels[deletion.organization_id].window
+            window.forget(None if deletion.kind == "organization" else deletion.subject_id)
 
     async def follow(
         self,
@@ -82,11 +93,12 @@ class EventStreams:
         last_event_id: str | None,
         expires_at: float,
         renew: Renew | None = None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[Opened | StreamEvent | Reset]:
         """Events of the organization from now on, or after `last_event_id`.
 
-        Ends when the caller's token has expired and is not renewed, when the client has fallen behind, and
-        when the gateway stops.
+        Ends when the caller's token has expired and is not renewed, when it `is_over` after a wake-up, when
+        the client has fallen behind, and when the gateway stops.
         """
         channel = self._channel(organization_id)
         channel.readers += 1
@@ -98,7 +110,7 @@ class EventStreams:
             for missed in missed_events:
                 if isinstance(missed, Reset) or missed in wanted:
                     yield missed
-            while not self._closed:
+            while not self._closed and not is_over():
                 if self._remaining(expires_at) <= 0:
                     expires_at = await _renewed(renew)
                     if self._remaining(expires_at) <= 0:

@@ -127,6 +127,6 @@ async def place(
     async with Database(created.dsn("analysis"), service="analysis", pool_size=10) as database:
         units = PostgresUnits(database, SystemClock(), uuid4)
         storage = Storage.at(f"file://{tmp_path_factory.mktemp('faults')}")
-        yield Workplace(database, units, storage, settings, admin)
+        yield Workplace(database, units, storage, settings, admin, created.admin_dsn)
     await admin.close()
     await drop_database(postgres_admin_dsn, created)

@@ -18,13 +18,13 @@ from shared.jobs.leases import HeldLease, Priority
 from shared.jobs.queue import Job, Size
 from shared.postgres.connection import Database
 from shared.process import background
+from tests.integration.analysis.claiming import JobsOf
 from tests.integration.analysis.client import csv, samples
 from tests.integration.analysis.workplace import (
     EXPIRED,
     LEASE,
     BrokenFitter,
     GatedFitter,
-    JobsOf,
     Workplace,
 )
 from tests.support.waiting import eventually

@@ -18,12 +18,14 @@ from shared.access import Scope
 from shared.clock import SystemClock
 from shared.events.machines import MachineChanged
 from shared.http.peers import Peer
+from shared.postgres.partitions import partitions
 from tests.integration.analysis.client import csv, samples
 from tests.integration.analysis.workplace import (
     NOW,
     GatedFitter,
     Workplace,
 )
+from tests.support.fakes import FakeClock
 
 
 def change(analysis: Analysis, *, version: int, deleted: bool) -> MachineChanged:
@@ -79,7 +81,9 @@ async def test_deleting_a_machine_deletes_its_data(place: Workplace) -> None:
             assert await place.count(table, gone) == 0, table
     rest = "SELECT count(*) FROM analysis.analyses WHERE machine_id = $1"
     assert await place.admin.fetchval(rest, analysis.machine_id) == 0
-    await Chores(place.units, place.storage, place.settings, SystemClock()).delete_discarded()
+    await Chores(
+        place.units, place.partitions, place.storage, place.settings, SystemClock()
+    ).delete_discarded()
     assert await place.storage.list(upload_prefix(analysis.file_upload_id)) == []
     assert await place.storage.list(f"models/{analysis.id}") == []
 
@@ -103,10 +107,10 @@ async def test_only_orphaned_objects_are_deleted(place: Workplace) -> None:
     model = f"models/{analysis.id}/{uuid4()}.npz"
     await place.storage.put(orphan, b"left by a crash")
     await place.storage.put(model, b"left by a dead attempt")
-    young = Chores(place.units, place.storage, place.settings, SystemClock())
+    young = Chores(place.units, place.partitions, place.storage, place.settings, SystemClock())
     assert await young.sweep() == 0
     eager_settings = place.settings.model_copy(update={"orphan_after_seconds": -60.0})
-    eager = Chores(place.units, place.storage, eager_settings, SystemClock())
+    eager = Chores(place.units, place.partitions, place.storage, eager_settings, SystemClock())
     assert await eager.sweep() >= 2
     keys = {key for key, _ in await place.storage.list("uploads") + await place.storage.list("models")}
     assert not {orphan, model} & keys
@@ -114,14 +118,16 @@ async def test_only_orphaned_objects_are_deleted(place: Workplace) -> None:
     assert any(key.startswith(f"models/{analysis.id}/") for key in keys)
 
 
-async def test_partitions_are_created_ahead(place: Workplace) -> None:
-    async with place.units(Scope()) as unit:
-        await unit.upkeep.ensure_partitions(datetime(2031, 12, 31, tzinfo=UTC).date(), 2)
-        await unit.upkeep.ensure_partitions(datetime(2031, 12, 31, tzinfo=UTC).date(), 2)
-    names = await place.admin.fetch(
-        "SELECT relname FROM pg_class WHERE relname IN ('anomalies_2031_12', 'anomalies_2032_01')"
-    )
-    assert len(names) == 2
+async def test_the_partitions_of_the_next_month_are_made(place: Workplace) -> None:
+    clock = FakeClock(datetime(2001, 12, 31, 12, tzinfo=UTC))
+    chores = Chores(place.units, place.partitions, place.storage, place.settings, clock)
+    await chores.ensure_partitions()
+    await chores.ensure_partitions()
+    for table in ("anomalies", "monitor_data"):
+        if await place.admin.fetchval(f"SELECT relkind = 'r' FROM pg_class WHERE relname = '{table}'"):
+            continue  # a hypertable
+        names = {partition.name for partition in await partitions(place.admin, f"analysis.{table}")}
+        assert {f"analysis.{table}_2001_12", f"analysis.{table}_2002_01"} <= names
 
 
 async def highest_memory(place: Workplace, rows: int) -> int:

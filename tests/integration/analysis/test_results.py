@@ -12,7 +12,6 @@ from shared.events.analysis import ANOMALY_ACKNOWLEDGED
 from shared.events.auth import AUDIT_RECORDED
 from tests.integration.analysis.client import AnalysisClient, csv, samples
 from tests.support.records import reading
-from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("worker")
 
@@ -159,12 +158,7 @@ async def test_a_machines_health_and_daily_counts(client: AnalysisClient) -> Non
     assert health["state"] == "failing"
     assert any("anomalies" in reason for reason in health["reasons"])
     assert [point["analysis_id"] for point in health["wear"]] == [run["id"]]
-
-    async def counted() -> list[dict[str, Any]]:
-        items = (await client.get("/anomalies/daily", machine_id=client.machine_id)).json()["items"]
-        return list(items)
-
-    daily = await eventually(counted, what="the refreshed view")
+    daily = (await client.get("/anomalies/daily", machine_id=client.machine_id)).json()["items"]
     assert sum(count["anomalies"] for count in daily) == run["results"]["anomaly_count"]
     assert {count["day"] for count in daily} >= {"2026-03-06", "2026-03-10"}
 

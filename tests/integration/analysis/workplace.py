@@ -1,7 +1,7 @@
 """The environment of a worker without a broker: a database, a store, uploads and workers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.analysis.archives.archiver import Archiver
+from services.analysis.archives.jobs import ArchiveJobs
 from services.analysis.database.unit import PostgresUnits
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.jobs.chunks import ChunkStore
@@ -28,11 +30,12 @@ from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, file_key, upload_prefix
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
-from shared.jobs.postgres import PostgresQueue
 from shared.jobs.queue import Job, JobHandler, NewJob, Size
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.postgres.connection import Database
+from shared.postgres.partitions import MonthPartitions, Partitions
+from tests.integration.analysis.claiming import JobsOf
 from tests.integration.analysis.client import COLUMNS, csv, samples
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,46 +43,6 @@ EXPIRED = timedelta(seconds=-1)
 # Longer than any job takes on a busy machine: a worker without a heartbeat must not lose its job.
 LEASE = timedelta(hours=1)
 NO_DELAY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(), max_delay=timedelta())
-
-
-class JobsOf(PostgresQueue):
-    """A queue restricted to one analysis and some kinds of jobs."""
-
-    def __init__(self, database: Database, analysis: Analysis, kinds: Sequence[Kind]) -> None:
-        super().__init__(database, service="analysis")
-        self._analysis = analysis
-        self._kinds = kinds
-
-    async def claim(self, queue: str, wanted: int, *, lease: timedelta, **_: object) -> Sequence[Job]:
-        """Claim jobs in the order in which they were enqueued."""
-        scope = Scope(organization_id=self._analysis.organization_id)
-        # Materialized: a subquery may be executed once for each row, and then its LIMIT limits nothing.
-        query = """
-            WITH due AS MATERIALIZED (
-                SELECT id FROM jobs WHERE subject_id = $1 AND kind = ANY ($2) AND run_at <= clock_timestamp()
-                    AND (lease_token IS NULL OR lease_until < clock_timestamp())
-                ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED)
-            UPDATE jobs SET lease_token = gen_random_uuid(), lease_until = clock_timestamp() + $3::interval,
-                attempts = attempts + 1
-            FROM due WHERE jobs.id = due.id RETURNING jobs.*"""
-        async with self._database.transaction(scope) as connection:
-            rows = await connection.fetch(query, self._analysis.id, list(self._kinds), lease, wanted)
-        return [
-            Job(
-                id=row["id"],
-                queue=row["queue"],
-                kind=row["kind"],
-                subject_id=row["subject_id"],
-                organization_id=row["organization_id"],
-                args=row["args"],
-                size=Size(row["size"]),
-                run_at=row["run_at"],
-                attempt=row["attempts"],
-                token=row["lease_token"],
-                waited=timedelta(),
-            )
-            for row in rows
-        ]
 
 
 class Gate:
@@ -116,7 +79,8 @@ class GatedScorer(ChunkScorer):
 
     def __init__(self, place: "Workplace", models: ModelStore | None = None) -> None:
         models = models or ModelStore(place.storage)
-        super().__init__(place.units, models, RecentChunks(), place.finalizer(), time_ordered_id)
+        parts = RecentChunks(), place.finalizer(), time_ordered_id
+        super().__init__(place.units, place.partitions, models, *parts)
         self.gate = Gate()
 
     async def _samples(self, *arguments: Any) -> Samples:
@@ -147,9 +111,24 @@ class Workplace:
     storage: Storage
     settings: Settings
     admin: "asyncpg.Connection[asyncpg.Record]"
+    admin_dsn: str
+
+    @property
+    def partitions(self) -> MonthPartitions:
+        return MonthPartitions(self.database)
 
     def finalizer(self) -> Finalizer:
         return Finalizer(self.units, ModelStore(self.storage), SystemClock(), time_ordered_id)
+
+    def archiver(self) -> Archiver:
+        return Archiver(
+            self.units,
+            self.partitions,
+            self.storage,
+            SystemClock(),
+            time_ordered_id,
+            restored=timedelta(days=30),
+        )
 
     def handlers(
         self,
@@ -157,6 +136,7 @@ class Workplace:
         fitter: BaselineFitter | None = None,
         scorer: ChunkScorer | None = None,
         store: ChunkStore | None = None,
+        partitions: Partitions | None = None,
         progress_seconds: float | None = None,
     ) -> Mapping[str, JobHandler]:
         """The handlers of a worker, some of which can be replaced."""
@@ -174,8 +154,13 @@ class Workplace:
         )
         return {
             Kind.ANALYSIS: runner,
-            Kind.CHUNK: scorer or ChunkScorer(self.units, models, recent, finalizer, time_ordered_id),
-            Kind.JOIN: Joiner(self.units, models, finalizer, clock, time_ordered_id),
+            Kind.CHUNK: scorer
+            or ChunkScorer(self.units, self.partitions, models, recent, finalizer, time_ordered_id),
+            Kind.JOIN: Joiner(
+                self.units, partitions or self.partitions, models, finalizer, clock, time_ordered_id
+            ),
+            Kind.ARCHIVE: ArchiveJobs(self.units, self.archiver().archive),
+            Kind.RESTORE: ArchiveJobs(self.units, self.archiver().restore),
         }
 
     def worker(

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from shared.events.auth import MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
+from shared.retention import OwnRetention
 from tests.integration.auth.conftest import Person, register
 from tests.support.installation import TestDatabase
 from tests.support.records import reading
@@ -57,6 +58,30 @@ async def test_an_organization_is_created_read_and_changed(person: Person, boots
     async with reading(bootstrap, ORGANIZATION_CHANGED) as reader:
         told = await reader.wait_for(ORGANIZATION_CHANGED, 2, organization_id=UUID(shown["id"]))
     assert [event.payload.version for event in told] == [1, 2]
+
+
+async def test_limits_of_retention_are_checked_and_told(person: Person, bootstrap: str) -> None:
+    place = f"/organizations/{person.organization_id}"
+    bad = {"settings": {"retention": {"analyses_days": 1, "alerts_days": "90", "unknown": 3}}}
+    for method, path, body in (("PATCH", place, bad), ("POST", "/organizations", bad | {"name": "Plant"})):
+        refused = await person.send(method, path, body)
+        assert refused.status_code == 422, refused.text
+        pointers = {error["pointer"] for error in refused.json()["errors"]}
+        assert pointers == {"/body/settings/retention/alerts_days", "/body/settings/retention/unknown"}
+    outside = await person.send("PATCH", place, {"settings": {"retention": {"analyses_days": 1}}})
+    [error] = outside.json()["errors"]
+    assert error["pointer"] == "/body/settings/retention/analyses_days"
+    assert "30 to 3650 days" in error["detail"]
+
+    good = {"retention": {"analyses_days": 90, "export_audit_logs": True}, "a": 1}
+    changed = await person.send("PATCH", place, {"settings": good})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["settings"] == good
+    async with reading(bootstrap, ORGANIZATION_CHANGED) as reader:
+        events = await reader.wait_for(
+            ORGANIZATION_CHANGED, 1, organization_id=UUID(str(person.organization_id)), version=2
+        )
+    assert events[0].payload.retention == OwnRetention(analyses_days=90, export_audit_logs=True)
 
 
 async def test_namesakes_get_different_slugs_and_taken_slugs_are_refused(api: httpx2.AsyncClient) -> None:

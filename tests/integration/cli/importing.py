@@ -12,8 +12,8 @@ from tests.integration.cli.legacy import Legacy
 from tests.support.installation import TestDatabase
 
 TABLES = """
-SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
-WHERE schemaname = ANY ($1) ORDER BY schemaname, tablename
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY ($1) AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY n.nspname, c.relname
 """
 CHECKSUM = "SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {} t"
 

@@ -13,10 +13,12 @@ import pytest
 from dinsight.installation import SERVICES
 from dinsight.provision.databases import provision
 from dinsight.re_encrypt.columns import COLUMNS, Moved, move
-from services.alerting.rules.service import secret_purpose as webhook_purpose
+from services.alerting.rules.sealing import address_purpose
+from services.alerting.rules.sealing import secret_purpose as webhook_purpose
 from services.auth.keys.service import KeyRing
 from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.secrets import secret_purpose as settings_purpose
+from services.machines.sealing import value_purpose
 from shared.clock import SystemClock
 from shared.crypto import EncryptionError, Encryptor
 from shared.postgres.connection import Connection, Database, prepare_connection
@@ -36,6 +38,12 @@ VALUES ($1, $2, $3, 'Rule', '{}', $4, 'high', $5)
 ADD_MESSAGE = """
 INSERT INTO auth.mail (id, kind, sealed, expires_at, created_at)
 VALUES ($1, 'test', $2, now(), now())
+"""
+ADD_MACHINE = """
+INSERT INTO machines.machines (id, organization_id, name, sealed_metadata) VALUES ($1, $2, 'Rig', $3)
+"""
+ADD_ANSWER = """
+INSERT INTO {service}.idempotency_keys (user_id, key, fingerprint, sealed_body) VALUES ($1, 'key', 'f', $2)
 """
 TABLES = """
 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -68,9 +76,18 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
     rules = [uuid4() for _ in range(3)]
     for id_ in rules:
         sealed = encryptor.encrypt("webhook", purpose=webhook_purpose(id_, "cmms"))
-        actions = {"version": 1, "webhooks": {"cmms": {"url": "https://example.org", "secret": sealed}}}
+        address = encryptor.encrypt("https://example.org/hook", purpose=address_purpose(id_, "cmms"))
+        hook = {"url": "https://example.org", "secret": sealed, "sealed_url": address}
+        actions = {"version": 1, "webhooks": {"cmms": hook}}
         await admin.execute(ADD_RULE, id_, uuid4(), uuid4(), actions, uuid4())
     await admin.execute("SET session_replication_role = origin")
+    machine = uuid4()
+    sealed = encryptor.encrypt('"secret"', purpose=value_purpose(machine, "plc"))
+    await admin.execute(ADD_MACHINE, machine, uuid4(), {"plc": sealed})
+    for service in ("machines", "alerting"):
+        user = uuid4()
+        sealed = encryptor.encrypt("{}", purpose=f"idempotency_keys/{user}/key")
+        await admin.execute(ADD_ANSWER.format(service=service), user, sealed)
     await admin.execute(ADD_MESSAGE, uuid4(), encryptor.encrypt("a message", purpose=MAIL))
     await admin.execute(ADD_MESSAGE, uuid4(), None)
     await signing_key(target, OLD)
@@ -129,6 +146,9 @@ async def readable(connection: Connection, encryptor: Encryptor) -> None:
     for row in await connection.fetch("SELECT id, actions FROM alerting.alert_rules"):
         sealed = row["actions"]["webhooks"]["cmms"]["secret"]
         assert encryptor.decrypt(sealed, purpose=webhook_purpose(row["id"], "cmms")) == "webhook"
+        sealed = row["actions"]["webhooks"]["cmms"]["sealed_url"]
+        address = encryptor.decrypt(sealed, purpose=address_purpose(row["id"], "cmms"))
+        assert address == "https://example.org/hook"
 
 
 class Dying(Encryptor):

@@ -52,7 +52,9 @@ async def test_a_machine_lives_from_creation_to_deletion(
     assert changed.json()["metadata"] == {"kw": 75}
     assert (await api.get(place, headers=headers)).json() == changed.json()
 
-    assert (await api.delete(place, headers=headers)).status_code == 204
+    deleted = await api.delete(place, headers=headers)
+    assert deleted.status_code == 202
+    assert deleted.headers["Location"] == f"/api/v1/deletions/{deleted.json()['id']}"
     assert (await api.get(place, headers=headers)).status_code == 404
 
     async with reading(bootstrap, MACHINE_CHANGED, AUDIT_RECORDED) as reader:
@@ -88,6 +90,49 @@ async def test_lists_filter_and_page(
     assert {machine["name"] for machine in hall.json()["items"]} == {"Fan 1", "Fan 3"}
     found = await api.get("/api/v1/machines", params={"q": "an 4"}, headers=headers)
     assert [machine["name"] for machine in found.json()["items"]] == ["Fan 4"]
+
+
+async def test_tags_are_a_set_that_lists_filter_by(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID
+) -> None:
+    headers = tokens.headers(organization)
+    pump = await create(api, headers, name="Pump", tags=["wet ", "line-3", "wet"])
+    await create(api, headers, name="Fan", tags=["line-3"])
+    plain = await create(api, headers, name="Press")
+    assert pump["tags"] == ["wet", "line-3"]
+    assert plain["tags"] == []
+    place = f"/api/v1/machines/{plain['id']}"
+    assert (await api.patch(place, json={"tags": ["Wet"]}, headers=headers)).json()["tags"] == ["Wet"]
+    for tag, names in (("line-3", ["Fan", "Pump"]), ("wet", ["Pump"]), ("Wet", ["Press"]), ("line", [])):
+        found = await api.get("/api/v1/machines", params={"tag": tag}, headers=headers)
+        assert [machine["name"] for machine in found.json()["items"]] == names
+
+
+async def test_only_administrators_change_a_legal_hold(
+    api: httpx2.AsyncClient, tokens: TokenIssuer, organization: UUID, bootstrap: str
+) -> None:
+    operator = tokens.headers(organization, Role.OPERATOR)
+    admin = tokens.headers(organization, Role.ADMIN)
+    held = {"name": "Pump", "legal_hold": True}
+    assert (await api.post("/api/v1/machines", json=held, headers=operator)).status_code == 403
+    machine = await create(api, operator, legal_hold=False)
+    place = f"/api/v1/machines/{machine['id']}"
+    refused = await api.patch(place, json={"legal_hold": True}, headers=operator)
+    assert refused.status_code == 403
+    assert "admin" in refused.json()["detail"]
+    assert (await api.patch(place, json={"legal_hold": True}, headers=admin)).json()["legal_hold"] is True
+    # A form that sends every field keeps the hold; ending it is the administrator's, too.
+    same = await api.patch(place, json={"legal_hold": True, "name": "Pump 8"}, headers=operator)
+    assert same.json()["name"] == "Pump 8"
+    assert (await api.patch(place, json={"legal_hold": False}, headers=operator)).status_code == 403
+    async with reading(bootstrap, MACHINE_CHANGED, AUDIT_RECORDED) as reader:
+        told = await reader.wait_for(MACHINE_CHANGED, 3, machine_id=UUID(str(machine["id"])))
+        assert [event.payload.legal_hold for event in told] == [False, True, True]
+        audited = await reader.wait_for(AUDIT_RECORDED, 3, resource_id=UUID(str(machine["id"])))
+        assert audited[1].payload.changes == {
+            "before": {"legal_hold": False},
+            "after": {"legal_hold": True},
+        }
 
 
 async def test_another_organization_sees_and_changes_nothing(
@@ -126,6 +171,10 @@ async def test_roles_limit_what_one_may_do(
         ({"name": "Pump", "status": "broken"}, "/body/status"),
         ({"name": "Pump", "metadata": {"note": "\u0000"}}, "/body/metadata"),
         ({"name": "Pump", "colour": "red"}, "/body/colour"),
+        ({"name": "Pump", "tags": [" "]}, "/body/tags/0"),
+        ({"name": "Pump", "tags": ["fine", "x" * 51]}, "/body/tags/1"),
+        ({"name": "Pump", "tags": [str(number) for number in range(21)]}, "/body/tags"),
+        ({"name": "Pump", "tags": "pump"}, "/body/tags"),
     ],
 )
 async def test_invalid_input_is_pointed_at(

@@ -21,6 +21,10 @@ HYPERTABLE_KEY = (
     "TimescaleDB, where the server has it, partitions the table by this time and wants it in unique keys."
     " The table is the same on plain PostgreSQL, so that an installation can move."
 )
+BY_TRIGGER = (
+    "Kept by a trigger that says the same: a foreign key of a partitioned table locks the other table, and"
+    " with it the platform, whenever a partition is attached, detached or dropped."
+)
 MACHINE_REPLICA = (
     "Machines belong to the machines service, whose tables may lie in another database. machine_refs is this"
     " slice's replica of them, kept by machine.changed."
@@ -34,8 +38,8 @@ MEMBER_REPLICA = (
     " an organization, so the key takes the organization along (listed in docs/schema.md)."
 )
 ORGANIZATIONS_ELSEWHERE = (
-    "Organizations belong to the auth service, whose tables may lie in another database. organization.changed"
-    " with `deleted` deletes the machines, as ON DELETE CASCADE would."
+    "Organizations belong to the auth service, whose tables may lie in another database. deletion.requested"
+    " deletes the machines, as ON DELETE CASCADE would."
 )
 ANOMALIES_ELSEWHERE = (
     "Anomalies belong to the analysis service, whose tables may lie in another database; their partitions may"
@@ -47,9 +51,13 @@ REQUIRED_TIME = "timestamp with time zone NOT NULL DEFAULT CURRENT_TIMESTAMP"
 DEVIATIONS = (
     Deviation("monitor_data", "primary key", "(id, created_at)", HYPERTABLE_KEY),
     Deviation("monitor_data", "column created_at", REQUIRED_TIME, HYPERTABLE_KEY),
+    Deviation("monitor_data", "foreign key (dinsight_id)", None, BY_TRIGGER),
     Deviation("anomalies", "primary key", "(id, timestamp)", PARTITION_KEY),
+    Deviation("anomalies", "foreign key (analysis_id)", None, BY_TRIGGER),
     Deviation("audit_logs", "primary key", "(id, created_at)", PARTITION_KEY),
     Deviation("audit_logs", "column created_at", REQUIRED_TIME, PARTITION_KEY),
+    Deviation("audit_logs", "foreign key (user_id)", None, BY_TRIGGER),
+    Deviation("audit_logs", "foreign key (organization_id)", None, BY_TRIGGER),
     Deviation("machines", "foreign key (organization_id)", None, ORGANIZATIONS_ELSEWHERE),
     Deviation(
         "analyses",
@@ -58,7 +66,7 @@ DEVIATIONS = (
         MACHINE_REPLICA,
     ),
     Deviation("analyses", "foreign key (created_by)", None, USERS_ELSEWHERE),
-    Deviation("anomalies", "foreign key (machine_id)", "REFERENCES machine_refs (id)", MACHINE_REPLICA),
+    Deviation("anomalies", "foreign key (machine_id)", None, BY_TRIGGER),
     Deviation("anomalies", "foreign key (acknowledged_by)", None, USERS_ELSEWHERE),
     Deviation(
         "alert_rules",

@@ -109,12 +109,19 @@ def _statement(relation: Relation, values: dict[str, Any]) -> list[Any]:
 def _value(type_name: str) -> Any:
     if type_name == "uuid":
         return uuid4()
+    if type_name == "boolean":
+        return False
+    if type_name == "bytea":
+        return b"packed"
     if type_name.endswith("[]"):
         return [1.0]
     if type_name == "jsonb":
         return json.dumps({})
+    if type_name == "date":
+        return datetime(2026, 1, 1, tzinfo=UTC).date()
     if type_name.startswith("timestamp"):
-        return datetime(2026, 1, 1, tzinfo=UTC)
+        # Tables that are partitioned by month have this one.
+        return datetime.now(UTC)
     if type_name.startswith("character") or type_name == "text":
         return uuid4().hex[:20]
     return 1

@@ -31,12 +31,13 @@ WITHOUT_ORGANIZATION = {
     "auth.reset_requests": "addresses that may have no account",
     "auth.oidc_flows": "hashes of browsers on their way",
     "auth.user_identities": "people at their provider",
+    "auth.maintenance_runs": "counts of the whole installation, on which the service has no right",
     "analysis.discarded_objects": "keys of objects that nothing names any more",
 }
 # Types that name a row or count rows. A function that crosses organizations gives no more.
 TELLING_LITTLE = {"uuid", "integer", "bigint", "boolean", "void"}
-# Gives back of the given object keys those that are in use: what it tells, its caller has said.
-ECHOES = {"analysis.known_objects"}
+# Give back of the given object keys those that are in use: what they tell, their caller has said.
+ECHOES = {"analysis.known_archives", "analysis.known_objects"}
 # What a job tells (its kind, ids, places, times) is what a worker must know; tenants' data is not in it.
 OF_THE_QUEUE = ("claim_jobs", "queue_depth")
 PRIMARY_KEY = """

@@ -9,8 +9,6 @@ from tests.integration.schema import page
 from tests.integration.schema.catalog import SLICES, Table, additions, differences
 from tests.integration.schema.deviations import DEVIATIONS
 
-# TimescaleDB makes this index itself.
-ONLY_WITH_TIMESCALE = frozenset({("monitor_data", "index monitor_data_created_at_idx")})
 # Explained once for all services.
 IN_EVERY_SLICE = frozenset({"outbox", "inbox", "idempotency_keys", "alembic_version"})
 TABLES_AND_VIEWS = """
@@ -49,9 +47,8 @@ def test_every_added_object_is_documented(
 ) -> None:
     listed = set(page.added().get(f"{SLICES[name]}.{name}", {}))
     found = set(additions(specification[name], installed[name]))
-    optional = {what for table, what in ONLY_WITH_TIMESCALE if table == name}
     assert found - listed == set()
-    assert listed - optional - found == set(), "listed, but not there"
+    assert listed - found == set(), "listed, but not there"
 
 
 async def test_further_tables_are_on_the_page(admin: Connection) -> None:

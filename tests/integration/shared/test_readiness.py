@@ -27,6 +27,22 @@ BROKEN_FUNCTIONS = (
     " AFTER INSERT ON machines.outbox FOR EACH STATEMENT EXECUTE FUNCTION machines.outbox_notify()",
 )
 
+NO_RIGHTS = (
+    "REVOKE INSERT ON machines.outbox FROM dinsight_machines",
+    "GRANT INSERT ON machines.outbox TO dinsight_machines",
+)
+# What an upgrade of packages leaves behind when a library of an extension is gone.
+NO_EXTENSION = (
+    "ALTER FUNCTION public.digest(text, text) RENAME TO digest_kept",
+    "ALTER FUNCTION public.digest_kept(text, text) RENAME TO digest",
+)
+STATES = {
+    "read only": READ_ONLY,
+    "broken functions": BROKEN_FUNCTIONS,
+    "no rights": NO_RIGHTS,
+    "no extension": NO_EXTENSION,
+}
+
 
 @asynccontextmanager
 async def broken(database: TestDatabase, statements: tuple[str, str]) -> AsyncIterator[None]:
@@ -43,7 +59,7 @@ async def broken(database: TestDatabase, statements: tuple[str, str]) -> AsyncIt
         await admin.close()
 
 
-@pytest.mark.parametrize("statements", [READ_ONLY, BROKEN_FUNCTIONS], ids=["read only", "broken functions"])
+@pytest.mark.parametrize("statements", STATES.values(), ids=STATES.keys())
 async def test_a_database_that_cannot_write_is_not_ready(
     database: TestDatabase, statements: tuple[str, str]
 ) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
-from services.alerting.replicas.domain import MachineRef, MemberRef
+from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from shared.access import Scope
 from shared.clock import Clock
@@ -21,10 +21,13 @@ from tests.support.fakes import FakeInbox, FakeOutbox
 
 @dataclass
 class Memory:
-    """The contents of the fake database."""
+    """The contents of the fake database. `seals`: no older version runs."""
 
+    seals: bool = True
     machines: dict[UUID, MachineRef] = field(default_factory=dict)
     members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
+    organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
+    deleted_analyses: set[UUID] = field(default_factory=set)
     rules: dict[UUID, Rule] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
@@ -52,11 +55,19 @@ class FakeReplicas(_Scoped):
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
 
+    async def analysis_deleted(self, analysis_id: UUID) -> bool:
+        return analysis_id in self._memory.deleted_analyses
+
     async def merge_member(self, member: MemberRef) -> None:
         key = (member.organization_id, member.user_id)
         known = self._memory.members.get(key)
         if known is None or known.version < member.version:
             self._memory.members[key] = member
+
+    async def merge_organization(self, organization: OrganizationRef) -> None:
+        known = self._memory.organizations.get(organization.organization_id)
+        if known is None or known.version < organization.version:
+            self._memory.organizations[organization.organization_id] = organization
 
 
 class FakeRules(_Scoped):
@@ -67,8 +78,12 @@ class FakeRules(_Scoped):
         found = self._memory.rules.get(rule_id)
         return found if found is not None and self._mine(found) and found.deleted_at is None else None
 
-    async def lock(self, rule_id: UUID) -> Rule | None:
-        return await self.get(rule_id)
+    async def lock(self, rule_id: UUID, *, deleted: bool = False) -> Rule | None:
+        found = self._memory.rules.get(rule_id)
+        return found if deleted and found is not None and self._mine(found) else await self.get(rule_id)
+
+    async def are_addresses_sealed(self) -> bool:
+        return self._memory.seals
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
         rules = [

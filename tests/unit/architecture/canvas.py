@@ -85,7 +85,7 @@ class _Recorder:
     def __init__(self) -> None:
         self.topics: set[str] = set()
 
-    def on(self, topic: Topic[Any], _handler: object) -> None:
+    def on(self, topic: Topic[Any], _handler: object, **_options: object) -> None:
         self.topics.add(topic.name)
 
 

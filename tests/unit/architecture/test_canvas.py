@@ -3,13 +3,15 @@
 import pytest
 
 from shared.events.auth import AUDIT_RECORDED
+from shared.events.deletions import DELETION_REPORTED, DELETION_REQUESTED
 from shared.events.registry import TOPICS
 from tests.unit.architecture import canvas
 from tests.unit.architecture.source import SERVICES, WITH_TABLES
 
-# Every service has these, and every write is audited. A README may list them anyway.
+# Every service has these; every write is audited, and every service deletes what it has of what is deleted. A
+# README may list them anyway.
 TABLES_OF_ALL = {"outbox", "inbox", "idempotency_keys"}
-PUBLISHED_BY_ALL = {AUDIT_RECORDED.name}
+PUBLISHED_BY_ALL = {AUDIT_RECORDED.name, DELETION_REQUESTED.name, DELETION_REPORTED.name}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -43,9 +45,13 @@ def test_every_topic_has_its_producer_and_only_that() -> None:
 
 
 def test_every_topic_has_a_consumer() -> None:
-    """`anomaly.acknowledged` is only for downstream systems."""
+    """Some are only for downstream systems."""
     consumed = {topic for service in SERVICES for topic in canvas.consumed(service)}
-    assert {topic.name for topic in TOPICS} - consumed == {"anomaly.acknowledged"}
+    assert {topic.name for topic in TOPICS} - consumed == {
+        "analysis.archived",
+        "analysis.restored",
+        "anomaly.acknowledged",
+    }
 
 
 def test_operations_have_names_of_their_own_over_all_services() -> None:

@@ -103,7 +103,7 @@ def test_sql_is_in_queries_sql() -> None:
 
 @pytest.mark.parametrize("service", WITH_TABLES)
 def test_queries_are_named_once_and_described(service: str) -> None:
-    text = _queries(service).read_text(encoding="utf-8")
+    text = _queries(service)
     queries = [(found["name"], found["next"]) for found in QUERY.finditer(text)]
     assert queries
     assert [name for name, following in queries if not following.startswith("-- ")] == []
@@ -112,16 +112,16 @@ def test_queries_are_named_once_and_described(service: str) -> None:
 
 @pytest.mark.parametrize("service", WITH_TABLES)
 def test_every_query_is_used(service: str) -> None:
-    folder, text = ROOT / "services" / service, _queries(service).read_text(encoding="utf-8")
+    folder, text = ROOT / "services" / service, _queries(service)
     source = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     unused = [q["name"] for q in QUERY.finditer(text) if not re.search(rf"\b{q['name']}\b", source)]
     assert unused == []
 
 
-def _queries(service: str) -> Path:
-    """The file with the SQL of a service."""
-    (path,) = (ROOT / "services" / service).rglob("queries.sql")
-    return path
+def _queries(service: str) -> str:
+    """The SQL of a service, from all folders that have some."""
+    paths = sorted((ROOT / "services" / service).rglob("queries.sql"))
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def test_programs_do_not_print() -> None:

@@ -31,6 +31,7 @@ from shared.events.auth import AUDIT_RECORDED
 from shared.jobs.queue import JobHandler
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
+from shared.retention import RetentionSettings
 from tests.support.fakes import FakeClock
 from tests.unit.auth.database.fakes.unit import FakeUnits
 from tests.unit.auth.mail.fakes import FakeTransport
@@ -55,7 +56,9 @@ class AccountsSetting:
         tokens = OneTimeTokens(self.clock, new_id)
         self.verification = VerificationService(self.clock, auditor, tokens, messages)
         self.invitations = InvitationService(self.clock, new_id, auditor, messages, self.verification)
-        organizations = OrganizationService(self.clock, new_id, auditor, SettingsEncryptor(encryptor))
+        organizations = OrganizationService(
+            self.clock, new_id, auditor, SettingsEncryptor(encryptor), RetentionSettings()
+        )
         self.accounts = AccountService(
             self.clock, new_id, auditor, hasher, rules, throttle, organizations, messages
         )

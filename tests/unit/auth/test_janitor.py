@@ -12,6 +12,7 @@ from services.auth.mail.messages import MessageWriter
 from services.auth.verification.domain import VERIFICATION_LIFETIME
 from shared.clock import time_ordered_id
 from shared.crypto import Encryptor
+from tests.support.fakes import FakePartitions
 from tests.unit.auth.accounts_setting import KEYS, AccountsSetting
 from tests.unit.auth.database.examples import an_invitation, an_organization
 
@@ -28,7 +29,8 @@ async def test_expired_links_invitations_and_messages_are_deleted() -> None:
         units, clock, Encryptor(KEYS), key_lifetime=timedelta(days=30), token_lifetime=timedelta(minutes=15)
     )
     messages = MessageWriter(clock, time_ordered_id, Encryptor(KEYS), "http://dinsight.example/")
-    janitor = build_janitor(units, clock, keys, BackupReminder(clock, messages))
+    reminder = BackupReminder(clock, messages)
+    janitor = build_janitor(units, FakePartitions(), clock, keys, reminder)
 
     def left() -> tuple[int, int, int]:
         return len(units.one_time.tokens), len(units.invitations.invitations), len(units.mail.rows)

@@ -5,6 +5,7 @@ A program of its own, because a process has one meter provider for its whole lif
 
 import ast
 import asyncio
+import base64
 import sys
 from collections.abc import Iterator
 
@@ -44,7 +45,9 @@ async def main() -> None:
     for kind, name, unit in instruments():
         getattr(getattr(meter, kind)(name, unit, "A description."), KINDS[kind])(1)
     nowhere = SecretStr("postgresql://nobody@127.0.0.1:1/nothing")
-    app = create_app(InstallationSettings.model_construct(), Settings.model_construct(database_url=nowhere))
+    keys = SecretStr("test:" + base64.b64encode(bytes(32)).decode())
+    installation = InstallationSettings.model_construct(encryption_keys=keys)
+    app = create_app(installation, Settings.model_construct(database_url=nowhere))
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://machines") as client:
         await client.get("/openapi.json")

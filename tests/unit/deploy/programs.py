@@ -10,7 +10,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from dinsight.backup import settings as backup
+from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -53,15 +53,21 @@ def services() -> list[str]:
     return sorted(path.parent.name for path in (ROOT / "services").glob("*/main.py"))
 
 
+def operating() -> list[str]:
+    """The programs that operate an installation."""
+    return sorted(path.parent.name for path in (ROOT / "dinsight").glob("*/main.py"))
+
+
 def settings_classes() -> list[type[BaseSettings]]:
     """Every settings class of the platform."""
-    found: list[type[BaseSettings]] = [InstallationSettings]
-    for service in services():
-        module = import_module(f"services.{service}.settings")
+    found: list[type[BaseSettings]] = [InstallationSettings, RetentionSettings]
+    modules = [f"services.{name}.settings" for name in services()]
+    for name in [*modules, *(f"dinsight.{name}.settings" for name in operating())]:
+        module = import_module(name)
         for _, item in inspect.getmembers(module, inspect.isclass):
             if issubclass(item, BaseSettings) and item.__module__ == module.__name__:
                 found.append(item)
-    return [*found, backup.Settings]
+    return found
 
 
 def programs() -> list[Program]:
@@ -73,7 +79,9 @@ def programs() -> list[Program]:
             # The program of this kind is named in its settings: WorkerSettings reads DINSIGHT_WORKER_PORT.
             classes = (module.Settings, module.WorkerSettings)
             found.append(Program("worker", f"services.{service}.worker", classes))
-    found.append(Program("backup", "dinsight.backup.main", (backup.Settings,)))
+    for name in operating():
+        settings = import_module(f"dinsight.{name}.settings").Settings
+        found.append(Program(name, f"dinsight.{name}.main", (settings,)))
     return found
 
 

@@ -49,17 +49,19 @@ CHOICES = {
     "DINSIGHT_AUTH_PUBLIC_URL",
     "DINSIGHT_AUTH_REQUIRE_VERIFIED_EMAIL",
 }
+# They end: one before services of a new version start, the other after those of the old one have ended.
+JOBS = {"provision", "finish-upgrade"}
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {
-    "POSTGRES_PASSWORD": {"postgres", "provision", "backup"},
-    "AUTH_DATABASE_PASSWORD": {"provision", "auth"},
-    "MACHINES_DATABASE_PASSWORD": {"provision", "machines"},
-    "ANALYSIS_DATABASE_PASSWORD": {"provision", "analysis", "worker"},
-    "ALERTING_DATABASE_PASSWORD": {"provision", "alerting"},
+    "POSTGRES_PASSWORD": {"postgres", "maintenance", "backup", *JOBS},
+    "AUTH_DATABASE_PASSWORD": {*JOBS, "auth"},
+    "MACHINES_DATABASE_PASSWORD": {*JOBS, "machines"},
+    "ANALYSIS_DATABASE_PASSWORD": {*JOBS, "analysis", "worker"},
+    "ALERTING_DATABASE_PASSWORD": {*JOBS, "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
-    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "alerting", "backup"},
-    "S3_ACCESS_KEY": {"objects", "analysis", "worker", "backup"},
-    "S3_SECRET_KEY": {"objects", "analysis", "worker", "backup"},
+    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "alerting", "backup"},
+    "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
+    "S3_SECRET_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
     "GRAFANA_PASSWORD": {"grafana"},
 }
 
@@ -82,7 +84,7 @@ def test_every_program_of_the_code_is_there(program: Program) -> None:
 
 def test_every_listed_program_exists_in_the_code() -> None:
     ours = {name for name, service in SERVICES.items() if service["image"] in (OUR_IMAGE, BACKUP_IMAGE)}
-    assert ours == PROGRAMS.keys() | {"provision"}
+    assert ours == PROGRAMS.keys() | JOBS
 
 
 @each_program
@@ -119,6 +121,14 @@ def test_the_provision_job_gives_each_service_the_login_it_uses() -> None:
         assert url.username == f"dinsight_{service}"
         assert unquote(url.password or "") == fresh_like(url.password)
         assert SERVICES[service]["environment"][variable] == environment[variable]
+
+
+def test_an_upgrade_is_finished_when_every_service_is_new() -> None:
+    job = SERVICES["finish-upgrade"]
+    assert job["environment"] == SERVICES["provision"]["environment"]
+    assert job["command"] == [*SERVICES["provision"]["command"], "databases", "--after"]
+    waited_for = {name for name, wait in job["depends_on"].items() if wait["condition"] == "service_healthy"}
+    assert waited_for == PROGRAMS.keys() - {"gateway", "maintenance"}
 
 
 def fresh_like(password: str | None) -> str:
@@ -184,7 +194,7 @@ def test_the_local_compose_file_publishes_on_loopback_only() -> None:
 def test_every_container_is_bounded_and_pinned(name: str) -> None:
     service = SERVICES[name]
     assert re.fullmatch(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*", service["image"])
-    assert service["restart"] == ("no" if name == "provision" else "unless-stopped")
+    assert service["restart"] == ("no" if name in JOBS else "unless-stopped")
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
 
 
@@ -201,7 +211,8 @@ def test_dependencies_in_compose_have_health_checks(name: str) -> None:
         if wait["condition"] == "service_healthy":
             assert "test" in SERVICES[other]["healthcheck"]
         else:
-            assert (other, wait["condition"]) == ("provision", "service_completed_successfully")
+            assert other in JOBS
+            assert wait["condition"] == "service_completed_successfully"
 
 
 @each_program

@@ -27,7 +27,7 @@ def shown(field: FieldInfo) -> str:
     if value in ("", (), None):
         return "none"
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(map(str, value))
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)

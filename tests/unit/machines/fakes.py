@@ -1,6 +1,6 @@
 """An in-memory repository of machines. One suite checks that it behaves like the PostgreSQL one."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -10,7 +10,8 @@ from services.machines.domain import Machine, MachineFilter
 from services.machines.repository import Unit
 from shared.access import Scope
 from shared.http.pages import Cursor, PageRequest, Slice
-from tests.support.fakes import FakeInbox, FakeOutbox
+from shared.jobs.memory import MemoryQueue
+from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 
 
 @dataclass
@@ -47,14 +48,6 @@ class FakeMachines:
         if await self.get(machine_id):
             del self.rows[machine_id]
 
-    async def delete_all(self, organization_id: UUID) -> Sequence[Machine]:
-        if organization_id != self.organization_id:
-            return []
-        gone = [m for m in self.rows.values() if m.organization_id == organization_id]
-        for machine in gone:
-            del self.rows[machine.id]
-        return gone
-
     async def note_analysis(self, machine_id: UUID, at: datetime) -> None:
         machine = await self.get(machine_id)
         if machine is not None:
@@ -67,12 +60,13 @@ class FakeUnits:
     """All units share the data in memory; nothing is rolled back."""
 
     rows: dict[UUID, Machine] = field(default_factory=dict)
+    jobs: MemoryQueue = field(default_factory=lambda: MemoryQueue(FakeClock()))
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     inbox: FakeInbox = field(default_factory=FakeInbox)
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
-        yield Unit(FakeMachines(self.rows, scope.organization_id), self.outbox, self.inbox)
+        yield Unit(FakeMachines(self.rows, scope.organization_id), self.jobs, self.outbox, self.inbox)
 
 
 def _order(machine: Machine) -> tuple[datetime, UUID]:
@@ -85,5 +79,7 @@ def _fits(machine: Machine, wanted: MachineFilter) -> bool:
     return (
         (wanted.status is None or machine.status is wanted.status)
         and (wanted.location is None or (machine.location or "").lower().startswith(wanted.location.lower()))
+        and (wanted.tag is None or wanted.tag in machine.tags)
+        and wanted.legal_hold in (None, machine.legal_hold)
         and (wanted.text is None or wanted.text.lower() in described)
     )

@@ -28,6 +28,8 @@ def a_machine(organization_id: UUID, **changes: object) -> Machine:
         location="Hall 3",
         status=MachineStatus.ACTIVE,
         metadata={"kw": 75, "tags": ["a", {"b": None}]},
+        tags=("line-3", "Pump"),
+        legal_hold=False,
         last_analysis_at=None,
         created_at=NOW,
         updated_at=NOW,
@@ -70,7 +72,15 @@ class RepositorySuite:
     async def test_a_change_is_kept(self, units: Units, mine: Scope) -> None:
         machine = await self._add(units, mine)
         changed = machine.changed(
-            {"name": "Pump 8", "model": None, "status": MachineStatus.RETIRED, "metadata": {}}, NOW + HOUR
+            {
+                "name": "Pump 8",
+                "model": None,
+                "status": MachineStatus.RETIRED,
+                "metadata": {},
+                "tags": (),
+                "legal_hold": True,
+            },
+            NOW + HOUR,
         )
         async with units(mine) as unit:
             await unit.machines.update(changed)
@@ -94,23 +104,9 @@ class RepositorySuite:
             await unit.machines.update(machine.changed({"name": "Mine"}, NOW))
             await unit.machines.note_analysis(machine.id, NOW)
             await unit.machines.delete(machine.id)
-            assert mine.organization_id is not None
-            assert list(await unit.machines.delete_all(mine.organization_id)) == []
         assert await self._names(units, theirs) == []
         async with units(mine) as unit:
             assert await unit.machines.get(machine.id) == machine
-
-    async def test_deleting_all_machines_of_an_organization(
-        self, units: Units, mine: Scope, theirs: Scope
-    ) -> None:
-        gone = [await self._add(units, mine), await self._add(units, mine)]
-        kept = await self._add(units, theirs)
-        async with units(mine) as unit:
-            assert mine.organization_id is not None
-            given = await unit.machines.delete_all(mine.organization_id)
-        assert {machine.id for machine in given} == {machine.id for machine in gone}
-        assert await self._names(units, mine) == []
-        assert await self._names(units, theirs) == [kept.name]
 
     async def test_the_latest_analysis_wins(self, units: Units, mine: Scope) -> None:
         machine = await self._add(units, mine)
@@ -143,7 +139,13 @@ class RepositorySuite:
         described: list[dict[str, object]] = [
             {"name": "Fan", "location": "Hall A/1"},
             {"name": "Pump", "location": "hall a/2", "status": MachineStatus.RETIRED},
-            {"name": "100% Mixer_9", "location": None, "serial_number": "SN-44", "model": None},
+            {
+                "name": "100% Mixer_9",
+                "location": None,
+                "serial_number": "SN-44",
+                "model": None,
+                "tags": ("wet",),
+            },
             {"name": "Press", "location": "Yard of hall A", "model": "Ünique"},
         ]
         for number, fields in enumerate(described):
@@ -158,3 +160,6 @@ class RepositorySuite:
         assert await self._names(units, mine, location="%") == []
         assert await self._names(units, mine, text="P-75") == ["Pump", "Fan"]
         assert await self._names(units, mine, text="nowhere") == []
+        assert await self._names(units, mine, tag="Pump") == ["Press", "Pump", "Fan"]
+        assert await self._names(units, mine, tag="wet", text="mixer") == ["100% Mixer_9"]
+        assert await self._names(units, mine, tag="WET") == []

@@ -1,5 +1,6 @@
 """Use cases of machines, and the events that they publish."""
 
+import base64
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,20 +9,25 @@ from uuid import uuid4
 import pytest
 
 from services.machines.domain import MachineStatus
-from services.machines.errors import MachineNotFound
+from services.machines.errors import MachineNotFound, OnLegalHold
 from services.machines.handlers import subscribe
 from services.machines.repository import Unit
+from services.machines.sealing import MetadataSealer
 from services.machines.service import MachineService
-from shared.access import Caller, Scope
+from shared.access import Caller
 from shared.audit import Auditor
+from shared.crypto import Encryptor
+from shared.erasure.steps import QUEUE
 from shared.events.analysis import ANALYSIS_COMPLETED, AnalysisCompleted
-from shared.events.auth import AUDIT_RECORDED, ORGANIZATION_CHANGED, OrganizationChanged
+from shared.events.auth import AUDIT_RECORDED
 from shared.events.base import Event
+from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.events.machines import MACHINE_CHANGED
 from tests.support.fakes import FakeClock, caller
 from tests.unit.machines.fakes import FakeUnits
 from tests.unit.shared.examples import EXAMPLES
 
+KEYS = "test:" + base64.b64encode(b"k" * 32).decode()
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -32,7 +38,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def service(clock: FakeClock) -> MachineService:
-    return MachineService(clock, uuid4, Auditor(clock))
+    return MachineService(clock, uuid4, Auditor(clock), MetadataSealer(Encryptor(KEYS)))
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ async def test_a_deletion_is_published_with_a_higher_version(
         with pytest.raises(MachineNotFound):
             await service.get(unit, machine.id)
     told = units.outbox.payloads(MACHINE_CHANGED)[-1]
-    assert (told.deleted, told.version) == (True, 2)
+    assert (told.deleted, told.version, told.name) == (True, 2, "")
     assert units.outbox.payloads(AUDIT_RECORDED)[-1].action == "machine.deleted"
 
 
@@ -138,30 +144,32 @@ class FakeConsumer:
         await self.handlers[event.topic](event, unit)
 
 
-async def test_deleting_an_organization_deletes_its_machines(
+async def test_a_machine_on_legal_hold_is_not_deleted(
     service: MachineService, units: FakeUnits, someone: Caller
 ) -> None:
-    stranger = caller()
+    async with units(someone.scope) as unit:
+        machine = await service.register(unit, someone, {"name": "Pump", "legal_hold": True})
+        with pytest.raises(OnLegalHold, match=str(machine.id)):
+            await service.remove(unit, someone, machine.id)
+        assert await service.get(unit, machine.id) == machine
+    assert units.outbox.payloads(DELETION_REQUESTED) == []
+
+
+async def test_a_requested_deletion_becomes_a_job(
+    service: MachineService, units: FakeUnits, someone: Caller
+) -> None:
     consumer = FakeConsumer()
     subscribe(consumer, service)  # type: ignore[arg-type]
-    for owner in (someone, someone, stranger):
-        async with units(owner.scope) as unit:
-            await service.register(unit, owner, {"name": "Pump"})
-    for deleted, left in ((False, 3), (True, 1)):
-        payload = OrganizationChanged(
-            organization_id=someone.organization_id,
-            name="n",
-            slug="s",
-            is_active=False,
-            deleted=deleted,
-            version=2,
-            changed_at=NOON,
-        )
-        event = Event(uuid4(), ORGANIZATION_CHANGED, "k", someone.organization_id, NOON, payload)
-        async with units(Scope(organization_id=someone.organization_id)) as unit:
+    async with units(someone.scope) as unit:
+        machine = await service.register(unit, someone, {"name": "Pump"})
+        deletion = await service.remove(unit, someone, machine.id)
+        event = next(event for event in units.outbox.events if event.topic is DELETION_REQUESTED)
+        assert (deletion.kind, deletion.subject_id) == ("machine", machine.id)
+        for _ in range(2):
             await consumer.deliver(event, unit)
-        assert len(units.rows) == left
-    assert sum(told.deleted for told in units.outbox.payloads(MACHINE_CHANGED)) == 2
+    [job] = await units.jobs.claim(QUEUE, 2, lease=timedelta(minutes=1))
+    assert job.id == deletion.deletion_id
+    assert DeletionRequested.model_validate(job.args["deletion"]) == deletion
 
 
 async def test_a_completed_analysis_is_recorded_and_publishes_nothing(

@@ -1,10 +1,12 @@
 """An example payload for each topic, used by the golden files."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from shared.events import alerting, analysis, auth, machines
+from shared.events import alerting, analysis, auth, deletions, machines
 from shared.events.base import Payload
+from shared.retention import OwnRetention
 
 
 def _id(number: int) -> UUID:
@@ -28,9 +30,25 @@ _ALERT = {
     "version": 2,
 }
 
+_DELETION: dict[str, Any] = {
+    "deletion_id": _id(7),
+    "kind": "machine",
+    "subject_id": _id(3),
+    "organization_id": _id(1),
+    "requested_by": _id(2),
+    "requested_at": _AT,
+    "backups_expire_at": _AT,
+}
+
 EXAMPLES: dict[str, Payload] = {
     "organization.changed": auth.OrganizationChanged(
-        organization_id=_id(1), name="Plant", slug="plant", is_active=True, version=1, changed_at=_AT
+        organization_id=_id(1),
+        name="Plant",
+        slug="plant",
+        is_active=True,
+        version=1,
+        changed_at=_AT,
+        retention=OwnRetention(analyses_days=90, export_audit_logs=True),
     ),
     "membership.changed": auth.MembershipChanged(
         organization_id=_id(1),
@@ -53,6 +71,15 @@ EXAMPLES: dict[str, Payload] = {
         occurred_at=_AT,
         api_key_id=_id(9),
     ),
+    "deletion.requested": deletions.DeletionRequested(**_DELETION),
+    "deletion.reported": deletions.DeletionReported(
+        **_DELETION,
+        service="analysis",
+        rows={"analyses": 2, "file_uploads": 2},
+        objects=3,
+        bytes=70_000,
+        finished_at=_AT,
+    ),
     "machine.changed": machines.MachineChanged(
         machine_id=_id(3),
         name="Pump 7",
@@ -61,6 +88,7 @@ EXAMPLES: dict[str, Payload] = {
         location="Hall 3",
         status="active",
         metadata={"kw": 75},
+        tags=("line-3",),
         version=1,
         changed_at=_AT,
     ),
@@ -94,6 +122,12 @@ EXAMPLES: dict[str, Payload] = {
         row=3,
         column="f_7",
         failed_at=_AT,
+    ),
+    "analysis.archived": analysis.AnalysisArchived(
+        analysis_id=_id(5), machine_id=_id(3), analysis_type="monitoring", bytes=81920, archived_at=_AT
+    ),
+    "analysis.restored": analysis.AnalysisRestored(
+        analysis_id=_id(5), machine_id=_id(3), analysis_type="monitoring", kept_until=_AT
     ),
     "anomaly.detected": analysis.AnomalyDetected(
         anomaly_id=_id(4),

@@ -23,6 +23,7 @@ VIEWER = {
 OPERATOR = VIEWER | {
     Permission.MACHINES_WRITE,
     Permission.ANALYSES_WRITE,
+    Permission.ANALYSES_ARCHIVE,
     Permission.ANOMALIES_ACKNOWLEDGE,
     Permission.ALERTS_WRITE,
 }
@@ -32,11 +33,14 @@ ADMIN = OPERATOR | {
     Permission.API_KEYS_WRITE,
     Permission.AUDIT_READ,
     Permission.MACHINES_DELETE,
+    Permission.MACHINES_HOLD,
     Permission.CONFIGS_WRITE,
+    Permission.ANALYSES_DELETE,
     Permission.ALERT_RULES_WRITE,
     Permission.WEBHOOK_ADDRESSES_READ,
 }
-MATRIX = {Role.VIEWER: VIEWER, Role.OPERATOR: OPERATOR, Role.ADMIN: ADMIN, Role.OWNER: ADMIN}
+OWNER = ADMIN | {Permission.ORGANIZATION_DELETE}
+MATRIX = {Role.VIEWER: VIEWER, Role.OPERATOR: OPERATOR, Role.ADMIN: ADMIN, Role.OWNER: OWNER}
 
 
 def test_every_permission_has_a_minimum_role() -> None:

@@ -53,6 +53,7 @@ class Service:
         self.commits: list[list[str]] = []
         self.dead: list[str] = []
         self.failing: dict[str, list[Exception]] = {}
+        self.prepared: list[list[str]] = []
 
     @asynccontextmanager
     async def units(self, _scope: Scope) -> AsyncIterator[Unit]:
@@ -60,6 +61,9 @@ class Service:
         yield unit
         self.known |= unit.accepted
         self.commits.append(unit.done)
+
+    async def prepare(self, events: Sequence[Changed]) -> None:
+        self.prepared.append([event.payload.name for event in events])
 
     async def handle(self, event: Changed, unit: Unit) -> None:
         if errors := self.failing.get(event.payload.name):
@@ -75,7 +79,7 @@ class Service:
         headers = columns[4]
         self.dead.append(headers["dead-letter-reason"])
 
-    async def consume(self, *records: "ConsumerRecord[bytes, bytes]") -> None:
+    async def consume(self, *records: "ConsumerRecord[bytes, bytes]", repeatable: bool = False) -> None:
         """What a poll of the broker gave."""
         kafka = KafkaConnection(InstallationSettings(), client_id="test")
         consumer: Consumer[Unit] = Consumer(
@@ -86,7 +90,7 @@ class Service:
             group="test",
             retry=QUICK,
         )
-        consumer.on(ORGANIZATION_CHANGED, self.handle)
+        consumer.on(ORGANIZATION_CHANGED, self.handle, prepare=self.prepare, repeatable=repeatable)
         broker = consumer.broker()
         async with TestKafkaBroker(broker):
             [subscriber] = broker.subscribers
@@ -130,11 +134,26 @@ async def test_neighbours_of_one_organization_share_a_transaction(service: Servi
     assert service.commits == [["a", "b"], ["c"], ["d"]]
 
 
+async def test_each_transaction_is_prepared_with_its_events(service: Service) -> None:
+    service.failing["bad"] = [ValueError("once"), ValueError("twice")]
+    await service.consume(of(event("a")), of(event("bad")), of(event("c", THEIRS)))
+    # Together, then each alone, and the bad one again.
+    assert service.prepared == [["a", "bad"], ["a"], ["bad"], ["bad"], ["c"]]
+    assert service.commits == [["a"], ["bad"], ["c"]]
+
+
 async def test_an_event_delivered_twice_has_one_effect(service: Service) -> None:
     once = of(event("once"))
     await service.consume(once, once)
     await service.consume(once)
     assert [name for commit in service.commits for name in commit] == ["once"]
+
+
+async def test_a_repeatable_handler_gets_events_that_the_inbox_knows(service: Service) -> None:
+    once = of(event("a"))
+    await service.consume(once)
+    await service.consume(once, repeatable=True)
+    assert service.commits == [["a"], ["a"]]
 
 
 async def test_a_failing_event_is_dead_lettered_and_its_neighbours_are_not(service: Service) -> None:

@@ -24,8 +24,11 @@ class Detector(Protocol):
         """The baseline's centre (d,), where a moving average starts."""
         ...
 
-    def distances(self, z: Floats) -> Floats:
-        """Distances (m,) of standardised rows z (m, d), finite and non-negative."""
+    def statistics(self, z: Floats) -> Floats:
+        """The statistics (m, k) of standardised rows z (m, d), finite and non-negative.
+
+        The first is the distance from the centre; each has its own limit.
+        """
         ...
 
     def to_arrays(self) -> dict[str, Floats]:

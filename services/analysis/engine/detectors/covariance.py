@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scaling import row_chunks
+from ..rows import Rows, row_chunks
 
 Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 SHRINKAGES = np.geomspace(1e-5, 1.0, 26)
 """Candidate intensities. Below 1e-5, the smallest variance would be trusted beyond the precision of a CSV."""

@@ -35,12 +35,12 @@ class MapMahalanobis:
         inverse = np.linalg.inv(covariance + lift * np.eye(axes.mean.size))
         return cls(axes.mean, np.asarray(inverse, dtype=np.float64))
 
-    def distances(self, z: Floats) -> Floats:
-        """Distances (m,) of standardised positions z (m, 2)."""
+    def statistics(self, z: Floats) -> Floats:
+        """The distances (m, 1) of standardised positions z (m, 2)."""
         centred = z - self.centre
         squares = np.einsum("ij,jk,ik->i", centred, self.inverse, centred)
         distance: Floats = np.sqrt(np.maximum(squares, 0.0))
-        return distance
+        return distance[:, None]
 
     def to_arrays(self) -> dict[str, Floats]:
         """The detector as named arrays."""

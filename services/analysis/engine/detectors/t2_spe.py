@@ -53,8 +53,8 @@ class T2Spe:
         vectors = np.ascontiguousarray(axes.vectors[:, ::-1][:, :retained])
         return cls(axes.mean, vectors, descending[:retained].copy(), limit)
 
-    def distances(self, z: Floats) -> Floats:
-        """Combined index (m,) of standardised rows z (m, d)."""
+    def statistics(self, z: Floats) -> Floats:
+        """The combined index (m, 1) of standardised rows z (m, d)."""
         centred = z - self.centre
         coefficients = centred @ self.vectors
         residual = centred - coefficients @ self.vectors.T
@@ -63,7 +63,7 @@ class T2Spe:
         t2 = np.einsum("ij,ij->i", coefficients, coefficients)
         t2_limit = _chi_squared(max(1.0, float(self.variances.size)))
         index: Floats = np.sqrt(t2 / t2_limit + spe / self.spe_limit)
-        return index
+        return index[:, None]
 
     def to_arrays(self) -> dict[str, Floats]:
         """The detector as named arrays."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scaling import Scaling, row_chunks
+from ..rows import NO_ROWS, Rows, row_chunks
+from ..scaling import Scaling
 from .distances import squared_distances
 
 Floats = NDArray[np.float64]
@@ -19,37 +20,37 @@ ROUNDS = 5
 """Rounds of weighted draws; five suffice according to k-means|| (Bahmani and others 2012)."""
 
 
-def choose_landmarks(x: Floats, scaling: Scaling, count: int, seed: int) -> NDArray[np.int64]:
-    """Return the sorted indices (count,) of landmarks among samples x (n, d), where n > count.
+def choose_landmarks(x: Floats, scaling: Scaling, count: int, seed: int, skipped: Rows = NO_ROWS) -> Rows:
+    """Return the sorted indices (count,) of landmarks among samples x (n, d) that are not `skipped`.
+
+    There must be more than `count` such samples.
 
     Half of them are drawn uniformly, which preserves the density. The other half are drawn with probabilities
     proportional to the squared distance to those already drawn, which covers the edges and small groups.
     """
     generator = np.random.default_rng(seed)
-    sketch = _sketch(x, scaling, generator)
+    kept = np.setdiff1d(np.arange(x.shape[0]), skipped)
+    sketch = _sketch(x, scaling, kept, generator)
     n = sketch.shape[0]
-    chosen = generator.choice(n, size=count - count // 2, replace=False)
+    chosen = generator.choice(kept, size=count - count // 2, replace=False)
     nearest = np.full(n, np.inf)
     _approach(nearest, sketch, sketch[chosen])
     missing = count - chosen.size
     for left in range(ROUNDS, 0, -1):
         draws = missing // left
         weight = nearest.copy()
-        weight[chosen] = 0.0
-        fresh = _draw(weight, draws, chosen, generator)
+        weight[chosen] = weight[skipped] = 0.0
+        fresh = _draw(weight, draws, np.setdiff1d(kept, chosen), generator)
         _approach(nearest, sketch, sketch[fresh])
         chosen = np.concatenate([chosen, fresh])
         missing -= draws
     return np.sort(chosen)
 
 
-def _draw(
-    weight: Floats, draws: int, chosen: NDArray[np.int64], generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw further indices by weight, or uniformly if fewer samples than `draws` have a weight."""
+def _draw(weight: Floats, draws: int, free: Rows, generator: np.random.Generator) -> Rows:
+    """Draw further indices by weight, or uniformly from `free` if too few samples have a weight."""
     if np.count_nonzero(weight) >= draws:
         return generator.choice(weight.size, size=draws, replace=False, p=weight / weight.sum())
-    free = np.setdiff1d(np.arange(weight.size), chosen)
     return generator.choice(free, size=draws, replace=False)
 
 
@@ -59,10 +60,10 @@ def _approach(nearest: Floats, sketch: Floats, fresh: Floats) -> None:
         np.minimum(nearest[rows], squared_distances(sketch[rows], fresh).min(axis=1), out=nearest[rows])
 
 
-def _sketch(x: Floats, scaling: Scaling, generator: np.random.Generator) -> Floats:
-    """Project the samples (n, k) onto the leading principal directions of some of them."""
+def _sketch(x: Floats, scaling: Scaling, kept: Rows, generator: np.random.Generator) -> Floats:
+    """Project the samples (n, k) onto the leading principal directions of some of the `kept` ones."""
     n, d = x.shape
-    some = scaling.apply(x[np.sort(generator.choice(n, size=min(n, SKETCH_ROWS), replace=False))])
+    some = scaling.apply(x[np.sort(generator.choice(kept, size=min(kept.size, SKETCH_ROWS), replace=False))])
     some -= some.mean(axis=0)
     _, vectors = np.linalg.eigh(some @ some.T)
     directions, _ = np.linalg.qr(some.T @ vectors[:, -SKETCH_DIMENSIONS:])

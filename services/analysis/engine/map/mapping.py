@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..optimisers import Objective, Optimum, optimise
-from ..scaling import Scaling, row_chunks
+from ..rows import NO_ROWS, Rows, row_chunks
+from ..scaling import Scaling
 from ..similarity import Similarity, local_width
 from .distances import DistanceRange, distance_range, squared_distances
 from .landmarks import choose_landmarks
@@ -129,26 +130,32 @@ def _sketched(squares: Floats, distances: Floats, similarity: Similarity, config
 
 
 def map_samples(
-    samples: Floats, scaling: Scaling, config: EngineConfig, progress: Callable[[float], None]
+    samples: Floats,
+    scaling: Scaling,
+    config: EngineConfig,
+    progress: Callable[[float], None],
+    skipped: Rows = NO_ROWS,
 ) -> tuple[MapFit, ReferenceMap, Floats]:
     """Map samples (n, d): all of them at once, or landmarks onto which the others are then projected.
+
+    The `skipped` rows are never landmarks; they are projected like new samples.
 
     Returns the fit, the references and the positions (n, 2). Besides the samples it takes O(landmarks^2)
     memory.
     """
     n, d = samples.shape
-    if n <= config.landmarks:
-        z = scaling.apply(samples)
-        fitted = fit_map(z, config, progress)
-        return (
-            fitted,
-            ReferenceMap(z, fitted.coordinates, fitted.range, fitted.similarity),
-            fitted.coordinates,
-        )
-    landmarks = choose_landmarks(samples, scaling, config.landmarks, config.seed)
+    kept = np.setdiff1d(np.arange(n), skipped)
+    if kept.size <= config.landmarks:
+        landmarks = kept
+    else:
+        landmarks = choose_landmarks(samples, scaling, config.landmarks, config.seed, skipped)
     z = scaling.apply(samples[landmarks])
-    fitted = fit_map(z, config, lambda share: progress(FIT_SHARE * share))
+    fitted = fit_map(
+        z, config, progress if landmarks.size == n else lambda share: progress(FIT_SHARE * share)
+    )
     reference = ReferenceMap(z, fitted.coordinates, fitted.range, fitted.similarity)
+    if landmarks.size == n:
+        return fitted, reference, fitted.coordinates
     coordinates = np.empty((n, 2))
     for rows in row_chunks(n, d):
         coordinates[rows] = reference.place(scaling.apply(samples[rows])).coordinates

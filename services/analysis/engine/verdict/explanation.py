@@ -90,12 +90,14 @@ class Explanation:
 
 
 def explain(
-    x: Floats, names: Sequence[str], scaling: Scaling, space: FeatureMahalanobis, top: int
+    x: Floats, names: Sequence[str], scaling: Scaling, space: FeatureMahalanobis, limit: float, top: int
 ) -> list[Explanation]:
     """Explain samples x (k, d) by their `top` features.
 
     With the standardised deviation z and the precision matrix P, the squared distance would drop by
     (Pz)_j^2 / P_jj if feature j took the value z_j - (Pz)_j / P_jj, which agrees with the other features.
+    A constant feature that moved counts with the distance that it alone gives, `limit` times its ratio;
+    its deviation is in steps of its resolution.
     """
     from .. import kernels  # imported here because numba takes most of a second to load
     from . import ranking
@@ -106,6 +108,10 @@ def explain(
     correction = space.pull(scaling.standardise(x))
     correction /= diagonal
     correction[:, scaling.dropped] = 0.0
+    if scaling.dropped.any():
+        gap = x[:, scaling.dropped] - scaling.mean[scaling.dropped]
+        alone = limit * scaling.moved(x) / np.sqrt(diagonal[scaling.dropped])
+        correction[:, scaling.dropped] = np.sign(gap) * alone
     features, shares = np.empty((k, top), dtype=np.int64), np.empty((k, top))
     bands, parts = np.empty((k, top, 3), dtype=np.int64), np.empty((k, top, 2))
     min_bins = MIN_BAND_BINS if d >= MIN_SPECTRUM_BINS else d + 1  # a few sensors have no bands
@@ -117,6 +123,10 @@ def explain(
     deviations = np.take_along_axis(correction, features, axis=1)
     with np.errstate(over="ignore"):  # corrections next to extreme values may overflow
         expected = np.clip(observed - deviations * scaling.std[features], -MAX_VALUE, MAX_VALUE)
+    constant = scaling.dropped[features]
+    expected = np.where(constant, scaling.mean[features], expected)
+    steps = (observed - scaling.mean[features]) / scaling.resolution[features]
+    deviations = np.where(constant, steps, deviations)
     columns = (features, expected, observed, deviations, shares, bands, parts)
     return [
         Explanation(

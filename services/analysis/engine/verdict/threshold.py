@@ -1,4 +1,4 @@
-"""Derives the threshold from the baseline's own out-of-sample distances, and severities from distances."""
+"""Derives the limits and the threshold from the baseline's own out-of-sample statistics, and severities."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..detectors import Detector
-from ..detectors.covariance import Rows, Sample
-from ..scaling import row_chunks
+from ..detectors.covariance import Sample
+from ..rows import NO_ROWS, Rows, row_chunks
 from .sequence import smooth
 
 Floats = NDArray[np.float64]
@@ -32,6 +32,9 @@ MIN_BLOCK_ROWS = 5
 ROUNDS = 5
 """Excluding the worst outliers can reveal others that they masked."""
 
+LIMIT_SIGMAS = 3.0
+"""At this many standard deviations the statistics are compared: where the default threshold lies."""
+
 MIN_THRESHOLD = 1e-9
 """The distances of a baseline without variance are 0; a positive threshold keeps ratios defined."""
 
@@ -40,28 +43,32 @@ SEVERITIES = ("normal", "low", "medium", "high", "critical")
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A detector with its threshold.
+    """A detector with the limits (k,) of its statistics, and the threshold of the distance made of them.
 
     `distances` (n,) are the baseline's own out-of-sample distances. `outliers` are the rows excluded from
     learning; their distances come from the detector learnt without them.
     """
 
     detector: Detector
+    limits: Floats
     threshold: float
     distances: Floats
     outliers: Rows
 
 
-def calibrate(kind: type[Detector], sample: Sample, config: EngineConfig) -> Calibration:
-    """Learn a detector and its threshold from a baseline, excluding its gross outliers.
+def calibrate(
+    kind: type[Detector], sample: Sample, config: EngineConfig, skipped: Rows = NO_ROWS
+) -> Calibration:
+    """Learn a detector, its limits and its threshold from a baseline, excluding its gross outliers.
 
-    Outliers are found in single samples, since a moving average spreads them over the samples that follow.
+    The `skipped` rows are known outliers. Others are found in single samples, since a moving average spreads
+    them over the samples that follow.
     """
-    kept = sample
+    kept = sample.without(skipped) if skipped.size else sample
     detector, per_block = _learn(kind, kept)
     raw = _held_out(per_block, kept, None)
     for _ in range(ROUNDS):
-        gross = kept.rows[_gross(raw, [block.size for block in kept.blocks])]
+        gross = kept.rows[_gross(raw[:, 0], [block.size for block in kept.blocks])]
         removed = sample.rows.size - kept.rows.size + gross.size
         if (
             gross.size == 0
@@ -72,14 +79,36 @@ def calibrate(kind: type[Detector], sample: Sample, config: EngineConfig) -> Cal
         kept = kept.without(gross)
         detector, per_block = _learn(kind, kept)
         raw = _held_out(per_block, kept, None)
-    held_out = raw if config.ewma is None else _held_out(per_block, kept, config.ewma)
+    statistics = raw if config.ewma is None else _held_out(per_block, kept, config.ewma)
+    limits = limits_of(statistics)
+    held_out = joint_distance(statistics, limits)
     outliers = np.setdiff1d(sample.rows, kept.rows)
     distances = np.empty(sample.rows.size)
     is_out = np.isin(sample.rows, outliers)
     distances[~is_out] = held_out
     if outliers.size:
-        distances[is_out] = detector.distances(sample.take(outliers))
-    return Calibration(detector, threshold_of(held_out, config), distances, outliers)
+        distances[is_out] = joint_distance(detector.statistics(sample.take(outliers)), limits)
+    return Calibration(detector, limits, threshold_of(held_out, config), distances, outliers)
+
+
+def limits_of(statistics: Floats) -> Floats:
+    """Return the limits (k,) that make statistics (n, k) comparable: mean + 3 standard deviations of each.
+
+    They do not depend on the configured threshold, so neither does the joint distance.
+    """
+    limits: Floats = statistics.mean(axis=0) + LIMIT_SIGMAS * statistics.std(axis=0, ddof=1)
+    return np.maximum(limits, MIN_THRESHOLD)
+
+
+def joint_distance(statistics: Floats, limits: Floats) -> Floats:
+    """Return the distances (m,) of statistics (m, k): the largest share of its limit, in units of the first.
+
+    The threshold is derived from these, so that the statistics together keep the rate of false alarms that
+    one alone is asked for.
+    """
+    used = statistics[:, : limits.size]  # an older model has a limit for the first alone
+    distance: Floats = (used * (limits[0] / limits)).max(axis=1)
+    return distance
 
 
 def threshold_of(distances: Floats, config: EngineConfig) -> float:
@@ -105,7 +134,7 @@ def _learn(kind: type[Detector], sample: Sample) -> tuple[Detector, Sequence[Det
 
 
 def _held_out(per_block: Sequence[Detector], sample: Sample, weight: float | None) -> Floats:
-    """Return the distances (n,) of a sample's rows, each block measured by the detector learnt without it."""
+    """Return the statistics (n, k) of a sample's rows, each block from the detector learnt without it."""
     parts = []
     for detector, block in zip(per_block, sample.blocks, strict=True):
         state = None
@@ -118,7 +147,7 @@ def _held_out(per_block: Sequence[Detector], sample: Sample, weight: float | Non
             )
         for rows in row_chunks(block.size, sample.width):
             z, state = smooth(sample.take(block[rows]), detector.centre, weight, state)
-            parts.append(detector.distances(z))
+            parts.append(detector.statistics(z))
     return np.concatenate(parts)
 
 

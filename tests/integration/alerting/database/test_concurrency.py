@@ -16,6 +16,7 @@ from services.alerting.database.postgres import PostgresUnits
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
+from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.signals import Severity
 from shared.access import Caller, Role, Scope
@@ -47,7 +48,9 @@ class Instance:
         self.replicas = replicas
         self.evaluator = Evaluator(clock, time_ordered_id, notifier, ConditionCache(compile_condition))
         self.alerts = AlertService(clock, auditor, replicas, notifier)
-        self.rules = RuleService(clock, time_ordered_id, auditor, Encryptor(KEYS), replicas, notifier)
+        self.rules = RuleService(
+            clock, time_ordered_id, auditor, WebhookSealer(Encryptor(KEYS)), replicas, notifier
+        )
 
     async def deliver(self, world: World, event_id: UUID, ratio: float = 2.0) -> None:
         """Do what the consumer does with a record."""

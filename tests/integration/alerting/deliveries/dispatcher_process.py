@@ -11,6 +11,7 @@ from services.alerting.database.postgres import PostgresUnits
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE
 from services.alerting.deliveries.webhooks import WebhookSender
+from services.alerting.rules.sealing import WebhookSealer
 from shared.clock import SystemClock, time_ordered_id
 from shared.crypto import Encryptor
 from shared.jobs.retry import RetryPolicy
@@ -31,7 +32,7 @@ async def main(dsn: str) -> None:
     async with Database(dsn, service="alerting", pool_size=CONCURRENCY) as database:
         units = PostgresUnits(database, clock, time_ordered_id)
         sender = WebhookSender(clock, allow_private=True, timeout_seconds=10)
-        dispatcher = Dispatcher(units, sender, Encryptor(KEYS), clock, time_ordered_id, RETRY)
+        dispatcher = Dispatcher(units, sender, WebhookSealer(Encryptor(KEYS)), clock, time_ordered_id, RETRY)
         pace = Pace(LEASE, heartbeat_seconds=0.2, poll_seconds=0.1)
         worker = Worker(units.queue, QUEUE, {MESSAGE_JOB: dispatcher}, [Lane(CONCURRENCY)], pace, RETRY)
         async with sender.open(), background(*(loop.run() for loop in worker.loops)):

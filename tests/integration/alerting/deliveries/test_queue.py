@@ -15,7 +15,7 @@ from dinsight.provision.migrations import configuration, upgrade
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.deliveries.domain import QUEUE, DeliveryStatus
 from services.alerting.rules.domain import Actions, Webhook
-from services.alerting.rules.service import secret_purpose
+from services.alerting.rules.sealing import secret_purpose
 from shared.clock import SystemClock, time_ordered_id
 from shared.crypto import Encryptor
 from shared.postgres.connection import Database

@@ -18,7 +18,7 @@ from services.alerting.deliveries.domain import (
     Outcome,
 )
 from services.alerting.rules.domain import Actions
-from services.alerting.rules.service import secret_purpose
+from services.alerting.rules.sealing import WebhookSealer, secret_purpose
 from shared.crypto import Encryptor
 from shared.jobs.leases import HeldLease, Priority
 from shared.jobs.queue import Job, LeaseLost
@@ -50,7 +50,9 @@ class Setting:
         sealed = encryptor.encrypt(SECRET, purpose=secret_purpose(rule.id, "cmms"))
         document = actions() | {"webhooks": {"cmms": {"url": "https://example.org/hook", "secret": sealed}}}
         self.world.rule = replace(rule, actions=Actions.load(document | {"on": ["raised"]}))
-        self.dispatcher = Dispatcher(self.units, self.sender, encryptor, self.clock, uuid4, RETRY)
+        self.dispatcher = Dispatcher(
+            self.units, self.sender, WebhookSealer(encryptor), self.clock, uuid4, RETRY
+        )
         pace = Pace(LEASE, heartbeat_seconds=1)
         handlers = {MESSAGE_JOB: self.dispatcher}
         self.worker = Worker(self.units.queue, QUEUE, handlers, [Lane(16)], pace, RETRY)

@@ -1,10 +1,12 @@
 """Rows for the suites of the repositories."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 
 from services.analysis.anomalies.domain import Anomaly
@@ -12,6 +14,7 @@ from services.analysis.database.results import MapRow
 from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.machines.domain import MachineRef
+from services.analysis.timeline.domain import NORMAL, HourCount, RunSummary, Series, microseconds, moment
 from services.analysis.uploads.domain import FileUpload, upload_prefix
 from shared.access import Scope
 
@@ -49,6 +52,28 @@ def an_anomaly(analysis: Analysis, **changes: Any) -> Anomaly:
         y=-0.5,
     )
     return replace(anomaly, **changes)
+
+
+def an_hour(at: datetime, severity: str, samples: int, ratio: float) -> HourCount:
+    return HourCount(microseconds(at), severity, samples, ratio, ratio, samples * ratio)
+
+
+def a_summary(run: Analysis, hours: Sequence[HourCount]) -> RunSummary:
+    """The summary of a run whose series has one bucket per hour, severities apart."""
+    at = np.array([count.hour for count in hours])
+    samples = np.array([count.samples for count in hours])
+    ratios = np.array([count.high for count in hours])
+    anomalies = np.array([0 if count.severity == NORMAL else count.samples for count in hours])
+    return RunSummary(
+        run.id,
+        int(samples.sum()),
+        int(anomalies.sum()),
+        float(ratios.max()),
+        moment(int(at.min())),
+        moment(int(at.max())),
+        Series(at, samples, anomalies, ratios, ratios, ratios),
+        hours,
+    )
 
 
 async def added(unit: Unit, scope: Scope, **changes: Any) -> Analysis:

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import numpy as np
+import orjson
 
 from services.analysis.anomalies.domain import AnomalyFilter
 from services.analysis.database.chunks import MonitorRow, NewChunk
 from services.analysis.database.results import FeatureChunk
-from services.analysis.database.unit import Units
+from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, AnalysisType
 from shared.access import Scope
 from shared.http.pages import PageRequest
@@ -18,8 +19,10 @@ from tests.unit.analysis.database.examples import (
     HOUR,
     NOW,
     Organizations,
+    a_summary,
     added,
     an_anomaly,
+    an_hour,
     completed,
     organization,
 )
@@ -141,29 +144,83 @@ class ResultSuite(Organizations):
             )
             assert await unit.anomalies.get(anomaly.id) == acknowledged
 
-    async def test_daily_counts_appear_with_the_next_refresh(
+    async def test_daily_counts_are_those_of_summarized_runs(
         self, units: Units, mine: Scope, theirs: Scope
     ) -> None:
         async with units(mine) as unit:
             run = await completed(unit, mine)
-            await unit.anomalies.add_all(
-                [an_anomaly(run), an_anomaly(run, distance=9.0), an_anomaly(run, severity="low")]
-            )
-            await unit.anomalies.add_all([an_anomaly(run, timestamp=NOW + 24 * HOUR)])
-            assert list(await unit.anomalies.daily(run.machine_id, None, None, 10)) == []
-        async with units(Scope()) as unit:
-            await unit.upkeep.refresh_daily()
-        async with units(mine) as unit:
+            other = await completed(unit, mine, machine_id=run.machine_id)
+            for summarized in (run, other):
+                hours = [an_hour(NOW, "high", 2, 3.0), an_hour(NOW + HOUR, "high", 1, 2.0)]
+                hours += [an_hour(NOW, "low", 1, 1.5), an_hour(NOW + 24 * HOUR, "high", 1, 4.0)]
+                hours.append(an_hour(NOW, "normal", 50, 0.9))
+                assert await unit.summaries.add(run.machine_id, a_summary(summarized, hours))
+            assert not await unit.summaries.add(run.machine_id, a_summary(run, hours))
             daily = await unit.anomalies.daily(run.machine_id, None, None, 10)
             assert [(c.day.day, c.severity, c.anomalies, c.worst_ratio) for c in daily] == [
-                (2, "high", 1, 2.0),
-                (1, "high", 2, 3.0),
-                (1, "low", 1, 2.0),
+                (2, "high", 2, 4.0),
+                (1, "high", 6, 3.0),
+                (1, "low", 2, 1.5),
             ]
             assert len(await unit.anomalies.daily(run.machine_id, daily[0].day, None, 10)) == 1
             assert len(await unit.anomalies.daily(None, None, daily[0].day, 10)) == 2
         async with units(theirs) as unit:
             assert list(await unit.anomalies.daily(run.machine_id, None, None, 10)) == []
+
+    async def test_completed_runs_without_a_summary_are_found(self, units: Units, mine: Scope) -> None:
+        monitoring: dict[str, Any] = {"analysis_type": AnalysisType.MONITORING}
+        async with units(mine) as unit:
+            waiting = await added(unit, mine, **monitoring)
+            run = await completed(unit, mine, **monitoring)
+            baseline = await completed(unit, mine)
+        assert await self._unsummarized(units, mine) == {run.id}
+        async with units(mine) as unit:
+            await unit.summaries.add(run.machine_id, a_summary(run, [an_hour(NOW, "normal", 1, 0.5)]))
+        assert await self._unsummarized(units, mine) & {waiting.id, run.id, baseline.id} == set()
+
+    @staticmethod
+    async def _unsummarized(units: Units, scope: Scope) -> set[UUID]:
+        async with units(Scope()) as unit:
+            found = await unit.summaries.unsummarized(1000)
+        return {run_id for run_id, organization_id in found if organization_id == scope.organization_id}
+
+    async def test_scored_chunks_are_read_in_pages(self, units: Units, mine: Scope) -> None:
+        async with units(mine) as unit:
+            run = await completed(unit, mine)
+            assert run.dinsight_id is not None
+            for order in range(3):
+                await self._scored(unit, run, order)
+            first = await unit.summaries.scored(run.id, -1, 2)
+            assert [(c.process_order, c.first_sample, c.distance.tolist()) for c in first] == [
+                (0, 0, [0.0, 10.0]),
+                (1, 2, [1.0, 11.0]),
+            ]
+            (rest,) = await unit.summaries.scored(run.id, 1, 2)
+            assert (rest.process_order, orjson.loads(rest.metadata or "")) == (2, [{"load": 0}, {"load": 1}])
+
+    @staticmethod
+    async def _scored(unit: Unit, run: Analysis, order: int) -> None:
+        await unit.chunks.add(NewChunk(run.id, run.organization_id, order, 2 * order, 2, None))
+        chunk = await unit.chunks.get(run.id, order)
+        assert chunk is not None
+        assert run.dinsight_id is not None
+        points = MonitorRow(
+            id=uuid4(),
+            organization_id=run.organization_id,
+            dinsight_id=run.dinsight_id,
+            analysis_id=run.id,
+            process_order=order,
+            first_sample=2 * order,
+            samples=2,
+            monitor_values=[float(order), 10.0 + order],
+            x_values=[0.0, 0.0],
+            y_values=[0.0, 0.0],
+            misfit_values=[0.0, 0.0],
+            anomaly_values=[False, False],
+            metadata=[{"load": 0}, {"load": 1}],
+            created_at=NOW,
+        )
+        assert await unit.chunks.complete(chunk, points, {}, [])
 
     async def test_objects_wait_for_deletion_until_they_are_forgotten(
         self, units: Units, mine: Scope

@@ -11,7 +11,7 @@ from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import file_key, upload_prefix
 from shared.access import Scope
-from tests.support.fakes import FakeClock
+from tests.support.fakes import FakeClock, FakePartitions
 from tests.unit.analysis.database.examples import completed
 from tests.unit.analysis.database.fakes import FakeUnits
 
@@ -26,7 +26,7 @@ class Place:
         self.units = FakeUnits()
         self.storage = Storage.at("memory:///")
         self.clock = FakeClock(datetime(2100, 1, 1, tzinfo=UTC))
-        self.chores = Chores(self.units, self.storage, SETTINGS, self.clock)
+        self.chores = Chores(self.units, FakePartitions(), self.storage, SETTINGS, self.clock)
 
     async def put(self, *keys: str) -> None:
         for key in keys:

@@ -24,6 +24,7 @@ from shared.audit import Auditor
 from shared.clock import time_ordered_id
 from shared.crypto import Encryptor
 from shared.events.auth import AUDIT_RECORDED
+from shared.retention import RetentionSettings
 from tests.support.fakes import FakeClock
 from tests.unit.auth.database.fakes.unit import FakeUnits
 
@@ -60,7 +61,9 @@ class Setting:
             PasswordHasher("pepper", 4),
             PasswordRules(()),
             Throttle(self.clock),
-            OrganizationService(self.clock, time_ordered_id, auditor, SettingsEncryptor(ENCRYPTOR)),
+            OrganizationService(
+                self.clock, time_ordered_id, auditor, SettingsEncryptor(ENCRYPTOR), RetentionSettings()
+            ),
             MessageWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
         )
 

@@ -10,6 +10,8 @@ from shared.clock import Clock
 from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.analysis.database.fakes.analyses import FakeAnalyses, FakeConfigs, FakeMachines, FakeUploads
+from tests.unit.analysis.database.fakes.archives import FakeArchives, FakeDeletions, FakeOrganizations
+from tests.unit.analysis.database.fakes.fleet import FakeFleet, FakeSummaries
 from tests.unit.analysis.database.fakes.memory import Memory
 from tests.unit.analysis.database.fakes.results import FakeAnomalies, FakeChunks, FakeResults, FakeUpkeep
 
@@ -37,6 +39,11 @@ class FakeUnits:
             chunks=FakeChunks(memory, scope, queue),
             results=FakeResults(memory, scope, queue),
             anomalies=FakeAnomalies(memory, scope, queue),
+            archives=FakeArchives(memory, scope, queue),
+            organizations=FakeOrganizations(memory, scope, queue),
+            deletions=FakeDeletions(memory, scope, queue),
+            summaries=FakeSummaries(memory, scope, queue),
+            fleet=FakeFleet(),
             upkeep=FakeUpkeep(memory, scope, queue),
             jobs=queue,
             outbox=self.outbox,

@@ -130,12 +130,18 @@ class FakeAnalyses(Scoped):
         ]
         return cut_page(found, page, lambda analysis: Cursor(analysis.created_at, analysis.id))
 
-    async def newest(self, machine_id: UUID, kind: AnalysisType, limit: int) -> Sequence[Analysis]:
+    async def lock_baseline(self, analysis_id: UUID) -> Analysis | None:
+        return await self.get(analysis_id)
+
+    async def newest(
+        self, machine_id: UUID, kind: AnalysisType, limit: int, *, archived: bool = False
+    ) -> Sequence[Analysis]:
+        statuses = (Status.COMPLETED, Status.ARCHIVED) if archived else (Status.COMPLETED,)
         found = [
             a
             for a in self._memory.analyses.values()
             if self._mine(a) and (a.machine_id, a.analysis_type) == (machine_id, kind)
-            if a.status is Status.COMPLETED and a.completed_at is not None
+            if a.status in statuses and a.completed_at is not None
         ]
         return sorted(found, key=lambda a: (a.completed_at, a.id), reverse=True)[:limit]
 

@@ -6,13 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.analysis.anomalies.domain import Anomaly, DailyAnomalies
+from services.analysis.alerts.domain import AlertRef
+from services.analysis.anomalies.domain import Anomaly
+from services.analysis.archives.domain import Archive
 from services.analysis.configs.domain import Configuration
 from services.analysis.database.analyses import ScoringState
 from services.analysis.database.chunks import MonitorRow, NewChunk
 from services.analysis.database.results import FeatureChunk, MapRow
 from services.analysis.domain import Analysis
 from services.analysis.machines.domain import MachineRef
+from services.analysis.organizations.domain import OrganizationRef
+from services.analysis.timeline.domain import RunSummary
 from services.analysis.uploads.domain import FileUpload
 from shared.access import Scope
 from shared.http.pages import Cursor, PageRequest, Slice
@@ -42,8 +46,11 @@ class Memory:
     features: list[FeatureChunk] = field(default_factory=list)
     maps: dict[UUID, MapRow] = field(default_factory=dict)
     anomalies: dict[UUID, Anomaly] = field(default_factory=dict)
-    daily: list[tuple[UUID, DailyAnomalies]] = field(default_factory=list)
+    summaries: dict[UUID, RunSummary] = field(default_factory=dict)
+    alerts: dict[UUID, AlertRef] = field(default_factory=dict)
     discarded: dict[int, str] = field(default_factory=dict)
+    archives: dict[UUID, Archive] = field(default_factory=dict)
+    organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
 
 
 class Scoped:

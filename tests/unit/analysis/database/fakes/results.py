@@ -15,6 +15,7 @@ from services.analysis.anomalies.domain import Anomaly, AnomalyFilter, DailyAnom
 from services.analysis.database.chunks import MonitorRow, NewChunk, ScoredSummary, UnscoredChunk
 from services.analysis.database.results import EncodedChunk, MapRow
 from services.analysis.results.domain import FeatureRows, MetadataChunk, PointChunk
+from services.analysis.timeline.domain import NORMAL, HourCount, moment
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.unit.analysis.database.fakes.memory import Scoped, StoredChunk, cut_page
 
@@ -66,6 +67,12 @@ class FakeChunks(Scoped):
 
     async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]:
         return self._memory.chunks[analysis_id, process_order].anomalies
+
+    async def anomaly_metadata(
+        self, analysis_id: UUID, process_order: int
+    ) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        found = self._memory.chunks[analysis_id, process_order].anomalies
+        return [(anomaly["sample_index"], anomaly["metadata"]) for anomaly in found]
 
     async def delete(self, analysis_id: UUID) -> None:
         for key in [key for key in self._memory.chunks if key[0] == analysis_id]:
@@ -175,37 +182,31 @@ class FakeAnomalies(Scoped):
     async def daily(
         self, machine_id: UUID | None, since: date | None, until: date | None, limit: int
     ) -> Sequence[DailyAnomalies]:
-        found = [
-            count
-            for organization_id, count in self._memory.daily
-            if organization_id == self._scope.organization_id
-            and machine_id in (None, count.machine_id)
-            and (since is None or count.day >= since)
-            and (until is None or count.day < until)
+        def key(found: tuple[UUID, HourCount]) -> tuple[date, UUID, str]:
+            return moment(found[1].hour).date(), found[0], found[1].severity
+
+        hours = [
+            (analysis.machine_id, count)
+            for summary in self._memory.summaries.values()
+            if self._mine(analysis := self._memory.analyses[summary.analysis_id])
+            for count in summary.hours
+            if count.severity != NORMAL and machine_id in (None, analysis.machine_id)
         ]
-        return sorted(found, key=lambda c: (-c.day.toordinal(), c.machine_id, c.severity))[:limit]
+        counted = [
+            DailyAnomalies(
+                machine, day, severity, sum(c.samples for _, c in some), max(c.high for _, c in some)
+            )
+            for (day, machine, severity), found in groupby(sorted(hours, key=key), key)
+            if (some := list(found)) and (since is None or day >= since) and (until is None or day < until)
+        ]
+        return sorted(counted, key=lambda c: (-c.day.toordinal(), c.machine_id, c.severity))[:limit]
 
 
 class FakeUpkeep(Scoped):
-    """Upkeep over all organizations. Memory has no partitions, and no analyses without a job."""
+    """Upkeep over all organizations. Memory has no analyses without a job."""
 
     async def adopt(self, max_small_bytes: int) -> int:
         return 0
-
-    async def ensure_partitions(self, first_day: date, months: int) -> None:
-        """Memory needs no partitions."""
-
-    async def refresh_daily(self) -> None:
-        def key(anomaly: Anomaly) -> tuple[UUID, UUID, date, str]:
-            day = anomaly.timestamp.date()
-            return anomaly.organization_id, anomaly.machine_id, day, anomaly.severity
-
-        grouped = groupby(sorted(self._memory.anomalies.values(), key=key), key)
-        counts = [(group, [a.distance / a.threshold for a in found]) for group, found in grouped]
-        self._memory.daily = [
-            (organization_id, DailyAnomalies(machine_id, day, severity, len(ratios), max(ratios)))
-            for (organization_id, machine_id, day, severity), ratios in counts
-        ]
 
     async def discard(self, name: str) -> None:
         self._memory.discarded[max(self._memory.discarded, default=0) + 1] = name
@@ -219,3 +220,7 @@ class FakeUpkeep(Scoped):
     async def known_objects(self, upload_ids: Sequence[UUID], model_keys: Sequence[str]) -> set[str]:
         uploads = {str(upload_id) for upload_id in upload_ids if upload_id in self._memory.uploads}
         return uploads | {row.model_key for row in self._memory.maps.values() if row.model_key in model_keys}
+
+    async def known_archives(self, prefixes: Sequence[str]) -> set[str]:
+        kept = {archive.prefix for archive in self._memory.archives.values() if archive.expired_at is None}
+        return kept & set(prefixes)

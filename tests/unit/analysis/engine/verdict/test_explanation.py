@@ -38,7 +38,7 @@ def test_the_formula(model: BaselineModel, correlated: Floats) -> None:
     precision = np.linalg.inv(covariance)
     z = (x - correlated.mean(axis=0)) / correlated.std(axis=0, ddof=1)
     pull = precision @ z
-    np.testing.assert_allclose(model.space.distances(z[None, :])[0], np.sqrt(z @ pull), rtol=1e-6)
+    np.testing.assert_allclose(model.space.statistics(z[None, :])[0, 0], np.sqrt(z @ pull), rtol=1e-6)
     drops = pull**2 / np.diag(precision)
     (explanation,) = model.explain(x[None, :], top=12)
     for feature in explanation.features:

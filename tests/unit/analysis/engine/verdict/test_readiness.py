@@ -109,3 +109,9 @@ def test_the_false_alarm_bound_holds_through_warm_up_and_regimes(detector: str, 
         faulty = duty(1500, 4)
         faulty[500:, 3] += 1.0
         assert model.score(faulty).anomaly[520:].mean() > 0.95
+
+
+@pytest.mark.parametrize("rows", [20, 30, 60, 100])
+def test_one_small_cloud_is_one_regime(rows: int) -> None:
+    clouds = [np.random.default_rng([rows, seed]).normal(size=(rows, 2)) for seed in range(100)]
+    assert sum(count_regimes(cloud) > 1 for cloud in clouds) <= 2

@@ -16,6 +16,3 @@ class FakeTrail:
     async def list(self, wanted: AuditFilter, page: PageRequest) -> Slice[AuditEntry]:
         found = [e for e in self.entries if wanted.action in (None, e.action)]
         return Slice(found[: page.limit], None)
-
-    async def ensure_partitions(self, months_ahead: int) -> int:
-        return 0

@@ -13,6 +13,7 @@ from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.auth.database.fakes.api_keys import FakeApiKeys
 from tests.unit.auth.database.fakes.attempts import FakeAttempts
 from tests.unit.auth.database.fakes.backups import FakeBackups
+from tests.unit.auth.database.fakes.deletions import FakeDeletions
 from tests.unit.auth.database.fakes.invitations import FakeInvitations
 from tests.unit.auth.database.fakes.keys import FakeKeys
 from tests.unit.auth.database.fakes.mail import FakeMail
@@ -43,6 +44,7 @@ class FakeUnits:
         self.api_keys = FakeApiKeys()
         self.oidc = FakeOidc()
         self.trail = FakeTrail()
+        self.deletions = FakeDeletions(self.users, self.organizations)
         self.backups = FakeBackups()
         self.jobs = MemoryQueue(clock or FakeClock())
         self.outbox = FakeOutbox()
@@ -73,6 +75,7 @@ class FakeUnits:
             api_keys=self.api_keys,
             oidc=self.oidc,
             trail=self.trail,
+            deletions=self.deletions,
             backups=self.backups,
             jobs=self.jobs,
             outbox=self.outbox,

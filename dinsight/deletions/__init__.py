@@ -1,0 +1,1 @@
+"""`dinsight deletions`: the certificates of deletions."""

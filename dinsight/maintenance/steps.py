@@ -1,0 +1,75 @@
+"""The steps of maintenance, each of which can be interrupted anywhere and run again, and a run of all."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+from obstore.exceptions import BaseError
+
+from dinsight.maintenance import runs
+from dinsight.maintenance.alerts import delete_alerts, delete_deliveries
+from dinsight.maintenance.analyses import archive_analyses, delete_archives, delete_uploads
+from dinsight.maintenance.compression import compress_results
+from dinsight.maintenance.messaging import delete_answers, delete_event_ids, delete_events
+from dinsight.maintenance.place import Done, Place, as_document
+from dinsight.maintenance.trail import ExportDamaged, delete_entries
+from services.analysis.archives.errors import ArchiveDamaged, RowsChanged
+from shared.postgres.connection import Connection
+
+Step = Callable[[Place, Connection], Awaitable[Done]]
+STEPS: Mapping[str, Step] = {
+    "results and features compressed": compress_results,
+    "analyses archived": archive_analyses,
+    "archives deleted": delete_archives,
+    "uploaded files deleted": delete_uploads,
+    "audit entries deleted": delete_entries,
+    "alerts deleted": delete_alerts,
+    "deliveries deleted": delete_deliveries,
+    "published events deleted": delete_events,
+    "ids of handled events deleted": delete_event_ids,
+    "kept answers deleted": delete_answers,
+}
+# What one step can meet without the others being affected. The next run tries it again.
+ERRORS = (asyncpg.PostgresError, OSError, BaseError, ArchiveDamaged, RowsChanged, ExportDamaged)
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`error` is why the step stopped; what it did before stays done."""
+
+    step: str
+    done: Done
+    error: str | None = None
+
+
+async def run(place: Place, steps: Mapping[str, Step] = STEPS) -> AsyncIterator[Outcome]:
+    """Run the steps, one after the other. A run is recorded, a dry run is not."""
+    run_id, outcomes = place.new_id(), []
+    if not place.dry_run:
+        async with place.connected() as connection:
+            await runs.begin(connection, run_id, place.now)
+    for name, step in steps.items():
+        outcome = await _outcome(place, name, step)
+        outcomes.append(outcome)
+        yield outcome
+    if not place.dry_run:
+        document = {one.step: {**as_document(one.done), "error": one.error} for one in outcomes}
+        successful = all(one.error is None for one in outcomes)
+        async with place.connected() as connection:
+            await runs.end(connection, run_id, place.now, document, successful=successful)
+
+
+async def _outcome(place: Place, name: str, step: Step) -> Outcome:
+    try:
+        async with place.alone(name) as connection:
+            return Outcome(name, await step(place, connection))
+    except asyncpg.LockNotAvailableError:
+        return Outcome(name, Done(notes=("another run is at it",)))
+    except ERRORS as error:
+        logger.error("step of maintenance failed", step=name, exc_info=error)
+        return Outcome(name, Done(), f"{type(error).__name__}: {error}")

@@ -1,0 +1,1 @@
+"""The local replica of alerts, which the alerting service owns."""

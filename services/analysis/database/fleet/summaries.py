@@ -1,0 +1,138 @@
+"""Writes what remains of runs: facts, counts and the downsampled series; and keeps the replica of alerts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.analysis.alerts.domain import AlertRef
+from services.analysis.database.arrays import decode_floats
+from services.analysis.database.packing import unpack_points
+from services.analysis.timeline.domain import RunSummary, Series, moment
+from shared.postgres.connection import Connection
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredChunk:
+    """The distances (n,) of successive samples; `metadata` is JSON text, usually a list of n objects."""
+
+    process_order: int
+    first_sample: int
+    distance: Floats
+    metadata: str | None
+
+
+class Summaries(Protocol):
+    async def scored(self, analysis_id: UUID, after: int, limit: int) -> Sequence[ScoredChunk]:
+        """Scored chunks of the run whose order is greater than `after`, in order."""
+        ...
+
+    async def severities(self, analysis_id: UUID) -> Mapping[int, str]:
+        """The severities of the run's stored anomalies by the index of their sample."""
+        ...
+
+    async def add(self, machine_id: UUID, summary: RunSummary) -> bool:
+        """Store the summary of a completed run, in place of its counts if there are any.
+
+        False, without storing it, if the run has a summary already.
+        """
+        ...
+
+    async def count_acknowledgement(
+        self, machine_id: UUID, analysis_id: UUID, severity: str, timestamp: datetime
+    ) -> None: ...
+
+    async def unsummarized(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
+        """Ids of completed runs of all organizations that have no summary, with their organizations."""
+        ...
+
+    async def merge_alert(self, alert: AlertRef) -> None:
+        """Store a newer state of the alert, unless its machine is deleted."""
+        ...
+
+
+class PostgresSummaries:
+    def __init__(self, connection: Connection, queries: Any) -> None:
+        self._connection = connection
+        self._queries = queries
+
+    async def scored(self, analysis_id: UUID, after: int, limit: int) -> Sequence[ScoredChunk]:
+        found = self._queries.scored_chunks(
+            self._connection, analysis_id=analysis_id, after=after, limit=limit
+        )
+        return [_scored(row) async for row in found]
+
+    async def severities(self, analysis_id: UUID) -> Mapping[int, str]:
+        found = self._queries.severities_of_run(self._connection, analysis_id=analysis_id)
+        return {row["sample_index"]: row["severity"] async for row in found}
+
+    async def add(self, machine_id: UUID, summary: RunSummary) -> bool:
+        queries, connection, analysis_id = self._queries, self._connection, summary.analysis_id
+        await queries.lock_machine_state(connection, machine_id=machine_id)
+        added = await queries.insert_run_summary(
+            connection,
+            analysis_id=analysis_id,
+            samples=summary.samples,
+            anomalies=summary.anomalies,
+            max_ratio=summary.max_ratio,
+            first_at=summary.first_at,
+            last_at=summary.last_at,
+            **_columns(summary.series),
+        )
+        if added is not True:
+            return False
+        await queries.delete_run_hours(connection, analysis_id=analysis_id)
+        hours = summary.hours
+        await queries.insert_run_hours(
+            connection,
+            analysis_id=analysis_id,
+            hours=[moment(count.hour) for count in hours],
+            severities=[count.severity for count in hours],
+            samples=[count.samples for count in hours],
+            lows=[count.low for count in hours],
+            highs=[count.high for count in hours],
+            totals=[count.total for count in hours],
+        )
+        await queries.count_acknowledged(connection, analysis_id=analysis_id)
+        return True
+
+    async def count_acknowledgement(
+        self, machine_id: UUID, analysis_id: UUID, severity: str, timestamp: datetime
+    ) -> None:
+        # The lock first: whoever writes the run's counts at this moment has not seen the acknowledgement.
+        await self._queries.lock_machine_state(self._connection, machine_id=machine_id)
+        await self._queries.count_acknowledgement(
+            self._connection, analysis_id=analysis_id, severity=severity, timestamp=timestamp
+        )
+
+    async def unsummarized(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
+        found = self._queries.unsummarized_runs(self._connection, limit=limit)
+        return [(row["analysis_id"], row["organization"]) async for row in found]
+
+    async def merge_alert(self, alert: AlertRef) -> None:
+        await self._queries.merge_alert(self._connection, **asdict(alert))
+
+
+def _columns(series: Series | None) -> dict[str, list[Any]]:
+    names = ("bucket_samples", "bucket_anomalies", "bucket_min", "bucket_max", "bucket_mean")
+    if series is None:
+        return {name: [] for name in ("bucket_at", *names)}
+    values = (series.samples, series.anomalies, series.low, series.high, series.mean)
+    return {"bucket_at": [moment(at) for at in series.at.tolist()]} | {
+        name: column.tolist() for name, column in zip(names, values, strict=True)
+    }
+
+
+def _scored(row: Any) -> ScoredChunk:
+    order, first = row["process_order"], row["first_sample"]
+    if row["packed"] is None:
+        return ScoredChunk(order, first, decode_floats(row["distance"]), row["metadata"])
+    points = unpack_points(row["packed"], first)
+    assert points.distance is not None  # the column cannot be null
+    return ScoredChunk(order, first, points.distance, points.metadata)

@@ -1,0 +1,1 @@
+"""Deleting analyses, on request and with their machine or organization."""

@@ -1,0 +1,1 @@
+"""Serves the fleet: one row per machine, for the overview."""

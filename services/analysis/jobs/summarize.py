@@ -1,0 +1,146 @@
+"""Summarizes monitoring runs: facts, counts per hour, and the downsampled series of their ratios."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from services.analysis.anomalies.domain import sample_time
+from services.analysis.database.fleet.summaries import ScoredChunk
+from services.analysis.database.unit import Units
+from services.analysis.domain import Analysis
+from services.analysis.timeline.domain import (
+    MAX_RUN_BUCKETS,
+    NORMAL,
+    Floats,
+    RunSummary,
+    Times,
+    count_hours,
+    downsample,
+    microseconds,
+    moment,
+)
+from shared.access import Scope
+from shared.jobs.queue import Lease
+
+T = TypeVar("T")
+# 64 chunks of 512 samples are a few megabytes of metadata.
+CHUNKS_PER_PAGE = 64
+# Runs that the janitor summarizes in a round; the next round follows at once while there are more.
+MAX_RUNS_PER_ROUND = 500
+
+
+class Summarizer:
+    def __init__(self, units: Units) -> None:
+        self._units = units
+
+    async def summarize(
+        self,
+        analysis: Analysis,
+        uploaded_at: datetime,
+        threshold: float | None,
+        severities: Mapping[int, str],
+        lease: Lease | None = None,
+    ) -> RunSummary | None:
+        """Return the summary of a scored run, or None if nothing of it is stored.
+
+        `severities` are those of its anomalies, by the index of their sample. Samples without a time of their
+        own get that of the upload.
+        """
+        compute: Callable[..., Any] = lease.compute if lease is not None else asyncio.to_thread
+        scope = Scope(organization_id=analysis.organization_id)
+        times: list[Times] = []
+        distances: list[Floats] = []
+        after = -1
+        while True:
+            async with self._units(scope) as unit:
+                page = await unit.summaries.scored(analysis.id, after, CHUNKS_PER_PAGE)
+            for chunk in page:
+                times.append(await compute(_times, chunk, uploaded_at))
+                distances.append(chunk.distance)
+            if len(page) < CHUNKS_PER_PAGE:
+                break
+            after = page[-1].process_order
+            if lease is not None:
+                await lease.turn()
+        if not times:
+            return None
+        summary: RunSummary = await compute(
+            _summary, analysis.id, np.concatenate(times), np.concatenate(distances), threshold, severities
+        )
+        return summary
+
+    async def catch_up(self) -> int:
+        """Summarize completed runs that have no summary, and return their number."""
+        async with self._units(Scope()) as unit:
+            found = await unit.summaries.unsummarized(MAX_RUNS_PER_ROUND)
+        late = [
+            await self._summarize_late(analysis_id, Scope(organization_id=organization_id))
+            for analysis_id, organization_id in found
+        ]
+        return sum(late)
+
+    async def _summarize_late(self, analysis_id: UUID, scope: Scope) -> bool:
+        async with self._units(scope) as unit:
+            analysis = await unit.analyses.get(analysis_id)
+            upload = await unit.uploads.get(analysis.file_upload_id) if analysis is not None else None
+            if analysis is None or upload is None:
+                return False
+            severities = await unit.summaries.severities(analysis_id)
+        threshold = (analysis.results or {}).get("threshold")
+        summary = await self.summarize(analysis, upload.created_at, threshold, severities)
+        if summary is None:
+            # Imported without results: there is nothing to count but the run itself.
+            summary = RunSummary(
+                analysis_id, 0, 0, None, upload.created_at, upload.created_at, series=None, hours=()
+            )
+        async with self._units(scope) as unit:
+            return await unit.summaries.add(analysis.machine_id, summary)
+
+
+def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
+    """Return the times (n,) of a chunk's samples, in microseconds since 1970."""
+    found: Any = orjson.loads(chunk.metadata) if chunk.metadata else None
+    size = chunk.distance.size
+    # Imported metadata may be something else than one object per sample.
+    known = isinstance(found, list) and len(found) == size
+    metadata: Sequence[Mapping[str, Any]] = found if known else [{}] * size
+    return np.array(
+        [
+            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at).at)
+            for index, each in enumerate(metadata, start=chunk.first_sample)
+        ],
+        dtype=np.int64,
+    )
+
+
+def _summary(
+    analysis_id: UUID,
+    times: Times,
+    distances: Floats,
+    threshold: float | None,
+    severities: Mapping[int, str],
+) -> RunSummary:
+    first_at, last_at = moment(int(times.min())), moment(int(times.max()))
+    if not threshold or threshold < 0:
+        return RunSummary(
+            analysis_id, times.size, len(severities), None, first_at, last_at, series=None, hours=()
+        )
+    ratios = distances / threshold
+    anomalous = np.zeros(times.size, dtype=bool)
+    anomalous[[index for index in severities if index < times.size]] = True
+    named = [severities.get(index, NORMAL) for index in range(times.size)]
+    return RunSummary(
+        analysis_id,
+        samples=times.size,
+        anomalies=len(severities),
+        max_ratio=float(ratios.max()),
+        first_at=first_at,
+        last_at=last_at,
+        series=downsample(times, ratios, anomalous, MAX_RUN_BUCKETS),
+        hours=count_hours(times, ratios, named),
+    )

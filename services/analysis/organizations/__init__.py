@@ -1,0 +1,1 @@
+"""The local replica of the auth service's organizations."""

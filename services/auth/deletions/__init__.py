@@ -1,0 +1,1 @@
+"""Deleting organizations and accounts, and the certificates of all deletions."""

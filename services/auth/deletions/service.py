@@ -1,0 +1,161 @@
+"""Deletes organizations and accounts, and keeps the certificates of all deletions."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+from uuid import UUID
+
+from services.auth.database.unit import Unit
+from services.auth.deletions.domain import MAX_SIGN_IN_AGE, Deletion
+from services.auth.errors import (
+    AccountClosed,
+    DeletionNotFound,
+    LastOwnerOf,
+    NotConfirmed,
+    OnLegalHold,
+    OrganizationNotFound,
+    SignInTooOld,
+    TokenOutdated,
+)
+from services.auth.organizations.domain import Organization
+from services.auth.organizations.events import publish_tombstone
+from shared.access import Caller, Role, Scope
+from shared.audit import Auditor
+from shared.clock import Clock
+from shared.erasure.requests import DeletionRequests
+from shared.events.deletions import DeletionReported, DeletionRequested
+from shared.http.pages import PageRequest, Slice
+from shared.tokens import Identity
+
+HELD_MACHINES = "/api/v1/machines?legal_hold=true&limit=1"
+
+
+class MachinesService(Protocol):
+    async def get(self, path: str, *, caller: Caller | None = None) -> Any: ...
+
+
+class DeletionService:
+    def __init__(
+        self, clock: Clock, auditor: Auditor, deletions: DeletionRequests, machines: MachinesService
+    ) -> None:
+        self._clock = clock
+        self._auditor = auditor
+        self._deletions = deletions
+        self._machines = machines
+
+    async def check_confirmation(self, unit: Unit, caller: Caller, confirmation: str | None) -> None:
+        """Raises NotConfirmed unless it is the slug or the name of the organization."""
+        organization = await unit.organizations.get(caller.organization_id)
+        if organization is None or confirmation not in (organization.slug, organization.name):
+            raise NotConfirmed
+
+    async def check_holds(self, caller: Caller) -> None:
+        """Ask the machines service, outside transactions. Raises OnLegalHold, TokenOutdated, Unavailable."""
+        if caller.organization_id not in caller.memberships:
+            raise TokenOutdated
+        if held := (await self._machines.get(HELD_MACHINES, caller=caller))["items"]:
+            raise OnLegalHold(UUID(held[0]["id"]), held[0]["name"])
+
+    async def delete_organization(self, unit: Unit, caller: Caller) -> DeletionRequested:
+        """End access to the organization, and request its deletion. Raises OrganizationNotFound."""
+        organization = await unit.organizations.lock(caller.organization_id)
+        if organization is None or not organization.is_active:
+            raise OrganizationNotFound(caller.organization_id)
+        now = self._clock.now()
+        await unit.deletions.close_organization(organization.id, now)
+        await publish_tombstone(unit.outbox, organization, now)
+        deletion = await self._deletions.add(
+            unit.outbox,
+            "organization",
+            organization.id,
+            organization_id=organization.id,
+            requested_by=caller.user_id,
+        )
+        await self._auditor.wrote(
+            unit.outbox,
+            caller,
+            "organization.deleted",
+            "organization",
+            organization.id,
+            before={"name": organization.name, "slug": organization.slug},
+            after={"deletion_id": deletion.deletion_id},
+        )
+        return deletion
+
+    async def delete_account(self, unit: Unit, identity: Identity) -> DeletionRequested:
+        """Close the account, and request its deletion. Raises AccountClosed, SignInTooOld, LastOwnerOf."""
+        user = await unit.users.lock(identity.user_id)
+        if user is None or not user.is_active:
+            raise AccountClosed
+        await self._check_sign_in(unit, identity)
+        if alone := await self._owned_alone(unit, user.id):
+            raise LastOwnerOf(alone)
+        await unit.act_as(Scope(user_id=user.id))
+        now = self._clock.now()
+        await unit.deletions.close_user(user.id, now)
+        await unit.sessions.revoke_all(user.id, now, kept=None)
+        deletion = await self._deletions.add(
+            unit.outbox, "user", user.id, organization_id=None, requested_by=user.id
+        )
+        await self._auditor.record(
+            unit.outbox,
+            "user.deleted",
+            user_id=user.id,
+            organization_id=None,
+            resource_type="user",
+            resource_id=user.id,
+            changes={"after": {"deletion_id": deletion.deletion_id}},
+        )
+        return deletion
+
+    async def certify(
+        self, unit: Unit, organization_id: UUID | None, event: DeletionRequested | DeletionReported
+    ) -> None:
+        """Add what an event says to the certificate; events may come in any order, and again."""
+        completed = await unit.deletions.merge(organization_id, event)
+        if completed is None:
+            return
+        await self._auditor.record(
+            unit.outbox,
+            "deletion.completed",
+            user_id=None,
+            organization_id=organization_id,
+            resource_type=event.kind,
+            resource_id=event.subject_id,
+            changes={"after": {"deletion_id": event.deletion_id, "reports": completed.reports}},
+        )
+
+    async def get(self, unit: Unit, identity: Identity, deletion_id: UUID) -> Deletion:
+        """Raises DeletionNotFound."""
+        deletion = await unit.deletions.get(identity.user_id, deletion_id)
+        if deletion is None or not _shown(identity, deletion):
+            raise DeletionNotFound(deletion_id)
+        return deletion
+
+    async def list(self, unit: Unit, identity: Identity, page: PageRequest) -> Slice[Deletion]:
+        key_of = next(iter(identity.memberships)) if identity.api_key_id else None
+        return await unit.deletions.list(identity.user_id, key_of, page)
+
+    async def _check_sign_in(self, unit: Unit, identity: Identity) -> None:
+        now = self._clock.now()
+        page = PageRequest(limit=1)
+        found = await unit.sessions.live(identity.user_id, now, page, family_id=identity.session_id)
+        if not found.items or now - found.items[0].signed_in_at > MAX_SIGN_IN_AGE:
+            raise SignInTooOld(MAX_SIGN_IN_AGE)
+
+    @staticmethod
+    async def _owned_alone(unit: Unit, user_id: UUID) -> Sequence[Organization]:
+        """The organizations without another owner, locked, so that the other one does not leave now."""
+        owned = [m for m in await unit.memberships.active_of(user_id) if m.role is Role.OWNER]
+        alone = []
+        for membership in sorted(owned, key=lambda membership: membership.organization_id):
+            place = membership.organization_id
+            await unit.act_as(Scope(organization_id=place, user_id=user_id))
+            organization = await unit.organizations.lock(place)
+            if organization and not await unit.memberships.has_other_owner(place, user_id):
+                alone.append(organization)
+        return alone
+
+
+def _shown(identity: Identity, deletion: Deletion) -> bool:
+    """An API key shows what happened in its organization alone."""
+    return identity.api_key_id is None or deletion.organization_id in identity.memberships

@@ -1,0 +1,146 @@
+"""Every list of the document, page by page and as a file, while rows are added."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from shared.http.pages import Cursor
+from shared.settings import InstallationSettings
+from tests.integration.lists.conftest import Filled
+from tests.lists.seed import Seed, connect
+from tests.lists.services import ListOperation, Services, all_services, lists
+from tests.support.installation import TestDatabase
+from tests.support.tokens import TokenIssuer
+
+LISTS = lists()
+NEVER = ["nonsense", "MjAyNi0wMS0wMVQwMDowMDowMHxub3QtYS11dWlk", "%00"]
+
+
+COLUMNS = """
+SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped
+"""
+NEW = "gen_random_uuid()"
+TEXT = "gen_random_uuid()::text"
+# User 1 joins the new organizations, and other users those that they are not in yet.
+JOIN = """
+INSERT INTO auth.user_organizations (id, user_id, organization_id, role, joined_at)
+SELECT gen_random_uuid(), $1, id, 'viewer', created_at FROM auth.organizations
+UNION ALL
+(SELECT gen_random_uuid(), u.id, m.organization_id, 'viewer', m.joined_at
+ FROM auth.user_organizations m CROSS JOIN auth.users u
+ ORDER BY random() LIMIT 200)
+ON CONFLICT DO NOTHING
+"""
+COPIED: dict[str, dict[str, str]] = {
+    "auth.users": {"id": NEW, "email": TEXT},
+    "auth.organizations": {"id": NEW, "slug": TEXT},
+    "auth.refresh_tokens": {"id": NEW, "family_id": NEW, "token_hash": TEXT},
+    "auth.api_keys": {"id": NEW},
+    "auth.invitations": {"id": NEW, "email": TEXT, "token_hash": TEXT},
+    "auth.audit_logs": {"id": NEW},
+    "machines.machines": {"id": NEW},
+    "analysis.config_data": {
+        "id": "nextval('analysis.config_data_id_seq')",
+        "version": "1000 + currval('analysis.config_data_id_seq')",
+    },
+    "analysis.analyses": {"id": NEW},
+    "analysis.anomalies": {"id": NEW},
+    "alerting.alert_rules": {"id": NEW},
+    "alerting.alerts": {"id": NEW, "dedupe_key": TEXT},
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    services: Services
+    database: TestDatabase
+    seed: Seed
+    headers: dict[str, str]
+
+    def path(self, operation: ListOperation) -> str:
+        return operation.path.replace("{organization_id}", str(self.seed.id("organization", 1)))
+
+    async def page(self, operation: ListOperation, **query: Any) -> dict[str, Any]:
+        response = await self.services.get(self.path(operation), self.headers, **query)
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    async def all(self, operation: ListOperation) -> list[str]:
+        response = await self.services.get(self.path(operation), {**self.headers, "Accept": "text/csv"})
+        assert response.status_code == 200, response.text
+        return [row[0] for row in list(csv.reader(io.StringIO(response.text, newline="")))[1:]]
+
+
+@pytest.fixture(scope="module")
+async def place(
+    filled: Filled, installation: InstallationSettings, tokens: TokenIssuer
+) -> AsyncIterator[Place]:
+    headers = tokens.headers(filled.seed.id("organization", 1), user_id=filled.seed.id("user", 1))
+    async with all_services(filled.database, installation) as services:
+        yield Place(services, filled.database, filled.seed, headers)
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.id)
+async def test_every_row_is_seen_once_while_rows_are_added(place: Place, operation: ListOperation) -> None:
+    before = await place.all(operation)
+    assert len(set(before)) == len(before) > 3
+    size = min(500, max(1, len(before) // 7))
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    added = 0
+    while True:
+        page = await place.page(operation, limit=size, **cursor)
+        # The first field of every list identifies the row.
+        seen += [str(next(iter(item.values()))) for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+        if added < 2:
+            await _add_copies(place)
+            added += 1
+    assert added == 2
+    assert sorted(id_ for id_ in seen if id_ in set(before)) == sorted(before)
+    assert len(set(seen)) == len(seen)
+    assert len(await place.all(operation)) > len(before)
+
+
+async def _add_copies(place: Place) -> None:
+    """Some rows of every table once more, with new ids: before, on and behind the page, with equal times."""
+    admin = await connect(place.database.admin_dsn)
+    try:
+        await admin.execute("SET session_replication_role = replica")
+        for table, unique in COPIED.items():
+            columns = await admin.fetch(COLUMNS, table)
+            taken = ", ".join(unique.get(row[0], f'"{row[0]}"') for row in columns)
+            names = ", ".join(f'"{row[0]}"' for row in columns)
+            await admin.execute(
+                f"INSERT INTO {table} ({names}) SELECT {taken} FROM {table} ORDER BY random() LIMIT 60"
+            )
+        await admin.execute(JOIN, place.seed.id("user", 1))
+    finally:
+        await admin.close()
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.id)
+async def test_a_cursor_that_no_list_gave_is_refused(place: Place, operation: ListOperation) -> None:
+    for cursor in NEVER:
+        response = await place.services.get(place.path(operation), place.headers, cursor=cursor)
+        assert response.status_code == 422, response.text
+        assert response.json()["errors"][0]["pointer"] == "/query/cursor"
+    # A cursor is a place in an order: one from another list shows nothing but one's own rows.
+    foreign = Cursor(place.seed.now, place.seed.id("organization", 2)).encode()
+    found = await place.services.get(place.path(operation), place.headers, cursor=foreign)
+    assert found.status_code in (200, 422)
+
+
+@pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.id)
+async def test_an_unknown_parameter_is_refused(place: Place, operation: ListOperation) -> None:
+    for accept in ("application/json", "text/csv"):
+        headers = {**place.headers, "Accept": accept}
+        response = await place.services.get(place.path(operation), headers, machine="7")
+        assert response.status_code == 422
+        assert [error["pointer"] for error in response.json()["errors"]] == ["/query/machine"]
