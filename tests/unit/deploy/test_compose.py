@@ -128,7 +128,7 @@ def test_an_upgrade_is_finished_when_every_service_is_new() -> None:
     assert job["environment"] == SERVICES["provision"]["environment"]
     assert job["command"] == [*SERVICES["provision"]["command"], "databases", "--after"]
     waited_for = {name for name, wait in job["depends_on"].items() if wait["condition"] == "service_healthy"}
-    assert waited_for == PROGRAMS.keys() - {"gateway", "maintenance"}
+    assert waited_for == PROGRAMS.keys() - {"gateway", "maintenance", "backup"}
 
 
 def fresh_like(password: str | None) -> str:
