@@ -573,10 +573,6 @@ WITH buried AS (
 )
 SELECT count(*) FROM buried;
 
--- name: ensure_partitions$
--- Create the partitions of the audit trail for this month and the coming ones.
-SELECT ensure_audit_log_partitions(:months_ahead);
-
 -- name: list_administrators
 -- The active administrators of the installation.
 SELECT * FROM users WHERE role = 'admin' AND is_active ORDER BY email;
