@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import Enum, auto
 
 import structlog
 
@@ -32,6 +33,14 @@ ON CONFLICT (one) DO UPDATE SET verified_at = excluded.verified_at
 logger = structlog.get_logger(__name__)
 
 
+class Work(Enum):
+    """A backup is verified after it was taken."""
+
+    NOTHING = auto()
+    VERIFY = auto()
+    BACKUP = auto()
+
+
 class Nightly:
     """`step` does what is due. `verified_at` is when the last verified backup ended, as of the last step."""
 
@@ -50,9 +59,10 @@ class Nightly:
             repository = self._place.repository(server.cluster)
             backups = await asyncio.to_thread(read_backups, repository)
             await self._note(connection, backups)
-            if not await asyncio.to_thread(self._due, repository, backups, timeline):
+            work = await asyncio.to_thread(self.due, repository, backups, timeline)
+            if work is Work.NOTHING:
                 return
-            if not backups or backups[-1].verified is not None or self._is_old(backups[-1]):
+            if work is Work.BACKUP:
                 manifest = await take_backup(self._dsn, self._place)
                 logger.info("backup taken", backup=manifest.id, bytes=manifest.base_stored_bytes)
                 backups = await asyncio.to_thread(read_backups, repository)
@@ -67,18 +77,20 @@ class Nightly:
         outcome = await verify(repository, target, restore=self._restore)
         logger.info("backup verified", backup=target.manifest.id, how=outcome.how, seconds=outcome.seconds)
 
-    def _is_old(self, backup: Backup) -> bool:
-        return is_due(self._clock.now(), backup.manifest.started_at, self._hour)
+    def due(self, repository: Repository, backups: Sequence[Backup], timeline: int) -> Work:
+        """Return what is due on the server's timeline.
 
-    def _due(self, repository: Repository, backups: Sequence[Backup], timeline: int) -> bool:
-        """Every night; and when the last backup is unverified, or WAL does not lead on from it."""
-        if not backups or backups[-1].verified is None or self._is_old(backups[-1]):
-            return True
+        A backup from which WAL does not lead on to the present is not verified any more: a new one is taken.
+        """
+        if not backups:
+            return Work.BACKUP
         last = backups[-1].manifest
-        if last.timeline != timeline:
-            return True
+        if is_due(self._clock.now(), last.started_at, self._hour) or last.timeline != timeline:
+            return Work.BACKUP
         wal = archived(repository, last.server.segment_bytes)
-        return wal.has_gap(parse_lsn(last.start_lsn), timeline)
+        if wal.has_gap(parse_lsn(last.start_lsn), timeline):
+            return Work.BACKUP
+        return Work.VERIFY if backups[-1].verified is None else Work.NOTHING
 
     async def _note(self, connection: Connection, backups: Sequence[Backup]) -> None:
         self.verified_at = max((b.manifest.ended_at for b in backups if b.verified is not None), default=None)

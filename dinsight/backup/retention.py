@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from dinsight.backup.manifest import Backup
 from dinsight.backup.objects import FOLDER, StoredFile
 from dinsight.backup.repository import Repository
 from dinsight.backup.wal import SEGMENT, Segment, parse_lsn
 from shared.backups import KEEP_DAILY, KEEP_MONTHLY, KEEP_WEEKLY
+
+# The time before the last backup of which every one is kept.
+ALL_OF = timedelta(days=1)
 
 
 def _week(day: date) -> Hashable:
@@ -26,7 +29,11 @@ def _newest_of_each(
 def daily(backups: Sequence[Backup]) -> list[Backup]:
     """Those between which every second can be restored. `backups` are in order, oldest first."""
     verified = [backup for backup in backups if backup.verified][-1:]
-    return [*_newest_of_each(backups, lambda day: day, KEEP_DAILY), *verified]
+    # After a restore or a gap there are several on one day, and the first of them may still be needed.
+    recent = [
+        backup for backup in backups if backup.manifest.ended_at > backups[-1].manifest.ended_at - ALL_OF
+    ]
+    return [*_newest_of_each(backups, lambda day: day, KEEP_DAILY), *verified, *recent]
 
 
 def kept(backups: Sequence[Backup]) -> list[Backup]:
@@ -38,11 +45,6 @@ def kept(backups: Sequence[Backup]) -> list[Backup]:
     ]
     ids = {backup.manifest.id for backup in chosen}
     return [backup for backup in backups if backup.manifest.id in ids]
-
-
-def expires(now: datetime) -> datetime:
-    """When the last backup that is made now will be deleted, if backups go on."""
-    return now + timedelta(days=31 * (KEEP_MONTHLY + 1))
 
 
 def expire(repository: Repository, backups: Sequence[Backup]) -> list[str]:

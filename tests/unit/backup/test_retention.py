@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from dinsight.backup.manifest import Backup
 from dinsight.backup.objects import StoredFile
-from dinsight.backup.retention import expire, expires, kept
+from dinsight.backup.retention import expire, kept
 from dinsight.backup.wal import Segment, show_lsn
 from tests.unit.backup.examples import NOW, SIZE, a_backup, a_repository
 
@@ -41,6 +41,14 @@ def test_the_last_verified_backup_stays_however_old() -> None:
     assert old in kept([old, *unverified])
 
 
+def test_all_backups_of_the_last_day_stay() -> None:
+    """One from before a restore is the way back, should the restore have been a mistake."""
+    hourly = [a_backup(NOW - timedelta(hours=age)) for age in reversed(range(48))]
+    ages = [NOW - backup.manifest.ended_at for backup in kept(hourly)]
+    assert ages[-24:] == [timedelta(hours=age) for age in reversed(range(24))]
+    assert len(ages) <= 26
+
+
 def test_what_expired_backups_needed_goes_and_what_others_need_stays() -> None:
     repository = a_repository()
     backups = nightly(60)
@@ -67,7 +75,3 @@ def test_what_expired_backups_needed_goes_and_what_others_need_stays() -> None:
     assert list(repository.list("tail")) == []
     assert list(repository.list("objects")) == [new.name]
     assert expire(repository, stay) == []
-
-
-def test_what_is_deleted_now_is_in_no_backup_after_thirteen_months() -> None:
-    assert timedelta(days=365) < expires(NOW) - NOW < timedelta(days=410)
