@@ -12,6 +12,11 @@ t.organization_id = $1 AND t.status = 'resolved' AND t.created_at < $2 AND t.res
 AND NOT EXISTS (SELECT FROM machine_refs m WHERE m.id = t.machine_id AND m.legal_hold)
 AND NOT EXISTS (SELECT FROM deliveries d WHERE d.alert_id = t.id AND d.status = 'pending')
 """
+# What analysis keeps of them for the fleet and for timelines; it is not counted again.
+REPLICAS = """
+t.organization_id = $1 AND t.status = 'resolved' AND t.resolved_at < $2
+AND NOT EXISTS (SELECT FROM machine_refs m WHERE m.id = t.machine_id AND m.legal_hold)
+"""
 # Ended deliveries of alerts that are not due themselves.
 DELIVERIES = """
 t.organization_id = $1 AND t.status <> 'pending' AND t.finished_at < $2
@@ -26,6 +31,9 @@ async def delete_alerts(place: Place, connection: Connection) -> Done:
     for organization, limits in await place.limits(connection, SERVICE):
         before = place.now - limits.alerts
         done += await delete_rows(place, connection, SERVICE, "alerts", ALERTS, organization, before)
+    for organization, limits in await place.limits(connection, "analysis"):
+        before = place.now - limits.alerts
+        await delete_rows(place, connection, "analysis", "alert_refs", REPLICAS, organization, before)
     return done
 
 

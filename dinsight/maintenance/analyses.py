@@ -9,10 +9,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from asyncpg import IntegrityConstraintViolationError
 
 from dinsight.maintenance.place import Done, Place, within
 from services.analysis.archives.archiver import Archiver, check
-from services.analysis.archives.errors import NotArchivable
+from services.analysis.archives.errors import ArchiveDamaged, NotArchivable, RowsChanged
 from services.analysis.database.unit import PostgresUnits, Unit
 from services.analysis.domain import Analysis, AnalysisType
 from services.analysis.errors import AnalysisNotFound
@@ -115,6 +116,10 @@ class _Archiving:
         except NotConvertible as error:
             logger.warning("analysis cannot be archived", analysis_id=str(analysis.id), error=str(error))
             return Done(notes=(f"{analysis.id} cannot be archived: {error}",))
+        except (ArchiveDamaged, RowsChanged, FileNotFoundError, IntegrityConstraintViolationError) as error:
+            # One analysis must not keep all that follow from being archived.
+            logger.error("archiving failed", analysis_id=str(analysis.id), exc_info=error)
+            return Done(notes=(f"{analysis.id} was not archived: {type(error).__name__}: {error}",))
         return Done(1, size)
 
 
@@ -130,8 +135,9 @@ async def delete_archives(place: Place, connection: Connection) -> Done:
             done += Done(len(expiring), sum(archive.bytes for archive in expiring))
             if place.dry_run or not expiring:
                 break
-            for archive in expiring:
-                await archiver.expire(scope, archive)
+            expired = [await archiver.expire(scope, archive) for archive in expiring]
+            if not any(expired):
+                break  # they are on hold or being deleted by now
     return done
 
 

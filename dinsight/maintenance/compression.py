@@ -27,6 +27,7 @@ from shared.postgres.patience import BLOCKED
 
 # The specification's age of monitoring results; TimescaleDB's policy has the same.
 MONITOR_AFTER = timedelta(days=183)
+EMPTIED = (f"analysis.{columnstore.TABLE}", "analysis.anomalies")
 # Features take most of the space, and are seldom read after the days in which a run is looked at.
 FEATURES_AFTER = timedelta(days=30)
 # Rows of a batch are locked and in memory: 512 samples of 1,024 features are 4 MB.
@@ -182,10 +183,15 @@ async def compress_results(place: Place, connection: Connection) -> Done:
 
 
 async def drop_emptied(admin: Connection, now: datetime) -> Sequence[str]:
-    """Drop the months of monitoring results whose rows have all been packed, and tell about it."""
+    """Drop the months of results and anomalies that have no row any more, and report it.
+
+    A query over all time locks every month, so months must not pile up.
+    """
     await admin.execute("SET ROLE dinsight_analysis_owner")
+    dropped: list[str] = []
     try:
-        dropped = await drop_empty(admin, f"analysis.{columnstore.TABLE}", now - MONITOR_AFTER)
+        for table in EMPTIED:
+            dropped += await drop_empty(admin, table, now - MONITOR_AFTER)
     except BLOCKED:
         return ("an empty month could not be dropped while a long transaction is in the way",)
     finally:

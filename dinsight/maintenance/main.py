@@ -46,8 +46,8 @@ class Nightly:
     async def step(self) -> None:
         """Raises Unavailable if a step of the run failed."""
         async with self._place.connected() as connection:
-            last = await runs.last_success(connection)
-        self._measure(last)
+            self._measure(await runs.last_success(connection))
+            last = await runs.last_begun(connection)
         if not is_due(self._place.now, last, self._hour):
             return
         failed = []

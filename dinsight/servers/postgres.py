@@ -73,6 +73,10 @@ def choose_binaries(data: Path, found: list[PostgresBinaries]) -> PostgresBinari
 
 
 def clean_env() -> dict[str, str]:
-    """Return the environment without the caller's PG variables (PGDATA, PGPORT, ...)."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    """Return the environment without the caller's PG variables (PGDATA, PGPORT, ...) and without secrets.
+
+    A superuser of the database can read the environment of its server's processes.
+    """
+    ours = ("PG", "DINSIGHT_", "AWS_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "LC_ALL": "C.UTF-8"}

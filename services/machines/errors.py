@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 
 
 class MachineNotFound(NotFound):
@@ -17,4 +17,13 @@ class OnLegalHold(Conflict):
         super().__init__(
             f"Machine {machine_id} is on legal hold, so nothing of it may be deleted. An administrator can"
             f" end the hold with PATCH /machines/{machine_id}."
+        )
+
+
+class MetadataTooLarge(Unprocessable):
+    def __init__(self, limit: int) -> None:
+        message = f"and the sensitive values that are kept have more than {limit:,} characters together"
+        super().__init__(
+            f"metadata {message}. Remove some; a sensitive one is removed by sending null.",
+            errors=[FieldError("/metadata", message)],
         )

@@ -68,8 +68,11 @@ class MachineService:
 
     def shown_metadata(self, caller: Caller, machine: Machine) -> Mapping[str, Any]:
         """The metadata as `caller` may see it: sensitive values are shown to administrators only."""
-        may = caller.may(Permission.SENSITIVE_METADATA_READ)
-        return self._sealer.opened(machine) if may else machine.metadata
+        if not caller.may(Permission.SENSITIVE_METADATA_READ):
+            return machine.metadata
+        # Asked for once more, so that an answer kept for its Idempotency-Key needs the right, too.
+        caller.require(Permission.SENSITIVE_METADATA_READ)
+        return self._sealer.opened(machine)
 
     async def list(self, unit: Unit, filters: MachineFilter, page: PageRequest) -> Slice[Machine]:
         return await unit.machines.list(filters, page)
@@ -85,6 +88,9 @@ class MachineService:
             return before
         if changes.get("legal_hold", before.legal_hold) != before.legal_hold:
             caller.require(Permission.MACHINES_HOLD)
+        # Whoever may not see a value must not make the next one visible to everybody.
+        if set(before.sealed_metadata) - set(changes.get("sensitive_metadata", before.sealed_metadata)):
+            caller.require(Permission.SENSITIVE_METADATA_READ)
         metadata, sealed = self._sealer.split(machine_id, before.metadata, before.sealed_metadata, changes)
         stored = {name: value for name, value in changes.items() if name != "sensitive_metadata"}
         stored |= {"metadata": metadata, "sealed_metadata": sealed}

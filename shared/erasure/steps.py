@@ -112,19 +112,23 @@ def filled(sql: str, deletion: DeletionRequested) -> str:
 
 # What every service has. The trail and the deletion itself must still arrive; the latest state of a key is
 # its tombstone. Everything else about the subject is not published any more, nor again.
-MENTIONED = (
-    "EXISTS (SELECT FROM unnest(:subjects) AS id WHERE position(convert_to(id, 'UTF8') IN {column}) > 0)"
-)
+# The ids in a text are looked up among those of the deletion, of which there may be thousands.
+ANY_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+def _mentioned(text: str) -> str:
+    return f"EXISTS (SELECT FROM regexp_matches({text}, '{ANY_ID}', 'g') AS m WHERE m[1] = ANY (:subjects))"
+
+
+VALUE = "encode(value, 'escape')"
 EVENTS = """
 topic NOT IN ('audit.recorded', 'deletion.requested', 'deletion.reported')
 AND (NOT keep_latest OR EXISTS (
     SELECT FROM outbox n WHERE n.topic = outbox.topic AND n.key = outbox.key AND n.seq > outbox.seq))
 AND """
 OWN_EVENTS = "headers ->> 'ce_organizationid' = :subject::text"
-KEPT_ANSWERS = (
-    "EXISTS (SELECT FROM unnest(:subjects) AS id"
-    " WHERE strpos(coalesce(headers::text, '') || coalesce(rights::text, ''), id) > 0)"
-    f" OR {MENTIONED.format(column='body')}"
+KEPT_ANSWERS = _mentioned(
+    "coalesce(headers::text, '') || coalesce(rights::text, '') || coalesce(encode(body, 'escape'), '')"
 )
 
 
@@ -134,7 +138,7 @@ def _events(condition: str) -> Statement:
 
 MENTIONS: Sequence[Step] = (
     rows("idempotency_keys", "user_id, key", KEPT_ANSWERS),
-    _events(MENTIONED.format(column="value")),
+    _events(_mentioned(VALUE)),
 )
 OF_ORGANIZATION: Sequence[Step] = (
     rows("idempotency_keys", "user_id, key", KEPT_ANSWERS),
@@ -143,7 +147,7 @@ OF_ORGANIZATION: Sequence[Step] = (
 OF_USER: Sequence[Step] = (
     rows("idempotency_keys", "user_id, key", "user_id = :subject"),
     # Earlier states of memberships, with name and address. What the user did stays the organization's.
-    _events("keep_latest AND " + MENTIONED.format(column="value")),
+    _events("keep_latest AND " + _mentioned(VALUE)),
 )
 # For services with a queue of their own beside that of deletions.
 CANCEL_JOBS = Statement("jobs", f"DELETE FROM jobs WHERE organization_id = :subject AND queue <> '{QUEUE}'")  # noqa: S608

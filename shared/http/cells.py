@@ -24,6 +24,8 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uf
 TEXT_MARK = "'"
 # A model that holds itself would have columns without end.
 MAX_DEPTH = 5
+# Where the list separator is a semicolon or a tab, a cell begins behind each of them.
+INSIDE = re.compile(r"(?<=[;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -68,14 +70,15 @@ def cell(value: Any) -> str:
         case str():
             return harmless(value)
         case _:
-            return orjson.dumps(value).decode()
+            # Still the same JSON, and no separator in any locale.
+            return orjson.dumps(value).decode().replace(";", "\\u003b")
 
 
 def harmless(text: str) -> str:
-    """The text, marked as such if a spreadsheet would take it for a formula. A number is none."""
+    """The text, marked as such where a spreadsheet would take it for a formula. A number is none."""
     if text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text):
-        return TEXT_MARK + text
-    return text
+        text = TEXT_MARK + text
+    return INSIDE.sub(TEXT_MARK, text)
 
 
 def _paths(model: type[BaseModel], inside: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -32,16 +32,20 @@ PAGED = (
 )
 WHOLE = "All rows, with a header"
 
+# A file is one request, however many pages it has: this many are read at a time, so that most connections to
+# the database are left for requests of a single page.
+MAX_PAGES_AT_ONCE = 3
+
 Endpoint = Callable[..., Awaitable[Any]]
 
 
-def offer_csv(router: APIRouter) -> None:
-    """Let the routes of the router that list something answer in CSV, too."""
+def offer_csv(router: APIRouter, reading: asyncio.Semaphore) -> None:
+    """Let the routes of the router that list something answer in CSV, too, `reading` a few at once."""
     for route in router.routes:
         if isinstance(route, APIRoute):
-            _offer(route)
+            _offer(route, reading)
         elif isinstance(inner := getattr(route, "original_router", None), APIRouter):
-            offer_csv(inner)
+            offer_csv(inner, reading)
 
 
 def item_of(model: Any) -> type[BaseModel] | None:
@@ -53,20 +57,22 @@ def item_of(model: Any) -> type[BaseModel] | None:
     return item if isinstance(item, type) and issubclass(item, BaseModel) else None
 
 
-def _offer(route: APIRoute) -> None:
+def _offer(route: APIRoute, reading: asyncio.Semaphore) -> None:
     model, item = route.response_model, item_of(route.response_model)
     in_columns = isinstance(model, type) and issubclass(model, Columns)
     # A route may be included twice.
     if route.methods != {"GET"} or not (item or in_columns) or hasattr(route.endpoint, "answers_csv"):
         return
     filename = _filename(route.path)
-    endpoint = _samples(route.endpoint, filename) if item is None else _list(route.endpoint, item, filename)
+    endpoint = (
+        _samples(route.endpoint, filename) if item is None else _list(route.endpoint, item, filename, reading)
+    )
     paged = item is not None and "next_cursor" in model.model_fields
     route.endpoint = endpoint
     route.responses = {200: _documented(PAGED if paged else WHOLE), **route.responses}
 
 
-def _list(endpoint: Endpoint, item: type[BaseModel], filename: str) -> Endpoint:
+def _list(endpoint: Endpoint, item: type[BaseModel], filename: str, reading: asyncio.Semaphore) -> Endpoint:
     columns = columns_of(item)
 
     def lines(page: Any) -> bytes:
@@ -86,8 +92,10 @@ def _list(endpoint: Endpoint, item: type[BaseModel], filename: str) -> Endpoint:
             yield lines(page)
             while paged is not None and everything and page.next_cursor:
                 arguments[paged] = arguments[paged].following(page.next_cursor)
-                page = await endpoint(**arguments)
-                yield lines(page)
+                async with reading:
+                    page = await endpoint(**arguments)
+                    text = await asyncio.to_thread(lines, page)
+                yield text
 
         response = _file(filename, body())
         if not everything and getattr(first, "next_cursor", None):

@@ -1,17 +1,22 @@
 """A FastAPI application with a precise OpenAPI document, whose lists can be had as CSV."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from shared.http.csv_lists import offer_csv
+from shared.http.csv_lists import MAX_PAGES_AT_ONCE, offer_csv
 from shared.http.fields import without_null
 from shared.http.problems import problem_responses
 
 
 class Application(FastAPI):
+    def __init__(self, **options: Any) -> None:
+        self._reading_files = asyncio.Semaphore(MAX_PAGES_AT_ONCE)
+        super().__init__(**options)
+
     def include_router(self, router: APIRouter, *args: Any, **options: Any) -> None:
-        offer_csv(router)
+        offer_csv(router, self._reading_files)
         super().include_router(router, *args, **options)
 
     def openapi(self) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from asyncpg import LockNotAvailableError
+
 from shared.access import Scope
 from shared.jobs.retry import RetryPolicy
 from shared.months import month_of
@@ -174,11 +176,22 @@ async def drop_empty(
     dropped = await _finish(connection, table, retry)
     for partition in await partitions(connection, table):
         over = partition.upper is not None and partition.upper <= before
-        if over and await _is_empty(connection, partition.name):
+        if over and await _is_unused(connection, partition.name):
             await _detach(connection, table, partition.name, Mark.DROP_IF_EMPTY, retry)
             if await _drop_if_empty(connection, table, partition.name, retry):
                 dropped.append(partition.name)
     return dropped
+
+
+async def _is_unused(connection: Connection, name: str) -> bool:
+    """Whether the partition is empty, and nobody is writing to it at the moment."""
+    try:
+        async with connection.transaction():
+            await _limit_waiting(connection, for_transaction=True)
+            await connection.execute(f"LOCK TABLE {name} IN SHARE MODE")
+            return await _is_empty(connection, name)
+    except LockNotAvailableError:
+        return False
 
 
 async def _finish(connection: Connection, table: str, retry: RetryPolicy) -> list[str]:

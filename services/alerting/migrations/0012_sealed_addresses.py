@@ -23,8 +23,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = alerting, public, pg_temp AS $$
     WITH part AS (
         SELECT d.id FROM deliveries d WHERE d.id > after ORDER BY d.id LIMIT wanted
     ), short AS (
-        UPDATE deliveries d SET target = substring(d.target FROM '^[a-z]+://[^/?]+')
-        FROM part WHERE d.id = part.id AND d.target ~ '^[a-z]+://[^/?]+[/?]'
+        UPDATE deliveries d SET target = substring(d.target FROM '^[A-Za-z]+://[^/?]+')
+        FROM part WHERE d.id = part.id AND d.target ~ '^[A-Za-z]+://[^/?]+[/?]'
     )
     SELECT id FROM part ORDER BY id DESC LIMIT 1;
 $$;

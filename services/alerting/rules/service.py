@@ -101,6 +101,8 @@ class RuleService:
         """The actions as `caller` may see them: addresses whole for administrators, hosts for others."""
         if not caller.may(Permission.WEBHOOK_ADDRESSES_READ):
             return rule.actions.public()
+        # Asked for once more, so that an answer kept for its Idempotency-Key needs the right, too.
+        caller.require(Permission.WEBHOOK_ADDRESSES_READ)
         return rule.actions.public(partial(self._sealer.shown, rule.id))
 
     async def seal_addresses(self, unit: Unit, rule_id: UUID) -> None:

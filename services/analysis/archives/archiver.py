@@ -194,8 +194,12 @@ class Archiver:
     ) -> None:
         kept_until = self._clock.now() + self._restored
         async with self._units(scope) as unit:
+            known = await unit.analyses.get(archive.analysis_id)
+            if known is not None and known.baseline_id is not None:
+                # It must not be archived before the run that stands on it is there again.
+                await unit.analyses.lock_baseline(known.baseline_id)
             analysis = await unit.archives.lock(archive.analysis_id)
-            if analysis is None or await unit.archives.get(archive.analysis_id) != archive:
+            if analysis is None or not await _is_archived(unit, analysis, archive):
                 raise NotArchived(archive.analysis_id, analysis.status if analysis else "deleted")
             await end(unit)
             await unit.archives.restore(archive, streams, kept_until)
@@ -217,7 +221,10 @@ class Archiver:
         """Delete an archive after its retention; False if it is not there any more."""
         async with self._units(scope) as unit:
             analysis = await unit.archives.lock(archive.analysis_id)
-            if analysis is None or not await unit.archives.expire(archive, self._clock.now()):
+            if analysis is None or not await _is_archived(unit, analysis, archive):
+                return False
+            obstacles = await unit.archives.obstacles(analysis)
+            if obstacles.legal_hold or not await unit.archives.expire(archive, self._clock.now()):
                 return False
             await unit.upkeep.discard(f"{archive.prefix}/")
             if archive.model_key is not None:
@@ -263,3 +270,8 @@ async def restorable(unit: Unit, analysis_id: UUID) -> Archive:
     if archive.expired_at is not None:
         raise ArchiveExpired(analysis_id, archive.expired_at)
     return archive
+
+
+async def _is_archived(unit: Unit, analysis: Analysis, archive: Archive) -> bool:
+    """Whether this is still its archive, and it is not being deleted meanwhile."""
+    return analysis.status is Status.ARCHIVED and await unit.archives.get(analysis.id) == archive

@@ -404,6 +404,7 @@ SELECT a.* FROM analyses a JOIN machine_refs m ON m.id = a.machine_id
 WHERE a.status = 'completed' AND a.analysis_type = :analysis_type AND a.completed_at < :before
   AND a.organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
   AND coalesce(a.kept_until < :now, true) AND NOT m.legal_hold
+  AND (a.summarized OR a.analysis_type <> 'monitoring')
   AND (:after::uuid IS NULL OR a.id > :after)
 ORDER BY a.id LIMIT :limit;
 
@@ -622,10 +623,11 @@ SELECT count(*) FROM gone;
 -- Delete a batch of the features of analyses that are being deleted. An imported upload may have several analyses.
 WITH gone AS (
     DELETE FROM feature_data WHERE id IN (
-        SELECT f.id FROM feature_data f JOIN analyses a ON a.file_upload_id = f.file_upload_id
-        WHERE a.deletion_id = :deletion AND NOT EXISTS (
+        SELECT f.id FROM feature_data f
+        WHERE f.file_upload_id IN (SELECT a.file_upload_id FROM analyses a WHERE a.deletion_id = :deletion)
+          AND NOT EXISTS (
             SELECT FROM analyses o
-            WHERE o.file_upload_id = a.file_upload_id AND o.deletion_id IS DISTINCT FROM :deletion)
+            WHERE o.file_upload_id = f.file_upload_id AND o.deletion_id IS DISTINCT FROM :deletion)
         LIMIT :batch)
     RETURNING 1
 )

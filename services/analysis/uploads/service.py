@@ -210,15 +210,16 @@ class UploadReceiver:
 
     @staticmethod
     async def _baseline(unit: Unit, request: AnalysisRequest, machine_name: str) -> Analysis:
-        if request.baseline_id is None:
+        wanted = request.baseline_id
+        if wanted is None:
             newest = await unit.analyses.newest(request.machine_id, AnalysisType.BASELINE, 1)
             if not newest:
                 raise NoBaseline(machine_name)
-            active = await unit.analyses.lock_baseline(newest[0].id)
-            return await _with_model(unit, active or newest[0])
-        requested = await unit.analyses.lock_baseline(request.baseline_id)
+            wanted = newest[0].id
+        # It may have been deleted or archived between being found and being locked.
+        requested = await unit.analyses.lock_baseline(wanted)
         if requested is None:
-            raise AnalysisNotFound(request.baseline_id)
+            raise AnalysisNotFound(wanted)
         if requested.analysis_type is not AnalysisType.BASELINE:
             raise BaselineUnusable(requested.id, "it is a monitoring run")
         if requested.machine_id != request.machine_id:

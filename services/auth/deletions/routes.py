@@ -39,9 +39,9 @@ def build_router(
             str | None, Query(max_length=255, description="The organization's slug or name: required")
         ] = None,
     ) -> DeletionAccepted:
-        """Only owners. Ends everybody's access at once; everything that the organization has is deleted in
-        the background. `Location` names the certificate of what was deleted. 409 while one of its machines is
-        on legal hold."""
+        """Only owners who signed in within the last 15 minutes. Ends everybody's access at once; everything
+        that the organization has is deleted in the background. `Location` names the certificate of what was
+        deleted. 409 while one of its machines is on legal hold."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(
                 unit, identity, organization_id, Permission.ORGANIZATION_DELETE
@@ -49,7 +49,7 @@ def build_router(
             await deletions.check_confirmation(unit, caller, confirm)
         await deletions.check_holds(caller)
         async with units(caller.scope) as unit:
-            deletion = await deletions.delete_organization(unit, caller)
+            deletion = await deletions.delete_organization(unit, caller, identity)
         response.headers["Location"] = location(deletion)
         return DeletionAccepted.of(deletion)
 

@@ -55,8 +55,12 @@ class DeletionService:
         if held := (await self._machines.get(HELD_MACHINES, caller=caller))["items"]:
             raise OnLegalHold(UUID(held[0]["id"]), held[0]["name"])
 
-    async def delete_organization(self, unit: Unit, caller: Caller) -> DeletionRequested:
-        """End access to the organization, and request its deletion. Raises OrganizationNotFound."""
+    async def delete_organization(self, unit: Unit, caller: Caller, identity: Identity) -> DeletionRequested:
+        """End access to the organization, and request its deletion.
+
+        Raises OrganizationNotFound, SignInTooOld.
+        """
+        await self._check_sign_in(unit, identity)
         organization = await unit.organizations.lock(caller.organization_id)
         if organization is None or not organization.is_active:
             raise OrganizationNotFound(caller.organization_id)
@@ -138,6 +142,8 @@ class DeletionService:
     async def _check_sign_in(self, unit: Unit, identity: Identity) -> None:
         now = self._clock.now()
         page = PageRequest(limit=1)
+        if identity.session_id is None:
+            raise SignInTooOld(MAX_SIGN_IN_AGE)
         found = await unit.sessions.live(identity.user_id, now, page, family_id=identity.session_id)
         if not found.items or now - found.items[0].signed_in_at > MAX_SIGN_IN_AGE:
             raise SignInTooOld(MAX_SIGN_IN_AGE)

@@ -59,7 +59,7 @@ async def migrate(database: TestDatabase, service: str, revision: str) -> None:
 
 
 async def test_anomalies_from_before_are_counted(database: TestDatabase, admin: Connection) -> None:
-    await migrate(database, "analysis", "analysis_0010")
+    await migrate(database, "analysis", "analysis_0008")
     analysis_id, machine_id, organization_id = uuid4(), uuid4(), uuid4()
     await admin.execute(
         "INSERT INTO analysis.machine_refs (id, organization_id, name, status, version, changed_at)"

@@ -8,11 +8,13 @@ import pytest
 
 from services.machines.domain import Machine
 from services.machines.encrypted import COLUMNS
+from services.machines.errors import MetadataTooLarge
 from services.machines.sealing import MetadataSealer, value_purpose
 from services.machines.service import MachineService
 from shared.access import Caller, Role
 from shared.audit import HIDDEN, Auditor
 from shared.crypto import EncryptionError, Encryptor
+from shared.errors import Forbidden
 from shared.events.auth import AUDIT_RECORDED
 from shared.events.machines import MACHINE_CHANGED
 from tests.support.fakes import FakeClock, caller
@@ -74,7 +76,8 @@ async def test_administrators_alone_see_the_values(setting: Setting, role: Role)
     [
         ({"metadata": {"kw": 80}}, {"plc": "canary", "kw": 80}, {"plc"}),
         ({"metadata": {"plc": "new"}}, {"plc": "new"}, {"plc"}),
-        ({"metadata": {"plc": None}}, {}, set()),
+        # The name stays listed: the next value is sealed, too.
+        ({"metadata": {"plc": None}}, {}, {"plc"}),
         ({"name": "Rig 2"}, {"plc": "canary", "kw": 75}, {"plc"}),
         # Nothing becomes plain by itself.
         ({"sensitive_metadata": []}, {"kw": 75}, set()),
@@ -112,3 +115,34 @@ async def test_a_value_is_bound_to_its_machine_and_can_be_re_encrypted(setting: 
     assert Encryptor(OTHER).decrypt(moved["plc"], purpose=value_purpose(machine.id, "plc")) == '"canary"'
     with pytest.raises(EncryptionError):
         encryptor.decrypt(moved["plc"], purpose=value_purpose(uuid4(), "plc"))
+
+
+async def test_a_value_that_comes_later_is_sealed(setting: Setting) -> None:
+    machine = await setting.register(metadata={"kw": 75}, sensitive_metadata=["plc"])
+    changed = await setting.change(machine, metadata={"kw": 75, "plc": "canary"})
+    assert "plc" not in changed.metadata
+    assert setting.shown(changed) == {"kw": 75, "plc": "canary"}
+    emptied = await setting.change(changed, metadata={"plc": None})
+    again = await setting.change(emptied, metadata={"plc": "new"})
+    assert again.metadata == {}
+    assert setting.shown(again) == {"plc": "new"}
+
+
+async def test_values_that_add_up_are_refused(setting: Setting) -> None:
+    async def fill(machine: Machine) -> None:
+        for number in range(20):
+            names = [*machine.sealed_metadata, f"key {number}"]
+            machine = await setting.change(
+                machine, metadata={names[-1]: "x" * 10_000}, sensitive_metadata=names
+            )
+
+    with pytest.raises(MetadataTooLarge):
+        await fill(await setting.register())
+
+
+async def test_an_operator_cannot_take_a_name_from_the_list(setting: Setting) -> None:
+    machine = await registered(setting)
+    operator = caller(setting.admin.organization_id, Role.OPERATOR)
+    async with setting.units(operator.scope) as unit:
+        with pytest.raises(Forbidden):
+            await setting.service.change(unit, operator, machine.id, {"sensitive_metadata": []})

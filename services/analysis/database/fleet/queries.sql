@@ -25,7 +25,8 @@ ON CONFLICT (machine_id) DO UPDATE SET organization_id = excluded.organization_i
 -- name: insert_run_summary$
 -- What remains of a completed run; facts that its analysis has are taken from there.
 WITH summarized AS (
-    UPDATE analyses SET summarized = true WHERE id = :analysis_id AND NOT summarized RETURNING *
+    UPDATE analyses SET summarized = true
+    WHERE id = :analysis_id AND NOT summarized AND status = 'completed' RETURNING *
 )
 INSERT INTO run_summaries (analysis_id, organization_id, machine_id, completed_at, samples, anomalies, max_ratio,
                            state, reasons, wear, first_at, last_at, data_until, bucket_at, bucket_samples,
