@@ -77,7 +77,8 @@ bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, t
 	@$(RIVALS)/python -m bench.large_maps
 	@$(BIN)/python -m bench.big_file
 
-bench-detection: ready ## Reprint detection and deterioration on the real data sets
+bench-detection: ready-bench ## Reprint the verdict beside rivals, detection and deterioration on the real data sets
+	@$(RIVALS)/python -m bench.verdict
 	@$(BIN)/python -m bench.detection
 	@$(BIN)/python -m bench.deterioration
 
