@@ -129,10 +129,13 @@ def test_every_write_is_audited(outcome: Outcome, attacker: Tenant, document: Do
 
 
 def _wait_for_what_it_needs(tenant: Tenant, operation: Operation) -> None:
-    """An analysis is archived before it is restored, and its archiving was the write before that."""
-    if operation.id == "restore_analysis":
+    """An analysis is archived, then restored, then its anomalies are acknowledged."""
+    needed = {"restore_analysis": "archived", "acknowledge_anomaly": "completed"}.get(operation.id)
+    if needed is not None:
         path = f"/analyses/{tenant.ids['analysis_id']}"
-        eventually(lambda: tenant.ask(path)["status"] == "archived", seconds=60, what="the archive")
+        eventually(
+            lambda: tenant.ask(path)["status"] == needed, seconds=60, what=f"an analysis that is {needed}"
+        )
 
 
 def _sign_in_and_out(person: Tenant) -> Mapping[str, str]:

@@ -43,6 +43,9 @@ def payload(document: Document, operation: Operation, ids: Mapping[str, str]) ->
         # The tables above have few columns; the next configuration must fit them still.
         return Payload(json=CONFIG)
     value = sample(document, operation.body, ids)
+    if "legal_hold" in (value if isinstance(value, dict) else ()):
+        # It would refuse the deletions that are to come.
+        value = {**value, "legal_hold": False}
     if operation.id == "change_password":
         value = {"current_password": PASSWORD, "new_password": PASSWORD}
     return Payload(json=value)
