@@ -80,18 +80,17 @@ def _list(endpoint: Endpoint, item: type[BaseModel], filename: str, reading: asy
         return rows_text([column.of(row) for column in columns] for row in rows)
 
     async def answer(request: Request, arguments: dict[str, Any]) -> Response:
-        paged = next((name for name, value in arguments.items() if isinstance(value, PageRequest)), None)
-        everything = paged is not None and "limit" not in request.query_params
-        if paged is not None and everything:
-            arguments[paged] = arguments[paged].of_size(MAX_LIMIT)
+        everything = "limit" not in request.query_params
+        if everything:
+            _resize(arguments, MAX_LIMIT)
         first = await endpoint(**arguments)
 
         async def body() -> AsyncIterator[bytes]:
             yield rows_text([[column.name for column in columns]])
             page = first
             yield lines(page)
-            while paged is not None and everything and page.next_cursor:
-                arguments[paged] = arguments[paged].following(page.next_cursor)
+            while everything and getattr(page, "next_cursor", None):
+                _follow(arguments, page.next_cursor)
                 async with reading:
                     page = await endpoint(**arguments)
                     text = await asyncio.to_thread(lines, page)
@@ -104,6 +103,24 @@ def _list(endpoint: Endpoint, item: type[BaseModel], filename: str, reading: asy
         return response
 
     return _either(endpoint, answer)
+
+
+def _resize(arguments: dict[str, Any], limit: int) -> None:
+    """Ask for pages of this size. A list in an order of its own has `limit` and `cursor` as they are."""
+    for name, value in arguments.items():
+        if isinstance(value, PageRequest):
+            arguments[name] = value.of_size(limit)
+        elif name == "limit":
+            arguments[name] = limit
+
+
+def _follow(arguments: dict[str, Any], cursor: str) -> None:
+    """Ask for the page that follows."""
+    for name, value in arguments.items():
+        if isinstance(value, PageRequest):
+            arguments[name] = value.following(cursor)
+        elif name == "cursor":
+            arguments[name] = cursor
 
 
 def _samples(endpoint: Endpoint, filename: str) -> Endpoint:

@@ -165,4 +165,4 @@ async def test_memory_does_not_grow_with_the_file(place: Workplace) -> None:
     """
     small = await highest_memory(place, 20_000)
     large = await highest_memory(place, 40_000)
-    assert large - small < 80 * 2**20
+    assert large - small < 120 * 2**20
