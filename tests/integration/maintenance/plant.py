@@ -29,8 +29,8 @@ VALUES ($1, $2, 'table.csv', 100, 'uploads/' || $1::uuid::text, 'completed', '["
 ANALYSIS = """
 INSERT INTO analysis.analyses (id, organization_id, machine_id, file_upload_id, dinsight_id, baseline_id,
                                config_id, analysis_type, status, results, created_by, created_at,
-                               completed_at, progress)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'completed', '{"samples": 10}', $9, $10, $10, 1)
+                               completed_at, progress, summarized)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'completed', '{"samples": 10}', $9, $10, $10, 1, true)
 """
 FEATURE_ROWS = """
 INSERT INTO analysis.feature_data (id, organization_id, file_upload_id, feature_values, metadata, created_at,

@@ -305,7 +305,7 @@ async def test_a_night_is_made_up_for_and_not_repeated(copy: Copy) -> None:
     await nightly.step()
     await nightly.step()
     assert await copy.admin.fetchval("SELECT count(*) FROM auth.maintenance_runs WHERE successful") == 1
-    await copy.admin.execute("UPDATE auth.maintenance_runs SET finished_at = finished_at - interval '25 h'")
+    await copy.admin.execute("UPDATE auth.maintenance_runs SET started_at = started_at - interval '25 h'")
     await nightly.step()
     assert await copy.admin.fetchval("SELECT count(*) FROM auth.maintenance_runs WHERE successful") == 2
 
