@@ -73,7 +73,7 @@ def clusters_of(place: Place) -> list[str]:
     """The database clusters of the repository, which has some."""
     found = clusters(open_store(place.url, place.environ, create=False), place.url)
     if not found:
-        raise BackupError(f"The repository {place.url} is empty: nothing was ever backed up there.")
+        raise BackupError(f"The repository {place.url} contains no backups.")
     return found
 
 

@@ -45,6 +45,10 @@ class Done:
         return Done(self.count + other.count, self.bytes + other.bytes, self.notes + other.notes)
 
 
+class AnotherRun(Exception):
+    """Another run is executing the same step."""
+
+
 @dataclass(frozen=True)
 class Place:
     """With `dry_run`, steps count what they would do, and change nothing."""
@@ -79,10 +83,14 @@ class Place:
 
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[Connection]:
-        """A connection; nobody else does the same step meanwhile. Raises LockNotAvailableError."""
+        """A connection; nobody else does the same step meanwhile. Raises AnotherRun."""
+        key = zlib.crc32(name.encode()) >> 1
         async with self.connected() as connection:
             await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
-            await connection.execute("SELECT pg_advisory_lock($1, $2)", LOCKS, zlib.crc32(name.encode()) >> 1)
+            try:
+                await connection.execute("SELECT pg_advisory_lock($1, $2)", LOCKS, key)
+            except asyncpg.LockNotAvailableError:
+                raise AnotherRun from None
             await connection.execute("RESET lock_timeout")
             yield connection
 

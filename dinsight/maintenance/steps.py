@@ -12,9 +12,9 @@ from obstore.exceptions import BaseError
 from dinsight.maintenance import runs
 from dinsight.maintenance.alerts import delete_alerts, delete_deliveries
 from dinsight.maintenance.analyses import archive_analyses, delete_archives, delete_uploads
+from dinsight.maintenance.answers import delete_answers
 from dinsight.maintenance.compression import compress_results
-from dinsight.maintenance.messaging import delete_answers, delete_event_ids, delete_events
-from dinsight.maintenance.place import Done, Place, as_document
+from dinsight.maintenance.place import AnotherRun, Done, Place, as_document
 from dinsight.maintenance.trail import ExportDamaged, delete_entries
 from services.analysis.archives.errors import ArchiveDamaged, RowsChanged
 from shared.postgres.connection import Connection
@@ -28,8 +28,6 @@ STEPS: Mapping[str, Step] = {
     "audit entries deleted": delete_entries,
     "alerts deleted": delete_alerts,
     "deliveries deleted": delete_deliveries,
-    "published events deleted": delete_events,
-    "ids of handled events deleted": delete_event_ids,
     "kept answers deleted": delete_answers,
 }
 # What one step can meet without the others being affected. The next run tries it again.
@@ -68,8 +66,8 @@ async def _outcome(place: Place, name: str, step: Step) -> Outcome:
     try:
         async with place.alone(name) as connection:
             return Outcome(name, await step(place, connection))
-    except asyncpg.LockNotAvailableError:
-        return Outcome(name, Done(notes=("another run is at it",)))
+    except AnotherRun:
+        return Outcome(name, Done(notes=("skipped: another run is executing this step",)))
     except ERRORS as error:
         logger.error("step of maintenance failed", step=name, exc_info=error)
         return Outcome(name, Done(), f"{type(error).__name__}: {error}")

@@ -90,8 +90,8 @@ async def _service(
         await connection.execute(
             f"ALTER ROLE {role} IN DATABASE {database} SET search_path = {service}, public"
         )
-    # A materialized view is refreshed without blocking its readers by way of a temporary table, and rows of
-    # archives come back by way of one.
+    # The login restores archived rows through a temporary table; the version before counter rows refreshes a
+    # materialized view through one.
     await connection.execute(f"GRANT TEMPORARY ON DATABASE {database} TO {owner}, {login}")
     defaults = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {service} GRANT"
     await connection.execute(f"{defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {login}")

@@ -26,7 +26,7 @@ from shared.kafka.consumer import Consumer
 
 
 def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService) -> None:
-    """Both handlers keep a replica by versions, so they may run again for an event."""
+    """The handlers keep replicas by versions, so they may run again for an event."""
 
     async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
         if event.organization_id is None:

@@ -22,8 +22,8 @@ class OnLegalHold(Conflict):
 
 class MetadataTooLarge(Unprocessable):
     def __init__(self, limit: int) -> None:
-        message = f"and the sensitive values that are kept have more than {limit:,} characters together"
+        message = f"exceeds, together with the stored sensitive values, {limit:,} characters"
         super().__init__(
-            f"metadata {message}. Remove some; a sensitive one is removed by sending null.",
+            f"metadata {message}. Remove some values; send null to remove a sensitive one.",
             errors=[FieldError("/metadata", message)],
         )

@@ -47,7 +47,7 @@ Tags = Annotated[
     Field(max_length=MAX_TAGS, description="A set: repetitions are dropped", examples=[["line-3", "pump"]]),
     AfterValidator(without_repetitions),
 ]
-HOLD = "While true, nothing of the machine can be deleted"
+HOLD = "While true, no data of the machine can be archived or deleted"
 
 
 class MachineCreate(BaseModel):

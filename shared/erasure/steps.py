@@ -110,8 +110,6 @@ def filled(sql: str, deletion: DeletionRequested) -> str:
     )
 
 
-# What every service has. The trail and the deletion itself must still arrive; the latest state of a key is
-# its tombstone. Everything else about the subject is not published any more, nor again.
 # The ids in a text are looked up among those of the deletion, of which there may be thousands.
 ANY_ID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -121,13 +119,15 @@ def _mentioned(text: str) -> str:
 
 
 VALUE = "encode(value, 'escape')"
+# What every service has. The trail and the deletion itself must still arrive; the latest state of a key is
+# its tombstone. Everything else about the subject is not published any more, nor again.
 EVENTS = """
 topic NOT IN ('audit.recorded', 'deletion.requested', 'deletion.reported')
 AND (NOT keep_latest OR EXISTS (
     SELECT FROM outbox n WHERE n.topic = outbox.topic AND n.key = outbox.key AND n.seq > outbox.seq))
 AND """
 OWN_EVENTS = "headers ->> 'ce_organizationid' = :subject::text"
-KEPT_ANSWERS = _mentioned(
+MENTIONED_IN_ANSWER = _mentioned(
     "coalesce(headers::text, '') || coalesce(rights::text, '') || coalesce(encode(body, 'escape'), '')"
 )
 
@@ -137,11 +137,11 @@ def _events(condition: str) -> Statement:
 
 
 MENTIONS: Sequence[Step] = (
-    rows("idempotency_keys", "user_id, key", KEPT_ANSWERS),
+    rows("idempotency_keys", "user_id, key", MENTIONED_IN_ANSWER),
     _events(_mentioned(VALUE)),
 )
 OF_ORGANIZATION: Sequence[Step] = (
-    rows("idempotency_keys", "user_id, key", KEPT_ANSWERS),
+    rows("idempotency_keys", "user_id, key", MENTIONED_IN_ANSWER),
     _events(OWN_EVENTS),
 )
 OF_USER: Sequence[Step] = (

@@ -1,45 +1,34 @@
-"""What `dinsight status` says about backups: asked of the program that takes them."""
+"""The line of `dinsight status` about backups, from the metrics of the program that takes them."""
 
 from __future__ import annotations
 
-import re
-import urllib.request
+from collections.abc import Mapping
 
 from rich.text import Text
 
-from tools.local.ports import HOST
+from tools.local.metrics import read_metrics, span
 from tools.local.state import RunState
 
-PATIENCE_S = 2.0
+LABEL = "  backups   "
 # As in deploy/prometheus/rules.yml.
 MAX_AGE_S = 86_400.0
 MAX_WAL_AGE_S = 300.0
-SAMPLE = re.compile(r"^(dinsight_backup_\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 
 def backup_line(state: RunState) -> Text:
-    """One line; red where somebody should act."""
-    port = next((program.port for program in state.programs if program.name == "backup"), None)
-    if port is None:
-        return Text("backups   none: set DINSIGHT_BACKUP_URL", style="yellow")
+    """Return one line; red where somebody should act."""
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=PATIENCE_S) as answer:
-            text = answer.read().decode()
+        samples = read_metrics(state, "backup")
     except OSError as error:
-        return Text(f"backups   the program `backup` does not answer ({error})", style="red")
-    return describe({name: float(value) for name, value in SAMPLE.findall(text)})
+        return Text(f"{LABEL}the program `backup` does not respond ({error})", style="red")
+    if samples is None:
+        return Text(f"{LABEL}none: set DINSIGHT_BACKUP_URL", style="yellow")
+    return describe(samples)
 
 
-def describe(samples: dict[str, float]) -> Text:
+def describe(samples: Mapping[str, float]) -> Text:
     age, wal_age = samples.get("dinsight_backup_age_seconds"), samples.get("dinsight_backup_wal_age_seconds")
-    last = "none is verified yet" if age is None else f"the last verified one is {_span(age)} old"
-    wal = "no WAL was shipped yet" if wal_age is None else f"writes are {_span(wal_age)} behind"
+    last = "none is verified yet" if age is None else f"the last verified one is {span(age)} old"
+    wal = "no WAL was shipped yet" if wal_age is None else f"writes are {span(wal_age)} behind"
     late = age is None or age > MAX_AGE_S or wal_age is None or wal_age > MAX_WAL_AGE_S
-    return Text(f"backups   {last}; {wal}", style="red" if late else "")
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    return Text(f"{LABEL}{last}; {wal}", style="red" if late else "")

@@ -1,45 +1,33 @@
-"""What `dinsight status` says about maintenance: asked of the program that does it."""
+"""The line of `dinsight status` about maintenance, from the metrics of the program that does it."""
 
 from __future__ import annotations
 
-import re
-import urllib.request
+from collections.abc import Mapping
 
 from rich.text import Text
 
-from tools.local.ports import HOST
+from tools.local.metrics import read_metrics, span
 from tools.local.state import RunState
 
-PATIENCE_S = 2.0
+LABEL = "  retention "
 # As in deploy/prometheus/rules.yml.
 MAX_AGE_S = 2 * 86_400.0
-AGE = re.compile(r"^dinsight_maintenance_age_seconds(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 
 
 def maintenance_line(state: RunState) -> Text:
-    """One line; red where somebody should act."""
-    port = next((program.port for program in state.programs if program.name == "maintenance"), None)
-    if port is None:
-        return Text("  upkeep    none: this environment runs without maintenance", style="dim")
+    """Return one line; red where somebody should act."""
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=PATIENCE_S) as answer:
-            return describe(answer.read().decode())
+        samples = read_metrics(state, "maintenance")
     except OSError as error:
-        return Text(f"  upkeep    the program `maintenance` does not answer ({error})", style="red")
+        return Text(f"{LABEL}the program `maintenance` does not respond ({error})", style="red")
+    if samples is None:
+        return Text(f"{LABEL}none: this environment runs without maintenance", style="dim")
+    return describe(samples)
 
 
-def describe(metrics: str) -> Text:
-    """How old the last successful run is, from the program's metrics."""
-    found = AGE.search(metrics)
-    if found is None:
-        return Text("  upkeep    no run of maintenance has succeeded yet", style="yellow")
-    age = float(found.group(1))
-    text = f"  upkeep    the last successful run of maintenance is {_span(age)} old"
+def describe(samples: Mapping[str, float]) -> Text:
+    age = samples.get("dinsight_maintenance_age_seconds")
+    if age is None:
+        return Text(f"{LABEL}no run of maintenance has succeeded yet", style="yellow")
+    text = f"{LABEL}the last successful run of maintenance is {span(age)} old"
     return Text(text, style="red" if age > MAX_AGE_S else "")
-
-
-def _span(seconds: float) -> str:
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from services.alerting.rules.domain import Actions, Webhook, host_of
+from services.alerting.rules.domain import Actions, Webhook
 from shared.crypto import EncryptionError, Encryptor, Renew
 
 
@@ -71,11 +71,3 @@ def _renewed(rule_id: UUID, name: str, webhook: dict[str, str], renew: Renew) ->
     if "sealed_url" in webhook:
         changed["sealed_url"] = renew(webhook["sealed_url"], purpose=address_purpose(rule_id, name))
     return changed
-
-
-def has_plain_address(stored: Mapping[str, Any]) -> bool:
-    """Whether stored actions hold more than the host of an address in plain text."""
-    return any(
-        "sealed_url" not in webhook or webhook["url"] != host_of(webhook["url"])
-        for webhook in stored.get("webhooks", {}).values()
-    )

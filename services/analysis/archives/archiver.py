@@ -250,7 +250,7 @@ def check(analysis: Analysis, obstacles: Obstacles) -> None:
     if obstacles.legal_hold:
         raise OnLegalHold(analysis.id)
     if obstacles.active_baseline:
-        raise BaselineInUse(analysis.id, "it is the machine's active baseline, which judges its next samples")
+        raise BaselineInUse(analysis.id, "it is the machine's active baseline")
     if obstacles.runs:
         raise BaselineInUse(
             analysis.id, f"{len(obstacles.runs)} run(s) that are not archived stand on it; archive them first"

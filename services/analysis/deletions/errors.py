@@ -26,7 +26,7 @@ class BaselineInUse(Conflict):
     code = "baseline-in-use"
 
     def __init__(self, analysis_id: UUID, runs: int, *, active: bool) -> None:
-        uses = [f"{runs} monitoring run(s) stand on it"] if runs else []
+        uses = [f"{runs} monitoring run(s) use it"] if runs else []
         uses += ["it is the machine's active baseline"] if active else []
         super().__init__(
             f"Baseline {analysis_id} is in use: {', and '.join(uses)}. Send ?cascade=true to delete it all"

@@ -131,11 +131,6 @@ class BaselineModel:
         return self.scaling.std
 
     @property
-    def kept_features(self) -> tuple[str, ...]:
-        """The features that carry information."""
-        return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if not drop)
-
-    @property
     def dropped_features(self) -> tuple[str, ...]:
         """The constant features: the map ignores them, and they are anomalies once they move."""
         return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if drop)

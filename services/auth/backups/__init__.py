@@ -1,0 +1,1 @@
+"""Reminds administrators of late backups."""

@@ -13,11 +13,12 @@ import pytest
 from dinsight.backup.context import BACKUP_URL, NO_BACKUPS
 from dinsight.installation import database_variable
 from tests.support.ports import reserve_port
-from tools.local.backups import SAMPLE, backup_line, describe
+from tools.local.backups import backup_line, describe
 from tools.local.connect import stopped_environment
 from tools.local.errors import LocalError
 from tools.local.home import LocalHome
 from tools.local.layout import Layout
+from tools.local.metrics import SAMPLE
 from tools.local.processes import ProcessRef, identify
 from tools.local.secrets import LocalSecrets, load_secrets
 from tools.local.state import ProgramState, RunState, save_state
@@ -61,7 +62,7 @@ def test_a_program_that_does_not_answer_is_told() -> None:
     assert me is not None
     assert "none: set DINSIGHT_BACKUP_URL" in backup_line(run_state(me)).plain
     silent = ProgramState("backup", "Backups", "service", reserve_port(), "backup.log", 15)
-    assert "does not answer" in backup_line(run_state(me, silent)).plain
+    assert "does not respond" in backup_line(run_state(me, silent)).plain
 
 
 def test_secrets_come_back_from_the_variables(layout: Layout) -> None:
