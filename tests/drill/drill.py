@@ -189,7 +189,9 @@ async def _quiet_moment(machine: Machine) -> tuple[datetime, Snapshot]:
     """A time, and every row there was before and after it."""
     async with _connected(machine) as connection:
         before = await snapshot(connection)
+        ends_at = time.monotonic() + PATIENCE_SECONDS
         while True:
+            assert time.monotonic() < ends_at, "nothing stopped writing"
             await asyncio.sleep(QUIET_SECONDS)
             at = await connection.fetchval("SELECT clock_timestamp()")
             await asyncio.sleep(QUIET_SECONDS)
