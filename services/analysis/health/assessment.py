@@ -1,14 +1,28 @@
 """Assesses a machine's health from the runs that are stored, the same way whenever it is asked for."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from services.analysis.configs.domain import engine_config
 from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisType
 from services.analysis.engine import EngineConfig, Health, assess_health
-from services.analysis.health.domain import MAX_RUNS, in_order, normal_rate, run_of
+from services.analysis.health.domain import MAX_RUNS, DatedRun, in_order, normal_rate, run_of, wear_trend
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The health of a machine, and the trend of its runs' wear."""
+
+    health: Health
+    wear_trend: dict[str, Any] | None
+
+    def results(self) -> dict[str, Any]:
+        """Return what the results of a run tell of it."""
+        return {"health": self.health.as_dict(), "wear_trend": self.wear_trend}
 
 
 async def runs_in_order(
@@ -18,7 +32,7 @@ async def runs_in_order(
     archived: bool,
     ending: Analysis | None = None,
     last_at: datetime | None = None,
-) -> list[Analysis]:
+) -> list[DatedRun]:
     """Return the machine's newest monitoring runs in the order of their data.
 
     Among them is the one that is `ending` with its results, and has its newest sample at `last_at`.
@@ -31,18 +45,17 @@ async def runs_in_order(
     return in_order(runs, last_times)
 
 
-async def health_after(unit: Unit, runs: Sequence[Analysis]) -> Health | None:
-    """Return the health after runs in the order of their data; None if there are none.
+async def assess(unit: Unit, runs: Sequence[DatedRun]) -> Assessment | None:
+    """Assess a machine after runs in the order of their data; None if there are none.
 
     Runs on the baseline of the last one count: others say nothing about its normal.
     """
     if not runs:
         return None
-    last = runs[-1]
+    last = runs[-1].run
     baseline = await unit.analyses.get(last.baseline_id) if last.baseline_id is not None else None
     config = await unit.configs.get(baseline.config_id or 0) if baseline is not None else None
-    return assess_health(
-        [run_of(run) for run in runs if run.dinsight_id == last.dinsight_id],
-        engine_config(config) if config is not None else EngineConfig(),
-        normal=normal_rate(baseline),
-    )
+    own = [each for each in runs if each.run.dinsight_id == last.dinsight_id]
+    limits = engine_config(config) if config is not None else EngineConfig()
+    health = assess_health([run_of(each.run) for each in own], limits, normal=normal_rate(baseline))
+    return Assessment(health, wear_trend(own, baseline, limits.failing_wear))

@@ -13,7 +13,7 @@ from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisType
 from services.analysis.engine import EngineConfig, EngineError, deterioration
 from services.analysis.errors import BadRange, NoBaseline
-from services.analysis.health.assessment import health_after, runs_in_order
+from services.analysis.health.assessment import assess, runs_in_order
 from services.analysis.health.domain import MachineHealth, regimes_of
 from services.analysis.health.errors import NothingMonitored
 from services.analysis.machines.domain import MachineRef
@@ -34,11 +34,11 @@ class HealthService:
         """Return the machine's state with its reasons and its history."""
         daily = await unit.anomalies.daily(machine.id, None, None, MAX_DAILY_COUNTS)
         runs = await runs_in_order(unit, machine.id, archived=True)
-        health = await health_after(unit, runs)
-        if health is None:
+        assessment = await assess(unit, runs)
+        if assessment is None:
             return MachineHealth(machine.id, UNKNOWN, [str(NO_RUN["text"])], [NO_RUN], [], daily)
-        found = health.as_dict()
-        return MachineHealth(machine.id, found["state"], found["reasons"], found["findings"], runs, daily)
+        found, ordered = assessment.health.as_dict(), [each.run for each in runs]
+        return MachineHealth(machine.id, found["state"], found["reasons"], found["findings"], ordered, daily)
 
     async def deterioration(self, unit: Unit, machine: MachineRef, by: str | None) -> dict[str, Any]:
         """Return the wear on the newest baseline over the metadata column `by` (None: over the samples)."""
@@ -49,7 +49,7 @@ class HealthService:
         baseline, dinsight_id = baselines[0], baselines[0].dinsight_id
         normal = await unit.results.map_points(dinsight_id, 0, None)
         newest = await runs_in_order(unit, machine_id, archived=False)
-        runs = [run for run in newest if run.dinsight_id == dinsight_id]
+        runs = [each.run for each in newest if each.run.dinsight_id == dinsight_id]
         chunks = [chunk for run in runs for chunk in await unit.results.monitor_points(run.id, 0, None)]
         if normal is None or not chunks:
             raise NothingMonitored(name)

@@ -13,8 +13,8 @@ from services.analysis.database.chunks import ScoredSummary
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
 from services.analysis.engine import BaselineModel, ScoreSummary, latest_wear
-from services.analysis.health.assessment import health_after, runs_in_order
-from services.analysis.health.domain import regimes_of
+from services.analysis.health.assessment import assess, runs_in_order
+from services.analysis.health.domain import LeadingFeatures, regimes_of
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
@@ -67,12 +67,13 @@ class Joiner:
             baseline = (
                 await unit.analyses.get(work.analysis.baseline_id) if work.analysis.baseline_id else None
             )
-            severities = {
-                found["sample_index"]: found["severity"]
-                for chunk in summaries
-                if chunk.has_anomalies
-                for found in await unit.chunks.anomalies(work.analysis.id, chunk.process_order)
-            }
+            severities: dict[int, str] = {}
+            leading = LeadingFeatures()
+            for chunk in summaries:
+                if chunk.has_anomalies:
+                    for found in await unit.chunks.anomalies(work.analysis.id, chunk.process_order):
+                        severities[found["sample_index"]] = found["severity"]
+                        leading.add(found["features"])
         analysis = work.analysis
         if work.model_key is None or analysis.dinsight_id is None or work.upload.features is None:
             raise LookupError(f"analysis {analysis.id} has no map to place samples on")
@@ -84,17 +85,18 @@ class Joiner:
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, baseline, summaries, positions, distances)
+            results |= {"leading_features": leading.leading()}
             await self._make_partitions(work, summaries)
             summary = await self._summarizer.summarize(
                 analysis, work.upload.created_at, model.threshold, severities, work.lease
             )
             async with self._units(work.scope) as unit:
                 last_at = summary.last_at if summary is not None else None
-                health = await self._health(unit, replace(analysis, results=results), last_at)
+                results |= await self._assessed(unit, replace(analysis, results=results), last_at)
                 await self._finalizer.complete(
                     unit,
                     work,
-                    results | {"health": health, "timings": watch.timings},
+                    results | {"timings": watch.timings},
                     analysis.dinsight_id,
                     tuple(work.upload.features),
                     results["samples"],
@@ -127,15 +129,15 @@ class Joiner:
                     first_of_months.setdefault(month_of(at), at)
         await self._partitions.ensure("anomalies", first_of_months.values())
 
-    async def _health(self, unit: Unit, ending: Analysis, last_at: datetime | None) -> dict[str, Any] | None:
+    async def _assessed(self, unit: Unit, ending: Analysis, last_at: datetime | None) -> dict[str, Any]:
         """Return the machine's health, now that this run belongs to its history. Raises LeaseLost."""
         if await unit.analyses.lock(ending.id) is None:
             raise LeaseLost(str(ending.id))
         # Runs that end at the same time wait for each other here, so that the second one knows of the first.
         await unit.summaries.lock(ending.machine_id)
         runs = await runs_in_order(unit, ending.machine_id, archived=True, ending=ending, last_at=last_at)
-        health = await health_after(unit, runs)
-        return health.as_dict() if health is not None else None
+        assessment = await assess(unit, runs)
+        return assessment.results() if assessment is not None else {}
 
     async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
         """Store the anomalies of a chunk, and publish them."""

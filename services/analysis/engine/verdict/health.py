@@ -38,11 +38,15 @@ class NormalRate:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a monitoring run contributes: judged samples, how many are anomalies, current wear or None."""
+    """What a monitoring run contributes: judged samples, how many are anomalies, current wear or None.
+
+    `features` are those that its anomalies point to, with their mean shares (0..1), largest first.
+    """
 
     samples: int
     anomalies: int
     wear: float | None
+    features: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,10 @@ def assess_health(runs: Sequence[Run], config: EngineConfig, *, normal: NormalRa
         before = _evidence(runs[_start_of_window(runs, start) : start], config, normal) if start else NOTHING
         lowest = max(newest.alone, min(newest.level, before.level))
         state = min(max(state, lowest), max(newest.level, before.level))
-    return Health(STATES[state], (*newest.reasons, *_undecided(state, newest.level)))
+    reasons = [*newest.reasons, *_undecided(state, newest.level)]
+    if state or newest.level:
+        reasons += _pointing(runs[_start_of_window(runs, len(runs)) :])
+    return Health(STATES[state], tuple(reasons))
 
 
 def _start_of_window(runs: Sequence[Run], end: int) -> int:
@@ -180,6 +187,16 @@ def _undecided(state: int, level: int) -> tuple[Reason, ...]:
         )
         return (Reason("fall_unconfirmed", params, text),)
     return ()
+
+
+def _pointing(runs: Sequence[Run]) -> list[Reason]:
+    """Say where to look first: at what the anomalies of the newest run that has some point to."""
+    features = next((run.features for run in reversed(runs) if run.features), ())
+    if not features:
+        return []
+    named = ", ".join(f"{name} ({share:.0%})" for name, share in features)
+    params = {"features": [{"name": name, "share": share} for name, share in features]}
+    return [Reason("anomalies_point_to", params, f"the anomalies point to {named}: look there first")]
 
 
 def _supported_level(hits: int, samples: int, normal: NormalRate, config: EngineConfig, chance: float) -> int:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from services.analysis.database.chunks import MonitorRow
 from services.analysis.domain import Analysis, AnalysisType
 from services.analysis.engine import Regime
-from services.analysis.health.assessment import runs_in_order
-from services.analysis.health.domain import MachineHealth
+from services.analysis.health.assessment import assess, runs_in_order
+from services.analysis.health.domain import LeadingFeatures, MachineHealth
 from services.analysis.health.errors import NothingMonitored
 from services.analysis.health.service import HealthService
 from shared.access import Scope
@@ -169,7 +169,10 @@ async def test_a_new_baseline_is_a_new_beginning(machine: Machine) -> None:
 
 async def test_runs_of_an_earlier_version_count_by_their_results(machine: Machine) -> None:
     baseline = await machine.baseline({})
-    old = {"anomaly_fraction": 0.8, "health": {"state": "failing", "reasons": ["many anomalies"]}}
+    old: dict[str, Any] = {
+        "anomaly_fraction": 0.8,
+        "health": {"state": "failing", "reasons": ["many anomalies"]},
+    }
     await machine.run(baseline, BROKEN, hours=1, **old)
     assert (await machine.health(baseline)).state == "failing"
     run = await machine.run(baseline, CALM, hours=2)
@@ -186,7 +189,37 @@ async def test_a_run_that_ends_is_part_of_the_history(machine: Machine) -> None:
             runs = await runs_in_order(
                 unit, baseline.machine_id, archived=True, ending=ending, last_at=NOW + hours * HOUR
             )
-            assert [run.id for run in runs] == expected
+            assert [each.run.id for each in runs] == expected
+
+
+async def test_the_trend_of_the_runs_wear_is_per_day(machine: Machine) -> None:
+    regime = Regime(50, 0.0, 0.0, 5.0, 1.0).as_dict()
+    for results, expected in (({"regimes": [regime]}, 0.6), ({}, None)):
+        baseline = await machine.baseline(results)
+        for place in range(10):
+            await machine.run(baseline, (0, 0.05 * place), hours=2 * place)
+        async with machine.units(machine.scope) as unit:
+            runs = await runs_in_order(unit, baseline.machine_id, archived=True)
+            found = await assess(unit, runs)
+        assert found is not None
+        trend = found.results()["wear_trend"]
+        if expected is None:
+            assert trend is None, "the wear of its runs may be in another unit"
+        else:
+            assert trend == {"slope_per_day": pytest.approx(expected), "significant": True, "runs": 10}
+
+
+def test_what_anomalies_point_to_is_the_mean_of_their_shares() -> None:
+    leading = LeadingFeatures()
+    assert leading.leading() == []
+    for shares in ({"a": 0.5, "b": 0.5}, {"a": 0.9, "c": 0.1}, {"d": 0.3, "b": 0.1, "a": 0.1}):
+        leading.add({"features": [{"name": name, "share": share} for name, share in shares.items()]})
+    leading.add({})
+    assert leading.leading() == [
+        {"name": "a", "share": pytest.approx(0.375)},
+        {"name": "b", "share": pytest.approx(0.15)},
+        {"name": "d", "share": pytest.approx(0.075)},
+    ]
 
 
 def the_map(machine: Machine, baseline: Analysis, x: Floats, distances: Floats | None) -> None:

@@ -119,6 +119,16 @@ def test_the_wear_of_a_single_sample_does_not_count() -> None:
     assert state(Run(1, 1, 9.0)) == "ok"
 
 
+def test_the_anomalies_point_somewhere() -> None:
+    """Only while something is wrong, and to what the newest run that has anomalies says."""
+    pointing = Run(40, 4, 2.0, (("bearing", 0.6), ("oil", 0.25)))
+    health = assess_health([CALM, pointing], CONFIG, normal=SMALL)
+    assert health.reasons[-1].code == "anomalies_point_to"
+    assert "bearing (60%), oil (25%)" in health.reasons[-1].text
+    assert health.reasons[-1].params["features"][0] == {"name": "bearing", "share": 0.6}
+    assert codes(Run(1000, 1, 0.0, (("bearing", 0.6),)))[-1] == "wear_below_limit"
+
+
 def test_no_judged_samples_are_no_evidence() -> None:
     assert state(Run(0, 0, None)) == "ok"
     assert state(BROKEN, Run(0, 0, None)) == "failing"
