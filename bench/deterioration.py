@@ -2,119 +2,38 @@
 
 `python -m bench.deterioration [--data FOLDER]`. FD001 has one flight regime, FD002 six. The first cycles of
 each engine are its baseline. The rest arrives in files of 20 cycles, and the health is assessed file by file,
-as in operation. The parameters were chosen on engines of even numbers; the others confirm them.
+as in operation. Even and odd units apart show how much a figure depends on the engines.
 """
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.data import DATA, TURBOFAN, Floats, read
-from services.analysis.engine import (
-    STATES,
-    BaselineModel,
-    NormalRate,
-    Run,
-    assess_health,
-    deterioration,
-    fit_baseline,
-    latest_wear,
+from bench.data import DATA, TURBOFAN, Floats
+from bench.health import health
+from bench.turbofan import (
+    FILE_CYCLES,
+    SETS,
+    Life,
+    lives,
+    of_distance,
+    of_hotelling,
+    of_map,
+    of_raw_distance,
 )
+from services.analysis.engine import deterioration
 from services.analysis.engine.verdict.forecast import Forecast, forecast, reached
-from services.analysis.engine.verdict.health import chance_at_rate, chance_beside_baseline
-from services.analysis.engine.verdict.regimes import wear_of
 from services.analysis.engine.verdict.trend import Series, Slope, slope_of
 
-SETS = {
-    "FD001": ("turbofan-units-001-050.csv", 30),
-    "FD002": ("turbofan-fd002-units-001-040.csv.gz", 30),
-    "FD002, 60": ("turbofan-fd002-units-001-040.csv.gz", 60),
-}
-FILE_CYCLES = 20
-MIN_CYCLES = 60
 SHUFFLES = 10
 SEED = 0
-# A share of anomalies counted as evidence before if chance would produce it in fewer than one file in twenty.
-CHANCE_BEFORE = 0.05
+NOISE_DRAWS = 300
+NOISE_POINTS = (25, 100, 200)
 WIDTH = 130
-
-
-@dataclass(frozen=True)
-class Life:
-    """An engine: its baseline, the cycles after it, and what the engine scored of them."""
-
-    unit: int
-    cycles: int
-    baseline: Floats
-    later: Floats
-    model: BaselineModel
-    places: Floats
-    distances: Floats
-    anomaly: NDArray[np.bool_]
-
-    @property
-    def order(self) -> Floats:
-        return np.arange(self.cycles - len(self.later) + 1, self.cycles + 1, dtype=np.float64)
-
-
-def lives(folder: Path, name: str, first: int) -> Iterator[Life]:
-    chunk, names = read(folder, name, TURBOFAN)
-    units = np.array([entry["unit"] for entry in chunk.metadata])
-    for unit in np.unique(units):
-        samples = chunk.features[units == unit]
-        if len(samples) < first + MIN_CYCLES:
-            continue
-        model = fit_baseline(samples[:first], TURBOFAN, feature_names=names)
-        scores = model.score(samples[first:])
-        places = np.stack([scores.x, scores.y], axis=1)
-        yield Life(
-            int(unit),
-            len(samples),
-            samples[:first],
-            samples[first:],
-            model,
-            places,
-            scores.distance,
-            scores.anomaly,
-        )
-
-
-# What the trend is tested of; one value per cycle, in any unit.
-def of_distance(life: Life) -> Series:
-    wear, regimes = wear_of(life.model.regimes(), life.places, life.distances)
-    return Series(life.order, wear, regimes)
-
-
-def one_regime(life: Life, wear: Floats) -> Series:
-    return Series(life.order, wear, np.zeros(len(wear), dtype=np.intp))
-
-
-def of_map(life: Life) -> Series:
-    """The distance from the baseline's centre on the map, which wear was before."""
-    return one_regime(life, np.linalg.norm(life.places - life.model.coordinates.mean(axis=0), axis=1))
-
-
-def of_hotelling(life: Life) -> Series:
-    """Hotelling's T2 with the 90 % of the variance, a standard of process monitoring."""
-    mean, std = life.baseline.mean(axis=0), life.baseline.std(axis=0)
-    used = std > 1e-12
-    z = (life.baseline[:, used] - mean[used]) / std[used]
-    _, values, axes = np.linalg.svd(z, full_matrices=False)
-    share = np.cumsum(values**2) / (values**2).sum()
-    kept = int(np.searchsorted(share, 0.9)) + 1
-    scores = (life.later[:, used] - mean[used]) / std[used] @ axes[:kept].T
-    return one_regime(life, (scores**2 / (values[:kept] ** 2 / len(z))).sum(axis=1))
-
-
-def of_raw_distance(life: Life) -> Series:
-    return one_regime(life, life.distances)
 
 
 def plain_test(series: Series) -> Slope:
@@ -168,6 +87,29 @@ def shuffles(series: Series) -> Iterator[Series]:
     for _ in range(SHUFFLES):
         order = generator.permutation(len(series))
         yield Series(series.positions, series.wear[order], series.regimes[order])
+
+
+def noise(console: Console) -> None:
+    """Print how often a rising trend is found in noise of which successive points are correlated by r."""
+    table = Table(title=f"False rising trends in autocorrelated noise of {NOISE_POINTS} points")
+    for heading in ("r", "DInsight", "Mann-Kendall of independent points"):
+        table.add_column(heading, justify="right")
+    generator = np.random.default_rng(SEED)
+    for r in (0.0, 0.3, 0.6, 0.8, 0.9):
+        cells: dict[str, list[str]] = {"ours": [], "plain": []}
+        for points in NOISE_POINTS:
+            drawn = [autocorrelated(points, r, generator) for _ in range(NOISE_DRAWS)]
+            cells["ours"].append(f"{np.mean([rising(series, slope_of) for series in drawn]):.1%}")
+            cells["plain"].append(f"{np.mean([rising(series, plain_test) for series in drawn]):.1%}")
+        table.add_row(f"{r}", *(", ".join(shares) for shares in cells.values()))
+    console.print(table)
+
+
+def autocorrelated(points: int, r: float, generator: np.random.Generator) -> Series:
+    wear: Floats = generator.standard_normal(points)
+    for place in range(1, points):
+        wear[place] = r * wear[place - 1] + np.sqrt(1.0 - r * r) * wear[place]
+    return Series(np.arange(float(points)), wear, np.zeros(points, dtype=np.intp))
 
 
 def straight(series: Series, level: float) -> Forecast:
@@ -231,72 +173,6 @@ def _scored(engines: Sequence[Life], predict: Callable[[Series, float], Forecast
     return [str(made), within, str(before), str(after), str(still_open), *(f"{each:.0f}" for each in medians)]
 
 
-def health(found: dict[str, list[Life]], console: Console) -> None:
-    """Print when the health turns: by the machine's history, and as before by each file alone."""
-    table = Table(title="Health, file by file")
-    names = ("set", "judged by", "turned in time", "in the first half", "falls back")
-    for heading in (*names, "cycles left when turned", "when failing"):
-        table.add_column(heading, justify="left" if heading in names[:2] else "right")
-    for name, engines in found.items():
-        for method, states_of in (("the history", by_history), ("each file alone (before)", by_file)):
-            turned, failing, early, falls = [], [], 0, 0
-            for life in engines:
-                states = list(states_of(life))
-                falls += sum(later < sooner for (_, sooner), (_, later) in pairwise(states))
-                first = next((at for at, state in states if state > 0), None)
-                if first is not None:
-                    turned.append(life.cycles - first)
-                    early += first <= 0.5 * life.cycles
-                failing += [life.cycles - at for at, state in states if state > 1][:1]
-            table.add_row(
-                name,
-                method,
-                f"{sum(left > 0 for left in turned)} of {len(engines)}",
-                str(early),
-                str(falls),
-                f"median {np.median(turned):.0f}, most {max(turned)}",
-                f"median {np.median(failing):.0f} ({len(failing)})",
-            )
-    console.print(table)
-
-
-def by_history(life: Life) -> Iterator[tuple[int, int]]:
-    """The last cycle of each file, and the state (0 to 2) after it."""
-    report, regimes = life.model.report, life.model.regimes()
-    normal = NormalRate(report.expected_false_alarms, report.effective_samples)
-    runs: list[Run] = []
-    for rows in _files(life):
-        wear = latest_wear(life.places[rows], life.distances[rows], regimes)
-        runs.append(Run(len(life.order[rows]), int(life.anomaly[rows].sum()), wear))
-        yield int(life.order[rows][-1]), STATES.index(assess_health(runs, TURBOFAN, normal=normal).state)
-
-
-def by_file(life: Life) -> Iterator[tuple[int, int]]:
-    """The same by the rules before: chance explains one file in twenty, and wear is measured on the map."""
-    report = life.model.report
-    normal = NormalRate(report.expected_false_alarms, report.effective_samples)
-    centred = life.model.coordinates - life.model.coordinates.mean(axis=0)
-    spread = np.sqrt((centred**2).sum() / (len(centred) - 1))
-    for rows in _files(life):
-        samples, hits = len(life.order[rows]), int(life.anomaly[rows].sum())
-        level = _level(hits / samples, TURBOFAN.deteriorating_fraction, TURBOFAN.failing_fraction)
-        if chance_beside_baseline(hits, samples, normal) >= CHANCE_BEFORE:
-            level = 0
-        elif chance_at_rate(hits, samples, TURBOFAN.deteriorating_fraction) >= CHANCE_BEFORE:
-            level = min(level, 1)
-        wear = float(np.median(of_map(life).wear[rows][-max(1, round(0.1 * samples)) :])) / spread
-        of_wear = _level(wear, TURBOFAN.deteriorating_wear, TURBOFAN.failing_wear)
-        yield int(life.order[rows][-1]), max(level, of_wear)
-
-
-def _level(value: float, deteriorating: float, failing: float) -> int:
-    return int(value >= deteriorating) + int(value >= failing)
-
-
-def _files(life: Life) -> Iterator[slice]:
-    return (slice(start, start + FILE_CYCLES) for start in range(0, len(life.later), FILE_CYCLES))
-
-
 def regimes(found: dict[str, list[Life]], console: Console) -> None:
     """Print how many regimes are found in the baselines."""
     for name, engines in found.items():
@@ -329,6 +205,7 @@ def main() -> None:
     found = {name: list(lives(folder, file, first)) for name, (file, first) in SETS.items()}
     regimes(found, console)
     trends(found, console)
+    noise(console)
     forecasts(found, console)
     health(found, console)
 

@@ -99,7 +99,7 @@ class Joiner:
                     results | {"timings": watch.timings},
                     analysis.dinsight_id,
                     tuple(work.upload.features),
-                    results["samples"],
+                    len(positions),
                 )
                 for chunk in summaries:
                     if chunk.has_anomalies:
