@@ -37,6 +37,7 @@ class Configuration:
     detector: str
     ewma: float | None
     sensitivity: float
+    max_missing: float
     created_at: datetime
     created_by: UUID | None
 
@@ -58,6 +59,7 @@ EDITABLE = (
     "detector",
     "ewma",
     "sensitivity",
+    "max_missing",
 )
 PARAMETERS = (
     *EDITABLE,

@@ -17,12 +17,17 @@ FeatureName = Annotated[
 ]
 # The engine checks all ranges itself; these make them part of the OpenAPI document.
 Fraction = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
+BelowOne = Annotated[float, Field(allow_inf_nan=False, ge=0, lt=1)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
 Sigmas = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_SENSITIVITY)]
 THRESHOLD_SIGMAS = (
     "The alarm threshold, in standard deviations above the mean distance of normal samples: a higher value"
     " gives fewer alarms"
+)
+MAX_MISSING = (
+    "The share of missing features up to which a sample is judged by the others; beyond it, the sample is"
+    " counted as not judged"
 )
 SENSITIVITY = "The former name of threshold_sigmas, with the same value"
 Optimizer = Literal["adam", "sgd", "lbfgs"]
@@ -50,6 +55,7 @@ class ConfigChange(BaseModel):
     )
     sensitivity: Annotated[Sigmas | None, NotNull()] = Field(None, description=SENSITIVITY)
     threshold_sigmas: Annotated[Sigmas | None, NotNull()] = Field(None, description=THRESHOLD_SIGMAS)
+    max_missing: Annotated[BelowOne | None, NotNull()] = Field(None, description=MAX_MISSING)
 
     @field_validator("threshold_sigmas")
     @classmethod
@@ -85,6 +91,7 @@ class ConfigOut(BaseModel):
     ewma: float | None
     sensitivity: float = Field(description=SENSITIVITY)
     threshold_sigmas: float = Field(description=THRESHOLD_SIGMAS)
+    max_missing: float = Field(description=MAX_MISSING)
     imax: int
     lowdim: int
     eta: float

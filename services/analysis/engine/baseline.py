@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .cleaning import Cleaned, find_gaps, gross_cells
+from .cleaning import MAX_ABSENT_SHARE, Cleaned, find_gaps, gross_cells
 from .completion import complete
 from .config import MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
@@ -61,6 +61,10 @@ def fit_baseline(
     blanked = [cell for cell in cells if cell.row not in wild]
     table: Table = Cleaned(samples, blanked) if blanked else samples
     _require_samples(n, n - gaps.skipped.size)
+    if gaps.absent.all():
+        raise EngineError(
+            f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger"
+        )
     scaling = learn_scaling(table, config, names, gaps.skipped, gaps.absent)
     informative = int(d - scaling.dropped.sum())
     unjudged, skipped, completed = NO_ROWS, wild, table

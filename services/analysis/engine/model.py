@@ -96,7 +96,7 @@ class ScoreSummary:
             "not_judged": self.not_judged,
             "anomaly_count": self.anomaly_count,
             "anomaly_fraction": self.anomaly_fraction,
-            "max_distance": self.max_distance,
+            "max_distance": self.max_distance if self.judged else None,
             "threshold": self.threshold,
             "health": health.as_dict() if health is not None else None,
         }

@@ -93,8 +93,14 @@ class FeatureMahalanobis:
         )
 
     def pull(self, z: Floats) -> Floats:
-        """`P (z - centre)` (k, d) of standardised rows z (k, d)."""
-        return self.precision.pull(z - self.axes.mean)
+        """`P (z - centre)` (k, d) of standardised rows z (k, d), with missing cells where the others expect them.
+
+        There, the result is 0.
+        """
+        gaps = np.isnan(z)
+        pulled = self.precision.pull(self.precision.expected(z - self.axes.mean))
+        pulled[gaps] = 0.0  # up to rounding errors, it is
+        return pulled
 
     @property
     def precision_diagonal(self) -> Floats:
