@@ -93,9 +93,9 @@ class FeatureMahalanobis:
         )
 
     def pull(self, z: Floats) -> Floats:
-        """`P (z - centre)` (k, d) of standardised rows z (k, d), with missing cells where the others expect them.
+        """`P (z - centre)` (k, d) of standardised rows z (k, d); 0 for missing cells.
 
-        There, the result is 0.
+        These are where the others let expect them.
         """
         gaps = np.isnan(z)
         pulled = self.precision.pull(self.precision.expected(z - self.axes.mean))
