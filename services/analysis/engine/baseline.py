@@ -20,7 +20,7 @@ from .rows import NO_ROWS, Rows
 from .scaling import as_samples, learn_scaling
 from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, NEIGHBOUR
 from .verdict.memory import slowest
-from .verdict.readiness import assess_baseline
+from .verdict.readiness import MIN_EFFECTIVE_SAMPLES, assess_baseline
 from .verdict.sequence import averages
 from .verdict.threshold import MAX_OUTLIER_SHARE, Learnt, calibrate, learn, learn_from, limits_of
 
@@ -94,6 +94,12 @@ def fit_baseline(
         used = learn(kind, sample, skipped)
     elif kind is not FeatureMahalanobis:
         used = learn(kind, sample, skipped)
+
+    def standardised(some: slice) -> Floats:
+        part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
+        return np.nan_to_num(part, copy=False)
+
+    memory = slowest(standardised, d, used.kept.rows.size)
     averaged: Learnt | None = None
     names, columns, floors = [*kind.names], [], [0.0 for _ in kind.names]
     if config.ewma is not None:
@@ -106,19 +112,12 @@ def fit_baseline(
             averaged = learn_from(FeatureMahalanobis, sample, used.outliers)
             columns.append(_of_all_rows(averaged, sample)[:, :1])
             names, floors = [*names, AVERAGE], [*floors, 0.0]
-        if n > informative > 0:
+        if n > informative > 0 and memory.effective >= MIN_EFFECTIVE_SAMPLES:
             blocks = np.array_split(every, len(used.kept.blocks))
             columns.append(held_out_nearest(samples, scaling, reference, landmarks, blocks)[:, None])
             # Within the smallest distance between its samples, the baseline tells nothing apart.
             names, floors = [*names, NEIGHBOUR], [*floors, reference.range.low]
-    calibration = calibrate(
-        tuple(names), np.hstack(columns), used.outliers, config, np.array(floors)
-    )
-
-    def standardised(some: slice) -> Floats:
-        part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
-        return np.nan_to_num(part, copy=False)
-
+    calibration = calibrate(tuple(names), np.hstack(columns), used.outliers, config, np.array(floors))
     in_space = _feature_detector(space.detector)
     report(1.0)
     return BaselineModel(
@@ -143,7 +142,7 @@ def fit_baseline(
         trustworthiness=fitted.trustworthiness,
         report=assess_baseline(
             calibration,
-            slowest(standardised, d, used.kept.rows.size),
+            memory,
             names_of_features,
             np.union1d(used.outliers, space.outliers),
             [block.size for block in used.kept.blocks],

@@ -16,7 +16,8 @@ MAX_PLACES = 9
 MAX_ROWS = 1000
 """Evenly spaced samples whose digits determine the resolution of a baseline."""
 
-ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
+ROUNDING = 1e-12
+"""Values are read to twelve significant digits, so that rounding errors of float64 are not decimals."""
 
 EVIDENCE = 6
 """A digit is 0 by chance in one value of ten. A file is coarser than its baseline if so many digits are: one
@@ -97,6 +98,7 @@ def evident(missing: Places, rows: int) -> NDArray[np.bool_]:
 
 def _whole(x: Floats, place: Places) -> NDArray[np.bool_]:
     """Tell which values of x (m, d) have at most so many decimal places (d,); missing ones do."""
-    scaled = np.abs(x) * 10.0 ** place.astype(np.float64)
-    whole: NDArray[np.bool_] = ~(np.abs(scaled - np.rint(scaled)) > ROUNDING * scaled + 1e-9)
+    with np.errstate(over="ignore", invalid="ignore"):  # the largest values have no decimals
+        scaled = np.abs(x) * 10.0 ** place.astype(np.float64)
+        whole: NDArray[np.bool_] = ~(np.abs(scaled - np.rint(scaled)) > ROUNDING * scaled)
     return whole

@@ -83,7 +83,7 @@ class FeatureMahalanobis:
 
         Only if there are more samples than features: otherwise the shrinkage hides the rounding.
         """
-        if self.axes.values.size < self.axes.dimensions or not extra.any():
+        if self.axes.count <= self.axes.dimensions or not extra.any():
             return self
         known = extra.tobytes()
         if known not in self._coarser:

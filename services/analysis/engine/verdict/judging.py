@@ -22,6 +22,11 @@ AVERAGE_WEIGHT = 0.2
 """The weight of the newest sample in the moving average that is judged beside single samples."""
 
 
+MAX_STEP_DEVIATIONS = 2.0
+"""A coarser file hides at most steps of this many standard deviations. A sensor that is stuck at 0 has no
+digits either, and must not be excused by that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """What is judged of samples: `names` (k,) of statistics of the `detector`, and of those beside it.
@@ -53,11 +58,17 @@ class Judge:
         moved = np.zeros(samples.shape[0])
         for part in parts:
             rows = part.rows
-            coarser = np.where(part.coarser, steps(part.places), 0.0) if part.coarser.any() else None
+            coarser = self._steps(part) if part.coarser.any() else None
             columns = self._columns(z[rows], averages[rows], nearest[rows], coarser)
             found[rows] = np.column_stack(columns)[:, : len(self.names)]
             moved[rows] = self.scaling.moved(samples[rows], coarser).max(axis=1, initial=0.0)
         return found, moved, after
+
+    def _steps(self, part: Stretch) -> Floats:
+        """Return the steps (d,) of the features that are coarser than in the baseline; 0 for the others."""
+        coarse = np.where(part.coarser, steps(part.places), 0.0)
+        most = np.where(self.scaling.dropped, np.inf, MAX_STEP_DEVIATIONS * self.scaling.std)
+        return np.minimum(coarse, most)
 
     def _columns(self, z: Floats, averages: Floats, nearest: Floats, coarser: Floats | None) -> list[Floats]:
         detector, averaged = self.detector, self.averaged
