@@ -12,6 +12,7 @@ OPTIMIZERS = ("adam", "sgd", "lbfgs")
 MODES = ("kanadaSan", "random")
 SCALINGS = ("auto", "none", "standard")
 DETECTORS = ("feature_mahalanobis", "map_mahalanobis", "t2_spe")
+MISSING = ("use", "previous", "linear", "refuse")
 
 MAP_DIMENSIONS = 2
 """`dinsight_data` and `monitor_data` store x and y, so `lowdim` must be 2."""
@@ -72,6 +73,10 @@ class EngineConfig:
     alarms), at most one of the two (neither: DEFAULT_FALSE_ALARM_RATE); `severity_bands`: the ratios of
     distance to threshold at which an anomaly becomes medium, high and critical.
 
+    Missing cells: `missing` says what to do with them: `use` what is there of each sample, continue with the
+    `previous` value or a `linear` bridge to the next one, or `refuse` the file. Samples of which more than
+    the share `max_missing` is missing are not judged.
+
     Health: the shares of anomalies and the wear (in baseline standard deviations) at which a machine becomes
     `deteriorating` and `failing`.
     """
@@ -107,6 +112,8 @@ class EngineConfig:
     failing_fraction: float = 0.15
     deteriorating_wear: float = 3.0
     failing_wear: float = 6.0
+    max_missing: float = 0.5
+    missing: str = "use"
 
     @property
     def asked_rate(self) -> float | None:
@@ -177,6 +184,8 @@ class EngineConfig:
                     " Name one of them, and set the other to null",
                     field="false_alarm_rate",
                 )
+        self._number("max_missing", 0.0, 1.0, open_high=True)
+        self._choice("missing", MISSING)
         bands = self.severity_bands
         if len(bands) != 3 or not all(math.isfinite(band) for band in bands):
             raise ConfigError(

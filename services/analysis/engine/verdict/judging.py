@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..detectors import Detector, FeatureMahalanobis
 from ..resolution import Places, Stretch, evident, steps, stretches
 from ..scaling import Scaling
-from .sequence import SequenceState, smooth
+from .sequence import MAX_STEP, SequenceState, smooth
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ class Judge:
     def statistics(
         self, samples: Floats, z: Floats, nearest: Floats, state: SequenceState | None
     ) -> tuple[Floats, Floats, SequenceState]:
-        """Return the statistics (m, k) of samples (m, d), how far constant features moved (m,), and the state.
+        """Return the statistics (m, k) of samples (m, d), how far constants moved (m,), and the next state.
 
         z (m, .) is the detector's input, and `nearest` (m,) the distances to the nearest reference.
         """
@@ -95,7 +95,8 @@ class Judge:
         count, average, seen = state.count + samples.shape[0], state.average, state.places
         averages = z
         if self.weight is not None:
-            averages, average = smooth(z, self.weight, average)
+            bound = np.inf if self.averaged is None else MAX_STEP
+            averages, average = smooth(z, self.weight, average, bound)
         if self.places.size:
             before = np.array(seen, dtype=np.int64) if seen else np.zeros_like(self.places)
             found = stretches(samples, self.places, before, state.count)

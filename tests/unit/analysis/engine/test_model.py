@@ -73,7 +73,7 @@ def test_results_are_json(model: BaselineModel, correlated: Floats) -> None:
     health = assess_health(0.0, 1.0, model.config)
     monitoring = json.loads(json.dumps(model.score(correlated).summary.results(health), allow_nan=False))
     assert set(monitoring) == {
-        "samples", "anomaly_count", "anomaly_fraction", "max_distance", "threshold", "causes",
+        "samples", "not_judged", "anomaly_count", "anomaly_fraction", "max_distance", "threshold", "causes",
         "coarser_features", "health",
     }  # fmt: skip
 

@@ -26,11 +26,11 @@ def test_the_average_is_the_recurrence() -> None:
     z[20:25, 2] = np.nan
     expected, average = [], np.zeros(3)
     for row in z:
-        # One wild value does not alarm for long, and a missing one changes nothing.
+        # One wild value does not alarm for long, and a missing one changes nothing, but is missing.
         known = 0.3 * np.clip(row, -MAX_STEP, MAX_STEP) + 0.7 * average
         average = np.where(np.isnan(row), average, known)
-        expected.append(average / np.sqrt(0.3 / 1.7))
-    found, after = smooth(z, 0.3, ())
+        expected.append(np.where(np.isnan(row), np.nan, average / np.sqrt(0.3 / 1.7)))
+    found, after = smooth(z, 0.3, (), MAX_STEP)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_allclose(after, average, rtol=1e-12)
 
@@ -48,10 +48,10 @@ def test_averages_continue_bit_for_bit(border: int) -> None:
 
 def test_the_averages_of_some_rows_are_those_of_the_sequence() -> None:
     z = np.random.default_rng(1).standard_normal((900, 2))
-    sample = Sample(lambda rows: z[rows], np.arange(900), 2, 2, lambda: None, np.zeros(2))
+    sample = Sample(z.__getitem__, z.__getitem__, np.arange(900), 2, 2, lambda: None, np.zeros(2))
     rows = np.array([0, 3, 400, 401, 899])
     for weight in (0.1, 0.5, 1.0):
-        np.testing.assert_allclose(averages(sample, weight).take(rows), smooth(z, weight, ())[0][rows])
+        np.testing.assert_allclose(averages(sample, weight).take(rows), smooth(z, weight, (), MAX_STEP)[0][rows])
 
 
 @pytest.mark.parametrize("borders", [[1], [100], [99, 100, 101], [10, 20, 250]])
