@@ -273,14 +273,16 @@ class BaselineModel:
             state=state,
         )
 
-    def explain(self, x: Floats, top: int = 5) -> list[Explanation]:
-        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others."""
+    def explain(self, x: Floats, top: int = 5, *, state: SequenceState | None = None) -> list[Explanation]:
+        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others.
+
+        `state` is that of their sequence, which tells its resolution.
+        """
         samples = as_samples(x, self.features)
+        space = self.judge.at_resolution(self.space, state)
         explanations: list[Explanation] = []
         for rows in row_chunks(*samples.shape):
-            explanations += explain(
-                samples[rows], self.features, self.scaling, self.space, self.space_limit, top
-            )
+            explanations += explain(samples[rows], self.features, self.scaling, space, self.space_limit, top)
         return explanations
 
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:

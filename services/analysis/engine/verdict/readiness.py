@@ -238,7 +238,12 @@ def _rate_finding(
     names: Sequence[str],
 ) -> Finding:
     """Say how well the baseline knows its rate of false alarms, and what makes it know better."""
-    params: dict[str, Any] = {"expected": expected, "least": least, "most": bound, "independent": round(independent)}
+    params: dict[str, Any] = {
+        "expected": expected,
+        "least": least,
+        "most": bound,
+        "independent": round(independent),
+    }
     text = (
         f"{expected:.2%} of normal samples are expected to alarm, but {n} samples show only that it is"
         f" between {least:.2%} and {bound:.1%}."
