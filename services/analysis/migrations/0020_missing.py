@@ -6,7 +6,7 @@ To PostgreSQL, NaN is larger than every number. A chunk of which nothing was jud
 from shared.postgres.ddl import run
 
 revision = "analysis_0020"
-down_revision = "analysis_0017"
+down_revision = "analysis_0019"
 
 # The default is a constant, so no row is rewritten.
 COLUMN = "ALTER TABLE config_data ADD COLUMN max_missing FLOAT NOT NULL DEFAULT 0.5;"
