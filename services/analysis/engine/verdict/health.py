@@ -15,6 +15,11 @@ from ..config import EngineConfig
 
 STATES = OK, DETERIORATING, FAILING = "ok", "deteriorating", "failing"
 
+UNKNOWN = "unknown"
+"""The state of a machine of whose newest run too much is missing to tell."""
+
+_MISSING = "too many sensors were missing"
+
 CHANCE = 0.02
 """A share of anomalies counts as evidence if chance would produce it in fewer than one run in fifty."""
 
@@ -40,13 +45,15 @@ class NormalRate:
 class Run:
     """What a monitoring run contributes: judged samples, how many are anomalies, current wear or None.
 
-    `features` are those that its anomalies point to, with their mean shares (0..1), largest first.
+    `features` are those that its anomalies point to, with their mean shares (0..1), largest first. Besides
+    the `samples` there are `not_judged` ones, of which too much was missing.
     """
 
     samples: int
     anomalies: int
     wear: float | None
     features: tuple[tuple[str, float], ...] = ()
+    not_judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`state` is `ok`, `deteriorating` or `failing`; `reasons` say why."""
+    """`state` is `ok`, `deteriorating`, `failing` or `unknown`; `reasons` say why."""
 
     state: str
     reasons: tuple[Reason, ...]
@@ -97,9 +104,13 @@ def assess_health(runs: Sequence[Run], config: EngineConfig, *, normal: NormalRa
     `deteriorating_fraction` and `failing_fraction`, and its wear, compared with `deteriorating_wear` and
     `failing_wear`. Given the rate of `normal` samples, a share that chance could explain does not count. The
     state rises when two successive runs support it, or when one does beyond doubt, and falls when two
-    successive runs do. It depends on the runs alone, so it is the same after a restart, and whenever they are
-    judged again.
+    successive runs do; if nothing of the newest run was judged, it is not known. It depends on the runs
+    alone, so it is the same after a restart, and whenever they are judged again.
     """
+    last = runs[-1]
+    if last.not_judged and not last.samples:
+        text = f"none of the {last.not_judged} samples could be judged: {_MISSING}"
+        return Health(UNKNOWN, (Reason("nothing_judged", {"not_judged": last.not_judged}, text),))
     state = 0
     newest, before = NOTHING, NOTHING
     for end in range(1, len(runs) + 1):
@@ -111,6 +122,11 @@ def assess_health(runs: Sequence[Run], config: EngineConfig, *, normal: NormalRa
     reasons = [*newest.reasons, *_undecided(state, newest.level)]
     if state or newest.level:
         reasons += _pointing(runs[_start_of_window(runs, len(runs)) :])
+    if last.not_judged:
+        whole = last.not_judged + last.samples
+        text = f"{last.not_judged} of {whole} samples could not be judged: {_MISSING}"
+        params = {"not_judged": last.not_judged, "samples": whole}
+        reasons.append(Reason("some_not_judged", params, text))
     return Health(STATES[state], tuple(reasons))
 
 
