@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.analysis.anomalies.domain import DailyAnomalies
 from services.analysis.domain import Analysis
-from services.analysis.engine import NormalRate, Regime, Run, deterioration, levels
+from services.analysis.engine import AVERAGE, NormalRate, Regime, Run, deterioration, levels
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,8 @@ def run_of(analysis: Analysis) -> Run:
     features = tuple((each["name"], each["share"]) for each in results.get("leading_features") or ())
     missing = results.get("not_judged") or 0
     judged = (results.get("samples") or 0) - missing
-    return Run(judged, results.get("anomaly_count") or 0, results.get("wear"), features, missing)
+    averaged = (results.get("causes") or {}).get(AVERAGE) or 0
+    return Run(judged, results.get("anomaly_count") or 0, results.get("wear"), features, missing, averaged)
 
 
 class LeadingFeatures:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..config import EngineConfig
+from .judging import AVERAGE_WEIGHT
 
 STATES = OK, DETERIORATING, FAILING = "ok", "deteriorating", "failing"
 
@@ -46,7 +47,8 @@ class Run:
     """What a monitoring run contributes: judged samples, how many are anomalies, current wear or None.
 
     `features` are those that its anomalies point to, with their mean shares (0..1), largest first. Besides
-    the `samples` there are `not_judged` ones, of which too much was missing.
+    the `samples` there are `not_judged` ones, of which too much was missing. `averaged` counts the anomalies
+    that the moving average told.
     """
 
     samples: int
@@ -54,6 +56,7 @@ class Run:
     wear: float | None
     features: tuple[tuple[str, float], ...] = ()
     not_judged: int = 0
+    averaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,7 @@ def _start_of_window(runs: Sequence[Run], end: int) -> int:
 
 def _evidence(runs: Sequence[Run], config: EngineConfig, normal: NormalRate | None) -> _Evidence:
     samples, anomalies = sum(run.samples for run in runs), sum(run.anomalies for run in runs)
-    level, alone, reason = _of_anomalies(samples, anomalies, config, normal)
+    level, alone, reason = _of_anomalies(samples, anomalies, _repeated(runs, config), config, normal)
     reasons = [reason]
     wears = [run.wear for run in runs if run.wear is not None]
     if wears:
@@ -151,15 +154,27 @@ def _evidence(runs: Sequence[Run], config: EngineConfig, normal: NormalRate | No
     return _Evidence(level, alone, tuple(reasons))
 
 
+def _repeated(runs: Sequence[Run], config: EngineConfig) -> float:
+    """Return how many anomalies only repeat others: a moving average remembers what it has seen.
+
+    One of weight w varies as the mean of (2 - w)/w samples does (Lowry and others 1992), so as many of its
+    alarms are one.
+    """
+    weight = AVERAGE_WEIGHT if config.ewma is None else config.ewma
+    averaged = sum(run.averaged if config.ewma is None else run.anomalies for run in runs)
+    return averaged * (1.0 - weight / (2.0 - weight))
+
+
 def _of_anomalies(
-    samples: int, anomalies: int, config: EngineConfig, normal: NormalRate | None
+    samples: int, anomalies: int, repeated: float, config: EngineConfig, normal: NormalRate | None
 ) -> tuple[int, int, Reason]:
     share = anomalies / samples if samples else 0.0
     limits = config.deteriorating_fraction, config.failing_fraction
     level = supported = alone = _level(share, *limits)
     if level and normal is not None:
-        supported = min(level, _supported_level(anomalies, samples, normal, config, CHANCE))
-        alone = min(level, _supported_level(anomalies, samples, normal, config, CHANCE_ALONE))
+        own, trials = int(anomalies - repeated), int(np.ceil(samples - repeated))
+        supported = min(level, _supported_level(own, trials, normal, config, CHANCE))
+        alone = min(level, _supported_level(own, trials, normal, config, CHANCE_ALONE))
     limit = limits[max(0, level - 1)]
     params = {"anomalies": anomalies, "samples": samples, "share": share, "limit": limit}
     text = f"{share:.1%} of the latest {samples} samples are anomalies"

@@ -140,6 +140,16 @@ def test_a_machine_of_which_nothing_was_judged_is_unknown() -> None:
     assert state(WORN, Run(0, 0, None, not_judged=7), WORN) == "deteriorating"
 
 
+def test_what_a_moving_average_repeats_is_one_anomaly() -> None:
+    """After one bad sample it alarms until it has forgotten it; where it alarms for long, something is wrong."""
+    assert state(Run(40, 9, 0.0)) == "failing"
+    assert state(Run(40, 9, 0.0, averaged=8)) == "ok"
+    assert state(Run(40, 40, 2.0, averaged=40)) != "ok"
+    assert state(*[Run(40, 40, 2.0, averaged=40)] * 2) == "failing"
+    averaging = EngineConfig(ewma=0.2)
+    assert assess_health([Run(40, 9, 0.0)], averaging, normal=SMALL).state == "ok"
+
+
 def test_no_judged_samples_are_no_evidence() -> None:
     assert state(Run(0, 0, None)) == "ok"
     assert state(BROKEN, Run(0, 0, None)) == "failing"
