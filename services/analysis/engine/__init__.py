@@ -17,12 +17,14 @@ from .tables.reading import Chunk, TableReader, open_table, open_tables, read_al
 from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
 from .verdict.explanation import BandShare, Explanation, FeatureShare
 from .verdict.health import STATES, Health, NormalRate, Run, assess_health
+from .verdict.judging import AVERAGE
 from .verdict.readiness import BaselineReport
 from .verdict.regimes import Regime, levels
 from .verdict.sequence import SequenceState
 from .verdict.threshold import SEVERITIES
 
 __all__ = [
+    "AVERAGE",
     "SEVERITIES",
     "STATES",
     "BandShare",

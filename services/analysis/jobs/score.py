@@ -122,7 +122,7 @@ def _scored(
     """Return the scores, and the anomalies with their explanations, as stored until the end of the run."""
     scores = model.score(samples.features, state, first_row=first)
     anomalous = np.flatnonzero(scores.anomaly).tolist()
-    explanations = model.explain(samples.features[anomalous]) if anomalous else []
+    explanations = model.explain(samples.features[anomalous], state=scores.state) if anomalous else []
     return scores, [
         {
             "sample_index": first + row,
@@ -132,7 +132,7 @@ def _scored(
             "ratio": float(scores.ratio[row]),
             "x": float(scores.x[row]),
             "y": float(scores.y[row]),
-            "features": explanation.as_dict(),
+            "features": explanation.as_dict() | {"cause": str(scores.cause[row])},
             "metadata": samples.metadata[row] if row < len(samples.metadata) else {},
         }
         for row, explanation in zip(anomalous, explanations, strict=True)
