@@ -77,7 +77,7 @@ def test_one_wild_sample_does_not_alarm_for_long(model: BaselineModel) -> None:
 def test_the_neighbour_needs_a_baseline_that_has_been_everywhere() -> None:
     """A temperature wanders through the baseline once, and elsewhere later."""
     generator = np.random.default_rng(8)
-    slow = np.cumsum(generator.standard_normal((900, 1)), axis=0) / 10.0
+    slow = np.cumsum(generator.standard_normal((900, 1)), axis=0) / 4.0
     model = fit(plant(900, 9) + slow * np.linspace(0.5, 1.0, 12))
     assert model.report.independent_samples is not None
     assert model.report.independent_samples < 30

@@ -1,4 +1,4 @@
-"""Tail quantiles are right for known distributions, beyond the sample, too; memories are those of processes."""
+"""Tail quantiles fit known distributions, beyond the sample, too; memories are those of processes."""
 
 from __future__ import annotations
 
