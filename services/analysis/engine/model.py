@@ -203,7 +203,8 @@ class BaselineModel:
     def judge(self) -> Judge:
         """What is judged of samples."""
         weight = AVERAGE_WEIGHT if self.averaged is not None else self.config.ewma
-        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places)
+        space = None if self.config.detector in ON_MAP else self.space
+        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places, space)
 
     @property
     def state_needs_placement(self) -> bool:
