@@ -17,9 +17,9 @@ from .resolution import Places
 from .rows import row_chunks
 from .scaling import Scaling, as_samples
 from .verdict.explanation import Explanation, explain
-from .verdict.health import Health
 from .verdict.judging import AVERAGE_WEIGHT, CONSTANT, Judge
 from .verdict.readiness import BaselineReport
+from .verdict.regimes import Regime, learn_regimes
 from .verdict.sequence import SequenceState
 from .verdict.threshold import joint_distance, severities
 
@@ -112,8 +112,8 @@ class ScoreSummary:
             tuple(name for name in with_samples[0].coarser if name in coarser),
         )
 
-    def results(self, health: Health | None = None) -> dict[str, Any]:
-        """Return `analyses.results` of a monitoring run."""
+    def results(self) -> dict[str, Any]:
+        """Return `analyses.results` of a monitoring run, without the machine's health."""
         return {
             "samples": self.samples,
             "not_judged": self.not_judged,
@@ -123,7 +123,6 @@ class ScoreSummary:
             "threshold": self.threshold,
             "causes": dict(self.causes),
             "coarser_features": list(self.coarser),
-            "health": health.as_dict() if health is not None else None,
         }
 
 
@@ -313,4 +312,16 @@ class BaselineModel:
             "threshold": self.threshold,
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
+            "regimes": [regime.as_dict() for regime in self.regimes()],
         }
+
+    def regimes(self) -> tuple[Regime, ...]:
+        """Return the baseline's regimes, with the level of the detector's distance in each."""
+        outliers = [sample - 1 for sample in self.report.outliers]
+        return learn_regimes(
+            self.reference.features,
+            self.reference.coordinates,
+            self.coordinates,
+            self.baseline_distances,
+            outliers,
+        )

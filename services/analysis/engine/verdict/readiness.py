@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..rows import NO_ROWS, Rows
+from .groups import MIN_REGIME_SHARE, count_regimes
 from .memory import Memory
-from .regimes import MIN_REGIME_SHARE, count_regimes
 from .tail import tail_rate
 from .threshold import Calibration
 
