@@ -94,7 +94,10 @@ def fit_baseline(
         def take(rows: Rows) -> Floats:
             checkpoint()
             adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
-            return scaling.standardise(source[slice(rows[0], rows[-1] + 1) if adjacent else rows])
+            z = scaling.standardise(source[slice(rows[0], rows[-1] + 1) if adjacent else rows])
+            if unjudged.size:  # they enter no average
+                z[np.isin(rows, unjudged)] = np.nan
+            return z
 
         return take
 
