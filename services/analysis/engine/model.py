@@ -202,7 +202,8 @@ class BaselineModel:
     def judge(self) -> Judge:
         """What is judged of samples."""
         weight = AVERAGE_WEIGHT if self.averaged is not None else self.config.ewma
-        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places)
+        space = None if self.config.detector in ON_MAP else self.space
+        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places, space)
 
     @property
     def state_needs_placement(self) -> bool:
@@ -287,7 +288,9 @@ class BaselineModel:
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
         """Return the detector's input for samples (m, d); only detectors on the map need their positions."""
         if placed is None or self.config.detector not in ON_MAP:
-            return self.scaling.standardise(samples)
+            z = self.scaling.standardise(samples)
+            z[~self.scaling.judged(samples, self.config.max_missing)] = np.nan  # they enter no average
+            return z
         observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
         return observed
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..rows import Rows, row_chunks
+
+if TYPE_CHECKING:
+    from .base import Detector
 
 Floats = NDArray[np.float64]
 
@@ -92,9 +96,10 @@ class Sample:
     """A baseline to learn from: `rows` (n,) of a table whose standardised rows `take` returns.
 
     Missing cells are NaN there; `complete` returns the same rows with these filled in, as covariances need.
+    Of moving averages, which have no gaps, `present` returns the share of the features that they rest on.
     `floor` (d,) is added to the variances: what the resolution of each feature hides. Rows keep their order.
-    `blocks` are contiguous, so that neighbours in time, which resemble each other, are
-    held out together. `checkpoint` is called before each decomposition, which may take a second.
+    `blocks` are contiguous, so that neighbours in time, which resemble each other, are held out together.
+    `checkpoint` is called before each decomposition, which may take a second.
     """
 
     take: Callable[[Rows], Floats]
@@ -104,6 +109,7 @@ class Sample:
     dimensions: int
     checkpoint: Callable[[], None]
     floor: Floats
+    present: Callable[[Rows], Floats] | None = None
 
     @property
     def blocks(self) -> list[Rows]:
@@ -114,6 +120,10 @@ class Sample:
     def without(self, rows: Rows) -> Sample:
         """The sample without some of its rows."""
         return replace(self, rows=np.setdiff1d(self.rows, rows))
+
+    def statistics(self, detector: Detector, rows: Rows) -> Floats:
+        """The statistics (m, k) of some rows (m,)."""
+        return detector.statistics(self.take(rows), self.present(rows) if self.present else None)
 
     def learn(self) -> tuple[Axes, list[Axes]]:
         """Axes of all rows, and for each block the axes of the rows outside it."""

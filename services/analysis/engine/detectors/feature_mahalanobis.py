@@ -65,7 +65,7 @@ class FeatureMahalanobis:
         """P."""
         return Precision(self.axes.vectors, self.inside, self.floor)
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """Mahalanobis distance and largest conditional residual (m, 2) of standardised rows z (m, d)."""
         coefficients, off = self.axes.split(z)
         scaled = coefficients / np.sqrt(self.inside)
@@ -79,7 +79,7 @@ class FeatureMahalanobis:
         incomplete = np.isnan(distance)  # a missing cell makes its own row NaN, and no other
         if incomplete.any():
             statistics[incomplete] = self._marginal(z[incomplete])
-        return statistics
+        return statistics if present is None else self._rescaled(statistics, present)
 
     def _marginal(self, z: Floats) -> Floats:
         """The statistics (m, 2) of rows with missing cells, by the cells that are there."""
@@ -89,13 +89,39 @@ class FeatureMahalanobis:
         gaps = np.isnan(z)
         pulled[gaps] = 0.0  # up to rounding errors, they are
         residual = (np.abs(pulled) / np.sqrt(diagonals)).max(axis=1, initial=0.0)
+        return self._rescaled(np.column_stack([distance, residual]), self.present(gaps))
+
+    def _rescaled(self, statistics: Floats, present: Floats) -> Floats:
+        """The statistics (m, 2) of a share (m,) of the features on the scale of all."""
         whole = self.axes.dimensions
-        present = whole - gaps.sum(axis=1, dtype=np.float64)
+        freedom = present * whole
         return np.column_stack(
-            [rescaled_distance(distance, present, whole), rescaled_largest(residual, present, whole)]
+            [
+                rescaled_distance(statistics[:, 0], freedom, whole),
+                rescaled_largest(statistics[:, 1], freedom, whole),
+            ]
         )
 
-    def distances(self, z: Floats) -> Floats:
+    def present(self, gaps: NDArray[np.bool_]) -> Floats:
+        """The share (m,) of the informative features that rows with these gaps (m, d) have."""
+        whole = max(1, self.axes.dimensions)
+        share: Floats = (whole - gaps.sum(axis=1)) / whole
+        return share
+
+    def expected(self, z: Floats) -> Floats:
+        """Standardised rows z (m, d) with missing cells at their expectation given the others.
+
+        Rows of which nothing is there stay as they are.
+        """
+        gaps = np.isnan(z)
+        if not gaps.any():
+            return z
+        filled = self.precision.expected(z - self.axes.mean)
+        filled += self.axes.mean
+        some = self.present(gaps) > 0.0
+        return np.where(gaps & some[:, None], filled, z)
+
+    def distances(self, z: Floats, present: Floats | None = None) -> Floats:
         """The Mahalanobis distances (m,) alone of standardised rows z (m, d)."""
         coefficients, off = self.axes.split(z)
         coefficients /= np.sqrt(self.inside)
@@ -103,6 +129,8 @@ class FeatureMahalanobis:
         incomplete = np.isnan(distance)
         if incomplete.any():
             distance[incomplete] = self._marginal(z[incomplete])[:, 0]
+        if present is not None:
+            distance = rescaled_distance(distance, present * self.axes.dimensions, self.axes.dimensions)
         return distance
 
     def coarser(self, extra: Floats) -> Self:

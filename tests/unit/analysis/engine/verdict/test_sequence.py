@@ -23,10 +23,10 @@ def moving(correlated: Floats, names: tuple[str, ...]) -> BaselineModel:
 def test_the_average_is_the_recurrence() -> None:
     z = np.random.default_rng(0).standard_normal((50, 3))
     z[7, 1] = -9999.0
-    z[20:25, 2] = np.nan
+    z[20:25] = np.nan
     expected, average = [], np.zeros(3)
     for row in z:
-        # One wild value does not alarm for long, and a missing one changes nothing, but is missing.
+        # One wild value does not alarm for long, and a missing row changes nothing, but is missing.
         known = 0.3 * np.clip(row, -MAX_STEP, MAX_STEP) + 0.7 * average
         average = np.where(np.isnan(row), average, known)
         expected.append(np.where(np.isnan(row), np.nan, average / np.sqrt(0.3 / 1.7)))
@@ -38,7 +38,7 @@ def test_the_average_is_the_recurrence() -> None:
 @pytest.mark.parametrize("border", [1, 7, 8, 21, 24, 49])
 def test_averages_continue_bit_for_bit(border: int) -> None:
     z = np.random.default_rng(0).standard_normal((50, 3))
-    z[20:25, 2] = np.nan
+    z[20:25] = np.nan
     whole, after = smooth(z, 0.3, ())
     first, between = smooth(z[:border], 0.3, ())
     second, last = smooth(z[border:], 0.3, between)
