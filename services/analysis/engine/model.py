@@ -289,7 +289,7 @@ class BaselineModel:
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
         """Return the detector's input for samples (m, d); only detectors on the map need their positions."""
         if placed is None or self.config.detector not in ON_MAP:
-            return self.scaling.standardise(samples)
+            return self.scaling.observed(samples, self.config.max_missing)
         observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
         return observed
 
