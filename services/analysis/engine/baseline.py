@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cleaning import MAX_ABSENT_SHARE, Cleaned, find_gaps, gross_cells
-from .completion import complete
+from .completion import Completed, complete, expectations
 from .config import MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
 from .detectors.covariance import Sample
@@ -94,10 +95,8 @@ def fit_baseline(
         def take(rows: Rows) -> Floats:
             checkpoint()
             adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
-            z = scaling.standardise(source[slice(rows[0], rows[-1] + 1) if adjacent else rows])
-            if unjudged.size:  # they enter no average
-                z[np.isin(rows, unjudged)] = np.nan
-            return z
+            part = source[slice(rows[0], rows[-1] + 1) if adjacent else rows]
+            return scaling.observed(part, config.max_missing)
 
         return take
 
@@ -111,6 +110,9 @@ def fit_baseline(
     in_features = Sample(
         standardised(table), standardised(completed), every, d, informative, checkpoint, hidden
     )
+    if isinstance(completed, Completed):
+        told = expectations(standardised(table), completed.completion)
+        in_features = replace(in_features, expected=told)
     space = learn(FeatureMahalanobis, in_features, skipped)
     kind = DETECTORS[config.detector]
     sample, used = in_features, space

@@ -288,9 +288,7 @@ class BaselineModel:
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
         """Return the detector's input for samples (m, d); only detectors on the map need their positions."""
         if placed is None or self.config.detector not in ON_MAP:
-            z = self.scaling.standardise(samples)
-            z[~self.scaling.judged(samples, self.config.max_missing)] = np.nan  # they enter no average
-            return z
+            return self.scaling.observed(samples, self.config.max_missing)
         observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
         return observed
 

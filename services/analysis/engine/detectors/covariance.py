@@ -95,7 +95,8 @@ class Moments:
 class Sample:
     """A baseline to learn from: `rows` (n,) of a table whose standardised rows `take` returns.
 
-    Missing cells are NaN there; `complete` returns the same rows with these filled in, as covariances need.
+    Missing cells are NaN there; `complete` returns the same rows with these filled in. `expected`, if it is
+    known, returns them with the expectations of missing cells, and the summed covariances (d, d) of these.
     Of moving averages, which have no gaps, `present` returns the share of the features that they rest on.
     `floor` (d,) is added to the variances: what the resolution of each feature hides. Rows keep their order.
     `blocks` are contiguous, so that neighbours in time, which resemble each other, are held out together.
@@ -110,6 +111,7 @@ class Sample:
     checkpoint: Callable[[], None]
     floor: Floats
     present: Callable[[Rows], Floats] | None = None
+    expected: Callable[[Rows], tuple[Floats, Floats]] | None = None
 
     @property
     def blocks(self) -> list[Rows]:
@@ -140,10 +142,13 @@ class Sample:
         return _merged(parts)
 
     def _chunk_moments(self, rows: Rows) -> Moments:
-        z = self.complete(rows)
+        z, uncertain = (self.complete(rows), None) if self.expected is None else self.expected(rows)
         mean = z.mean(axis=0)
         z -= mean
-        return Moments(rows.size, mean, z.T @ z)
+        scatter = z.T @ z
+        if uncertain is not None:
+            scatter += uncertain
+        return Moments(rows.size, mean, scatter)
 
     def _primal(self, moments: Sequence[Moments]) -> Axes:
         merged = _merged(moments)

@@ -129,7 +129,7 @@ def averages(sample: Sample, weight: float, space: FeatureMahalanobis | None = N
         return take
 
     if space is None:
-        return replace(sample, take=of(sample.take), complete=of(sample.complete))
+        return replace(sample, take=of(sample.take), complete=of(sample.complete), expected=None)
 
     def present(rows: Rows) -> Floats:
         first, before = max(0, int(rows[0]) - memory), 1.0
@@ -143,4 +143,4 @@ def averages(sample: Sample, weight: float, space: FeatureMahalanobis | None = N
         return found
 
     expected = of(lambda rows: space.expected(sample.take(rows)))
-    return replace(sample, take=expected, complete=of(sample.complete), present=present)
+    return replace(sample, take=expected, complete=of(sample.complete), present=present, expected=None)

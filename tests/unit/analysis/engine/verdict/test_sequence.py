@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.analysis.engine import BaselineModel, EngineConfig, ScoreSummary, SequenceState, fit_baseline
 from services.analysis.engine.detectors.covariance import Sample
-from services.analysis.engine.verdict.sequence import MAX_STEP, averages, smooth
+from services.analysis.engine.verdict.sequence import MAX_STEP, averages, present_in_averages, smooth
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,23 @@ def test_averages_continue_bit_for_bit(border: int) -> None:
     second, last = smooth(z[border:], 0.3, between)
     np.testing.assert_array_equal(np.concatenate([first, second]), whole)
     assert last == after
+
+
+def test_how_much_of_an_average_is_there() -> None:
+    """The expected squared distance of averages of rows with gaps, relative to that of complete ones."""
+    share = np.array([1.0, 0.5, 0.5, 0.0, 1.0, 0.25])
+    weights: Floats = np.zeros(0)
+    found, last = present_in_averages(share, 0.2, 1.0)
+    for row, part in enumerate(share):
+        if part > 0.0:  # rows of which nothing is there do not change the average
+            weights = np.append(0.8 * weights, 0.2)
+        seen = share[: row + 1][share[: row + 1] > 0.0]
+        variance = 0.2 / 1.8
+        before = variance - (weights**2).sum()  # of all the complete rows before
+        assert found[row] == pytest.approx(((weights**2) @ seen + before) / variance)
+    assert last == found[-1]
+    parts, between = present_in_averages(share[:4], 0.2, 1.0)
+    assert np.append(parts, present_in_averages(share[4:], 0.2, between)[0]).tolist() == found.tolist()
 
 
 def test_the_averages_of_some_rows_are_those_of_the_sequence() -> None:
