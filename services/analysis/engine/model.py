@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -212,13 +212,22 @@ class BaselineModel:
             np.maximum(distance, self.threshold * moved.max(axis=1), out=distance)
         return distance
 
-    def explain(self, x: Floats, top: int = 5) -> list[Explanation]:
-        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others."""
+    def explain(self, x: Floats, top: int = 5, causes: Sequence[str] | None = None) -> list[Explanation]:
+        """Explain samples x (k, d), usually anomalies, by the features that make the rest as expected.
+
+        At most `top` features are named. `causes` (k) are the statistics that alarmed (None: the distance).
+        """
         samples = as_samples(x, self.features)
         explanations: list[Explanation] = []
         for rows in row_chunks(*samples.shape):
             explanations += explain(
-                samples[rows], self.features, self.scaling, self.space, self.space_limit, top
+                samples[rows],
+                self.features,
+                self.scaling,
+                self.space,
+                self.space_limit,
+                top,
+                causes[rows] if causes is not None else None,
             )
         return explanations
 

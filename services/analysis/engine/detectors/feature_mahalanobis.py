@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import Floats
 from .covariance import Axes, Sample, choose_shrinkage
@@ -99,6 +100,14 @@ class FeatureMahalanobis:
         diagonal: Floats = np.einsum("ij,j,ij->i", self.axes.vectors, self._weights, self.axes.vectors)
         diagonal += 1.0 / self.floor
         return diagonal
+
+    def precision_rows(self, features: NDArray[np.int64]) -> Floats:
+        """Rows (q, d) of P for some features (q,)."""
+        if self._precision is not None:
+            return self._precision[features]
+        rows: Floats = (self.axes.vectors[features] * self._weights) @ self.axes.vectors.T
+        rows[np.arange(features.size), features] += 1.0 / self.floor
+        return rows
 
     def to_arrays(self) -> dict[str, Floats]:
         """The detector as named arrays."""
