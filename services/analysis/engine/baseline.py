@@ -9,15 +9,20 @@ from numpy.typing import NDArray
 
 from .cleaning import gross_cells
 from .config import MIN_SAMPLES, EngineConfig
-from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
+from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
 from .detectors.covariance import Sample
 from .errors import EngineError
 from .map.mapping import map_samples
+from .map.nearest import held_out_nearest
 from .model import BaselineModel
+from .resolution import baseline_places, steps
 from .rows import NO_ROWS, Rows
 from .scaling import as_samples, learn_scaling
+from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, NEIGHBOUR
+from .verdict.memory import slowest
 from .verdict.readiness import assess_baseline
-from .verdict.threshold import MAX_OUTLIER_SHARE, Calibration, calibrate
+from .verdict.sequence import averages
+from .verdict.threshold import MAX_OUTLIER_SHARE, Learnt, calibrate, learn, learn_from, limits_of
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -41,8 +46,8 @@ def fit_baseline(
     fewer than 3 samples or a value that is not a finite number.
     """
     config.validate()
-    names = tuple(feature_names)
-    samples = as_samples(x, names)
+    names_of_features = tuple(feature_names)
+    samples = as_samples(x, names_of_features)
     n, d = samples.shape
     if n < MIN_SAMPLES or d == 0:
         raise EngineError(
@@ -54,8 +59,8 @@ def fit_baseline(
     skipped = np.unique(np.array([cell.row for cell in cells], dtype=np.int64))
     if n - skipped.size < max(MIN_SAMPLES, (1.0 - MAX_OUTLIER_SHARE) * n):
         cells, skipped = [], NO_ROWS  # so many are a state of the machine, not errors
-    scaling = learn_scaling(samples, config, names, skipped)
-    fitted, reference, coordinates = map_samples(
+    scaling = learn_scaling(samples, config, names_of_features, skipped)
+    fitted, reference, landmarks, coordinates = map_samples(
         samples, scaling, config, lambda share: report(MAP_SHARE * share), skipped
     )
     normal = np.delete(coordinates, skipped, axis=0)
@@ -78,45 +83,87 @@ def fit_baseline(
         return standard
 
     every = np.arange(n)
-    in_features = Sample(features, every, d, informative, checkpoint)
-    feature_space = calibrate(FeatureMahalanobis, in_features, config, skipped)
-    used = feature_space
+    places = baseline_places(np.delete(samples, skipped, axis=0) if skipped.size else samples)
+    hidden = np.where(scaling.dropped, 0.0, (steps(places) / scaling.std) ** 2 / 12.0)
+    in_features = Sample(features, every, d, informative, checkpoint, hidden)
+    space = learn(FeatureMahalanobis, in_features, skipped)
     kind = DETECTORS[config.detector]
+    sample, used = in_features, space
     if config.detector in ON_MAP:
-        used = calibrate(kind, Sample(positions, every, 2, 2, checkpoint), config, skipped)
+        sample = Sample(positions, every, 2, 2, checkpoint, np.zeros(2))
+        used = learn(kind, sample, skipped)
     elif kind is not FeatureMahalanobis:
-        used = calibrate(kind, in_features, config, skipped)
-    space = _feature_detector(feature_space)
+        used = learn(kind, sample, skipped)
+    averaged: Learnt | None = None
+    names, columns, floors = [*kind.names], [], [0.0 for _ in kind.names]
+    if config.ewma is not None:
+        sample = averages(sample, config.ewma)
+        used = learn_from(kind, sample, used.outliers)
+    columns.append(_of_all_rows(used, sample))
+    if config.ewma is None and kind is FeatureMahalanobis:
+        if n * AVERAGE_WEIGHT / (2.0 - AVERAGE_WEIGHT) >= informative > 0:
+            sample = averages(in_features, AVERAGE_WEIGHT)
+            averaged = learn_from(FeatureMahalanobis, sample, used.outliers)
+            columns.append(_of_all_rows(averaged, sample)[:, :1])
+            names, floors = [*names, AVERAGE], [*floors, 0.0]
+        if n > informative > 0:
+            blocks = np.array_split(every, len(used.kept.blocks))
+            columns.append(held_out_nearest(samples, scaling, reference, landmarks, blocks)[:, None])
+            # Within the smallest distance between its samples, the baseline tells nothing apart.
+            names, floors = [*names, NEIGHBOUR], [*floors, reference.range.low]
+    calibration = calibrate(
+        tuple(names), np.hstack(columns), used.outliers, config, np.array(floors)
+    )
+
+    def standardised(some: slice) -> Floats:
+        part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
+        return np.nan_to_num(part, copy=False)
+
+    in_space = _feature_detector(space.detector)
     report(1.0)
     return BaselineModel(
         config=config,
-        features=names,
+        features=names_of_features,
         scaling=scaling,
         reference=reference,
         coordinates=coordinates,
         position_mean=position_mean,
         position_std=position_std,
         detector=used.detector,
-        limits=used.limits,
-        threshold=used.threshold,
-        baseline_distances=used.distances,
-        space=space,
-        space_limit=float(feature_space.limits[0]),
+        averaged=_feature_detector(averaged.detector) if averaged is not None else None,
+        statistics=calibration.names,
+        limits=calibration.limits,
+        threshold=calibration.threshold,
+        baseline_distances=calibration.distances,
+        space=in_space,
+        space_limit=float(limits_of(space.statistics)[0]),
+        places=places,
         cost_per_pair=fitted.cost_per_pair,
         iterations=fitted.iterations,
         trustworthiness=fitted.trustworthiness,
         report=assess_baseline(
-            used,
-            feature_space,
+            calibration,
+            slowest(standardised, d, used.kept.rows.size),
+            names_of_features,
+            np.union1d(used.outliers, space.outliers),
+            [block.size for block in used.kept.blocks],
             coordinates,
             informative,
             d - informative,
-            space.condition,
-            space.shrinkage,
-            config,
-            [(cell.row, names[cell.column], cell.value) for cell in cells],
+            in_space.condition,
+            in_space.shrinkage,
+            [(cell.row, names_of_features[cell.column], cell.value) for cell in cells],
         ),
     )
+
+
+def _of_all_rows(learnt: Learnt, sample: Sample) -> Floats:
+    """Return the statistics (n, k) of all rows: held-out ones, and those of the outliers."""
+    found = np.empty((sample.rows.size, learnt.statistics.shape[1]))
+    found[np.isin(sample.rows, learnt.kept.rows)] = learnt.statistics
+    if learnt.outliers.size:
+        found[learnt.outliers] = learnt.detector.statistics(sample.take(learnt.outliers))
+    return found
 
 
 def _rising(progress: Progress) -> Progress:
@@ -135,7 +182,7 @@ def _silent(_: float) -> None:
     """Ignore the progress."""
 
 
-def _feature_detector(calibration: Calibration) -> FeatureMahalanobis:
-    if not isinstance(calibration.detector, FeatureMahalanobis):
-        raise TypeError("the feature space was calibrated with another detector")
-    return calibration.detector
+def _feature_detector(detector: Detector) -> FeatureMahalanobis:
+    if not isinstance(detector, FeatureMahalanobis):
+        raise TypeError("the feature space was learnt with another detector")
+    return detector

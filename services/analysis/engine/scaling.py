@@ -74,15 +74,17 @@ class Scaling:
         units[self.dropped] = resolution(self.mean[self.dropped])
         return units
 
-    def moved(self, x: Floats) -> Floats:
+    def moved(self, x: Floats, step: Floats | None = None) -> Floats:
         """Return how far the constant features of rows x (m, d) moved, as ratios (m, constants) to a limit.
 
         Above 1 a feature that was constant in the baseline is not what it was. How far it is from normal
         cannot be known, so the ratio grows with the logarithm of the steps of its resolution: 1.3 at one
-        step, 2 at ten, 3 at a hundred.
+        step, 2 at ten, 3 at a hundred. If x is rounded to a coarser `step` (d,), half a step is no move.
         """
         constant = self.mean[self.dropped]
         gap = np.abs(x[:, self.dropped] - constant)
+        if step is not None:
+            gap = np.maximum(gap - 0.5 * step[self.dropped], 0.0)
         steps = gap / self.resolution[self.dropped]
         moved: Floats = np.where(
             gap > SAME * np.maximum(np.abs(constant), SAME), 1.0 + np.log10(1.0 + steps), 0.0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from .base import Floats
+from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
 
 RETAINED = 0.9
@@ -28,6 +28,8 @@ class T2Spe:
     `vectors` (d, k) are the retained components, with `variances` (k,). The limit of T2 is the chi-squared
     quantile with k degrees of freedom; that of SPE is Box's (1954) g*chi2(h) from the other components.
     """
+
+    names: ClassVar[tuple[str, ...]] = (DISTANCE,)
 
     centre: Floats
     vectors: Floats

@@ -24,10 +24,17 @@ CHUNK_DISTANCES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Positions (m, 2), and misfits (m,): the placement residuals, the remaining costs per reference."""
+    """Positions (m, 2), and misfits (m,): the placement residuals, the remaining costs per reference.
+
+    `nearest` (m,) are the distances to the nearest reference in the map's feature space.
+    """
 
     coordinates: Floats
     misfit: Floats
+    nearest: Floats
+
+    def __getitem__(self, rows: slice) -> Placement:
+        return Placement(self.coordinates[rows], self.misfit[rows], self.nearest[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +52,16 @@ class ReferenceMap:
         Row i of the result depends only on row i of z.
         """
         m, references = z.shape[0], self.features.shape[0]
-        coordinates, misfit = np.empty((m, 2)), np.empty(m)
+        coordinates, misfit, nearest = np.empty((m, 2)), np.empty(m), np.empty(m)
         target = Target(self.coordinates, self.similarity)
         step = max(1, CHUNK_DISTANCES // references)
         for first in range(0, m, step):
             rows = slice(first, min(m, first + step))
-            squares = self.range.normalise_squares(squared_distances(z[rows], self.features))
-            target.place(squares, coordinates[rows], misfit[rows])
+            squares = squared_distances(z[rows], self.features)
+            nearest[rows] = np.sqrt(squares.min(axis=1))
+            target.place(self.range.normalise_squares(squares), coordinates[rows], misfit[rows])
         misfit /= references
-        return Placement(coordinates, misfit)
+        return Placement(coordinates, misfit, nearest)
 
 
 class Target:
