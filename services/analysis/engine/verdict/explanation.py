@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detectors import FeatureMahalanobis
+from ..detectors.base import DISTANCE
 from ..scaling import MAX_VALUE, MIN_SPECTRUM_BINS, Scaling
 from .attribution import attribute, without_missing
 
 Floats = NDArray[np.float64]
-
-DISTANCE = "distance"
-"""The statistic that alarms by default: the distance from normal."""
 
 MIN_SQUARE = 1e-300
 """A lower bound on the squared distance of which shares are computed."""
@@ -104,27 +102,32 @@ class Explanation:
         }
 
 
-def explain(
-    x: Floats,
-    names: Sequence[str],
-    scaling: Scaling,
-    space: FeatureMahalanobis,
-    limit: float,
-    top: int,
-    causes: Sequence[str] | None = None,
-) -> list[Explanation]:
-    """Explain samples x (k, d) by at most `top` features each; NaN is a missing value, never named.
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Where samples are explained: the `detector`, the limit of its distance, and the unit of its deviations.
 
-    The features are those without which the rest of the sample is as expected (see `attribute`). A constant
-    feature that moved counts with the distance that it alone gives, `limit` times its ratio; its deviation is
-    in steps of its resolution. `causes` (k) are the statistics that alarmed.
+    Standardised deviations times `unit` are baseline standard deviations.
+    """
+
+    detector: FeatureMahalanobis
+    limit: float
+    unit: float = 1.0
+
+
+def explain(
+    x: Floats, z: Floats, names: Sequence[str], scaling: Scaling, space: Space, top: int
+) -> list[Explanation]:
+    """Explain samples x (k, d), whose standardised values are z, by at most `top` features each.
+
+    The features are those without which the rest of the sample is as expected (see `attribute`). A missing
+    value (NaN) is never named. A constant feature that moved counts with the distance that it alone gives,
+    the limit times its ratio; its deviation is in steps of its resolution.
     """
     explanations: list[Explanation | None] = [None] * x.shape[0]
     for rows, missing in _patterns(np.isnan(x)):
-        explained = _explain_alike(x[rows], missing, names, scaling, space, limit, top)
-        for row, (features, bands) in zip(rows.tolist(), explained, strict=True):
-            cause = causes[row] if causes is not None else DISTANCE
-            explanations[row] = Explanation(features, bands, cause)
+        explained = _explain_alike(x[rows], z[rows], missing, names, scaling, space, top)
+        for row, explanation in zip(rows.tolist(), explained, strict=True):
+            explanations[row] = explanation
     return [explanation for explanation in explanations if explanation is not None]
 
 
@@ -140,38 +143,39 @@ def _patterns(missing: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], ND
 
 def _explain_alike(
     x: Floats,
+    z: Floats,
     missing: NDArray[np.bool_],
     names: Sequence[str],
     scaling: Scaling,
-    space: FeatureMahalanobis,
-    limit: float,
+    space: Space,
     top: int,
-) -> Iterator[tuple[tuple[FeatureShare, ...], tuple[BandShare, ...]]]:
-    """Explain samples x (k, d) that all miss the same features (d,)."""
-    z = scaling.standardise(x)
-    z[:, missing] = space.centre[missing]
-    pull, diagonal, given = without_missing(space, space.pull(z), missing)
-    squares = np.einsum("ij,ij->i", z - space.centre, pull)
+) -> Iterator[Explanation]:
+    """Explain samples x (k, d) with standardised values z that all miss the same features (d,)."""
+    detector = space.detector
+    if missing.any():
+        z = np.where(missing, detector.centre, z)
+    pull, diagonal, given = without_missing(detector, detector.pull(z), missing)
+    squares = np.einsum("ij,ij->i", z - detector.centre, pull)
     moved = scaling.dropped & ~missing
     if moved.any():
         gap = x[:, moved] - scaling.mean[moved]
-        alone = limit * scaling.moved(x)[:, ~missing[scaling.dropped]]
+        alone = space.limit * scaling.moved(x)[:, ~missing[scaling.dropped]]
         pull[:, moved] = np.sign(gap) * alone * np.sqrt(diagonal[moved])
         squares += np.einsum("ij,ij->i", alone, alone)
-    found = attribute(space, pull, diagonal, given, squares, ~missing, top)
+    found = attribute(detector, pull, diagonal, given, squares, ~missing, top)
     bands, parts = _bands(pull, diagonal, top)
-    features = found.features
+    features, corrections = found.features, space.unit * found.corrections
     observed = np.take_along_axis(x, features, axis=1)
     with np.errstate(over="ignore"):  # corrections next to extreme values may overflow
-        expected = np.clip(observed - found.corrections * scaling.std[features], -MAX_VALUE, MAX_VALUE)
+        expected = np.clip(observed - corrections * scaling.std[features], -MAX_VALUE, MAX_VALUE)
     constant = scaling.dropped[features]
     expected = np.where(constant, scaling.mean[features], expected)
     steps = (observed - scaling.mean[features]) / scaling.resolution[features]
-    deviations = np.where(constant, steps, found.corrections)
+    deviations = np.where(constant, steps, corrections)
     shares = np.minimum(found.drops / np.maximum(squares, MIN_SQUARE)[:, None], 1.0)
     columns = (features, expected, observed, deviations, shares, bands, parts)
     for *ranked, runs, weights in zip(*(column.tolist() for column in columns), strict=True):
-        yield (
+        yield Explanation(
             tuple(FeatureShare(names[j], *numbers) for j, *numbers in zip(*ranked, strict=True) if j >= 0),
             tuple(
                 BandShare(names[first], names[last], weight, mean, names[peak])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from services.analysis.engine import BaselineModel, EngineConfig, fit_baseline
-from services.analysis.engine.verdict.explanation import Explanation, explain
+from services.analysis.engine.verdict.explanation import Explanation, Space, explain
 
 Floats = NDArray[np.float64]
 
@@ -152,13 +152,36 @@ def test_an_absurd_value_leaves_no_rounding_errors_to_name(model: BaselineModel,
 
 def test_the_cause_is_said(model: BaselineModel, correlated: Floats) -> None:
     assert model.explain(correlated[:1])[0].as_dict()["cause"] == "distance"
-    causes = ["smoothed", "residual"]
+    causes = ["neighbour", "residual"]
     said = [explanation.cause for explanation in model.explain(correlated[:2], causes=causes)]
     assert said == causes
 
 
+def test_a_moving_average_that_alarmed_is_explained_by_what_it_averages(
+    model: BaselineModel, correlated: Floats
+) -> None:
+    later = correlated[:60].copy()
+    later[:, 3] += 0.8 * correlated[:, 3].std() * np.r_[np.zeros(20), np.ones(40)]
+    averages = model.averages(later)
+    assert averages is not None
+    scores = model.score(later)
+    alarmed = np.flatnonzero(scores.anomaly & (scores.cause == "average"))
+    assert alarmed.size
+    for explanation in model.explain(
+        later[alarmed], causes=scores.cause[alarmed].tolist(), averages=averages[alarmed]
+    ):
+        first = explanation.features[0]
+        assert explanation.cause == "average"
+        assert first.name == "sensor_4"
+        assert 0.2 < first.deviation < 1.2
+    # Whatever chunk a sample comes in, its average is the same.
+    state = model.advance(later[:30])
+    np.testing.assert_array_equal(model.averages(later[30:], state), averages[30:])
+
+
 def explained(model: BaselineModel, x: Floats) -> list[Explanation]:
-    return explain(x, model.features, model.scaling, model.space, model.space_limit, 5)
+    space = Space(model.space, model.space_limit)
+    return explain(x, model.scaling.standardise(x), model.features, model.scaling, space, 5)
 
 
 def spectra(n: int, seed: int) -> Floats:
