@@ -25,6 +25,9 @@ VERSION = 1
 ONE_STATISTIC = np.array([1.0])
 """Models that were stored before there were several statistics judge by the distance alone."""
 
+NONE = np.zeros((), dtype=bool)
+"""Which features of older models are not judged."""
+
 UNKNOWN = np.empty(0, dtype=np.int64)
 """The decimal places of models that were stored before they were found."""
 
@@ -47,6 +50,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "iterations": model.iterations,
         "trustworthiness": model.trustworthiness,
         "report": model.report.as_dict(),
+        "sensors": list(model.sensors),
     }
     arrays: dict[str, NDArray[Any]] = {
         "version": np.array(VERSION),
@@ -61,6 +65,8 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "scaling.std": model.scaling.std,
         "scaling.factor": model.scaling.factor,
         "scaling.dropped": model.scaling.dropped,
+        "scaling.unjudged": model.scaling.unjudged,
+        "scaling.ignored": model.scaling.ignored,
         "reference.features": model.reference.features,
         "reference.coordinates": model.reference.coordinates,
     }
@@ -97,6 +103,8 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
             arrays["scaling.factor"],
             arrays["scaling.dropped"],
             document["scaling"]["unit"],
+            arrays.get("scaling.unjudged", NONE),
+            arrays.get("scaling.ignored", NONE),
         ),
         reference=ReferenceMap(
             arrays["reference.features"],
@@ -120,6 +128,7 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
         iterations=document["iterations"],
         trustworthiness=document["trustworthiness"],
         report=BaselineReport.from_dict(document["report"]),
+        sensors=tuple(document.get("sensors", ())),
     )
 
 

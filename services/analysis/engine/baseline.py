@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .cleaning import gross_cells
-from .config import MIN_SAMPLES, EngineConfig
+from .config import CONTEXT, IGNORED, MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
 from .detectors.covariance import Sample
 from .errors import EngineError
@@ -21,6 +21,7 @@ from .scaling import as_samples, learn_scaling
 from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, NEIGHBOUR
 from .verdict.memory import slowest
 from .verdict.readiness import assess_baseline
+from .verdict.sensors import assign_roles, describe, sensor_facts, with_role
 from .verdict.sequence import averages
 from .verdict.threshold import MAX_OUTLIER_SHARE, Learnt, calibrate, learn, learn_from, limits_of
 
@@ -59,7 +60,12 @@ def fit_baseline(
     skipped = np.unique(np.array([cell.row for cell in cells], dtype=np.int64))
     if n - skipped.size < max(MIN_SAMPLES, (1.0 - MAX_OUTLIER_SHARE) * n):
         cells, skipped = [], NO_ROWS  # so many are a state of the machine, not errors
-    scaling = learn_scaling(samples, config, names_of_features, skipped)
+    facts = sensor_facts(samples)
+    roles = assign_roles(names_of_features, facts, config)
+    context, ignored = with_role(roles, CONTEXT), with_role(roles, IGNORED)
+    if DETECTORS[config.detector] is not FeatureMahalanobis:
+        context, ignored = np.zeros_like(context), context | ignored  # the other detectors know no context
+    scaling = learn_scaling(samples, config, names_of_features, skipped).with_roles(context, ignored)
     fitted, reference, landmarks, coordinates = map_samples(
         samples, scaling, config, lambda share: report(MAP_SHARE * share), skipped
     )
@@ -68,7 +74,8 @@ def fit_baseline(
     # An axis without spread has a standard deviation of 0; positions along it keep their own unit.
     position_std = np.where(position_std > 0.0, position_std, 1.0)
 
-    informative = int(d - scaling.dropped.sum())
+    unlearnt = scaling.dropped | scaling.ignored
+    informative = int(d - unlearnt.sum())
 
     def checkpoint() -> None:
         report(0.0)  # no progress, but the caller may pause or stop the fit here
@@ -84,8 +91,8 @@ def fit_baseline(
 
     every = np.arange(n)
     places = baseline_places(np.delete(samples, skipped, axis=0) if skipped.size else samples)
-    hidden = np.where(scaling.dropped, 0.0, (steps(places) / scaling.std) ** 2 / 12.0)
-    in_features = Sample(features, every, d, informative, checkpoint, hidden)
+    hidden = np.where(unlearnt, 0.0, (steps(places) / scaling.std) ** 2 / 12.0)
+    in_features = Sample(features, every, d, informative, checkpoint, hidden, np.flatnonzero(context & ~scaling.ignored))
     space = learn(FeatureMahalanobis, in_features, skipped)
     kind = DETECTORS[config.detector]
     sample, used = in_features, space
@@ -117,7 +124,7 @@ def fit_baseline(
 
     def standardised(some: slice) -> Floats:
         part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
-        return np.nan_to_num(part, copy=False)
+        return np.where(scaling.unjudged[some], 0.0, np.nan_to_num(part, copy=False))
 
     in_space = _feature_detector(space.detector)
     report(1.0)
@@ -141,6 +148,7 @@ def fit_baseline(
         cost_per_pair=fitted.cost_per_pair,
         iterations=fitted.iterations,
         trustworthiness=fitted.trustworthiness,
+        sensors=tuple(describe(names_of_features, facts, roles, in_space)),
         report=assess_baseline(
             calibration,
             slowest(standardised, d, used.kept.rows.size),
@@ -149,7 +157,7 @@ def fit_baseline(
             [block.size for block in used.kept.blocks],
             coordinates,
             informative,
-            d - informative,
+            int(scaling.dropped.sum()),
             in_space.condition,
             in_space.shrinkage,
             [(cell.row, names_of_features[cell.column], cell.value) for cell in cells],

@@ -148,6 +148,7 @@ class BaselineModel:
     iterations: int
     trustworthiness: float
     report: BaselineReport
+    sensors: tuple[Mapping[str, Any], ...] = ()
 
     def __repr__(self) -> str:
         n, d = self.coordinates.shape[0], len(self.features)
@@ -331,4 +332,5 @@ class BaselineModel:
             "threshold": self.threshold,
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
+            "sensors": list(self.sensors),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -43,13 +43,19 @@ SAME = 1e-6
 """A constant feature has moved when it differs by more than this share of its value."""
 
 
+def _none() -> NDArray[np.bool_]:
+    return np.zeros((), dtype=bool)
+
+
 @dataclass(frozen=True)
 class Scaling:
     """Mean, standard deviation and scale factors of the features; all arrays have the shape (d,).
 
     `kind` is `none` or `standard`; `reason` says why. `dropped` marks constant features; their `std` is 1.
     `factor` converts a deviation from `mean` into the map's feature space (0 for dropped features). If `kind`
-    is `none`, distances there times `unit` are distances in the features' own unit.
+    is `none`, distances there times `unit` are distances in the features' own unit. `unjudged` marks the
+    features that are context or ignored, which are neither on the map nor watched if they are constant;
+    `ignored` marks those that nothing is learnt of.
     """
 
     kind: str
@@ -59,6 +65,17 @@ class Scaling:
     factor: Floats
     dropped: NDArray[np.bool_]
     unit: float
+    unjudged: NDArray[np.bool_] = field(default_factory=_none)
+    ignored: NDArray[np.bool_] = field(default_factory=_none)
+
+    def with_roles(self, context: NDArray[np.bool_], ignored: NDArray[np.bool_]) -> Scaling:
+        """Return the scaling in which only the other features are on the map; all arrays are (d,).
+
+        A context feature that is constant tells nothing of the others, and is ignored.
+        """
+        unjudged, ignored = context | ignored, ignored | (context & self.dropped)
+        factor, dropped = np.where(unjudged, 0.0, self.factor), self.dropped & ~unjudged
+        return replace(self, factor=factor, dropped=dropped, unjudged=unjudged, ignored=ignored)
 
     def apply(self, x: Floats) -> Floats:
         """Return rows x (m, d) in the map's feature space (m, d), centred on the baseline's mean."""
@@ -92,11 +109,11 @@ class Scaling:
         return moved
 
     def standardise(self, x: Floats) -> Floats:
-        """Return rows x (m, d) as baseline z-scores (m, d), with 0 for dropped features."""
+        """Return rows x (m, d) as baseline z-scores (m, d), with 0 for dropped and ignored features."""
         z: Floats = x - self.mean
         with np.errstate(over="ignore"):  # as above
             z /= self.std
-        z[:, self.dropped] = 0.0
+        z[:, self.dropped | self.ignored] = 0.0
         return np.clip(z, -MAX_SCORE, MAX_SCORE, out=z)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows import Rows, row_chunks
+from ..rows import NO_ROWS, Rows, row_chunks
 
 Floats = NDArray[np.float64]
 
@@ -91,7 +91,8 @@ class Moments:
 class Sample:
     """A baseline to learn from: `rows` (n,) of a table whose standardised rows `take` returns.
 
-    `floor` (d,) is added to the variances: what the resolution of each feature hides. Rows keep their order.
+    `floor` (d,) is added to the variances: what the resolution of each feature hides. `context` (c,) are the
+    columns given which the others are judged. Rows keep their order.
     `blocks` are contiguous, so that neighbours in time, which resemble each other, are
     held out together. `checkpoint` is called before each decomposition, which may take a second.
     """
@@ -102,6 +103,7 @@ class Sample:
     dimensions: int
     checkpoint: Callable[[], None]
     floor: Floats
+    context: Rows = field(default_factory=lambda: NO_ROWS)
 
     @property
     def blocks(self) -> list[Rows]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..rows import NO_ROWS, Rows
 from .base import DISTANCE, RESIDUAL, Floats
 from .covariance import Axes, Sample, choose_shrinkage
 
@@ -27,6 +28,9 @@ class FeatureMahalanobis:
 
     P is represented by the principal axes, the variances `inside` (r,) along them and the variance `floor`
     perpendicular to them, so that d > n needs no d x d inverse.
+
+    The features `context` (c,) do not alarm: the others are judged given their values. The squared distance
+    of the others' conditional distribution is the squared distance of all less that of the context alone.
     """
 
     names: ClassVar[tuple[str, ...]] = (DISTANCE, RESIDUAL)
@@ -35,18 +39,20 @@ class FeatureMahalanobis:
     inside: Floats
     floor: float
     shrinkage: float
+    context: Rows = field(default_factory=lambda: NO_ROWS)
     _coarser: dict[bytes, Self] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def learn(cls, sample: Sample, whole: Axes, outside: Sequence[Axes]) -> tuple[Self, list[Self]]:
         """Learn from the sample, with one shrinkage for all, chosen on held-out blocks."""
         shrinkage = choose_shrinkage(sample, outside)
-        return cls._shrunk(whole, shrinkage), [cls._shrunk(axes, shrinkage) for axes in outside]
+        each = [cls._shrunk(axes, shrinkage, sample.context) for axes in (whole, *outside)]
+        return each[0], each[1:]
 
     @classmethod
-    def _shrunk(cls, axes: Axes, shrinkage: float) -> Self:
+    def _shrunk(cls, axes: Axes, shrinkage: float, context: Rows) -> Self:
         inside, floor = axes.shrunk(shrinkage)
-        return cls(axes, inside, floor, shrinkage)
+        return cls(axes, inside, floor, shrinkage, context)
 
     @property
     def centre(self) -> Floats:
@@ -64,12 +70,14 @@ class FeatureMahalanobis:
         """Mahalanobis distance and largest conditional residual (m, 2) of standardised rows z (m, d)."""
         coefficients, off = self.axes.split(z)
         scaled = coefficients / np.sqrt(self.inside)
-        distance = np.sqrt(np.einsum("ij,ij->i", scaled, scaled) + off / self.floor)
+        squares = np.einsum("ij,ij->i", scaled, scaled) + off / self.floor
         coefficients *= self._weights
         pulled = coefficients @ self.axes.vectors.T
         pulled += (z - self.axes.mean) / self.floor
         pulled /= np.sqrt(self.precision_diagonal)
         np.abs(pulled, out=pulled)
+        pulled[:, self.context] = 0.0
+        distance = np.sqrt(self.given_context(squares, z))
         return np.column_stack([distance, pulled.max(axis=1, initial=0.0)])
 
     def distances(self, z: Floats) -> Floats:
@@ -77,7 +85,23 @@ class FeatureMahalanobis:
         coefficients, off = self.axes.split(z)
         coefficients /= np.sqrt(self.inside)
         squares: Floats = np.einsum("ij,ij->i", coefficients, coefficients) + off / self.floor
-        return np.sqrt(squares)
+        return np.sqrt(self.given_context(squares, z))
+
+    def given_context(self, squares: Floats, z: Floats) -> Floats:
+        """Squared distances (m,) of rows z (m, d) less those of the context alone, as far as it is known."""
+        if not self.context.size:
+            return squares
+        centred = (z - self.axes.mean)[:, self.context]
+        covariance = np.stack([self.covariances(place)[self.context] for place in self.context.tolist()])
+        alone = np.zeros_like(squares)
+        unknown, pattern = np.unique(np.isnan(centred), axis=0, return_inverse=True)
+        for number, missing in enumerate(unknown):
+            rows, some = np.flatnonzero(pattern.ravel() == number), np.flatnonzero(~missing)
+            part = centred[np.ix_(rows, some)]
+            weighted = np.linalg.solve(covariance[np.ix_(some, some)], part.T)
+            alone[rows] = np.einsum("ij,ji->i", part, weighted)
+        judged: Floats = np.maximum(squares - alone, 0.0)
+        return judged
 
     def coarser(self, extra: Floats) -> Self:
         """The detector for samples whose rounding adds `extra` (d,) to the variances of the features.
@@ -88,7 +112,7 @@ class FeatureMahalanobis:
             return self
         known = extra.tobytes()
         if known not in self._coarser:
-            self._coarser[known] = self._shrunk(self.axes.coarser(extra), self.shrinkage)
+            self._coarser[known] = self._shrunk(self.axes.coarser(extra), self.shrinkage, self.context)
         return self._coarser[known]
 
     def pull(self, z: Floats) -> Floats:
@@ -131,7 +155,19 @@ class FeatureMahalanobis:
         rows[np.arange(features.size), features] += 1.0 / self.floor
         return rows
 
-    def to_arrays(self) -> dict[str, Floats]:
+    def covariances(self, feature: int) -> Floats:
+        """The covariances (d,) of a feature with all features, after shrinking."""
+        row: Floats = self.axes.vectors @ ((self.inside - self.floor) * self.axes.vectors[feature])
+        row[feature] += self.floor
+        return row
+
+    def variances(self) -> Floats:
+        """The variances (d,) of the features, after shrinking."""
+        vectors = self.axes.vectors
+        variances: Floats = np.einsum("ij,j,ij->i", vectors, self.inside - self.floor, vectors)
+        return variances + self.floor
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The detector as named arrays."""
         return {
             "mean": self.axes.mean,
@@ -139,14 +175,15 @@ class FeatureMahalanobis:
             "vectors": self.axes.vectors,
             "sizes": np.array([self.axes.dimensions, self.axes.count, self.axes.average], dtype=np.float64),
             "shrinkage": np.array([self.shrinkage]),
+            "context": self.context,
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The detector that `to_arrays` stored."""
         dimensions, count = (int(size) for size in arrays["sizes"][:2])
         values = arrays["values"]
         # Before features had a floor, the average was that of the variances.
         average = float(arrays["sizes"][2:].sum() or values.sum() / max(1, dimensions) or 1.0)
         axes = Axes(arrays["mean"], values, arrays["vectors"], dimensions, count, average)
-        return cls._shrunk(axes, float(arrays["shrinkage"][0]))
+        return cls._shrunk(axes, float(arrays["shrinkage"][0]), arrays.get("context", NO_ROWS))

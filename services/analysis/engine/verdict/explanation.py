@@ -156,13 +156,16 @@ def _explain_alike(
         z = np.where(missing, detector.centre, z)
     pull, diagonal, given = without_missing(detector, detector.pull(z), missing)
     squares = np.einsum("ij,ij->i", z - detector.centre, pull)
+    known = np.where(missing, np.nan, z) if detector.context.size else z
+    squares = detector.given_context(squares, known)
     moved = scaling.dropped & ~missing
     if moved.any():
         gap = x[:, moved] - scaling.mean[moved]
         alone = space.limit * scaling.moved(x)[:, ~missing[scaling.dropped]]
         pull[:, moved] = np.sign(gap) * alone * np.sqrt(diagonal[moved])
         squares += np.einsum("ij,ij->i", alone, alone)
-    found = attribute(detector, pull, diagonal, given, squares, ~missing, top)
+    pull[:, scaling.unjudged & np.ones_like(missing)] = 0.0  # context and ignored features are not named
+    found = attribute(detector, pull, diagonal, given, squares, ~missing & ~scaling.unjudged, top)
     bands, parts = _bands(pull, diagonal, top)
     features, corrections = found.features, space.unit * found.corrections
     observed = np.take_along_axis(x, features, axis=1)
