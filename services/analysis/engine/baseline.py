@@ -113,7 +113,7 @@ def fit_baseline(
             averaged = learn_from(FeatureMahalanobis, sample, used.outliers)
             columns.append(_of_all_rows(averaged, sample)[:, :1])
             names, floors = [*names, AVERAGE], [*floors, 0.0]
-        if n > informative > 0:
+        if n > informative > 0 and not in_features.context.size:  # neighbours know no context
             blocks = np.array_split(every, len(used.kept.blocks))
             columns.append(held_out_nearest(samples, scaling, reference, landmarks, blocks)[:, None])
             # Within the smallest distance between its samples, the baseline tells nothing apart.
