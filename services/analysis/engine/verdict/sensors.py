@@ -30,8 +30,8 @@ MAX_CONTEXT_SHARE = 0.25
 MAX_MISSING = 0.5
 """A feature that is missing more often than not cannot be learnt."""
 
-MAX_DETERMINED = 0.9999
-"""A feature is redundant if the others leave less than 1/10,000 of its variance unexplained."""
+MAX_DETERMINED = 0.995
+"""A feature is redundant if the others leave less than half a percent of its variance unexplained."""
 
 MAX_LISTED = 256
 """The bins of a spectrum are listed only if there is something to say about them."""
