@@ -25,9 +25,6 @@ VERSION = 1
 ONE_STATISTIC = np.array([1.0])
 """Models that were stored before there were several statistics judge by the distance alone."""
 
-NONE = np.zeros((), dtype=bool)
-"""Which features of older models are not judged."""
-
 UNKNOWN = np.empty(0, dtype=np.int64)
 """The decimal places of models that were stored before they were found."""
 
@@ -65,8 +62,8 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "scaling.std": model.scaling.std,
         "scaling.factor": model.scaling.factor,
         "scaling.dropped": model.scaling.dropped,
-        "scaling.unjudged": model.scaling.unjudged,
-        "scaling.ignored": model.scaling.ignored,
+        "scaling.absent": model.scaling.absent,
+        "scaling.context": model.scaling.context,
         "reference.features": model.reference.features,
         "reference.coordinates": model.reference.coordinates,
     }
@@ -92,25 +89,28 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
     own, averaged = _part(arrays, "detector."), _part(arrays, "averaged.")
     detector = DETECTORS[config.detector].from_arrays(own) if own else space
     limits = arrays.get("limits", ONE_STATISTIC)
+    dropped = arrays["scaling.dropped"]
+    scaling = Scaling(
+        document["scaling"]["kind"],
+        document["scaling"]["reason"],
+        arrays["scaling.mean"],
+        arrays["scaling.std"],
+        arrays["scaling.factor"],
+        dropped,
+        document["scaling"]["unit"],
+        arrays.get("scaling.absent", np.zeros_like(dropped)),
+        arrays.get("scaling.context", np.zeros_like(dropped)),
+    )
     return BaselineModel(
         config=config,
         features=tuple(document["features"]),
-        scaling=Scaling(
-            document["scaling"]["kind"],
-            document["scaling"]["reason"],
-            arrays["scaling.mean"],
-            arrays["scaling.std"],
-            arrays["scaling.factor"],
-            arrays["scaling.dropped"],
-            document["scaling"]["unit"],
-            arrays.get("scaling.unjudged", NONE),
-            arrays.get("scaling.ignored", NONE),
-        ),
+        scaling=scaling,
         reference=ReferenceMap(
             arrays["reference.features"],
             arrays["reference.coordinates"],
             DistanceRange(*document["range"]),
             Similarity(**document["similarity"]),
+            scaling.importance,
         ),
         coordinates=arrays["coordinates"],
         position_mean=arrays["position_mean"],

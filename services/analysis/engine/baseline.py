@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .cleaning import gross_cells
+from .cleaning import Cleaned, find_gaps, gross_cells
+from .completion import complete
 from .config import CONTEXT, IGNORED, MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
 from .detectors.covariance import Sample
@@ -16,13 +17,14 @@ from .map.mapping import map_samples
 from .map.nearest import held_out_nearest
 from .model import BaselineModel
 from .resolution import baseline_places, steps
-from .rows import NO_ROWS, Rows
-from .scaling import as_samples, learn_scaling
+from .rows import NO_ROWS, Rows, Table, row_chunks
+from .scaling import Scaling, as_samples, learn_scaling
+from .verdict.gaps import missing_advice
 from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, NEIGHBOUR
 from .verdict.memory import slowest
-from .verdict.readiness import assess_baseline
+from .verdict.readiness import MIN_EFFECTIVE_SAMPLES, assess_baseline
 from .verdict.sensors import assign_roles, describe, sensor_facts, with_role
-from .verdict.sequence import averages
+from .verdict.sequence import MAX_STEP, averages
 from .verdict.threshold import MAX_OUTLIER_SHARE, Learnt, calibrate, learn, learn_from, limits_of
 
 Floats = NDArray[np.float64]
@@ -43,12 +45,12 @@ def fit_baseline(
 
     `progress` receives the completed share (0..1), often enough for the caller to pause or stop the fit
     inside it. The fit is deterministic: the same samples and configuration give the same model. It takes
-    O(landmarks^2 + d^2) memory beside x. Raises ConfigError for an invalid parameter, and EngineError for
-    fewer than 3 samples or a value that is not a finite number.
+    O(landmarks^2 + d^2) memory beside x. NaN is a missing cell. Raises ConfigError for an invalid parameter,
+    and EngineError for fewer than 3 samples with enough sensors or an infinite value.
     """
     config.validate()
-    names_of_features = tuple(feature_names)
-    samples = as_samples(x, names_of_features)
+    features = tuple(feature_names)
+    samples = as_samples(x, features)
     n, d = samples.shape
     if n < MIN_SAMPLES or d == 0:
         raise EngineError(
@@ -57,50 +59,80 @@ def fit_baseline(
         )
     report = _rising(progress) if progress is not None else _silent
     cells = gross_cells(samples)
-    skipped = np.unique(np.array([cell.row for cell in cells], dtype=np.int64))
-    if n - skipped.size < max(MIN_SAMPLES, (1.0 - MAX_OUTLIER_SHARE) * n):
-        cells, skipped = [], NO_ROWS  # so many are a state of the machine, not errors
-    facts = sensor_facts(samples)
-    roles = assign_roles(names_of_features, facts, config)
+    if np.unique([cell.row for cell in cells]).size > MAX_OUTLIER_SHARE * n:
+        cells = []  # so many are a state of the machine, not errors
+    gaps = find_gaps(Cleaned(samples, cells), config.max_missing)
+    # A sample with hardly a measurement keeps its values and its distance, but nothing is learnt from it.
+    wild = np.intersect1d(gaps.skipped, np.array([cell.row for cell in cells], dtype=np.int64))
+    blanked = [cell for cell in cells if cell.row not in wild]
+    table: Table = Cleaned(samples, blanked) if blanked else samples
+    _require_samples(n, n - gaps.skipped.size)
+    facts = sensor_facts(table)
+    roles = assign_roles(features, facts, config)
     context, ignored = with_role(roles, CONTEXT), with_role(roles, IGNORED)
     if DETECTORS[config.detector] is not FeatureMahalanobis:
         context, ignored = np.zeros_like(context), context | ignored  # the other detectors know no context
-    scaling = learn_scaling(samples, config, names_of_features, skipped).with_roles(context, ignored)
+    scaling = learn_scaling(table, config, features, gaps.skipped, gaps.absent)
+    scaling = scaling.with_roles(context, ignored)
+    informative = int(d - scaling.dropped.sum())
+    unjudged, skipped, completed = NO_ROWS, wild, table
+    if gaps.lacking[~scaling.dropped].any():
+        unjudged = _unjudged(table, scaling, config)
+        skipped = np.union1d(wild, unjudged)
+        _require_samples(n, n - skipped.size)
+        completed = complete(table, scaling, np.setdiff1d(np.arange(n), skipped), config.seed)
     fitted, reference, landmarks, coordinates = map_samples(
-        samples, scaling, config, lambda share: report(MAP_SHARE * share), skipped
+        table, completed, scaling, config, lambda share: report(MAP_SHARE * share), skipped
     )
+    coordinates[unjudged] = np.nan
     normal = np.delete(coordinates, skipped, axis=0)
     position_mean, position_std = normal.mean(axis=0), normal.std(axis=0, ddof=1)
     # An axis without spread has a standard deviation of 0; positions along it keep their own unit.
     position_std = np.where(position_std > 0.0, position_std, 1.0)
 
-    unlearnt = scaling.dropped | scaling.ignored
-    informative = int(d - unlearnt.sum())
-
     def checkpoint() -> None:
         report(0.0)  # no progress, but the caller may pause or stop the fit here
 
-    def features(rows: Rows) -> Floats:
-        checkpoint()
-        adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
-        return scaling.standardise(samples[rows[0] : rows[-1] + 1] if adjacent else samples[rows])
+    def standardised(source: Table) -> Callable[[Rows], Floats]:
+        def take(rows: Rows) -> Floats:
+            checkpoint()
+            adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
+            return scaling.standardise(source[slice(rows[0], rows[-1] + 1) if adjacent else rows])
+
+        return take
 
     def positions(rows: Rows) -> Floats:
         standard: Floats = (coordinates[rows] - position_mean) / position_std
         return standard
 
     every = np.arange(n)
-    places = baseline_places(np.delete(samples, skipped, axis=0) if skipped.size else samples)
-    hidden = np.where(unlearnt, 0.0, (steps(places) / scaling.std) ** 2 / 12.0)
-    in_features = Sample(features, every, d, informative, checkpoint, hidden, np.flatnonzero(context & ~scaling.ignored))
+    places = baseline_places(table)
+    hidden = np.where(scaling.dropped, 0.0, (steps(places) / scaling.std) ** 2 / 12.0)
+    in_features = Sample(
+        standardised(table),
+        standardised(completed),
+        every,
+        d,
+        informative,
+        checkpoint,
+        hidden,
+        np.flatnonzero(scaling.context),
+    )
     space = learn(FeatureMahalanobis, in_features, skipped)
     kind = DETECTORS[config.detector]
     sample, used = in_features, space
     if config.detector in ON_MAP:
-        sample = Sample(positions, every, 2, 2, checkpoint, np.zeros(2))
+        sample = Sample(positions, positions, every, 2, 2, checkpoint, np.zeros(2))
         used = learn(kind, sample, skipped)
     elif kind is not FeatureMahalanobis:
         used = learn(kind, sample, skipped)
+
+    def columns_of(some: slice) -> Floats:
+        part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
+        part[:, (scaling.dropped | scaling.context)[some]] = 0.0
+        return np.nan_to_num(np.clip(part, -MAX_STEP, MAX_STEP), copy=False)
+
+    memory = slowest(columns_of, d, used.kept.rows.size)
     averaged: Learnt | None = None
     names, columns, floors = [*kind.names], [], [0.0 for _ in kind.names]
     if config.ewma is not None:
@@ -113,24 +145,18 @@ def fit_baseline(
             averaged = learn_from(FeatureMahalanobis, sample, used.outliers)
             columns.append(_of_all_rows(averaged, sample)[:, :1])
             names, floors = [*names, AVERAGE], [*floors, 0.0]
-        if n > informative > 0 and not in_features.context.size:  # neighbours know no context
+        known = memory.effective >= MIN_EFFECTIVE_SAMPLES and not in_features.context.size
+        if n > informative > 0 and known:  # neighbours know no context
             blocks = np.array_split(every, len(used.kept.blocks))
-            columns.append(held_out_nearest(samples, scaling, reference, landmarks, blocks)[:, None])
+            columns.append(held_out_nearest(table, scaling, reference, landmarks, blocks)[:, None])
             # Within the smallest distance between its samples, the baseline tells nothing apart.
             names, floors = [*names, NEIGHBOUR], [*floors, reference.range.low]
-    calibration = calibrate(
-        tuple(names), np.hstack(columns), used.outliers, config, np.array(floors)
-    )
-
-    def standardised(some: slice) -> Floats:
-        part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
-        return np.where(scaling.unjudged[some], 0.0, np.nan_to_num(part, copy=False))
-
+    calibration = calibrate(tuple(names), np.hstack(columns), used.outliers, config, np.array(floors))
     in_space = _feature_detector(space.detector)
     report(1.0)
     return BaselineModel(
         config=config,
-        features=names_of_features,
+        features=features,
         scaling=scaling,
         reference=reference,
         coordinates=coordinates,
@@ -148,19 +174,21 @@ def fit_baseline(
         cost_per_pair=fitted.cost_per_pair,
         iterations=fitted.iterations,
         trustworthiness=fitted.trustworthiness,
-        sensors=tuple(describe(names_of_features, facts, roles, in_space)),
+        sensors=tuple(describe(features, facts, roles, in_space)),
         report=assess_baseline(
             calibration,
-            slowest(standardised, d, used.kept.rows.size),
-            names_of_features,
+            memory,
+            features,
             np.union1d(used.outliers, space.outliers),
             [block.size for block in used.kept.blocks],
             coordinates,
             informative,
-            int(scaling.dropped.sum()),
+            int(scaling.constant.sum()),
             in_space.condition,
             in_space.shrinkage,
-            [(cell.row, names_of_features[cell.column], cell.value) for cell in cells],
+            [(cell.row, features[cell.column], cell.value) for cell in cells],
+            skipped,
+            missing_advice(gaps, features, unjudged, config.max_missing),
         ),
     )
 
@@ -172,6 +200,23 @@ def _of_all_rows(learnt: Learnt, sample: Sample) -> Floats:
     if learnt.outliers.size:
         found[learnt.outliers] = learnt.detector.statistics(sample.take(learnt.outliers))
     return found
+
+
+def _unjudged(table: Table, scaling: Scaling, config: EngineConfig) -> Rows:
+    """The samples of which too much is missing to learn from them."""
+    found = [
+        rows.start + np.flatnonzero(~scaling.judged(table[rows], config.max_missing))
+        for rows in row_chunks(*table.shape)
+    ]
+    return np.concatenate(found)
+
+
+def _require_samples(n: int, kept: int) -> None:
+    if kept < MIN_SAMPLES:
+        raise EngineError(
+            f"a baseline needs at least {MIN_SAMPLES} samples of which enough sensors are there, but of these"
+            f" {n} only {kept} are. Check the sensors, or raise max_missing"
+        )
 
 
 def _rising(progress: Progress) -> Progress:

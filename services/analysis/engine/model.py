@@ -35,7 +35,9 @@ class Scores:
     `distance` comes from the detector, and `ratio` is distance over threshold; `anomaly` tells whether the
     ratio exceeds 1; `severity` is `normal`, `low`, `medium`, `high` or `critical`; `cause` is the statistic
     with the largest share of its limit, which alarms if any does; `coarser` are the features whose values
-    have fewer decimal places than in the baseline; `state` continues the sequence in the next chunk.
+    have fewer decimal places than in the baseline; `state` continues the sequence in the next chunk. Samples
+    of which too much is missing are `not_judged`: their numbers are NaN, they have no cause, and they are
+    neither normal nor anomalies.
     """
 
     x: Floats
@@ -53,12 +55,14 @@ class Scores:
     @property
     def summary(self) -> ScoreSummary:
         """The samples' contribution to the results of the run."""
+        judged = self.distance[~np.isnan(self.distance)]
         names, counts = np.unique(self.cause[self.anomaly], return_counts=True)
         return ScoreSummary(
             self.x.size,
             int(self.anomaly.sum()),
-            float(self.distance.max(initial=0.0)),
+            float(judged.max(initial=0.0)),
             self.threshold,
+            self.x.size - judged.size,
             dict(zip(names.tolist(), counts.tolist(), strict=True)),
             self.coarser,
         )
@@ -76,13 +80,19 @@ class ScoreSummary:
     anomaly_count: int
     max_distance: float
     threshold: float
+    not_judged: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
     coarser: tuple[str, ...] = ()
 
     @property
+    def judged(self) -> int:
+        """The samples of which enough was there."""
+        return self.samples - self.not_judged
+
+    @property
     def anomaly_fraction(self) -> float:
-        """The share (0..1) of anomalies."""
-        return self.anomaly_count / self.samples if self.samples else 0.0
+        """The share (0..1) of anomalies among the judged samples."""
+        return self.anomaly_count / self.judged if self.judged else 0.0
 
     @classmethod
     def merge(cls, parts: Iterable[ScoreSummary]) -> Self:
@@ -98,6 +108,7 @@ class ScoreSummary:
             sum(part.anomaly_count for part in summaries),
             max(part.max_distance for part in summaries),
             summaries[0].threshold,
+            sum(part.not_judged for part in summaries),
             dict(sorted(causes.items())),
             tuple(name for name in with_samples[0].coarser if name in coarser),
         )
@@ -106,6 +117,7 @@ class ScoreSummary:
         """Return `analyses.results` of a monitoring run."""
         return {
             "samples": self.samples,
+            "not_judged": self.not_judged,
             "anomaly_count": self.anomaly_count,
             "anomaly_fraction": self.anomaly_fraction,
             "max_distance": self.max_distance,
@@ -167,7 +179,12 @@ class BaselineModel:
     @property
     def dropped_features(self) -> tuple[str, ...]:
         """The constant features: the map ignores them, and they are anomalies once they move."""
-        return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if drop)
+        return tuple(np.array(self.features, dtype=object)[self.scaling.constant])
+
+    @property
+    def absent_features(self) -> tuple[str, ...]:
+        """The features of which nothing is known: too much is missing, or their role is `ignored`."""
+        return tuple(np.array(self.features, dtype=object)[self.scaling.absent])
 
     @property
     def dmin(self) -> float:
@@ -196,13 +213,18 @@ class BaselineModel:
         return self.config.ewma is not None and self.config.detector in ON_MAP
 
     def place(self, x: Floats, *, first_row: int = 0) -> Placement:
-        """Place samples x (m, d) on the map, independently of each other: the costly part of `score`."""
+        """Place samples x (m, d) on the map, independently of each other: the costly part of `score`.
+
+        Samples of which too much is missing have no place (NaN).
+        """
         samples = as_samples(x, self.features, first_row)
         m = samples.shape[0]
         placed = Placement(np.empty((m, 2)), np.empty(m), np.empty(m))
         for rows in row_chunks(*samples.shape):
             part = self.reference.place(self.scaling.apply(samples[rows]))
-            placed.coordinates[rows], placed.misfit[rows] = part.coordinates, part.misfit
+            judged = self.scaling.judged(samples[rows], self.config.max_missing)
+            placed.coordinates[rows] = np.where(judged[:, None], part.coordinates, np.nan)
+            placed.misfit[rows] = np.where(judged, part.misfit, np.nan)
             placed.nearest[rows] = part.nearest
         return placed
 
@@ -220,8 +242,8 @@ class BaselineModel:
     def score(self, x: Floats, state: SequenceState | None = None, *, first_row: int = 0) -> Scores:
         """Place and score samples x (m, d), continuing the sequence from `state` (None: it starts here).
 
-        `first_row` is the number of samples before these, for error messages. Raises EngineError naming a
-        value that is not a finite number.
+        NaN is a missing cell. `first_row` is the number of samples before these, for error messages. Raises
+        EngineError naming an infinite value.
         """
         samples = as_samples(x, self.features, first_row)
         placed = self.place(samples, first_row=first_row)
@@ -231,9 +253,11 @@ class BaselineModel:
             z = self._observed(samples[rows], placed[rows])
             nearest = placed.nearest[rows]
             statistics[rows], moved[rows], state = judge.statistics(samples[rows], z, nearest, state)
+            statistics[rows][~self.scaling.judged(samples[rows], self.config.max_missing)] = np.nan
         distance = joint_distance(statistics, self.limits)
         cause = np.array(self.statistics)[(statistics / self.limits).argmax(axis=1)]
         cause = np.where(self.threshold * moved > distance, CONSTANT, cause)
+        cause[np.isnan(distance)] = ""
         distance = np.maximum(distance, self.threshold * moved)
         ratio = distance / self.threshold
         coarser = judge.coarser(state)
@@ -319,6 +343,7 @@ class BaselineModel:
             "samples": self.coordinates.shape[0],
             "features": len(self.features),
             "dropped_features": list(self.dropped_features),
+            "absent_features": list(self.absent_features),
             "scaling": self.scaling.kind,
             "scaling_reason": self.scaling.reason,
             "dmin": self.dmin,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .rows import Table
+
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
@@ -16,7 +18,9 @@ MAX_PLACES = 9
 MAX_ROWS = 1000
 """Evenly spaced samples whose digits determine the resolution of a baseline."""
 
-ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
+ROUNDING, MAX_DIGITS = 1e-13, 1e10
+"""Values are read to ten significant digits, with an error that float64 allows for; longer ones are
+continuous."""
 
 EVIDENCE = 6
 """A digit is 0 by chance in one value of ten. A file is coarser than its baseline if so many digits are: one
@@ -38,7 +42,7 @@ def places(x: Floats) -> Places:
     return found
 
 
-def baseline_places(x: Floats) -> Places:
+def baseline_places(x: Table) -> Places:
     """Return the decimal places (d,) of the features of baseline samples x (n, d)."""
     n = x.shape[0]
     return places(x[np.unique(np.linspace(0, n - 1, min(n, MAX_ROWS)).astype(np.int64))])
@@ -97,6 +101,8 @@ def evident(missing: Places, rows: int) -> NDArray[np.bool_]:
 
 def _whole(x: Floats, place: Places) -> NDArray[np.bool_]:
     """Tell which values of x (m, d) have at most so many decimal places (d,); missing ones do."""
-    scaled = np.abs(x) * 10.0 ** place.astype(np.float64)
-    whole: NDArray[np.bool_] = ~(np.abs(scaled - np.rint(scaled)) > ROUNDING * scaled + 1e-9)
+    with np.errstate(over="ignore", invalid="ignore"):  # the largest values have no decimals
+        scaled = np.abs(x) * 10.0 ** place.astype(np.float64)
+        off = np.abs(scaled - np.rint(scaled)) > ROUNDING * scaled
+    whole: NDArray[np.bool_] = ~(off | (scaled > MAX_DIGITS))
     return whole

@@ -158,20 +158,21 @@ def _explain_alike(
     squares = np.einsum("ij,ij->i", z - detector.centre, pull)
     known = np.where(missing, np.nan, z) if detector.context.size else z
     squares = detector.given_context(squares, known)
-    moved = scaling.dropped & ~missing
+    moved = scaling.constant & ~missing
     if moved.any():
         gap = x[:, moved] - scaling.mean[moved]
-        alone = space.limit * scaling.moved(x)[:, ~missing[scaling.dropped]]
+        alone = space.limit * scaling.moved(x)[:, ~missing[scaling.constant]]
         pull[:, moved] = np.sign(gap) * alone * np.sqrt(diagonal[moved])
         squares += np.einsum("ij,ij->i", alone, alone)
-    pull[:, scaling.unjudged & np.ones_like(missing)] = 0.0  # context and ignored features are not named
-    found = attribute(detector, pull, diagonal, given, squares, ~missing & ~scaling.unjudged, top)
+    judged = ~missing & ~scaling.context & ~scaling.absent
+    pull[:, ~judged] = 0.0
+    found = attribute(detector, pull, diagonal, given, squares, judged, top)
     bands, parts = _bands(pull, diagonal, top)
     features, corrections = found.features, space.unit * found.corrections
     observed = np.take_along_axis(x, features, axis=1)
     with np.errstate(over="ignore"):  # corrections next to extreme values may overflow
         expected = np.clip(observed - corrections * scaling.std[features], -MAX_VALUE, MAX_VALUE)
-    constant = scaling.dropped[features]
+    constant = scaling.constant[features]
     expected = np.where(constant, scaling.mean[features], expected)
     steps = (observed - scaling.mean[features]) / scaling.resolution[features]
     deviations = np.where(constant, steps, corrections)

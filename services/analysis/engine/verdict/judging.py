@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..detectors import Detector, FeatureMahalanobis
 from ..resolution import Places, Stretch, evident, steps, stretches
 from ..scaling import Scaling
-from .sequence import SequenceState, smooth
+from .sequence import MAX_STEP, SequenceState, smooth
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +20,11 @@ nearest reference of the map, and a constant feature that moved."""
 
 AVERAGE_WEIGHT = 0.2
 """The weight of the newest sample in the moving average that is judged beside single samples."""
+
+
+MAX_STEP_DEVIATIONS = 2.0
+"""A coarser file hides at most steps of this many standard deviations. A sensor that is stuck at 0 has no
+digits either, and must not be excused by that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class Judge:
     def statistics(
         self, samples: Floats, z: Floats, nearest: Floats, state: SequenceState | None
     ) -> tuple[Floats, Floats, SequenceState]:
-        """Return the statistics (m, k) of samples (m, d), how far constant features moved (m,), and the state.
+        """Return the statistics (m, k) of samples (m, d), how far constants moved (m,), and the next state.
 
         z (m, .) is the detector's input, and `nearest` (m,) the distances to the nearest reference.
         """
@@ -53,11 +58,17 @@ class Judge:
         moved = np.zeros(samples.shape[0])
         for part in parts:
             rows = part.rows
-            coarser = np.where(part.coarser, steps(part.places), 0.0) if part.coarser.any() else None
+            coarser = self._steps(part) if part.coarser.any() else None
             columns = self._columns(z[rows], averages[rows], nearest[rows], coarser)
             found[rows] = np.column_stack(columns)[:, : len(self.names)]
             moved[rows] = self.scaling.moved(samples[rows], coarser).max(axis=1, initial=0.0)
         return found, moved, after
+
+    def _steps(self, part: Stretch) -> Floats:
+        """Return the steps (d,) of the features that are coarser than in the baseline; 0 for the others."""
+        coarse = np.where(part.coarser, steps(part.places), 0.0)
+        most = np.where(self.scaling.dropped, np.inf, MAX_STEP_DEVIATIONS * self.scaling.std)
+        return np.minimum(coarse, most)
 
     def _columns(self, z: Floats, averages: Floats, nearest: Floats, coarser: Floats | None) -> list[Floats]:
         detector, averaged = self.detector, self.averaged
@@ -84,7 +95,8 @@ class Judge:
         count, average, seen = state.count + samples.shape[0], state.average, state.places
         averages = z
         if self.weight is not None:
-            averages, average = smooth(z, self.weight, average)
+            bound = np.inf if self.averaged is None else MAX_STEP
+            averages, average = smooth(z, self.weight, average, bound)
         if self.places.size:
             before = np.array(seen, dtype=np.int64) if seen else np.zeros_like(self.places)
             found = stretches(samples, self.places, before, state.count)

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows import Rows
+from ..rows import NO_ROWS, Rows
 from .memory import Memory
 from .tail import tail_rate
 from .threshold import Calibration
@@ -121,11 +121,14 @@ def assess_baseline(
     condition: float,
     shrinkage: float,
     gross: Sequence[tuple[int, str, float]] = (),
+    skipped: Rows = NO_ROWS,
+    missing: Sequence[str] = (),
 ) -> BaselineReport:
     """Assess a fitted baseline by its calibration, its slowest feature and its map positions (n, 2).
 
     `outliers` were found by any detector, `blocks` are the sizes of the held-out blocks, and `gross` are
-    cells that no sensor measured: sample (from 0), feature and value.
+    cells that no sensor measured: sample (from 0), feature and value. `skipped` are the samples of which too
+    much is missing, and `missing` is the advice on what is missing.
     """
     n = coordinates.shape[0]
     distances = np.delete(used.distances, used.outliers)
@@ -135,16 +138,17 @@ def assess_baseline(
     least, bound = rate_interval(expected, independent)
     parts = np.split(distances > used.threshold, np.cumsum(blocks)[:-1])
     bound = max(bound, *(float(part.mean()) for part in parts))
+    far = np.setdiff1d(outliers, skipped)
     regimes = (
-        1 if outliers.size > MIN_REGIME_SHARE * n else count_regimes(np.delete(coordinates, outliers, axis=0))
+        1 if far.size > MIN_REGIME_SHARE * n else count_regimes(np.delete(coordinates, outliers, axis=0))
     )
     problems, notes = [], []
     if features == 0:
         problems.append(
             Finding(
                 "nothing_varies",
-                "Every feature is constant, so there is nothing to learn. Check that the sensors were connected"
-                " and the machine was running.",
+                "Every feature is constant, so there is nothing to learn. Check that the sensors were"
+                " connected and the machine was running.",
             )
         )
     if effective < MIN_EFFECTIVE_SAMPLES:
@@ -152,8 +156,8 @@ def assess_baseline(
             Finding(
                 "too_few_samples",
                 f"The {n} samples carry as much information as {effective:.0f} independent ones; with fewer"
-                f" than {MIN_EFFECTIVE_SAMPLES}, the threshold is a guess. Record normal operation for longer,"
-                " or at longer intervals.",
+                f" than {MIN_EFFECTIVE_SAMPLES}, the threshold is a guess. Record normal operation for"
+                " longer, or at longer intervals.",
                 {"samples": n, "effective": round(effective), "least": MIN_EFFECTIVE_SAMPLES},
             )
         )
@@ -171,15 +175,15 @@ def assess_baseline(
         notes.append(_rate_finding(expected, least, bound, n, independent, memory, names))
     if gross:
         notes.append(_gross_finding(gross))
-    others = np.setdiff1d(outliers, [row for row, _, _ in gross])
-    if others.size:
-        notes.append(_outlier_finding([int(row) + 1 for row in others]))
+    notes += [Finding("missing", text) for text in missing]
+    if far.size:
+        notes.append(_outlier_finding([int(row) + 1 for row in far]))
     if regimes > 1:
         notes.append(
             Finding(
                 "separate_groups",
-                f"The baseline consists of {regimes} separate groups (such as loads or speeds). Faults between"
-                " them are hard to detect. A separate baseline for each would be more precise.",
+                f"The baseline consists of {regimes} separate groups (such as loads or speeds). Faults"
+                " between them are hard to detect. A separate baseline for each would be more precise.",
                 {"groups": regimes},
             )
         )
@@ -234,10 +238,15 @@ def _rate_finding(
     names: Sequence[str],
 ) -> Finding:
     """Say how well the baseline knows its rate of false alarms, and what makes it know better."""
-    params = {"expected": expected, "least": least, "most": bound, "independent": round(independent)}
+    params: dict[str, Any] = {
+        "expected": expected,
+        "least": least,
+        "most": bound,
+        "independent": round(independent),
+    }
     text = (
-        f"{expected:.2%} of normal samples are expected to alarm, but {n} samples show only that it is between"
-        f" {least:.2%} and {bound:.1%}."
+        f"{expected:.2%} of normal samples are expected to alarm, but {n} samples show only that it is"
+        f" between {least:.2%} and {bound:.1%}."
     )
     if memory.feature is not None and memory.samples >= MIN_SLOW_SAMPLES:
         slow = names[memory.feature]
@@ -259,8 +268,8 @@ def _gross_finding(cells: Sequence[tuple[int, str, float]]) -> Finding:
     more = f" and {len(cells) - MAX_LISTED_OUTLIERS} more" if len(cells) > MAX_LISTED_OUTLIERS else ""
     return Finding(
         "no_measurements",
-        f"No sensor measures values like {listed}{more}; the samples were excluded from learning. Check"
-        " whether the logger marks missing values in this way, and upload the baseline without them.",
+        f"No sensor measures values like {listed}{more}; these cells count as missing. Check whether the"
+        " logger marks missing values in this way.",
         {"cells": [[row + 1, name, value] for row, name, value in cells[:MAX_LISTED_OUTLIERS]]},
     )
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..cleaning import MAX_ABSENT_SHARE
 from ..config import CONTEXT, IGNORED, JUDGED, EngineConfig
 from ..detectors import FeatureMahalanobis
 from ..errors import ConfigError
 from ..quality.report import sensor_report
 from ..quality.sensors import SensorCounts, SensorFacts
-from ..rows import row_chunks
+from ..rows import Table, row_chunks
 from .readiness import Finding
 
 Floats = NDArray[np.float64]
@@ -26,9 +27,6 @@ swing carry three, two swings six. Where it goes next, the baseline cannot tell.
 
 MAX_CONTEXT_SHARE = 0.25
 """If more features than this share wander, the baseline is too short, and no choice of features mends it."""
-
-MAX_MISSING = 0.5
-"""A feature that is missing more often than not cannot be learnt."""
 
 MAX_DETERMINED = 0.995
 """A feature is redundant if the others leave less than half a percent of its variance unexplained."""
@@ -49,11 +47,11 @@ class Role:
         return {"role": self.role, "why": self.why.as_dict() if self.why is not None else None}
 
 
-def sensor_facts(samples: Floats) -> list[SensorFacts]:
-    """Return what the values of each feature of samples (n, d) are like."""
-    counts = SensorCounts(samples.shape[1])
-    for rows in row_chunks(*samples.shape):
-        counts.add(samples[rows])
+def sensor_facts(table: Table) -> list[SensorFacts]:
+    """Return what the values of each feature of a table (n, d) are like."""
+    counts = SensorCounts(table.shape[1])
+    for rows in row_chunks(*table.shape):
+        counts.add(table[rows])
     return counts.facts()
 
 
@@ -82,7 +80,7 @@ def assign_roles(names: Sequence[str], facts: Sequence[SensorFacts], config: Eng
 
 def _by_rule(name: str, facts: SensorFacts, config: EngineConfig) -> Role:
     total, worth = facts.present + facts.missing, facts.effective_samples
-    if facts.missing > MAX_MISSING * total:
+    if facts.missing > MAX_ABSENT_SHARE * total:
         share = facts.missing / total
         text = (
             f"'{name}' is ignored because it is missing in {share:.0%} of the samples. Repair its recording,"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -15,8 +15,9 @@ from ..rows import Rows, row_chunks
 Floats = NDArray[np.float64]
 
 MAX_STEP = 10.0
-"""Deviations enter the average up to this many standard deviations, so that a single wild value (a logger's
--9999) does not alarm for the next fifty samples. A lasting fault of this size is found in any case."""
+"""Deviations enter an average that is judged beside single samples, or learnt from, up to this many standard
+deviations, so that a single wild value (a logger's -9999) does not alarm for the next fifty samples. A lasting
+fault of this size is found in any case."""
 
 EMPTY: tuple[float, ...] = ()
 
@@ -47,12 +48,15 @@ class SequenceState:
         return cls(average, int(values["count"]), tuple(int(place) for place in values.get("places", ())))
 
 
-def smooth(z: Floats, weight: float, before: tuple[float, ...]) -> tuple[Floats, tuple[float, ...]]:
+def smooth(
+    z: Floats, weight: float, before: tuple[float, ...], bound: float = np.inf
+) -> tuple[Floats, tuple[float, ...]]:
     """Return the moving averages of standardised rows z (m, d), and where the average stands after them.
 
-    `before` (d,) is where it stood before, empty at the start of a sequence.
+    `before` (d,) is where it stood before, empty at the start of a sequence. Deviations enter up to `bound`.
     `e_t = l*z_t + (1 - l)*e_(t-1)` with e_0 = 0 (Lowry and others 1992) is divided by its standard deviation
-    relative to a single independent sample, sqrt(l/(2 - l)). Where z is missing (NaN), the average stays.
+    relative to a single independent sample, sqrt(l/(2 - l)). Where a cell is missing (NaN), so is its
+    average, which continues with the next cell that is there.
     """
     from scipy.signal import lfilter  # imported here because it loads slowly
 
@@ -60,14 +64,17 @@ def smooth(z: Floats, weight: float, before: tuple[float, ...]) -> tuple[Floats,
     if z.shape[0] == 0:
         return z, before
     average = np.array(before) if before else np.zeros(z.shape[1])
-    bounded = np.clip(z, -MAX_STEP, MAX_STEP)
-    averages, _ = lfilter([weight], [1.0, -keep], bounded, axis=0, zi=(keep * average)[None, :])
+    bounded, start = np.clip(z, -bound, bound), keep * average
+    averages, _ = lfilter([weight], [1.0, -keep], bounded, axis=0, zi=start[None, :])
+    end = averages[-1].copy()
     for column in np.flatnonzero(np.isnan(z).any(axis=0)):
-        there = ~np.isnan(z[:, column])
-        seen, _ = lfilter([weight], [1.0, -keep], bounded[there, column], zi=[keep * average[column]])
-        averages[:, column] = np.concatenate([average[column : column + 1], seen])[np.cumsum(there)]
+        there = np.flatnonzero(~np.isnan(z[:, column]))
+        averages[:, column], end[column] = np.nan, average[column]
+        if there.size:
+            seen, _ = lfilter([weight], [1.0, -keep], bounded[there, column], zi=start[column : column + 1])
+            averages[there, column], end[column] = seen, seen[-1]
     smoothed: Floats = averages / np.sqrt(weight / (2.0 - weight))
-    return smoothed, tuple(averages[-1].tolist())
+    return smoothed, tuple(end.tolist())
 
 
 def averages(sample: Sample, weight: float) -> Sample:
@@ -77,14 +84,17 @@ def averages(sample: Sample, weight: float) -> Sample:
     """
     memory = 0 if weight >= 1.0 else int(np.ceil(FORGOTTEN / -np.log1p(-weight)))
 
-    def take(rows: Rows) -> Floats:
-        found = np.empty((rows.size, sample.width))
-        first, before = max(0, int(rows[0]) - memory), EMPTY
-        every = np.arange(first, int(rows[-1]) + 1)
-        for part in row_chunks(every.size, sample.width):
-            smoothed, before = smooth(sample.take(every[part]), weight, before)
-            start, stop = np.searchsorted(rows, [first + part.start, first + part.stop])
-            found[start:stop] = smoothed[rows[start:stop] - first - part.start]
-        return found
+    def of(source: Callable[[Rows], Floats]) -> Callable[[Rows], Floats]:
+        def take(rows: Rows) -> Floats:
+            found = np.empty((rows.size, sample.width))
+            first, before = max(0, int(rows[0]) - memory), EMPTY
+            every = np.arange(first, int(rows[-1]) + 1)
+            for part in row_chunks(every.size, sample.width):
+                smoothed, before = smooth(source(every[part]), weight, before, MAX_STEP)
+                start, stop = np.searchsorted(rows, [first + part.start, first + part.stop])
+                found[start:stop] = smoothed[rows[start:stop] - first - part.start]
+            return found
 
-    return replace(sample, take=take)
+        return take
+
+    return replace(sample, take=of(sample.take), complete=of(sample.complete))
