@@ -36,12 +36,14 @@ class Configuration:
     scaling: str
     detector: str
     ewma: float | None
-    sensitivity: float
+    sensitivity: float | None
+    false_alarm_rate: float | None
+    max_missing: float
     created_at: datetime
     created_by: UUID | None
 
     @property
-    def threshold_sigmas(self) -> float:
+    def threshold_sigmas(self) -> float | None:
         """The public name of `sensitivity`, which is misleading: a higher value gives fewer alarms."""
         return self.sensitivity
 
@@ -58,6 +60,8 @@ EDITABLE = (
     "detector",
     "ewma",
     "sensitivity",
+    "false_alarm_rate",
+    "max_missing",
 )
 PARAMETERS = (
     *EDITABLE,

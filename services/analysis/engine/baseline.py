@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .cleaning import Cleaned, find_gaps, gross_cells
+from .cleaning import MAX_ABSENT_SHARE, Cleaned, find_gaps, gross_cells
 from .completion import complete
 from .config import CONTEXT, IGNORED, MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
@@ -67,6 +67,10 @@ def fit_baseline(
     blanked = [cell for cell in cells if cell.row not in wild]
     table: Table = Cleaned(samples, blanked) if blanked else samples
     _require_samples(n, n - gaps.skipped.size)
+    if gaps.absent.all():
+        raise EngineError(
+            f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger"
+        )
     facts = sensor_facts(table)
     roles = assign_roles(features, facts, config)
     context, ignored = with_role(roles, CONTEXT), with_role(roles, IGNORED)

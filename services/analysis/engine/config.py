@@ -13,7 +13,6 @@ OPTIMIZERS = ("adam", "sgd", "lbfgs")
 MODES = ("kanadaSan", "random")
 SCALINGS = ("auto", "none", "standard")
 DETECTORS = ("feature_mahalanobis", "map_mahalanobis", "t2_spe")
-MISSING = ("use", "previous", "linear", "refuse")
 
 ROLES = JUDGED, CONTEXT, IGNORED = "judged", "context", "ignored"
 """What a feature is used for: it alarms; the others are judged given its value; or nothing."""
@@ -77,9 +76,8 @@ class EngineConfig:
     alarms), at most one of the two (neither: DEFAULT_FALSE_ALARM_RATE); `severity_bands`: the ratios of
     distance to threshold at which an anomaly becomes medium, high and critical.
 
-    Missing cells: `missing` says what to do with them: `use` what is there of each sample, continue with the
-    `previous` value or a `linear` bridge to the next one, or `refuse` the file. Samples of which more than
-    the share `max_missing` is missing are not judged.
+    Missing cells: samples of which more than the share `max_missing` of the features is missing are not
+    judged.
 
     `roles` maps features to `judged`, `context` (the others are judged given its value) or `ignored`; those
     that are not named get theirs by rule.
@@ -121,7 +119,6 @@ class EngineConfig:
     deteriorating_wear: float = 3.0
     failing_wear: float = 6.0
     max_missing: float = 0.5
-    missing: str = "use"
 
     @property
     def asked_rate(self) -> float | None:
@@ -193,7 +190,6 @@ class EngineConfig:
                     field="false_alarm_rate",
                 )
         self._number("max_missing", 0.0, 1.0, open_high=True)
-        self._choice("missing", MISSING)
         bands = self.severity_bands
         if len(bands) != 3 or not all(math.isfinite(band) for band in bands):
             raise ConfigError(

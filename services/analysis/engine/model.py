@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
 from .detectors.base import DISTANCE
+from .explaining import Explainer
 from .map.projection import Placement, ReferenceMap
 from .resolution import Places
 from .rows import row_chunks
 from .scaling import Scaling, as_samples
-from .verdict.explanation import Explanation, Space, explain
+from .verdict.explanation import Explanation
 from .verdict.health import Health
 from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, CONSTANT, Judge
 from .verdict.readiness import BaselineReport
@@ -120,7 +121,7 @@ class ScoreSummary:
             "not_judged": self.not_judged,
             "anomaly_count": self.anomaly_count,
             "anomaly_fraction": self.anomaly_fraction,
-            "max_distance": self.max_distance,
+            "max_distance": self.max_distance if self.judged else None,
             "threshold": self.threshold,
             "causes": dict(self.causes),
             "coarser_features": list(self.coarser),
@@ -281,54 +282,44 @@ class BaselineModel:
         None if no moving average of features is judged.
         """
         weight = self.judge.weight
-        if weight is None or self.averaging is None:
+        if weight is None or self.explainer().averaged is None:
             return None
         z = self.scaling.standardise(as_samples(x, self.features))
         return smooth(z, weight, state.average if state is not None else ())[0]
 
-    @property
-    def averaging(self) -> FeatureMahalanobis | None:
-        """The detector in feature space that judges moving averages, if there is one."""
-        if self.averaged is not None:
-            return self.averaged
-        detector = self.detector if self.config.ewma is not None else None
-        return detector if isinstance(detector, FeatureMahalanobis) else None
+    def explainer(self, state: SequenceState | None = None) -> Explainer:
+        """What explains samples of a sequence, whose `state` tells its resolution."""
+        judge, averaged = self.judge, self.averaged
+        if self.config.ewma is not None and isinstance(self.detector, FeatureMahalanobis):
+            averaged = self.detector
+        return Explainer(
+            self.features,
+            self.scaling,
+            judge.at_resolution(self.space, state),
+            judge.at_resolution(averaged, state) if averaged is not None else None,
+            judge.weight if judge.weight is not None else 1.0,
+            self.space_limit,
+        )
 
     def explain(
         self,
         x: Floats,
         top: int = 5,
+        *,
         causes: Sequence[str] | None = None,
         averages: Floats | None = None,
+        state: SequenceState | None = None,
     ) -> list[Explanation]:
         """Explain samples x (k, d), usually anomalies, by the features without which the rest is as expected.
 
         At most `top` features are named. `causes` (k) are the statistics that alarmed (None: the distance).
-        A sample whose moving average alarmed is explained by it, if the `averages` (k, d) are known.
+        A sample whose moving average alarmed is explained by it, if the `averages` (k, d) are known. `state`
+        is that of their sequence, which tells its resolution.
         """
         samples = as_samples(x, self.features)
-        said = np.array(causes if causes is not None else [DISTANCE] * samples.shape[0])
-        by_average = said == AVERAGE if self.averaged is not None else np.ones(said.size, dtype=bool)
-        if averages is None or self.averaging is None:
-            by_average[:] = False
-        found: list[Explanation | None] = [None] * said.size
-        for some, used in ((by_average, averages), (~by_average, None)):
-            for part in row_chunks(int(some.sum()), len(self.features)):
-                rows = np.flatnonzero(some)[part]
-                explained = self._explain(samples[rows], top, used[rows] if used is not None else None)
-                for row, explanation in zip(rows.tolist(), explained, strict=True):
-                    found[row] = replace(explanation, cause=str(said[row]))
-        return [explanation for explanation in found if explanation is not None]
-
-    def _explain(self, samples: Floats, top: int, averages: Floats | None) -> list[Explanation]:
-        """Explain samples (k, d), or their moving averages."""
-        space, weight = Space(self.space, self.space_limit), self.judge.weight
-        z = self.scaling.standardise(samples) if averages is None else averages
-        if averages is not None and self.averaging is not None and weight is not None:
-            space = Space(self.averaging, self.space_limit, float(np.sqrt(weight / (2.0 - weight))))
-            average = self.scaling.mean + space.unit * z * self.scaling.std
-            samples = np.where(self.scaling.dropped | np.isnan(samples), samples, average)
-        return explain(samples, z, self.features, self.scaling, space, top)
+        said = list(causes) if causes is not None else [DISTANCE] * samples.shape[0]
+        smoothed = [self.averaged is None or cause == AVERAGE for cause in said]
+        return self.explainer(state).explain(samples, top, said, averages, np.array(smoothed, dtype=bool))
 
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
         """Return the detector's input for samples (m, d); only detectors on the map need their positions."""

@@ -133,7 +133,7 @@ def _scored(
             "ratio": float(scores.ratio[row]),
             "x": float(scores.x[row]),
             "y": float(scores.y[row]),
-            "features": explanation.as_dict(),
+            "features": explanation.as_dict() | {"cause": str(scores.cause[row])},
             "metadata": samples.metadata[row] if row < len(samples.metadata) else {},
         }
         for row, explanation in zip(anomalous, explanations, strict=True)
@@ -152,6 +152,7 @@ def _explained(
         features[anomalous],
         causes=scores.cause[anomalous].tolist(),
         averages=averages[anomalous] if averages is not None else None,
+        state=scores.state,
     )
 
 

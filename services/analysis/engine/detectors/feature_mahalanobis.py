@@ -145,8 +145,14 @@ class FeatureMahalanobis:
         return self._coarser[known]
 
     def pull(self, z: Floats) -> Floats:
-        """`P (z - centre)` (k, d) of standardised rows z (k, d)."""
-        return self.precision.pull(z - self.axes.mean)
+        """`P (z - centre)` (k, d) of standardised rows z (k, d); 0 for missing cells.
+
+        These are where the others let expect them.
+        """
+        gaps = np.isnan(z)
+        pulled = self.precision.pull(self.precision.expected(z - self.axes.mean))
+        pulled[gaps] = 0.0  # up to rounding errors, it is
+        return pulled
 
     @property
     def precision_diagonal(self) -> Floats:

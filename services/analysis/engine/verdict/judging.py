@@ -73,8 +73,7 @@ class Judge:
     def _columns(self, z: Floats, averages: Floats, nearest: Floats, coarser: Floats | None) -> list[Floats]:
         detector, averaged = self.detector, self.averaged
         if coarser is not None:
-            rounding = (coarser / self.scaling.std) ** 2 / 12.0
-            rounding[self.scaling.dropped] = 0.0
+            rounding = self._rounding(coarser)
             if isinstance(detector, FeatureMahalanobis):
                 detector = detector.coarser(rounding)
             averaged = averaged.coarser(rounding) if averaged is not None else None
@@ -111,3 +110,17 @@ class Judge:
         if not state.places or not self.places.size:
             return np.zeros(self.scaling.mean.size, dtype=np.bool_)
         return evident(self.places - np.array(state.places, dtype=np.int64), state.count)
+
+    def at_resolution(self, space: FeatureMahalanobis, state: SequenceState | None) -> FeatureMahalanobis:
+        """Return a detector in feature space for the samples of a sequence at its resolution."""
+        coarser = self.coarser(state) if state is not None else np.zeros(0, dtype=np.bool_)
+        if state is None or not coarser.any():
+            return space
+        part = Stretch(slice(0, 0), np.array(state.places, dtype=np.int64), coarser)
+        return space.coarser(self._rounding(self._steps(part)))
+
+    def _rounding(self, coarser: Floats) -> Floats:
+        """Return what rounding to steps (d,) adds to the variances (d,) of standardised features."""
+        rounding: Floats = (coarser / self.scaling.std) ** 2 / 12.0
+        rounding[self.scaling.dropped] = 0.0
+        return rounding

@@ -16,8 +16,8 @@ Floats = NDArray[np.float64]
 
 MAX_STEP = 10.0
 """Deviations enter an average that is judged beside single samples, or learnt from, up to this many standard
-deviations, so that a single wild value (a logger's -9999) does not alarm for the next fifty samples. A lasting
-fault of this size is found in any case."""
+deviations, so that a single wild value (a logger's -9999) does not alarm for the next fifty samples. Single
+samples show a lasting fault of this size in any case."""
 
 EMPTY: tuple[float, ...] = ()
 

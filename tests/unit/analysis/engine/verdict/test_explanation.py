@@ -43,7 +43,7 @@ def test_the_formula(model: BaselineModel, correlated: Floats) -> None:
     squared = z @ precision @ z
     np.testing.assert_allclose(model.space.statistics(z[None, :])[0, 0], np.sqrt(squared), rtol=1e-6)
     (explanation,) = model.explain(x[None, :], top=12)
-    named = [int(feature.name.removeprefix("sensor_")) - 1 for feature in explanation.features]
+    named = np.array([int(feature.name.removeprefix("sensor_")) - 1 for feature in explanation.features])
     rest = np.setdiff1d(np.arange(12), named)
     given = np.linalg.solve(covariance[np.ix_(rest, rest)], z[rest])
     expected = covariance[np.ix_(named, rest)] @ given

@@ -51,7 +51,9 @@ def test_the_averages_of_some_rows_are_those_of_the_sequence() -> None:
     sample = Sample(z.__getitem__, z.__getitem__, np.arange(900), 2, 2, lambda: None, np.zeros(2))
     rows = np.array([0, 3, 400, 401, 899])
     for weight in (0.1, 0.5, 1.0):
-        np.testing.assert_allclose(averages(sample, weight).take(rows), smooth(z, weight, (), MAX_STEP)[0][rows])
+        np.testing.assert_allclose(
+            averages(sample, weight).take(rows), smooth(z, weight, (), MAX_STEP)[0][rows]
+        )
 
 
 @pytest.mark.parametrize("borders", [[1], [100], [99, 100, 101], [10, 20, 250]])
