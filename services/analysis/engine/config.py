@@ -80,7 +80,7 @@ class EngineConfig:
     judged.
 
     `roles` maps features to `judged`, `context` (the others are judged given its value) or `ignored`; those
-    that are not named get theirs by rule.
+    that are not named get theirs by rule, and names that are not in a file do not matter.
 
     Health: the shares of anomalies and the wear (in baseline standard deviations) at which a machine becomes
     `deteriorating` and `failing`.

@@ -349,4 +349,5 @@ class BaselineModel:
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
             "sensors": list(self.sensors),
+            "unused_roles": sorted(set(self.config.roles) - set(self.features)),
         }

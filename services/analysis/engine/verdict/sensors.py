@@ -58,11 +58,8 @@ def sensor_facts(table: Table) -> list[SensorFacts]:
 def assign_roles(names: Sequence[str], facts: Sequence[SensorFacts], config: EngineConfig) -> list[Role]:
     """Return the role of each feature: the configured one, or what the rules say.
 
-    Raises ConfigError for a role of an unknown feature, or if no feature is left to be judged.
+    Raises ConfigError if no feature is left to be judged. Names that are no features are of other machines.
     """
-    unknown = next((name for name in config.roles if name not in set(names)), None)
-    if unknown is not None:
-        raise ConfigError(f"roles names '{unknown}', but there is no such feature in the file", field="roles")
     roles = [_by_rule(name, each, config) for name, each in zip(names, facts, strict=True)]
     varying = sum(not each.constant for each in facts)
     wandering = sum(role.role == CONTEXT for role in roles)

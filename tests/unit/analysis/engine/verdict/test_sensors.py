@@ -158,7 +158,6 @@ def test_a_context_that_is_constant_or_an_ignored_constant_is_not_watched() -> N
 @pytest.mark.parametrize(
     ("roles", "said"),
     [
-        ({"sensor 77": "ignored"}, "no such feature"),
         ({f"sensor {place}": "context" for place in range(8)}, "no feature to be judged"),
         ({"sensor 1": "watched"}, "must be one of judged, context, ignored"),
     ],
@@ -167,6 +166,12 @@ def test_roles_that_cannot_be_are_refused(roles: dict[str, str], said: str) -> N
     with pytest.raises(ConfigError, match=said) as refused:
         fitted(plant(BASELINE, 1), replace(CONFIG, roles=roles))
     assert refused.value.field == "roles"
+
+
+def test_roles_of_other_machines_do_not_matter_and_are_said() -> None:
+    model = fitted(plant(BASELINE, 1), replace(CONFIG, roles={"pump 77": "ignored"}))
+    assert model.results()["unused_roles"] == ["pump 77"]
+    assert {sensor["role"] for sensor in model.sensors} == {"judged"}
 
 
 def test_a_redundant_sensor_names_its_twin() -> None:
