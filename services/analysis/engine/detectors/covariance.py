@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows import Rows, row_chunks
+from ..rows import NO_ROWS, Rows, row_chunks
 
 if TYPE_CHECKING:
     from .base import Detector
@@ -98,9 +98,10 @@ class Sample:
     Missing cells are NaN there; `complete` returns the same rows with these filled in. `expected`, if it is
     known, returns them with the expectations of missing cells, and the summed covariances (d, d) of these.
     Of moving averages, which have no gaps, `present` returns the share of the features that they rest on.
-    `floor` (d,) is added to the variances: what the resolution of each feature hides. Rows keep their order.
-    `blocks` are contiguous, so that neighbours in time, which resemble each other, are held out together.
-    `checkpoint` is called before each decomposition, which may take a second.
+    `floor` (d,) is added to the variances: what the resolution of each feature hides. `context` (c,) are the
+    columns given which the others are judged. Rows keep their order. `blocks` are contiguous, so that
+    neighbours in time, which resemble each other, are held out together. `checkpoint` is called before each
+    decomposition, which may take a second.
     """
 
     take: Callable[[Rows], Floats]
@@ -110,6 +111,7 @@ class Sample:
     dimensions: int
     checkpoint: Callable[[], None]
     floor: Floats
+    context: Rows = field(default_factory=lambda: NO_ROWS)
     present: Callable[[Rows], Floats] | None = None
     expected: Callable[[Rows], tuple[Floats, Floats]] | None = None
 

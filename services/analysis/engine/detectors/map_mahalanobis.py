@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
@@ -44,11 +45,11 @@ class MapMahalanobis:
         distance: Floats = np.sqrt(np.maximum(squares, 0.0))
         return distance[:, None]
 
-    def to_arrays(self) -> dict[str, Floats]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The detector as named arrays."""
         return {"centre": self.centre, "inverse": self.inverse}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The detector that `to_arrays` stored."""
         return cls(arrays["centre"], arrays["inverse"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
@@ -101,7 +102,7 @@ class T2Spe:
         rescaled: Floats = unit * rescaled_distance(index / unit, self.freedom * present, self.freedom)
         return rescaled
 
-    def to_arrays(self) -> dict[str, Floats]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The detector as named arrays."""
         return {
             "centre": self.centre,
@@ -112,7 +113,7 @@ class T2Spe:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The detector that `to_arrays` stored."""
         vectors, spe_limit = arrays["vectors"], float(arrays["spe_limit"][0])
         if "freedom" in arrays:

@@ -112,9 +112,7 @@ class Judge:
             gaps = np.isnan(z)
             if self.space is not None and (share < 1.0 or gaps.any()):
                 present, share = present_in_averages(self.space.present(gaps), self.weight, share)
-                z = self.space.expected(z)
-            bound = np.inf if self.averaged is None else MAX_STEP
-            averages, average = smooth(z, self.weight, average, bound)
+            averages, average = self.smoothed(z, self.weight, average)
         if self.places.size:
             before = np.array(seen, dtype=np.int64) if seen else np.zeros_like(self.places)
             found = stretches(samples, self.places, before, state.count)
@@ -123,6 +121,13 @@ class Judge:
             never = np.zeros(samples.shape[1], dtype=np.bool_)
             found = [Stretch(slice(0, samples.shape[0]), self.places, never)]
         return averages, present, found, SequenceState(average, count, seen, share)
+
+    def smoothed(
+        self, z: Floats, weight: float, average: tuple[float, ...]
+    ) -> tuple[Floats, tuple[float, ...]]:
+        """Return the moving averages that are judged of z (m, .), and where the average stands after them."""
+        filled = self.space.expected(z) if self.space is not None else z
+        return smooth(filled, weight, average, np.inf if self.averaged is None else MAX_STEP)
 
     def coarser(self, state: SequenceState) -> NDArray[np.bool_]:
         """Tell which features (d,) of a sequence are coarser than in the baseline."""
