@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cleaning import MAX_ABSENT_SHARE, Cleaned, find_gaps, gross_cells
-from .completion import complete
+from .completion import Completed, complete, expectations
 from .config import CONTEXT, IGNORED, MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
 from .detectors.covariance import Sample
@@ -101,7 +102,8 @@ def fit_baseline(
         def take(rows: Rows) -> Floats:
             checkpoint()
             adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
-            return scaling.standardise(source[slice(rows[0], rows[-1] + 1) if adjacent else rows])
+            part = source[slice(rows[0], rows[-1] + 1) if adjacent else rows]
+            return scaling.observed(part, config.max_missing)
 
         return take
 
@@ -122,6 +124,9 @@ def fit_baseline(
         hidden,
         np.flatnonzero(scaling.context),
     )
+    if isinstance(completed, Completed):
+        told = expectations(standardised(table), completed.completion)
+        in_features = replace(in_features, expected=told)
     space = learn(FeatureMahalanobis, in_features, skipped)
     kind = DETECTORS[config.detector]
     sample, used = in_features, space
@@ -139,13 +144,15 @@ def fit_baseline(
     memory = slowest(columns_of, d, used.kept.rows.size)
     averaged: Learnt | None = None
     names, columns, floors = [*kind.names], [], [0.0 for _ in kind.names]
+    # Positions on the map are complete, or not there at all.
+    filler = _feature_detector(space.detector) if completed is not table else None
     if config.ewma is not None:
-        sample = averages(sample, config.ewma)
+        sample = averages(sample, config.ewma, None if config.detector in ON_MAP else filler)
         used = learn_from(kind, sample, used.outliers)
     columns.append(_of_all_rows(used, sample))
     if config.ewma is None and kind is FeatureMahalanobis:
         if n * AVERAGE_WEIGHT / (2.0 - AVERAGE_WEIGHT) >= informative > 0:
-            sample = averages(in_features, AVERAGE_WEIGHT)
+            sample = averages(in_features, AVERAGE_WEIGHT, filler)
             averaged = learn_from(FeatureMahalanobis, sample, used.outliers)
             columns.append(_of_all_rows(averaged, sample)[:, :1])
             names, floors = [*names, AVERAGE], [*floors, 0.0]
@@ -155,7 +162,9 @@ def fit_baseline(
             columns.append(held_out_nearest(table, scaling, reference, landmarks, blocks)[:, None])
             # Within the smallest distance between its samples, the baseline tells nothing apart.
             names, floors = [*names, NEIGHBOUR], [*floors, reference.range.low]
-    calibration = calibrate(tuple(names), np.hstack(columns), used.outliers, config, np.array(floors))
+    statistics = np.hstack(columns)
+    statistics[unjudged] = np.nan
+    calibration = calibrate(tuple(names), statistics, used.outliers, config, np.array(floors))
     in_space = _feature_detector(space.detector)
     report(1.0)
     return BaselineModel(
@@ -202,7 +211,7 @@ def _of_all_rows(learnt: Learnt, sample: Sample) -> Floats:
     found = np.empty((sample.rows.size, learnt.statistics.shape[1]))
     found[np.isin(sample.rows, learnt.kept.rows)] = learnt.statistics
     if learnt.outliers.size:
-        found[learnt.outliers] = learnt.detector.statistics(sample.take(learnt.outliers))
+        found[learnt.outliers] = sample.statistics(learnt.detector, learnt.outliers)
     return found
 
 

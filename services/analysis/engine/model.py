@@ -19,10 +19,10 @@ from .resolution import Places
 from .rows import row_chunks
 from .scaling import Scaling, as_samples
 from .verdict.explanation import Explanation
-from .verdict.health import Health
 from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, CONSTANT, Judge
 from .verdict.readiness import BaselineReport
-from .verdict.sequence import SequenceState, smooth
+from .verdict.regimes import Regime, learn_regimes
+from .verdict.sequence import SequenceState
 from .verdict.threshold import joint_distance, severities
 
 Floats = NDArray[np.float64]
@@ -114,8 +114,8 @@ class ScoreSummary:
             tuple(name for name in with_samples[0].coarser if name in coarser),
         )
 
-    def results(self, health: Health | None = None) -> dict[str, Any]:
-        """Return `analyses.results` of a monitoring run."""
+    def results(self) -> dict[str, Any]:
+        """Return `analyses.results` of a monitoring run, without the machine's health."""
         return {
             "samples": self.samples,
             "not_judged": self.not_judged,
@@ -125,7 +125,6 @@ class ScoreSummary:
             "threshold": self.threshold,
             "causes": dict(self.causes),
             "coarser_features": list(self.coarser),
-            "health": health.as_dict() if health is not None else None,
         }
 
 
@@ -206,7 +205,8 @@ class BaselineModel:
     def judge(self) -> Judge:
         """What is judged of samples."""
         weight = AVERAGE_WEIGHT if self.averaged is not None else self.config.ewma
-        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places)
+        space = None if self.config.detector in ON_MAP else self.space
+        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places, space)
 
     @property
     def state_needs_placement(self) -> bool:
@@ -281,11 +281,11 @@ class BaselineModel:
 
         None if no moving average of features is judged.
         """
-        weight = self.judge.weight
-        if weight is None or self.explainer().averaged is None:
+        judge = self.judge
+        if judge.weight is None or self.explainer().averaged is None:
             return None
-        z = self.scaling.standardise(as_samples(x, self.features))
-        return smooth(z, weight, state.average if state is not None else ())[0]
+        z = self.scaling.observed(as_samples(x, self.features), self.config.max_missing)
+        return judge.smoothed(z, judge.weight, state.average if state is not None else ())[0]
 
     def explainer(self, state: SequenceState | None = None) -> Explainer:
         """What explains samples of a sequence, whose `state` tells its resolution."""
@@ -324,7 +324,7 @@ class BaselineModel:
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
         """Return the detector's input for samples (m, d); only detectors on the map need their positions."""
         if placed is None or self.config.detector not in ON_MAP:
-            return self.scaling.standardise(samples)
+            return self.scaling.observed(samples, self.config.max_missing)
         observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
         return observed
 
@@ -348,6 +348,18 @@ class BaselineModel:
             "threshold": self.threshold,
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
+            "regimes": [regime.as_dict() for regime in self.regimes()],
             "sensors": list(self.sensors),
             "unused_roles": sorted(set(self.config.roles) - set(self.features)),
         }
+
+    def regimes(self) -> tuple[Regime, ...]:
+        """Return the baseline's regimes, with the level of the detector's distance in each."""
+        outliers = [sample - 1 for sample in self.report.outliers]
+        return learn_regimes(
+            self.reference.features,
+            self.reference.coordinates,
+            self.coordinates,
+            self.baseline_distances,
+            outliers,
+        )

@@ -108,6 +108,14 @@ class Scaling:
             enough &= ~gaps[:, informative].all(axis=1)
         return np.asarray(enough, dtype=np.bool_)
 
+    def observed(self, x: Floats, max_missing: float) -> Floats:
+        """Return rows x (m, d) as baseline z-scores; those that cannot be judged are missing altogether."""
+        z = self.standardise(x)
+        lost = ~self.judged(x, max_missing)
+        if lost.any():
+            z[np.ix_(lost, ~self.dropped)] = np.nan
+        return z
+
     @cached_property
     def resolution(self) -> Floats:
         """The last decimal place (d,) of each constant feature as a unit; 1 for the others."""

@@ -30,10 +30,12 @@ class Detector(Protocol):
         """The baseline's centre (d,)."""
         ...
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """The statistics (m, k) of standardised rows z (m, d), non-negative.
 
-        The first is the distance from the centre; each has its own limit.
+        The first is the distance from the centre; each has its own limit. Those of rows with missing cells
+        (NaN) are on the scale of complete rows; so are those of moving averages without gaps that rest on the
+        share `present` (m,) of the features. Rows without any cell are NaN.
         """
         ...
 

@@ -60,6 +60,11 @@ class FeatureMahalanobis:
         return self.axes.mean
 
     @property
+    def judged(self) -> int:
+        """The number of features that are judged: all informative ones but the context."""
+        return self.axes.dimensions - self.context.size
+
+    @property
     def condition(self) -> float:
         """The ratio of the largest to the smallest variance of the shrunk covariance."""
         spanned = self.inside.size >= self.axes.dimensions > 0
@@ -71,7 +76,7 @@ class FeatureMahalanobis:
         """P."""
         return Precision(self.axes.vectors, self.inside, self.floor)
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """Mahalanobis distance and largest conditional residual (m, 2) of standardised rows z (m, d)."""
         coefficients, off = self.axes.split(z)
         scaled = coefficients / np.sqrt(self.inside)
@@ -87,7 +92,7 @@ class FeatureMahalanobis:
         incomplete = np.isnan(squares)  # a missing cell makes its own row NaN, and no other
         if incomplete.any():
             statistics[incomplete] = self._marginal(z[incomplete])
-        return statistics
+        return statistics if present is None else self._rescaled(statistics, present)
 
     def _marginal(self, z: Floats) -> Floats:
         """The statistics (m, 2) of rows with missing cells, by the cells that are there."""
@@ -97,15 +102,42 @@ class FeatureMahalanobis:
         distance = np.sqrt(self.given_context(squares, z))
         gaps = np.isnan(z)
         pulled[gaps] = 0.0  # up to rounding errors, they are
-        pulled[:, self.context] = gaps[:, self.context] = 0.0
+        pulled[:, self.context] = 0.0
         residual = (np.abs(pulled) / np.sqrt(diagonals)).max(axis=1, initial=0.0)
-        whole = self.axes.dimensions - self.context.size
-        present = whole - gaps.sum(axis=1, dtype=np.float64)
+        return self._rescaled(np.column_stack([distance, residual]), self.present(gaps))
+
+    def _rescaled(self, statistics: Floats, present: Floats) -> Floats:
+        """The statistics (m, 2) of a share (m,) of the judged features on the scale of all."""
+        whole = self.judged
+        freedom = present * whole
         return np.column_stack(
-            [rescaled_distance(distance, present, whole), rescaled_largest(residual, present, whole)]
+            [
+                rescaled_distance(statistics[:, 0], freedom, whole),
+                rescaled_largest(statistics[:, 1], freedom, whole),
+            ]
         )
 
-    def distances(self, z: Floats) -> Floats:
+    def present(self, gaps: NDArray[np.bool_]) -> Floats:
+        """The share (m,) of the judged features that rows with these gaps (m, d) have."""
+        whole = max(1, self.judged)
+        missing = gaps.sum(axis=1) - gaps[:, self.context].sum(axis=1)
+        share: Floats = (whole - missing) / whole
+        return share
+
+    def expected(self, z: Floats) -> Floats:
+        """Standardised rows z (m, d) with missing cells at their expectation given the others.
+
+        Rows of which nothing is there stay as they are.
+        """
+        gaps = np.isnan(z)
+        if not gaps.any():
+            return z
+        filled = self.precision.expected(z - self.axes.mean)
+        filled += self.axes.mean
+        some = self.present(gaps) > 0.0
+        return np.where(gaps & some[:, None], filled, z)
+
+    def distances(self, z: Floats, present: Floats | None = None) -> Floats:
         """The Mahalanobis distances (m,) alone of standardised rows z (m, d)."""
         coefficients, off = self.axes.split(z)
         coefficients /= np.sqrt(self.inside)
@@ -114,6 +146,8 @@ class FeatureMahalanobis:
         incomplete = np.isnan(squares)
         if incomplete.any():
             distance[incomplete] = self._marginal(z[incomplete])[:, 0]
+        if present is not None:
+            distance = rescaled_distance(distance, present * self.judged, self.judged)
         return distance
 
     def given_context(self, squares: Floats, z: Floats) -> Floats:

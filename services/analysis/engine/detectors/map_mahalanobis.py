@@ -38,7 +38,7 @@ class MapMahalanobis:
         inverse = np.linalg.inv(covariance + lift * np.eye(axes.mean.size))
         return cls(axes.mean, np.asarray(inverse, dtype=np.float64))
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """The distances (m, 1) of standardised positions z (m, 2)."""
         centred = z - self.centre
         squares = np.einsum("ij,jk,ik->i", centred, self.inverse, centred)
