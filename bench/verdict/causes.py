@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.data import Floats
 from bench.verdict.sets import Case
-from services.analysis.engine import BaselineModel, EngineConfig, fit_baseline
+from services.analysis.engine import BaselineModel, EngineConfig, SequenceState, fit_baseline
 
 PLANTED, SIZE = 150, 5.0
 LEADING = 3
@@ -29,6 +30,7 @@ class Hits:
 def hits(case: Case, folder: Path) -> Iterator[Hits]:
     """One to three sensors planted in normal samples of a set, and its labelled causes, if they are there."""
     model = fit_baseline(case.baseline, EngineConfig(imax=1), feature_names=case.features)
+    scores = model.score(case.monitored)
     live = np.flatnonzero(~model.scaling.dropped & ~model.scaling.context)
     normal = case.monitored[case.before_faults]
     generator = np.random.default_rng(0)
@@ -39,16 +41,18 @@ def hits(case: Case, folder: Path) -> Iterator[Hits]:
         causes = [generator.choice(live, count, replace=False).tolist() for _ in samples]
         for sample, places in zip(samples, causes, strict=True):
             sample[places] += generator.choice([-SIZE, SIZE], count) * model.std[places]
-        yield _hits(f"{case.name}: {count} at {SIZE:g} sd", model, samples, causes)
+        yield _hits(f"{case.name}: {count} at {SIZE:g} sd", model, samples, causes, scores.state)
     labelled = list(_labelled(case, folder))
     if labelled:
         alarmed = model.score(case.monitored).anomaly
         chosen = [(row, places) for start, stop, places in labelled for row in _alarmed(alarmed, start, stop)]
         rows, causes = [row for row, _ in chosen], [places for _, places in chosen]
-        yield _hits(f"{case.name}: labelled causes of alarms", model, case.monitored[rows], causes)
+        yield _hits(
+            f"{case.name}: labelled causes of alarms", model, case.monitored[rows], causes, scores.state
+        )
 
 
-def _alarmed(alarmed: Floats, start: int, stop: int) -> list[int]:
+def _alarmed(alarmed: NDArray[np.bool_], start: int, stop: int) -> list[int]:
     found: list[int] = (start + np.flatnonzero(alarmed[start:stop])[:PER_EVENT]).tolist()
     return found
 
@@ -67,8 +71,11 @@ def _labelled(case: Case, folder: Path) -> Iterator[tuple[int, int, list[int]]]:
             yield start, stop, [int(place) - 1 for place in places.split(",")]
 
 
-def _hits(name: str, model: BaselineModel, samples: Floats, causes: Sequence[Sequence[int]]) -> Hits:
-    named = [[share.name for share in explained.features] for explained in model.explain(samples)]
+def _hits(
+    name: str, model: BaselineModel, samples: Floats, causes: Sequence[Sequence[int]], state: SequenceState
+) -> Hits:
+    explanations = model.explain(samples, state=state)
+    named = [[share.name for share in explanation.features] for explanation in explanations]
     explained = [[model.features.index(feature) for feature in features] for features in named]
     deviations = np.abs(model.scaling.standardise(samples))
     largest = np.argsort(-deviations, axis=1, kind="stable").tolist()
