@@ -133,7 +133,7 @@ def _scored(
             "ratio": float(scores.ratio[row]),
             "x": float(scores.x[row]),
             "y": float(scores.y[row]),
-            "features": explanation.as_dict() | {"cause": str(scores.cause[row])},
+            "features": explanation.as_dict(),
             "metadata": samples.metadata[row] if row < len(samples.metadata) else {},
         }
         for row, explanation in zip(anomalous, explanations, strict=True)
