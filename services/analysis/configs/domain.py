@@ -1,5 +1,6 @@
 """Configurations: the versions of an organization's parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -39,6 +40,7 @@ class Configuration:
     sensitivity: float | None
     false_alarm_rate: float | None
     max_missing: float
+    roles: Mapping[str, str]
     created_at: datetime
     created_by: UUID | None
 
@@ -62,6 +64,7 @@ EDITABLE = (
     "sensitivity",
     "false_alarm_rate",
     "max_missing",
+    "roles",
 )
 PARAMETERS = (
     *EDITABLE,

@@ -103,10 +103,10 @@ ORDER BY created_at DESC, id DESC LIMIT :limit;
 -- The next version of a configuration.
 INSERT INTO config_data (organization_id, version, gamma0, optimizer, alpha, end_meta, start_dim, end_dim, scaling,
                          detector, ewma, sensitivity, false_alarm_rate, max_missing, imax, lowdim, eta, epsilon, beta1,
-                         beta2, beta, a, w1, w2, which_w1, mode, param_mode, created_at, created_by)
+                         beta2, beta, a, w1, w2, which_w1, mode, param_mode, roles, created_at, created_by)
 VALUES (:organization_id, :version, :gamma0, :optimizer, :alpha, :end_meta, :start_dim, :end_dim, :scaling,
         :detector, :ewma, :sensitivity, :false_alarm_rate, :max_missing, :imax, :lowdim, :eta, :epsilon, :beta1,
-        :beta2, :beta, :a, :w1, :w2, :which_w1, :mode, :param_mode, :created_at, :created_by)
+        :beta2, :beta, :a, :w1, :w2, :which_w1, :mode, :param_mode, :roles, :created_at, :created_by)
 RETURNING *;
 
 -- name: insert_upload!

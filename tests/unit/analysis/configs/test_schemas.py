@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from services.analysis.configs.domain import EDITABLE, PARAMETERS
-from services.analysis.configs.schemas import ConfigChange, Detector, Optimizer, Scaling
+from services.analysis.configs.schemas import ConfigChange, Detector, Optimizer, Role, Scaling
 from services.analysis.engine import EngineConfig
-from services.analysis.engine.config import DETECTORS, OPTIMIZERS, SCALINGS
+from services.analysis.engine.config import DETECTORS, OPTIMIZERS, ROLES, SCALINGS
 
 
 def test_only_editable_parameters_can_be_set() -> None:
@@ -56,7 +56,7 @@ def test_two_ways_to_ask_for_the_threshold_are_rejected(name: str) -> None:
 
 
 def test_the_choices_match_the_engine() -> None:
-    assert (get_args(Optimizer), get_args(Detector)) == (OPTIMIZERS, DETECTORS)
+    assert (get_args(Optimizer), get_args(Detector), get_args(Role)) == (OPTIMIZERS, DETECTORS, ROLES)
     assert set(get_args(Scaling)) == set(SCALINGS)
 
 

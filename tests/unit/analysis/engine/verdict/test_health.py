@@ -141,7 +141,7 @@ def test_a_machine_of_which_nothing_was_judged_is_unknown() -> None:
 
 
 def test_what_a_moving_average_repeats_is_one_anomaly() -> None:
-    """After one bad sample it alarms until it has forgotten it; alarms that last are something else."""
+    """After one bad sample it alarms until it has forgotten it; alarms that last are another matter."""
     assert state(Run(40, 9, 0.0)) == "failing"
     assert state(Run(40, 9, 0.0, averaged=8)) == "ok"
     assert state(Run(40, 40, 2.0, averaged=40)) != "ok"
