@@ -13,6 +13,8 @@ from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
 from .tables.columns import check_same_features
+from .tables.config import ReadingConfig
+from .tables.limits import Limits
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration
 from .verdict.explanation import BandShare, Explanation, FeatureShare
@@ -34,7 +36,9 @@ __all__ = [
     "Explanation",
     "FeatureShare",
     "Health",
+    "Limits",
     "Placement",
+    "ReadingConfig",
     "ScoreSummary",
     "Scores",
     "SequenceState",

@@ -102,6 +102,8 @@ def _is_text_encoding(name: str) -> bool:
     """Tell whether Python knows a text encoding of this name (and not, for instance, `zip` or `rot13`)."""
     try:
         info = codecs.lookup(name)
-        return bool(getattr(info, "_is_text_encoding", True)) and isinstance(b"a".decode(name, "replace"), str)
+        return bool(getattr(info, "_is_text_encoding", True)) and isinstance(
+            b"a".decode(name, "replace"), str
+        )
     except (LookupError, ValueError, TypeError, UnicodeError):
         return False
