@@ -205,11 +205,18 @@ class CsvSheet:
                 code="stray_quote",
             )
         try:
-            return split_records(text, self.dialect.delimiter, block.line)
+            found = split_records(text, self.dialect.delimiter, block.line)
         except csv.Error as error:
             raise TableError(
                 f"the rows cannot be parsed ({error})", file=self.name, row=block.line, code="unparsable"
             ) from None
+        expected = (self.dialect.width, self.dialect.row_cells)
+        # A line such as "# restarted" between rows is a comment, but one with all cells is a row.
+        return [
+            (line, cells)
+            for line, cells in found
+            if len(cells) in expected or not cells[0].startswith(COMMENTS[:2])
+        ]
 
     def _line(self, block: Block, row: int) -> int:
         return self._records(block)[row][0]

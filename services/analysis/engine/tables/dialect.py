@@ -150,7 +150,7 @@ def detect_dialect(
         except csv.Error:
             continue
         if records:
-            fits = '"' not in body or quotes_fit(body.encode(), delimiter)
+            fits = '"' not in body or (delimiter not in BLANKS and quotes_fit(body.encode(), delimiter))
             layouts.append(_Layout(delimiter, records, fits=fits))
     if not layouts:
         if comment is None:
@@ -209,13 +209,7 @@ def _hints(lines: Sequence[str]) -> _Hints:
         spaced = first.removeprefix(mark)[:1] in ("", " ", "\t", mark) or following.startswith(mark)
         if first.startswith(mark) and kind_of(first) == "text" and (mark in ("#", "//") or spaced):
             return _Hints(comment=mark)
-    return _Hints(comment=next((mark for mark in COMMENTS[:2] if _comments_later(lines, mark)), None))
-
-
-def _comments_later(lines: Sequence[str], mark: str) -> bool:
-    """Tell whether some lines, but few, begin with a mark, as comments among the rows do."""
-    hits = sum(line.startswith(mark) for line in lines)
-    return 0 < hits <= max(1, len(lines) // 4)
+    return _Hints()
 
 
 def _labview(lines: Sequence[str]) -> _Hints:
@@ -253,7 +247,7 @@ class _Layout:
         cells = self.width * len(self.body)
         clean = sum(kind_of(cell) != "text" for row in self.body for cell in row) / max(1, cells)
         self.agrees = any(
-            abs(len(cells) - self.width) <= self.trailing and sum(map(_is_name, cells)) * 2 > len(cells)
+            abs(len(cells) - self.width) <= self.trailing and sum(map(_is_name, cells)) * 2 >= len(cells)
             for _, cells in records[: MAX_PREAMBLE_LINES + 1]
         )
         plain = CANDIDATES.index(delimiter) if delimiter in CANDIDATES else 0

@@ -157,6 +157,8 @@ def test_a_header_that_is_a_comment() -> None:
 def test_comments_among_the_rows() -> None:
     found = read("# by hand\nm,a,b\nx,1,2\n# restarted, at noon\ny,3,4\n#\nz,oops2,6\n".replace("oops2", "5"))
     np.testing.assert_array_equal(found.features, [[1, 2], [3, 4], [5, 6]])
+    found = read("m,a,b\nx,1,2\n# restarted\n#12,3,4\n")
+    assert [entry["m"] for entry in found.metadata] == ["x", "#12"]
     assert refusal("# by hand\nm,a,b\nx,1,2\n# restarted\ny,x3,4\n").row == 5
 
 
