@@ -19,6 +19,7 @@ from .config import ReadingConfig
 from .csv_tail import without_cut_line
 from .dialect import (
     BLANKS,
+    COMMENTS,
     MAX_SAMPLED_RECORDS,
     NO_DELIMITER,
     Dialect,

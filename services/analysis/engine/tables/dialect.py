@@ -84,7 +84,9 @@ def well_quoted(delimiter: str) -> re.Pattern[bytes]:
     It excludes `"1"2`, which is neither 1 nor 12. It never goes back, so it takes time in proportion to the text.
     """
     marks = r" \t" if delimiter in BLANKS else re.escape(delimiter)
-    cell = rf'(?:[ \t]*+"(?:[^"]++|"")*+"[ \t]*+(?=[{marks}\r\n]|\Z)|[^"{marks}\r\n][^{marks}\r\n]*+|)'
+    pad = "[ ]" if delimiter == "\t" else r"[ \t]"
+    quoted = rf'{pad}*+"(?:[^"]++|"")*+"{pad}*+(?=[{marks}\r\n]|\Z)'
+    cell = rf'(?:{quoted}|[^"{marks}\r\n][^{marks}\r\n]*+|)'
     return re.compile(rf"(?:{cell}[{marks}\r\n])*+{cell}".encode())
 
 
