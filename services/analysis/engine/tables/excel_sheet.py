@@ -96,7 +96,7 @@ class ExcelSheet:
         wanted: Sequence[str],
     ) -> ExcelSheet | None:
         rows: list[tuple[int, Row]] = []
-        for line, row in enumerate(_rows(book[title], source, source.limits.columns + 1), start=1):
+        for line, row in _rows(book[title], source, source.limits.columns + 1):
             filled = _trimmed(row)
             if filled:
                 rows.append((line, filled))
@@ -161,7 +161,7 @@ class ExcelSheet:
         lines: list[int] = []
         rows: list[Row] = []
         with _workbook(self.source) as book:
-            for line, row in enumerate(_rows(book[self.title], self.source, width + 1), start=1):
+            for line, row in _rows(book[self.title], self.source, width + 1):
                 if line < self.dialect.data_line or not _trimmed(row):
                     continue
                 if len(row) > width and row[width] is not None:
@@ -234,9 +234,11 @@ def _check_parts(source: Source, stream: BinaryIO) -> None:
                 )
 
 
-def _rows(sheet: Any, source: Source, width: int) -> Iterator[Row]:
+def _rows(sheet: Any, source: Source, width: int) -> Iterator[tuple[int, Row]]:
+    """Yield the rows that have a cell, with their numbers."""
     sheet.reset_dimensions()
     empty = count = 0
+    blank: Row = ()  # openpyxl puts one and the same row into gaps
     try:
         for row in sheet.iter_rows(max_col=width, values_only=True):
             count += 1
@@ -247,10 +249,13 @@ def _rows(sheet: Any, source: Source, width: int) -> Iterator[Row]:
                     code="too_many_rows",
                     params={"limit": source.limits.rows},
                 )
-            empty = 0 if any(value is not None for value in row) else empty + 1
-            if empty > MAX_EMPTY_ROWS:
-                return
-            yield row
+            if row is blank or all(value is None for value in row):
+                empty, blank = empty + 1, row
+                if empty > MAX_EMPTY_ROWS:
+                    return
+                continue
+            empty = 0
+            yield count, row
     except DAMAGE as error:
         raise _damaged(source, error) from error
 
