@@ -1,4 +1,5 @@
-"""How a file is to be read, where its content does not settle it: the fields of `reading` in a configuration."""
+"""How a file is to be read, where its content does not settle it: the fields of `reading` in a
+configuration."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ class ReadingConfig:
     - `encoding`: the name of a text encoding, such as `cp1252` or `utf-16`;
     - `header`: the line of the column names, counted from 1; 0 if there is none (`column_1`, `column_2` ...);
     - `missing_values`: words and numbers that mean "not measured", beside the known words;
-    - `missing`: `use` leaves them to the analysis, `previous` and `linear` fill them in, `refuse` rejects the file.
+    - `missing`: `use` leaves them to the analysis, `previous` and `linear` fill them in, `refuse` rejects
+    the file.
     """
 
     decimal: str | None = None
@@ -57,7 +59,8 @@ class ReadingConfig:
         header = self.header
         if header is not None and (type(header) is not int or not 0 <= header <= MAX_HEADER_LINE):
             raise ConfigError(
-                f"header must be a line number of at most {MAX_HEADER_LINE}, or 0 for none, but is {header!r}",
+                f"header must be a line number of at most {MAX_HEADER_LINE}, or 0 for none, but is"
+                f" {header!r}",
                 field="header",
             )
         words = self.missing_values
@@ -78,9 +81,10 @@ class ReadingConfig:
         for name in values:
             if name not in known:
                 raise ConfigError(f"{name} is not a field of a reading configuration", field=name)
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        ).validate()
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**given).validate()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, as JSON."""

@@ -20,7 +20,8 @@ Cut = tuple[int, str, str]
 def without_cut_line(block: Block, before: bytes, dialect: Dialect) -> tuple[Block, Cut | None]:
     """Return a file's last block without its last line if that was cut, and the reason.
 
-    A line is cut if it has fewer cells than the header, or ends within quotation marks, or if the number at its
+    A line is cut if it has fewer cells than the header, or ends within quotation marks, or if the number at
+    its
     end has fewer decimals than any other in its column. `before` is what precedes the block.
     """
     data = block.data

@@ -27,6 +27,9 @@ COMMENTS = ("#", "//", "%", "!", "*")
 
 MAX_SAMPLED_RECORDS = 200
 MAX_PREAMBLE_LINES = 100
+MIN_CLEAN_SHARE = 0.9
+"""Cells that are numbers, times or words for missing values; with so many, a delimiter is right beyond doubt."""
+
 MIN_LINES_TO_DROP = 2
 MAX_FIELD_CHARACTERS = 2**25
 
@@ -81,7 +84,8 @@ def split_records(text: str, delimiter: str, first_line: int = 1) -> list[Record
 def well_quoted(delimiter: str) -> re.Pattern[bytes]:
     """Return the pattern of a text whose quoted cells end at their closing quotation mark.
 
-    It excludes `"1"2`, which is neither 1 nor 12. It never goes back, so it takes time in proportion to the text.
+    It excludes `"1"2`, which is neither 1 nor 12. It never goes back, so it takes time in proportion to the
+    text.
     """
     marks = r" \t" if delimiter in BLANKS else re.escape(delimiter)
     pad = "[ ]" if delimiter == "\t" else r"[ \t]"
@@ -154,6 +158,8 @@ def detect_dialect(
         if records:
             fits = '"' not in body or (delimiter not in BLANKS and quotes_fit(body.encode(), delimiter))
             layouts.append(_Layout(delimiter, records, fits=fits))
+            if layouts[-1].perfect and (not wanted or layouts[-1].holds(wanted)):
+                break
     if not layouts:
         if comment is None:
             raise TableError(
@@ -177,7 +183,8 @@ def detect_dialect(
 
 
 def dialect_of(records: list[Record], reading: ReadingConfig, wanted: Sequence[str], name: str) -> Dialect:
-    """Return the layout of records that are cells already, such as those of a worksheet. Raises TableError."""
+    """Return the layout of records that are cells already, such as those of a worksheet. Raises
+    TableError."""
     last = records[-1][0]
     by_line = dict(records)
     lines = ["; ".join(cell for cell in by_line.get(line, ()) if cell) for line in range(1, last + 1)]
@@ -252,6 +259,7 @@ class _Layout:
             abs(len(cells) - self.width) <= self.trailing and sum(map(_is_name, cells)) * 2 >= len(cells)
             for _, cells in records[: MAX_PREAMBLE_LINES + 1]
         )
+        self.perfect = self.width > 1 and fits and self.agrees and share == 1 and clean >= MIN_CLEAN_SHARE
         plain = CANDIDATES.index(delimiter) if delimiter in CANDIDATES else 0
         self.score = (
             self.width > 1,
@@ -319,7 +327,8 @@ class _Layout:
                 if commented:
                     return commented
                 raise TableError(
-                    f"line {fixed} is not among the first rows of the table. Correct header in the configuration",
+                    f"line {fixed} is not among the first rows of the table. Correct header in the"
+                    " configuration",
                     file=name,
                     row=fixed,
                     code="no_header",
@@ -367,21 +376,21 @@ class _Layout:
         after = self.records
         if hints.units_lines is not None and hints.header_line == line:
             return [cells for _, cells in after[: hints.units_lines]]
-        numbers = [place for place, kind in enumerate(self.kinds) if kind == "number"]
+        numbers = [place for place, kind in enumerate(self.kinds) if kind in ("number", "switch")]
         units: list[list[str]] = []
         for _, cells in after[:2]:
-            filled = [place for place in numbers if place < len(cells) and cells[place].strip()]
-            if not numbers or not filled or not self._same_width(cells):
+            if not self._same_width(cells) or not any(cell.strip() for cell in cells):
                 break
-            texts = all(kind_of(cells[place]) not in ("number", "switch") for place in filled)
-            if not texts or not (
-                looks_like_units(cells) or (not cells[0].strip() and self.kinds[0] != "empty")
+            kinds = ["text" if cell.strip() == "1" else kind_of(cell) for cell in cells]  # 1: no dimension
+            unknown = numbers and not cells[0].strip() and self.kinds[0] != "empty"
+            if {"number", "switch", "time"} & set(kinds) or not (looks_like_units(cells) or unknown):
+                break
+            if (
+                unknown
+                and not looks_like_units(cells)
+                and all(kinds[place] == "missing" for place in numbers)
             ):
-                break
-            if all(kind_of(cells[place]) == "missing" for place in filled) and not any(
-                looks_like_units([cell]) for cell in cells if cell.strip()
-            ):
-                break
+                break  # words for missing values, below an index without a value
             units.append(cells)
         return units if len(after) > len(units) else []
 
@@ -482,7 +491,8 @@ def _preamble(lines: Sequence[str], before: int) -> tuple[str, ...]:
 
 def _no_header(name: str, row: int, width: int) -> TableError:
     return TableError(
-        "the first row contains only numbers, as the rows below do. The file needs a header row with column names;"
+        "the first row contains only numbers, as the rows below do. The file needs a header row with column"
+        " names;"
         f" or set header to 0 in the configuration, and the columns are named column_1 to column_{width}",
         file=name,
         row=row,

@@ -21,7 +21,7 @@ from .config import ReadingConfig
 from .dialect import MAX_SAMPLED_RECORDS, Dialect, dialect_of
 from .limits import MIB
 from .mixed import mixed
-from .sheet import SAMPLED_ROWS, Batch
+from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source
 from .understood import LeftOut, Note, Understood
 from .unpacking import check_ratio, too_large
@@ -137,7 +137,7 @@ class ExcelSheet:
     @property
     def understood(self) -> Understood:
         """How the file is read."""
-        notes = ()
+        notes: tuple[Note, ...] = ()
         if self.others:
             shown = ", ".join(f"'{title}'" for title in self.others[:5])
             notes = (
@@ -155,7 +155,9 @@ class ExcelSheet:
             notes=notes,
         )
 
-    def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
+    def batches(
+        self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
+    ) -> Iterator[Batch]:
         """Yield all rows."""
         width, first_row = self.dialect.width, 0
         lines: list[int] = []
@@ -228,7 +230,8 @@ def _check_parts(source: Source, stream: BinaryIO) -> None:
             root = re.search(rb"<[A-Za-z_]", start)
             if b"<!" in start[: root.start() if root else len(start)].replace(b"<!--", b"") or not root:
                 raise TableError(
-                    f"'{info.filename}' in the workbook declares what no workbook needs. Save it again with Excel",
+                    f"'{info.filename}' in the workbook declares what no workbook needs. Save it again with"
+                    " Excel",
                     file=source.name,
                     code="damaged_file",
                 )

@@ -18,7 +18,8 @@ BLANK = ENDS + b"\r\n\t "
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records, as bytes. `line` is the number of the first; `open_end` means that the last has no end."""
+    """Whole records, as bytes. `line` is the number of the first; `open_end` means that the last has no
+    end."""
 
     data: bytes
     line: int
@@ -50,7 +51,8 @@ def blocks(
         pending = data[end:]
         if len(pending) > limits.line_bytes:
             raise TableError(
-                f"the line has more than {limits.line_bytes:,} characters, so this file is probably not a table."
+                f"the line has more than {limits.line_bytes:,} characters, so this file is probably not a"
+                " table."
                 " Check for a missing line end or quotation mark",
                 file=name,
                 row=line,

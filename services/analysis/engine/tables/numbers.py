@@ -15,7 +15,7 @@ from ..errors import TableError
 from .cells import APOSTROPHES, SPACES, kind_of
 from .config import ReadingConfig
 from .mixed import is_mixed, parts
-from .sheet import Batch, Sheet
+from .sheet import Batch, Expected, Sheet
 from .style import OTHER, Evidence, Question, Style, ask, decide, gather
 from .understood import Facts
 from .words import SWITCHES, Words
@@ -39,9 +39,11 @@ class _Fault:
 
 
 class Numbers:
-    """Converts chosen columns of a sheet's batches, in order. `places` may hold None: a column that is missing.
+    """Converts chosen columns of a sheet's batches, in order. `places` may hold None: a column that is
+    missing.
 
-    The decimal separator is that of the whole file (see `style.decide`). What is missing is counted in `facts`.
+    The decimal separator is that of the whole file (see `style.decide`). What is missing is counted in
+    `facts`.
     """
 
     def __init__(
@@ -57,8 +59,14 @@ class Numbers:
         self._unread = sheet.understood.form != "csv"  # whether no text has been read yet: others have few
         self.style = self._first_style()
 
+    @property
+    def expected(self) -> Expected:
+        """What speeds up reading the batches to convert."""
+        return Expected(frozenset(place for place in self._places if place is not None), self.style.decimal)
+
     def convert(self, batch: Batch) -> Floats:
-        """Return the columns of a batch as (m, d). Raises TableError naming the first cell that is no number."""
+        """Return the columns of a batch as (m, d). Raises TableError naming the first cell that is no
+        number."""
         while True:
             try:
                 return self._convert(batch)
@@ -73,7 +81,7 @@ class Numbers:
             if place is None:
                 continue
             try:
-                found = self._column(batch.columns[place], at, place, counts.setdefault(place, Counter()))
+                found = self._column(batch, at, place, counts.setdefault(place, Counter()))
             except _NoNumber as error:
                 faults.append(error.fault)
             else:
@@ -88,7 +96,8 @@ class Numbers:
             raise self._refusal(values, batch)
         return values
 
-    def _column(self, column: pa.Array, at: int, place: int, counts: Counter[str]) -> Floats:
+    def _column(self, batch: Batch, at: int, place: int, counts: Counter[str]) -> Floats:
+        column = batch.columns[place]
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         if self._unread and _text_of(column) is not None:
@@ -103,9 +112,12 @@ class Numbers:
             values = np.where(np.isnan(typed), self._mixed(cells, numbers, at, place, counts), typed)
             return self._marked(values, at, place, counts)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            values = self._fast(column)
-            if values is None:
+            fast = self._fast(column)
+            if fast is None:
                 return self._marked(self._slow(column, at, place, counts), at, place, counts)
+            values = fast
+        elif batch.text:
+            values = column.to_numpy()
         else:
             values = _typed(column, place, counts)
         values = self._marked(values, at, place, counts)
@@ -126,12 +138,32 @@ class Numbers:
             values: Floats = compute.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
         except pa.ArrowInvalid:
             return None
-        return values if np.isfinite(values).all() else None
+        return values if np.count_nonzero(~np.isfinite(values)) == column.null_count else None
+
+    def _grouped(self, column: pa.Array) -> Floats | None:
+        """Return a column of numbers of which some have groups of digits, otherwise None."""
+        if self.style.grouped is None:
+            return None
+        if not compute.all(compute.match_substring_regex(column, self.style.any)).as_py():
+            return None
+        values = self._parsed(column)
+        return None if np.isinf(values).any() else values
 
     def _slow(self, column: pa.Array, at: int, place: int, counts: Counter[str]) -> Floats:
-        cells = compute.utf8_trim(compute.fill_null(column, ""), characters=PADDING)
-        values = np.full(len(cells), np.nan)
+        """Convert a column with words among its numbers, groups of digits, or padding."""
+        cells = compute.fill_null(column, "") if column.null_count else column
         known = self._known.setdefault(place, {""})
+        missing = compute.is_in(cells, value_set=pa.array(sorted(known), cells.type))
+        rest = compute.if_else(missing, pa.scalar(None, cells.type), cells)
+        simple = self._fast(rest)
+        simple = self._grouped(rest) if simple is None else simple
+        if simple is not None:
+            counts.update(_counted(cells.filter(missing)))
+            return simple
+        return self._padded(compute.utf8_trim(cells, characters=PADDING), at, place, known, counts)
+
+    def _padded(self, cells: pa.Array, at: int, place: int, known: set[str], counts: Counter[str]) -> Floats:
+        values = np.full(len(cells), np.nan)
         missing = compute.is_in(cells, value_set=pa.array(sorted(known), cells.type))
         rest = np.flatnonzero(~missing.to_numpy(zero_copy_only=False))
         words = _counted(cells.filter(missing))
@@ -145,7 +177,8 @@ class Numbers:
         return values
 
     def _mixed(self, cells: pa.Array, numbers: pa.Array, at: int, place: int, counts: Counter[str]) -> Floats:
-        """Return the texts of a mixed column as numbers; empty cells count as missing, typed numbers do not."""
+        """Return the texts of a mixed column as numbers; empty cells count as missing, typed numbers do
+        not."""
         values = np.full(len(cells), np.nan)
         rows = np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False))
         if rows.size:
@@ -269,7 +302,8 @@ class Numbers:
             assert seen.example is not None
             row, cell = seen.example
             raise TableError(
-                f"'{cell}' has a decimal {'comma' if style.decimal == ',' else 'point'}, while other rows seem to"
+                f"'{cell}' has a decimal {'comma' if style.decimal == ',' else 'point'}, while other rows"
+                " seem to"
                 f" have the other one. Set decimal to '{style.decimal}' in the configuration",
                 file=self._sheet.name,
                 row=self._line(row),
@@ -320,7 +354,8 @@ class Numbers:
         elif fault.code in ("switch_or_status", "switch_or_number"):
             proposal = {"missing_values": [*listed, *_switch_words(fault, SWITCHES)]}
             message = (
-                f"'{shown}' stands among {'numbers' if fault.code == 'switch_or_status' else 'ON and OFF'}. If the"
+                f"'{shown}' stands among {'numbers' if fault.code == 'switch_or_status' else 'ON and OFF'}."
+                " If the"
                 f" word means that nothing was measured, add it to missing_values in the configuration"
             )
         elif fault.code == "not_numbers":
@@ -334,7 +369,8 @@ class Numbers:
                 {"missing_values": [*listed, fault.cell]} if len(fault.cell) <= MAX_SHOWN_CHARACTERS else None
             )
             message = (
-                f"'{shown}' is not a number. Correct it, add it to missing_values in the configuration if it means"
+                f"'{shown}' is not a number. Correct it, add it to missing_values in the configuration if"
+                " it means"
                 " that nothing was measured, or move the column to the metadata"
             )
         return TableError(
@@ -351,7 +387,8 @@ class Numbers:
         row, at = (int(index) for index in np.argwhere(np.isnan(values))[0])
         place = self._places[at]
         return TableError(
-            "the value is missing, and the configuration refuses missing values. Fill it in, or set missing to"
+            "the value is missing, and the configuration refuses missing values. Fill it in, or set missing"
+            " to"
             " 'use', 'previous' or 'linear'",
             file=self._sheet.name,
             row=batch.locate(row),

@@ -17,7 +17,7 @@ from .columns import checked_header
 from .limits import Limits, size_words
 from .metadata import texts
 from .parquet_pages import DELTA_BYTE_ARRAY, DICTIONARY_PAGE, BadPage, pages
-from .sheet import SAMPLED_ROWS, Batch
+from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source
 from .understood import LeftOut, Understood
 from .unpacking import too_large
@@ -96,7 +96,9 @@ class ParquetSheet:
         """How the file is read."""
         return Understood(form="parquet", archive=self.source.archive)
 
-    def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
+    def batches(
+        self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
+    ) -> Iterator[Batch]:
         """Yield all rows."""
         first_row = 0
         with self.source.open_seekable() as stream:
@@ -245,7 +247,8 @@ def _chunk(
 
 def _page_too_large(source: Source, size: int, limits: Limits) -> TableError:
     return TableError(
-        f"parts of the file that have to be read at once expand to {size_words(size)}. Write it with smaller pages"
+        f"parts of the file that have to be read at once expand to {size_words(size)}. Write it with"
+        " smaller pages"
         " and row groups",
         file=source.name,
         code="expands_too_far",

@@ -33,7 +33,8 @@ CHUNK_ROWS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Successive samples: `features` (m, d), NaN where missing, their metadata, and the 0-based index of the first."""
+    """Successive samples: `features` (m, d), NaN where missing, their metadata, and the 0-based index of the
+    first."""
 
     features: Floats
     metadata: list[dict[str, Value]]
@@ -59,11 +60,11 @@ class Table:
         metadata = Metadata(
             self.columns.header, self.columns.metadata_places, numbers.style.decimal, self.sheet.name
         )
-        for batch in self.sheet.batches(facts.left_out):
+        for batch in self.sheet.batches(facts.left_out, numbers.expected):
             features, entries = numbers.convert(batch), metadata.convert(batch)
-            empty = np.isnan(features).all(axis=1)
+            empty = np.asarray(np.isnan(features).all(axis=1))
             if empty.any():
-                empty &= [all(value is None for value in entry.values()) for entry in entries]
+                empty &= np.array([all(value is None for value in entry.values()) for entry in entries])
                 for row in np.flatnonzero(empty):
                     facts.left_out.append(
                         LeftOut(self.name, batch.locate(int(row)), "empty_row", "the row has no value")
@@ -77,8 +78,10 @@ class TableReader:
     """One or more files with the same header, read in order. It can be iterated over repeatedly, for chunks.
 
     `features` and `metadata_columns` (those before and after the features) are known before the first chunk;
-    `understood` tells how each table is read, and `facts` what the last pass found. Memory is limited to a few
-    chunks, however large the files are. Iterating raises TableError naming the file, row and column of whatever
+    `understood` tells how each table is read, and `facts` what the last pass found. Memory is limited to a
+    few
+    chunks, however large the files are. Iterating raises TableError naming the file, row and column of
+    whatever
     cannot be read.
     """
 
@@ -165,7 +168,8 @@ def open_tables(
     """Open (origin, name) files as one table, in order. Content determines the form, not the name.
 
     Features are the configured range of columns, or those with the names `features` in that order. Raises
-    TableError if a file is not a table, has no valid header, lacks the configured columns (with a suggestion),
+    TableError if a file is not a table, has no valid header, lacks the configured columns (with a
+    suggestion),
     or has a different header from the first file.
     """
     reading, limits, meter = reading or ReadingConfig(), limits or Limits(), Meter()

@@ -112,7 +112,8 @@ class Source:
 
 
 def expanded(source: Source) -> list[Source]:
-    """Return the sources of the tables in a file: itself, or what is within gzip and zip. Raises TableError."""
+    """Return the sources of the tables in a file: itself, or what is within gzip and zip. Raises
+    TableError."""
     head = source.head()
     if head.startswith(GZIP):
         return expanded(_deeper(source, "gzip", source.name))

@@ -1,4 +1,5 @@
-"""A file that expands without measure costs its sender an error, and the reader no more memory than a plain file."""
+"""A file that expands without measure costs its sender an error, and the reader no more memory than a plain
+file."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ import json, sys
 from services.analysis.engine import EngineConfig, TableError, open_table
 found, rows = None, 0
 try:
-    for chunk in open_table(sys.argv[1], name="t", config=EngineConfig(end_meta="m", start_dim="a", end_dim="b")):
+    for chunk in open_table(sys.argv[1], name="t", config=EngineConfig(end_meta="m", start_dim="a",
+    end_dim="b")):
         rows += len(chunk.metadata)
 except TableError as error:
     found = error.code
@@ -143,7 +145,8 @@ def test_wide_parquet_and_excel_are_refused() -> None:
 
 
 def test_pages_are_checked_before_they_are_unpacked() -> None:
-    """Texts that repeat all but their end, pages and dictionaries that are too large, lists of many values."""
+    """Texts that repeat all but their end, pages and dictionaries that are too large, lists of many
+    values."""
     rows = 600
     texts = ["x" * 20_000 + str(row) for row in range(rows)]
     columns = {"m": texts, "a": [1.0] * rows, "b": [2.0] * rows}
