@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,7 +31,7 @@ from .dialect import (
     well_quoted,
 )
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
-from .lines import BLOCK_BYTES, Block, blocks, count_lines
+from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import HEAD_BYTES, Source, refuse_foreign
 from .understood import LeftOut, Understood
@@ -116,6 +116,9 @@ class CsvSheet:
         self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
     ) -> Iterator[Batch]:
         """Yield all rows. A line that was cut at the end of the file is left out."""
+        return ahead(self._batches(left_out, expected))
+
+    def _batches(self, left_out: list[LeftOut] | None, expected: Expected | None) -> Generator[Batch]:
         first_row, before, failures = 0, b"", 0
         delimiter = self.dialect.delimiter.encode()[:1]
         transcoder = Transcoder(self.encoding, self.name)

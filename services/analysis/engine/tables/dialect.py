@@ -28,7 +28,7 @@ COMMENTS = ("#", "//", "%", "!", "*")
 MAX_SAMPLED_RECORDS = 200
 MAX_PREAMBLE_LINES = 100
 MIN_CLEAN_SHARE = 0.9
-"""Cells that are numbers, times or words for missing values; with so many, a delimiter is right beyond doubt."""
+"""Share of cells that are numbers, times or missing; with so many, a delimiter is right beyond doubt."""
 
 MIN_LINES_TO_DROP = 2
 MAX_FIELD_CHARACTERS = 2**25
