@@ -18,20 +18,11 @@ from .cells import column_kind
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_tail import without_cut_line
-from .dialect import (
-    BLANKS,
-    COMMENTS,
-    MAX_SAMPLED_RECORDS,
-    NO_DELIMITER,
-    Dialect,
-    Record,
-    detect_dialect,
-    quotes_fit,
-    split_records,
-    well_quoted,
-)
+from .detection import MAX_SAMPLED_RECORDS, detect_dialect
+from .dialect import COMMENTS, NO_DELIMITER, Dialect
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
 from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
+from .records import BLANKS, Record, quotes_fit, split_records, well_quoted
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import HEAD_BYTES, Source, refuse_foreign
 from .understood import LeftOut, Understood

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import re
 
-from .dialect import Dialect, split_records
+from .dialect import Dialect
 from .lines import Block, count_lines
+from .records import split_records
 
 COMPARED_ROWS = 1000
 """Rows before the last one whose last cells are compared with its last cell."""

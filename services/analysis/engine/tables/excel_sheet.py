@@ -18,7 +18,8 @@ from ..errors import TableError
 from .cells import column_kind
 from .columns import checked_header
 from .config import ReadingConfig
-from .dialect import MAX_SAMPLED_RECORDS, Dialect, dialect_of
+from .detection import MAX_SAMPLED_RECORDS, dialect_of
+from .dialect import Dialect
 from .limits import MIB
 from .mixed import mixed
 from .sheet import SAMPLED_ROWS, Batch, Expected

@@ -51,7 +51,8 @@ FOREIGN = {
 class Source:
     """A file to read: a path, or a seekable binary stream that the caller closes, and the way into it.
 
-    `steps` are the layers to unpack: `gzip`, or the name of a zip's member. It can be opened while it is open,
+    `steps` are the layers to unpack: `gzip`, or the name of a zip's member. It can be opened while it is
+    open,
     also in another thread; `lock` is held while the caller's stream is used.
     """
 
