@@ -18,26 +18,30 @@ from .cells import column_kind
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_tail import without_cut_line
+from .csv_text import (
+    after_lines,
+    endless_line,
+    joined,
+    match_end,
+    read_head,
+    uncommented,
+    uncommented_bytes,
+    with_tabs,
+)
 from .detection import MAX_SAMPLED_RECORDS, detect_dialect
 from .dialect import COMMENTS, NO_DELIMITER, Dialect
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
 from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
 from .records import BLANKS, Record, quotes_fit, split_records, well_quoted
 from .sheet import SAMPLED_ROWS, Batch, Expected
-from .sources import HEAD_BYTES, Source, refuse_foreign
+from .sources import Source, refuse_foreign
 from .understood import LeftOut, Understood
-
-MIN_HEAD_LINES = 100
-MAX_HEAD_BYTES = 2**21
-"""Lines that are looked at to find the layout; with very long lines, fewer."""
 
 MAX_FAILURES = 3
 """Blocks with other cells than numbers where numbers are expected, before they are expected no more."""
 
 COMPARED_BYTES = 2**16
 """The end of a block is kept to compare a last line with."""
-
-MIN_ROWS_OF_LONG_LINES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +59,20 @@ class CsvSheet:
     @classmethod
     def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
         """Find the layout. A row that holds all `wanted` names is the header. Raises TableError."""
-        head, complete = _head(source)
+        head, complete = read_head(source)
         refuse_foreign(head, source.name)
         encoding = detect_encoding(head, reading.encoding, source.name)
         text = decoded(head, encoding).rstrip("\x00\x1a")
         if not complete:
             text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
         if not text:
-            raise _endless(source, 1)
+            raise endless_line(source, 1)
         dialect = detect_dialect(text, complete, reading, wanted, source.name, source.limits.columns)
         names = dialect.header or tuple("" for _ in range(dialect.width))
         header = checked_header(names, source.name, dialect.header_line)
         lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)[dialect.data_line - 1 :]
         try:
-            rows = split_records(_uncommented("".join(lines), dialect.comment), dialect.delimiter)
+            rows = split_records(uncommented("".join(lines), dialect.comment), dialect.delimiter)
         except csv.Error:
             rows = []
         cells = [row[: dialect.width] for _, row in rows[:MAX_SAMPLED_RECORDS] if len(row) >= dialect.width]
@@ -115,7 +119,7 @@ class CsvSheet:
         transcoder = Transcoder(self.encoding, self.name)
         with self.source.open() as stream:
             chunks = utf8_chunks(stream, self.encoding, BLOCK_BYTES, self.name)
-            body = _after_lines(chunks, self.dialect.data_line - 1)
+            body = after_lines(chunks, self.dialect.data_line - 1)
             for block in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
                 data = transcoder.utf8(block.data, block.line)
                 block = Block(data, block.line, block.open_end)
@@ -170,12 +174,12 @@ class CsvSheet:
         data = block.data
         mark = self.dialect.comment
         if mark is not None and mark.encode() in data:
-            data = _uncommented_bytes(data, mark.encode())
+            data = uncommented_bytes(data, mark.encode())
         delimiter = self.dialect.delimiter
         if delimiter in BLANKS:
             if b'"' in data or b"\xc2\xa0" in data:
                 return None
-            data = _tabbed(data, delimiter)
+            data = with_tabs(data, delimiter)
             delimiter = "\t"
         quoted = b'"' in data
         if quoted and not quotes_fit(data, delimiter):
@@ -202,7 +206,7 @@ class CsvSheet:
             )
         except pa.ArrowInvalid:
             return None
-        columns = [_one(column) for column in table.columns]
+        columns = [joined(column) for column in table.columns]
         if any(not np.isfinite(columns[place].to_numpy()).all() for place in numbers):
             return None
         return columns
@@ -221,9 +225,9 @@ class CsvSheet:
         return [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
 
     def _records(self, block: Block) -> list[Record]:
-        text = _uncommented(block.data.decode("utf-8", "replace"), self.dialect.comment)
+        text = uncommented(block.data.decode("utf-8", "replace"), self.dialect.comment)
         data = text.encode()
-        if b'"' in data and (end := _match_end(well_quoted(self.dialect.delimiter), data)) < len(data):
+        if b'"' in data and (end := match_end(well_quoted(self.dialect.delimiter), data)) < len(data):
             raise TableError(
                 "a cell goes on after its closing quotation mark, or has none. Check for a stray quotation"
                 " mark",
@@ -269,92 +273,3 @@ class CsvSheet:
             code="wrong_width",
             params={"cells": len(cells), "columns": width},
         )
-
-
-def _head(source: Source) -> tuple[bytes, bool]:
-    """Return enough of a file's beginning to find its layout, and whether that is all of it."""
-    with source.open() as stream:
-        head = stream.read(HEAD_BYTES)
-        while True:
-            lines = head.count(b"\n") or head.count(b"\r")
-            enough = lines >= MIN_HEAD_LINES or (
-                len(head) >= MAX_HEAD_BYTES and lines >= MIN_ROWS_OF_LONG_LINES
-            )
-            if enough or len(head) > source.limits.line_bytes * MIN_ROWS_OF_LONG_LINES:
-                return head, False
-            if len(head) - max(head.rfind(b"\n"), head.rfind(b"\r")) > source.limits.line_bytes:
-                raise _endless(source, lines + 1)
-            more = stream.read(len(head))
-            if not more:
-                if not head:
-                    raise TableError("the file is empty. Export it again", file=source.name, code="empty")
-                return head, True
-            head += more
-
-
-def _endless(source: Source, row: int) -> TableError:
-    limit = source.limits.line_bytes
-    return TableError(
-        f"the line has more than {limit:,} characters, so this file is probably not a table. Check for"
-        " missing line"
-        " ends",
-        file=source.name,
-        row=row,
-        code="line_too_long",
-        params={"limit": limit},
-    )
-
-
-def _after_lines(chunks: Iterator[bytes], count: int) -> Iterator[bytes]:
-    """Yield what follows the first lines."""
-    held = b""
-    for chunk in chunks:
-        if count < 0:
-            yield chunk
-            continue
-        held += chunk
-        end, seen = 0, 0
-        for found in re.finditer(rb"\r\n|\n|\r(?!\Z)", held) if count else ():
-            seen += 1
-            if seen == count:
-                end = found.end()
-                break
-        if seen == count:
-            yield held[end:]
-            held, count = b"", -1
-
-
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _match_end(pattern: re.Pattern[bytes], data: bytes) -> int:
-    found = pattern.match(data)
-    return found.end() if found else 0
-
-
-def _tabbed(data: bytes, delimiter: str) -> bytes:
-    """Put one tab in place of the blanks between cells."""
-    if b"\x0b" not in data and b"\x0c" not in data and delimiter == " ":
-        return b"\n".join([b"\t".join(line.split()) for line in data.splitlines()])
-    if b"\t" in data or delimiter == " ":
-        data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
-        return re.sub(BLANKS[delimiter].pattern.encode(), b"\t", data)
-    while b"   " in data:
-        data = data.replace(b"    ", b"  ").replace(b"   ", b"  ")
-    data = data.replace(b"  ", b"\t")
-    for end in (b"\n", b"\r"):
-        for blank in (b"\t", b" "):
-            data = data.replace(end + blank, end).replace(blank + end, end)
-    return data.lstrip(b"\t ")
-
-
-def _uncommented(text: str, mark: str | None) -> str:
-    """Empty the lines that are comments; their ends stay, so that lines keep their numbers."""
-    if mark is None or mark not in text:
-        return text
-    return re.sub(rf"(?:\A|(?<=[\r\n]))[ \t]*{re.escape(mark)}[^\r\n]*", "", text)
-
-
-def _uncommented_bytes(data: bytes, mark: bytes) -> bytes:
-    return re.sub(rb"(?:\A|(?<=[\r\n]))[ \t]*" + re.escape(mark) + rb"[^\r\n]*", b"", data)

@@ -159,7 +159,7 @@ class Layout:
         numbers = [place for place, kind in enumerate(self.kinds) if kind in ("number", "switch")]
         units: list[list[str]] = []
         for _, cells in after[:2]:
-            if not self._same_width(cells) or not any(cell.strip() for cell in cells):
+            if not self._same_width(cells) or not any(cell.strip() not in ("", "1") for cell in cells):
                 break
             kinds = ["text" if cell.strip() == "1" else kind_of(cell) for cell in cells]  # 1: no dimension
             unknown = numbers and not cells[0].strip() and self.kinds[0] != "empty"

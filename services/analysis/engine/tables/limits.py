@@ -22,7 +22,7 @@ class Limits:
     ratio_from_bytes: int = 256 * MIB
     line_bytes: int = 32 * MIB
     cell_characters: int = 100_000
-    batch_bytes: int = 256 * MIB
+    batch_bytes: int = 64 * MIB
     columns: int = 32_768
     rows: int = 10_000_000
     members: int = 1_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,19 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as compute
 from numpy.typing import NDArray
 
-from ..errors import TableError
 from .cells import APOSTROPHES, SPACES, kind_of
 from .config import ReadingConfig
 from .faults import Fault, NoNumber, fault_error, missing_error
 from .mixed import is_mixed, parts
 from .sheet import Batch, Expected, Sheet
-from .style import OTHER, Evidence, Question, Style, ask, decide, gather
+from .styles import PADDING, StyleFinder, text_of
 from .understood import Facts
 from .words import Words
 
 Floats = NDArray[np.float64]
 
-PADDING = " \t\u00a0"
 MAX_DISTINCT_WORDS = 1000
 """Different words among the numbers of one batch; no historian has as many."""
 
@@ -47,7 +45,8 @@ class Numbers:
         self._switched = np.zeros(len(places), dtype=np.bool_)  # columns with ON, OFF and their like
         self._settled = False
         self._unread = sheet.understood.form != "csv"  # whether no text has been read yet: others have few
-        self.style = self._first_style()
+        self._styles = StyleFinder(sheet, places, reading)
+        self.style = self._styles.first()
 
     @property
     def expected(self) -> Expected:
@@ -61,7 +60,8 @@ class Numbers:
             try:
                 return self._convert(batch)
             except _Unsettled:
-                self._settle()
+                self.style = self._styles.settled(self.style, unread=self._unread)
+                self._settled, self._unread = True, False
 
     def _convert(self, batch: Batch) -> Floats:
         values = np.full((batch.rows, len(self._places)), np.nan)
@@ -90,7 +90,7 @@ class Numbers:
         column = batch.columns[place]
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        if self._unread and _text_of(column) is not None:
+        if self._unread and text_of(column) is not None:
             raise _Unsettled
         if is_mixed(column):
             numbers, cells = parts(column)
@@ -259,91 +259,9 @@ class Numbers:
             return
         raise _Unsettled
 
-    def _first_style(self) -> Style:
-        reading, understood = self._reading, self._sheet.understood
-        if reading.decimal is None and understood.decimal is not None and understood.form == "csv":
-            return Style(understood.decimal, reading.thousands or "")  # the file says so itself
-        if reading.decimal is not None or reading.thousands in OTHER:
-            return self._decided(decide(Evidence(), reading, understood.delimiter))
-        sampled = Evidence()
-        for place, cells in enumerate(zip(*self._sheet.sample, strict=False)):
-            if place in self._places:
-                sampled.add(place, pa.array(cells, pa.string()), 0)
-        comma = understood.delimiter == "," and not any(mark == "," for _, mark in sampled.seen)
-        proved = len(sampled.decimals()) == 1 and not sampled.total("either", OTHER[sampled.decimals()[0]])
-        if self._unread:
-            return Style(".", reading.thousands)
-        if comma or proved:
-            found = decide(sampled, reading, ",")
-            if isinstance(found, Style):
-                return found if found.thousands else replace(found, thousands=reading.thousands)
-        return self._decided(decide(gather(self._texts(), first_proof=True), reading, understood.delimiter))
-
-    def _settle(self) -> None:
-        """Look at all cells of the file, once. Raises TableError if they leave a question open."""
-        evidence = gather(self._texts(), first_proof=False)
-        style = self._decided(decide(evidence, self._reading, self._sheet.understood.delimiter))
-        if self._reading.thousands is None and not style.thousands:
-            style = replace(style, thousands=self._spaced())
-        if style.decimal != self.style.decimal and not self._unread:
-            place, seen = next(
-                (p, s) for (p, mark), s in evidence.seen.items() if mark == style.decimal and s.example
-            )
-            assert seen.example is not None
-            row, cell = seen.example
-            raise TableError(
-                f"'{cell}' has a decimal {'comma' if style.decimal == ',' else 'point'}, while other rows"
-                " seem to"
-                f" have the other one. Set decimal to '{style.decimal}' in the configuration",
-                file=self._sheet.name,
-                row=self._line(row),
-                column=self._sheet.header[place],
-                code="ambiguous_number",
-                params={"cell": cell, "options": [".", ","]},
-                proposal={"decimal": style.decimal},
-            )
-        self.style, self._settled, self._unread = style, True, False
-
-    def _spaced(self) -> str | None:
-        """Return the space or apostrophe that groups digits somewhere in the file, if one does."""
-        for _, columns in self._texts():
-            for _, column in columns:
-                for mark in (" ", "'"):
-                    pattern = Style(self.style.decimal, mark).grouped or ""
-                    trimmed = compute.utf8_trim(column, characters=PADDING)
-                    if compute.any(compute.match_substring_regex(trimmed, pattern)).as_py():
-                        return mark
-        return None
-
-    def _texts(self) -> Iterator[tuple[int, list[tuple[int, pa.Array]]]]:
-        for batch in self._sheet.batches():
-            columns = [(place, _text_of(batch.columns[place])) for place in self._places if place is not None]
-            yield batch.first_row, [(place, cells) for place, cells in columns if cells is not None]
-
-    def _decided(self, found: Style | Question) -> Style:
-        if isinstance(found, Question):
-            raise ask(found, self._sheet.header, self._sheet.name, self._line(found.row))
-        return found
-
-    def _line(self, row: int) -> int | None:
-        for batch in self._sheet.batches():
-            if row < batch.first_row + batch.rows:
-                return batch.locate(row - batch.first_row)
-        return None
-
 
 class _Unsettled(Exception):
     """A cell is a number only in another style than the one that the first rows suggested."""
-
-
-def _text_of(column: pa.Array) -> pa.Array | None:
-    """Return the text of a column, empty where it has none; None if the column is typed."""
-    if is_mixed(column):
-        column = parts(column)[1]
-    elif pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    return compute.fill_null(column, "") if text else None
 
 
 def _counted(cells: pa.Array) -> Counter[str]:

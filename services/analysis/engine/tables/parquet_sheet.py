@@ -30,7 +30,7 @@ BUFFER_BYTES = 2**16
 
 BATCH_ROWS = 1024
 
-OPEN_PAGES_FACTOR = 4
+OPEN_PAGES_FACTOR = 16
 """Pages of all columns are in memory together: in sum, they may be this many times the bytes of a batch."""
 
 MAX_LIST_VALUES = 2**27

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as compute
@@ -115,23 +115,31 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Question:
-    """What the evidence leaves open, and where."""
+    """What the evidence leaves open, and where; `proposal` holds an answer, as fields of the
+    configuration."""
 
     code: str
     place: int
     row: int
     cell: str
-    other: tuple[int, int, str] | None = None
+    other: str = ""
+    proposal: dict[str, str] | None = None
 
-    @cached_property
+    @property
     def words(self) -> str:
         """The question as a sentence, without its place in the file."""
         if self.code == "mixed_decimals":
-            assert self.other is not None
             return (
-                f"'{self.cell}' and '{self.other[2]}' do not go together: one has a decimal point, the"
-                " other a"
-                " decimal comma. Write all numbers of the file in one way"
+                f"'{self.cell}' and '{self.other}' do not go together: one has a decimal point, the other a"
+                " decimal"
+                " comma. Write all numbers of the file in one way"
+            )
+        if self.code == "ambiguous_groups":
+            mark = "".join((self.proposal or {}).values())
+            return (
+                f"'{self.cell}' is {_read(self.cell, OTHER[mark])} if '{mark}' separates thousands, but no"
+                " other cell"
+                f" says so. Set thousands to '{mark}' in the configuration, or correct the cell"
             )
         return (
             f"'{self.cell}' can be read in two ways, and no other cell settles it. Set decimal in the"
@@ -153,13 +161,11 @@ def decide(evidence: Evidence, reading: ReadingConfig, delimiter: str | None) ->
     in
     columns without decimals. A comma that delimits cells is no decimal comma unless a cell (quoted) has one.
     """
-    if reading.decimal is not None:
-        thousands = OTHER[reading.decimal] if reading.thousands is None else reading.thousands
-        return Style(reading.decimal, thousands)
-    if reading.thousands in OTHER:
+    if reading.thousands in OTHER and reading.decimal is None:
         return Style(OTHER[reading.thousands], reading.thousands)
-    decimals = evidence.decimals()
-    if reading.thousands is not None:  # groups are made by a space or an apostrophe, or not at all
+    decimals = [reading.decimal] if reading.decimal is not None else evidence.decimals()
+    if reading.thousands is not None and not reading.decimal:
+        # Spaces or apostrophes make groups, or nothing does.
         decimals = [
             mark for mark in OTHER if evidence.total("decimal", mark) or evidence.total("either", mark)
         ]
@@ -176,10 +182,10 @@ def decide(evidence: Evidence, reading: ReadingConfig, delimiter: str | None) ->
     if not evidence.total("either", other):
         return Style(decimal)
     for (place, mark), seen in evidence.seen.items():
-        # In one column, 2,5 and 1.234 can only go together as decimals of two kinds.
+        # In one column, 1.234 beside 2,5 may be groups, but also a slip.
         if mark == other and seen.either and (place, decimal) in evidence.seen:
             assert seen.example is not None
-            return Question("ambiguous_number", place, *seen.example)
+            return Question("ambiguous_groups", place, *seen.example, proposal={"thousands": other})
     return Style(decimal, other)
 
 
@@ -197,7 +203,8 @@ def _without_decimals(evidence: Evidence, reading: ReadingConfig, delimiter: str
     place, mark = next(key for key, seen in evidence.seen.items() if seen.either and key[1] in either)
     example = evidence.seen[place, mark].example
     assert example is not None
-    return Question("ambiguous_number", place, *example)
+    proposal = {"decimal": "."} if len(either) == 1 else {"decimal": ".", "thousands": ","}
+    return Question("ambiguous_number", place, *example, proposal=proposal)
 
 
 def _mixed(evidence: Evidence) -> Question:
@@ -211,20 +218,22 @@ def _mixed(evidence: Evidence) -> Question:
     )
     if first[1] < second[1]:
         first, second = second, first
-    return Question("mixed_decimals", *first, other=second)
+    return Question("mixed_decimals", *first, other=second[2])
 
 
 def ask(question: Question, header: Sequence[str], file: str, line: int | None) -> TableError:
     """Return the error that asks the user."""
-    proposal = {"decimal": "."} if question.code == "ambiguous_number" else None
+    params: dict[str, Any] = {"cell": question.cell}
+    if question.code == "ambiguous_number":
+        params["options"] = list(OTHER)
     return TableError(
         question.words,
         file=file,
         row=line,
         column=header[question.place],
         code=question.code,
-        params={"cell": question.cell, "options": [".", ","]} if proposal else {"cell": question.cell},
-        proposal=proposal,
+        params=params,
+        proposal=dict(question.proposal) if question.proposal else None,
     )
 
 

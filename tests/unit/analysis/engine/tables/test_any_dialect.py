@@ -43,7 +43,7 @@ class Dialect:
         if value is None:
             return word
         text = f"{value:,.{decimals}f}" if self.thousands else f"{value:.{decimals}f}"
-        return text.translate(str.maketrans({",": self.thousands, ".": self.decimal}))
+        return "".join({",": self.thousands, ".": self.decimal}.get(mark, mark) for mark in text)
 
     def row(self, cells: list[str]) -> str:
         """Write a row."""

@@ -1,4 +1,4 @@
-"""docs/files.md is true: every kind that it lists has a file here that is read, asked about or refused as it says."""
+"""docs/files.md is true: for every kind that it lists, a file is read, asked about or refused as it says."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gzip
 import re
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_what_the_page_says_is_read(kind: str) -> None:
         np.testing.assert_array_equal(read(content).features, EXPECTED.get(kind, VALUES), str(content)[:200])
 
 
-ASKED: list[tuple[str, dict[str, object]]] = [
+ASKED: list[tuple[str, dict[str, Any]]] = [
     ("m;a;b\nx;1.234;2\n", {}),
     ("m;a;b\nx;0.5;2\nx;1,234;2\n", {}),
     ("1,2,3\n4,5,6\n", {}),
@@ -100,7 +101,7 @@ ASKED: list[tuple[str, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("row", "case"), list(zip(section("What is asked"), ASKED, strict=True)))
-def test_what_the_page_says_is_asked(row: list[str], case: tuple[str, dict[str, object]]) -> None:
+def test_what_the_page_says_is_asked(row: list[str], case: tuple[str, dict[str, Any]]) -> None:
     content, how = case
     error = refusal(content, **how)
     assert f"`{error.code}`" == row[1]
@@ -135,7 +136,7 @@ def test_what_the_page_says_is_refused(content: bytes | str, code: str) -> None:
 
 
 def test_the_limits_of_the_page() -> None:
-    cases = {
+    cases: dict[str, tuple[bytes | str, Limits]] = {
         "expands_too_far": (
             zipped({"a": GOOD.encode() * 1000}, zipfile.ZIP_DEFLATED),
             Limits(expanded_bytes=1000),

@@ -95,9 +95,11 @@ def test_two_decimal_separators_in_one_file_are_refused(far: int) -> None:
 
 def test_a_separator_that_was_mistyped_in_one_cell_is_never_read_as_groups() -> None:
     """`1,234` among 1.234 and 0.5 of one column was 1.234 once, and not 1234."""
-    error = refusal("m;a;b\nx;0.5;2\nx;1,234;2\nx;1.234;2\n")
-    assert error.code == "ambiguous_number"
-    assert error.column == "a"
+    text = "m;a;b\nx;0.5;2\nx;1,234;2\nx;1.234;2\n"
+    for decimal in (None, "."):
+        error = refusal(text, decimal=decimal)
+        assert (error.code, error.column, error.row) == ("ambiguous_groups", "a", 3)
+        assert advised(text, error, decimal=decimal).features[:, 0].tolist() == [0.5, 1234.0, 1.234]
 
 
 @pytest.mark.parametrize(
@@ -255,3 +257,10 @@ def test_metadata_follow_the_decimal_separator() -> None:
     config = EngineConfig(end_meta="v", start_dim="a", end_dim="b")
     found = read("m;v;a;b\nx;1,5;0,5;2\n007;1.5;0,5;2\n", config)
     assert found.metadata == [{"m": "x", "v": 1.5}, {"m": "007", "v": "1.5"}]
+
+
+def test_both_separators_without_proof_are_asked_about_once() -> None:
+    text = "m;a;b\nx;1.234;2\nx;2,345;3\n"
+    error = refusal(text)
+    assert error.code == "ambiguous_number"
+    assert advised(text, error).features[:, 0].tolist() == [1.234, 2345.0]
