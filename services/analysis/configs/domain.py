@@ -1,5 +1,6 @@
 """Configurations: the versions of an organization's parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -36,12 +37,15 @@ class Configuration:
     scaling: str
     detector: str
     ewma: float | None
-    sensitivity: float
+    sensitivity: float | None
+    false_alarm_rate: float | None
+    max_missing: float
+    roles: Mapping[str, str]
     created_at: datetime
     created_by: UUID | None
 
     @property
-    def threshold_sigmas(self) -> float:
+    def threshold_sigmas(self) -> float | None:
         """The public name of `sensitivity`, which is misleading: a higher value gives fewer alarms."""
         return self.sensitivity
 
@@ -58,6 +62,9 @@ EDITABLE = (
     "detector",
     "ewma",
     "sensitivity",
+    "false_alarm_rate",
+    "max_missing",
+    "roles",
 )
 PARAMETERS = (
     *EDITABLE,

@@ -8,12 +8,13 @@ from uuid import UUID
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from services.analysis.database.analyses import ScoringState
 from services.analysis.database.chunks import MonitorRow, UnscoredChunk
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
-from services.analysis.engine import BaselineModel, EngineError, Scores, SequenceState
+from services.analysis.engine import BaselineModel, EngineError, Explanation, Scores, SequenceState
 from services.analysis.jobs.domain import READ_SHARE, SCORED_SHARE, Kind, Stage
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
@@ -122,7 +123,7 @@ def _scored(
     """Return the scores, and the anomalies with their explanations, as stored until the end of the run."""
     scores = model.score(samples.features, state, first_row=first)
     anomalous = np.flatnonzero(scores.anomaly).tolist()
-    explanations = model.explain(samples.features[anomalous]) if anomalous else []
+    explanations = _explained(model, samples.features, state, scores, anomalous) if anomalous else []
     return scores, [
         {
             "sample_index": first + row,
@@ -132,11 +133,27 @@ def _scored(
             "ratio": float(scores.ratio[row]),
             "x": float(scores.x[row]),
             "y": float(scores.y[row]),
-            "features": explanation.as_dict(),
+            "features": explanation.as_dict() | {"cause": str(scores.cause[row])},
             "metadata": samples.metadata[row] if row < len(samples.metadata) else {},
         }
         for row, explanation in zip(anomalous, explanations, strict=True)
     ]
+
+
+def _explained(
+    model: BaselineModel,
+    features: NDArray[np.float64],
+    state: SequenceState | None,
+    scores: Scores,
+    anomalous: list[int],
+) -> list[Explanation]:
+    averages = model.averages(features, state)
+    return model.explain(
+        features[anomalous],
+        causes=scores.cause[anomalous].tolist(),
+        averages=averages[anomalous] if averages is not None else None,
+        state=scores.state,
+    )
 
 
 def _row(
