@@ -70,7 +70,7 @@ def test_raw_files_of_plants_are_read(data: Path) -> None:
         "raw-water-pump.csv.gz": (500, ("timestamp", "sensor_00", "sensor_51"), 181, "utf-8", ""),
         "raw-wind-scada-windows-1252.csv.gz": (
             12_000,
-            ("Date/Time", "ActivePower", "Wind Direction (°)"),
+            ("Date/Time", "ActivePower", "Wind Direction (¡ã)"),
             0,
             "cp1252",
             None,
@@ -88,6 +88,13 @@ def test_raw_files_of_plants_are_read(data: Path) -> None:
         assert int(np.isnan(features).any(axis=1).sum()) == incomplete, name
         assert reader.understood[0].encoding == encoding
         assert word is None or any(word in words for words in reader.facts.missing.values())
+
+
+def test_another_code_page_is_a_setting(data: Path) -> None:
+    """The bytes of ° are GBK's there, which nothing but the name of a column shows."""
+    name = "raw-wind-scada-windows-1252.csv.gz"
+    (sheet,) = open_sheets(data / name, name, ReadingConfig(encoding="gbk"))
+    assert sheet.header[-1] == "Wind Direction (°)"
 
 
 def test_what_is_left_out_of_a_pass_is_said_once() -> None:
