@@ -13,6 +13,8 @@ from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
 from .tables.columns import check_same_features
+from .tables.config import ReadingConfig
+from .tables.limits import Limits
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
 from .verdict.explanation import BandShare, Explanation, FeatureShare
@@ -38,8 +40,10 @@ __all__ = [
     "Explanation",
     "FeatureShare",
     "Health",
+    "Limits",
     "NormalRate",
     "Placement",
+    "ReadingConfig",
     "Regime",
     "Run",
     "ScoreSummary",

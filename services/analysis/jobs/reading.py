@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 from services.analysis.configs.domain import engine_config
-from services.analysis.engine import Chunk, open_tables
+from services.analysis.engine import Chunk, Limits, open_tables
 from services.analysis.jobs.domain import MAX_SMALL_VALUES, READ_SHARE, Stage
 from services.analysis.jobs.progress import Progress
 from services.analysis.jobs.work import Work
@@ -22,8 +22,8 @@ class NotSmall(Exception):
 
 
 class TableReader:
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, storage: Storage, limits: Limits | None = None) -> None:
+        self._storage, self._limits = storage, limits or Limits()
 
     async def read(self, work: Work, progress: Progress) -> AsyncIterator[tuple[tuple[str, ...], Chunk]]:
         """Yield the feature names with each chunk, and parse the next chunk in the meantime.
@@ -48,6 +48,7 @@ class TableReader:
                 open_tables,
                 [(stream, file.filename) for stream, file in zip(streams, files, strict=True)],
                 config=engine_config(work.config),
+                limits=self._limits,
                 chunk_rows=CHUNK_SAMPLES,
             )
             read = 0  # opening has read the headers; iterating starts again from the beginning
