@@ -58,7 +58,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     machines = Peer(installation.machines_url, name="machines")
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
-    receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
+    configs = ConfigService(infra.clock, auditor)
+    receiver = UploadReceiver(
+        units, storage, directory, settings, infra.clock, infra.new_id, auditor, configs
+    )
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
@@ -89,7 +92,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
-    app.include_router(build_config_router(ConfigService(infra.clock, auditor), units, infra.guard))
+    app.include_router(build_config_router(configs, units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
     app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
     deletions = DeletionService(DeletionRequests(infra.clock, infra.new_id), auditor)

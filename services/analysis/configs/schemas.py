@@ -1,13 +1,15 @@
 """HTTP models of configurations."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from services.analysis.configs.domain import Configuration
+from services.analysis.configs.domain import Configuration, reading_config
+from services.analysis.configs.reading import ReadingFields
 from services.analysis.engine.config import MAX_SENSITIVITY
 from shared.http.fields import SOMETHING_STORABLE, NotNull
 
@@ -30,7 +32,7 @@ Scaling = Literal["auto", "none", "standard"]
 Detector = Literal["feature_mahalanobis", "map_mahalanobis", "t2_spe"]
 
 
-class ConfigChange(BaseModel):
+class ConfigChange(ReadingFields):
     """The parameters to change. The others keep their values from the current configuration."""
 
     model_config = ConfigDict(extra="forbid")
@@ -65,13 +67,13 @@ class ConfigChange(BaseModel):
 
     def changes(self) -> dict[str, Any]:
         """The parameters that were sent, by the names of the configuration's columns."""
-        sent = self.model_dump(exclude_unset=True)
+        sent = self.model_dump(exclude_unset=True, exclude=set(ReadingFields.model_fields))
         if "threshold_sigmas" in sent:
             sent["sensitivity"] = sent.pop("threshold_sigmas")
         return sent
 
 
-class ConfigOut(BaseModel):
+class ConfigOut(ReadingFields):
     id: int
     version: int
     gamma0: float
@@ -100,7 +102,9 @@ class ConfigOut(BaseModel):
     param_mode: float
     created_at: datetime
     created_by: UUID | None
+    inline: bool = Field(description="Whether it came with an analysis; it is then never the current one")
 
     @classmethod
     def of(cls, config: Configuration) -> "ConfigOut":
-        return cls.model_validate(config, from_attributes=True)
+        names = set(cls.model_fields) - set(ReadingFields.model_fields)
+        return cls(**{name: getattr(config, name) for name in names}, **asdict(reading_config(config)))

@@ -13,6 +13,7 @@ from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
 from .tables.columns import check_same_features
+from .tables.config import ReadingConfig
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration
 from .verdict.explanation import BandShare, Explanation, FeatureShare
@@ -35,6 +36,7 @@ __all__ = [
     "FeatureShare",
     "Health",
     "Placement",
+    "ReadingConfig",
     "ScoreSummary",
     "Scores",
     "SequenceState",

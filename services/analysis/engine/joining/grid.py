@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TableError
+from ..tables.limits import size_words
 from ..times.formats import Moments
 
 Floats = NDArray[np.float64]
@@ -103,8 +104,9 @@ class Grid:
 
     def _too_large(self, size: int) -> TableError:
         return TableError(
-            f"the joined table would take {size / 2**30:.3g} GiB, more than the {self._max_bytes / 2**30:.3g} GiB that"
-            " are allowed. Set resample to a longer interval, or send fewer sensors at once",
+            f"the joined table would take {size_words(size)}, more than the {size_words(self._max_bytes)}"
+            " that are"
+            " allowed. Set resample to a longer interval, or send fewer sensors at once",
             file=self._file,
         )
 
@@ -141,7 +143,9 @@ class Grid:
                 contributed[source, row] = True
                 self._combine(flat, beside, row * width + records["place"], records)
             del beside
-        return contributed.all(axis=0) if self._join == "inner" else np.ones(n, dtype=np.bool_)
+        if self._join == "outer":
+            return np.ones(n, dtype=np.bool_)
+        return np.asarray(contributed.all(axis=0))
 
     def _combine(self, flat: Floats, beside: Moments, cell: Places, records: NDArray[np.void]) -> None:
         """Fold records into cells."""

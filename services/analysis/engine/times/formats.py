@@ -129,7 +129,7 @@ class TimeFormat:
             raise ConfigError(
                 f"time_format '{self.text}' is not a format: use directives such as %Y-%m-%d %H:%M:%S, each"
                 f" once, or one of {', '.join((ISO, *NUMERIC))}",
-                field="reading/time_format",
+                field="time_format",
             )
         return rf"^\s*{_expression(tokens)}\s*$"
 
@@ -191,7 +191,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             if letter not in DIRECTIVES:
                 raise ConfigError(
                     f"time_format '{text}' contains %{written}, which is not supported",
-                    field="reading/time_format",
+                    field="time_format",
                 )
             tokens.append((letter, ""))
             place += 2

@@ -14,7 +14,7 @@ MAX_SECONDS = 24 * 3600
 def period(text: str, field: str) -> int:
     """Return a length in microseconds, more than nothing and at most a day. Raises ConfigError for
     `field`."""
-    found, where = PERIOD.fullmatch(text.strip().upper()), f"reading/{field}"
+    found, where = PERIOD.fullmatch(text.strip().upper()), field
     if found is None or not any(found.groups()):
         raise ConfigError(f"{field} '{text}' is not a duration such as PT1S, PT1M or PT1H", field=where)
     hours, minutes, seconds = (float((each or "0").replace(",", ".")) for each in found.groups())

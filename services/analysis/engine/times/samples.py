@@ -164,5 +164,5 @@ def check_columns(columns: Sequence[str], table: Mapping[str, Any] | Sequence[st
     absent = [name for name in columns if name not in table]
     if absent:
         raise ConfigError(
-            f"time_column '{absent[0]}' is not among the columns of the file", field="reading/time_column"
+            f"time_column '{absent[0]}' is not among the columns of the file", field="time_column"
         )

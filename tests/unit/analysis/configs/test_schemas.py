@@ -7,13 +7,18 @@ import pytest
 from pydantic import ValidationError
 
 from services.analysis.configs.domain import EDITABLE, PARAMETERS
+from services.analysis.configs.reading import ReadingFields
 from services.analysis.configs.schemas import ConfigChange, Detector, Optimizer, Scaling
-from services.analysis.engine import EngineConfig
+from services.analysis.engine import EngineConfig, ReadingConfig
 from services.analysis.engine.config import DETECTORS, OPTIMIZERS, SCALINGS
 
 
 def test_only_editable_parameters_can_be_set() -> None:
-    assert set(ConfigChange.model_fields) == {*EDITABLE, "threshold_sigmas"}
+    assert set(ConfigChange.model_fields) == {*EDITABLE, "threshold_sigmas", *ReadingFields.model_fields}
+
+
+def test_what_is_said_about_files_has_the_engines_fields() -> None:
+    assert set(ReadingFields.model_fields) == {field.name for field in fields(ReadingConfig)}
 
 
 @pytest.mark.parametrize(

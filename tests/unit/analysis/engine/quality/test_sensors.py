@@ -23,8 +23,8 @@ def counted(x: Floats, chunk: int = 128) -> list[SensorFacts]:
     return counts.facts()
 
 
-def column(values: Floats) -> Floats:
-    return values.reshape(-1, 1)
+def column(values: Any) -> Floats:
+    return np.asarray(values, dtype=np.float64).reshape(-1, 1)
 
 
 def longest_run(values: Floats) -> int:
