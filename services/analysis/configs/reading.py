@@ -52,11 +52,13 @@ class ReadingFields(BaseModel):
         description="What happens to missing values: judge without them, fill them in, or refuse the file",
     )
     time_column: TimeColumns | None = Field(
+        None, description="The column of the times, or two: date and time of day"
+    )
+    time_format: Word | None = Field(
         None,
         description=(
             "How times are written: directives such as %d.%m.%Y %H:%M:%S, or iso, epoch_s, epoch_ms,"
-            " epoch_us,"
-            " epoch_ns or excel"
+            " epoch_us, epoch_ns or excel"
         ),
     )
     time_zone: Word | None = Field(
