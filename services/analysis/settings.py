@@ -23,6 +23,8 @@ class Settings(ServiceSettings):
         ge=1,
         validation_alias=AliasChoices("DINSIGHT_ANALYSIS_MAX_FILES", "DINSIGHT_ANALYSIS_MOST_FILES"),
     )
+    # A preview reads a few thousand rows; forms that are read from their end (Parquet, zip) must be whole.
+    max_preview_bytes: int = Field(default=16 * 2**20, ge=1)
     # A worker that is silent for this long counts as dead, and its jobs go to another one.
     lease_seconds: float = Field(default=30.0, gt=0)
     heartbeat_seconds: float = Field(default=10.0, gt=0)

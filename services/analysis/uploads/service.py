@@ -117,7 +117,7 @@ class UploadReceiver:
             raise BadUpload(FILES_FIELD, "Send at least one file in the form field 'files'.")
 
     async def _store(self, received: ReceivedForm, part: Part) -> None:
-        filename = _checked_name(part.filename)
+        filename = checked_name(part.filename)
         number = len(received.files)
         if number == self._settings.max_files:
             raise BadUpload(FILES_FIELD, f"Send at most {self._settings.max_files} files at once.")
@@ -266,7 +266,8 @@ async def _with_model(unit: Unit, baseline: Analysis) -> Analysis:
     return baseline
 
 
-def _checked_name(filename: str | None) -> str:
+def checked_name(filename: str | None) -> str:
+    """Return a file's name. Raises BadUpload if it is none, or not that of a table."""
     if not filename or not filename.strip():
         raise BadUpload(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
     if len(filename) > MAX_FILENAME_CHARACTERS:
