@@ -56,6 +56,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "scaling.std": model.scaling.std,
         "scaling.factor": model.scaling.factor,
         "scaling.dropped": model.scaling.dropped,
+        "scaling.absent": model.scaling.absent,
         "reference.features": model.reference.features,
         "reference.coordinates": model.reference.coordinates,
     }
@@ -79,23 +80,27 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
     config = EngineConfig(**settings)
     space = FeatureMahalanobis.from_arrays(_part(arrays, "space."))
     own = _part(arrays, "detector.")
+    dropped = arrays["scaling.dropped"]
+    scaling = Scaling(
+        document["scaling"]["kind"],
+        document["scaling"]["reason"],
+        arrays["scaling.mean"],
+        arrays["scaling.std"],
+        arrays["scaling.factor"],
+        dropped,
+        document["scaling"]["unit"],
+        arrays.get("scaling.absent", np.zeros_like(dropped)),
+    )
     return BaselineModel(
         config=config,
         features=tuple(document["features"]),
-        scaling=Scaling(
-            document["scaling"]["kind"],
-            document["scaling"]["reason"],
-            arrays["scaling.mean"],
-            arrays["scaling.std"],
-            arrays["scaling.factor"],
-            arrays["scaling.dropped"],
-            document["scaling"]["unit"],
-        ),
+        scaling=scaling,
         reference=ReferenceMap(
             arrays["reference.features"],
             arrays["reference.coordinates"],
             DistanceRange(*document["range"]),
             Similarity(**document["similarity"]),
+            scaling.importance,
         ),
         coordinates=arrays["coordinates"],
         position_mean=arrays["position_mean"],

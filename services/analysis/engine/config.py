@@ -13,6 +13,7 @@ MODES = ("kanadaSan", "random")
 SCALINGS = ("auto", "none", "standard")
 DETECTORS = ("feature_mahalanobis", "map_mahalanobis", "t2_spe")
 THRESHOLD_RULES = ("sigma", "quantile")
+MISSING = ("use", "previous", "linear", "refuse")
 
 MAP_DIMENSIONS = 2
 """`dinsight_data` and `monitor_data` store x and y, so `lowdim` must be 2."""
@@ -66,6 +67,10 @@ class EngineConfig:
     alarms) or `quantile` (the baseline's `quantile`); `severity_bands`: the ratios of distance to threshold
     at which an anomaly becomes medium, high and critical.
 
+    Missing cells: `missing` says what to do with them: `use` what is there of each sample, continue with the
+    `previous` value or a `linear` bridge to the next one, or `refuse` the file. Samples of which more than
+    the share `max_missing` is missing are not judged.
+
     Health: the shares of anomalies and the wear (in baseline standard deviations) at which a machine becomes
     `deteriorating` and `failing`.
     """
@@ -102,6 +107,8 @@ class EngineConfig:
     failing_fraction: float = 0.15
     deteriorating_wear: float = 3.0
     failing_wear: float = 6.0
+    max_missing: float = 0.5
+    missing: str = "use"
 
     def validate(self) -> EngineConfig:
         """Return this configuration. Raises ConfigError naming the first parameter that is out of range."""
@@ -158,6 +165,8 @@ class EngineConfig:
         self._number("sensitivity", 0.0, MAX_SENSITIVITY, open_low=True)
         self._choice("threshold_rule", THRESHOLD_RULES)
         self._number("quantile", 0.5, 1.0, open_high=True)
+        self._number("max_missing", 0.0, 1.0, open_high=True)
+        self._choice("missing", MISSING)
         bands = self.severity_bands
         if len(bands) != 3 or not all(math.isfinite(band) for band in bands):
             raise ConfigError(

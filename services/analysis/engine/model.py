@@ -30,7 +30,8 @@ class Scores:
     `x` and `y` are map positions; `misfit` is the placement residual, the remaining cost per reference;
     `distance` comes from the detector, and `ratio` is distance over threshold; `anomaly` tells whether the
     ratio exceeds 1; `severity` is `normal`, `low`, `medium`, `high` or `critical`; `state` continues the
-    sequence in the next chunk.
+    sequence in the next chunk. Samples of which too much is missing are `not_judged`: their numbers are NaN,
+    and they are neither normal nor anomalies.
     """
 
     x: Floats
@@ -46,8 +47,13 @@ class Scores:
     @property
     def summary(self) -> ScoreSummary:
         """The samples' contribution to the results of the run."""
+        judged = self.distance[~np.isnan(self.distance)]
         return ScoreSummary(
-            self.x.size, int(self.anomaly.sum()), float(self.distance.max(initial=0.0)), self.threshold
+            self.x.size,
+            int(self.anomaly.sum()),
+            float(judged.max(initial=0.0)),
+            self.threshold,
+            self.x.size - judged.size,
         )
 
 
@@ -59,11 +65,17 @@ class ScoreSummary:
     anomaly_count: int
     max_distance: float
     threshold: float
+    not_judged: int = 0
+
+    @property
+    def judged(self) -> int:
+        """The samples of which enough was there."""
+        return self.samples - self.not_judged
 
     @property
     def anomaly_fraction(self) -> float:
-        """The share (0..1) of anomalies."""
-        return self.anomaly_count / self.samples if self.samples else 0.0
+        """The share (0..1) of anomalies among the judged samples."""
+        return self.anomaly_count / self.judged if self.judged else 0.0
 
     @classmethod
     def merge(cls, parts: Iterable[ScoreSummary]) -> Self:
@@ -74,12 +86,14 @@ class ScoreSummary:
             sum(part.anomaly_count for part in summaries),
             max(part.max_distance for part in summaries),
             summaries[0].threshold,
+            sum(part.not_judged for part in summaries),
         )
 
     def results(self, health: Health | None = None) -> dict[str, Any]:
         """Return `analyses.results` of a monitoring run."""
         return {
             "samples": self.samples,
+            "not_judged": self.not_judged,
             "anomaly_count": self.anomaly_count,
             "anomaly_fraction": self.anomaly_fraction,
             "max_distance": self.max_distance,
@@ -133,7 +147,12 @@ class BaselineModel:
     @property
     def dropped_features(self) -> tuple[str, ...]:
         """The constant features: the map ignores them, and they are anomalies once they move."""
-        return tuple(name for name, drop in zip(self.features, self.scaling.dropped, strict=True) if drop)
+        return tuple(np.array(self.features, dtype=object)[self.scaling.constant])
+
+    @property
+    def absent_features(self) -> tuple[str, ...]:
+        """The features of which too much of the baseline is missing: nothing is known of them."""
+        return tuple(np.array(self.features, dtype=object)[self.scaling.absent])
 
     @property
     def dmin(self) -> float:
@@ -156,12 +175,17 @@ class BaselineModel:
         return self.config.ewma is not None and self.config.detector in ON_MAP
 
     def place(self, x: Floats, *, first_row: int = 0) -> Placement:
-        """Place samples x (m, d) on the map, independently of each other: the costly part of `score`."""
+        """Place samples x (m, d) on the map, independently of each other: the costly part of `score`.
+
+        Samples of which too much is missing have no place (NaN).
+        """
         samples = as_samples(x, self.features, first_row)
         coordinates, misfit = np.empty((samples.shape[0], 2)), np.empty(samples.shape[0])
         for rows in row_chunks(*samples.shape):
             part = self.reference.place(self.scaling.apply(samples[rows]))
-            coordinates[rows], misfit[rows] = part.coordinates, part.misfit
+            judged = self.scaling.judged(samples[rows], self.config.max_missing)
+            coordinates[rows] = np.where(judged[:, None], part.coordinates, np.nan)
+            misfit[rows] = np.where(judged, part.misfit, np.nan)
         return Placement(coordinates, misfit)
 
     def advance(self, x: Floats, state: SequenceState | None = None) -> SequenceState:
@@ -179,8 +203,8 @@ class BaselineModel:
     def score(self, x: Floats, state: SequenceState | None = None, *, first_row: int = 0) -> Scores:
         """Place and score samples x (m, d), continuing the sequence from `state` (None: it starts here).
 
-        `first_row` is the number of samples before these, for error messages. Raises EngineError naming a
-        value that is not a finite number.
+        NaN is a missing cell. `first_row` is the number of samples before these, for error messages. Raises
+        EngineError naming an infinite value.
         """
         samples = as_samples(x, self.features, first_row)
         placed = self.place(samples, first_row=first_row)
@@ -191,6 +215,7 @@ class BaselineModel:
                 self._observed(samples[rows], part), self.detector.centre, self.config.ewma, state
             )
             distance[rows] = self._distances(z, samples[rows])
+            distance[rows][~self.scaling.judged(samples[rows], self.config.max_missing)] = np.nan
         ratio = distance / self.threshold
         return Scores(
             x=placed.coordinates[:, 0].copy(),
@@ -205,7 +230,10 @@ class BaselineModel:
         )
 
     def _distances(self, z: Floats, samples: Floats) -> Floats:
-        """Return the distances (m,) of the detector's input z and of constant features that moved."""
+        """Return the distances (m,) of the detector's input z and of constant features that moved.
+
+        NaN where nothing of z is there.
+        """
         distance = joint_distance(self.detector.statistics(z), self.limits)
         moved = self.scaling.moved(samples)
         if moved.shape[1]:
@@ -235,6 +263,7 @@ class BaselineModel:
             "samples": self.coordinates.shape[0],
             "features": len(self.features),
             "dropped_features": list(self.dropped_features),
+            "absent_features": list(self.absent_features),
             "scaling": self.scaling.kind,
             "scaling_reason": self.scaling.reason,
             "dmin": self.dmin,

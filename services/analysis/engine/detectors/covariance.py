@@ -84,11 +84,13 @@ class Moments:
 class Sample:
     """A baseline to learn from: `rows` (n,) of a table whose standardised rows `take` returns.
 
+    Missing cells are NaN there; `complete` returns the same rows with these filled in, as covariances need.
     Rows keep their order. `blocks` are contiguous, so that neighbours in time, which resemble each other, are
     held out together. `checkpoint` is called before each decomposition, which may take a second.
     """
 
     take: Callable[[Rows], Floats]
+    complete: Callable[[Rows], Floats]
     rows: Rows
     width: int
     dimensions: int
@@ -119,7 +121,7 @@ class Sample:
         return _merged(parts)
 
     def _chunk_moments(self, rows: Rows) -> Moments:
-        z = self.take(rows)
+        z = self.complete(rows)
         mean = z.mean(axis=0)
         z -= mean
         return Moments(rows.size, mean, z.T @ z)
@@ -135,7 +137,7 @@ class Sample:
         self.checkpoint()
         if rows.size > MAX_DUAL_ROWS:
             rows = rows[np.linspace(0, rows.size - 1, MAX_DUAL_ROWS).astype(np.int64)]
-        z = self.take(rows)
+        z = self.complete(rows)
         mean = z.mean(axis=0)
         z -= mean
         values, vectors = np.linalg.eigh(z @ z.T / max(1, rows.size - 1))
@@ -204,7 +206,7 @@ def _held_out_squares(sample: Sample, block: Rows, axes: Axes) -> tuple[Floats, 
         block = block[np.linspace(0, block.size - 1, MAX_VALIDATION_ROWS).astype(np.int64)]
     squares, rest = np.zeros(axes.values.size), 0.0
     for part in row_chunks(block.size, sample.width):
-        coefficients, off = axes.split(sample.take(block[part]))
+        coefficients, off = axes.split(sample.complete(block[part]))
         squares += np.einsum("ij,ij->j", coefficients, coefficients)
         rest += float(off.sum())
     return squares / block.size, rest / block.size

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import Floats
 from .covariance import Axes, Sample, choose_shrinkage
-
-MAX_PRECISION_FEATURES = 2048
-"""A precision matrix of this many features takes 32 MB."""
+from .freedom import rescaled_distance, rescaled_largest
+from .precision import Precision
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class FeatureMahalanobis:
     of one feature in a thousand hardly changes the distance, which sums over all, but this one.
 
     P is represented by the principal axes, the variances `inside` (r,) along them and the variance `floor`
-    perpendicular to them, so that d > n needs no d x d inverse.
+    perpendicular to them, so that d > n needs no d x d inverse. Samples with missing cells are judged by the
+    marginal distribution of those that are there, on the scale of complete samples.
     """
 
     axes: Axes
@@ -56,49 +57,53 @@ class FeatureMahalanobis:
         smallest = float(self.inside.min()) if spanned else self.floor
         return float(self.inside.max(initial=self.floor)) / smallest
 
+    @cached_property
+    def precision(self) -> Precision:
+        """P."""
+        return Precision(self.axes.vectors, self.inside, self.floor)
+
     def statistics(self, z: Floats) -> Floats:
         """Mahalanobis distance and largest conditional residual (m, 2) of standardised rows z (m, d)."""
         coefficients, off = self.axes.split(z)
         scaled = coefficients / np.sqrt(self.inside)
         distance = np.sqrt(np.einsum("ij,ij->i", scaled, scaled) + off / self.floor)
-        coefficients *= self._weights
+        coefficients *= self.precision.weights
         pulled = coefficients @ self.axes.vectors.T
         pulled += (z - self.axes.mean) / self.floor
-        pulled /= np.sqrt(self.precision_diagonal)
+        pulled /= np.sqrt(self.precision.diagonal)
         np.abs(pulled, out=pulled)
-        return np.column_stack([distance, pulled.max(axis=1, initial=0.0)])
+        statistics = np.column_stack([distance, pulled.max(axis=1, initial=0.0)])
+        incomplete = np.isnan(distance)  # a missing cell makes its own row NaN, and no other
+        if incomplete.any():
+            statistics[incomplete] = self._marginal(z[incomplete])
+        return statistics
+
+    def _marginal(self, z: Floats) -> Floats:
+        """The statistics (m, 2) of rows with missing cells, by the cells that are there."""
+        filled, diagonals = self.precision.marginal(z - self.axes.mean)
+        pulled = self.precision.pull(filled)
+        distance = np.sqrt(np.maximum(np.einsum("ij,ij->i", filled, pulled), 0.0))
+        gaps = np.isnan(z)
+        pulled[gaps] = 0.0  # up to rounding errors, they are
+        residual = (np.abs(pulled) / np.sqrt(diagonals)).max(axis=1, initial=0.0)
+        whole = self.axes.dimensions
+        present = whole - gaps.sum(axis=1, dtype=np.float64)
+        return np.column_stack(
+            [rescaled_distance(distance, present, whole), rescaled_largest(residual, present, whole)]
+        )
 
     def pull(self, z: Floats) -> Floats:
         """`P (z - centre)` (k, d) of standardised rows z (k, d)."""
-        centred = z - self.axes.mean
-        if self._precision is not None:
-            pulled: Floats = centred @ self._precision
-            return pulled
-        pulled = (centred @ self.axes.vectors * self._weights) @ self.axes.vectors.T
-        pulled += centred / self.floor
-        return pulled
+        return self.precision.pull(z - self.axes.mean)
 
     @property
-    def _weights(self) -> Floats:
-        weights: Floats = 1.0 / self.inside - 1.0 / self.floor
-        return weights
-
-    @cached_property
-    def _precision(self) -> Floats | None:
-        """P (d, d) if it is small and cheaper to multiply with than the axes, else None."""
-        d, r = self.axes.vectors.shape
-        if d > MAX_PRECISION_FEATURES or 2 * r <= d:
-            return None
-        precision: Floats = (self.axes.vectors * self._weights) @ self.axes.vectors.T
-        precision[np.diag_indices(d)] += 1.0 / self.floor
-        return precision
-
-    @cached_property
     def precision_diagonal(self) -> Floats:
         """The diagonal (d,) of P."""
-        diagonal: Floats = np.einsum("ij,j,ij->i", self.axes.vectors, self._weights, self.axes.vectors)
-        diagonal += 1.0 / self.floor
-        return diagonal
+        return self.precision.diagonal
+
+    def precision_rows(self, features: NDArray[np.int64]) -> Floats:
+        """Rows (q, d) of P for some features (q,)."""
+        return self.precision.rows(features)
 
     def to_arrays(self) -> dict[str, Floats]:
         """The detector as named arrays."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..optimisers import Objective, Optimum, optimise
-from ..rows import NO_ROWS, Rows, row_chunks
+from ..rows import NO_ROWS, Rows, Table, row_chunks
 from ..scaling import Scaling
 from ..similarity import Similarity, local_width
 from .distances import DistanceRange, distance_range, squared_distances
@@ -130,7 +130,8 @@ def _sketched(squares: Floats, distances: Floats, similarity: Similarity, config
 
 
 def map_samples(
-    samples: Floats,
+    samples: Table,
+    completed: Table,
     scaling: Scaling,
     config: EngineConfig,
     progress: Callable[[float], None],
@@ -138,7 +139,8 @@ def map_samples(
 ) -> tuple[MapFit, ReferenceMap, Floats]:
     """Map samples (n, d): all of them at once, or landmarks onto which the others are then projected.
 
-    The `skipped` rows are never landmarks; they are projected like new samples.
+    `completed` are the same samples without gaps, as landmarks must be. The `skipped` rows are never
+    landmarks; they are projected like new samples.
 
     Returns the fit, the references and the positions (n, 2). Besides the samples it takes O(landmarks^2)
     memory.
@@ -148,12 +150,12 @@ def map_samples(
     if kept.size <= config.landmarks:
         landmarks = kept
     else:
-        landmarks = choose_landmarks(samples, scaling, config.landmarks, config.seed, skipped)
-    z = scaling.apply(samples[landmarks])
+        landmarks = choose_landmarks(completed, scaling, config.landmarks, config.seed, skipped)
+    z = scaling.apply(completed[landmarks])
     fitted = fit_map(
         z, config, progress if landmarks.size == n else lambda share: progress(FIT_SHARE * share)
     )
-    reference = ReferenceMap(z, fitted.coordinates, fitted.range, fitted.similarity)
+    reference = ReferenceMap(z, fitted.coordinates, fitted.range, fitted.similarity, scaling.importance)
     if landmarks.size == n:
         return fitted, reference, fitted.coordinates
     coordinates = np.empty((n, 2))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..config import EngineConfig
+from ..rows import NO_ROWS, Rows
 from .threshold import Calibration
 
 Floats = NDArray[np.float64]
@@ -88,10 +89,13 @@ def assess_baseline(
     shrinkage: float,
     config: EngineConfig,
     gross: Sequence[tuple[int, str, float]] = (),
+    skipped: Rows = NO_ROWS,
+    missing: Sequence[str] = (),
 ) -> BaselineReport:
     """Assess a fitted baseline by its detector `used`, the feature space and its map positions (n, 2).
 
-    `gross` are cells that no sensor measured: sample (from 0), feature and value.
+    `gross` are cells that no sensor measured: sample (from 0), feature and value. `skipped` are the samples
+    of which too much is missing, and `missing` is the advice on what is missing.
     """
     n = coordinates.shape[0]
     kept = np.setdiff1d(np.arange(n), used.outliers)
@@ -100,8 +104,9 @@ def assess_baseline(
     share = float((distances > used.threshold).mean())
     bound = upper_bound(share, effective)
     outliers = np.union1d(used.outliers, feature_space.outliers)
+    far = np.setdiff1d(outliers, skipped)
     regimes = (
-        1 if outliers.size > MIN_REGIME_SHARE * n else count_regimes(np.delete(coordinates, outliers, axis=0))
+        1 if far.size > MIN_REGIME_SHARE * n else count_regimes(np.delete(coordinates, outliers, axis=0))
     )
     problems, notes = [], []
     if features == 0:
@@ -127,9 +132,9 @@ def assess_baseline(
         )
     if gross:
         notes.append(_gross_advice(gross))
-    others = np.setdiff1d(outliers, [row for row, _, _ in gross])
-    if others.size:
-        notes.append(_outlier_advice([int(row) + 1 for row in others]))
+    notes += missing
+    if far.size:
+        notes.append(_outlier_advice([int(row) + 1 for row in far]))
     if regimes > 1:
         notes.append(
             f"The baseline consists of {regimes} separate groups (such as loads or speeds). Faults between"
@@ -168,8 +173,8 @@ def _gross_advice(cells: Sequence[tuple[int, str, float]]) -> str:
     )
     more = f" and {len(cells) - MAX_LISTED_OUTLIERS} more" if len(cells) > MAX_LISTED_OUTLIERS else ""
     return (
-        f"No sensor measures values like {listed}{more}; the samples were excluded from learning. Check"
-        " whether the logger marks missing values in this way, and upload the baseline without them."
+        f"No sensor measures values like {listed}{more}; these cells count as missing. Check whether the"
+        " logger marks missing values in this way."
     )
 
 

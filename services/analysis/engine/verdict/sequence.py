@@ -39,7 +39,8 @@ def smooth(
     """Return the moving averages of rows z (m, d), on the scale of single samples, and the state after them.
 
     `e_t = l*(z_t - centre) + (1 - l)*e_(t-1)` with e_0 = 0 (Lowry and others 1992) is divided by its standard
-    deviation relative to a single independent sample, sqrt(l/(2 - l)). Without a weight, z is returned.
+    deviation relative to a single independent sample, sqrt(l/(2 - l)). Without a weight, z is returned. Where
+    a cell is missing (NaN), so is its average, which continues with the next cell that is there.
     """
     count = (state.count if state is not None else 0) + z.shape[0]
     if weight is None:
@@ -48,7 +49,16 @@ def smooth(
 
     keep = 1.0 - weight
     average = np.array(state.average) if state is not None and state.average else np.zeros(z.shape[1])
-    averages, _ = lfilter([weight], [1.0, -keep], z - centre, axis=0, zi=(keep * average)[None, :])
-    end = averages[-1] if z.shape[0] else average
+    deviations, start = z - centre, keep * average
+    averages, _ = lfilter([weight], [1.0, -keep], deviations, axis=0, zi=start[None, :])
+    end = averages[-1].copy() if z.shape[0] else average
+    for column in np.flatnonzero(np.isnan(deviations).any(axis=0)):
+        there = np.flatnonzero(~np.isnan(deviations[:, column]))
+        averages[:, column], end[column] = np.nan, average[column]
+        if there.size:
+            seen, _ = lfilter(
+                [weight], [1.0, -keep], deviations[there, column], zi=start[column : column + 1]
+            )
+            averages[there, column], end[column] = seen, seen[-1]
     smoothed: Floats = centre + averages / np.sqrt(weight / (2.0 - weight))
     return smoothed, SequenceState(tuple(end.tolist()), count)

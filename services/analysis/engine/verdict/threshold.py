@@ -40,6 +40,9 @@ MIN_THRESHOLD = 1e-9
 
 SEVERITIES = ("normal", "low", "medium", "high", "critical")
 
+NOT_JUDGED = "not_judged"
+"""What samples of which too much is missing have in place of a severity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -121,10 +124,14 @@ def threshold_of(distances: Floats, config: EngineConfig) -> float:
 
 
 def severities(ratio: Floats, bands: Sequence[float]) -> NDArray[np.str_]:
-    """Return severity names (m,) for ratios of distance to threshold (m,): `normal` up to 1, then by band."""
+    """Return severity names (m,) for ratios of distance to threshold (m,): `normal` up to 1, then by band.
+
+    A ratio that is not known (NaN) is `not_judged`.
+    """
     level = np.searchsorted(np.array(bands), ratio, side="right") + 1
     level[ratio <= 1.0] = 0
-    return np.array(SEVERITIES)[level]
+    level[np.isnan(ratio)] = len(SEVERITIES)
+    return np.array([*SEVERITIES, NOT_JUDGED])[level]
 
 
 def _learn(kind: type[Detector], sample: Sample) -> tuple[Detector, Sequence[Detector]]:

@@ -72,9 +72,9 @@ def test_results_are_json(model: BaselineModel, correlated: Floats) -> None:
     assert baseline["samples"] == 300
     health = assess_health(0.0, 1.0, model.config)
     monitoring = json.loads(json.dumps(model.score(correlated).summary.results(health), allow_nan=False))
-    assert {"samples", "anomaly_count", "anomaly_fraction", "max_distance", "threshold", "health"} == set(
-        monitoring
-    )
+    assert {
+        "samples", "not_judged", "anomaly_count", "anomaly_fraction", "max_distance", "threshold", "health",
+    } == set(monitoring)  # fmt: skip
 
 
 def test_the_quantile_rule(correlated: Floats, names: tuple[str, ...]) -> None:
