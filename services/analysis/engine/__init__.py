@@ -12,6 +12,9 @@ from .config import EngineConfig
 from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
+from .opening import open_samples
+from .preview import preview_file
+from .samples import Samples, judged
 from .tables.columns import check_same_features
 from .tables.config import ReadingConfig
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
@@ -37,6 +40,7 @@ __all__ = [
     "Health",
     "Placement",
     "ReadingConfig",
+    "Samples",
     "ScoreSummary",
     "Scores",
     "SequenceState",
@@ -47,9 +51,12 @@ __all__ = [
     "check_same_features",
     "deterioration",
     "fit_baseline",
+    "judged",
+    "open_samples",
     "open_table",
     "open_tables",
     "pack_model",
+    "preview_file",
     "read_all",
     "require_samples",
     "unpack_model",

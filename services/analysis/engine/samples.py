@@ -182,7 +182,7 @@ class Samples:
         self,
         *,
         baseline: Mapping[str, Any] | None = None,
-        roles: Mapping[str, Mapping[str, str]] | None = None,
+        roles: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Any]:
         """Return the quality of the data as JSON, compared with that of the baseline's."""
         facts, counts = self._table.facts, self._counts
@@ -252,3 +252,11 @@ def _left_out(facts: Facts, name: str) -> list[dict[str, Any]]:
 
 def _same_file(left: LeftOut, name: str) -> bool:
     return left.file == name
+
+
+def judged(features: Floats, metadata: Sequence[Mapping[str, Any]]) -> Floats:
+    """Return features (m, d) in which all values of samples that are not judged are missing."""
+    off = np.fromiter((NOT_JUDGED in entry for entry in metadata), dtype=np.bool_, count=len(metadata))
+    if not off.any():
+        return features
+    return np.where(off[:, None], np.nan, features)

@@ -17,6 +17,7 @@ from services.analysis.jobs.progress import Stopwatch, publish_progress
 from services.analysis.jobs.summarize import Summarizer
 from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
+from services.analysis.quality.domain import time_column, told
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.jobs.queue import Job, Lease, LeaseLost
@@ -60,6 +61,7 @@ class Joiner:
             # Every chunk is scored, so these no longer change.
             summaries = await unit.chunks.summaries(work.analysis.id)
             positions = await unit.chunks.positions(work.analysis.id)
+            quality = await unit.qualities.get(work.analysis.id)
             severities = {
                 found["sample_index"]: found["severity"]
                 for chunk in summaries
@@ -77,7 +79,8 @@ class Joiner:
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, summaries, positions)
-            await self._make_partitions(work, summaries)
+            column = time_column(quality)
+            await self._make_partitions(work, summaries, column)
             summary = await self._summarizer.summarize(
                 analysis, work.upload.created_at, model.threshold, severities, work.lease
             )
@@ -85,14 +88,14 @@ class Joiner:
                 await self._finalizer.complete(
                     unit,
                     work,
-                    results | {"timings": watch.timings},
+                    results | {"timings": watch.timings, "reading": told(quality)},
                     analysis.dinsight_id,
                     tuple(work.upload.features),
                     len(positions),
                 )
                 for chunk in summaries:
                     if chunk.has_anomalies:
-                        await self._publish(unit, work, chunk.process_order)
+                        await self._publish(unit, work, chunk.process_order, column)
                 if summary is not None:
                     await unit.summaries.add(analysis.machine_id, summary)
                 await unit.chunks.delete(analysis.id)
@@ -104,7 +107,9 @@ class Joiner:
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
 
-    async def _make_partitions(self, work: Work, summaries: Sequence[ScoredSummary]) -> None:
+    async def _make_partitions(
+        self, work: Work, summaries: Sequence[ScoredSummary], column: str | None
+    ) -> None:
         """Make the partitions of the anomalies' months, which may be those of years ago."""
         first_of_months: dict[date, datetime] = {}
         async with self._units(work.scope) as unit:
@@ -114,14 +119,14 @@ class Joiner:
                 for index, metadata in await unit.chunks.anomaly_metadata(
                     work.analysis.id, chunk.process_order
                 ):
-                    at = sample_time(metadata, index, work.upload.created_at).at
+                    at = sample_time(metadata, index, work.upload.created_at, column).at
                     first_of_months.setdefault(month_of(at), at)
         await self._partitions.ensure("anomalies", first_of_months.values())
 
-    async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
+    async def _publish(self, unit: Unit, work: Work, process_order: int, column: str | None) -> None:
         """Store the anomalies of a chunk, and publish them."""
         staged = await unit.chunks.anomalies(work.analysis.id, process_order)
-        anomalies = [self._anomaly(work, found) for found in staged]
+        anomalies = [self._anomaly(work, found, column) for found in staged]
         await unit.anomalies.add_all(anomalies)
         await unit.outbox.add_all(
             ANOMALY_DETECTED,
@@ -132,8 +137,8 @@ class Joiner:
             organization_id=work.analysis.organization_id,
         )
 
-    def _anomaly(self, work: Work, found: Mapping[str, Any]) -> Anomaly:
-        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at)
+    def _anomaly(self, work: Work, found: Mapping[str, Any], column: str | None) -> Anomaly:
+        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at, column)
         return Anomaly(
             id=anomaly_id(time.at, self._new_id()),
             organization_id=work.analysis.organization_id,

@@ -120,9 +120,10 @@ def _scored(
     model: BaselineModel, samples: Samples, state: SequenceState | None, first: int
 ) -> tuple[Scores, list[Mapping[str, Any]]]:
     """Return the scores, and the anomalies with their explanations, as stored until the end of the run."""
-    scores = model.score(samples.features, state, first_row=first)
+    features = samples.judged
+    scores = model.score(features, state, first_row=first)
     anomalous = np.flatnonzero(scores.anomaly).tolist()
-    explanations = model.explain(samples.features[anomalous]) if anomalous else []
+    explanations = model.explain(features[anomalous]) if anomalous else []
     return scores, [
         {
             "sample_index": first + row,

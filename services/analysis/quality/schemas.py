@@ -98,7 +98,7 @@ class TimeQuality(BaseModel):
 class SensorQuality(BaseModel):
     name: str
     role: str = Field(description="judged, context or ignored")
-    why: str | None
+    why: Remark | None = Field(description="Why it is not simply judged")
     present: int
     missing: int
     status_words: dict[str, int] = Field(description="What stood for missing values, and how often")
