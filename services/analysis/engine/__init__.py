@@ -17,6 +17,7 @@ from .preview import preview_file
 from .samples import Samples, judged
 from .tables.columns import check_same_features
 from .tables.config import ReadingConfig
+from .tables.limits import Limits
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration
 from .verdict.explanation import BandShare, Explanation, FeatureShare
@@ -38,6 +39,7 @@ __all__ = [
     "Explanation",
     "FeatureShare",
     "Health",
+    "Limits",
     "Placement",
     "ReadingConfig",
     "Samples",

@@ -18,6 +18,7 @@ from .tables.reading import CHUNK_ROWS, Origin, TableReader, open_tables
 from .tables.sheet import Sheet
 from .tables.sheets import open_sheets
 from .tables.understood import Facts, Understood
+from .tables.unpacking import Meter
 from .times.finding import TimeColumn
 from .times.resolving import TimeSettings, resolve
 
@@ -67,9 +68,10 @@ def open_samples(
     `features` are those of the baseline that samples are compared with: columns are found by name, in any
     order. `known_times` is how the baseline's times were read. Raises TableError.
     """
-    limits = limits or Limits()
-    sources = _joined(files, reading, limits, known_times)
+    limits, meter = limits or Limits(), Meter()
+    sources = _joined(files, reading, limits, known_times, meter)
     if sources is not None:
+        meter.total = 0  # what was looked at to find the times is read again
         joined = JoinedTable(sources, reading, limits, wanted=features, chunk_rows=chunk_rows)
         # Its times are ISO 8601 already, whatever they were in the files.
         plain = replace(reading, time_column=(), time_format=None, time_zone=reading.time_zone)
@@ -85,9 +87,12 @@ def _joined(
     reading: ReadingConfig,
     limits: Limits,
     known_times: Mapping[str, Any] | None,
+    meter: Meter,
 ) -> list[Source] | None:
     """Return the tables to join, or None if they are read one after the other."""
-    sheets = [sheet for origin, name in files for sheet in open_sheets(origin, name, reading, limits)]
+    sheets = [
+        sheet for origin, name in files for sheet in open_sheets(origin, name, reading, limits, meter=meter)
+    ]
     settings = TimeSettings(reading.time_column, reading.time_format, known_times)
     asked = reading.resample is not None or reading.round_times is not None
     different = len({frozenset(sheet.header) for sheet in sheets}) > 1

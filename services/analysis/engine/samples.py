@@ -190,9 +190,7 @@ class Samples:
         sensors = sensor_report(
             self._table.features,
             self._sensors.facts(),
-            words={
-                name: {word or "empty": n for word, n in each.items()} for name, each in facts.missing.items()
-            },
+            words=_words(facts),
             baseline=before,
             roles=roles or {},
         )
@@ -234,7 +232,7 @@ class Samples:
         for name in self._table.absent:
             yield say("sensor_absent", f"'{name}' is not in the file, so its values are missing", sensor=name)
         if counts.unknown:
-            said = f"off_when is unknown for {counts.unknown} samples, because a value is missing; they are judged"
+            said = f"off_when is unknown for {counts.unknown} samples, because a value is missing"
             yield say("off_unknown", said, count=counts.unknown)
         if self._reading.labels and (self._times is None or self._times.name is None):
             yield say("labels_without_times", "the labels were not used, because the samples have no times")
@@ -244,6 +242,13 @@ def _cells(chunk: Chunk) -> dict[str, list[Any]]:
     if not chunk.metadata:
         return {}
     return {name: [entry.get(name) for entry in chunk.metadata] for name in chunk.metadata[0]}
+
+
+def _words(facts: Facts) -> dict[str, dict[str, int]]:
+    return {
+        name: {word or "empty": count for word, count in words.items()}
+        for name, words in facts.missing.items()
+    }
 
 
 def _left_out(facts: Facts, name: str) -> list[dict[str, Any]]:

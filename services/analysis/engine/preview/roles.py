@@ -8,20 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..tables.columns import COUNTER, LABEL
 from ..times.formats import numbers, texts
-from ..times.names import plain
-
-LABELS = re.compile(
-    r"\b(label|labels|class|target|fault|faults|faulty|failure|anomaly|anomalies|attack|att flag|alarm|status|state|"
-    r"machine status|normal|healthy|condition|outcome|quality|is anomaly|defect|event|mode|phase)\b"
-)
-"""Names of labels; a column with such a name and few values is one, also if it holds numbers."""
-
-IDENTIFIERS = re.compile(
-    r"(id|nr|no|number|index|idx|row|record|sample|batch|serial|serial number|unit|unit number|cycle|run|lot|seq|"
-    r"sequence|engine|machine|line|position|participant|experiment|shot|part)( id| no| nr| number)?"
-)
-"""Names of what identifies a row or its machine, if its values are whole numbers."""
 
 MAX_LABEL_VALUES = 20
 MIN_COUNTER_ROWS = 10
@@ -47,9 +35,8 @@ def role_of(name: str, kind: str, cells: Sequence[str | None]) -> Role:
         return Role("metadata", "column_time", "it holds times")
     if kind == "empty":
         return Role("metadata", "column_empty", "it has no values")
-    words = re.sub(r"[^a-z0-9]+", " ", plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", name))).strip()
     present = [cell for cell in cells if cell]
-    if LABELS.search(words) and len(set(present)) <= MAX_LABEL_VALUES:
+    if LABEL.fullmatch(name) and len(set(present)) <= MAX_LABEL_VALUES:
         return Role("metadata", "column_label", "it looks like a label")
     if kind != "number":
         return FEATURE
@@ -59,7 +46,7 @@ def role_of(name: str, kind: str, cells: Sequence[str | None]) -> Role:
     steps = np.diff(values)
     if len(values) >= MIN_COUNTER_ROWS and steps[0] != 0 and np.allclose(steps, steps[0], rtol=1e-9, atol=0):
         return Role("metadata", "column_counter", "it counts the rows")
-    if whole and IDENTIFIERS.fullmatch(words):
+    if whole and COUNTER.fullmatch(name):
         return Role("metadata", "column_identifier", "it numbers rows or machines")
     return FEATURE
 

@@ -52,8 +52,7 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Facts:
-    """What a pass over a table found: its samples, its missing cells per column and word, what it left
-    out."""
+    """What a pass over a table found: its samples, its missing cells per column and word, what it left out."""
 
     rows: int = 0
     missing: dict[str, Counter[str]] = field(default_factory=dict)

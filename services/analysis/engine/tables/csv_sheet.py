@@ -1,0 +1,301 @@
+"""A text file as a sheet. Apache Arrow splits blocks of rows into cells; odd blocks are split row by row."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as compute
+import pyarrow.csv as arrow_csv
+
+from ..errors import TableError
+from .cells import column_kind
+from .columns import checked_header
+from .config import ReadingConfig
+from .csv_tail import without_cut_line
+from .dialect import BLANKS, MAX_SAMPLED_RECORDS, Dialect, Record, detect_dialect, split_records
+from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
+from .lines import BLOCK_BYTES, Block, blocks, count_lines
+from .sheet import SAMPLED_ROWS, Batch
+from .sources import HEAD_BYTES, Source, refuse_foreign
+from .understood import LeftOut, Understood
+
+MIN_HEAD_LINES = 100
+MAX_HEAD_BYTES = 2**21
+"""Lines that are looked at to find the layout; with very long lines, fewer."""
+
+MIN_ROWS_OF_LONG_LINES = 3
+
+JUNK_AFTER_QUOTES = r'(?:^|[{0}])[ \t]*"(?:[^"]|"")*"(?!")[ \t]*[^{0}" \t\r\n]'
+"""A cell such as `"1"2`: neither 1 nor 12."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvSheet:
+    """A text file whose layout has been found."""
+
+    source: Source
+    reading: ReadingConfig
+    dialect: Dialect
+    encoding: Encoding
+    header: tuple[str, ...]
+    kinds: tuple[str, ...]
+    sample: list[list[str]]
+
+    @classmethod
+    def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
+        """Find the layout. A row that holds all `wanted` names is the header. Raises TableError."""
+        head, complete = _head(source)
+        refuse_foreign(head, source.name)
+        encoding = detect_encoding(head, reading.encoding, source.name)
+        text = decoded(head, encoding).rstrip("\x00\x1a")
+        if not complete:
+            text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
+        if not text:
+            raise _endless(source)
+        dialect = detect_dialect(text, complete, reading, wanted, source.name, source.limits.columns)
+        names = dialect.header or tuple("" for _ in range(dialect.width))
+        header = checked_header(names, source.name, dialect.header_line)
+        lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)[dialect.data_line - 1 :]
+        try:
+            rows = split_records(_uncommented("".join(lines), dialect.comment), dialect.delimiter)
+        except csv.Error:
+            rows = []
+        cells = [row[: dialect.width] for _, row in rows[:MAX_SAMPLED_RECORDS] if len(row) >= dialect.width]
+        kinds = tuple(column_kind([row[place] for row in cells]) for place in range(dialect.width))
+        return cls(source, reading, dialect, encoding, header, kinds, cells[:SAMPLED_ROWS])
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.source.name
+
+    @property
+    def header_row(self) -> int | None:
+        """The line of the header."""
+        return self.dialect.header_line
+
+    @property
+    def understood(self) -> Understood:
+        """How the file is read."""
+        return Understood(
+            form="csv",
+            encoding=self.encoding.name,
+            delimiter=self.dialect.delimiter,
+            decimal=self.dialect.decimal,
+            header_line=self.dialect.header_line,
+            preamble=self.dialect.preamble,
+            units=self.dialect.units,
+            comment=self.dialect.comment,
+            trailing_delimiter=self.dialect.trailing,
+            archive=self.source.archive,
+        )
+
+    def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
+        """Yield all rows. A line that was cut at the end of the file is left out."""
+        first_row = 0
+        delimiter = self.dialect.delimiter.encode()[:1]
+        transcoder = Transcoder(self.encoding, self.name)
+        with self.source.open() as stream:
+            chunks = utf8_chunks(stream, self.encoding, BLOCK_BYTES, self.name)
+            body = _after_lines(chunks, self.dialect.data_line - 1)
+            for block in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
+                data = transcoder.utf8(block.data, block.line)
+                block = Block(data, block.line, block.open_end)
+                if block.open_end:
+                    block, cut = without_cut_line(block, self.dialect)
+                    if cut is not None and left_out is not None:
+                        left_out.append(LeftOut(self.name, *cut))
+                if not block.data.strip():
+                    continue
+                batch = self._batch(block, first_row)
+                if batch.rows:
+                    yield batch
+                    first_row += batch.rows
+
+    def _batch(self, block: Block, first_row: int) -> Batch:
+        columns = self._fast(block)
+        if columns is None:
+            columns = self._strict(block)
+        columns = self._without_trailing(columns, block)
+        limit = self.source.limits.cell_characters
+        for place, column in enumerate(columns):
+            longest = compute.max(compute.binary_length(column)).as_py() or 0
+            if longest > limit:
+                row = compute.index(compute.greater(compute.binary_length(column), limit), True).as_py()
+                raise TableError(
+                    f"the cell has {longest} characters, but at most {limit} are allowed. Check for a missing"
+                    " quotation mark",
+                    file=self.name,
+                    row=self._line(block, row),
+                    column=self.header[place],
+                    code="cell_too_long",
+                    params={"limit": limit},
+                )
+        return Batch(columns, first_row, lambda row: self._line(block, row))
+
+    def _fast(self, block: Block) -> list[pa.Array] | None:
+        """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are."""
+        data = block.data
+        mark = self.dialect.comment
+        if mark is not None and mark.encode() in data:
+            data = _uncommented_bytes(data, mark.encode())
+        delimiter = self.dialect.delimiter
+        if delimiter in BLANKS:
+            if b'"' in data or b"\xc2\xa0" in data:
+                return None
+            data = _tabbed(data, delimiter)
+            delimiter = "\t"
+        quoted = b'"' in data
+        if quoted and _junk(delimiter).search(data):
+            return None
+        try:
+            table = arrow_csv.read_csv(
+                pa.py_buffer(data),
+                read_options=arrow_csv.ReadOptions(
+                    column_names=[str(place) for place in range(self.dialect.row_cells)],
+                    block_size=max(len(data) + 1, 1024),
+                ),
+                parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types={str(place): pa.string() for place in range(self.dialect.row_cells)},
+                    null_values=[],
+                    strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        return [_one(column) for column in table.columns]
+
+    def _strict(self, block: Block) -> list[pa.Array]:
+        """Split a block row by row, and name the first row that is wrong."""
+        rows = []
+        for line, cells in self._records(block):
+            if len(cells) not in (self.dialect.width, self.dialect.row_cells):
+                raise self._wrong_width(line, cells)
+            rows.append(cells[: self.dialect.width])
+        if not rows:
+            return [pa.array([], pa.string()) for _ in range(self.dialect.width)]
+        return [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+
+    def _records(self, block: Block) -> list[Record]:
+        text = _uncommented(block.data.decode("utf-8", "replace"), self.dialect.comment)
+        if '"' in text and (found := _junk(self.dialect.delimiter[:1]).search(text.encode())):
+            raise TableError(
+                "a cell goes on after its closing quotation mark. Check for a stray quotation mark",
+                file=self.name,
+                row=block.line + count_lines(text.encode()[: found.end() - 1]),
+                code="stray_quote",
+            )
+        try:
+            return split_records(text, self.dialect.delimiter, block.line)
+        except csv.Error as error:
+            raise TableError(
+                f"the rows cannot be parsed ({error})", file=self.name, row=block.line, code="unparsable"
+            ) from None
+
+    def _line(self, block: Block, row: int) -> int:
+        return self._records(block)[row][0]
+
+    def _without_trailing(self, columns: list[pa.Array], block: Block) -> list[pa.Array]:
+        for column in columns[self.dialect.width :]:
+            filled = compute.greater(compute.binary_length(compute.utf8_trim_whitespace(column)), 0)
+            row = compute.index(filled, True).as_py()
+            if row >= 0:
+                line, cells = self._records(block)[row]
+                raise self._wrong_width(line, cells)
+        return columns[: self.dialect.width]
+
+    def _wrong_width(self, line: int, cells: Sequence[str]) -> TableError:
+        width = self.dialect.width
+        return TableError(
+            f"the row has {len(cells)} cells, but the header has {width}. Check for a missing or extra delimiter or"
+            " quotation mark",
+            file=self.name,
+            row=line,
+            column=self.header[min(len(cells), width - 1)],
+            code="wrong_width",
+            params={"cells": len(cells), "columns": width},
+        )
+
+
+def _head(source: Source) -> tuple[bytes, bool]:
+    """Return enough of a file's beginning to find its layout, and whether that is all of it."""
+    with source.open() as stream:
+        head = stream.read(HEAD_BYTES)
+        while True:
+            lines = head.count(b"\n") or head.count(b"\r")
+            enough = lines >= MIN_HEAD_LINES or (
+                len(head) >= MAX_HEAD_BYTES and lines >= MIN_ROWS_OF_LONG_LINES
+            )
+            if enough or len(head) > source.limits.line_bytes * MIN_ROWS_OF_LONG_LINES:
+                return head, False
+            if len(head) > source.limits.line_bytes and not lines:
+                raise _endless(source)
+            more = stream.read(len(head))
+            if not more:
+                if not head:
+                    raise TableError("the file is empty. Export it again", file=source.name, code="empty")
+                return head, True
+            head += more
+
+
+def _endless(source: Source) -> TableError:
+    limit = source.limits.line_bytes
+    return TableError(
+        f"the line has more than {limit:,} characters, so this file is probably not a table. Check for missing line"
+        " ends",
+        file=source.name,
+        row=1,
+        code="line_too_long",
+        params={"limit": limit},
+    )
+
+
+def _after_lines(chunks: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """Yield what follows the first lines."""
+    held = b""
+    for chunk in chunks:
+        if count < 0:
+            yield chunk
+            continue
+        held += chunk
+        end, seen = 0, 0
+        for found in re.finditer(rb"\r\n|\n|\r(?!\Z)", held) if count else ():
+            seen += 1
+            if seen == count:
+                end = found.end()
+                break
+        if seen == count:
+            yield held[end:]
+            held, count = b"", -1
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _junk(delimiter: str) -> re.Pattern[bytes]:
+    mark = re.escape(delimiter)
+    return re.compile(JUNK_AFTER_QUOTES.replace("{0}", mark + r"\r\n").encode(), re.MULTILINE)
+
+
+def _tabbed(data: bytes, delimiter: str) -> bytes:
+    blanks = BLANKS[delimiter].pattern.encode()
+    data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+    return re.sub(blanks, b"\t", data)
+
+
+def _uncommented(text: str, mark: str | None) -> str:
+    """Empty the lines that are comments; their ends stay, so that lines keep their numbers."""
+    if mark is None or mark not in text:
+        return text
+    return re.sub(rf"(?:\A|(?<=[\r\n]))[ \t]*{re.escape(mark)}[^\r\n]*", "", text)
+
+
+def _uncommented_bytes(data: bytes, mark: bytes) -> bytes:
+    return re.sub(rb"(?:\A|(?<=[\r\n]))[ \t]*" + re.escape(mark) + rb"[^\r\n]*", b"", data)

@@ -1,0 +1,405 @@
+"""Makes numbers of cells: float64 with NaN for what was not measured. It never guesses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as compute
+from numpy.typing import NDArray
+
+from ..errors import TableError
+from .cells import APOSTROPHES, SPACES, kind_of
+from .config import ReadingConfig
+from .mixed import is_mixed, parts
+from .sheet import Batch, Sheet
+from .style import OTHER, Evidence, Question, Style, ask, decide, gather
+from .understood import Facts
+from .words import SWITCHES, Words
+
+Floats = NDArray[np.float64]
+
+PADDING = " \t\u00a0"
+MAX_SHOWN_CHARACTERS = 40
+MAX_DISTINCT_WORDS = 1000
+"""Different words among the numbers of one batch; no historian has as many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A cell that is no number: its row in the batch, the column's place, its text, and why."""
+
+    row: int
+    place: int
+    cell: str
+    code: str = "not_a_number"
+
+
+class Numbers:
+    """Converts chosen columns of a sheet's batches, in order. `places` may hold None: a column that is missing.
+
+    The decimal separator is that of the whole file (see `style.decide`). What is missing is counted in `facts`.
+    """
+
+    def __init__(
+        self, sheet: Sheet, places: Sequence[int | None], reading: ReadingConfig, facts: Facts | None = None
+    ) -> None:
+        self.facts = facts or Facts()
+        self._sheet, self._places, self._reading = sheet, places, reading
+        self._words = Words(reading.missing_values)
+        self._known: dict[int, set[str]] = {}  # spellings of missing values, by column
+        self._wide = np.zeros(len(places), dtype=np.bool_)  # columns with numbers other than 0 and 1
+        self._switched = np.zeros(len(places), dtype=np.bool_)  # columns with ON, OFF and their like
+        self._settled = False
+        self.style = self._first_style()
+
+    def convert(self, batch: Batch) -> Floats:
+        """Return the columns of a batch as (m, d). Raises TableError naming the first cell that is no number."""
+        while True:
+            try:
+                return self._convert(batch)
+            except _Unsettled:
+                self._settle()
+
+    def _convert(self, batch: Batch) -> Floats:
+        values = np.full((batch.rows, len(self._places)), np.nan)
+        faults: list[_Fault] = []
+        counts: dict[int, Counter[str]] = {}
+        for at, place in enumerate(self._places):
+            if place is None:
+                continue
+            try:
+                found = self._column(batch.columns[place], at, place, counts.setdefault(place, Counter()))
+            except _NoNumber as error:
+                faults.append(error.fault)
+            else:
+                values[:, at] = found
+        if faults:
+            first = min(faults, key=lambda fault: (fault.row, fault.place))
+            raise self._error(first, batch)
+        for place, words in counts.items():
+            for word, cells in words.items():
+                self.facts.count_missing(self._sheet.header[place], word, cells)
+        if self._reading.missing == "refuse" and np.isnan(values).any():
+            raise self._refusal(values, batch)
+        return values
+
+    def _column(self, column: pa.Array, at: int, place: int, counts: Counter[str]) -> Floats:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        if is_mixed(column):
+            numbers, cells = parts(column)
+            typed = numbers.to_numpy(zero_copy_only=False)
+            wide = np.flatnonzero(~(np.isin(typed, (0.0, 1.0)) | np.isnan(typed)))
+            if wide.size and self._switched[at]:
+                raise _NoNumber(_Fault(int(wide[0]), place, f"{typed[wide[0]]:g}", "switch_or_number"))
+            self._wide[at] |= bool(wide.size)
+            values = np.where(np.isnan(typed), self._mixed(cells, numbers, at, place, counts), typed)
+            return self._marked(values, at, place, counts)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            values = self._fast(column)
+            if values is None:
+                return self._marked(self._slow(column, at, place, counts), at, place, counts)
+        else:
+            values = _typed(column, place, counts)
+        values = self._marked(values, at, place, counts)
+        if not self._wide[at] and len(values):
+            self._wide[at] = not (values[0] in (0.0, 1.0) and np.isin(values, (0.0, 1.0)).all())
+            if self._switched[at] and self._wide[at]:
+                row = int(np.flatnonzero(~(np.isin(values, (0.0, 1.0)) | np.isnan(values)))[0])
+                raise _NoNumber(_Fault(row, place, f"{values[row]:g}", "switch_or_number"))
+        return values
+
+    def _fast(self, column: pa.Array) -> Floats | None:
+        """Return a column of nothing but plain numbers, otherwise None."""
+        if self.style.decimal == ",":
+            if compute.any(compute.match_substring(column, ".")).as_py():
+                return None
+            column = compute.replace_substring(column, ",", ".")
+        try:
+            values: Floats = compute.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
+            return None
+        return values if np.isfinite(values).all() else None
+
+    def _slow(self, column: pa.Array, at: int, place: int, counts: Counter[str]) -> Floats:
+        cells = compute.utf8_trim(compute.fill_null(column, ""), characters=PADDING)
+        values = np.full(len(cells), np.nan)
+        known = self._known.setdefault(place, {""})
+        missing = compute.is_in(cells, value_set=pa.array(sorted(known), cells.type))
+        rest = np.flatnonzero(~missing.to_numpy(zero_copy_only=False))
+        words = _counted(cells.filter(missing))
+        if rest.size:
+            others = cells.take(pa.array(rest))
+            plain = self._fast(others)
+            values[rest] = (
+                plain if plain is not None else self._careful(others, rest, at, place, known, words)
+            )
+        counts.update(words)
+        return values
+
+    def _mixed(self, cells: pa.Array, numbers: pa.Array, at: int, place: int, counts: Counter[str]) -> Floats:
+        """Return the texts of a mixed column as numbers; empty cells count as missing, typed numbers do not."""
+        values = np.full(len(cells), np.nan)
+        rows = np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False))
+        if rows.size:
+            try:
+                values[rows] = self._slow(cells.take(pa.array(rows)), at, place, counts)
+            except _NoNumber as error:
+                raise _NoNumber(replace(error.fault, row=int(rows[error.fault.row]))) from None
+        return values
+
+    def _careful(
+        self,
+        cells: pa.Array,
+        rows: NDArray[np.int64],
+        at: int,
+        place: int,
+        known: set[str],
+        words: Counter[str],
+    ) -> Floats:
+        """Convert cells of which some are no plain numbers: groups, words, switches."""
+        cells = compute.replace_substring(cells, "\u2212", "-")
+        values = np.full(len(cells), np.nan)
+        plain = compute.match_substring_regex(cells, self.style.plain)
+        if self.style.grouped is not None:
+            plain = compute.or_(plain, compute.match_substring_regex(cells, self.style.grouped))
+        mask = plain.to_numpy(zero_copy_only=False)
+        values[mask] = self._parsed(cells.filter(plain))
+        large = np.flatnonzero(np.isinf(values))
+        if large.size:
+            raise _NoNumber(_Fault(int(rows[large[0]]), place, cells[int(large[0])].as_py(), "too_large"))
+        odd = np.flatnonzero(~mask)
+        texts = cells.take(pa.array(odd)).dictionary_encode()
+        switches = np.full(len(texts.dictionary), np.nan)
+        for index, word in enumerate(texts.dictionary.to_pylist()):
+            if self._words.is_missing(word):
+                known.add(word)
+            elif (value := self._words.switch(word)) is not None:
+                switches[index] = value
+            else:
+                row = int(odd[compute.index(texts.indices, index).as_py()])
+                self._open_question(word)
+                raise _NoNumber(_Fault(int(rows[row]), place, word))
+        indices = texts.indices.to_numpy(zero_copy_only=False)
+        words.update(_counted(texts.cast(pa.string()).filter(pa.array(np.isnan(switches)[indices]))))
+        switched = np.flatnonzero(~np.isnan(switches)[indices])
+        if switched.size:
+            numbers = values[mask]
+            row = int(odd[switched[0]])
+            if self._wide[at] or not np.isin(numbers, (0.0, 1.0)).all():
+                raise _NoNumber(_Fault(int(rows[row]), place, cells[row].as_py(), "switch_or_status"))
+            self._switched[at] = True
+            values[odd[switched]] = switches[indices[switched]]
+        elif mask.any():
+            numbers = values[mask]
+            self._wide[at] |= not np.isin(numbers, (0.0, 1.0)).all()
+            if self._switched[at] and self._wide[at]:
+                row = int(np.flatnonzero(mask)[int(np.flatnonzero(~np.isin(numbers, (0.0, 1.0)))[0])])
+                raise _NoNumber(_Fault(int(rows[row]), place, cells[row].as_py(), "switch_or_number"))
+        if len(known) > MAX_DISTINCT_WORDS:
+            known.clear()
+            known.add("")
+        return values
+
+    def _parsed(self, cells: pa.Array) -> Floats:
+        """Return cells of the file's style as numbers."""
+        thousands = {" ": SPACES, "'": APOSTROPHES}.get(
+            self.style.thousands or "", self.style.thousands or ""
+        )
+        for mark in thousands:
+            cells = compute.replace_substring(cells, mark, "")
+        if self.style.decimal != ".":
+            cells = compute.replace_substring(cells, self.style.decimal, ".")
+        values: Floats = compute.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
+        return values
+
+    def _marked(self, values: Floats, at: int, place: int, counts: Counter[str]) -> Floats:
+        """Replace the numbers that the configuration lists as missing."""
+        for number in self._words.numbers:
+            hits = values == number
+            found = int(np.count_nonzero(hits))
+            if found:
+                values = np.where(hits, np.nan, values)
+                counts[f"{number:g}"] += found
+        return values
+
+    def _open_question(self, cell: str) -> None:
+        """Ask for the whole file's evidence if a cell is a number of another style."""
+        if self._settled or kind_of(cell) != "number":
+            return
+        raise _Unsettled
+
+    def _first_style(self) -> Style:
+        reading, understood = self._reading, self._sheet.understood
+        if reading.decimal is None and understood.decimal is not None and understood.form == "csv":
+            return Style(understood.decimal, reading.thousands or "")  # the file says so itself
+        if reading.decimal is not None or reading.thousands in OTHER:
+            return self._decided(decide(Evidence(), reading, understood.delimiter))
+        sampled = Evidence()
+        for place, cells in enumerate(zip(*self._sheet.sample, strict=False)):
+            if place in self._places:
+                sampled.add(place, pa.array(cells, pa.string()), 0)
+        comma = understood.delimiter == "," and not any(mark == "," for _, mark in sampled.seen)
+        proved = len(sampled.decimals()) == 1 and not sampled.total("either", OTHER[sampled.decimals()[0]])
+        if comma or proved or understood.form != "csv":
+            found = decide(sampled, reading, ",")
+            if isinstance(found, Style):
+                return found if found.thousands else replace(found, thousands=reading.thousands)
+        return self._decided(decide(gather(self._texts(), first_proof=True), reading, understood.delimiter))
+
+    def _settle(self) -> None:
+        """Look at all cells of the file, once. Raises TableError if they leave a question open."""
+        evidence = gather(self._texts(), first_proof=False)
+        style = self._decided(decide(evidence, self._reading, self._sheet.understood.delimiter))
+        if self._reading.thousands is None and not style.thousands:
+            style = replace(style, thousands=self._spaced())
+        if style.decimal != self.style.decimal:
+            place, seen = next(
+                (p, s) for (p, mark), s in evidence.seen.items() if mark == style.decimal and s.example
+            )
+            assert seen.example is not None
+            row, cell = seen.example
+            raise TableError(
+                f"'{cell}' has a decimal {'comma' if style.decimal == ',' else 'point'}, while other rows seem to"
+                f" have the other one. Set decimal to '{style.decimal}' in the configuration",
+                file=self._sheet.name,
+                row=self._line(row),
+                column=self._sheet.header[place],
+                code="ambiguous_number",
+                params={"cell": cell, "options": [".", ","]},
+                proposal={"decimal": style.decimal},
+            )
+        self.style, self._settled = style, True
+
+    def _spaced(self) -> str | None:
+        """Return the space or apostrophe that groups digits somewhere in the file, if one does."""
+        for _, columns in self._texts():
+            for _, column in columns:
+                for mark in (" ", "'"):
+                    pattern = Style(self.style.decimal, mark).grouped or ""
+                    trimmed = compute.utf8_trim(column, characters=PADDING)
+                    if compute.any(compute.match_substring_regex(trimmed, pattern)).as_py():
+                        return mark
+        return None
+
+    def _texts(self) -> Iterator[tuple[int, list[tuple[int, pa.Array]]]]:
+        for batch in self._sheet.batches():
+            yield (
+                batch.first_row,
+                [
+                    (place, compute.fill_null(batch.columns[place], ""))
+                    for place in self._places
+                    if place is not None and pa.types.is_string(batch.columns[place].type)
+                ],
+            )
+
+    def _decided(self, found: Style | Question) -> Style:
+        if isinstance(found, Question):
+            raise ask(found, self._sheet.header, self._sheet.name, self._line(found.row))
+        return found
+
+    def _line(self, row: int) -> int | None:
+        for batch in self._sheet.batches():
+            if row < batch.first_row + batch.rows:
+                return batch.locate(row - batch.first_row)
+        return None
+
+    def _error(self, fault: _Fault, batch: Batch) -> TableError:
+        shown = (
+            fault.cell
+            if len(fault.cell) <= MAX_SHOWN_CHARACTERS
+            else fault.cell[:MAX_SHOWN_CHARACTERS] + "..."
+        )
+        listed = list(self._reading.missing_values)
+        proposal: dict[str, object] | None = None
+        if fault.code == "too_large":
+            message = f"'{shown}' is too large. Correct it or remove the row"
+        elif fault.code in ("switch_or_status", "switch_or_number"):
+            proposal = {"missing_values": [*listed, *_switch_words(fault, SWITCHES)]}
+            message = (
+                f"'{shown}' stands among {'numbers' if fault.code == 'switch_or_status' else 'ON and OFF'}. If the"
+                f" word means that nothing was measured, add it to missing_values in the configuration"
+            )
+        elif fault.code == "not_numbers":
+            message = f"the column contains {shown}, not numbers. Convert it, or move it to the metadata"
+        elif kind_of(fault.cell) == "number" or "\x00" in fault.cell:
+            message = (
+                f"'{shown}' is not a number as the others in this file are. Correct it or remove the row"
+            )
+        else:
+            proposal = (
+                {"missing_values": [*listed, fault.cell]} if len(fault.cell) <= MAX_SHOWN_CHARACTERS else None
+            )
+            message = (
+                f"'{shown}' is not a number. Correct it, add it to missing_values in the configuration if it means"
+                " that nothing was measured, or move the column to the metadata"
+            )
+        return TableError(
+            message,
+            file=self._sheet.name,
+            row=batch.locate(fault.row),
+            column=self._sheet.header[fault.place],
+            code=fault.code,
+            params={"cell": shown},
+            proposal=proposal,
+        )
+
+    def _refusal(self, values: Floats, batch: Batch) -> TableError:
+        row, at = (int(index) for index in np.argwhere(np.isnan(values))[0])
+        place = self._places[at]
+        return TableError(
+            "the value is missing, and the configuration refuses missing values. Fill it in, or set missing to"
+            " 'use', 'previous' or 'linear'",
+            file=self._sheet.name,
+            row=batch.locate(row),
+            column=None if place is None else self._sheet.header[place],
+            code="missing_value",
+            proposal={"missing": "use"},
+        )
+
+
+class _Unsettled(Exception):
+    """A cell is a number only in another style than the one that the first rows suggested."""
+
+
+class _NoNumber(Exception):
+    def __init__(self, fault: _Fault) -> None:
+        self.fault = fault
+        super().__init__(fault)
+
+
+def _counted(cells: pa.Array) -> Counter[str]:
+    return Counter({item["values"]: item["counts"] for item in compute.value_counts(cells).to_pylist()})
+
+
+def _typed(column: pa.Array, place: int, counts: Counter[str]) -> Floats:
+    """Return a typed column (numbers, booleans) as numbers; what is null or not finite is missing."""
+    kind = column.type
+    if pa.types.is_null(kind):
+        counts[""] += len(column)
+        return np.full(len(column), np.nan)
+    if pa.types.is_boolean(kind):
+        column = compute.cast(column, pa.int8())
+    elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise _NoNumber(_Fault(0, place, str(kind), "not_numbers"))
+    values: Floats = compute.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if column.null_count:
+        counts[""] += column.null_count
+    infinite = np.isinf(values)
+    if infinite.any():
+        counts["inf"] += int(infinite.sum())
+        values = np.where(infinite, np.nan, values)
+    nan = int(np.isnan(values).sum()) - column.null_count - int(infinite.sum())
+    if nan:
+        counts["nan"] += nan
+    return values
+
+
+def _switch_words(fault: _Fault, switches: dict[str, float]) -> list[str]:
+    if fault.code == "switch_or_status":
+        return [fault.cell]
+    return sorted(switches)
