@@ -96,6 +96,8 @@ def _joined(
     settings = TimeSettings(reading.time_column, reading.time_format, known_times)
     asked = reading.resample is not None or reading.round_times is not None
     different = len({frozenset(sheet.header) for sheet in sheets}) > 1
+    if not asked and not different and reading.series_column is None and not any(map(_may_be_long, sheets)):
+        return None
     sources: list[tuple[Sheet, TimeColumn | None, Long | None, str]] = []
     for sheet in sheets:
         sample = _sample(sheet)
@@ -113,6 +115,10 @@ def _joined(
             raise TableError(_without_times(said, asked, long), file=sheet.name, code="join_without_times")
         joined.append((sheet, column, long))
     return joined
+
+
+def _may_be_long(sheet: Sheet) -> bool:
+    return sheet.kinds.count("number") <= 2 and "text" in sheet.kinds
 
 
 def _without_times(said: str, asked: bool, long: Long | None) -> str:

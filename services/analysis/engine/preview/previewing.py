@@ -24,6 +24,11 @@ T = TypeVar("T")
 MAX_ROWS = 5_000
 """Rows that are looked at. They take a fraction of a second."""
 
+MAX_CELLS = 200_000
+"""Of a table with many columns, fewer rows."""
+
+MIN_ROWS = 200
+
 MAX_TRIES = 30
 """Changes that are tried one after the other; each settles one question."""
 
@@ -141,13 +146,13 @@ def _problem(error: EngineError, change: Mapping[str, Any] | None) -> dict[str, 
 def _head(content: BinaryIO, name: str, reading: ReadingConfig) -> Head:
     sheet = open_sheets(content, name, reading, LIMITS)[0]
     cells: dict[str, list[str | None]] = {column: [] for column in sheet.header}
-    rows = 0
+    rows, wanted = 0, max(MIN_ROWS, min(MAX_ROWS, MAX_CELLS // len(sheet.header)))
     for batch in sheet.batches():
-        part = batch.part(0, min(batch.rows, MAX_ROWS - rows))
+        part = batch.part(0, min(batch.rows, wanted - rows))
         for place, column in enumerate(sheet.header):
             cells[column] += texts(part, place)
         rows += part.rows
-        if rows >= MAX_ROWS:
+        if rows >= wanted:
             break
     time, _ = resolve(cells, TimeSettings(reading.time_column, reading.time_format))
     return Head(
@@ -165,6 +170,7 @@ def _proposal(settings: Settings, head: Head) -> tuple[Settings, dict[str, Role]
             roles[name] = role_of(name, kind, head.cells[name])
         if name in settings.reading.metadata_columns:
             roles[name] = Role("metadata", "column_configured", "the configuration says so")
+    _set_aside_constants(sheet.header, head.cells, roles)
     change: dict[str, Any] = {}
     if time is not None and dated:
         change["time_column"] = list(dated)
@@ -176,6 +182,22 @@ def _proposal(settings: Settings, head: Head) -> tuple[Settings, dict[str, Role]
     else:
         change |= _features(sheet.header, roles, settings.reading)
     return settings.changed(change), roles
+
+
+def _set_aside_constants(
+    header: Sequence[str], cells: Mapping[str, Sequence[str | None]], roles: dict[str, Role]
+) -> None:
+    """Make metadata of constants that stand among the metadata before the features, as settings do."""
+    waiting: list[str] = []
+    for name in header:
+        if roles[name].role == "feature":
+            if len(set(cells[name])) > 1:
+                break
+            waiting.append(name)
+        elif waiting:
+            for each in waiting:
+                roles[each] = Role("metadata", "column_constant", "it is constant, and stands among metadata")
+            waiting = []
 
 
 def _features(header: Sequence[str], roles: Mapping[str, Role], reading: ReadingConfig) -> dict[str, Any]:

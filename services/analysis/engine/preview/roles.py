@@ -11,7 +11,7 @@ import numpy as np
 from ..tables.columns import COUNTER, LABEL
 from ..times.formats import numbers, texts
 
-MAX_LABEL_VALUES = 20
+MAX_LABEL_VALUES, MAX_COUNTED_ROWS = 20, 200
 MIN_COUNTER_ROWS = 10
 
 
@@ -40,7 +40,7 @@ def role_of(name: str, kind: str, cells: Sequence[str | None]) -> Role:
         return Role("metadata", "column_label", "it looks like a label")
     if kind != "number":
         return FEATURE
-    values = numbers(texts(present))
+    values = numbers(texts(present[:MAX_COUNTED_ROWS]))
     values = values[np.isfinite(values)]
     whole = len(values) > 0 and bool(np.all(values == np.round(values)))
     steps = np.diff(values)
