@@ -122,7 +122,7 @@ def select_columns(
 
 
 LABEL = re.compile(
-    r"(?:.*[\W_])?(?:label|class|target|y|rul|faulty?|failures?|failed|anomal(?:y|ies|ous)|attack|att_flag|outlier|"
+    r"(?:.*[\W_])?(?:label|class|target|rul|faulty?|failures?|failed|anomal(?:y|ies|ous)|attack|att_flag|outlier|"
     r"broken|alarm|event|status|state|mode|changepoint|machine_status|normal/attack)(?:[\W_].*)?",
     re.IGNORECASE,
 )

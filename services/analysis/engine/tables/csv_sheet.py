@@ -56,7 +56,7 @@ class CsvSheet:
         if not complete:
             text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
         if not text:
-            raise _endless(source)
+            raise _endless(source, 1)
         dialect = detect_dialect(text, complete, reading, wanted, source.name, source.limits.columns)
         names = dialect.header or tuple("" for _ in range(dialect.width))
         header = checked_header(names, source.name, dialect.header_line)
@@ -118,9 +118,9 @@ class CsvSheet:
                     first_row += batch.rows
 
     def _batch(self, block: Block, first_row: int) -> Batch:
-        columns = self._fast(block)
+        columns = self.split(block)
         if columns is None:
-            columns = self._strict(block)
+            columns = self.split_strictly(block)
         columns = self._without_trailing(columns, block)
         limit = self.source.limits.cell_characters
         for place, column in enumerate(columns):
@@ -138,7 +138,7 @@ class CsvSheet:
                 )
         return Batch(columns, first_row, lambda row: self._line(block, row))
 
-    def _fast(self, block: Block) -> list[pa.Array] | None:
+    def split(self, block: Block) -> list[pa.Array] | None:
         """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are."""
         data = block.data
         mark = self.dialect.comment
@@ -171,7 +171,7 @@ class CsvSheet:
             return None
         return [_one(column) for column in table.columns]
 
-    def _strict(self, block: Block) -> list[pa.Array]:
+    def split_strictly(self, block: Block) -> list[pa.Array]:
         """Split a block row by row, and name the first row that is wrong."""
         rows = []
         for line, cells in self._records(block):
@@ -234,8 +234,8 @@ def _head(source: Source) -> tuple[bytes, bool]:
             )
             if enough or len(head) > source.limits.line_bytes * MIN_ROWS_OF_LONG_LINES:
                 return head, False
-            if len(head) > source.limits.line_bytes and not lines:
-                raise _endless(source)
+            if len(head) - max(head.rfind(b"\n"), head.rfind(b"\r")) > source.limits.line_bytes:
+                raise _endless(source, lines + 1)
             more = stream.read(len(head))
             if not more:
                 if not head:
@@ -244,13 +244,13 @@ def _head(source: Source) -> tuple[bytes, bool]:
             head += more
 
 
-def _endless(source: Source) -> TableError:
+def _endless(source: Source, row: int) -> TableError:
     limit = source.limits.line_bytes
     return TableError(
         f"the line has more than {limit:,} characters, so this file is probably not a table. Check for missing line"
         " ends",
         file=source.name,
-        row=1,
+        row=row,
         code="line_too_long",
         params={"limit": limit},
     )

@@ -122,7 +122,7 @@ def detect_dialect(
                 "the rows cannot be parsed. Check for a missing quotation mark", file=name, code="unparsable"
             )
         layouts = [_Layout(chosen or ",", [])]
-    best = max(layouts, key=lambda layout: layout.score)
+    best = max(layouts, key=lambda layout: (layout.holds(wanted), layout.score))
     widest = max((len(cells) for _, cells in best.records), default=0)
     if widest > max_columns:
         raise TableError(
@@ -218,6 +218,12 @@ class _Layout:
         )
         plain = CANDIDATES.index(delimiter) if delimiter in CANDIDATES else 0
         self.score = (self.width > 1, share + clean + agrees - 0.02 * plain - 0.2 * (plain > 3), self.width)
+
+    def holds(self, wanted: Sequence[str]) -> bool:
+        """Tell whether a row holds all wanted names."""
+        return bool(wanted) and any(
+            set(wanted) <= {cell.strip() for cell in cells} for _, cells in self.records[:MAX_PREAMBLE_LINES]
+        )
 
     def dialect(
         self, lines: Sequence[str], hints: _Hints, reading: ReadingConfig, wanted: Sequence[str], name: str

@@ -62,7 +62,14 @@ def detect_encoding(head: bytes, configured: str | None, name: str) -> Encoding:
         )
     if body.isascii():
         return Encoding("utf-8", firm=False)
-    return Encoding("utf-8") if is_utf8(head, partial=True) else Encoding("cp1252")
+    if is_utf8(head, partial=True) or _holds_utf8(head):
+        return Encoding("utf-8")
+    return Encoding("cp1252")
+
+
+def _holds_utf8(head: bytes) -> bool:
+    """Tell whether UTF-8 characters beyond ASCII occur: Windows-1252 text hardly ever looks like them."""
+    return any(not character.isascii() for character in head.decode("utf-8", "replace").replace("\ufffd", ""))
 
 
 def is_utf8(data: bytes, *, partial: bool = False) -> bool:

@@ -126,30 +126,27 @@ class TableReader:
     def __iter__(self) -> Iterator[Chunk]:
         self._meter.total = 0
         self.facts = facts = Facts(left_out=list(self._left_out))
-        for features, metadata in _regrouped(self._parts(facts), self._chunk_rows):
-            yield Chunk(features, metadata, facts.rows)
-            facts.rows += len(metadata)
-
-    def _parts(self, facts: Facts) -> Iterator[Part]:
-        count = 0
         for table in self._tables:
-            start = count
-            for features, metadata in _filled(table.parts(facts), table.reading.missing):
-                count += len(metadata)
-                if count > self._limits.rows:
-                    raise TableError(
-                        f"the upload has more than {self._limits.rows:,} rows. Split it up",
-                        file=table.name,
-                        code="too_many_rows",
-                        params={"limit": self._limits.rows},
-                    )
-                yield features, metadata
-            if count == start:
+            for features, metadata in _regrouped(self._parts(table, facts), self._chunk_rows):
+                yield Chunk(features, metadata, facts.rows)
+                facts.rows += len(metadata)
+
+    def _parts(self, table: Table, facts: Facts) -> Iterator[Part]:
+        count = 0
+        for features, metadata in _filled(table.parts(facts), table.reading.missing):
+            count += len(metadata)
+            if facts.rows + count > self._limits.rows:
                 raise TableError(
-                    "the file has a header but no samples. Export it again",
+                    f"the upload has more than {self._limits.rows:,} rows. Split it up",
                     file=table.name,
-                    code="no_samples",
+                    code="too_many_rows",
+                    params={"limit": self._limits.rows},
                 )
+            yield features, metadata
+        if not count:
+            raise TableError(
+                "the file has a header but no samples. Export it again", file=table.name, code="no_samples"
+            )
 
     def __enter__(self) -> Self:
         return self
