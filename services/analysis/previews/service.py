@@ -24,7 +24,6 @@ from shared.errors import FieldError, Unprocessable
 FILE_FIELDS = ("file", "files")
 # Reading takes seconds of a processor that also answers other requests.
 MAX_AT_ONCE, MAX_WAITING = 2, 8
-SPOOLED_BYTES = 2**20
 
 
 class PreviewService:
@@ -45,7 +44,7 @@ class PreviewService:
             raise PreviewsBusy
         self._waiting += 1
         try:
-            with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as content:
+            with tempfile.TemporaryFile() as content:
                 name, values = await self._receive(Form(content_type, body), content)
                 async with self._units(caller.scope) as unit:
                     current = await self._configs.current(unit, caller)

@@ -150,7 +150,7 @@ def _head(content: BinaryIO, name: str, reading: ReadingConfig) -> Head:
     for batch in sheet.batches():
         part = batch.part(0, min(batch.rows, wanted - rows))
         for place, column in enumerate(sheet.header):
-            cells[column] += texts(part, place)
+            cells[column] += part.columns[place].to_pylist() if part.text else texts(part, place)
         rows += part.rows
         if rows >= wanted:
             break
