@@ -111,14 +111,15 @@ class Grid:
         )
 
     def chunks(self, sensors: int, rows: int) -> Iterator[tuple[Moments, Floats]]:
-        """Yield times and values (m, sensors) of successive rows in order of time, `rows` at a time."""
+        """Yield times and values (m, sensors) of successive rows in order of time, `rows` at a time, once."""
         self._merge()
         n, width = len(self._bins), max(sensors, self._sensors)
         if n * width * 16 > self._max_bytes:
+            self.close()
             raise self._too_large(n * width * 16)
-        if not n:
-            return
-        with tempfile.TemporaryFile() as file:
+        with tempfile.TemporaryFile() as file, self._spool:
+            if not n or not width:
+                return
             values = np.memmap(file, dtype=np.float64, mode="w+", shape=(n, width))
             keep = self._fill(values, n, width)
             for first in range(0, n, rows):

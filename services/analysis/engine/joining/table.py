@@ -49,7 +49,11 @@ class JoinedTable:
         self.facts = Facts()
         self.name = sources[0][0].name
         self.time_name = sources[0][1].name
-        self._fill()
+        try:
+            self._fill()
+        except BaseException:
+            self.close()
+            raise
         found = self._series.names
         self.features = tuple(wanted) if wanted is not None else found
         present = self._present
@@ -75,6 +79,11 @@ class JoinedTable:
         """The settings by which the first sheet's times were read."""
         column = self._sources[0][1]
         return {"time_column": list(column.columns), "time_format": column.formats[0].text}
+
+    def close(self) -> None:
+        """Delete what was spooled."""
+        if self._grid is not None:
+            self._grid.close()
 
     def _fill(self) -> None:
         reading = self._reading
