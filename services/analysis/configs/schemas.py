@@ -107,4 +107,7 @@ class ConfigOut(ReadingFields):
     @classmethod
     def of(cls, config: Configuration) -> "ConfigOut":
         names = set(cls.model_fields) - set(ReadingFields.model_fields)
-        return cls(**{name: getattr(config, name) for name in names}, **asdict(reading_config(config)))
+        reading = {name: value or None for name, value in asdict(reading_config(config)).items()}
+        # An empty text is a value of `thousands`, and 0 one of `header`.
+        reading |= {name: config.reading[name] for name in ("thousands", "header") if name in config.reading}
+        return cls(**{name: getattr(config, name) for name in names}, **reading)

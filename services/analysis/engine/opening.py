@@ -109,6 +109,8 @@ def _joined(
         sources.append((sheet, column if usable else None, long, said))
     if not (asked or different or any(long is not None for _, _, long, _ in sources)):
         return None
+    if not asked and not any(column is not None or long is not None for _, column, long, _ in sources):
+        return None  # without times, files follow each other, and must have the same columns
     joined: list[Source] = []
     for sheet, column, long, said in sources:
         if column is None:

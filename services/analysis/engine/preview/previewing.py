@@ -37,6 +37,10 @@ LIMITS = Limits(
 )
 """A preview may cost far less than an analysis."""
 
+QUESTIONS = {"ambiguous_number": "decimal"}
+QUESTION_TEXTS = {"decimal": "If the decimal separator is"}
+"""Errors that are questions, and the field that answers them: the preview has no answer of its own."""
+
 SETTLED_BY_CELLS = ("days_above_12", "continuity", "dots")
 """Reasons for an order of day and month that the next file might not give: the proposal names the format."""
 
@@ -106,8 +110,9 @@ def _tried(
         try:
             return settings, step(settings)
         except EngineError as error:
-            change = _advised(error, settings)
-            problems.append(_problem(error, change))
+            options = _options(error)
+            change = None if options else _advised(error, settings)
+            problems += [_problem(error, change), *options]
             if change is None:
                 return None
             try:
@@ -116,6 +121,23 @@ def _tried(
                 problems[-1]["change"] = None
                 return None
     return None
+
+
+def _options(error: EngineError) -> list[dict[str, Any]]:
+    """Return the answers to choose from if an error is a question: nobody guesses how numbers are written."""
+    if not isinstance(error, TableError) or error.code not in QUESTIONS:
+        return []
+    field = QUESTIONS[error.code]
+    return [
+        {
+            "code": f"{error.code}_option",
+            "params": {field: option},
+            "text": f"{QUESTION_TEXTS[field]} '{option}', set {field} to it",
+            "column": error.column,
+            "change": {field: option},
+        }
+        for option in error.params.get("options", ())
+    ]
 
 
 def _advised(error: EngineError, settings: Settings) -> dict[str, Any] | None:

@@ -197,10 +197,17 @@ def open_tables(
         raise TableError("the upload contains no file", code="no_file")
     tables = [Table(sheets[0], _selected(sheets[0], config, reading, features), reading)]
     for sheet in sheets[1:]:
-        if features is None and set(sheet.header) != set(sheets[0].header):
+        columns = named_columns(sheet.header, tables[0].columns.features)
+        if _lacking(columns) != _lacking(tables[0].columns) or (
+            features is None and set(sheet.header) != set(sheets[0].header)
+        ):
             check_same_header(sheet.header, sheets[0].header, file=sheet.name, first_file=sheets[0].name)
-        tables.append(Table(sheet, named_columns(sheet.header, tables[0].columns.features), reading))
+        tables.append(Table(sheet, columns, reading))
     return TableReader(tables, chunk_rows, limits, meter, left_out)
+
+
+def _lacking(columns: Columns) -> list[bool]:
+    return [place is None for place in columns.places]
 
 
 def _selected(
