@@ -37,13 +37,17 @@ class Health(Payload):
 
 
 class AnalysisCompleted(Payload):
-    """`results` is the field `results` of `GET /analyses/{id}`."""
+    """`results` is the field `results` of `GET /analyses/{id}`.
+
+    `not_judged` samples of a monitoring run lacked too many sensors; `anomaly_fraction` is of the others.
+    """
 
     analysis_id: UUID
     file_upload_id: UUID
     machine_id: UUID
     analysis_type: AnalysisType
     samples: int
+    not_judged: int = 0
     anomaly_count: int = 0
     anomaly_fraction: float = 0.0
     max_distance: float | None = None

@@ -42,14 +42,16 @@ class Configuration:
     scaling: str
     detector: str
     ewma: float | None
-    sensitivity: float
+    sensitivity: float | None
+    false_alarm_rate: float | None
+    max_missing: float
     created_at: datetime
     created_by: UUID | None
     reading: Mapping[str, Any] = field(default_factory=dict)
     inline: bool = False
 
     @property
-    def threshold_sigmas(self) -> float:
+    def threshold_sigmas(self) -> float | None:
         """The public name of `sensitivity`, which is misleading: a higher value gives fewer alarms."""
         return self.sensitivity
 
@@ -66,6 +68,8 @@ EDITABLE = (
     "detector",
     "ewma",
     "sensitivity",
+    "false_alarm_rate",
+    "max_missing",
 )
 PARAMETERS = (
     *EDITABLE,

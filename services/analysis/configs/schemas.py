@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from services.analysis.configs.domain import Configuration, reading_config
 from services.analysis.configs.reading import ReadingFields
-from services.analysis.engine.config import MAX_SENSITIVITY
+from services.analysis.engine.config import MAX_FALSE_ALARM_RATE, MAX_SENSITIVITY, MIN_FALSE_ALARM_RATE
 from shared.http.fields import SOMETHING_STORABLE, NotNull
 
 ColumnName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=255, pattern=r"^[^\x00]*$")]
@@ -19,12 +19,22 @@ FeatureName = Annotated[
 ]
 # The engine checks all ranges itself; these make them part of the OpenAPI document.
 Fraction = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
+BelowOne = Annotated[float, Field(allow_inf_nan=False, ge=0, lt=1)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
 Sigmas = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_SENSITIVITY)]
+Rate = Annotated[float, Field(allow_inf_nan=False, ge=MIN_FALSE_ALARM_RATE, le=MAX_FALSE_ALARM_RATE)]
 THRESHOLD_SIGMAS = (
     "The alarm threshold, in standard deviations above the mean distance of normal samples: a higher value"
-    " gives fewer alarms"
+    " gives fewer alarms. Null unless the configuration asks for it"
+)
+FALSE_ALARM_RATE = (
+    "The share of normal samples that may alarm, which determines the alarm threshold in place of"
+    " threshold_sigmas. If both are null, it is 0.005"
+)
+MAX_MISSING = (
+    "The share of missing features up to which a sample is judged by the others; beyond it, the sample is"
+    " counted as not judged"
 )
 SENSITIVITY = "The former name of threshold_sigmas, with the same value"
 Optimizer = Literal["adam", "sgd", "lbfgs"]
@@ -50,8 +60,10 @@ class ConfigChange(ReadingFields):
     ewma: Weight | None = Field(
         None, description="The weight of the newest sample in the moving average; null for single samples"
     )
-    sensitivity: Annotated[Sigmas | None, NotNull()] = Field(None, description=SENSITIVITY)
-    threshold_sigmas: Annotated[Sigmas | None, NotNull()] = Field(None, description=THRESHOLD_SIGMAS)
+    sensitivity: Sigmas | None = Field(None, description=SENSITIVITY)
+    threshold_sigmas: Sigmas | None = Field(None, description=THRESHOLD_SIGMAS)
+    false_alarm_rate: Rate | None = Field(None, description=FALSE_ALARM_RATE)
+    max_missing: Annotated[BelowOne | None, NotNull()] = Field(None, description=MAX_MISSING)
 
     @field_validator("threshold_sigmas")
     @classmethod
@@ -65,11 +77,30 @@ class ConfigChange(ReadingFields):
             )
         return value
 
+    @field_validator("false_alarm_rate")
+    @classmethod
+    def _one_threshold(cls, value: float | None, info: ValidationInfo) -> float | None:
+        asked = (info.data.get("sensitivity"), info.data.get("threshold_sigmas"))
+        if value is not None and asked != (None, None):
+            raise PydanticCustomError(
+                "two_thresholds",
+                "false_alarm_rate and threshold_sigmas both determine the alarm threshold. Send only one of"
+                " them",
+            )
+        return value
+
     def changes(self) -> dict[str, Any]:
-        """The parameters that were sent, by the names of the configuration's columns."""
+        """The parameters that were sent, by the names of the configuration's columns.
+
+        Asking for the threshold in one way ends the other.
+        """
         sent = self.model_dump(exclude_unset=True, exclude=set(ReadingFields.model_fields))
         if "threshold_sigmas" in sent:
             sent["sensitivity"] = sent.pop("threshold_sigmas")
+        if sent.get("false_alarm_rate") is not None:
+            sent["sensitivity"] = None
+        elif sent.get("sensitivity") is not None:
+            sent["false_alarm_rate"] = None
         return sent
 
 
@@ -85,8 +116,10 @@ class ConfigOut(ReadingFields):
     scaling: str
     detector: str
     ewma: float | None
-    sensitivity: float = Field(description=SENSITIVITY)
-    threshold_sigmas: float = Field(description=THRESHOLD_SIGMAS)
+    sensitivity: float | None = Field(description=SENSITIVITY)
+    threshold_sigmas: float | None = Field(description=THRESHOLD_SIGMAS)
+    false_alarm_rate: float | None = Field(description=FALSE_ALARM_RATE)
+    max_missing: float = Field(description=MAX_MISSING)
     imax: int
     lowdim: int
     eta: float

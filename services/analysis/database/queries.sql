@@ -106,11 +106,13 @@ ORDER BY created_at DESC, id DESC LIMIT :limit;
 -- name: insert_config^
 -- The next version of a configuration.
 INSERT INTO config_data (organization_id, version, gamma0, optimizer, alpha, end_meta, start_dim, end_dim, scaling,
-                         detector, ewma, sensitivity, imax, lowdim, eta, epsilon, beta1, beta2, beta, a, w1, w2,
-                         which_w1, mode, param_mode, created_at, created_by, reading, inline)
+                         detector, ewma, sensitivity, false_alarm_rate, max_missing, imax, lowdim, eta, epsilon, beta1,
+                         beta2, beta, a, w1, w2, which_w1, mode, param_mode, created_at, created_by,
+                         reading, inline)
 VALUES (:organization_id, :version, :gamma0, :optimizer, :alpha, :end_meta, :start_dim, :end_dim, :scaling,
-        :detector, :ewma, :sensitivity, :imax, :lowdim, :eta, :epsilon, :beta1, :beta2, :beta, :a, :w1, :w2,
-        :which_w1, :mode, :param_mode, :created_at, :created_by, :reading, :inline)
+        :detector, :ewma, :sensitivity, :false_alarm_rate, :max_missing, :imax, :lowdim, :eta, :epsilon, :beta1,
+        :beta2, :beta, :a, :w1, :w2, :which_w1, :mode, :param_mode, :created_at, :created_by,
+        :reading, :inline)
 RETURNING *;
 
 -- name: save_quality!

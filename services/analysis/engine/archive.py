@@ -25,6 +25,9 @@ VERSION = 1
 ONE_STATISTIC = np.array([1.0])
 """Models that were stored before there were several statistics judge by the distance alone."""
 
+UNKNOWN = np.empty(0, dtype=np.int64)
+"""The decimal places of models that were stored before they were found."""
+
 
 def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
     """Return the model as named arrays without Python objects, for `numpy.savez`, without loss.
@@ -39,6 +42,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "similarity": asdict(model.reference.similarity),
         "threshold": model.threshold,
         "space_limit": model.space_limit,
+        "statistics": model.statistics,
         "cost_per_pair": model.cost_per_pair,
         "iterations": model.iterations,
         "trustworthiness": model.trustworthiness,
@@ -52,6 +56,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "position_std": model.position_std,
         "baseline_distances": model.baseline_distances,
         "limits": model.limits,
+        "places": model.places,
         "scaling.mean": model.scaling.mean,
         "scaling.std": model.scaling.std,
         "scaling.factor": model.scaling.factor,
@@ -61,6 +66,8 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "reference.coordinates": model.reference.coordinates,
     }
     arrays |= {f"space.{name}": array for name, array in model.space.to_arrays().items()}
+    if model.averaged is not None:
+        arrays |= {f"averaged.{name}": array for name, array in model.averaged.to_arrays().items()}
     if model.detector is not model.space:
         arrays |= {f"detector.{name}": array for name, array in model.detector.to_arrays().items()}
     return arrays
@@ -75,11 +82,11 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
             "upload the baseline again"
         )
     document = json.loads(arrays["document"].tobytes())
-    settings = dict(document["config"])
-    settings["severity_bands"] = tuple(settings["severity_bands"])
-    config = EngineConfig(**settings)
+    config = _config(document["config"])
     space = FeatureMahalanobis.from_arrays(_part(arrays, "space."))
-    own = _part(arrays, "detector.")
+    own, averaged = _part(arrays, "detector."), _part(arrays, "averaged.")
+    detector = DETECTORS[config.detector].from_arrays(own) if own else space
+    limits = arrays.get("limits", ONE_STATISTIC)
     dropped = arrays["scaling.dropped"]
     scaling = Scaling(
         document["scaling"]["kind"],
@@ -105,17 +112,29 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
         coordinates=arrays["coordinates"],
         position_mean=arrays["position_mean"],
         position_std=arrays["position_std"],
-        detector=DETECTORS[config.detector].from_arrays(own) if own else space,
-        limits=arrays.get("limits", ONE_STATISTIC),
+        detector=detector,
+        averaged=FeatureMahalanobis.from_arrays(averaged) if averaged else None,
+        statistics=tuple(document.get("statistics", detector.names[: limits.size])),
+        limits=limits,
         threshold=document["threshold"],
         baseline_distances=arrays["baseline_distances"],
         space=space,
         space_limit=document.get("space_limit", document["threshold"]),
+        places=arrays.get("places", UNKNOWN),
         cost_per_pair=document["cost_per_pair"],
         iterations=document["iterations"],
         trustworthiness=document["trustworthiness"],
         report=BaselineReport.from_dict(document["report"]),
     )
+
+
+def _config(stored: Mapping[str, Any]) -> EngineConfig:
+    """Return a stored configuration; a quantile of the baseline was once asked for under another name."""
+    settings = {**stored, "severity_bands": tuple(stored["severity_bands"])}
+    rule, quantile = settings.pop("threshold_rule", None), settings.pop("quantile", 0.0)
+    if rule == "quantile":
+        settings |= {"sensitivity": None, "false_alarm_rate": 1.0 - quantile}
+    return EngineConfig(**settings)
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

@@ -7,19 +7,24 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from .cleaning import Cleaned, find_gaps, gross_cells
+from .cleaning import MAX_ABSENT_SHARE, Cleaned, find_gaps, gross_cells
 from .completion import complete
 from .config import MIN_SAMPLES, EngineConfig
-from .detectors import DETECTORS, ON_MAP, FeatureMahalanobis
+from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
 from .detectors.covariance import Sample
 from .errors import EngineError
 from .map.mapping import map_samples
+from .map.nearest import held_out_nearest
 from .model import BaselineModel
+from .resolution import baseline_places, steps
 from .rows import NO_ROWS, Rows, Table, row_chunks
 from .scaling import Scaling, as_samples, learn_scaling
 from .verdict.gaps import missing_advice
-from .verdict.readiness import assess_baseline
-from .verdict.threshold import MAX_OUTLIER_SHARE, Calibration, calibrate
+from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, NEIGHBOUR
+from .verdict.memory import slowest
+from .verdict.readiness import MIN_EFFECTIVE_SAMPLES, assess_baseline
+from .verdict.sequence import MAX_STEP, averages
+from .verdict.threshold import MAX_OUTLIER_SHARE, Learnt, calibrate, learn, learn_from, limits_of
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -43,8 +48,8 @@ def fit_baseline(
     and EngineError for fewer than 3 samples with enough sensors or an infinite value.
     """
     config.validate()
-    names = tuple(feature_names)
-    samples = as_samples(x, names)
+    features = tuple(feature_names)
+    samples = as_samples(x, features)
     n, d = samples.shape
     if n < MIN_SAMPLES or d == 0:
         raise EngineError(
@@ -61,7 +66,11 @@ def fit_baseline(
     blanked = [cell for cell in cells if cell.row not in wild]
     table: Table = Cleaned(samples, blanked) if blanked else samples
     _require_samples(n, n - gaps.skipped.size)
-    scaling = learn_scaling(table, config, names, gaps.skipped, gaps.absent)
+    if gaps.absent.all():
+        raise EngineError(
+            f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger"
+        )
+    scaling = learn_scaling(table, config, features, gaps.skipped, gaps.absent)
     informative = int(d - scaling.dropped.sum())
     unjudged, skipped, completed = NO_ROWS, wild, table
     if gaps.lacking[~scaling.dropped].any():
@@ -69,7 +78,7 @@ def fit_baseline(
         skipped = np.union1d(wild, unjudged)
         _require_samples(n, n - skipped.size)
         completed = complete(table, scaling, np.setdiff1d(np.arange(n), skipped), config.seed)
-    fitted, reference, coordinates = map_samples(
+    fitted, reference, landmarks, coordinates = map_samples(
         table, completed, scaling, config, lambda share: report(MAP_SHARE * share), skipped
     )
     coordinates[unjudged] = np.nan
@@ -82,61 +91,103 @@ def fit_baseline(
         report(0.0)  # no progress, but the caller may pause or stop the fit here
 
     def standardised(source: Table) -> Callable[[Rows], Floats]:
-        def features(rows: Rows) -> Floats:
+        def take(rows: Rows) -> Floats:
             checkpoint()
             adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
             return scaling.standardise(source[slice(rows[0], rows[-1] + 1) if adjacent else rows])
 
-        return features
+        return take
 
     def positions(rows: Rows) -> Floats:
         standard: Floats = (coordinates[rows] - position_mean) / position_std
         return standard
 
     every = np.arange(n)
-    in_features = Sample(standardised(table), standardised(completed), every, d, informative, checkpoint)
-    feature_space = calibrate(FeatureMahalanobis, in_features, config, skipped)
-    used = feature_space
+    places = baseline_places(table)
+    hidden = np.where(scaling.dropped, 0.0, (steps(places) / scaling.std) ** 2 / 12.0)
+    in_features = Sample(
+        standardised(table), standardised(completed), every, d, informative, checkpoint, hidden
+    )
+    space = learn(FeatureMahalanobis, in_features, skipped)
     kind = DETECTORS[config.detector]
+    sample, used = in_features, space
     if config.detector in ON_MAP:
-        on_map = Sample(positions, positions, every, 2, 2, checkpoint)
-        used = calibrate(kind, on_map, config, skipped)
+        sample = Sample(positions, positions, every, 2, 2, checkpoint, np.zeros(2))
+        used = learn(kind, sample, skipped)
     elif kind is not FeatureMahalanobis:
-        used = calibrate(kind, in_features, config, skipped)
-    space = _feature_detector(feature_space)
-    used.distances[unjudged] = np.nan
+        used = learn(kind, sample, skipped)
+
+    def columns_of(some: slice) -> Floats:
+        part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
+        part[:, scaling.dropped[some]] = 0.0
+        return np.nan_to_num(np.clip(part, -MAX_STEP, MAX_STEP), copy=False)
+
+    memory = slowest(columns_of, d, used.kept.rows.size)
+    averaged: Learnt | None = None
+    names, columns, floors = [*kind.names], [], [0.0 for _ in kind.names]
+    if config.ewma is not None:
+        sample = averages(sample, config.ewma)
+        used = learn_from(kind, sample, used.outliers)
+    columns.append(_of_all_rows(used, sample))
+    if config.ewma is None and kind is FeatureMahalanobis:
+        if n * AVERAGE_WEIGHT / (2.0 - AVERAGE_WEIGHT) >= informative > 0:
+            sample = averages(in_features, AVERAGE_WEIGHT)
+            averaged = learn_from(FeatureMahalanobis, sample, used.outliers)
+            columns.append(_of_all_rows(averaged, sample)[:, :1])
+            names, floors = [*names, AVERAGE], [*floors, 0.0]
+        if n > informative > 0 and memory.effective >= MIN_EFFECTIVE_SAMPLES:
+            blocks = np.array_split(every, len(used.kept.blocks))
+            columns.append(held_out_nearest(table, scaling, reference, landmarks, blocks)[:, None])
+            # Within the smallest distance between its samples, the baseline tells nothing apart.
+            names, floors = [*names, NEIGHBOUR], [*floors, reference.range.low]
+    calibration = calibrate(tuple(names), np.hstack(columns), used.outliers, config, np.array(floors))
+    in_space = _feature_detector(space.detector)
     report(1.0)
     return BaselineModel(
         config=config,
-        features=names,
+        features=features,
         scaling=scaling,
         reference=reference,
         coordinates=coordinates,
         position_mean=position_mean,
         position_std=position_std,
         detector=used.detector,
-        limits=used.limits,
-        threshold=used.threshold,
-        baseline_distances=used.distances,
-        space=space,
-        space_limit=float(feature_space.limits[0]),
+        averaged=_feature_detector(averaged.detector) if averaged is not None else None,
+        statistics=calibration.names,
+        limits=calibration.limits,
+        threshold=calibration.threshold,
+        baseline_distances=calibration.distances,
+        space=in_space,
+        space_limit=float(limits_of(space.statistics)[0]),
+        places=places,
         cost_per_pair=fitted.cost_per_pair,
         iterations=fitted.iterations,
         trustworthiness=fitted.trustworthiness,
         report=assess_baseline(
-            used,
-            feature_space,
+            calibration,
+            memory,
+            features,
+            np.union1d(used.outliers, space.outliers),
+            [block.size for block in used.kept.blocks],
             coordinates,
             informative,
             d - informative,
-            space.condition,
-            space.shrinkage,
-            config,
-            [(cell.row, names[cell.column], cell.value) for cell in cells],
+            in_space.condition,
+            in_space.shrinkage,
+            [(cell.row, features[cell.column], cell.value) for cell in cells],
             skipped,
-            missing_advice(gaps, names, unjudged, config.max_missing),
+            missing_advice(gaps, features, unjudged, config.max_missing),
         ),
     )
+
+
+def _of_all_rows(learnt: Learnt, sample: Sample) -> Floats:
+    """Return the statistics (n, k) of all rows: held-out ones, and those of the outliers."""
+    found = np.empty((sample.rows.size, learnt.statistics.shape[1]))
+    found[np.isin(sample.rows, learnt.kept.rows)] = learnt.statistics
+    if learnt.outliers.size:
+        found[learnt.outliers] = learnt.detector.statistics(sample.take(learnt.outliers))
+    return found
 
 
 def _unjudged(table: Table, scaling: Scaling, config: EngineConfig) -> Rows:
@@ -172,7 +223,7 @@ def _silent(_: float) -> None:
     """Ignore the progress."""
 
 
-def _feature_detector(calibration: Calibration) -> FeatureMahalanobis:
-    if not isinstance(calibration.detector, FeatureMahalanobis):
-        raise TypeError("the feature space was calibrated with another detector")
-    return calibration.detector
+def _feature_detector(detector: Detector) -> FeatureMahalanobis:
+    if not isinstance(detector, FeatureMahalanobis):
+        raise TypeError("the feature space was learnt with another detector")
+    return detector

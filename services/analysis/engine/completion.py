@@ -68,7 +68,7 @@ def complete(x: Table, scaling: Scaling, kept: Rows, seed: int) -> Completed:
     for _ in range(ROUNDS):
         filled = draw(z, mean, precision, seed, some)
         rows = filled.__getitem__
-        sample = Sample(rows, rows, np.arange(some.size), d, informative, lambda: None)
+        sample = Sample(rows, rows, np.arange(some.size), d, informative, lambda: None, np.zeros(d))
         whole, outside = sample.learn()
         inside, floor = whole.shrunk(choose_shrinkage(sample, outside))
         mean, precision = whole.mean, Precision(whole.vectors, inside, floor)

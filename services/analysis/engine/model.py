@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
 from .map.projection import Placement, ReferenceMap
+from .resolution import Places
 from .rows import row_chunks
 from .scaling import Scaling, as_samples
 from .verdict.explanation import Explanation, explain
 from .verdict.health import Health
+from .verdict.judging import AVERAGE_WEIGHT, CONSTANT, Judge
 from .verdict.readiness import BaselineReport
-from .verdict.sequence import SequenceState, smooth
+from .verdict.sequence import SequenceState
 from .verdict.threshold import joint_distance, severities
 
 Floats = NDArray[np.float64]
@@ -29,9 +32,11 @@ class Scores:
 
     `x` and `y` are map positions; `misfit` is the placement residual, the remaining cost per reference;
     `distance` comes from the detector, and `ratio` is distance over threshold; `anomaly` tells whether the
-    ratio exceeds 1; `severity` is `normal`, `low`, `medium`, `high` or `critical`; `state` continues the
-    sequence in the next chunk. Samples of which too much is missing are `not_judged`: their numbers are NaN,
-    and they are neither normal nor anomalies.
+    ratio exceeds 1; `severity` is `normal`, `low`, `medium`, `high` or `critical`; `cause` is the statistic
+    with the largest share of its limit, which alarms if any does; `coarser` are the features whose values
+    have fewer decimal places than in the baseline; `state` continues the sequence in the next chunk. Samples
+    of which too much is missing are `not_judged`: their numbers are NaN, they have no cause, and they are
+    neither normal nor anomalies.
     """
 
     x: Floats
@@ -41,31 +46,42 @@ class Scores:
     ratio: Floats
     anomaly: NDArray[np.bool_]
     severity: NDArray[np.str_]
+    cause: NDArray[np.str_]
     threshold: float
+    coarser: tuple[str, ...]
     state: SequenceState
 
     @property
     def summary(self) -> ScoreSummary:
         """The samples' contribution to the results of the run."""
         judged = self.distance[~np.isnan(self.distance)]
+        names, counts = np.unique(self.cause[self.anomaly], return_counts=True)
         return ScoreSummary(
             self.x.size,
             int(self.anomaly.sum()),
             float(judged.max(initial=0.0)),
             self.threshold,
             self.x.size - judged.size,
+            dict(zip(names.tolist(), counts.tolist(), strict=True)),
+            self.coarser,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSummary:
-    """Counts over scored samples; the summaries of chunks can be merged in any order."""
+    """Counts over scored samples; the summaries of chunks can be merged in any order.
+
+    `causes` counts the anomalies by the statistic that alarmed. `coarser` are the features whose values have
+    fewer decimal places than in the baseline, in this chunk and those before it.
+    """
 
     samples: int
     anomaly_count: int
     max_distance: float
     threshold: float
     not_judged: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+    coarser: tuple[str, ...] = ()
 
     @property
     def judged(self) -> int:
@@ -81,12 +97,19 @@ class ScoreSummary:
     def merge(cls, parts: Iterable[ScoreSummary]) -> Self:
         """Return the summary of all parts together; there must be at least one."""
         summaries = list(parts)
+        causes: Counter[str] = Counter()
+        for part in summaries:
+            causes.update(part.causes)
+        with_samples = [part for part in summaries if part.samples] or summaries
+        coarser = set.intersection(*(set(part.coarser) for part in with_samples))
         return cls(
             sum(part.samples for part in summaries),
             sum(part.anomaly_count for part in summaries),
             max(part.max_distance for part in summaries),
             summaries[0].threshold,
             sum(part.not_judged for part in summaries),
+            dict(sorted(causes.items())),
+            tuple(name for name in with_samples[0].coarser if name in coarser),
         )
 
     def results(self, health: Health | None = None) -> dict[str, Any]:
@@ -96,8 +119,10 @@ class ScoreSummary:
             "not_judged": self.not_judged,
             "anomaly_count": self.anomaly_count,
             "anomaly_fraction": self.anomaly_fraction,
-            "max_distance": self.max_distance,
+            "max_distance": self.max_distance if self.judged else None,
             "threshold": self.threshold,
+            "causes": dict(self.causes),
+            "coarser_features": list(self.coarser),
             "health": health.as_dict() if health is not None else None,
         }
 
@@ -108,8 +133,10 @@ class BaselineModel:
 
     `coordinates` (n, 2) are its map and `baseline_distances` (n,) its own out-of-sample distances;
     `position_mean` and `position_std` (2,) are the map's centre and spread; new samples are placed among
-    `reference`; `detector`, the `limits` (k,) of its statistics and `threshold` decide what is an anomaly,
-    and `space`, the detector in feature space, explains it; `space_limit` is the limit of its distance.
+    `reference`; `detector`, `averaged` (the detector of moving averages, if they are judged beside single
+    samples), the `limits` (k,) of the `statistics` and `threshold` decide what is an anomaly, and `space`,
+    the detector in feature space, explains it; `space_limit` is the limit of its distance. `places` (d,) are
+    the decimal places of the features, empty for models stored before they were known.
     """
 
     config: EngineConfig
@@ -120,11 +147,14 @@ class BaselineModel:
     position_mean: Floats
     position_std: Floats
     detector: Detector
+    averaged: FeatureMahalanobis | None
+    statistics: tuple[str, ...]
     limits: Floats
     threshold: float
     baseline_distances: Floats
     space: FeatureMahalanobis
     space_limit: float
+    places: Places
     cost_per_pair: float
     iterations: int
     trustworthiness: float
@@ -170,6 +200,12 @@ class BaselineModel:
         return self.reference.similarity.w1
 
     @property
+    def judge(self) -> Judge:
+        """What is judged of samples."""
+        weight = AVERAGE_WEIGHT if self.averaged is not None else self.config.ewma
+        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places)
+
+    @property
     def state_needs_placement(self) -> bool:
         """Whether only placing the samples, the costly part of scoring, yields the state of the sequence."""
         return self.config.ewma is not None and self.config.detector in ON_MAP
@@ -180,13 +216,15 @@ class BaselineModel:
         Samples of which too much is missing have no place (NaN).
         """
         samples = as_samples(x, self.features, first_row)
-        coordinates, misfit = np.empty((samples.shape[0], 2)), np.empty(samples.shape[0])
+        m = samples.shape[0]
+        placed = Placement(np.empty((m, 2)), np.empty(m), np.empty(m))
         for rows in row_chunks(*samples.shape):
             part = self.reference.place(self.scaling.apply(samples[rows]))
             judged = self.scaling.judged(samples[rows], self.config.max_missing)
-            coordinates[rows] = np.where(judged[:, None], part.coordinates, np.nan)
-            misfit[rows] = np.where(judged, part.misfit, np.nan)
-        return Placement(coordinates, misfit)
+            placed.coordinates[rows] = np.where(judged[:, None], part.coordinates, np.nan)
+            placed.misfit[rows] = np.where(judged, part.misfit, np.nan)
+            placed.nearest[rows] = part.nearest
+        return placed
 
     def advance(self, x: Floats, state: SequenceState | None = None) -> SequenceState:
         """Return the state of the sequence after samples x (m, d), without scoring them.
@@ -195,10 +233,9 @@ class BaselineModel:
         the detector works on the map (`state_needs_placement`).
         """
         samples = as_samples(x, self.features)
-        if self.config.ewma is None:
-            return SequenceState((), (state.count if state is not None else 0) + samples.shape[0])
         placed = self.place(samples) if self.state_needs_placement else None
-        return smooth(self._observed(samples, placed), self.detector.centre, self.config.ewma, state)[1]
+        judge, z = self.judge, self._observed(samples, placed)
+        return judge.advance(samples, z, state)
 
     def score(self, x: Floats, state: SequenceState | None = None, *, first_row: int = 0) -> Scores:
         """Place and score samples x (m, d), continuing the sequence from `state` (None: it starts here).
@@ -208,15 +245,20 @@ class BaselineModel:
         """
         samples = as_samples(x, self.features, first_row)
         placed = self.place(samples, first_row=first_row)
-        distance = np.empty(samples.shape[0])
+        judge, state = self.judge, state or SequenceState((), 0)
+        statistics, moved = np.empty((samples.shape[0], len(self.statistics))), np.empty(samples.shape[0])
         for rows in row_chunks(*samples.shape):
-            part = Placement(placed.coordinates[rows], placed.misfit[rows])
-            z, state = smooth(
-                self._observed(samples[rows], part), self.detector.centre, self.config.ewma, state
-            )
-            distance[rows] = self._distances(z, samples[rows])
-            distance[rows][~self.scaling.judged(samples[rows], self.config.max_missing)] = np.nan
+            z = self._observed(samples[rows], placed[rows])
+            nearest = placed.nearest[rows]
+            statistics[rows], moved[rows], state = judge.statistics(samples[rows], z, nearest, state)
+            statistics[rows][~self.scaling.judged(samples[rows], self.config.max_missing)] = np.nan
+        distance = joint_distance(statistics, self.limits)
+        cause = np.array(self.statistics)[(statistics / self.limits).argmax(axis=1)]
+        cause = np.where(self.threshold * moved > distance, CONSTANT, cause)
+        cause[np.isnan(distance)] = ""
+        distance = np.maximum(distance, self.threshold * moved)
         ratio = distance / self.threshold
+        coarser = judge.coarser(state)
         return Scores(
             x=placed.coordinates[:, 0].copy(),
             y=placed.coordinates[:, 1].copy(),
@@ -225,29 +267,22 @@ class BaselineModel:
             ratio=ratio,
             anomaly=ratio > 1.0,
             severity=severities(ratio, self.config.severity_bands),
+            cause=cause,
             threshold=self.threshold,
-            state=state if state is not None else SequenceState((), 0),
+            coarser=tuple(name for name, fewer in zip(self.features, coarser, strict=True) if fewer),
+            state=state,
         )
 
-    def _distances(self, z: Floats, samples: Floats) -> Floats:
-        """Return the distances (m,) of the detector's input z and of constant features that moved.
+    def explain(self, x: Floats, top: int = 5, *, state: SequenceState | None = None) -> list[Explanation]:
+        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others.
 
-        NaN where nothing of z is there.
+        `state` is that of their sequence, which tells its resolution.
         """
-        distance = joint_distance(self.detector.statistics(z), self.limits)
-        moved = self.scaling.moved(samples)
-        if moved.shape[1]:
-            np.maximum(distance, self.threshold * moved.max(axis=1), out=distance)
-        return distance
-
-    def explain(self, x: Floats, top: int = 5) -> list[Explanation]:
-        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others."""
         samples = as_samples(x, self.features)
+        space = self.judge.at_resolution(self.space, state)
         explanations: list[Explanation] = []
         for rows in row_chunks(*samples.shape):
-            explanations += explain(
-                samples[rows], self.features, self.scaling, self.space, self.space_limit, top
-            )
+            explanations += explain(samples[rows], self.features, self.scaling, space, self.space_limit, top)
         return explanations
 
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
@@ -273,6 +308,7 @@ class BaselineModel:
             "iterations": self.iterations,
             "trustworthiness": self.trustworthiness,
             "detector": self.config.detector,
+            "statistics": list(self.statistics),
             "threshold": self.threshold,
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),

@@ -102,15 +102,18 @@ class Scaling:
         units[self.constant] = resolution(self.mean[self.constant])
         return units
 
-    def moved(self, x: Floats) -> Floats:
+    def moved(self, x: Floats, step: Floats | None = None) -> Floats:
         """Return how far the constant features of rows x (m, d) moved, as ratios (m, constants) to a limit.
 
         Above 1 a feature that was constant in the baseline is not what it was. How far it is from normal
         cannot be known, so the ratio grows with the logarithm of the steps of its resolution: 1.3 at one
-        step, 2 at ten, 3 at a hundred. A missing cell has not moved.
+        step, 2 at ten, 3 at a hundred. A missing cell has not moved, nor has one within half a `step` (d,),
+        if x is rounded to one.
         """
         constant = self.mean[self.constant]
         gap = np.abs(x[:, self.constant] - constant)
+        if step is not None:
+            gap = np.maximum(gap - 0.5 * step[self.constant], 0.0)
         steps = gap / self.resolution[self.constant]
         moved: Floats = np.where(
             gap > SAME * np.maximum(np.abs(constant), SAME), 1.0 + np.log10(1.0 + steps), 0.0

@@ -102,6 +102,7 @@ class Finalizer:
             machine_id=analysis.machine_id,
             analysis_type=analysis.analysis_type.value,
             samples=samples,
+            not_judged=results.get("not_judged", 0),
             anomaly_count=results.get("anomaly_count", 0),
             anomaly_fraction=results.get("anomaly_fraction", 0.0),
             max_distance=results.get("max_distance"),

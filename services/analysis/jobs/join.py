@@ -165,9 +165,18 @@ def _results(model: BaselineModel, chunks: Sequence[ScoredSummary], positions: F
     """Return the results of the run: counts, and the machine's health from its anomalies and wear."""
     summary = ScoreSummary.merge(ScoreSummary(**chunk.summary) for chunk in chunks)
     order = np.arange(len(positions), dtype=np.float64)
-    wear = deterioration(order, positions, model.coordinates, failing=model.config.failing_wear).latest
+    wear = (
+        deterioration(order, positions, model.coordinates, failing=model.config.failing_wear).latest
+        if summary.judged
+        else None
+    )
     health = assess_health(
-        summary.anomaly_fraction, wear, model.config, samples=summary.samples, baseline=model.report
+        summary.anomaly_fraction,
+        wear,
+        model.config,
+        samples=summary.judged,
+        baseline=model.report,
+        not_judged=summary.not_judged,
     )
     return summary.results(health) | {"wear": wear}
 

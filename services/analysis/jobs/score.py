@@ -123,7 +123,7 @@ def _scored(
     features = samples.judged
     scores = model.score(features, state, first_row=first)
     anomalous = np.flatnonzero(scores.anomaly).tolist()
-    explanations = model.explain(features[anomalous]) if anomalous else []
+    explanations = model.explain(features[anomalous], state=scores.state) if anomalous else []
     return scores, [
         {
             "sample_index": first + row,
@@ -133,7 +133,7 @@ def _scored(
             "ratio": float(scores.ratio[row]),
             "x": float(scores.x[row]),
             "y": float(scores.y[row]),
-            "features": explanation.as_dict(),
+            "features": explanation.as_dict() | {"cause": str(scores.cause[row])},
             "metadata": samples.metadata[row] if row < len(samples.metadata) else {},
         }
         for row, explanation in zip(anomalous, explanations, strict=True)

@@ -28,9 +28,9 @@ class Splitter:
     async def split(self, work: Work, model: BaselineModel, progress: Progress, watch: Stopwatch) -> None:
         """Store the run chunk by chunk, and end the job. Raises EngineError for invalid files.
 
-        A moving average depends on all earlier samples. In feature space, the reader carries it forward, so
-        every chunk has its initial state and any worker can score it. On the map, it requires the positions
-        of all earlier samples, so the job of each chunk enqueues that of the next one.
+        What is judged depends on earlier samples, as a moving average does. In feature space, the reader
+        carries it forward, so every chunk has its initial state and any worker can score it. On the map, it
+        requires the positions of all earlier samples, so the job of each chunk enqueues that of the next one.
         """
         chained = model.state_needs_placement
         state: SequenceState | None = None
@@ -39,7 +39,7 @@ class Splitter:
             reading = self._reader.read(work, progress, model)
             async for chunk in reading:
                 await self._chunks.keep_chunk(work, order, samples, chunk, state, ready=not chained)
-                if model.config.ewma is not None and not chained:
+                if not chained:
                     state = await work.lease.compute(
                         model.advance, judged(chunk.features, chunk.metadata), state
                     )

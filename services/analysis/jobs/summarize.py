@@ -134,6 +134,9 @@ def _summary(
             analysis_id, times.size, len(severities), None, first_at, last_at, series=None, hours=()
         )
     ratios = distances / threshold
+    judged = np.flatnonzero(~np.isnan(ratios))
+    if judged.size == 0:
+        return RunSummary(analysis_id, times.size, 0, None, first_at, last_at, series=None, hours=())
     anomalous = np.zeros(times.size, dtype=bool)
     anomalous[[index for index in severities if index < times.size]] = True
     named = [severities.get(index, NORMAL) for index in range(times.size)]
@@ -141,9 +144,9 @@ def _summary(
         analysis_id,
         samples=times.size,
         anomalies=len(severities),
-        max_ratio=float(ratios.max()),
+        max_ratio=float(ratios[judged].max()),
         first_at=first_at,
         last_at=last_at,
-        series=downsample(times, ratios, anomalous, MAX_RUN_BUCKETS),
-        hours=count_hours(times, ratios, named),
+        series=downsample(times[judged], ratios[judged], anomalous[judged], MAX_RUN_BUCKETS),
+        hours=count_hours(times[judged], ratios[judged], [named[index] for index in judged.tolist()]),
     )

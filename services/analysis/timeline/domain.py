@@ -123,7 +123,10 @@ def _starts(keys: Times) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What remains of a monitoring run. An imported run without threshold has no `series` and no `hours`."""
+    """What remains of a monitoring run. An imported run without threshold has no `series` and no `hours`.
+
+    Samples that were not judged count in `samples` alone.
+    """
 
     analysis_id: UUID
     samples: int

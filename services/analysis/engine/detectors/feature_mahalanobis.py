@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Floats
+from .base import DISTANCE, RESIDUAL, Floats
 from .covariance import Axes, Sample, choose_shrinkage
 from .freedom import rescaled_distance, rescaled_largest
 from .precision import Precision
@@ -29,10 +29,13 @@ class FeatureMahalanobis:
     marginal distribution of those that are there, on the scale of complete samples.
     """
 
+    names: ClassVar[tuple[str, ...]] = (DISTANCE, RESIDUAL)
+
     axes: Axes
     inside: Floats
     floor: float
     shrinkage: float
+    _coarser: dict[bytes, Self] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def learn(cls, sample: Sample, whole: Axes, outside: Sequence[Axes]) -> tuple[Self, list[Self]]:
@@ -92,9 +95,37 @@ class FeatureMahalanobis:
             [rescaled_distance(distance, present, whole), rescaled_largest(residual, present, whole)]
         )
 
+    def distances(self, z: Floats) -> Floats:
+        """The Mahalanobis distances (m,) alone of standardised rows z (m, d)."""
+        coefficients, off = self.axes.split(z)
+        coefficients /= np.sqrt(self.inside)
+        distance: Floats = np.sqrt(np.einsum("ij,ij->i", coefficients, coefficients) + off / self.floor)
+        incomplete = np.isnan(distance)
+        if incomplete.any():
+            distance[incomplete] = self._marginal(z[incomplete])[:, 0]
+        return distance
+
+    def coarser(self, extra: Floats) -> Self:
+        """The detector for samples whose rounding adds `extra` (d,) to the variances of the features.
+
+        Only if there are more samples than features: otherwise the shrinkage hides the rounding.
+        """
+        if self.axes.count <= self.axes.dimensions or not extra.any():
+            return self
+        known = extra.tobytes()
+        if known not in self._coarser:
+            self._coarser[known] = self._shrunk(self.axes.coarser(extra), self.shrinkage)
+        return self._coarser[known]
+
     def pull(self, z: Floats) -> Floats:
-        """`P (z - centre)` (k, d) of standardised rows z (k, d)."""
-        return self.precision.pull(z - self.axes.mean)
+        """`P (z - centre)` (k, d) of standardised rows z (k, d); 0 for missing cells.
+
+        These are where the others let expect them.
+        """
+        gaps = np.isnan(z)
+        pulled = self.precision.pull(self.precision.expected(z - self.axes.mean))
+        pulled[gaps] = 0.0  # up to rounding errors, it is
+        return pulled
 
     @property
     def precision_diagonal(self) -> Floats:
@@ -111,13 +142,16 @@ class FeatureMahalanobis:
             "mean": self.axes.mean,
             "values": self.axes.values,
             "vectors": self.axes.vectors,
-            "sizes": np.array([self.axes.dimensions, self.axes.count], dtype=np.float64),
+            "sizes": np.array([self.axes.dimensions, self.axes.count, self.axes.average], dtype=np.float64),
             "shrinkage": np.array([self.shrinkage]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
         """The detector that `to_arrays` stored."""
-        dimensions, count = (int(size) for size in arrays["sizes"])
-        axes = Axes(arrays["mean"], arrays["values"], arrays["vectors"], dimensions, count)
+        dimensions, count = (int(size) for size in arrays["sizes"][:2])
+        values = arrays["values"]
+        # Before features had a floor, the average was that of the variances.
+        average = float(arrays["sizes"][2:].sum() or values.sum() / max(1, dimensions) or 1.0)
+        axes = Axes(arrays["mean"], values, arrays["vectors"], dimensions, count, average)
         return cls._shrunk(axes, float(arrays["shrinkage"][0]))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from .base import Floats
+from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
 
 REGULARISATION = 1e-6
@@ -18,6 +18,8 @@ REGULARISATION = 1e-6
 @dataclass(frozen=True, slots=True)
 class MapMahalanobis:
     """`sqrt((p - centre)' C^-1 (p - centre))`, C the regularised covariance of the positions (2, 2)."""
+
+    names: ClassVar[tuple[str, ...]] = (DISTANCE,)
 
     centre: Floats
     inverse: Floats

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
-from .base import Floats
+from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
 from .freedom import rescaled_distance
 from .precision import Precision
@@ -35,6 +35,8 @@ class T2Spe:
     `mean` is the squared index of an average complete sample and `freedom` its degrees of freedom (Box 1954),
     from all `dimensions` informative features.
     """
+
+    names: ClassVar[tuple[str, ...]] = (DISTANCE,)
 
     centre: Floats
     vectors: Floats

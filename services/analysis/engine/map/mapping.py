@@ -136,14 +136,14 @@ def map_samples(
     config: EngineConfig,
     progress: Callable[[float], None],
     skipped: Rows = NO_ROWS,
-) -> tuple[MapFit, ReferenceMap, Floats]:
+) -> tuple[MapFit, ReferenceMap, Rows, Floats]:
     """Map samples (n, d): all of them at once, or landmarks onto which the others are then projected.
 
     `completed` are the same samples without gaps, as landmarks must be. The `skipped` rows are never
     landmarks; they are projected like new samples.
 
-    Returns the fit, the references and the positions (n, 2). Besides the samples it takes O(landmarks^2)
-    memory.
+    Returns the fit, the references, their rows and the positions (n, 2). Besides the samples it takes
+    O(landmarks^2) memory.
     """
     n, d = samples.shape
     kept = np.setdiff1d(np.arange(n), skipped)
@@ -157,10 +157,10 @@ def map_samples(
     )
     reference = ReferenceMap(z, fitted.coordinates, fitted.range, fitted.similarity, scaling.importance)
     if landmarks.size == n:
-        return fitted, reference, fitted.coordinates
+        return fitted, reference, landmarks, fitted.coordinates
     coordinates = np.empty((n, 2))
     for rows in row_chunks(n, d):
         coordinates[rows] = reference.place(scaling.apply(samples[rows])).coordinates
         progress(FIT_SHARE + (1.0 - FIT_SHARE) * rows.stop / n)
     coordinates[landmarks] = fitted.coordinates
-    return fitted, reference, coordinates
+    return fitted, reference, landmarks, coordinates

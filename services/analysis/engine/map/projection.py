@@ -26,11 +26,16 @@ CHUNK_DISTANCES = 2_000_000
 class Placement:
     """Positions (m, 2), and misfits (m,): the placement residuals, the remaining costs per reference.
 
-    Both are NaN for samples that have none of the features that the map shows.
+    `nearest` (m,) are the distances to the nearest reference in the map's feature space. All are NaN for
+    samples that have none of the features that the map shows.
     """
 
     coordinates: Floats
     misfit: Floats
+    nearest: Floats
+
+    def __getitem__(self, rows: slice) -> Placement:
+        return Placement(self.coordinates[rows], self.misfit[rows], self.nearest[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +58,28 @@ class ReferenceMap:
         the result depends only on row i of z.
         """
         m, references = z.shape[0], self.features.shape[0]
-        coordinates, misfit = np.empty((m, 2)), np.empty(m)
+        coordinates, misfit, nearest = np.empty((m, 2)), np.empty(m), np.empty(m)
         target = Target(self.coordinates, self.similarity)
         step = max(1, CHUNK_DISTANCES // references)
         for first in range(0, m, step):
             rows = slice(first, min(m, first + step))
-            squares = self._squares(z[rows])
+            squares = reference_squares(z[rows], self.features, self.importance)
+            nearest[rows] = np.sqrt(squares.min(axis=1))
             nowhere = np.isnan(squares[:, 0])
             squares[nowhere] = 0.0  # the placement needs numbers
             target.place(self.range.normalise_squares(squares), coordinates[rows], misfit[rows])
             coordinates[rows][nowhere], misfit[rows][nowhere] = np.nan, np.nan
         misfit /= references
-        return Placement(coordinates, misfit)
+        return Placement(coordinates, misfit, nearest)
 
-    def _squares(self, z: Floats) -> Floats:
-        """The squared distances (m, r) of samples z (m, d) to the references."""
-        squares = squared_distances(z, self.features)
-        incomplete = np.isnan(squares[:, 0])  # a missing cell makes its own row NaN, and no other
-        if incomplete.any():
-            squares[incomplete] = partial_squares(z[incomplete], self.features, self.importance)
-        return squares
+
+def reference_squares(z: Floats, references: Floats, importance: Floats) -> Floats:
+    """The squared distances (m, r) of samples z (m, d), some with missing cells, to references (r, d)."""
+    squares = squared_distances(z, references)
+    incomplete = np.isnan(squares[:, 0])  # a missing cell makes its own row NaN, and no other
+    if incomplete.any():
+        squares[incomplete] = partial_squares(z[incomplete], references, importance)
+    return squares
 
 
 class Target:

@@ -88,9 +88,13 @@ def deterioration(order: Order, coordinates: Floats, baseline: Floats, *, failin
     `baseline` (n, 2) are the positions of the baseline's samples. A group's wear is the distance between its
     centroid and the baseline's, divided by the baseline's standard deviation on the map (the square root of
     the sum of both axes' variances), which makes maps comparable. The trend predicts when the wear crosses
-    the level `failing`. Raises EngineError if there are no samples.
+    the level `failing`. Samples without a place (NaN) do not count. Raises EngineError without any others.
     """
     coordinates = np.asarray(coordinates, dtype=np.float64)
+    placed = ~np.isnan(coordinates).any(axis=-1)
+    if len(order) == coordinates.shape[0] and not placed.all():
+        order, coordinates = np.asarray(order)[placed], coordinates[placed]
+    baseline = baseline[~np.isnan(baseline).any(axis=1)]
     if len(order) != coordinates.shape[0] or coordinates.shape[0] == 0:
         raise EngineError(
             f"there are {len(order)} order values for {coordinates.shape[0]} samples; each sample needs one"

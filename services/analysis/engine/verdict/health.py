@@ -12,13 +12,18 @@ from .readiness import BaselineReport
 
 STATES = OK, DETERIORATING, FAILING = "ok", "deteriorating", "failing"
 
+UNKNOWN = "unknown"
+"""The state of a machine of which too much is missing to tell."""
+
+_MISSING = "too many sensors were missing"
+
 CHANCE = 0.05
 """A share of anomalies counts as evidence if chance would produce it in fewer than one run in twenty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`state` is `ok`, `deteriorating` or `failing`; `reasons` are sentences."""
+    """`state` is `ok`, `deteriorating`, `failing` or `unknown`; `reasons` are sentences."""
 
     state: str
     reasons: tuple[str, ...]
@@ -35,14 +40,18 @@ def assess_health(
     *,
     samples: int | None = None,
     baseline: BaselineReport | None = None,
+    not_judged: int = 0,
 ) -> Health:
     """Assess a machine by its share of anomalies (0..1) and its wear in baseline standard deviations.
 
     The worse of the two decides: the share is compared with `deteriorating_fraction` and `failing_fraction`,
     the wear with `deteriorating_wear` and `failing_wear` (None: there is no wear). Given the number of
     `samples` and the `baseline`'s report, a share that chance could explain does not count: one anomaly among
-    twenty samples is 5 %, and healthy machines show as many.
+    twenty samples is 5 %, and healthy machines show as many. Besides the `samples` there are `not_judged`
+    ones, of which too much was missing; without any other, the state is not known.
     """
+    if not_judged and not samples:
+        return Health(UNKNOWN, (f"none of the {not_judged} samples could be judged: {_MISSING}",))
     levels = [0]
     reasons = []
     level = _level(anomaly_fraction, config.deteriorating_fraction, config.failing_fraction)
@@ -66,6 +75,9 @@ def assess_health(
             f"the latest samples are {wear:.1f} baseline standard deviations away from normal, {relation} "
             f"the limit of {limit:g}"
         )
+    if not_judged:
+        whole = not_judged + (samples or 0)
+        reasons.append(f"{not_judged} of {whole} samples could not be judged: {_MISSING}")
     return Health(STATES[max(levels)], tuple(reasons))
 
 

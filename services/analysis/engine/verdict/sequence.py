@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..detectors.covariance import Sample
+from ..rows import Rows, row_chunks
+
 Floats = NDArray[np.float64]
+
+MAX_STEP = 10.0
+"""Deviations enter an average that is judged beside single samples, or learnt from, up to this many standard
+deviations, so that a single wild value (a logger's -9999) does not alarm for the next fifty samples. Single
+samples show a lasting fault of this size in any case."""
+
+EMPTY: tuple[float, ...] = ()
+
+FORGOTTEN = 36.0
+"""After so many time constants, a sample weighs less than the rounding error of an average (exp(-36))."""
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceState:
-    """The state of a sequence: its moving average and the number of samples so far.
+    """The state of a sequence: its moving average, and the number of samples and decimal places so far.
 
     `as_dict` is JSON-serialisable. Python writes and reads floats exactly, so a chunk that continues from a
     stored state gives bit for bit the same numbers as processing the whole sequence at once.
@@ -22,43 +35,66 @@ class SequenceState:
 
     average: tuple[float, ...]
     count: int
+    places: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state as JSON-serialisable values."""
-        return {"average": list(self.average), "count": self.count}
+        return {"average": list(self.average), "count": self.count, "places": list(self.places)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the state that `as_dict` stored."""
-        return cls(tuple(float(value) for value in values["average"]), int(values["count"]))
+        average = tuple(float(value) for value in values["average"])
+        return cls(average, int(values["count"]), tuple(int(place) for place in values.get("places", ())))
 
 
 def smooth(
-    z: Floats, centre: Floats, weight: float | None, state: SequenceState | None
-) -> tuple[Floats, SequenceState]:
-    """Return the moving averages of rows z (m, d), on the scale of single samples, and the state after them.
+    z: Floats, weight: float, before: tuple[float, ...], bound: float = np.inf
+) -> tuple[Floats, tuple[float, ...]]:
+    """Return the moving averages of standardised rows z (m, d), and where the average stands after them.
 
-    `e_t = l*(z_t - centre) + (1 - l)*e_(t-1)` with e_0 = 0 (Lowry and others 1992) is divided by its standard
-    deviation relative to a single independent sample, sqrt(l/(2 - l)). Without a weight, z is returned. Where
-    a cell is missing (NaN), so is its average, which continues with the next cell that is there.
+    `before` (d,) is where it stood before, empty at the start of a sequence. Deviations enter up to `bound`.
+    `e_t = l*z_t + (1 - l)*e_(t-1)` with e_0 = 0 (Lowry and others 1992) is divided by its standard deviation
+    relative to a single independent sample, sqrt(l/(2 - l)). Where a cell is missing (NaN), so is its
+    average, which continues with the next cell that is there.
     """
-    count = (state.count if state is not None else 0) + z.shape[0]
-    if weight is None:
-        return z, SequenceState((), count)
     from scipy.signal import lfilter  # imported here because it loads slowly
 
     keep = 1.0 - weight
-    average = np.array(state.average) if state is not None and state.average else np.zeros(z.shape[1])
-    deviations, start = z - centre, keep * average
-    averages, _ = lfilter([weight], [1.0, -keep], deviations, axis=0, zi=start[None, :])
-    end = averages[-1].copy() if z.shape[0] else average
-    for column in np.flatnonzero(np.isnan(deviations).any(axis=0)):
-        there = np.flatnonzero(~np.isnan(deviations[:, column]))
+    if z.shape[0] == 0:
+        return z, before
+    average = np.array(before) if before else np.zeros(z.shape[1])
+    bounded, start = np.clip(z, -bound, bound), keep * average
+    averages, _ = lfilter([weight], [1.0, -keep], bounded, axis=0, zi=start[None, :])
+    end = averages[-1].copy()
+    for column in np.flatnonzero(np.isnan(z).any(axis=0)):
+        there = np.flatnonzero(~np.isnan(z[:, column]))
         averages[:, column], end[column] = np.nan, average[column]
         if there.size:
-            seen, _ = lfilter(
-                [weight], [1.0, -keep], deviations[there, column], zi=start[column : column + 1]
-            )
+            seen, _ = lfilter([weight], [1.0, -keep], bounded[there, column], zi=start[column : column + 1])
             averages[there, column], end[column] = seen, seen[-1]
-    smoothed: Floats = centre + averages / np.sqrt(weight / (2.0 - weight))
-    return smoothed, SequenceState(tuple(end.tolist()), count)
+    smoothed: Floats = averages / np.sqrt(weight / (2.0 - weight))
+    return smoothed, tuple(end.tolist())
+
+
+def averages(sample: Sample, weight: float) -> Sample:
+    """Return a sample of the moving averages of a sample's rows.
+
+    The average of a row starts so many rows before it that all older ones weigh nothing.
+    """
+    memory = 0 if weight >= 1.0 else int(np.ceil(FORGOTTEN / -np.log1p(-weight)))
+
+    def of(source: Callable[[Rows], Floats]) -> Callable[[Rows], Floats]:
+        def take(rows: Rows) -> Floats:
+            found = np.empty((rows.size, sample.width))
+            first, before = max(0, int(rows[0]) - memory), EMPTY
+            every = np.arange(first, int(rows[-1]) + 1)
+            for part in row_chunks(every.size, sample.width):
+                smoothed, before = smooth(source(every[part]), weight, before, MAX_STEP)
+                start, stop = np.searchsorted(rows, [first + part.start, first + part.stop])
+                found[start:stop] = smoothed[rows[start:stop] - first - part.start]
+            return found
+
+        return take
+
+    return replace(sample, take=of(sample.take), complete=of(sample.complete))

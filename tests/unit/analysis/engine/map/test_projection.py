@@ -29,7 +29,7 @@ def test_rows_of_a_larger_baseline_are_projected_onto_themselves(optimizer: str)
     generator = np.random.default_rng(2)
     x = generator.standard_normal((1300, 10)) * np.geomspace(3.0, 0.3, 10)
     config = EngineConfig(optimizer=optimizer, scaling="none").validate()
-    fitted, reference, coordinates = map_samples(
+    fitted, reference, _, coordinates = map_samples(
         x, x, learn_scaling(x, config, list("abcdefghij")), config, lambda _: None
     )
     radius = np.sqrt((coordinates**2).sum(axis=1).max())

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom, binom, kendalltau
 
 from services.analysis.engine import (
+    BaselineModel,
     BaselineReport,
     EngineConfig,
     EngineError,
@@ -42,6 +43,28 @@ def test_wear_is_in_baseline_standard_deviations(baseline: Floats) -> None:
     # The unit of the map does not change the wear.
     scaled = deterioration([1.0, 1.0, 0.0], coordinates * 7.0, baseline * 7.0, failing=6.0)
     np.testing.assert_allclose(scaled.wear, found.wear, atol=1e-12)
+
+
+def test_samples_without_a_place_do_not_count(baseline: Floats) -> None:
+    coordinates = np.array([[3.0, 4.0], [np.nan, np.nan], [0.0, 0.0], [np.nan, np.nan]])
+    unplaced = np.vstack([baseline, [[np.nan, np.nan]]])
+    found = deterioration([1.0, 1.0, 0.0, 2.0], coordinates, unplaced, failing=6.0)
+    assert found.labels == (0.0, 1.0)
+    alone = deterioration([1.0, 0.0], coordinates[[0, 2]], baseline, failing=6.0)
+    np.testing.assert_array_equal(found.wear, alone.wear)
+    texts = deterioration(["b", "a", "a", "c"], coordinates, unplaced, failing=6.0)
+    assert texts.labels == ("b", "a")
+    with pytest.raises(EngineError):
+        deterioration([1.0], coordinates[1:2], baseline, failing=6.0)
+
+
+def test_a_machine_of_which_nothing_was_judged_is_unknown(model: BaselineModel) -> None:
+    nothing = assess_health(0.0, None, EngineConfig(), samples=0, baseline=model.report, not_judged=7)
+    assert nothing.state == "unknown"
+    assert "none of the 7 samples" in nothing.reasons[0]
+    some = assess_health(0.0, None, EngineConfig(), samples=93, baseline=model.report, not_judged=7)
+    assert some.state == "ok"
+    assert some.reasons[-1].startswith("7 of 100 samples could not be judged")
 
 
 def test_texts_keep_their_order_of_appearance(baseline: Floats) -> None:
