@@ -17,7 +17,7 @@ from .cells import column_kind
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_tail import without_cut_line
-from .dialect import BLANKS, MAX_SAMPLED_RECORDS, Dialect, Record, detect_dialect, split_records
+from .dialect import BLANKS, MAX_SAMPLED_RECORDS, Dialect, Record, detect_dialect, quotes_fit, split_records, well_quoted
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
 from .lines import BLOCK_BYTES, Block, blocks, count_lines
 from .sheet import SAMPLED_ROWS, Batch
@@ -29,10 +29,6 @@ MAX_HEAD_BYTES = 2**21
 """Lines that are looked at to find the layout; with very long lines, fewer."""
 
 MIN_ROWS_OF_LONG_LINES = 3
-
-JUNK_AFTER_QUOTES = r'(?:^|[{0}])[ \t]*"(?:[^"]|"")*"(?!")[ \t]*[^{0}" \t\r\n]'
-"""A cell such as `"1"2`: neither 1 nor 12."""
-
 
 @dataclass(frozen=True, slots=True)
 class CsvSheet:
@@ -151,7 +147,7 @@ class CsvSheet:
             data = _tabbed(data, delimiter)
             delimiter = "\t"
         quoted = b'"' in data
-        if quoted and _junk(delimiter).search(data):
+        if quoted and not quotes_fit(data, delimiter):
             return None
         try:
             table = arrow_csv.read_csv(
@@ -184,11 +180,12 @@ class CsvSheet:
 
     def _records(self, block: Block) -> list[Record]:
         text = _uncommented(block.data.decode("utf-8", "replace"), self.dialect.comment)
-        if '"' in text and (found := _junk(self.dialect.delimiter[:1]).search(text.encode())):
+        data = text.encode()
+        if b'"' in data and (end := _match_end(well_quoted(self.dialect.delimiter), data)) < len(data):
             raise TableError(
-                "a cell goes on after its closing quotation mark. Check for a stray quotation mark",
+                "a cell goes on after its closing quotation mark, or has none. Check for a stray quotation mark",
                 file=self.name,
-                row=block.line + count_lines(text.encode()[: found.end() - 1]),
+                row=block.line + count_lines(data[:end]),
                 code="stray_quote",
             )
         try:
@@ -279,9 +276,9 @@ def _one(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _junk(delimiter: str) -> re.Pattern[bytes]:
-    mark = re.escape(delimiter)
-    return re.compile(JUNK_AFTER_QUOTES.replace("{0}", mark + r"\r\n").encode(), re.MULTILINE)
+def _match_end(pattern: re.Pattern[bytes], data: bytes) -> int:
+    found = pattern.match(data)
+    return found.end() if found else 0
 
 
 def _tabbed(data: bytes, delimiter: str) -> bytes:

@@ -6,7 +6,9 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..errors import TableError
 from .cells import column_kind, kind_of, looks_like_units
@@ -72,6 +74,33 @@ def split_records(text: str, delimiter: str, first_line: int = 1) -> list[Record
             found.append((line, cells))
 
 
+def well_quoted(delimiter: str) -> re.Pattern[bytes]:
+    """Return the pattern of a text whose quoted cells end at their closing quotation mark.
+
+    It excludes `"1"2`, which is neither 1 nor 12. It never goes back, so it takes time in proportion to the text.
+    """
+    marks = r" \t" if delimiter in BLANKS else re.escape(delimiter)
+    cell = rf'(?:[ \t]*+"(?:[^"]++|"")*+"[ \t]*+(?=[{marks}\r\n]|\Z)|[^"{marks}\r\n][^{marks}\r\n]*+|)'
+    return re.compile(rf"(?:{cell}[{marks}\r\n])*+{cell}".encode())
+
+
+def quotes_fit(data: bytes, delimiter: str) -> bool:
+    """Tell whether all quoted cells of a text end at their closing quotation mark.
+
+    Usually the marks stand, in turn, after and before the border of a cell. Escaped marks and blanks need the
+    pattern, which is slower.
+    """
+    codes = np.frombuffer(data, np.uint8)
+    marks = np.flatnonzero(codes == ord('"'))
+    border = np.zeros(256, np.bool_)
+    border[list(delimiter[:1].encode() + b"\r\n")] = True
+    opens = border[codes[marks[::2] - 1]] | (marks[::2] == 0)
+    closes = border[codes[np.minimum(marks[1::2] + 1, len(codes) - 1)]] | (marks[1::2] == len(codes) - 1)
+    if len(marks) % 2 == 0 and opens.all() and closes.all():
+        return True
+    return well_quoted(delimiter).fullmatch(data) is not None
+
+
 def _lines(text: str) -> list[str]:
     """Split at LF, CR LF and CR alone, and nowhere else."""
     return re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)
@@ -114,9 +143,13 @@ def detect_dialect(
             records = split_records(body, delimiter, skipped + 1)[:MAX_SAMPLED_RECORDS]
         except csv.Error:
             continue
+        if not chosen and '"' in body and not quotes_fit(body.encode(), delimiter):
+            continue
         if records:
             layouts.append(_Layout(delimiter, records))
     if not layouts:
+        if not chosen and '"' in body:  # every delimiter leaves stray quotation marks: reading names the row
+            return detect_dialect(head, complete, replace(reading, delimiter=","), wanted, name, max_columns)
         if comment is None:
             raise TableError(
                 "the rows cannot be parsed. Check for a missing quotation mark", file=name, code="unparsable"
@@ -297,7 +330,11 @@ class _Layout:
             if commented:
                 return commented
             line, cells = self.records[0]
-            if self._is_data(cells) and not _counts_up(cells) and any(kind != "text" for kind in self.kinds):
+            named = any(
+                kind_of(cell) == "text" and kind == "empty" for cell, kind in zip(cells, self.kinds, strict=False)
+            )
+            filled = set(self.kinds) & {"number", "switch", "time"}
+            if self._is_data(cells) and filled and not named and not _counts_up(cells):
                 raise _no_header(name, line, self.width)
             return line, cells, self.records[1:]
         at = self._header_before(first)

@@ -123,7 +123,7 @@ def test_a_written_file_is_read_back(
 def test_both_readers_agree(table: Made, dialect: tuple[str, str, int, bool, int]) -> None:
     if dialect[2] != csv.QUOTE_ALL and not is_delimited_by(table.header, dialect[0]):
         return
-    sheet = CsvSheet.open(Source(io.BytesIO(table.write(*dialect)), NAME), ReadingConfig())
+    sheet = CsvSheet.open(Source(io.BytesIO(table.write(*dialect)), NAME), ReadingConfig(), table.header)
     content = table.write(dialect[0], dialect[1], dialect[2], False, dialect[4])
     rows = content[len(Made(table.header, 0, 0, []).write(dialect[0], dialect[1], dialect[2], False, 0)) :]
     block = Block(rows, sheet.dialect.data_line)
