@@ -17,7 +17,18 @@ from .cells import column_kind
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_tail import without_cut_line
-from .dialect import BLANKS, MAX_SAMPLED_RECORDS, Dialect, Record, detect_dialect, quotes_fit, split_records, well_quoted
+from .dialect import (
+    BLANKS,
+    COMMENTS,
+    MAX_SAMPLED_RECORDS,
+    NO_DELIMITER,
+    Dialect,
+    Record,
+    detect_dialect,
+    quotes_fit,
+    split_records,
+    well_quoted,
+)
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
 from .lines import BLOCK_BYTES, Block, blocks, count_lines
 from .sheet import SAMPLED_ROWS, Batch
@@ -28,7 +39,11 @@ MIN_HEAD_LINES = 100
 MAX_HEAD_BYTES = 2**21
 """Lines that are looked at to find the layout; with very long lines, fewer."""
 
+COMPARED_BYTES = 2**16
+"""The end of a block is kept to compare a last line with."""
+
 MIN_ROWS_OF_LONG_LINES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class CsvSheet:
@@ -81,7 +96,7 @@ class CsvSheet:
         return Understood(
             form="csv",
             encoding=self.encoding.name,
-            delimiter=self.dialect.delimiter,
+            delimiter=None if self.dialect.delimiter == NO_DELIMITER else self.dialect.delimiter[:1],
             decimal=self.dialect.decimal,
             header_line=self.dialect.header_line,
             preamble=self.dialect.preamble,
@@ -93,7 +108,7 @@ class CsvSheet:
 
     def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
         """Yield all rows. A line that was cut at the end of the file is left out."""
-        first_row = 0
+        first_row, before = 0, b""
         delimiter = self.dialect.delimiter.encode()[:1]
         transcoder = Transcoder(self.encoding, self.name)
         with self.source.open() as stream:
@@ -103,11 +118,13 @@ class CsvSheet:
                 data = transcoder.utf8(block.data, block.line)
                 block = Block(data, block.line, block.open_end)
                 if block.open_end:
-                    block, cut = without_cut_line(block, self.dialect)
+                    block, cut = without_cut_line(block, before, self.dialect)
                     if cut is not None and left_out is not None:
                         left_out.append(LeftOut(self.name, *cut))
                 if not block.data.strip():
                     continue
+                before = block.data[-COMPARED_BYTES:]
+                before = before[before.find(b"\n") + 1 :] if len(before) == COMPARED_BYTES else before
                 batch = self._batch(block, first_row)
                 if batch.rows:
                     yield batch
@@ -189,11 +206,18 @@ class CsvSheet:
                 code="stray_quote",
             )
         try:
-            return split_records(text, self.dialect.delimiter, block.line)
+            found = split_records(text, self.dialect.delimiter, block.line)
         except csv.Error as error:
             raise TableError(
                 f"the rows cannot be parsed ({error})", file=self.name, row=block.line, code="unparsable"
             ) from None
+        expected = (self.dialect.width, self.dialect.row_cells)
+        # A line such as "# restarted" between rows is a comment, but one with all cells is a row.
+        return [
+            (line, cells)
+            for line, cells in found
+            if len(cells) in expected or not cells[0].startswith(COMMENTS[:2])
+        ]
 
     def _line(self, block: Block, row: int) -> int:
         return self._records(block)[row][0]

@@ -17,11 +17,11 @@ Cut = tuple[int, str, str]
 """The line, a code, and the reason."""
 
 
-def without_cut_line(block: Block, dialect: Dialect) -> tuple[Block, Cut | None]:
+def without_cut_line(block: Block, before: bytes, dialect: Dialect) -> tuple[Block, Cut | None]:
     """Return a file's last block without its last line if that was cut, and the reason.
 
     A line is cut if it has fewer cells than the header, or ends within quotation marks, or if the number at its
-    end has fewer decimals than any other in its column.
+    end has fewer decimals than any other in its column. `before` is what precedes the block.
     """
     data = block.data
     start = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
@@ -31,7 +31,7 @@ def without_cut_line(block: Block, dialect: Dialect) -> tuple[Block, Cut | None]
         return block, None  # a quotation mark opened further up swallows the rest: an error, and not a cut
     if not last.strip() or (dialect.comment and last.lstrip().startswith(dialect.comment)):
         return block, None
-    reason = _reason(last, data[:start], dialect)
+    reason = _reason(last, before + data[:start], dialect)
     if reason is None:
         return block, None
     return Block(data[:start], block.line), (line, "cut_line", f"the last line is incomplete: {reason}")
@@ -57,6 +57,8 @@ def _reason(last: str, before: bytes, dialect: Dialect) -> str | None:
             row[-1] for _, row in split_records("\n".join(lines), dialect.delimiter) if len(row) == len(cells)
         ]
     except csv.Error:
+        return None
+    if not cells[-1].strip() and any(not cell.strip() for cell in others):
         return None
     matches = [found for cell in others if (found := PARTS.fullmatch(cell.strip())) and cell.strip()]
     if number[2] is not None:

@@ -6,7 +6,7 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,10 +20,14 @@ Record = tuple[int, list[str]]
 CANDIDATES = (",", ";", "\t", "|", "  ", " ")
 """Delimiters. Two spaces stand for two or more blanks, one for any number."""
 
+NO_DELIMITER = "\x1f"
+"""Stands for the delimiter of a table of one column: a character that no text has."""
+
 COMMENTS = ("#", "//", "%", "!", "*")
 
 MAX_SAMPLED_RECORDS = 200
 MAX_PREAMBLE_LINES = 100
+MIN_LINES_TO_DROP = 2
 MAX_FIELD_CHARACTERS = 2**25
 
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
@@ -80,7 +84,9 @@ def well_quoted(delimiter: str) -> re.Pattern[bytes]:
     It excludes `"1"2`, which is neither 1 nor 12. It never goes back, so it takes time in proportion to the text.
     """
     marks = r" \t" if delimiter in BLANKS else re.escape(delimiter)
-    cell = rf'(?:[ \t]*+"(?:[^"]++|"")*+"[ \t]*+(?=[{marks}\r\n]|\Z)|[^"{marks}\r\n][^{marks}\r\n]*+|)'
+    pad = "[ ]" if delimiter == "\t" else r"[ \t]"
+    quoted = rf'{pad}*+"(?:[^"]++|"")*+"{pad}*+(?=[{marks}\r\n]|\Z)'
+    cell = rf'(?:{quoted}|[^"{marks}\r\n][^{marks}\r\n]*+|)'
     return re.compile(rf"(?:{cell}[{marks}\r\n])*+{cell}".encode())
 
 
@@ -128,6 +134,8 @@ def detect_dialect(
     `complete` tells that the file ends with `head`; a row with all `wanted` names is the header.
     """
     lines = _lines(head)
+    if complete and len(lines) > MIN_LINES_TO_DROP and not head.endswith(("\n", "\r")):
+        lines.pop()  # it may be cut
     if not any(line.strip() for line in lines):
         raise TableError("the file has no rows, not even a header", file=name, code="empty")
     hints = _hints(lines)
@@ -143,19 +151,20 @@ def detect_dialect(
             records = split_records(body, delimiter, skipped + 1)[:MAX_SAMPLED_RECORDS]
         except csv.Error:
             continue
-        if not chosen and '"' in body and not quotes_fit(body.encode(), delimiter):
-            continue
         if records:
-            layouts.append(_Layout(delimiter, records))
+            fits = '"' not in body or (delimiter not in BLANKS and quotes_fit(body.encode(), delimiter))
+            layouts.append(_Layout(delimiter, records, fits=fits))
     if not layouts:
-        if not chosen and '"' in body:  # every delimiter leaves stray quotation marks: reading names the row
-            return detect_dialect(head, complete, replace(reading, delimiter=","), wanted, name, max_columns)
         if comment is None:
             raise TableError(
                 "the rows cannot be parsed. Check for a missing quotation mark", file=name, code="unparsable"
             )
         layouts = [_Layout(chosen or ",", [])]
     best = max(layouts, key=lambda layout: (layout.holds(wanted), layout.score))
+    if best.width > 1 and not best.agrees and not chosen:
+        single = _Layout(NO_DELIMITER, split_records(body, NO_DELIMITER, skipped + 1)[:MAX_SAMPLED_RECORDS])
+        if single.kinds == ["number"]:  # 1,5 in every line, and no header of two names: one column
+            best = single
     widest = max((len(cells) for _, cells in best.records), default=0)
     if widest > max_columns:
         raise TableError(
@@ -202,13 +211,7 @@ def _hints(lines: Sequence[str]) -> _Hints:
         spaced = first.removeprefix(mark)[:1] in ("", " ", "\t", mark) or following.startswith(mark)
         if first.startswith(mark) and kind_of(first) == "text" and (mark in ("#", "//") or spaced):
             return _Hints(comment=mark)
-    return _Hints(comment=next((mark for mark in COMMENTS[:2] if _comments_later(lines, mark)), None))
-
-
-def _comments_later(lines: Sequence[str], mark: str) -> bool:
-    """Tell whether some lines, but few, begin with a mark, as comments among the rows do."""
-    hits = sum(line.startswith(mark) for line in lines)
-    return 0 < hits <= max(1, len(lines) // 4)
+    return _Hints()
 
 
 def _labview(lines: Sequence[str]) -> _Hints:
@@ -231,10 +234,10 @@ def _labview(lines: Sequence[str]) -> _Hints:
 class _Layout:
     """The records that one delimiter makes of a file's head."""
 
-    def __init__(self, delimiter: str, records: list[Record]) -> None:
+    def __init__(self, delimiter: str, records: list[Record], *, fits: bool = True) -> None:
         self.delimiter = delimiter
         self.records = records
-        body = [cells for _, cells in records[len(records) // 2 :]] or [cells for _, cells in records]
+        body = [cells for _, cells in records[-max(1, len(records) // 3) :]]
         widths = Counter(len(cells) for cells in body)
         self.width = max(widths, key=lambda width: (widths[width], width), default=1)
         self.body = [cells for cells in body if len(cells) == self.width]
@@ -245,12 +248,17 @@ class _Layout:
         share = len(self.body) / max(1, len(body))
         cells = self.width * len(self.body)
         clean = sum(kind_of(cell) != "text" for row in self.body for cell in row) / max(1, cells)
-        agrees = any(
-            abs(len(cells) - self.width) <= self.trailing and sum(map(_is_name, cells)) * 2 > len(cells)
+        self.agrees = any(
+            abs(len(cells) - self.width) <= self.trailing and sum(map(_is_name, cells)) * 2 >= len(cells)
             for _, cells in records[: MAX_PREAMBLE_LINES + 1]
         )
         plain = CANDIDATES.index(delimiter) if delimiter in CANDIDATES else 0
-        self.score = (self.width > 1, share + clean + agrees - 0.02 * plain - 0.2 * (plain > 3), self.width)
+        self.score = (
+            self.width > 1,
+            fits,
+            share + clean + self.agrees - 0.02 * plain - 0.2 * (plain > 3),
+            self.width,
+        )
 
     def holds(self, wanted: Sequence[str]) -> bool:
         """Tell whether a row holds all wanted names."""
@@ -262,21 +270,20 @@ class _Layout:
         self, lines: Sequence[str], hints: _Hints, reading: ReadingConfig, wanted: Sequence[str], name: str
     ) -> Dialect:
         """Return the dialect of these records."""
-        places = {line: place for place, (line, _) in enumerate(self.records)}
         if reading.header == 0:
             return self._without_header(lines, hints)
         header = self._header(lines, hints, reading, wanted, name)
         if isinstance(header, Dialect):
             return header
         line, cells, after = header
-        units = self._units(after, hints, line)
-        following = [at for at in places if at > line]
-        data_line = (
-            following[len(units)]
-            if len(following) > len(units)
-            else _line_after(lines, line, units, following)
-        )
-        return self._dialect(lines, hints, line, cells, data_line, units[0] if units else ())
+        below = _Layout(self.delimiter, after)
+        units = below._units(hints, line)
+        following = [at for at, _ in after]
+        if len(following) > len(units):
+            data_line = following[len(units)]
+        else:
+            data_line = (following[len(units) - 1] if units else line) + 1
+        return below._dialect(lines, hints, line, cells, data_line, units[0] if units else ())
 
     def _dialect(
         self,
@@ -331,7 +338,8 @@ class _Layout:
                 return commented
             line, cells = self.records[0]
             named = any(
-                kind_of(cell) == "text" and kind == "empty" for cell, kind in zip(cells, self.kinds, strict=False)
+                kind_of(cell) == "text" and kind == "empty"
+                for cell, kind in zip(cells, self.kinds, strict=False)
             )
             filled = set(self.kinds) & {"number", "switch", "time"}
             if self._is_data(cells) and filled and not named and not _counts_up(cells):
@@ -354,8 +362,9 @@ class _Layout:
             return start  # a row below the names that leaves the time's cell empty: units that nobody knows
         return at
 
-    def _units(self, after: Sequence[Record], hints: _Hints, line: int) -> list[list[str]]:
-        """Return the rows of units directly below the header."""
+    def _units(self, hints: _Hints, line: int) -> list[list[str]]:
+        """Return the rows of units that these records, those below a header, begin with."""
+        after = self.records
         if hints.units_lines is not None and hints.header_line == line:
             return [cells for _, cells in after[: hints.units_lines]]
         numbers = [place for place, kind in enumerate(self.kinds) if kind == "number"]
@@ -469,11 +478,6 @@ def _counts_up(cells: Sequence[str]) -> bool:
 
 def _preamble(lines: Sequence[str], before: int) -> tuple[str, ...]:
     return tuple(line.strip("\r\n") for line in lines[: before - 1][:MAX_PREAMBLE_LINES])
-
-
-def _line_after(lines: Sequence[str], line: int, units: Sequence[object], following: Sequence[int]) -> int:
-    """Return the line after header and units if no row follows."""
-    return (following[len(units) - 1] if units else line) + 1
 
 
 def _no_header(name: str, row: int, width: int) -> TableError:

@@ -120,7 +120,7 @@ class Transcoder:
             if is_utf8(block):
                 self.encoding = replace(self.encoding, firm=True)
                 return block
-            if self.encoding.firm:
+            if self.encoding.firm or _holds_utf8(block):
                 raise undecodable(self._name, code, line + _broken_line(block, code))
             self.encoding = Encoding("cp1252")
         try:

@@ -62,7 +62,10 @@ class Filler:
             known = np.flatnonzero(~np.isnan(column))
             if len(known) > 1:
                 inner = slice(known[0], known[-1] + 1)
-                column[inner] = np.interp(places[inner], known, column[known])
+                drawn = np.interp(places[inner], known, column[known])
+                for gap in np.flatnonzero(np.diff(known) > MAX_GAP_ROWS):
+                    drawn[known[gap] + 1 - known[0] : known[gap + 1] - known[0]] = np.nan
+                column[inner] = drawn
         start = len(before)
         for chunk in self._held:
             chunk[:] = rows[start : start + len(chunk)]

@@ -54,6 +54,7 @@ class Numbers:
         self._wide = np.zeros(len(places), dtype=np.bool_)  # columns with numbers other than 0 and 1
         self._switched = np.zeros(len(places), dtype=np.bool_)  # columns with ON, OFF and their like
         self._settled = False
+        self._unread = sheet.understood.form != "csv"  # whether no text has been read yet: others have few
         self.style = self._first_style()
 
     def convert(self, batch: Batch) -> Floats:
@@ -90,6 +91,8 @@ class Numbers:
     def _column(self, column: pa.Array, at: int, place: int, counts: Counter[str]) -> Floats:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
+        if self._unread and _text_of(column) is not None:
+            raise _Unsettled
         if is_mixed(column):
             numbers, cells = parts(column)
             typed = numbers.to_numpy(zero_copy_only=False)
@@ -245,7 +248,9 @@ class Numbers:
                 sampled.add(place, pa.array(cells, pa.string()), 0)
         comma = understood.delimiter == "," and not any(mark == "," for _, mark in sampled.seen)
         proved = len(sampled.decimals()) == 1 and not sampled.total("either", OTHER[sampled.decimals()[0]])
-        if comma or proved or understood.form != "csv":
+        if self._unread:
+            return Style(".", reading.thousands)
+        if comma or proved:
             found = decide(sampled, reading, ",")
             if isinstance(found, Style):
                 return found if found.thousands else replace(found, thousands=reading.thousands)
@@ -257,7 +262,7 @@ class Numbers:
         style = self._decided(decide(evidence, self._reading, self._sheet.understood.delimiter))
         if self._reading.thousands is None and not style.thousands:
             style = replace(style, thousands=self._spaced())
-        if style.decimal != self.style.decimal:
+        if style.decimal != self.style.decimal and not self._unread:
             place, seen = next(
                 (p, s) for (p, mark), s in evidence.seen.items() if mark == style.decimal and s.example
             )
@@ -273,7 +278,7 @@ class Numbers:
                 params={"cell": cell, "options": [".", ","]},
                 proposal={"decimal": style.decimal},
             )
-        self.style, self._settled = style, True
+        self.style, self._settled, self._unread = style, True, False
 
     def _spaced(self) -> str | None:
         """Return the space or apostrophe that groups digits somewhere in the file, if one does."""
@@ -288,14 +293,8 @@ class Numbers:
 
     def _texts(self) -> Iterator[tuple[int, list[tuple[int, pa.Array]]]]:
         for batch in self._sheet.batches():
-            yield (
-                batch.first_row,
-                [
-                    (place, compute.fill_null(batch.columns[place], ""))
-                    for place in self._places
-                    if place is not None and pa.types.is_string(batch.columns[place].type)
-                ],
-            )
+            columns = [(place, _text_of(batch.columns[place])) for place in self._places if place is not None]
+            yield batch.first_row, [(place, cells) for place, cells in columns if cells is not None]
 
     def _decided(self, found: Style | Question) -> Style:
         if isinstance(found, Question):
@@ -370,6 +369,16 @@ class _NoNumber(Exception):
     def __init__(self, fault: _Fault) -> None:
         self.fault = fault
         super().__init__(fault)
+
+
+def _text_of(column: pa.Array) -> pa.Array | None:
+    """Return the text of a column, empty where it has none; None if the column is typed."""
+    if is_mixed(column):
+        column = parts(column)[1]
+    elif pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return compute.fill_null(column, "") if text else None
 
 
 def _counted(cells: pa.Array) -> Counter[str]:

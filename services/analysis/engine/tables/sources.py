@@ -69,6 +69,8 @@ class Source:
                     raw = BoundedGzip(stream, self.name, self.limits, self.meter)
                     stream = stack.enter_context(io.BufferedReader(raw, HEAD_BYTES))
                 else:
+                    if not stream.seekable():
+                        stream = stack.enter_context(_spooled(stream))
                     stream = stack.enter_context(
                         open_member(stream, step.removeprefix("zip:"), self.name, self.limits, self.meter)
                     )
@@ -81,10 +83,8 @@ class Source:
             if not self.steps:
                 yield stream
                 return
-            with tempfile.SpooledTemporaryFile(SPOOL_MEMORY_BYTES) as spool:
-                shutil.copyfileobj(stream, spool)
-                spool.seek(0)
-                yield cast("BinaryIO", spool)
+            with _spooled(stream) as spool:
+                yield spool
 
     def head(self, size: int = HEAD_BYTES) -> bytes:
         """Return the first bytes of the content. Raises TableError if there are none."""
@@ -124,12 +124,6 @@ def expanded(source: Source) -> list[Source]:
         return [source]  # an Excel workbook
     if not members:
         raise TableError("the archive contains no file", file=source.name, code="empty_archive")
-    if any(step == "gzip" for step in source.steps):
-        raise TableError(
-            "the file is a zip archive within gzip. Upload the zip archive itself",
-            file=source.name,
-            code="nested_archive",
-        )
     found: list[Source] = []
     for member in members:
         found += expanded(_deeper(source, f"zip:{member}", f"{source.name}/{member}"))
@@ -152,6 +146,15 @@ def _deeper(source: Source, step: str, name: str) -> Source:
             code="nested_archive",
         )
     return replace(source, steps=(*source.steps, step), name=name)
+
+
+@contextmanager
+def _spooled(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+    """Unpack a stream to a temporary file, which can be read in any order."""
+    with tempfile.SpooledTemporaryFile(SPOOL_MEMORY_BYTES) as spool:
+        shutil.copyfileobj(stream, spool)
+        spool.seek(0)
+        yield cast("io.BufferedReader", spool)
 
 
 class _Borrowed(io.RawIOBase):

@@ -175,7 +175,7 @@ def _without_decimals(evidence: Evidence, reading: ReadingConfig, delimiter: str
     grouped = [mark for mark in OTHER if evidence.total("grouped", mark)]
     if len(grouped) == 2:
         return _mixed(evidence)
-    if grouped and not evidence.total("either", OTHER[grouped[0]]):
+    if grouped:
         return Style(OTHER[grouped[0]], grouped[0])
     either = [mark for mark in OTHER if evidence.total("either", mark)]
     if not either:

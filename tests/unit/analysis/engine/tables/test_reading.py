@@ -114,7 +114,7 @@ def test_quoted_cells_hold_delimiters_quotes_and_line_ends() -> None:
         (b"m,a,b\nx,1,2\ny,3\n", 3, "b", "2 cells"),
         (b"m,a,b\nx,1,2,9\n", 2, "b", "4 cells"),
         (b"m,a,b\nx,1,2\n\n\ny,oops,4\n", 5, "a", "not a number"),
-        (b'm,a,b\nx,1,2\n"y,3,4\nz,5,6\n', 3, "a", "quotation mark"),
+        (b'm,a,b\nx,1,2\n"y,3,4\nz,5,6\n', 3, None, "quotation mark"),
         (b"m,a,a\nx,1,2\n", 1, "a", "two columns"),
         (b"1,2,3\n4,5,6\n", 1, None, "header"),
         (b"m,a,b\n", None, None, "no samples"),
