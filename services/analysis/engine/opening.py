@@ -41,7 +41,12 @@ class WideTable:
     @property
     def understood(self) -> list[tuple[str, Understood]]:
         """The name of each table, and how it was read."""
-        return list(zip(self._reader.names, self._reader.understood, strict=True))
+        styles = self._reader.facts.styles
+        found = []
+        for name, each in zip(self._reader.names, self._reader.understood, strict=True):
+            decimal, thousands = styles.get(name, (each.decimal, each.thousands))
+            found.append((name, replace(each, decimal=decimal, thousands=thousands)))
+        return found
 
     @property
     def facts(self) -> Facts:

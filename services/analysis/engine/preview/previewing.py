@@ -274,7 +274,7 @@ def _time_questions(head: Head) -> list[dict[str, Any]]:
 
 
 def _understood(head: Head, quality: Mapping[str, Any] | None) -> dict[str, Any]:
-    stated = asdict(head.sheet.understood)
+    stated = asdict(head.sheet.understood) if quality is None else dict(quality["files"][0]["understood"])
     time = {"columns": [], "format": None, "problems": []} if quality is None else quality["time"]
     return stated | {"layout": "long" if head.long else "wide", "rows": head.rows, "time": time}
 

@@ -71,6 +71,8 @@ class Table:
                     )
                 features = features[~empty]
                 entries = [entry for entry, none in zip(entries, empty, strict=True) if not none]
+            if self.sheet.understood.form == "csv":
+                facts.styles[self.name] = (numbers.style.decimal, numbers.style.thousands or None)
             yield features, entries
 
 
