@@ -11,8 +11,8 @@ from tests.e2e.plant import Plant
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 MEGABYTE = 2**20
-# A verdict is sensible if a day like those of the baseline does not alarm most of the time.
-MAX_ALARMS = 0.5
+# A verdict is sensible if samples like those of the baseline hardly alarm.
+MAX_ALARMS = 0.1
 
 # The encoding of the file as it is, and a sensor that is raised to see that it alarms.
 FILES = {
@@ -30,13 +30,13 @@ def test_a_raw_file_is_read_with_the_previews_own_proposal(plant: Plant, name: s
     encoding, sensor = FILES[name]
     text = gzip.decompress((DATA / f"{name}.csv.gz").read_bytes()).decode(encoding)
     header, *rows = text.splitlines()
-    # The first half is the baseline; the next rows are a day of operation, whose last row is a fault.
-    half = len(rows) // 2
-    normal = "\r\n".join([header, *rows[:half]]).encode(encoding)
-    place = header.split(",").index(sensor)
-    cells = rows[half + 99].split(",")
-    cells[place] = "1000000"
-    day = "\r\n".join([header, *rows[half : half + 99], ",".join(cells)]).encode(encoding)
+    # The plants drift: what is monitored is held out all over the file. Its last row is a fault.
+    held = set(range(2, len(rows), len(rows) // 101)[:100])
+    normal = "\r\n".join([header, *(row for at, row in enumerate(rows) if at not in held)]).encode(encoding)
+    *day_rows, last = (rows[at] for at in sorted(held))
+    cells = last.split(",")
+    cells[header.split(",").index(sensor)] = "1000000"
+    day = "\r\n".join([header, *day_rows, ",".join(cells)]).encode(encoding)
 
     preview = plant.preview(f"{name}.csv", normal[:MEGABYTE])
     assert preview["proposed_config"] is not None, preview["problems"]

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, BinaryIO
 
 from ..config import EngineConfig
-from ..errors import ConfigError, EngineError, TableError
 from ..joining.layout import Long, long_layout
-from ..opening import open_samples
 from ..tables.config import ReadingConfig
-from ..tables.limits import MIB, Limits
 from ..tables.metadata import texts
 from ..tables.sheet import Sheet
 from ..tables.sheets import open_sheets
 from ..times.finding import TimeColumn
 from ..times.resolving import TimeSettings, resolve
 from .roles import Role, role_of, unit_of
-
-T = TypeVar("T")
-
-MAX_ROWS = 5_000
-"""Rows that are looked at. They take a fraction of a second."""
+from .trying import LIMITS, MAX_ROWS, Settings, fills_of, trial, tried
 
 MAX_CELLS = 200_000
 """Of a table with many columns, fewer rows."""
 
 MIN_ROWS = 200
-
-MAX_TRIES = 30
-"""Changes that are tried one after the other; each settles one question."""
-
-LIMITS = Limits(
-    expanded_bytes=64 * MIB, ratio_from_bytes=16 * MIB, line_bytes=8 * MIB, batch_bytes=16 * MIB, members=100
-)
-"""A preview may cost far less than an analysis."""
-
-QUESTIONS = {"ambiguous_number": "decimal"}
-QUESTION_TEXTS = {"decimal": "If the decimal separator is"}
-"""Errors that are questions, and the field that answers them: the preview has no answer of its own."""
 
 SETTLED_BY_CELLS = ("days_above_12", "continuity", "dots")
 """Reasons for an order of day and month that the next file might not give: the proposal names the format."""
@@ -56,22 +37,6 @@ class Head:
     long: Long | None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the file is tried with, and what of it is proposed to the user."""
-
-    config: EngineConfig
-    reading: ReadingConfig
-    proposed: dict[str, Any]
-
-    def changed(self, change: Mapping[str, Any]) -> Settings:
-        """Return the settings after a change. Raises ConfigError."""
-        engine = {name: value for name, value in change.items() if hasattr(self.config, name)}
-        read = {name: value for name, value in change.items() if name not in engine}
-        reading = ReadingConfig.from_json({**self.reading.to_json(), **read})
-        return Settings(replace(self.config, **engine), reading, {**self.proposed, **change})
-
-
 def preview_file(
     content: BinaryIO, name: str, config: EngineConfig, reading: ReadingConfig
 ) -> dict[str, Any]:
@@ -83,85 +48,29 @@ def preview_file(
     """
     problems: list[dict[str, Any]] = []
     settings = Settings(config, reading, reading.to_json())
-    opened = _tried(settings, problems, lambda mine: _head(content, name, mine.reading))
+    opened = tried(settings, problems, lambda mine: _head(content, name, mine.reading))
     if opened is None:
         return {"understood": None, "columns": [], "problems": problems, "proposed_config": None}
     settings, head = opened
     settings, roles = _proposal(settings, head)
-    tried = _tried(settings, problems, lambda mine: _trial(content, name, mine))
+    attempt = tried(settings, problems, lambda mine: trial(content, name, mine))
+    if attempt is not None:
+        # Marks of missing values are taken for measurements unless the configuration lists them.
+        fills = fills_of(attempt[0], attempt[1].fills)
+        problems += fills
+        if fills and fills[-1]["params"]["value"]:
+            marked = attempt[0].changed(fills[-1]["change"])
+            attempt = tried(marked, problems, lambda mine: trial(content, name, mine)) or attempt
     quality = None
-    if tried is not None:
-        settings, quality = tried
+    if attempt is not None:
+        settings, quality = attempt[0], attempt[1].quality
         problems += [{**each, "change": None} for each in quality["problems"]]
         problems += _time_questions(head)
     return {
         "understood": _understood(head, quality),
         "columns": _columns(head, roles, settings, quality),
         "problems": problems,
-        "proposed_config": None if tried is None else settings.proposed,
-    }
-
-
-def _tried(
-    settings: Settings, problems: list[dict[str, Any]], step: Callable[[Settings], T]
-) -> tuple[Settings, T] | None:
-    """Return what a step gives, after the changes that its errors advise; None if an error advises none."""
-    for _ in range(MAX_TRIES):
-        try:
-            return settings, step(settings)
-        except EngineError as error:
-            options = _options(error)
-            change = None if options else _advised(error, settings)
-            problems += [_problem(error, change), *options]
-            if change is None:
-                return None
-            try:
-                settings = settings.changed(change)
-            except ConfigError:
-                problems[-1]["change"] = None
-                return None
-    return None
-
-
-def _options(error: EngineError) -> list[dict[str, Any]]:
-    """Return the answers to choose from if an error is a question: nobody guesses how numbers are written."""
-    if not isinstance(error, TableError) or error.code not in QUESTIONS:
-        return []
-    field = QUESTIONS[error.code]
-    return [
-        {
-            "code": f"{error.code}_option",
-            "params": {field: option},
-            "text": f"{QUESTION_TEXTS[field]} '{option}', set {field} to it",
-            "column": error.column,
-            "change": {field: option},
-        }
-        for option in error.params.get("options", ())
-    ]
-
-
-def _advised(error: EngineError, settings: Settings) -> dict[str, Any] | None:
-    """Return the change that would make the file readable, if it is new."""
-    if not isinstance(error, TableError):
-        return None
-    change: dict[str, Any] | None = error.proposal or error.suggestion
-    if change is None and error.code in ("not_a_number", "not_numbers", "switch_or_number") and error.column:
-        change = {"metadata_columns": [*settings.reading.metadata_columns, error.column]}
-    if change is None or all(settings.proposed.get(name) == value for name, value in change.items()):
-        return None
-    return change
-
-
-def _problem(error: EngineError, change: Mapping[str, Any] | None) -> dict[str, Any]:
-    code = getattr(error, "code", "config_invalid")
-    params = dict(getattr(error, "params", {}))
-    return {
-        "code": code,
-        "params": params,
-        "text": error.message,
-        "row": error.row,
-        "column": error.column,
-        "change": None if change is None else dict(change),
+        "proposed_config": None if attempt is None else settings.proposed,
     }
 
 
@@ -238,21 +147,6 @@ def _features(header: Sequence[str], roles: Mapping[str, Role], reading: Reading
         known = reading.metadata_columns
         change["metadata_columns"] = [*known, *(name for name in between if name not in known)]
     return change
-
-
-def _trial(content: BinaryIO, name: str, settings: Settings) -> dict[str, Any]:
-    """Read the file as an analysis would, and return the quality of its data. Raises TableError."""
-    samples = open_samples(
-        [(content, name)], config=settings.config, reading=settings.reading, limits=LIMITS, training=True
-    )
-    rows = 0
-    for chunk in samples:
-        rows += len(chunk.metadata)
-        if rows >= MAX_ROWS:
-            break
-    if not samples.features:
-        raise TableError("no column holds measurements", file=name, code="no_features")
-    return samples.quality()
 
 
 def _time_questions(head: Head) -> list[dict[str, Any]]:

@@ -133,7 +133,8 @@ def test_the_proposal_reads_the_table_as_it_was_meant(table: Written) -> None:
     content = table.text().encode()
     found = previewed(content)
     if found.proposed_config is None:
-        # 56.068 may be a number of thousands: the question has both answers, and nothing is proposed without one.
+        # 56.068 may be a number of thousands: the question has both answers, and nothing is proposed without
+        # one.
         options = [each.change for each in found.problems if each.code == "ambiguous_number_option"]
         assert options == [{"decimal": "."}, {"decimal": ","}]
         found = previewed(content, {"decimal": table.decimal})
@@ -205,6 +206,23 @@ def test_a_long_table_is_understood() -> None:
     assert found.proposed_config == {"series_column": "tag", "value_column": "value", "time_column": ["when"]}
     features, _ = read(content, found.proposed_config)
     np.testing.assert_array_equal(features, np.arange(50.0)[:, None] + np.arange(3.0))
+
+
+def test_marks_of_missing_values_are_proposed_and_zero_is_asked_about() -> None:
+    x = values(7)
+    x[:, 1] = 50 + x[:, 1] / 100
+    x = np.round(x, 3)
+    x[3, 0], x[4, 1] = -9999, 0
+    content = Written(x).text().encode()
+    found = previewed(content)
+    fills = {each.params["value"]: each.change for each in found.problems if each.code == "fill_value"}
+    assert fills.keys() == {-9999, 0}
+    assert found.proposed_config is not None
+    assert found.proposed_config["missing_values"] == ["-9999"]
+    features, _ = read(content, found.proposed_config)
+    x[3, 0] = np.nan
+    np.testing.assert_array_equal(features, x)
+    assert fills[0] == {"missing_values": ["0"]}
 
 
 def test_labels_counters_and_constants_are_told_apart() -> None:
