@@ -132,8 +132,8 @@ def fills_of(settings: Settings, fills: Sequence[Fill]) -> list[dict[str, Any]]:
             {
                 "code": "fill_value",
                 "params": {"value": fill.value, "cells": fill.cells},
-                "text": f"{word} stands in {fill.cells} cells far from all others, and may mean that nothing was"
-                f" measured. If so, add it to missing_values",
+                "text": f"{word} stands in {fill.cells} cells far from all others, and may mean that nothing"
+                " was measured. If so, add it to missing_values",
                 "column": fill.column,
                 "change": {"missing_values": listed},
             }
