@@ -7,7 +7,7 @@ from typing import Any
 
 from services.analysis.configs.domain import engine_config, reading_config
 from services.analysis.domain import AnalysisType
-from services.analysis.engine import BaselineModel, Chunk, Samples, open_samples
+from services.analysis.engine import BaselineModel, Chunk, Limits, Samples, open_samples
 from services.analysis.jobs.domain import MAX_SMALL_VALUES, READ_SHARE, Stage
 from services.analysis.jobs.progress import Progress
 from services.analysis.jobs.work import Work
@@ -24,13 +24,12 @@ class NotSmall(Exception):
 
 
 class TableReader:
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, storage: Storage, limits: Limits | None = None) -> None:
+        self._storage, self._limits = storage, limits or Limits()
 
     def read(self, work: Work, progress: Progress, model: BaselineModel | None = None) -> "Reading":
-        """Return the samples of an upload, to be iterated over once; those of a run have the model's
-        features."""
-        return Reading(self._storage, work, progress, model)
+        """Return the samples of an upload, to be iterated over once; a run has the model's features."""
+        return Reading(self._storage, self._limits, work, progress, model)
 
 
 class Reading:
@@ -39,8 +38,11 @@ class Reading:
     Raises EngineError for invalid files, NotSmall and LeaseLost.
     """
 
-    def __init__(self, storage: Storage, work: Work, progress: Progress, model: BaselineModel | None) -> None:
+    def __init__(
+        self, storage: Storage, limits: Limits, work: Work, progress: Progress, model: BaselineModel | None
+    ) -> None:
         self._storage = storage
+        self._limits = limits
         self._work = work
         self._progress = progress
         self._model = model
@@ -78,6 +80,7 @@ class Reading:
                 training=work.analysis.analysis_type is AnalysisType.BASELINE,
                 features=None if self._model is None else self._model.features,
                 known_times=(work.baseline_quality or {}).get("resolved"),
+                limits=self._limits,
                 chunk_rows=CHUNK_SAMPLES,
             )
             self.features = tuple(samples.features)

@@ -19,7 +19,8 @@ NUMBER = re.compile(
     re.ASCII,
 )
 TIME = re.compile(
-    r"\d{4}-\d\d?-\d\d?.*|.*\d\d?:\d\d.*|\d{1,4}([./ -])\d{1,2}\1\d{1,4}\b.*|\d{1,2}[-. ][A-Za-z]{3,9}[-. ]\d{2,4}.*"
+    r"\d{4}-\d\d?-\d\d?.*|.*\d\d?:\d\d.*|\d{1,4}([./ -])\d{1,2}\1\d{1,4}\b.*"
+    r"|\d{1,2}[-. ][A-Za-z]{3,9}[-. ]\d{2,4}.*"
     r"|\d{4}(\.\d\d){3,5}|[A-Za-z]{3,9} \d{1,2},? \d{4}.*",
     re.ASCII,
 )
@@ -60,19 +61,19 @@ def column_kind(cells: Sequence[str]) -> str:
     return "text"
 
 
-UNITS = frozenset(
-    unit.casefold()
-    for unit in (
-        "°C °F K degC degF deg_C deg_F Deg C Celsius Fahrenheit % %RH RH pct percent bar mbar barg bara hPa kPa MPa"
-        " Pa psi psig psia mmHg inHg inH2O mmH2O Torr atm V mV µV uV kV Volts Volt A mA µA uA kA Amps Ampere W mW kW"
-        " MW GW kWh MWh Wh VA kVA MVA var kvar Mvar Hz kHz MHz GHz rpm 1/min min-1 min^-1 U/min r/min rad/s deg/s"
-        " m/s km/h mph mm/s in/s ips m/s2 m/s^2 m/s² g mg µg kg t lb lbs mm cm m km µm um nm in ft mil mils N kN"
-        " Nm kNm J kJ MJ GJ s sec ms µs us ns min h hr hrs d l L ml l/min L/min l/h l/s lpm gpm m3 m³ m3/h m³/h"
-        " Nm3/h m3/s m³/s kg/h kg/s g/s t/h kg/m3 kg/m³ ppm ppb mg/l mg/m3 µS/cm mS/cm pH NTU dB dBA dB(A) lux lx"
-        " W/m2 W/m² W/m^2 deg ° degrees Degree rad - -- – 1 none n/a unitless count counts pcs TS RN UTC"
-        " datetime timestamp Ohm Ω kΩ ohm Smp Avg Min Max Tot Std WVc ETo Med"
-    ).split()
-)
+UNITS_OF_LOGGERS = """
+    °C °F K degC degF deg_C deg_F Deg C Celsius Fahrenheit % %RH RH pct percent bar mbar barg bara hPa kPa
+    MPa Pa psi psig psia mmHg inHg inH2O mmH2O Torr atm V mV µV uV kV Volts Volt A mA µA uA kA Amps Ampere W
+    mW kW MW GW kWh MWh Wh VA kVA MVA var kvar Mvar Hz kHz MHz GHz rpm 1/min min-1 min^-1 U/min r/min rad/s
+    deg/s m/s km/h mph mm/s in/s ips m/s2 m/s^2 m/s² g mg µg kg t lb lbs mm cm m km µm um nm in ft mil mils
+    N kN Nm kNm J kJ MJ GJ s sec ms µs us ns min h hr hrs d l L ml l/min L/min l/h l/s lpm gpm m3 m³ m3/h
+    m³/h Nm3/h m3/s m³/s kg/h kg/s g/s t/h kg/m3 kg/m³ ppm ppb mg/l mg/m3 µS/cm mS/cm pH NTU dB dBA dB(A)
+    lux lx W/m2 W/m² W/m^2 deg ° degrees Degree rad - -- 1 none n/a unitless count counts pcs TS RN UTC
+    datetime timestamp Ohm Ω kΩ ohm Smp Avg Min Max Tot Std WVc ETo Med
+"""
+"""Units, and what a logger did (Avg, Smp)."""
+
+UNITS = frozenset(UNITS_OF_LOGGERS.casefold().split())
 BRACKETED = re.compile(r"[\[(<{].*[\])>}]")
 
 

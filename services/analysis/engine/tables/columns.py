@@ -79,7 +79,8 @@ def select_columns(
 ) -> Columns:
     """Return the columns that the configuration selects from a table with this header. Raises TableError.
 
-    `kinds` tells what each column seems to contain (`Sheet.kinds`); only the suggestion uses it. Columns between
+    `kinds` tells what each column seems to contain (`Sheet.kinds`); only the suggestion uses it. Columns
+    between
     `end_meta` and `start_dim` are metadata, too.
     """
     wanted = {"end_meta": config.end_meta, "start_dim": config.start_dim, "end_dim": config.end_dim}
@@ -129,7 +130,8 @@ LABEL = re.compile(
 """Names of columns that say what is known of a sample, and not what was measured."""
 
 COUNTER = re.compile(
-    r"(?:unnamed: ?\d+|column_1|index|idx|id|uid|no\.?|nr\.?|number|row|sample|record|recnbr|cycle|unit|run|ts|t_?stamp|"
+    r"(?:unnamed: ?\d+|column_1|index|idx|id|uid|no\.?|nr\.?|number|row|sample|record|recnbr|"
+    r"cycle|unit|run|ts|t_?stamp|"
     r"(?:.*[\W_])?(?:time|date|datetime|timestamp|epoch|zeit|datum|uhrzeit|zeitstempel)(?:[\W_].*)?|__index_level_\d+__)",
     re.IGNORECASE,
 )

@@ -40,20 +40,18 @@ class ReadingConfig:
     - `encoding`: the name of a text encoding, such as `cp1252` or `utf-16`;
     - `header`: the line of the column names, counted from 1; 0 if there is none (`column_1`, `column_2` ...);
     - `missing_values`: words and numbers that mean "not measured", beside the known words;
-    - `missing`: `use` leaves them to the analysis, `previous` and `linear` fill them in, `refuse` rejects the
-    file.
+    - `missing`: `use` leaves them to the analysis, `previous` and `linear` fill them in, `refuse` rejects
+      the file.
 
     Times, shape and conditions:
 
-    - `time_column`: the column of the times, or two: date and time of day; `time_format`: strptime's
-    directives,
-      `iso`, `epoch_s` (`_ms`, `_us`, `_ns`) or `excel`; `time_zone`: the zone of times that state none;
+    - `time_column`: the column of the times, or two: date and time of day; `time_format`: directives of
+      strptime, `iso`, `epoch_s` (`_ms`, `_us`, `_ns`) or `excel`; `time_zone`: of times that state none;
     - `metadata_columns`: columns among the features that are none, such as labels;
     - `series_column`, `value_column`: of a long table, which has a row per value;
     - `resample`: the length of a row (`PT1S` to `PT1H`), of which `resample_by` takes the `mean`, `last` or
-    `max`;
-      `join`: whether rows that not every file contributes to stay (`outer`) or not (`inner`); `round_times`:
-      times that differ by less are the same row;
+      `max`; `join`: whether rows that not every file contributes to stay (`outer`) or not (`inner`);
+      `round_times`: times that differ by less are the same row;
     - `off_when`: a condition; rows for which it is true neither train nor alarm;
     - `labels`: what is known of times, which samples get as the metadata column `label`.
     """

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.csv as arrow_csv
@@ -17,27 +18,21 @@ from .cells import column_kind
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_tail import without_cut_line
-from .dialect import (
-    BLANKS,
-    COMMENTS,
-    MAX_SAMPLED_RECORDS,
-    NO_DELIMITER,
-    Dialect,
-    Record,
-    detect_dialect,
-    quotes_fit,
-    split_records,
-    well_quoted,
-)
+from .detection import MAX_SAMPLED_RECORDS, detect_dialect
+from .dialect import COMMENTS, NO_DELIMITER, Dialect
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
-from .lines import BLOCK_BYTES, Block, blocks, count_lines
-from .sheet import SAMPLED_ROWS, Batch
+from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
+from .records import BLANKS, Record, quotes_fit, split_records, well_quoted
+from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import HEAD_BYTES, Source, refuse_foreign
 from .understood import LeftOut, Understood
 
 MIN_HEAD_LINES = 100
 MAX_HEAD_BYTES = 2**21
 """Lines that are looked at to find the layout; with very long lines, fewer."""
+
+MAX_FAILURES = 3
+"""Blocks with other cells than numbers where numbers are expected, before they are expected no more."""
 
 COMPARED_BYTES = 2**16
 """The end of a block is kept to compare a last line with."""
@@ -77,7 +72,9 @@ class CsvSheet:
         except csv.Error:
             rows = []
         cells = [row[: dialect.width] for _, row in rows[:MAX_SAMPLED_RECORDS] if len(row) >= dialect.width]
-        kinds = tuple(column_kind([row[place] for row in cells]) for place in range(dialect.width))
+        kinds = tuple(
+            column_kind([row[place] for row in cells[:SAMPLED_ROWS]]) for place in range(dialect.width)
+        )
         return cls(source, reading, dialect, encoding, header, kinds, cells[:SAMPLED_ROWS])
 
     @property
@@ -106,9 +103,14 @@ class CsvSheet:
             archive=self.source.archive,
         )
 
-    def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
+    def batches(
+        self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
+    ) -> Iterator[Batch]:
         """Yield all rows. A line that was cut at the end of the file is left out."""
-        first_row, before = 0, b""
+        return ahead(self._batches(left_out, expected))
+
+    def _batches(self, left_out: list[LeftOut] | None, expected: Expected | None) -> Generator[Batch]:
+        first_row, before, failures = 0, b"", 0
         delimiter = self.dialect.delimiter.encode()[:1]
         transcoder = Transcoder(self.encoding, self.name)
         with self.source.open() as stream:
@@ -121,23 +123,32 @@ class CsvSheet:
                     block, cut = without_cut_line(block, before, self.dialect)
                     if cut is not None and left_out is not None:
                         left_out.append(LeftOut(self.name, *cut))
-                if not block.data.strip():
+                if block.data.isspace() or not block.data:
                     continue
                 before = block.data[-COMPARED_BYTES:]
                 before = before[before.find(b"\n") + 1 :] if len(before) == COMPARED_BYTES else before
-                batch = self._batch(block, first_row)
+                columns = None
+                if expected is not None and failures < MAX_FAILURES:
+                    columns = self.split(block, expected)
+                    failures += columns is None
+                batch = self._batch(block, columns, first_row)
                 if batch.rows:
                     yield batch
                     first_row += batch.rows
 
-    def _batch(self, block: Block, first_row: int) -> Batch:
-        columns = self.split(block)
+    def _batch(self, block: Block, columns: list[pa.Array] | None, first_row: int) -> Batch:
+        if columns is None:
+            columns = self.split(block)
         if columns is None:
             columns = self.split_strictly(block)
         columns = self._without_trailing(columns, block)
         limit = self.source.limits.cell_characters
         for place, column in enumerate(columns):
-            longest = compute.max(compute.binary_length(column)).as_py() or 0
+            if column.nbytes <= limit:
+                continue
+            longest = (
+                0 if pa.types.is_floating(column.type) else compute.max(compute.binary_length(column)).as_py()
+            )
             if longest > limit:
                 row = compute.index(compute.greater(compute.binary_length(column), limit), True).as_py()
                 raise TableError(
@@ -151,8 +162,11 @@ class CsvSheet:
                 )
         return Batch(columns, first_row, lambda row: self._line(block, row))
 
-    def split(self, block: Block) -> list[pa.Array] | None:
-        """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are."""
+    def split(self, block: Block, expected: Expected | None = None) -> list[pa.Array] | None:
+        """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are.
+
+        The columns that are `expected` to be numbers are; None if one of their cells is none.
+        """
         data = block.data
         mark = self.dialect.comment
         if mark is not None and mark.encode() in data:
@@ -166,6 +180,11 @@ class CsvSheet:
         quoted = b'"' in data
         if quoted and not quotes_fit(data, delimiter):
             return None
+        numbers = expected.places if expected else frozenset()
+        types = {
+            str(place): pa.float64() if place in numbers else pa.string()
+            for place in range(self.dialect.row_cells)
+        }
         try:
             table = arrow_csv.read_csv(
                 pa.py_buffer(data),
@@ -175,20 +194,26 @@ class CsvSheet:
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
                 convert_options=arrow_csv.ConvertOptions(
-                    column_types={str(place): pa.string() for place in range(self.dialect.row_cells)},
+                    column_types=types,
+                    decimal_point=expected.decimal if expected else ".",
                     null_values=[],
                     strings_can_be_null=False,
                 ),
             )
         except pa.ArrowInvalid:
             return None
-        return [_one(column) for column in table.columns]
+        columns = [_one(column) for column in table.columns]
+        if any(not np.isfinite(columns[place].to_numpy()).all() for place in numbers):
+            return None
+        return columns
 
     def split_strictly(self, block: Block) -> list[pa.Array]:
         """Split a block row by row, and name the first row that is wrong."""
         rows = []
         for line, cells in self._records(block):
-            if len(cells) not in (self.dialect.width, self.dialect.row_cells):
+            # Without its last delimiter a row ends in a value; in another place one is missing.
+            whole = len(cells) == self.dialect.width and (not self.dialect.trailing or cells[-1].strip())
+            if len(cells) != self.dialect.row_cells and not whole:
                 raise self._wrong_width(line, cells)
             rows.append(cells[: self.dialect.width])
         if not rows:
@@ -200,7 +225,8 @@ class CsvSheet:
         data = text.encode()
         if b'"' in data and (end := _match_end(well_quoted(self.dialect.delimiter), data)) < len(data):
             raise TableError(
-                "a cell goes on after its closing quotation mark, or has none. Check for a stray quotation mark",
+                "a cell goes on after its closing quotation mark, or has none. Check for a stray quotation"
+                " mark",
                 file=self.name,
                 row=block.line + count_lines(data[:end]),
                 code="stray_quote",
@@ -234,7 +260,8 @@ class CsvSheet:
     def _wrong_width(self, line: int, cells: Sequence[str]) -> TableError:
         width = self.dialect.width
         return TableError(
-            f"the row has {len(cells)} cells, but the header has {width}. Check for a missing or extra delimiter or"
+            f"the row has {len(cells)} cells, but the header has {width}. Check for a missing or extra"
+            " delimiter or"
             " quotation mark",
             file=self.name,
             row=line,
@@ -268,7 +295,8 @@ def _head(source: Source) -> tuple[bytes, bool]:
 def _endless(source: Source, row: int) -> TableError:
     limit = source.limits.line_bytes
     return TableError(
-        f"the line has more than {limit:,} characters, so this file is probably not a table. Check for missing line"
+        f"the line has more than {limit:,} characters, so this file is probably not a table. Check for"
+        " missing line"
         " ends",
         file=source.name,
         row=row,
@@ -306,9 +334,19 @@ def _match_end(pattern: re.Pattern[bytes], data: bytes) -> int:
 
 
 def _tabbed(data: bytes, delimiter: str) -> bytes:
-    blanks = BLANKS[delimiter].pattern.encode()
-    data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
-    return re.sub(blanks, b"\t", data)
+    """Put one tab in place of the blanks between cells."""
+    if b"\x0b" not in data and b"\x0c" not in data and delimiter == " ":
+        return b"\n".join([b"\t".join(line.split()) for line in data.splitlines()])
+    if b"\t" in data or delimiter == " ":
+        data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+        return re.sub(BLANKS[delimiter].pattern.encode(), b"\t", data)
+    while b"   " in data:
+        data = data.replace(b"    ", b"  ").replace(b"   ", b"  ")
+    data = data.replace(b"  ", b"\t")
+    for end in (b"\n", b"\r"):
+        for blank in (b"\t", b" "):
+            data = data.replace(end + blank, end).replace(blank + end, end)
+    return data.lstrip(b"\t ")
 
 
 def _uncommented(text: str, mark: str | None) -> str:

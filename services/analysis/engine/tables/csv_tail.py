@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import re
 
-from .dialect import Dialect, split_records
+from .dialect import Dialect
 from .lines import Block, count_lines
+from .records import split_records
 
 COMPARED_ROWS = 1000
 """Rows before the last one whose last cells are compared with its last cell."""
@@ -20,7 +21,8 @@ Cut = tuple[int, str, str]
 def without_cut_line(block: Block, before: bytes, dialect: Dialect) -> tuple[Block, Cut | None]:
     """Return a file's last block without its last line if that was cut, and the reason.
 
-    A line is cut if it has fewer cells than the header, or ends within quotation marks, or if the number at its
+    A line is cut if it has fewer cells than the header, or ends within quotation marks, or if the number at
+    its
     end has fewer decimals than any other in its column. `before` is what precedes the block.
     """
     data = block.data

@@ -26,7 +26,8 @@ ENDS = b"\x00\x1a"
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """`name` is Python's; `mark` is the length of the byte order mark; `firm`: nothing later may change it."""
+    """`name` is Python's; `mark` is the length of the byte order mark; `firm`: nothing later may change
+    it."""
 
     name: str
     mark: int = 0
@@ -105,7 +106,8 @@ def utf8_chunks(stream: BinaryIO, encoding: Encoding, size: int, name: str) -> I
 
 
 class Transcoder:
-    """Makes UTF-8 of blocks of whole lines. ASCII so far, the first other byte decides for UTF-8 or Windows-1252."""
+    """Makes UTF-8 of blocks of whole lines. ASCII so far, the first other byte decides for UTF-8 or
+    Windows-1252."""
 
     def __init__(self, encoding: Encoding, name: str) -> None:
         self.encoding = encoding
@@ -135,7 +137,8 @@ def undecodable(name: str, code: str, row: int) -> TableError:
     """The refusal of text that is not of its file's encoding."""
     shown = {"utf-8": "UTF-8", "cp1252": "Windows-1252"}.get(code, code)
     return TableError(
-        f"the text is not {shown}, as the rest of the file is. Save the file as CSV UTF-8, or set encoding in the"
+        f"the text is not {shown}, as the rest of the file is. Save the file as CSV UTF-8, or set encoding"
+        " in the"
         " configuration",
         file=name,
         row=row,

@@ -18,10 +18,11 @@ from ..errors import TableError
 from .cells import column_kind
 from .columns import checked_header
 from .config import ReadingConfig
-from .dialect import MAX_SAMPLED_RECORDS, Dialect, dialect_of
+from .detection import MAX_SAMPLED_RECORDS, dialect_of
+from .dialect import Dialect
 from .limits import MIB
 from .mixed import mixed
-from .sheet import SAMPLED_ROWS, Batch
+from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source
 from .understood import LeftOut, Note, Understood
 from .unpacking import check_ratio, too_large
@@ -96,7 +97,7 @@ class ExcelSheet:
         wanted: Sequence[str],
     ) -> ExcelSheet | None:
         rows: list[tuple[int, Row]] = []
-        for line, row in enumerate(_rows(book[title], source, source.limits.columns + 1), start=1):
+        for line, row in _rows(book[title], source, source.limits.columns + 1):
             filled = _trimmed(row)
             if filled:
                 rows.append((line, filled))
@@ -137,7 +138,7 @@ class ExcelSheet:
     @property
     def understood(self) -> Understood:
         """How the file is read."""
-        notes = ()
+        notes: tuple[Note, ...] = ()
         if self.others:
             shown = ", ".join(f"'{title}'" for title in self.others[:5])
             notes = (
@@ -155,13 +156,15 @@ class ExcelSheet:
             notes=notes,
         )
 
-    def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
+    def batches(
+        self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
+    ) -> Iterator[Batch]:
         """Yield all rows."""
         width, first_row = self.dialect.width, 0
         lines: list[int] = []
         rows: list[Row] = []
         with _workbook(self.source) as book:
-            for line, row in enumerate(_rows(book[self.title], self.source, width + 1), start=1):
+            for line, row in _rows(book[self.title], self.source, width + 1):
                 if line < self.dialect.data_line or not _trimmed(row):
                     continue
                 if len(row) > width and row[width] is not None:
@@ -228,15 +231,18 @@ def _check_parts(source: Source, stream: BinaryIO) -> None:
             root = re.search(rb"<[A-Za-z_]", start)
             if b"<!" in start[: root.start() if root else len(start)].replace(b"<!--", b"") or not root:
                 raise TableError(
-                    f"'{info.filename}' in the workbook declares what no workbook needs. Save it again with Excel",
+                    f"'{info.filename}' in the workbook declares what no workbook needs. Save it again with"
+                    " Excel",
                     file=source.name,
                     code="damaged_file",
                 )
 
 
-def _rows(sheet: Any, source: Source, width: int) -> Iterator[Row]:
+def _rows(sheet: Any, source: Source, width: int) -> Iterator[tuple[int, Row]]:
+    """Yield the rows that have a cell, with their numbers."""
     sheet.reset_dimensions()
     empty = count = 0
+    blank: Row = ()  # openpyxl puts one and the same row into gaps
     try:
         for row in sheet.iter_rows(max_col=width, values_only=True):
             count += 1
@@ -247,10 +253,13 @@ def _rows(sheet: Any, source: Source, width: int) -> Iterator[Row]:
                     code="too_many_rows",
                     params={"limit": source.limits.rows},
                 )
-            empty = 0 if any(value is not None for value in row) else empty + 1
-            if empty > MAX_EMPTY_ROWS:
-                return
-            yield row
+            if row is blank or all(value is None for value in row):
+                empty, blank = empty + 1, row
+                if empty > MAX_EMPTY_ROWS:
+                    return
+                continue
+            empty = 0
+            yield count, row
     except DAMAGE as error:
         raise _damaged(source, error) from error
 

@@ -14,7 +14,8 @@ MAX_GAP_ROWS = 10_000
 
 
 class Filler:
-    """Fills in successive chunks of samples (m, d): with the `previous` value, or on a line between both ends.
+    """Fills in successive chunks of samples (m, d): with the `previous` value, or on a line between both
+    ends.
 
     Gaps at the beginning stay missing, and with `linear` those at the end.
     """
@@ -82,7 +83,7 @@ def _carried(chunk: Floats, last: Floats | None) -> Floats:
 
 
 def _last_row(chunk: Floats, before: Floats | None) -> Floats:
-    last = chunk[-1].copy()
+    last: Floats = chunk[-1].copy()
     if before is not None and np.isnan(last).any():
         np.copyto(last, before, where=np.isnan(last))
     return last

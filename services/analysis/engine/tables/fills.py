@@ -39,7 +39,8 @@ FILLS = (
     ),
     *(9.9e37, -9.9e37, 3.4028234663852886e38, -3.4028234663852886e38, 1e36),
 )
-"""Marks of loggers (Campbell: -7999, 6999; SCPI: 9.9E37; well logs: -999.25), of 16 and 32 bits, of float32."""
+"""Marks of loggers (Campbell: -7999, 6999; SCPI: 9.9E37; well logs: -999.25), of 16 and 32 bits, of
+float32."""
 
 MIN_DISTANCE = 5.0
 """A mark lies this many times the range of the other values away from them."""

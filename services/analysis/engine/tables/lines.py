@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from typing import TypeVar
 
 from ..errors import TableError
 from .encoding import ENDS
 from .limits import Limits
 
-BLOCK_BYTES = 2**21
+BLOCK_BYTES = 2**20
 """Bytes that are read at once: a few hundred rows of a thousand columns."""
+
+Item = TypeVar("Item")
 
 BLANK = ENDS + b"\r\n\t "
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records, as bytes. `line` is the number of the first; `open_end` means that the last has no end."""
+    """Whole records, as bytes. `line` is the number of the first; `open_end` means that the last has no
+    end."""
 
     data: bytes
     line: int
     open_end: bool = False
+
+
+def ahead(items: Generator[Item]) -> Iterator[Item]:
+    """Yield items, and make the next one in another thread in the meantime."""
+    with closing(items), ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = thread.submit(next, items, None)
+            yield item
 
 
 def count_lines(data: bytes) -> int:
@@ -42,15 +57,14 @@ def blocks(
     """
     pending = b""
     for chunk in _without_tail(chunks):
-        data = pending + chunk if pending else chunk
-        end = _end_of_records(data, delimiter)
-        if end:
-            yield Block(data[:end], line)
-            line += count_lines(data[:end])
-        pending = data[end:]
+        data, pending = _whole_records(pending, chunk, delimiter)
+        if data:
+            yield Block(data, line)
+            line += count_lines(data)
         if len(pending) > limits.line_bytes:
             raise TableError(
-                f"the line has more than {limits.line_bytes:,} characters, so this file is probably not a table."
+                f"the line has more than {limits.line_bytes:,} characters, so this file is probably not a"
+                " table."
                 " Check for a missing line end or quotation mark",
                 file=name,
                 row=line,
@@ -59,6 +73,16 @@ def blocks(
             )
     if pending.strip(b"\r\n"):
         yield Block(pending, line, open_end=not pending.endswith((b"\n", b"\r")))
+
+
+def _whole_records(pending: bytes, chunk: bytes, delimiter: bytes) -> tuple[bytes, bytes]:
+    """Return the whole records of what is at hand, and the rest."""
+    if b"\n" in chunk and b'"' not in chunk and b'"' not in pending:
+        end = chunk.rfind(b"\n") + 1
+        return b"".join((pending, memoryview(chunk)[:end])), chunk[end:]
+    data = pending + chunk
+    end = _end_of_records(data, delimiter)
+    return data[:end], data[end:]
 
 
 def _end_of_records(data: bytes, delimiter: bytes) -> int:

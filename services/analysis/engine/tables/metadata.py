@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import decimal
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as compute
@@ -29,18 +30,36 @@ class Metadata:
 
     def convert(self, batch: Batch) -> list[dict[str, Value]]:
         """Return one entry per row. Raises TableError naming a cell that cannot be stored."""
-        entries: list[dict[str, Value]] = [{} for _ in range(batch.rows)]
-        for place in self._places:
-            name, column = self._header[place], batch.columns[place]
-            text = pa.types.is_string(column.type) and batch.text
-            for row, (entry, value) in enumerate(zip(entries, cells(column), strict=True)):
-                try:
-                    entry[name] = self._convert(value) if text and isinstance(value, str) else _value(value)
-                except ValueError as error:
-                    raise TableError(
-                        str(error), file=self._file, row=batch.locate(row), column=name, code="bad_metadata"
-                    ) from None
-        return entries
+        names = [self._header[place] for place in self._places]
+        columns = [self._column(batch, place) for place in self._places]
+        if not columns:
+            return [{} for _ in range(batch.rows)]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _column(self, batch: Batch, place: int) -> list[Value]:
+        column = batch.columns[place]
+        text = pa.types.is_string(column.type) and batch.text
+        values = cells(column)
+        convert: Callable[[Any], Value] = self._convert if text else _value
+        try:
+            return list(map(convert, values))
+        except ValueError as error:
+            raise TableError(
+                str(error),
+                file=self._file,
+                row=batch.locate(_first_bad(convert, values)),
+                column=self._header[place],
+                code="bad_metadata",
+            ) from None
+
+
+def _first_bad(convert: Callable[[Any], Value], values: Sequence[object]) -> int:
+    for row, value in enumerate(values):
+        try:
+            convert(value)
+        except ValueError:
+            return row
+    return 0
 
 
 def cells(column: pa.Array) -> list[object]:

@@ -20,7 +20,7 @@ def mixed(numbers: Sequence[float | None], texts: Sequence[str | None]) -> pa.Ar
 def is_mixed(column: pa.Array) -> bool:
     """Tell whether a column is such a one."""
     kind = column.type
-    return pa.types.is_struct(kind) and kind.num_fields == 2 and kind.field(0).name == NUMBER
+    return bool(pa.types.is_struct(kind) and kind.num_fields == 2 and kind.field(0).name == NUMBER)
 
 
 def parts(column: pa.Array) -> tuple[pa.Array, pa.Array]:

@@ -21,7 +21,8 @@ MAX_NESTING = 8
 DICTIONARY_PAGE = 2
 DELTA_BYTE_ARRAY = 7
 DATA_HEADERS = ((5, 2), (8, 4))
-"""The fields of a page header that hold the header of a data page (of version 1, 2), and those of its encoding."""
+"""The fields of a page header that hold the header of a data page (of version 1, 2), and those of its
+encoding."""
 
 
 class BadPage(ValueError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Self
 
@@ -17,7 +17,7 @@ from .columns import checked_header
 from .limits import Limits, size_words
 from .metadata import texts
 from .parquet_pages import DELTA_BYTE_ARRAY, DICTIONARY_PAGE, BadPage, pages
-from .sheet import SAMPLED_ROWS, Batch
+from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source
 from .understood import LeftOut, Understood
 from .unpacking import too_large
@@ -46,6 +46,7 @@ class ParquetSheet:
     order: tuple[int, ...]
     spread: tuple[int, ...]
     rows_at_once: int
+    recurring: tuple[str, ...]
     kinds: tuple[str, ...]
     sample: list[list[str]]
     header_row: int | None = None
@@ -55,7 +56,8 @@ class ParquetSheet:
         """Read the schema, check the pages, and sample some rows. Raises TableError."""
         with source.open_seekable() as stream:
             file = _opened(source, stream)
-            rows_at_once = _checked(source, file, stream)
+            rows_at_once, recurring = _checked(source, file, stream)
+            file = _opened(source, stream, recurring)
             schema, stored = file.schema_arrow, file.metadata.metadata or {}
             order = _order(schema, stored.get(b"pandas"))
             try:
@@ -73,14 +75,16 @@ class ParquetSheet:
         if len(names) > source.limits.columns:
             raise _too_wide(source, len(names))
         header = checked_header(names, source.name, None)
-        sheet = cls(source, header, order, tuple(spread), rows_at_once, (), [])
+        sheet = cls(source, header, order, tuple(spread), rows_at_once, recurring, (), [])
         if first is None:
-            return cls(source, header, order, tuple(spread), rows_at_once, ("empty",) * len(header), [])
+            return cls(
+                source, header, order, tuple(spread), rows_at_once, recurring, ("empty",) * len(header), []
+            )
         (batch,) = sheet._batches(first, 0)
         columns = [texts(batch, place) for place in range(len(header))]
         kinds = tuple(_kind(column, cells) for column, cells in zip(batch.columns, columns, strict=True))
         sample = [[cell or "" for cell in row] for row in zip(*columns, strict=True)]
-        return cls(source, header, order, tuple(spread), rows_at_once, kinds, sample)
+        return cls(source, header, order, tuple(spread), rows_at_once, recurring, kinds, sample)
 
     @property
     def name(self) -> str:
@@ -92,11 +96,13 @@ class ParquetSheet:
         """How the file is read."""
         return Understood(form="parquet", archive=self.source.archive)
 
-    def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
+    def batches(
+        self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
+    ) -> Iterator[Batch]:
         """Yield all rows."""
         first_row = 0
         with self.source.open_seekable() as stream:
-            file = _opened(self.source, stream)
+            file = _opened(self.source, stream, self.recurring)
             try:
                 for batch in file.iter_batches(batch_size=self.rows_at_once, use_threads=False):
                     yield from self._batches(batch, first_row)
@@ -149,15 +155,15 @@ class ParquetSheet:
         return [compute.list_element(column, index) for index in range(length)]
 
 
-def _opened(source: Source, stream: object) -> arrow_parquet.ParquetFile:
+def _opened(source: Source, stream: BinaryIO, recurring: Sequence[str] = ()) -> arrow_parquet.ParquetFile:
+    """Open a file. A text of `recurring` columns stays one: a dictionary can stand for many gigabytes."""
     try:
-        file = pa.PythonFile(stream, mode="r")
-        schema = arrow_parquet.ParquetFile(file, pre_buffer=False).schema_arrow
-        # A recurring text stays one text: a dictionary of a few megabytes can stand for many gigabytes.
-        text = [field.name for field in schema if _is_text(field.type)]
-        stream.seek(0)  # type: ignore[attr-defined]  # PythonFile takes any object with these methods
+        stream.seek(0)
         return arrow_parquet.ParquetFile(
-            file, pre_buffer=False, buffer_size=BUFFER_BYTES, read_dictionary=text
+            pa.PythonFile(stream, mode="r"),
+            pre_buffer=False,
+            buffer_size=BUFFER_BYTES,
+            read_dictionary=list(recurring),
         )
     except DAMAGE as error:
         raise _damaged(source, error) from error
@@ -174,8 +180,13 @@ def _damaged(source: Source, error: Exception) -> Exception:
     )
 
 
-def _checked(source: Source, file: arrow_parquet.ParquetFile, stream: BinaryIO) -> int:
-    """Return how many rows may be read at once. Raises TableError if the file expands too far."""
+def _checked(
+    source: Source, file: arrow_parquet.ParquetFile, stream: BinaryIO
+) -> tuple[int, tuple[str, ...]]:
+    """Return how many rows may be read at once, and the text columns whose values may recur.
+
+    Raises TableError if the file expands too far.
+    """
     limits, metadata = source.limits, file.metadata
     width = metadata.num_columns
     if width > limits.columns:
@@ -190,22 +201,27 @@ def _checked(source: Source, file: arrow_parquet.ParquetFile, stream: BinaryIO) 
     if metadata.num_rows * max(1, width) * 8 > limits.expanded_bytes:
         raise too_large(source.name, limits)
     rows = BATCH_ROWS
+    recurring = {field.name for field in file.schema_arrow if _is_text(field.type)}
     for group in range(metadata.num_row_groups):
-        largest = 0
+        largest, row_group = 0, metadata.row_group(group)
         for place in range(width):
-            chunk = metadata.row_group(group).column(place)
+            chunk = row_group.column(place)
             try:
-                size, at_once = _chunk(source, chunk, stream)
+                size, at_once = _chunk(source, chunk, row_group.num_rows, stream)
+                if at_once < BATCH_ROWS:  # Arrow cannot keep these texts apart
+                    recurring.discard(chunk.path_in_schema)
             except BadPage as error:
                 raise _damaged(source, error) from error
             largest += size
             rows = min(rows, at_once)
         if largest > OPEN_PAGES_FACTOR * limits.batch_bytes:
             raise _page_too_large(source, largest, limits)
-    return rows
+    return rows, tuple(sorted(recurring))
 
 
-def _chunk(source: Source, chunk: arrow_parquet.ColumnChunkMetaData, stream: BinaryIO) -> tuple[int, int]:
+def _chunk(
+    source: Source, chunk: arrow_parquet.ColumnChunkMetaData, group_rows: int, stream: BinaryIO
+) -> tuple[int, int]:
     """Return the bytes of a column that are in memory together, and how many rows may be read at once."""
     limits = source.limits
     starts = [at for at in (chunk.dictionary_page_offset, chunk.data_page_offset) if at]
@@ -221,17 +237,18 @@ def _chunk(source: Source, chunk: arrow_parquet.ColumnChunkMetaData, stream: Bin
             largest = max(largest, page.size)
             values += page.values
         if page.encoding == DELTA_BYTE_ARRAY:  # every text of a page may repeat almost all of it
-            rows = min(rows, max(1, limits.batch_bytes // (4 * max(1, page.size))))
+            rows = min(BATCH_ROWS - 1, rows, max(1, limits.batch_bytes // (4 * max(1, page.size))))
     source.meter.add(total, source.name, limits)
     nested = "." in chunk.path_in_schema
-    if nested and values > MAX_LIST_VALUES:
+    if nested and values > min(MAX_LIST_VALUES, limits.columns * max(1, group_rows)):
         raise _page_too_large(source, values * 8, limits)
     return dictionary + largest, rows
 
 
 def _page_too_large(source: Source, size: int, limits: Limits) -> TableError:
     return TableError(
-        f"parts of the file that have to be read at once expand to {size_words(size)}. Write it with smaller pages"
+        f"parts of the file that have to be read at once expand to {size_words(size)}. Write it with"
+        " smaller pages"
         " and row groups",
         file=source.name,
         code="expands_too_far",

@@ -60,11 +60,11 @@ class Table:
         metadata = Metadata(
             self.columns.header, self.columns.metadata_places, numbers.style.decimal, self.sheet.name
         )
-        for batch in self.sheet.batches(facts.left_out):
+        for batch in self.sheet.batches(facts.left_out, numbers.expected):
             features, entries = numbers.convert(batch), metadata.convert(batch)
-            empty = np.isnan(features).all(axis=1)
+            empty = np.asarray(np.isnan(features).all(axis=1))
             if empty.any():
-                empty &= [all(value is None for value in entry.values()) for entry in entries]
+                empty &= np.array([all(value is None for value in entry.values()) for entry in entries])
                 for row in np.flatnonzero(empty):
                     facts.left_out.append(
                         LeftOut(self.name, batch.locate(int(row)), "empty_row", "the row has no value")

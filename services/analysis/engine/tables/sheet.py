@@ -19,7 +19,8 @@ class Batch:
     """Successive rows as columns: text (a CSV file's cells before they are numbers) or typed.
 
     `first_row` is the 0-based index of the first; `locate` gives the row number for error messages (1-based,
-    of the line in a text file) of a row, counted within the batch. `text` tells that the cells are a text file's,
+    of the line in a text file) of a row, counted within the batch. `text` tells that the cells are a text
+    file's,
     whose types nobody has stated.
     """
 
@@ -41,6 +42,14 @@ class Batch:
             lambda row: self.locate(start + row),
             self.text,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Columns of a text file that are expected to be numbers, and their decimal separator."""
+
+    places: frozenset[int]
+    decimal: str
 
 
 class Sheet(Protocol):
@@ -76,6 +85,12 @@ class Sheet(Protocol):
         """The cells of the first rows, as text."""
         ...
 
-    def batches(self, left_out: list[LeftOut] | None = None) -> Iterator[Batch]:
-        """Yield all rows; what is not read is added to `left_out`. Raises TableError."""
+    def batches(
+        self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
+    ) -> Iterator[Batch]:
+        """Yield all rows; what is not read is added to `left_out`. Raises TableError.
+
+        The `expected` columns of a text file are float64 in those batches where all their cells are finite
+        numbers.
+        """
         ...

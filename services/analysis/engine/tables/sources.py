@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,9 @@ FOREIGN = {
 class Source:
     """A file to read: a path, or a seekable binary stream that the caller closes, and the way into it.
 
-    `steps` are the layers to unpack: `gzip`, or the name of a zip's member.
+    `steps` are the layers to unpack: `gzip`, or the name of a zip's member. It can be opened while it is
+    open,
+    also in another thread; `lock` is held while the caller's stream is used.
     """
 
     origin: str | os.PathLike[str] | BinaryIO
@@ -58,6 +61,7 @@ class Source:
     limits: Limits = field(default_factory=Limits)
     meter: Meter = field(default_factory=Meter)
     steps: tuple[str, ...] = ()
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def open(self) -> Iterator[io.BufferedReader]:
@@ -107,12 +111,12 @@ class Source:
             return
         if not self.origin.seekable():
             raise EngineError("the stream is not seekable. Write it to a file first", file=self.name)
-        self.origin.seek(0)
-        yield io.BufferedReader(_Borrowed(self.origin))
+        yield io.BufferedReader(_Borrowed(self.origin, self.lock))
 
 
 def expanded(source: Source) -> list[Source]:
-    """Return the sources of the tables in a file: itself, or what is within gzip and zip. Raises TableError."""
+    """Return the sources of the tables in a file: itself, or what is within gzip and zip. Raises
+    TableError."""
     head = source.head()
     if head.startswith(GZIP):
         return expanded(_deeper(source, "gzip", source.name))
@@ -158,10 +162,11 @@ def _spooled(stream: BinaryIO) -> Iterator[io.BufferedReader]:
 
 
 class _Borrowed(io.RawIOBase):
-    """A view of the caller's stream. Closing it leaves the stream open."""
+    """A view of the caller's stream with a position of its own. Closing it leaves the stream open."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, lock: threading.Lock) -> None:
+        self._stream, self._lock = stream, lock
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -170,9 +175,17 @@ class _Borrowed(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._stream.seek(offset, whence)
+        if whence == io.SEEK_END:
+            with self._lock:
+                self._position = self._stream.seek(offset, whence)
+        else:
+            self._position = offset + (self._position if whence == io.SEEK_CUR else 0)
+        return self._position
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        data = self._stream.read(len(buffer))
+        with self._lock:
+            self._stream.seek(self._position)
+            data = self._stream.read(len(buffer))
+        self._position += len(data)
         buffer[: len(data)] = data
         return len(data)

@@ -32,6 +32,11 @@ class Style:
         return rf"^[+-]?(\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?$"
 
     @property
+    def any(self) -> str:
+        """The pattern of numbers with or without groups."""
+        return self.plain if self.grouped is None else f"{self.plain}|{self.grouped}"
+
+    @property
     def grouped(self) -> str | None:
         """The pattern of numbers with groups of three digits, if there are any."""
         if not self.thousands:
@@ -56,7 +61,10 @@ class _Patterns:
         mine, other = GROUPINGS[separator], GROUPINGS[OTHER[separator]]
         spaced = f"[{SPACES}{APOSTROPHES}]"
         self.either = rf"^[+-]?[1-9]\d{{0,2}}{mine}\d{{3}}$"
-        self.decimal = rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+)?|\d{{1,3}}({other}\d{{3}})+{mine}\d*|\d{{1,3}}({spaced}\d{{3}})+{mine}\d*)$"
+        self.decimal = (
+            rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+)?|\d{{1,3}}({other}\d{{3}})+{mine}\d*"
+            rf"|\d{{1,3}}({spaced}\d{{3}})+{mine}\d*)$"
+        )
         self.grouped = rf"^[+-]?\d{{1,3}}({mine}\d{{3}})+({mine}\d{{3}}|{other}\d*)$"
 
 
@@ -100,7 +108,8 @@ class Evidence:
         return any(self.total("decimal", mark) and self.total("grouped", OTHER[mark]) for mark in OTHER)
 
     def decimals(self) -> list[str]:
-        """Return the separators that can only be decimal: seen with too few digits, or together with groups."""
+        """Return the separators that can only be decimal: seen with too few digits, or together with
+        groups."""
         return [mark for mark in OTHER if self.total("decimal", mark)]
 
 
@@ -120,11 +129,13 @@ class Question:
         if self.code == "mixed_decimals":
             assert self.other is not None
             return (
-                f"'{self.cell}' and '{self.other[2]}' do not go together: one has a decimal point, the other a"
+                f"'{self.cell}' and '{self.other[2]}' do not go together: one has a decimal point, the"
+                " other a"
                 " decimal comma. Write all numbers of the file in one way"
             )
         return (
-            f"'{self.cell}' can be read in two ways, and no other cell settles it. Set decimal in the configuration:"
+            f"'{self.cell}' can be read in two ways, and no other cell settles it. Set decimal in the"
+            " configuration:"
             f" '.' makes it {_read(self.cell, '.')}, ',' makes it {_read(self.cell, ',')}"
         )
 
@@ -138,7 +149,8 @@ def decide(evidence: Evidence, reading: ReadingConfig, delimiter: str | None) ->
     """Return how numbers are written, or what has to be asked.
 
     A separator is decimal if some cell cannot be read otherwise: other than three digits follow it, a zero
-    precedes it, or groups do. The other one then groups thousands, if it does so somewhere beyond doubt, or in
+    precedes it, or groups do. The other one then groups thousands, if it does so somewhere beyond doubt, or
+    in
     columns without decimals. A comma that delimits cells is no decimal comma unless a cell (quoted) has one.
     """
     if reading.decimal is not None:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from ..errors import TableError
 from .limits import Limits, size_words
@@ -112,7 +112,8 @@ def check_ratio(unpacked: int, packed: int, name: str, limits: Limits) -> None:
     """Raise TableError if content expands to so many times its size that it is no measurement."""
     if unpacked > limits.ratio_from_bytes and unpacked > limits.ratio * max(1, packed):
         raise TableError(
-            f"the file expands to more than {limits.ratio} times its size. Upload it uncompressed, or as Parquet",
+            f"the file expands to more than {limits.ratio} times its size. Upload it uncompressed, or as"
+            " Parquet",
             file=name,
             code="expands_too_far",
             params={"ratio": limits.ratio},
@@ -173,13 +174,13 @@ def open_member(
         except DAMAGE as error:
             raise _damaged(name, error) from error
         with file, io.BufferedReader(_Member(file, name, limits, meter), 65_536) as unpacked:
-            yield unpacked
+            yield cast("io.BufferedReader", unpacked)
 
 
 class _Member(io.RawIOBase):
     """The content of a zip's member."""
 
-    def __init__(self, file: zipfile.ZipExtFile | io.BufferedIOBase, name: str, limits: Limits, meter: Meter):
+    def __init__(self, file: IO[bytes], name: str, limits: Limits, meter: Meter):
         self._file, self._name, self._limits, self._meter = file, name, limits, meter
 
     def readable(self) -> bool:
@@ -187,7 +188,7 @@ class _Member(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
         try:
-            data = self._file.read1(len(buffer))
+            data = self._file.read(len(buffer))
         except DAMAGE as error:
             raise _damaged(self._name, error) from error
         self._meter.add(len(data), self._name, self._limits)

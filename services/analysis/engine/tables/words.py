@@ -170,7 +170,8 @@ SWITCHES = {
 
 
 class Words:
-    """The words that mean "not measured" in one file: the known ones and those that the configuration lists."""
+    """The words that mean "not measured" in one file: the known ones and those that the configuration
+    lists."""
 
     def __init__(self, configured: Sequence[str] = ()) -> None:
         self._configured = frozenset(word.strip().casefold() for word in configured)
@@ -188,7 +189,8 @@ class Words:
         return word in MISSING_WORDS or bool(STATUS.fullmatch(word))
 
     def switch(self, cell: str) -> float | None:
-        """Return 1 or 0 for ON and OFF and their like, unless the configuration says that they are missing."""
+        """Return 1 or 0 for ON and OFF and their like, unless the configuration says that they are
+        missing."""
         return None if self._is_missing(cell) else SWITCHES.get(cell.strip().casefold())
 
 

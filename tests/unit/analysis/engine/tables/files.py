@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from services.analysis.engine import EngineConfig, Limits, ReadingConfig, TableError, open_table
@@ -50,12 +51,10 @@ def refusal(
     content: bytes | str, config: EngineConfig = CONFIG, limits: Limits | None = None, **how: Any
 ) -> TableError:
     """Return the error of a file that must be refused."""
-    try:
-        found = read(content, config, limits, **how)
-    except TableError as error:
-        assert error.file is not None
-        return error
-    raise AssertionError(f"the file was read: {found.features}")
+    with pytest.raises(TableError) as caught:
+        read(content, config, limits, **how)
+    assert caught.value.file is not None
+    return caught.value
 
 
 def advised(content: bytes | str, error: TableError, config: EngineConfig = CONFIG, **how: Any) -> Read:

@@ -189,7 +189,7 @@ def test_parquet_of_every_compression(compression: str, version: str) -> None:
 
 def test_excel() -> None:
     day = datetime.datetime(2024, 3, 1, 8)
-    rows = [
+    rows: list[list[Any]] = [
         ["Report of line 3"],
         [],
         ["m", "t", "a", "b", None],
@@ -212,17 +212,18 @@ def test_excel() -> None:
 
 
 def test_typed_numbers_of_excel_do_not_depend_on_the_decimal_separator() -> None:
-    rows = [["m", "a", "b"], ["x", 1.234, "2,5"], ["y", "3,25", 4]]
-    for how in ({}, {"decimal": ","}):
-        assert read(workbook(rows), **how).features.tolist() == [[1.234, 2.5], [3.25, 4.0]]
+    rows: list[list[Any]] = [["m", "a", "b"], ["x", 1.234, "2,5"], ["y", "3,25", 4]]
+    for decimal in (None, ","):
+        assert read(workbook(rows), decimal=decimal).features.tolist() == [[1.234, 2.5], [3.25, 4.0]]
     doubt = workbook([["m", "a", "b"], ["x", 1.5, "1,234"], ["y", 2.5, "2,345"]])
     assert refusal(doubt).code == "ambiguous_number"
     assert read(doubt, decimal=",").features.tolist() == [[1.5, 1.234], [2.5, 2.345]]
 
 
 def test_the_sheet_with_the_wanted_columns_is_read() -> None:
-    cover, other = [["Made by", "Lee"]], [["k", "v"], ["x", 1]]
-    table = [["m", "a", "b"], ["x", 1, 2]]
+    cover: list[list[Any]] = [["Made by", "Lee"]]
+    other: list[list[Any]] = [["k", "v"], ["x", 1]]
+    table: list[list[Any]] = [["m", "a", "b"], ["x", 1, 2]]
     found = read(workbook(cover, other, table, titles=("Cover", "Other", "Data")))
     assert found.understood.sheet == "Data"
     assert found.understood.notes[0].params == {"sheets": ["Cover", "Other"]}
