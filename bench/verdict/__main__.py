@@ -86,23 +86,25 @@ def _detail(case: Case, verdict: Verdict, figures: Figures) -> list[str]:
 
 
 def promises(found: Sequence[Case], console: Console) -> None:
-    """Print how many promised rates of false alarms are kept on both sides, for every detector."""
+    """Print how many promised rates of false alarms are kept on both sides, for every detector and rate."""
     table = Table(title="The promise, on normal samples before any fault")
     for heading in ("detector", "kept", "decidable", "too many", "too few", "undecidable", "median width"):
         table.add_column(heading, justify="left" if heading == "detector" else "right")
     every: dict[str, list[Promise]] = defaultdict(list)
     for case in found:
-        normal = case.before_faults
+        normal, lag = case.before_faults, memory(case.baseline)
         for detector in DETECTORS:
             for weight in WEIGHTS:
                 verdict = engine(case, EngineConfig(detector=detector, ewma=weight))
-                alarm = verdict.ratio[normal] > 1.0
-                bounds = interval(alarm, memory(case.baseline))
-                promise = Promise(verdict.promised, float(alarm.mean()), bounds, int(normal.sum()))
-                for half in (case.half, "all"):
-                    every[f"{detector} {'raw' if weight is None else weight}, {half}"].append(promise)
-                every[f"every detector, {case.half}"].append(promise)
-                every["every detector, all"].append(promise)
+                for rate, ratio in {verdict.promised: verdict.ratio, **verdict.others}.items():
+                    alarm = ratio[normal] > 1.0
+                    bounds = interval(alarm, lag)
+                    promise = Promise(rate, float(alarm.mean()), bounds, int(normal.sum()))
+                    asked = "default rate" if rate == verdict.promised else f"rate {rate:.0%}"
+                    for half in (case.half, "all"):
+                        every[f"{detector} {'raw' if weight is None else weight}, {half}"].append(promise)
+                        every[f"every detector, {asked}, {half}"].append(promise)
+                        every[f"every detector and rate, {half}"].append(promise)
     for name, made in sorted(every.items()):
         kept, decidable = kept_share(made)
         broken = [promise for promise in made if promise.decidable and not promise.kept]

@@ -43,6 +43,13 @@ def suites(runs: int = RUNS) -> Iterator[Suite]:
     for value in (-9999.0, 0.0, 1e6):
         yield _suite(f"baseline with one cell of {value:g}, one sensor at 12", runs, bad_cell(value))
     yield _suite("dead sensor (stuck at its last value)", runs, dead)
+    for learnt, monitored in ((0.0, 0.1), (0.0, 0.3), (0.2, 0.2)):
+        shares = f"{learnt:.0%} of the baseline, {monitored:.0%} of the samples"
+        yield _suite(f"missing cells ({shares}), one sensor at 5 sd", runs, missing(learnt, monitored, 1))
+        yield _suite(
+            f"sensors out for 40 samples ({shares}), one at 5 sd", runs, missing(learnt, monitored, 40)
+        )
+    yield _suite("three of twelve sensors gone, another at 5 sd", runs, gone)
     yield _suite("constant in the baseline moves", runs, constant)
     yield _suite("resolution 0.01 becomes 0.1 (normal)", runs, coarser)
     yield _suite("a regime that the baseline has not seen", runs, regime)
@@ -117,6 +124,30 @@ def dead(generator: np.random.Generator) -> Planted:
     baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
     monitored[-FAULTY:, 4] = monitored[-FAULTY - 1, 4]
     return Planted(baseline, monitored, MONITORED - FAULTY, (4,))
+
+
+def missing(learnt: float, share: float, length: int) -> Make:
+    """These shares of the cells are missing, `length` samples at a time; that of the fault never is."""
+
+    def make(generator: np.random.Generator) -> Planted:
+        baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
+        cause = int(generator.integers(SENSORS))
+        monitored[-FAULTY:, cause] += 5.0 * baseline.std(axis=0)[cause]
+        for x, part in ((baseline, learnt), (monitored, share)):
+            gaps = np.repeat(generator.random((-(-len(x) // length), SENSORS)) < part, length, axis=0)
+            gaps[-FAULTY:, cause] = False
+            x[gaps[: len(x)]] = np.nan
+        return Planted(baseline, monitored, MONITORED - FAULTY, (cause,))
+
+    return make
+
+
+def gone(generator: np.random.Generator) -> Planted:
+    baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
+    cause, *lost = generator.choice(SENSORS, 4, replace=False).tolist()
+    monitored[-FAULTY:, cause] += 5.0 * baseline.std(axis=0)[cause]
+    monitored[:, lost] = np.nan
+    return Planted(baseline, monitored, MONITORED - FAULTY, (cause,))
 
 
 def constant(generator: np.random.Generator) -> Planted:

@@ -102,7 +102,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     previews = PreviewService(units, configs, settings)
     app.include_router(build_preview_router(previews, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
-    deletions = DeletionService(DeletionRequests(infra.clock, infra.new_id), auditor)
+    deletions = DeletionService(units, directory, DeletionRequests(infra.clock, infra.new_id), auditor)
     app.include_router(build_deletion_router(deletions, units, infra.guard))
     app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_health_router(HealthService(), directory, units, infra.guard))

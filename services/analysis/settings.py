@@ -23,8 +23,8 @@ class Settings(ServiceSettings):
         ge=1,
         validation_alias=AliasChoices("DINSIGHT_ANALYSIS_MAX_FILES", "DINSIGHT_ANALYSIS_MOST_FILES"),
     )
-    # What the files of an upload may cost a worker that reads them. Each limit ends the reading with an error that
-    # names it, so the largest tables that an installation expects decide.
+    # What the files of an upload may cost a worker that reads them. Each limit ends the reading with an error
+    # that names it, so the largest tables that an installation expects decide.
     max_expanded_bytes: int = Field(default=4 * 2**30, ge=2**20)
     max_batch_bytes: int = Field(default=256 * 2**20, ge=2**20)
     max_cell_characters: int = Field(default=100_000, ge=1000)

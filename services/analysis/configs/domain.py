@@ -45,6 +45,7 @@ class Configuration:
     sensitivity: float | None
     false_alarm_rate: float | None
     max_missing: float
+    roles: Mapping[str, str]
     created_at: datetime
     created_by: UUID | None
     reading: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +71,7 @@ EDITABLE = (
     "sensitivity",
     "false_alarm_rate",
     "max_missing",
+    "roles",
 )
 PARAMETERS = (
     *EDITABLE,

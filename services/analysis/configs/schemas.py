@@ -37,6 +37,14 @@ MAX_MISSING = (
     " counted as not judged"
 )
 SENSITIVITY = "The former name of threshold_sigmas, with the same value"
+ROLES = (
+    "What features are used for: `judged` features alarm; `context` (load, speed, ambient temperature) does"
+    " not alarm itself, but the others are judged given its values; `ignored` features are unused. Those that"
+    " are not named get their role by rule: see `sensors` in the results of a baseline. Replaces all roles"
+)
+MAX_ROLES = 4096
+Role = Literal["judged", "context", "ignored"]
+Roles = Annotated[dict[FeatureName, Role], Field(max_length=MAX_ROLES)]
 Optimizer = Literal["adam", "sgd", "lbfgs"]
 Scaling = Literal["auto", "none", "standard"]
 Detector = Literal["feature_mahalanobis", "map_mahalanobis", "t2_spe"]
@@ -64,6 +72,8 @@ class ConfigChange(ReadingFields):
     threshold_sigmas: Sigmas | None = Field(None, description=THRESHOLD_SIGMAS)
     false_alarm_rate: Rate | None = Field(None, description=FALSE_ALARM_RATE)
     max_missing: Annotated[BelowOne | None, NotNull()] = Field(None, description=MAX_MISSING)
+
+    roles: Annotated[Roles | None, NotNull()] = Field(None, description=ROLES)
 
     @field_validator("threshold_sigmas")
     @classmethod
@@ -120,6 +130,7 @@ class ConfigOut(ReadingFields):
     threshold_sigmas: float | None = Field(description=THRESHOLD_SIGMAS)
     false_alarm_rate: float | None = Field(description=FALSE_ALARM_RATE)
     max_missing: float = Field(description=MAX_MISSING)
+    roles: dict[str, str] = Field(description=ROLES)
     imax: int
     lowdim: int
     eta: float

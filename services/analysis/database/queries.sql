@@ -107,11 +107,11 @@ ORDER BY created_at DESC, id DESC LIMIT :limit;
 -- The next version of a configuration.
 INSERT INTO config_data (organization_id, version, gamma0, optimizer, alpha, end_meta, start_dim, end_dim, scaling,
                          detector, ewma, sensitivity, false_alarm_rate, max_missing, imax, lowdim, eta, epsilon, beta1,
-                         beta2, beta, a, w1, w2, which_w1, mode, param_mode, created_at, created_by,
+                         beta2, beta, a, w1, w2, which_w1, mode, param_mode, roles, created_at, created_by,
                          reading, inline)
 VALUES (:organization_id, :version, :gamma0, :optimizer, :alpha, :end_meta, :start_dim, :end_dim, :scaling,
         :detector, :ewma, :sensitivity, :false_alarm_rate, :max_missing, :imax, :lowdim, :eta, :epsilon, :beta1,
-        :beta2, :beta, :a, :w1, :w2, :which_w1, :mode, :param_mode, :created_at, :created_by,
+        :beta2, :beta, :a, :w1, :w2, :which_w1, :mode, :param_mode, :roles, :created_at, :created_by,
         :reading, :inline)
 RETURNING *;
 
@@ -307,8 +307,8 @@ WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + sam
 ORDER BY process_order;
 
 -- name: monitor_positions
--- The map positions of a monitoring run's samples, in order.
-SELECT array_send(x_values) AS x, array_send(y_values) AS y FROM monitor_series
+-- The map positions and distances of a monitoring run's samples, in order.
+SELECT array_send(x_values) AS x, array_send(y_values) AS y, array_send(monitor_values) AS distance FROM monitor_series
 WHERE analysis_id = :analysis_id ORDER BY process_order;
 
 -- name: feature_metadata

@@ -19,15 +19,19 @@ from .tables.columns import check_same_features
 from .tables.config import ReadingConfig
 from .tables.limits import Limits
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
-from .verdict.deterioration import Deterioration, Trend, deterioration
+from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
 from .verdict.explanation import BandShare, Explanation, FeatureShare
-from .verdict.health import Health, assess_health
+from .verdict.health import STATES, Health, NormalRate, Run, assess_health
+from .verdict.judging import AVERAGE
 from .verdict.readiness import BaselineReport
+from .verdict.regimes import Regime, levels
 from .verdict.sequence import SequenceState
 from .verdict.threshold import SEVERITIES
 
 __all__ = [
+    "AVERAGE",
     "SEVERITIES",
+    "STATES",
     "BandShare",
     "BaselineModel",
     "BaselineReport",
@@ -40,8 +44,11 @@ __all__ = [
     "FeatureShare",
     "Health",
     "Limits",
+    "NormalRate",
     "Placement",
     "ReadingConfig",
+    "Regime",
+    "Run",
     "Samples",
     "ScoreSummary",
     "Scores",
@@ -54,6 +61,8 @@ __all__ = [
     "deterioration",
     "fit_baseline",
     "judged",
+    "latest_wear",
+    "levels",
     "open_samples",
     "open_table",
     "open_tables",

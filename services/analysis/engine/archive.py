@@ -47,6 +47,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "iterations": model.iterations,
         "trustworthiness": model.trustworthiness,
         "report": model.report.as_dict(),
+        "sensors": list(model.sensors),
     }
     arrays: dict[str, NDArray[Any]] = {
         "version": np.array(VERSION),
@@ -62,6 +63,7 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "scaling.factor": model.scaling.factor,
         "scaling.dropped": model.scaling.dropped,
         "scaling.absent": model.scaling.absent,
+        "scaling.context": model.scaling.context,
         "reference.features": model.reference.features,
         "reference.coordinates": model.reference.coordinates,
     }
@@ -97,6 +99,7 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
         dropped,
         document["scaling"]["unit"],
         arrays.get("scaling.absent", np.zeros_like(dropped)),
+        arrays.get("scaling.context", np.zeros_like(dropped)),
     )
     return BaselineModel(
         config=config,
@@ -125,6 +128,7 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
         iterations=document["iterations"],
         trustworthiness=document["trustworthiness"],
         report=BaselineReport.from_dict(document["report"]),
+        sensors=tuple(document.get("sensors", ())),
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .cleaning import MAX_ABSENT_SHARE, Cleaned, find_gaps, gross_cells
-from .completion import complete
-from .config import MIN_SAMPLES, EngineConfig
+from .completion import Completed, complete, expectations
+from .config import CONTEXT, IGNORED, MIN_SAMPLES, EngineConfig
 from .detectors import DETECTORS, ON_MAP, Detector, FeatureMahalanobis
 from .detectors.covariance import Sample
 from .errors import EngineError
@@ -23,6 +24,7 @@ from .verdict.gaps import missing_advice
 from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, NEIGHBOUR
 from .verdict.memory import slowest
 from .verdict.readiness import MIN_EFFECTIVE_SAMPLES, assess_baseline
+from .verdict.sensors import assign_roles, describe, sensor_facts, with_role
 from .verdict.sequence import MAX_STEP, averages
 from .verdict.threshold import MAX_OUTLIER_SHARE, Learnt, calibrate, learn, learn_from, limits_of
 
@@ -70,7 +72,13 @@ def fit_baseline(
         raise EngineError(
             f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger"
         )
+    facts = sensor_facts(table)
+    roles = assign_roles(features, facts, config)
+    context, ignored = with_role(roles, CONTEXT), with_role(roles, IGNORED)
+    if DETECTORS[config.detector] is not FeatureMahalanobis:
+        context, ignored = np.zeros_like(context), context | ignored  # the other detectors know no context
     scaling = learn_scaling(table, config, features, gaps.skipped, gaps.absent)
+    scaling = scaling.with_roles(context, ignored)
     informative = int(d - scaling.dropped.sum())
     unjudged, skipped, completed = NO_ROWS, wild, table
     if gaps.lacking[~scaling.dropped].any():
@@ -94,7 +102,8 @@ def fit_baseline(
         def take(rows: Rows) -> Floats:
             checkpoint()
             adjacent = rows.size > 0 and rows[-1] - rows[0] == rows.size - 1  # a view avoids a copy
-            return scaling.standardise(source[slice(rows[0], rows[-1] + 1) if adjacent else rows])
+            part = source[slice(rows[0], rows[-1] + 1) if adjacent else rows]
+            return scaling.observed(part, config.max_missing)
 
         return take
 
@@ -106,8 +115,18 @@ def fit_baseline(
     places = baseline_places(table)
     hidden = np.where(scaling.dropped, 0.0, (steps(places) / scaling.std) ** 2 / 12.0)
     in_features = Sample(
-        standardised(table), standardised(completed), every, d, informative, checkpoint, hidden
+        standardised(table),
+        standardised(completed),
+        every,
+        d,
+        informative,
+        checkpoint,
+        hidden,
+        np.flatnonzero(scaling.context),
     )
+    if isinstance(completed, Completed):
+        told = expectations(standardised(table), completed.completion)
+        in_features = replace(in_features, expected=told)
     space = learn(FeatureMahalanobis, in_features, skipped)
     kind = DETECTORS[config.detector]
     sample, used = in_features, space
@@ -119,28 +138,33 @@ def fit_baseline(
 
     def columns_of(some: slice) -> Floats:
         part = (samples[used.kept.rows, some] - scaling.mean[some]) / scaling.std[some]
-        part[:, scaling.dropped[some]] = 0.0
+        part[:, (scaling.dropped | scaling.context)[some]] = 0.0
         return np.nan_to_num(np.clip(part, -MAX_STEP, MAX_STEP), copy=False)
 
     memory = slowest(columns_of, d, used.kept.rows.size)
     averaged: Learnt | None = None
     names, columns, floors = [*kind.names], [], [0.0 for _ in kind.names]
+    # Positions on the map are complete, or not there at all.
+    filler = _feature_detector(space.detector) if completed is not table else None
     if config.ewma is not None:
-        sample = averages(sample, config.ewma)
+        sample = averages(sample, config.ewma, None if config.detector in ON_MAP else filler)
         used = learn_from(kind, sample, used.outliers)
     columns.append(_of_all_rows(used, sample))
     if config.ewma is None and kind is FeatureMahalanobis:
         if n * AVERAGE_WEIGHT / (2.0 - AVERAGE_WEIGHT) >= informative > 0:
-            sample = averages(in_features, AVERAGE_WEIGHT)
+            sample = averages(in_features, AVERAGE_WEIGHT, filler)
             averaged = learn_from(FeatureMahalanobis, sample, used.outliers)
             columns.append(_of_all_rows(averaged, sample)[:, :1])
             names, floors = [*names, AVERAGE], [*floors, 0.0]
-        if n > informative > 0 and memory.effective >= MIN_EFFECTIVE_SAMPLES:
+        known = memory.effective >= MIN_EFFECTIVE_SAMPLES and not in_features.context.size
+        if n > informative > 0 and known:  # neighbours know no context
             blocks = np.array_split(every, len(used.kept.blocks))
             columns.append(held_out_nearest(table, scaling, reference, landmarks, blocks)[:, None])
             # Within the smallest distance between its samples, the baseline tells nothing apart.
             names, floors = [*names, NEIGHBOUR], [*floors, reference.range.low]
-    calibration = calibrate(tuple(names), np.hstack(columns), used.outliers, config, np.array(floors))
+    statistics = np.hstack(columns)
+    statistics[unjudged] = np.nan
+    calibration = calibrate(tuple(names), statistics, used.outliers, config, np.array(floors))
     in_space = _feature_detector(space.detector)
     report(1.0)
     return BaselineModel(
@@ -163,6 +187,7 @@ def fit_baseline(
         cost_per_pair=fitted.cost_per_pair,
         iterations=fitted.iterations,
         trustworthiness=fitted.trustworthiness,
+        sensors=tuple(describe(features, facts, roles, in_space)),
         report=assess_baseline(
             calibration,
             memory,
@@ -171,7 +196,7 @@ def fit_baseline(
             [block.size for block in used.kept.blocks],
             coordinates,
             informative,
-            d - informative,
+            int(scaling.constant.sum()),
             in_space.condition,
             in_space.shrinkage,
             [(cell.row, features[cell.column], cell.value) for cell in cells],
@@ -186,7 +211,7 @@ def _of_all_rows(learnt: Learnt, sample: Sample) -> Floats:
     found = np.empty((sample.rows.size, learnt.statistics.shape[1]))
     found[np.isin(sample.rows, learnt.kept.rows)] = learnt.statistics
     if learnt.outliers.size:
-        found[learnt.outliers] = learnt.detector.statistics(sample.take(learnt.outliers))
+        found[learnt.outliers] = sample.statistics(learnt.detector, learnt.outliers)
     return found
 
 

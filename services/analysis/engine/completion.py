@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,16 +23,42 @@ MIN_ROWS = 200
 """Samples that the rounds use, however many features there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the present cells of standardised rows z (m, d) tell about the missing ones (NaN)."""
+
+    mean: Floats
+    precision: Precision
+
+    def expected(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return z with missing cells at their expectations, and the summed covariances (d, d) of these."""
+        gaps = np.isnan(z)
+        filled = np.where(gaps, self.mean + self.precision.expected(z - self.mean), z)
+        return filled, self.precision.uncertainty(gaps)
+
+    def drawn(self, z: Floats, noise: Floats) -> Floats:
+        """Return z with missing cells drawn from their distribution given the others.
+
+        A draw w of whole rows, made from standard normal `noise` (m, d), becomes one given the present cells
+        z_o if the expectation for z_o - w_o is added (Matheron's conditioning; Journel and Huijbregts 1978).
+        """
+        precision = self.precision
+        spread = np.sqrt(precision.inside) - np.sqrt(precision.floor)
+        free = np.sqrt(precision.floor) * noise + (noise @ precision.vectors * spread) @ precision.vectors.T
+        drawn: Floats = self.mean + free + precision.expected(z - self.mean - free)
+        return np.where(np.isnan(z), drawn, z)
+
+
 class Completed:
     """Samples x (n, d) without gaps: missing cells are drawn from what the others of the row let expect.
 
-    Expected values alone would lack the spread that the cells had, and make every covariance too small. Each
-    row is drawn with its own seed, so it does not depend on which others are read with it.
+    Expected values alone would lack the spread that the cells had. Each row is drawn with its own seed, so it
+    does not depend on which others are read with it.
     """
 
-    def __init__(self, x: Table, scaling: Scaling, mean: Floats, precision: Precision, seed: int) -> None:
-        self._x, self._scaling, self._mean, self._precision = x, scaling, mean, precision
-        self._seed = seed
+    def __init__(self, x: Table, scaling: Scaling, completion: Completion, seed: int) -> None:
+        self._x, self._scaling, self._seed = x, scaling, seed
+        self.completion = completion
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -45,7 +74,7 @@ class Completed:
             return part
         numbers = np.arange(*rows.indices(self._x.shape[0])) if isinstance(rows, slice) else rows
         z = self._scaling.standardise(part[incomplete])
-        drawn = draw(z, self._mean, self._precision, self._seed, numbers[incomplete])
+        drawn = self.completion.drawn(z, _noise(self._seed, numbers[incomplete], z.shape[1]))
         completed = np.array(part)
         values = self._scaling.mean + self._scaling.std * drawn
         completed[gaps] = values[gaps[incomplete]]
@@ -55,39 +84,40 @@ class Completed:
 def complete(x: Table, scaling: Scaling, kept: Rows, seed: int) -> Completed:
     """Learn how the features of x (n, d) depend on each other, and return x without gaps.
 
-    Alternates between drawing the missing cells and learning mean and covariance from the result: stochastic
-    expectation maximisation (Celeux and Diebolt 1985), with the same random numbers in every round, so that
-    it converges. The shrinkage is that of the detectors.
+    Expectation maximisation (Dempster and others 1977, for the normal distribution Little and Rubin 2002):
+    alternates between the expectations of the missing cells with their covariances, and the mean and
+    covariance that follow. With fewer samples than features, which have no covariance matrix, draws replace
+    the expectations (Celeux and Diebolt 1985), with the same random numbers in every round, so that it
+    converges. The shrinkage is that of the detectors.
     """
     d = x.shape[1]
     informative = int(d - scaling.dropped.sum())
     some = kept[np.unique(np.linspace(0, kept.size - 1, max(MIN_ROWS, CHUNK_VALUES // d)).astype(np.int64))]
-    z = scaling.standardise(x[some])
-    mean = np.zeros(d)
-    precision = Precision(np.zeros((d, 0)), np.zeros(0), 1.0)
+    z, noise = scaling.standardise(x[some]), _noise(seed, some, d)
+    completion = Completion(np.zeros(d), Precision(np.zeros((d, 0)), np.zeros(0), 1.0))
     for _ in range(ROUNDS):
-        filled = draw(z, mean, precision, seed, some)
-        rows = filled.__getitem__
-        sample = Sample(rows, rows, np.arange(some.size), d, informative, lambda: None, np.zeros(d))
+        filled = completion.drawn(z, noise)
+        sample = Sample(
+            z.__getitem__, filled.__getitem__, np.arange(some.size), d, informative, _nothing, np.zeros(d),
+            expected=expectations(z.__getitem__, completion),
+        )  # fmt: skip
         whole, outside = sample.learn()
         inside, floor = whole.shrunk(choose_shrinkage(sample, outside))
-        mean, precision = whole.mean, Precision(whole.vectors, inside, floor)
-    return Completed(x, scaling, mean, precision, seed)
+        completion = Completion(whole.mean, Precision(whole.vectors, inside, floor))
+    return Completed(x, scaling, completion, seed)
 
 
-def draw(z: Floats, mean: Floats, precision: Precision, seed: int, numbers: Rows) -> Floats:
-    """Return standardised rows z (m, d) with missing cells drawn from their distribution given the others.
+def expectations(
+    take: Callable[[Rows], Floats], completion: Completion
+) -> Callable[[Rows], tuple[Floats, Floats]]:
+    """Return what `Sample.expected` is for standardised rows that `take` returns."""
+    return lambda rows: completion.expected(take(rows))
 
-    A draw w of whole rows becomes one given the present cells z_o if the expectation for z_o - w_o is added
-    (Matheron's conditioning; Journel and Huijbregts 1978). `numbers` (m,) seed the rows.
-    """
-    gaps = np.isnan(z)
-    noise = np.stack(
-        [np.random.default_rng([seed, int(number)]).standard_normal(z.shape[1]) for number in numbers]
-    )
-    inside = noise @ precision.vectors
-    spread = np.sqrt(precision.inside) - np.sqrt(precision.floor)
-    free = np.sqrt(precision.floor) * noise + (inside * spread) @ precision.vectors.T
-    centred = z - mean
-    filled: Floats = free + precision.expected(centred - free)
-    return np.where(gaps, mean + filled, z)
+
+def _noise(seed: int, numbers: Rows, d: int) -> Floats:
+    """Return standard normal numbers (m, d) of rows with these `numbers` (m,)."""
+    return np.stack([np.random.default_rng([seed, int(row)]).standard_normal(d) for row in numbers])
+
+
+def _nothing() -> None:
+    """Nobody waits for a checkpoint."""

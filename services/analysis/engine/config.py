@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .errors import ConfigError
 
@@ -12,6 +13,9 @@ OPTIMIZERS = ("adam", "sgd", "lbfgs")
 MODES = ("kanadaSan", "random")
 SCALINGS = ("auto", "none", "standard")
 DETECTORS = ("feature_mahalanobis", "map_mahalanobis", "t2_spe")
+
+ROLES = JUDGED, CONTEXT, IGNORED = "judged", "context", "ignored"
+"""What a feature is used for: it alarms; the others are judged given its value; or nothing."""
 
 MAP_DIMENSIONS = 2
 """`dinsight_data` and `monitor_data` store x and y, so `lowdim` must be 2."""
@@ -75,6 +79,9 @@ class EngineConfig:
     Missing cells: samples of which more than the share `max_missing` of the features is missing are not
     judged.
 
+    `roles` maps features to `judged`, `context` (the others are judged given its value) or `ignored`; those
+    that are not named get theirs by rule, and names that are not in a file do not matter.
+
     Health: the shares of anomalies and the wear (in baseline standard deviations) at which a machine becomes
     `deteriorating` and `failing`.
     """
@@ -106,6 +113,7 @@ class EngineConfig:
     sensitivity: float | None = None
     false_alarm_rate: float | None = None
     severity_bands: tuple[float, float, float] = (1.5, 2.0, 3.0)
+    roles: Mapping[str, str] = field(default_factory=dict)
     deteriorating_fraction: float = 0.05
     failing_fraction: float = 0.15
     deteriorating_wear: float = 3.0
@@ -192,6 +200,14 @@ class EngineConfig:
                 f"severity_bands must increase and be above 1 (the threshold itself), but are {tuple(bands)}",
                 field="severity_bands",
             )
+        if not isinstance(self.roles, Mapping):
+            raise ConfigError(f"roles must map features to roles, but is {self.roles!r}", field="roles")
+        for feature, role in self.roles.items():
+            if role not in ROLES:
+                raise ConfigError(
+                    f"the role of '{feature}' must be one of {', '.join(ROLES)}, but is {role!r}",
+                    field="roles",
+                )
         for kind, upper in (("fraction", 1.0), ("wear", math.inf)):
             low, high = f"deteriorating_{kind}", f"failing_{kind}"
             self._number(low, 0.0, upper, open_low=True)

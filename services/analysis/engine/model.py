@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from .config import EngineConfig
 from .detectors import ON_MAP, Detector, FeatureMahalanobis
+from .detectors.base import DISTANCE
+from .explaining import Explainer
 from .map.projection import Placement, ReferenceMap
 from .resolution import Places
 from .rows import row_chunks
 from .scaling import Scaling, as_samples
-from .verdict.explanation import Explanation, explain
-from .verdict.health import Health
-from .verdict.judging import AVERAGE_WEIGHT, CONSTANT, Judge
+from .verdict.explanation import Explanation
+from .verdict.judging import AVERAGE, AVERAGE_WEIGHT, CONSTANT, Judge
 from .verdict.readiness import BaselineReport
+from .verdict.regimes import Regime, learn_regimes
 from .verdict.sequence import SequenceState
 from .verdict.threshold import joint_distance, severities
 
@@ -112,8 +114,8 @@ class ScoreSummary:
             tuple(name for name in with_samples[0].coarser if name in coarser),
         )
 
-    def results(self, health: Health | None = None) -> dict[str, Any]:
-        """Return `analyses.results` of a monitoring run."""
+    def results(self) -> dict[str, Any]:
+        """Return `analyses.results` of a monitoring run, without the machine's health."""
         return {
             "samples": self.samples,
             "not_judged": self.not_judged,
@@ -123,7 +125,6 @@ class ScoreSummary:
             "threshold": self.threshold,
             "causes": dict(self.causes),
             "coarser_features": list(self.coarser),
-            "health": health.as_dict() if health is not None else None,
         }
 
 
@@ -159,6 +160,7 @@ class BaselineModel:
     iterations: int
     trustworthiness: float
     report: BaselineReport
+    sensors: tuple[Mapping[str, Any], ...] = ()
 
     def __repr__(self) -> str:
         n, d = self.coordinates.shape[0], len(self.features)
@@ -181,7 +183,7 @@ class BaselineModel:
 
     @property
     def absent_features(self) -> tuple[str, ...]:
-        """The features of which too much of the baseline is missing: nothing is known of them."""
+        """The features of which nothing is known: too much is missing, or their role is `ignored`."""
         return tuple(np.array(self.features, dtype=object)[self.scaling.absent])
 
     @property
@@ -203,7 +205,8 @@ class BaselineModel:
     def judge(self) -> Judge:
         """What is judged of samples."""
         weight = AVERAGE_WEIGHT if self.averaged is not None else self.config.ewma
-        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places)
+        space = None if self.config.detector in ON_MAP else self.space
+        return Judge(self.detector, self.averaged, weight, self.statistics, self.scaling, self.places, space)
 
     @property
     def state_needs_placement(self) -> bool:
@@ -273,22 +276,55 @@ class BaselineModel:
             state=state,
         )
 
-    def explain(self, x: Floats, top: int = 5, *, state: SequenceState | None = None) -> list[Explanation]:
-        """Explain samples x (k, d), usually anomalies, by the features that deviate most from the others.
+    def averages(self, x: Floats, state: SequenceState | None = None) -> Floats | None:
+        """Return the standardised moving averages (m, d) of samples x (m, d) that continue from `state`.
 
-        `state` is that of their sequence, which tells its resolution.
+        None if no moving average of features is judged.
+        """
+        judge = self.judge
+        if judge.weight is None or self.explainer().averaged is None:
+            return None
+        z = self.scaling.observed(as_samples(x, self.features), self.config.max_missing)
+        return judge.smoothed(z, judge.weight, state.average if state is not None else ())[0]
+
+    def explainer(self, state: SequenceState | None = None) -> Explainer:
+        """What explains samples of a sequence, whose `state` tells its resolution."""
+        judge, averaged = self.judge, self.averaged
+        if self.config.ewma is not None and isinstance(self.detector, FeatureMahalanobis):
+            averaged = self.detector
+        return Explainer(
+            self.features,
+            self.scaling,
+            judge.at_resolution(self.space, state),
+            judge.at_resolution(averaged, state) if averaged is not None else None,
+            judge.weight if judge.weight is not None else 1.0,
+            self.space_limit,
+        )
+
+    def explain(
+        self,
+        x: Floats,
+        top: int = 5,
+        *,
+        causes: Sequence[str] | None = None,
+        averages: Floats | None = None,
+        state: SequenceState | None = None,
+    ) -> list[Explanation]:
+        """Explain samples x (k, d), usually anomalies, by the features without which the rest is as expected.
+
+        At most `top` features are named. `causes` (k) are the statistics that alarmed (None: the distance).
+        A sample whose moving average alarmed is explained by it, if the `averages` (k, d) are known. `state`
+        is that of their sequence, which tells its resolution.
         """
         samples = as_samples(x, self.features)
-        space = self.judge.at_resolution(self.space, state)
-        explanations: list[Explanation] = []
-        for rows in row_chunks(*samples.shape):
-            explanations += explain(samples[rows], self.features, self.scaling, space, self.space_limit, top)
-        return explanations
+        said = list(causes) if causes is not None else [DISTANCE] * samples.shape[0]
+        smoothed = [self.averaged is None or cause == AVERAGE for cause in said]
+        return self.explainer(state).explain(samples, top, said, averages, np.array(smoothed, dtype=bool))
 
     def _observed(self, samples: Floats, placed: Placement | None) -> Floats:
         """Return the detector's input for samples (m, d); only detectors on the map need their positions."""
         if placed is None or self.config.detector not in ON_MAP:
-            return self.scaling.standardise(samples)
+            return self.scaling.observed(samples, self.config.max_missing)
         observed: Floats = (placed.coordinates - self.position_mean) / self.position_std
         return observed
 
@@ -312,4 +348,18 @@ class BaselineModel:
             "threshold": self.threshold,
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
+            "regimes": [regime.as_dict() for regime in self.regimes()],
+            "sensors": list(self.sensors),
+            "unused_roles": sorted(set(self.config.roles) - set(self.features)),
         }
+
+    def regimes(self) -> tuple[Regime, ...]:
+        """Return the baseline's regimes, with the level of the detector's distance in each."""
+        outliers = [sample - 1 for sample in self.report.outliers]
+        return learn_regimes(
+            self.reference.features,
+            self.reference.coordinates,
+            self.coordinates,
+            self.baseline_distances,
+            outliers,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -48,9 +48,11 @@ class Scaling:
     """Mean, standard deviation and scale factors of the features; all arrays have the shape (d,).
 
     `kind` is `none` or `standard`; `reason` says why. `dropped` marks features that no distance uses:
-    constant ones, and `absent` ones, of which too much is missing; their `std` is 1. `factor` converts a
-    deviation from `mean` into the map's feature space (0 for dropped features). If `kind` is `none`,
-    distances there times `unit` are distances in the features' own unit. Missing cells remain NaN.
+    constant ones, and `absent` ones, which are ignored or of which too much is missing; their `std` is 1 if
+    they are constant. `context` marks those that are not judged, but given which the others are; they are
+    not on the map. `factor` converts a deviation from `mean` into the map's feature space (0 for what is not
+    on it). If `kind` is `none`, distances there times `unit` are distances in the features' own unit. Missing
+    cells remain NaN.
     """
 
     kind: str
@@ -61,13 +63,24 @@ class Scaling:
     dropped: NDArray[np.bool_]
     unit: float
     absent: NDArray[np.bool_]
+    context: NDArray[np.bool_]
+
+    def with_roles(self, context: NDArray[np.bool_], ignored: NDArray[np.bool_]) -> Scaling:
+        """Return the scaling of the features (d,) with these roles; the other features are judged.
+
+        A context feature that is constant tells nothing of the others, and is ignored.
+        """
+        ignored = ignored | (context & self.dropped)
+        context, absent, dropped = context & ~ignored, self.absent | ignored, self.dropped | ignored
+        factor = np.where(dropped | context, 0.0, self.factor)
+        return replace(self, factor=factor, dropped=dropped, absent=absent, context=context)
 
     def apply(self, x: Floats) -> Floats:
         """Return rows x (m, d) in the map's feature space (m, d), centred on the baseline's mean."""
         z: Floats = x - self.mean
         with np.errstate(over="ignore"):  # the clipping below handles overflow
             z *= self.factor
-        z[:, self.dropped] = 0.0
+        z[:, self.dropped | self.context] = 0.0
         return np.clip(z, -MAX_SCORE, MAX_SCORE, out=z)
 
     @cached_property
@@ -89,11 +102,19 @@ class Scaling:
         gaps = np.isnan(x)
         if not gaps.any():
             return np.ones(x.shape[0], dtype=np.bool_)
-        informative = ~self.dropped
+        informative = ~self.dropped & ~self.context
         enough = gaps[:, ~self.absent].mean(axis=1) <= max_missing
         if informative.any():
             enough &= ~gaps[:, informative].all(axis=1)
         return np.asarray(enough, dtype=np.bool_)
+
+    def observed(self, x: Floats, max_missing: float) -> Floats:
+        """Return rows x (m, d) as baseline z-scores; those that cannot be judged are missing altogether."""
+        z = self.standardise(x)
+        lost = ~self.judged(x, max_missing)
+        if lost.any():
+            z[np.ix_(lost, ~self.dropped)] = np.nan
+        return z
 
     @cached_property
     def resolution(self) -> Floats:
@@ -194,7 +215,7 @@ def learn_scaling(
         # A power of two changes no digits, and keeps the squares of very small or large units within float64.
         unit = float(2.0 ** np.round(np.log2(spread[~dropped].max()))) if not dropped.all() else 1.0
         factor = np.where(dropped, 0.0, 1.0 / unit)
-    return Scaling(kind, reason, mean, std, factor, dropped, unit, absent)
+    return Scaling(kind, reason, mean, std, factor, dropped, unit, absent, np.zeros(d, dtype=bool))
 
 
 def _sum(part: Floats) -> Floats:

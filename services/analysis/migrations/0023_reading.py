@@ -7,7 +7,7 @@ A configuration that came with an analysis (`inline`) belongs to it, and never b
 from shared.postgres.ddl import run, tenant_isolation
 
 revision = "analysis_0023"
-down_revision = "analysis_0020"
+down_revision = "analysis_0021"
 
 COLUMNS = """
 ALTER TABLE config_data ADD COLUMN reading JSONB NOT NULL DEFAULT '{}',

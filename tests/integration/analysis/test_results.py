@@ -62,6 +62,14 @@ async def test_the_threshold_has_two_names(client: AnalysisClient) -> None:
         assert (response.json()["sensitivity"], response.json()["threshold_sigmas"]) == (5, 5)
 
 
+async def test_roles_of_features_are_kept_until_they_are_replaced(client: AnalysisClient) -> None:
+    assert (await client.get("/configs/current")).json()["roles"] == {}
+    roles = {"ambient": "context", "counter": "ignored"}
+    await client.post("/configs", {"roles": roles})
+    assert (await client.post("/configs", {"threshold_sigmas": 5})).json()["roles"] == roles
+    assert (await client.post("/configs", {"roles": {}})).json()["roles"] == {}
+
+
 async def test_a_rate_of_false_alarms_replaces_the_standard_deviations(client: AnalysisClient) -> None:
     first = (await client.get("/configs/current")).json()
     assert (first["threshold_sigmas"], first["false_alarm_rate"]) == (None, None)
@@ -92,6 +100,9 @@ async def test_a_rate_of_false_alarms_replaces_the_standard_deviations(client: A
         ({"threshold_sigmas": 1e9}, "/body/threshold_sigmas"),
         ({"sensitivity": 3, "threshold_sigmas": 4}, "/body/threshold_sigmas"),
         ({"w1": -0.1}, "/body/w1"),
+        ({"roles": {"load": "watched"}}, "/body/roles/load"),
+        ({"roles": {"": "ignored"}}, "/body/roles"),
+        ({"roles": None}, "/body/roles"),
     ],
 )
 async def test_invalid_parameters_are_rejected(

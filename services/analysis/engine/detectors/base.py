@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,19 +30,21 @@ class Detector(Protocol):
         """The baseline's centre (d,)."""
         ...
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """The statistics (m, k) of standardised rows z (m, d), non-negative.
 
-        The first is the distance from the centre; each has its own limit.
+        The first is the distance from the centre; each has its own limit. Those of rows with missing cells
+        (NaN) are on the scale of complete rows; so are those of moving averages without gaps that rest on the
+        share `present` (m,) of the features. Rows without any cell are NaN.
         """
         ...
 
-    def to_arrays(self) -> dict[str, Floats]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The detector as named arrays."""
         ...
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The detector that `to_arrays` stored."""
         ...
 

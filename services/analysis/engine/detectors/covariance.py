@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows import Rows, row_chunks
+from ..rows import NO_ROWS, Rows, row_chunks
+
+if TYPE_CHECKING:
+    from .base import Detector
 
 Floats = NDArray[np.float64]
 
@@ -91,10 +95,13 @@ class Moments:
 class Sample:
     """A baseline to learn from: `rows` (n,) of a table whose standardised rows `take` returns.
 
-    Missing cells are NaN there; `complete` returns the same rows with these filled in, as covariances need.
-    `floor` (d,) is added to the variances: what the resolution of each feature hides. Rows keep their order.
-    `blocks` are contiguous, so that neighbours in time, which resemble each other, are
-    held out together. `checkpoint` is called before each decomposition, which may take a second.
+    Missing cells are NaN there; `complete` returns the same rows with these filled in. `expected`, if it is
+    known, returns them with the expectations of missing cells, and the summed covariances (d, d) of these.
+    Of moving averages, which have no gaps, `present` returns the share of the features that they rest on.
+    `floor` (d,) is added to the variances: what the resolution of each feature hides. `context` (c,) are the
+    columns given which the others are judged. Rows keep their order. `blocks` are contiguous, so that
+    neighbours in time, which resemble each other, are held out together. `checkpoint` is called before each
+    decomposition, which may take a second.
     """
 
     take: Callable[[Rows], Floats]
@@ -104,6 +111,9 @@ class Sample:
     dimensions: int
     checkpoint: Callable[[], None]
     floor: Floats
+    context: Rows = field(default_factory=lambda: NO_ROWS)
+    present: Callable[[Rows], Floats] | None = None
+    expected: Callable[[Rows], tuple[Floats, Floats]] | None = None
 
     @property
     def blocks(self) -> list[Rows]:
@@ -114,6 +124,10 @@ class Sample:
     def without(self, rows: Rows) -> Sample:
         """The sample without some of its rows."""
         return replace(self, rows=np.setdiff1d(self.rows, rows))
+
+    def statistics(self, detector: Detector, rows: Rows) -> Floats:
+        """The statistics (m, k) of some rows (m,)."""
+        return detector.statistics(self.take(rows), self.present(rows) if self.present else None)
 
     def learn(self) -> tuple[Axes, list[Axes]]:
         """Axes of all rows, and for each block the axes of the rows outside it."""
@@ -130,10 +144,13 @@ class Sample:
         return _merged(parts)
 
     def _chunk_moments(self, rows: Rows) -> Moments:
-        z = self.complete(rows)
+        z, uncertain = (self.complete(rows), None) if self.expected is None else self.expected(rows)
         mean = z.mean(axis=0)
         z -= mean
-        return Moments(rows.size, mean, z.T @ z)
+        scatter = z.T @ z
+        if uncertain is not None:
+            scatter += uncertain
+        return Moments(rows.size, mean, scatter)
 
     def _primal(self, moments: Sequence[Moments]) -> Axes:
         merged = _merged(moments)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
@@ -37,18 +38,18 @@ class MapMahalanobis:
         inverse = np.linalg.inv(covariance + lift * np.eye(axes.mean.size))
         return cls(axes.mean, np.asarray(inverse, dtype=np.float64))
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """The distances (m, 1) of standardised positions z (m, 2)."""
         centred = z - self.centre
         squares = np.einsum("ij,jk,ik->i", centred, self.inverse, centred)
         distance: Floats = np.sqrt(np.maximum(squares, 0.0))
         return distance[:, None]
 
-    def to_arrays(self) -> dict[str, Floats]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The detector as named arrays."""
         return {"centre": self.centre, "inverse": self.inverse}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The detector that `to_arrays` stored."""
         return cls(arrays["centre"], arrays["inverse"])

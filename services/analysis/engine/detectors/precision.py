@@ -83,6 +83,14 @@ class Precision:
             diagonals[rows] = part.diagonal()
         return filled, diagonals
 
+    def uncertainty(self, gaps: Mask) -> Floats:
+        """The covariances P_mm^-1 of missing cells given the others, summed (d, d) for gaps (m, d)."""
+        d = self.vectors.shape[0]
+        total = np.zeros((d, d))
+        for rows, missing in patterns(gaps):
+            total[np.ix_(missing, missing)] += rows.size * self._part(missing).covariance()
+        return total
+
     def _part(self, missing: Rows) -> _ByFeatures | _ByAxes:
         """The elimination of missing features, through the smaller of the two systems that do it."""
         if missing.size <= self.inside.size:
@@ -118,6 +126,11 @@ class _ByFeatures:
         diagonal[self._missing] = self._precision.diagonal[self._missing]
         return diagonal
 
+    def covariance(self) -> Floats:
+        """P_mm^-1 (k, k)."""
+        inverse: Floats = cho_solve(self._factor, np.eye(self._missing.size), check_finite=False)
+        return inverse
+
 
 class _ByAxes:
     """Eliminates more missing features than there are axes by a system of the r axes.
@@ -147,6 +160,13 @@ class _ByAxes:
         diagonal: Floats = self._precision.diagonal - np.einsum("ij,jk,ik->i", vectors, lost, vectors)
         diagonal[self._missing] = self._precision.diagonal[self._missing]
         return diagonal
+
+    def covariance(self) -> Floats:
+        """As for `_ByFeatures`."""
+        floor = self._precision.floor
+        inverse: Floats = -floor * (self._rows @ self._solved) @ self._rows.T
+        inverse[np.diag_indices(self._missing.size)] += floor
+        return inverse
 
 
 def patterns(missing: Mask) -> Iterator[tuple[Rows, Rows]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
@@ -69,7 +70,7 @@ class T2Spe:
         freedom = mean**2 / half_variance if half_variance > 0.0 else 1.0
         return cls(axes.mean, vectors, descending[:retained].copy(), limit, mean, freedom, axes.dimensions)
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """The combined index (m, 1) of standardised rows z (m, d)."""
         centred = z - self.centre
         coefficients = centred @ self.vectors
@@ -82,6 +83,8 @@ class T2Spe:
         incomplete = np.isnan(index)  # a missing cell makes its own row NaN, and no other
         if incomplete.any():
             index[incomplete] = self._marginal(z[incomplete])
+        if present is not None:
+            index = self._rescaled(index, present)
         return index[:, None]
 
     def _marginal(self, z: Floats) -> Floats:
@@ -91,11 +94,15 @@ class T2Spe:
         filled = quadratic.expected(z - self.centre)
         index = np.sqrt(np.maximum(np.einsum("ij,ij->i", filled, quadratic.pull(filled)), 0.0))
         present = (self.dimensions - np.isnan(z).sum(axis=1)) / max(1, self.dimensions)
+        return self._rescaled(index, present)
+
+    def _rescaled(self, index: Floats, present: Floats) -> Floats:
+        """Indices (m,) of a share (m,) of the features on the scale of all."""
         unit = np.sqrt(self.mean / self.freedom) or 1.0
         rescaled: Floats = unit * rescaled_distance(index / unit, self.freedom * present, self.freedom)
         return rescaled
 
-    def to_arrays(self) -> dict[str, Floats]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The detector as named arrays."""
         return {
             "centre": self.centre,
@@ -106,7 +113,7 @@ class T2Spe:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The detector that `to_arrays` stored."""
         vectors, spe_limit = arrays["vectors"], float(arrays["spe_limit"][0])
         if "freedom" in arrays:

@@ -124,7 +124,9 @@ def _sketched(squares: Floats, distances: Floats, similarity: Similarity, config
     start = _start(some_squares, distances[square], config)
     optimum = optimise(Objective(similarity(some_squares), similarity), start, config)
     positions, costs = np.empty((n, 2)), np.empty(n)
-    Target(optimum.positions.T.copy(), similarity).place(squares[:, some], positions, costs)
+    # Row by row: selected columns lie the other way round, for which every loop would be compiled again.
+    squares = np.ascontiguousarray(squares[:, some])
+    Target(optimum.positions.T.copy(), similarity).place(squares, positions, costs)
     positions[some] = optimum.positions.T
     return Optimum(np.ascontiguousarray(positions.T), optimum.cost, optimum.iterations)
 

@@ -112,10 +112,11 @@ class SensorCounts:
         total = self._present + counts
         safe = np.maximum(counts, 1)
         mean = filled.sum(axis=0) / safe
-        square = np.where(here, (x - mean) ** 2, 0.0).sum(axis=0)
         shift = mean - self._mean
         weight = counts / np.maximum(total, 1)
-        self._square += square + shift**2 * self._present * weight
+        with np.errstate(over="ignore", invalid="ignore"):  # values beyond 1e150 have no known deviation
+            square = np.where(here, (x - mean) ** 2, 0.0).sum(axis=0)
+            self._square += square + shift**2 * self._present * weight
         self._mean += shift * weight
         self._present = total
 
@@ -150,13 +151,14 @@ class SensorCounts:
         low, high = float(self._low[at]), float(self._high[at])
         resolution = float(f"{self._least[at]:.{SIGNIFICANT}g}") if np.isfinite(self._least[at]) else None
         steps = round((high - low) / resolution) if resolution else None
+        square = float(self._square[at])
         return SensorFacts(
             present=present,
             missing=self._n - present,
             low=low if present else None,
             high=high if present else None,
             mean=float(self._mean[at]) if present else None,
-            deviation=float(np.sqrt(self._square[at] / (present - 1))) if present > 1 else None,
+            deviation=float(np.sqrt(square / (present - 1))) if present > 1 and np.isfinite(square) else None,
             constant=present > 0 and low == high,
             longest_run=int(self._runs.longest[at]),
             final_run=int(self._runs.current[at]),
@@ -192,6 +194,7 @@ def effective_samples(kept: Floats, total: int) -> float | None:
     if n < 4 or x.min() == x.max():
         return None
     x = x - x.mean()
+    x /= np.abs(x).max() or 1.0  # so that squares neither overflow nor vanish
     size = 1 << (2 * n - 1).bit_length()
     spectrum = np.fft.rfft(x, size)
     correlation = np.fft.irfft(spectrum * np.conj(spectrum), size)[:n]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..rows import NO_ROWS, Rows
+from .groups import MIN_REGIME_SHARE, count_regimes
 from .memory import Memory
 from .tail import tail_rate
 from .threshold import Calibration
@@ -35,16 +35,6 @@ CONFIDENCE = 0.95
 
 MIN_SLOW_SAMPLES = 2.0
 """A feature that changes within two samples is not what limits a baseline."""
-
-REGIME_SEPARATION = 6.0
-"""Ashman's D (1994) between two groups. Peaks separate at 2, but the best split of one Gaussian cloud reaches
-more: at 6, with groups of ten samples, 0.3 % of clouds of 20 to 200 samples are split, at 5 up to 11 %."""
-
-MIN_REGIME_SHARE, MIN_REGIME_SAMPLES = 0.05, 10
-"""Smaller groups are outliers or chance, not regimes."""
-
-MAX_SPLIT_DEPTH = 3
-"""The depth to which groups are split in two, which finds up to eight regimes along an axis."""
 
 MAX_LISTED_OUTLIERS = 10
 """Outliers that the advice names; `outliers` lists them all."""
@@ -252,7 +242,7 @@ def _rate_finding(
         slow = names[memory.feature]
         params |= {"feature": slow, "memory": round(memory.samples)}
         text += (
-            f" The slowest feature, {slow}, takes about {memory.samples:.0f} samples to change, so they are"
+            f" The slowest feature, {slow}, remembers about {memory.samples:.0f} samples, so they are"
             f" worth {independent:.0f} independent ones. Record normal operation for longer, so that {slow}"
             " goes through all that is normal several times."
         )
@@ -312,35 +302,3 @@ def rate_interval(rate: float, samples: float) -> tuple[float, float]:
     least = float(betaincinv(hits, samples - hits + 1.0, tail)) if hits > 0.0 else 0.0
     most = float(betaincinv(hits + 1.0, samples - hits, 1.0 - tail)) if hits < samples else 1.0
     return least, most
-
-
-def count_regimes(coordinates: Floats) -> int:
-    """Count the well separated groups of map positions (n, 2) along the map's axes, at least 1."""
-    min_size = max(MIN_REGIME_SAMPLES, int(np.ceil(MIN_REGIME_SHARE * coordinates.shape[0])))
-    regimes = 1
-    for axis in coordinates.T:
-        groups = _split(np.sort(axis), min_size, MAX_SPLIT_DEPTH)
-        gaps = sum(separation(left, right) > REGIME_SEPARATION for left, right in pairwise(groups))
-        regimes = max(regimes, 1 + gaps)
-    return regimes
-
-
-def _split(ordered: Floats, min_size: int, depth: int) -> list[Floats]:
-    """Split ascending values, recursively, where the parts have the least variance."""
-    n = ordered.size
-    if depth == 0 or n < 2 * min_size:
-        return [ordered]
-    left = np.arange(1, n)
-    centred = ordered - ordered.mean()
-    sums = np.cumsum(centred)[:-1]
-    between = sums**2 / (left * (n - left))  # the sum of squares between the parts, up to a factor
-    cut = min_size + int(between[min_size - 1 : n - min_size].argmax())
-    return [*_split(ordered[:cut], min_size, depth - 1), *_split(ordered[cut:], min_size, depth - 1)]
-
-
-def separation(left: Floats, right: Floats) -> float:
-    """Return Ashman's D (1994): the distance of two groups' means over the root of their mean variance."""
-    spread = float(np.sqrt((left.var() + right.var()) / 2.0))
-    gap = float(right.mean() - left.mean())
-    # Groups of identical samples have no spread; any gap above rounding errors separates them.
-    return gap / max(spread, 1e-9) if gap > 1e-6 else 0.0

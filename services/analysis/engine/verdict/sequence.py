@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ..detectors import FeatureMahalanobis
 from ..detectors.covariance import Sample
 from ..rows import Rows, row_chunks
 
@@ -29,6 +30,8 @@ FORGOTTEN = 36.0
 class SequenceState:
     """The state of a sequence: its moving average, and the number of samples and decimal places so far.
 
+    `present` is the share of the features that the average rests on.
+
     `as_dict` is JSON-serialisable. Python writes and reads floats exactly, so a chunk that continues from a
     stored state gives bit for bit the same numbers as processing the whole sequence at once.
     """
@@ -36,16 +39,23 @@ class SequenceState:
     average: tuple[float, ...]
     count: int
     places: tuple[int, ...] = ()
+    present: float = 1.0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state as JSON-serialisable values."""
-        return {"average": list(self.average), "count": self.count, "places": list(self.places)}
+        return {
+            "average": list(self.average),
+            "count": self.count,
+            "places": list(self.places),
+            "present": self.present,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Return the state that `as_dict` stored."""
         average = tuple(float(value) for value in values["average"])
-        return cls(average, int(values["count"]), tuple(int(place) for place in values.get("places", ())))
+        places = tuple(int(place) for place in values.get("places", ()))
+        return cls(average, int(values["count"]), places, float(values.get("present", 1.0)))
 
 
 def smooth(
@@ -55,8 +65,9 @@ def smooth(
 
     `before` (d,) is where it stood before, empty at the start of a sequence. Deviations enter up to `bound`.
     `e_t = l*z_t + (1 - l)*e_(t-1)` with e_0 = 0 (Lowry and others 1992) is divided by its standard deviation
-    relative to a single independent sample, sqrt(l/(2 - l)). Where a cell is missing (NaN), so is its
-    average, which continues with the next cell that is there.
+    relative to a single independent sample, sqrt(l/(2 - l)). Rows of which nothing is there (NaN) have no
+    average; it continues with the next row. Single missing cells must have been filled with what the others
+    let expect: averages of different samples would no longer depend on each other as the samples do.
     """
     from scipy.signal import lfilter  # imported here because it loads slowly
 
@@ -67,20 +78,40 @@ def smooth(
     bounded, start = np.clip(z, -bound, bound), keep * average
     averages, _ = lfilter([weight], [1.0, -keep], bounded, axis=0, zi=start[None, :])
     end = averages[-1].copy()
-    for column in np.flatnonzero(np.isnan(z).any(axis=0)):
-        there = np.flatnonzero(~np.isnan(z[:, column]))
-        averages[:, column], end[column] = np.nan, average[column]
-        if there.size:
-            seen, _ = lfilter([weight], [1.0, -keep], bounded[there, column], zi=start[column : column + 1])
-            averages[there, column], end[column] = seen, seen[-1]
+    nothing = np.isnan(z).any(axis=1)
+    if nothing.any():
+        averages[:], end = np.nan, average
+        if not nothing.all():
+            averages[~nothing], _ = lfilter(
+                [weight], [1.0, -keep], bounded[~nothing], axis=0, zi=start[None, :]
+            )
+            end = averages[np.flatnonzero(~nothing)[-1]]
     smoothed: Floats = averages / np.sqrt(weight / (2.0 - weight))
     return smoothed, tuple(end.tolist())
 
 
-def averages(sample: Sample, weight: float) -> Sample:
+def present_in_averages(share: Floats, weight: float, before: float) -> tuple[Floats, float]:
+    """Return the shares (m,) of features that moving averages rest on, and the last of them.
+
+    `share` (m,) is what is there of each row. A row that lacks k of d features lowers the expected squared
+    distance of the average by k/d of the row's part in the average's variance, the square of its weight.
+    """
+    from scipy.signal import lfilter  # imported here because it loads slowly
+
+    keep = (1.0 - weight) ** 2
+    some = share > 0.0
+    found = np.full(share.size, before)
+    if some.any():
+        found[some], _ = lfilter([1.0 - keep], [1.0, -keep], share[some], zi=[keep * before])
+        before = float(found[np.flatnonzero(some)[-1]])
+    return found, before
+
+
+def averages(sample: Sample, weight: float, space: FeatureMahalanobis | None = None) -> Sample:
     """Return a sample of the moving averages of a sample's rows.
 
-    The average of a row starts so many rows before it that all older ones weigh nothing.
+    The average of a row starts so many rows before it that all older ones weigh nothing. `space` tells what
+    missing cells are expected to be; None if there are none.
     """
     memory = 0 if weight >= 1.0 else int(np.ceil(FORGOTTEN / -np.log1p(-weight)))
 
@@ -97,4 +128,19 @@ def averages(sample: Sample, weight: float) -> Sample:
 
         return take
 
-    return replace(sample, take=of(sample.take), complete=of(sample.complete))
+    if space is None:
+        return replace(sample, take=of(sample.take), complete=of(sample.complete), expected=None)
+
+    def present(rows: Rows) -> Floats:
+        first, before = max(0, int(rows[0]) - memory), 1.0
+        found = np.empty(rows.size)
+        every = np.arange(first, int(rows[-1]) + 1)
+        for part in row_chunks(every.size, sample.width):
+            gaps = np.isnan(sample.take(every[part]))
+            shares, before = present_in_averages(space.present(gaps), weight, before)
+            start, stop = np.searchsorted(rows, [first + part.start, first + part.stop])
+            found[start:stop] = shares[rows[start:stop] - first - part.start]
+        return found
+
+    expected = of(lambda rows: space.expected(sample.take(rows)))
+    return replace(sample, take=expected, complete=of(sample.complete), present=present, expected=None)

@@ -155,7 +155,7 @@ def _learn(kind: type[Detector], sample: Sample) -> tuple[Detector, Floats]:
     whole, outside = sample.learn()
     detector, per_block = kind.learn(sample, whole, outside)
     parts = [
-        without.statistics(sample.take(block[rows]))
+        sample.statistics(without, block[rows])
         for without, block in zip(per_block, sample.blocks, strict=True)
         for rows in row_chunks(block.size, sample.width)
     ]

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from services.analysis.configs.domain import EDITABLE, PARAMETERS, Configuration
 from services.analysis.configs.reading import ReadingFields
-from services.analysis.configs.schemas import ConfigChange, ConfigOut, Detector, Optimizer, Scaling
+from services.analysis.configs.schemas import ConfigChange, ConfigOut, Detector, Optimizer, Role, Scaling
 from services.analysis.engine import EngineConfig, ReadingConfig
-from services.analysis.engine.config import DETECTORS, OPTIMIZERS, SCALINGS
+from services.analysis.engine.config import DETECTORS, OPTIMIZERS, ROLES, SCALINGS
 
 
 def test_only_editable_parameters_can_be_set() -> None:
@@ -63,7 +63,7 @@ def test_two_ways_to_ask_for_the_threshold_are_rejected(name: str) -> None:
 
 
 def test_the_choices_match_the_engine() -> None:
-    assert (get_args(Optimizer), get_args(Detector)) == (OPTIMIZERS, DETECTORS)
+    assert (get_args(Optimizer), get_args(Detector), get_args(Role)) == (OPTIMIZERS, DETECTORS, ROLES)
     assert set(get_args(Scaling)) == set(SCALINGS)
 
 

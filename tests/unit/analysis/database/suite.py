@@ -81,7 +81,10 @@ class RepositorySuite(Organizations):
     ) -> None:
         async with units(mine) as unit:
             configs = [await unit.configs.current(organization(mine), NOW)]
-            values = {name: getattr(configs[0], name) for name in PARAMETERS} | {"sensitivity": 4.0}
+            values = {name: getattr(configs[0], name) for name in PARAMETERS} | {
+                "sensitivity": 4.0,
+                "roles": {"load": "context"},
+            }
             for version in (2, 3, 4):
                 more = {"version": version, "created_at": NOW + version * HOUR, "created_by": uuid4()}
                 configs.append(

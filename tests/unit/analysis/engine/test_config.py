@@ -54,6 +54,8 @@ def test_the_defaults_are_those_of_the_specification() -> None:
         ("false_alarm_rate", float("nan")),
         ("severity_bands", (2.0, 1.5, 3.0)),
         ("severity_bands", (0.5, 1.5, 3.0)),
+        ("roles", {"load": "watched"}),
+        ("roles", ["load"]),
         ("landmarks", 2),
         ("seed", -1),
         ("start_dim", " "),

@@ -85,9 +85,15 @@ def test_a_complete_sample_keeps_its_numbers_beside_incomplete_ones(model: Basel
     x = plant(500, 6)
     holes = scattered(x, 0.02)
     complete = ~np.isnan(holes).any(axis=1)
-    before, after = model.score(x), model.score(holes)
-    for name in ("x", "y", "misfit", "distance", "ratio", "severity"):
+    before, after = model.place(x), model.place(holes)
+    for name in ("coordinates", "misfit", "nearest"):
         np.testing.assert_array_equal(getattr(before, name)[complete], getattr(after, name)[complete])
+    z, gaps = model.scaling.standardise(x), model.scaling.standardise(holes)
+    if model.config.detector == "map_mahalanobis":
+        z, gaps = before.coordinates, after.coordinates
+    np.testing.assert_array_equal(
+        model.detector.statistics(z)[complete], model.detector.statistics(gaps)[complete]
+    )
 
 
 @pytest.mark.parametrize("ewma", [None, 0.2])
@@ -204,8 +210,11 @@ def test_nearly_identical_sensors_stay_so_when_cells_are_missing() -> None:
     x[:, 11] = x[:, 10] + 0.01 * np.random.default_rng(14).normal(size=800)
     twins = fit_baseline(scattered(x, 0.1), QUICK, feature_names=NAMES)
     shifted = plant(100, 15)
-    shifted[:, 11] = shifted[:, 10] + 0.2
+    shifted[:, 11] = shifted[:, 10] + 0.5
     assert twins.score(shifted).anomaly.all()
+    difference = (np.arange(SENSORS) == 11) * twins.std[11] - (np.arange(SENSORS) == 10) * twins.std[10]
+    assert twins.space.axes.values[0] < 0.001
+    assert np.abs(twins.space.axes.vectors[:, 0] @ difference) > 0.99 * np.linalg.norm(difference)
 
 
 def test_fewer_samples_than_features() -> None:
@@ -298,3 +307,29 @@ def test_degrees_of_freedom_make_fewer_sensors_equally_unlikely() -> None:
         largest = rescaled_largest(mine, np.full(4, float(freedom)), whole)
         np.testing.assert_allclose(largest[1:], theirs[1:], rtol=0.04)
     assert np.isnan(rescaled_distance(np.zeros(1), np.zeros(1), 12)).all()
+
+
+def test_averages_of_sensors_with_gaps_stay_on_their_scale() -> None:
+    """Sensors that depend on each other must do so in their averages, whichever cells these are made of."""
+    config = EngineConfig(optimizer="lbfgs", imax=50, ewma=0.1)
+    moving = fit_baseline(plant(600, 1), config, feature_names=NAMES)
+    normal = plant(3000, 2)
+    whole = moving.score(normal)
+    for share in (0.1, 0.3):
+        for remove in (scattered, in_blocks):
+            holes = moving.score(remove(normal, share))
+            judged = holes.severity != "not_judged"
+            assert np.median(holes.ratio[judged]) == pytest.approx(np.median(whole.ratio), rel=0.04)
+            assert holes.anomaly[judged].mean() <= whole.anomaly.mean() + 0.01
+    drifting = plant(300, 3)
+    drifting[:, 4] += 1.5 * moving.std[4]
+    assert moving.score(scattered(drifting, 0.2)).anomaly[50:].mean() > 0.9
+
+
+def test_a_sensor_that_dies_while_it_deviates_does_not_alarm_for_ever(default: BaselineModel) -> None:
+    x = plant(400, 21)
+    x[:50, 4] += 9 * default.std[4]
+    x[50:, 4] = np.nan
+    scores = default.score(x)
+    assert scores.anomaly[:50].all()
+    assert scores.anomaly[100:].mean() < 0.02

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from bench.detection import duty
 from services.analysis.engine import BaselineModel, EngineConfig, fit_baseline
 from services.analysis.engine.config import DETECTORS
-from services.analysis.engine.verdict.readiness import count_regimes, effective_samples, rate_interval
+from services.analysis.engine.verdict.groups import count_regimes
+from services.analysis.engine.verdict.readiness import effective_samples, rate_interval
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from services.analysis.engine import BaselineModel, EngineConfig, ScoreSummary, SequenceState, fit_baseline
 from services.analysis.engine.detectors.covariance import Sample
-from services.analysis.engine.verdict.sequence import MAX_STEP, averages, smooth
+from services.analysis.engine.verdict.sequence import MAX_STEP, averages, present_in_averages, smooth
 
 Floats = NDArray[np.float64]
 
@@ -23,10 +23,10 @@ def moving(correlated: Floats, names: tuple[str, ...]) -> BaselineModel:
 def test_the_average_is_the_recurrence() -> None:
     z = np.random.default_rng(0).standard_normal((50, 3))
     z[7, 1] = -9999.0
-    z[20:25, 2] = np.nan
+    z[20:25] = np.nan
     expected, average = [], np.zeros(3)
     for row in z:
-        # One wild value does not alarm for long, and a missing one changes nothing, but is missing.
+        # One wild value does not alarm for long, and a missing row changes nothing, but is missing.
         known = 0.3 * np.clip(row, -MAX_STEP, MAX_STEP) + 0.7 * average
         average = np.where(np.isnan(row), average, known)
         expected.append(np.where(np.isnan(row), np.nan, average / np.sqrt(0.3 / 1.7)))
@@ -38,12 +38,30 @@ def test_the_average_is_the_recurrence() -> None:
 @pytest.mark.parametrize("border", [1, 7, 8, 21, 24, 49])
 def test_averages_continue_bit_for_bit(border: int) -> None:
     z = np.random.default_rng(0).standard_normal((50, 3))
-    z[20:25, 2] = np.nan
+    z[20:25] = np.nan
     whole, after = smooth(z, 0.3, ())
     first, between = smooth(z[:border], 0.3, ())
     second, last = smooth(z[border:], 0.3, between)
     np.testing.assert_array_equal(np.concatenate([first, second]), whole)
     assert last == after
+
+
+def test_how_much_of_an_average_is_there() -> None:
+    """The expected squared distance of averages of rows with gaps, relative to that of complete ones."""
+    share = np.array([1.0, 0.5, 0.5, 0.0, 1.0, 0.25])
+    weights: Floats = np.zeros(0)
+    found, last = present_in_averages(share, 0.2, 1.0)
+    for row, part in enumerate(share):
+        if part == 0.0:  # rows of which nothing is there have no average, and do not change it
+            continue
+        weights = np.append(0.8 * weights, 0.2)
+        seen = share[: row + 1][share[: row + 1] > 0.0]
+        variance = 0.2 / 1.8
+        before = variance - (weights**2).sum()  # of all the complete rows before
+        assert found[row] == pytest.approx(((weights**2) @ seen + before) / variance)
+    assert last == found[-1]
+    parts, between = present_in_averages(share[:4], 0.2, 1.0)
+    assert np.append(parts, present_in_averages(share[4:], 0.2, between)[0]).tolist() == found.tolist()
 
 
 def test_the_averages_of_some_rows_are_those_of_the_sequence() -> None:
