@@ -111,7 +111,7 @@ class _ByFeatures:
     def __init__(self, precision: Precision, missing: Rows) -> None:
         self._precision, self._missing = precision, missing
         self._rows = precision.rows(missing)
-        self._inverse: Floats = np.linalg.inv(self._rows[:, missing])
+        self._inverse: Floats = np.asarray(np.linalg.inv(self._rows[:, missing]), dtype=np.float64)
 
     def expected(self, present: Floats) -> Floats:
         """The expectations (m, k) for deviations (m, d) that are 0 where cells are missing."""
