@@ -1,38 +1,24 @@
 """Missing cells on their way from the reader to the results, the counters and the compressed rows."""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import orjson
 
 from services.analysis.domain import Analysis, Status
-from services.analysis.engine import Chunk
 from services.analysis.health.service import HealthService
-from services.analysis.jobs.reading import TableReader
 from services.analysis.results.service import ResultService
 from shared.access import Scope
 from tests.integration.analysis.client import csv, samples
 from tests.integration.analysis.test_compression import compressed
 from tests.integration.analysis.workplace import Workplace
 
-MARK = -77777.0
 SAMPLES, LOST, FAULTY = 1_100, (3, 4, 600), 700
-
-
-class GapReader(TableReader):
-    """Reads cells with the mark as missing."""
-
-    async def read(self, *arguments: Any) -> AsyncIterator[tuple[tuple[str, ...], Chunk]]:
-        async for features, chunk in super().read(*arguments):
-            values = np.where(chunk.features == MARK, np.nan, chunk.features)
-            yield features, replace(chunk, features=values)
 
 
 async def scored(place: Workplace, baseline: Analysis, values: Any) -> Analysis:
     run = await place.monitored(baseline, csv(values))
-    await place.do(run, reader=GapReader(place.storage))
+    await place.do(run)
     found = await place.now(run)
     assert found.status is Status.COMPLETED, found.error
     return found
@@ -41,14 +27,14 @@ async def scored(place: Workplace, baseline: Analysis, values: Any) -> Analysis:
 async def with_gaps(place: Workplace) -> tuple[Analysis, Analysis]:
     """A baseline of which a tenth is missing, and a run on it."""
     normal = samples(300)
-    normal[np.random.default_rng(3).random(normal.shape) < 0.1] = MARK
+    normal[np.random.default_rng(3).random(normal.shape) < 0.1] = np.nan
     baseline = await place.uploaded(table=csv(normal))
-    await place.do(baseline, reader=GapReader(place.storage))
+    await place.do(baseline)
     values = samples(SAMPLES, seed=2, shifted=[FAULTY])
     gaps = np.random.default_rng(4).random(values.shape) < 0.1
     gaps[FAULTY, 3] = False
-    values[gaps] = MARK
-    values[list(LOST)] = MARK
+    values[gaps] = np.nan
+    values[list(LOST)] = np.nan
     return await place.now(baseline), await scored(place, await place.now(baseline), values)
 
 
@@ -91,7 +77,7 @@ async def test_a_run_with_gaps_is_judged_stored_and_served(place: Workplace) -> 
 async def test_a_run_of_which_nothing_is_judged_says_so(place: Workplace) -> None:
     baseline = await place.uploaded()
     await place.do(baseline)
-    run = await scored(place, await place.now(baseline), np.full_like(samples(20), MARK))
+    run = await scored(place, await place.now(baseline), np.full_like(samples(20), np.nan))
     assert run.results is not None
     assert (run.results["not_judged"], run.results["anomaly_count"]) == (20, 0)
     assert (run.results["max_distance"], run.results["wear"]) == (None, None)
