@@ -12,7 +12,12 @@ from .config import EngineConfig
 from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
+from .opening import open_samples
+from .preview import preview_file
+from .samples import Samples, judged
 from .tables.columns import check_same_features
+from .tables.config import ReadingConfig
+from .tables.limits import Limits
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
 from .verdict.explanation import BandShare, Explanation, FeatureShare
@@ -38,10 +43,13 @@ __all__ = [
     "Explanation",
     "FeatureShare",
     "Health",
+    "Limits",
     "NormalRate",
     "Placement",
+    "ReadingConfig",
     "Regime",
     "Run",
+    "Samples",
     "ScoreSummary",
     "Scores",
     "SequenceState",
@@ -52,11 +60,14 @@ __all__ = [
     "check_same_features",
     "deterioration",
     "fit_baseline",
+    "judged",
     "latest_wear",
     "levels",
+    "open_samples",
     "open_table",
     "open_tables",
     "pack_model",
+    "preview_file",
     "read_all",
     "require_samples",
     "unpack_model",

@@ -16,6 +16,7 @@ from ..errors import ConfigError
 from ..quality.report import sensor_report
 from ..quality.sensors import SensorCounts, SensorFacts
 from ..rows import Table, row_chunks
+from ..scaling import is_spectrum
 from .readiness import Finding
 
 Floats = NDArray[np.float64]
@@ -61,9 +62,11 @@ def assign_roles(names: Sequence[str], facts: Sequence[SensorFacts], config: Eng
     Raises ConfigError if no feature is left to be judged. Names that are no features are of other machines.
     """
     roles = [_by_rule(name, each, config) for name, each in zip(names, facts, strict=True)]
-    varying = sum(not each.constant for each in facts)
+    varying = {name: each.deviation for name, each in zip(names, facts, strict=True) if each.deviation}
     wandering = sum(role.role == CONTEXT for role in roles)
-    if wandering > MAX_CONTEXT_SHARE * varying:
+    # The bins of a spectrum are one measurement: none of them is the context of the others.
+    spectrum = is_spectrum(list(varying), np.array(list(varying.values())))
+    if wandering > MAX_CONTEXT_SHARE * len(varying) or spectrum:
         roles = [Role(JUDGED) if role.role == CONTEXT else role for role in roles]
     for place, name in enumerate(names):
         if name in config.roles:
