@@ -193,7 +193,7 @@ class Checkout:
         wanted = " ".join([read(self.venv / ".dinsight-lock"), *map(digest, map(engine.joinpath, LOOPS))])
         if read(stamp) == wanted:
             return
-        command = [self.python, "-m", "services.analysis.engine.warm"]
+        command: list[str | Path] = [self.python, "-m", "services.analysis.engine.warm"]
         try:
             run(command, "compiling the engine's loops", cwd=self.root)
         except CannotPrepare as error:

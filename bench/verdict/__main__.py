@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.data import DATA
+from bench.verdict.causes import hits
 from bench.verdict.measures import Figures, Promise, interval, kept_share, measure, memory
 from bench.verdict.methods import RIVALS, Verdict, engine, rival
 from bench.verdict.planted import suites
@@ -115,6 +116,17 @@ def promises(found: Sequence[Case], console: Console) -> None:
     console.print(table)
 
 
+def causes(found: Sequence[Case], folder: Path, console: Console) -> None:
+    """Print how often explanations name the sensors at fault, beside the largest deviations."""
+    table = Table(title="Right among the leading features (as many as are faulty, at most three)")
+    for heading in ("set", "samples", "explanation", "largest |z|"):
+        table.add_column(heading, justify="left" if heading == "set" else "right")
+    for case in found:
+        for each in hits(case, folder):
+            table.add_row(each.name, str(each.samples), f"{each.explained:.1%}", f"{each.largest:.1%}")
+    console.print(table)
+
+
 def planted(console: Console) -> None:
     """Print what is found of planted faults."""
     table = Table(title="Planted faults, defaults")
@@ -137,6 +149,7 @@ def main() -> None:
     if found:
         sets(found, console)
         promises(found, console)
+        causes(found, options.data, console)
     else:
         console.print(f"No reference data in {options.data}: name their folder with --data.")
     planted(console)

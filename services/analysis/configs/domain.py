@@ -1,16 +1,21 @@
 """Configurations: the versions of an organization's parameters."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from services.analysis.engine import EngineConfig
+from services.analysis.engine import EngineConfig, ReadingConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A version of an organization's parameters: the columns of `config_data`."""
+    """A version of an organization's parameters: the columns of `config_data`.
+
+    `reading` holds the fields of ReadingConfig that differ from their defaults. An `inline` version came with
+    an analysis, and is never the current one.
+    """
 
     id: int
     organization_id: UUID
@@ -43,6 +48,8 @@ class Configuration:
     roles: Mapping[str, str]
     created_at: datetime
     created_by: UUID | None
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    inline: bool = False
 
     @property
     def threshold_sigmas(self) -> float | None:
@@ -87,3 +94,8 @@ PARAMETERS = (
 def engine_config(config: Configuration) -> EngineConfig:
     """Convert a stored configuration to the engine's parameters."""
     return EngineConfig(**{name: getattr(config, name) for name in PARAMETERS})
+
+
+def reading_config(config: Configuration) -> ReadingConfig:
+    """Convert a stored configuration to what it says about files."""
+    return ReadingConfig.from_json(config.reading)

@@ -1,13 +1,15 @@
 """HTTP models of configurations."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from services.analysis.configs.domain import Configuration
+from services.analysis.configs.domain import Configuration, reading_config
+from services.analysis.configs.reading import ReadingFields
 from services.analysis.engine.config import MAX_FALSE_ALARM_RATE, MAX_SENSITIVITY, MIN_FALSE_ALARM_RATE
 from shared.http.fields import SOMETHING_STORABLE, NotNull
 
@@ -48,7 +50,7 @@ Scaling = Literal["auto", "none", "standard"]
 Detector = Literal["feature_mahalanobis", "map_mahalanobis", "t2_spe"]
 
 
-class ConfigChange(BaseModel):
+class ConfigChange(ReadingFields):
     """The parameters to change. The others keep their values from the current configuration."""
 
     model_config = ConfigDict(extra="forbid")
@@ -102,7 +104,7 @@ class ConfigChange(BaseModel):
 
         Asking for the threshold in one way ends the other.
         """
-        sent = self.model_dump(exclude_unset=True)
+        sent = self.model_dump(exclude_unset=True, exclude=set(ReadingFields.model_fields))
         if "threshold_sigmas" in sent:
             sent["sensitivity"] = sent.pop("threshold_sigmas")
         if sent.get("false_alarm_rate") is not None:
@@ -112,7 +114,7 @@ class ConfigChange(BaseModel):
         return sent
 
 
-class ConfigOut(BaseModel):
+class ConfigOut(ReadingFields):
     id: int
     version: int
     gamma0: float
@@ -144,7 +146,12 @@ class ConfigOut(BaseModel):
     param_mode: float
     created_at: datetime
     created_by: UUID | None
+    inline: bool = Field(description="Whether it came with an analysis; it is then never the current one")
 
     @classmethod
     def of(cls, config: Configuration) -> "ConfigOut":
-        return cls.model_validate(config, from_attributes=True)
+        names = set(cls.model_fields) - set(ReadingFields.model_fields)
+        reading = {name: value or None for name, value in asdict(reading_config(config)).items()}
+        # An empty text is a value of `thousands`, and 0 one of `header`.
+        reading |= {name: config.reading[name] for name in ("thousands", "header") if name in config.reading}
+        return cls(**{name: getattr(config, name) for name in names}, **reading)

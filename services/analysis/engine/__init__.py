@@ -12,6 +12,9 @@ from .config import EngineConfig
 from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
+from .opening import open_samples
+from .preview import preview_file
+from .samples import Samples, judged
 from .tables.columns import check_same_features
 from .tables.config import ReadingConfig
 from .tables.limits import Limits
@@ -46,6 +49,7 @@ __all__ = [
     "ReadingConfig",
     "Regime",
     "Run",
+    "Samples",
     "ScoreSummary",
     "Scores",
     "SequenceState",
@@ -56,11 +60,14 @@ __all__ = [
     "check_same_features",
     "deterioration",
     "fit_baseline",
+    "judged",
     "latest_wear",
     "levels",
+    "open_samples",
     "open_table",
     "open_tables",
     "pack_model",
+    "preview_file",
     "read_all",
     "require_samples",
     "unpack_model",

@@ -26,7 +26,7 @@ Column = NDArray[Any]
 MAX_CHARACTERS, MAX_DEPTH = 2_000, 50
 """A longer or deeper condition is a mistake, and recursion must end."""
 
-FIELD = "reading/off_when"
+FIELD = "off_when"
 TOKEN = re.compile(
     r"\s*(?:(?P<name>\"[^\"]+\"|`[^`]+`|\[[^\]]+\])|(?P<text>'(?:[^']|'')*')|(?P<sign><=|>=|<>|!=|==|[<>=()])"
     r"|(?P<word>[^\s<>=!()'\"`\[\]]+))"

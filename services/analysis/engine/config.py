@@ -205,7 +205,7 @@ class EngineConfig:
         for feature, role in self.roles.items():
             if role not in ROLES:
                 raise ConfigError(
-                    f"the role of '{feature}' must be one of {', '.join(ROLES)}, but is {role!r}",
+                    f"roles: '{feature}' must be one of {', '.join(ROLES)}, but is {role!r}",
                     field="roles",
                 )
         for kind, upper in (("fraction", 1.0), ("wear", math.inf)):

@@ -13,6 +13,7 @@ from services.analysis.jobs.fit import Fitted
 from services.analysis.jobs.progress import Progress, Stopwatch
 from services.analysis.jobs.work import Work, scope_of
 from services.analysis.objects.models import ModelStore
+from services.analysis.quality.domain import told
 from services.analysis.uploads.domain import FileUpload
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import (
@@ -64,13 +65,14 @@ class Finalizer:
             model_key=key,
             created_at=self._clock.now(),
         )
-        results = fitted.model.results() | {"timings": watch.timings}
+        results = fitted.model.results() | {"timings": watch.timings, "reading": told(fitted.quality)}
         try:
             async with self._units(work.scope) as unit:
                 # Locked before the upload, to which the map refers, as by whoever deletes the machine.
                 if await unit.analyses.lock(analysis.id) is None:
                     raise LeaseLost(str(analysis.id))
                 await unit.results.add_map(row)
+                await unit.qualities.save(analysis, fitted.quality)
                 await self.complete(unit, work, results, row.id, fitted.features, fitted.samples)
         except LeaseLost:
             # The analysis may be deleted, with everything that is known of it.

@@ -121,9 +121,10 @@ def _scored(
     model: BaselineModel, samples: Samples, state: SequenceState | None, first: int
 ) -> tuple[Scores, list[Mapping[str, Any]]]:
     """Return the scores, and the anomalies with their explanations, as stored until the end of the run."""
-    scores = model.score(samples.features, state, first_row=first)
+    features = samples.judged
+    scores = model.score(features, state, first_row=first)
     anomalous = np.flatnonzero(scores.anomaly).tolist()
-    explanations = _explained(model, samples.features, state, scores, anomalous) if anomalous else []
+    explanations = _explained(model, features, state, scores, anomalous) if anomalous else []
     return scores, [
         {
             "sample_index": first + row,
@@ -133,7 +134,7 @@ def _scored(
             "ratio": float(scores.ratio[row]),
             "x": float(scores.x[row]),
             "y": float(scores.y[row]),
-            "features": explanation.as_dict() | {"cause": str(scores.cause[row])},
+            "features": explanation.as_dict(),
             "metadata": samples.metadata[row] if row < len(samples.metadata) else {},
         }
         for row, explanation in zip(anomalous, explanations, strict=True)

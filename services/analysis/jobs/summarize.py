@@ -13,6 +13,7 @@ from services.analysis.anomalies.domain import sample_time
 from services.analysis.database.fleet.summaries import ScoredChunk
 from services.analysis.database.unit import Units
 from services.analysis.domain import Analysis
+from services.analysis.quality.domain import time_column
 from services.analysis.timeline.domain import (
     MAX_RUN_BUCKETS,
     NORMAL,
@@ -56,11 +57,13 @@ class Summarizer:
         times: list[Times] = []
         distances: list[Floats] = []
         after = -1
+        async with self._units(scope) as unit:
+            column = time_column(await unit.qualities.get(analysis.id))
         while True:
             async with self._units(scope) as unit:
                 page = await unit.summaries.scored(analysis.id, after, CHUNKS_PER_PAGE)
             for chunk in page:
-                times.append(await compute(_times, chunk, uploaded_at))
+                times.append(await compute(_times, chunk, uploaded_at, column))
                 distances.append(chunk.distance)
             if len(page) < CHUNKS_PER_PAGE:
                 break
@@ -102,7 +105,7 @@ class Summarizer:
             return await unit.summaries.add(analysis.machine_id, summary)
 
 
-def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
+def _times(chunk: ScoredChunk, uploaded_at: datetime, column: str | None) -> Times:
     """Return the times (n,) of a chunk's samples, in microseconds since 1970."""
     found: Any = orjson.loads(chunk.metadata) if chunk.metadata else None
     size = chunk.distance.size
@@ -111,7 +114,7 @@ def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
     metadata: Sequence[Mapping[str, Any]] = found if known else [{}] * size
     return np.array(
         [
-            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at).at)
+            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at, column).at)
             for index, each in enumerate(metadata, start=chunk.first_sample)
         ],
         dtype=np.int64,

@@ -101,7 +101,7 @@ async def test_a_rate_of_false_alarms_replaces_the_standard_deviations(client: A
         ({"sensitivity": 3, "threshold_sigmas": 4}, "/body/threshold_sigmas"),
         ({"w1": -0.1}, "/body/w1"),
         ({"roles": {"load": "watched"}}, "/body/roles/load"),
-        ({"roles": {"": "ignored"}}, "/body/roles"),
+        ({"roles": {"": "ignored"}}, "/body/roles/"),
         ({"roles": None}, "/body/roles"),
     ],
 )

@@ -139,6 +139,12 @@ class Sample:
         outside = [self._dual(np.concatenate(blocks[:i] + blocks[i + 1 :])) for i in range(len(blocks))]
         return self._dual(self.rows), outside
 
+    def whole(self) -> Axes:
+        """Axes of all rows alone."""
+        return (
+            self._primal([self._moments(self.rows)]) if self.rows.size > self.width else self._dual(self.rows)
+        )
+
     def _moments(self, rows: Rows) -> Moments:
         parts = [self._chunk_moments(rows[part]) for part in row_chunks(rows.size, self.width)]
         return _merged(parts)

@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from ..rows import Rows
 
@@ -107,29 +106,28 @@ class Precision:
 
 
 class _ByFeatures:
-    """Eliminates k missing features by a Cholesky decomposition of P_mm (k, k)."""
+    """Eliminates k missing features by the inverse of P_mm (k, k), whose condition the shrinkage bounds."""
 
     def __init__(self, precision: Precision, missing: Rows) -> None:
         self._precision, self._missing = precision, missing
         self._rows = precision.rows(missing)
-        self._factor = cho_factor(self._rows[:, missing], lower=True, check_finite=False)
+        self._inverse: Floats = np.asarray(np.linalg.inv(self._rows[:, missing]), dtype=np.float64)
 
     def expected(self, present: Floats) -> Floats:
         """The expectations (m, k) for deviations (m, d) that are 0 where cells are missing."""
-        filled: Floats = -cho_solve(self._factor, self._rows @ present.T, check_finite=False).T
+        filled: Floats = -(present @ self._rows.T) @ self._inverse
         return filled
 
     def diagonal(self) -> Floats:
         """The diagonal (d,) of P_oo - P_om P_mm^-1 P_mo; where features are missing, P's own."""
-        half = solve_triangular(self._factor[0], self._rows, lower=True, check_finite=False)
-        diagonal: Floats = self._precision.diagonal - np.einsum("ij,ij->j", half, half)
+        lost = np.einsum("ij,ij->j", self._rows, self._inverse @ self._rows)
+        diagonal: Floats = self._precision.diagonal - lost
         diagonal[self._missing] = self._precision.diagonal[self._missing]
         return diagonal
 
     def covariance(self) -> Floats:
         """P_mm^-1 (k, k)."""
-        inverse: Floats = cho_solve(self._factor, np.eye(self._missing.size), check_finite=False)
-        return inverse
+        return self._inverse
 
 
 class _ByAxes:

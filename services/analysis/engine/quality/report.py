@@ -27,7 +27,7 @@ def sensor_report(
     *,
     words: Mapping[str, Mapping[str, int]],
     baseline: Mapping[str, Mapping[str, Any]],
-    roles: Mapping[str, Mapping[str, str]],
+    roles: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """Return the entry of each sensor.
 
@@ -45,7 +45,7 @@ def _entry(
     facts: SensorFacts,
     words: Mapping[str, int],
     before: Mapping[str, Any] | None,
-    role: Mapping[str, str],
+    role: Mapping[str, Any],
 ) -> dict[str, Any]:
     monotonic = None
     if facts.rising + facts.falling >= MIN_MONOTONIC and min(facts.rising, facts.falling) == 0:

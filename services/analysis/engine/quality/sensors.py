@@ -19,6 +19,9 @@ EXPONENTS = 256
 MAX_KEPT = 4096
 """Samples that are kept, evenly spread, to estimate the memory of a sensor."""
 
+MIN_COUNTED = 65_536
+"""Values (512 KiB) that are counted at once: a chunk of few sensors costs as many calls as a large one."""
+
 JUMP_POWERS = 6
 """A step at least 2^6 = 64 times the median step is a jump."""
 
@@ -67,13 +70,23 @@ class SensorCounts:
         self._runs = Runs.of(sensors)
         self._last = np.full((1, sensors), np.nan)
         self._kept: list[Floats] = []
+        self._waiting: list[Floats] = []
+        self._rows = 0
         self._stride = 1
         self._room = max(64, min(MAX_KEPT, CHUNK_VALUES // max(1, sensors)))
 
     def add(self, x: Floats) -> None:
-        """Count a chunk."""
-        if not len(x):
+        """Count a chunk; small ones are counted together."""
+        self._waiting.append(x)
+        self._rows += len(x)
+        if self._rows * self._d >= MIN_COUNTED:
+            self._count()
+
+    def _count(self) -> None:
+        if not self._rows:
             return
+        x = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        self._waiting, self._rows = [], 0
         self._count_values(x)
         self._count_steps(np.vstack([self._last, x]))
         self._runs.add(x)
@@ -129,6 +142,7 @@ class SensorCounts:
 
     def facts(self) -> list[SensorFacts]:
         """Return the facts of each sensor."""
+        self._count()
         kept = np.concatenate(self._kept) if self._kept else np.empty((0, self._d))
         return [self._of(sensor, kept[:, sensor]) for sensor in range(self._d)]
 

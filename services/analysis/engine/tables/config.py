@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from ..conditions import Condition
 from ..errors import ConfigError
+from ..joining.grid import HOWS, JOINS
+from ..times.formats import TimeFormat
+from ..times.labels import Label
+from ..times.names import zone_named
+from ..times.periods import period
 
 DECIMALS = (".", ",")
 THOUSANDS = ("", ".", ",", "'", " ")
@@ -17,6 +23,9 @@ MISSING = ("use", "previous", "linear", "refuse")
 
 MAX_MISSING_VALUES, MAX_WORD_CHARACTERS = 100, 100
 """More or longer words are a mistake in the request, not a list of marks."""
+
+MAX_TIME_COLUMNS, MAX_METADATA_COLUMNS, MAX_LABELS = 2, 1000, 10_000
+"""A date and a time of day; more columns or labels than anybody lists."""
 
 MAX_HEADER_LINE = 1000
 """A header further down than this is not a preamble's end."""
@@ -32,7 +41,19 @@ class ReadingConfig:
     - `header`: the line of the column names, counted from 1; 0 if there is none (`column_1`, `column_2` ...);
     - `missing_values`: words and numbers that mean "not measured", beside the known words;
     - `missing`: `use` leaves them to the analysis, `previous` and `linear` fill them in, `refuse` rejects
-    the file.
+      the file.
+
+    Times, shape and conditions:
+
+    - `time_column`: the column of the times, or two: date and time of day; `time_format`: directives of
+      strptime, `iso`, `epoch_s` (`_ms`, `_us`, `_ns`) or `excel`; `time_zone`: of times that state none;
+    - `metadata_columns`: columns among the features that are none, such as labels;
+    - `series_column`, `value_column`: of a long table, which has a row per value;
+    - `resample`: the length of a row (`PT1S` to `PT1H`), of which `resample_by` takes the `mean`, `last` or
+      `max`; `join`: whether rows that not every file contributes to stay (`outer`) or not (`inner`);
+      `round_times`: times that differ by less are the same row;
+    - `off_when`: a condition; rows for which it is true neither train nor alarm;
+    - `labels`: what is known of times, which samples get as the metadata column `label`.
     """
 
     decimal: str | None = None
@@ -42,6 +63,20 @@ class ReadingConfig:
     header: int | None = None
     missing_values: tuple[str, ...] = ()
     missing: str = "use"
+
+    # Times, shape and conditions.
+    time_column: tuple[str, ...] = ()
+    time_format: str | None = None
+    time_zone: str | None = None
+    metadata_columns: tuple[str, ...] = ()
+    series_column: str | None = None
+    value_column: str | None = None
+    resample: str | None = None
+    resample_by: str = "mean"
+    join: str = "outer"
+    round_times: str | None = None
+    off_when: str | None = None
+    labels: tuple[Label, ...] = ()
 
     def validate(self) -> Self:
         """Return this configuration. Raises ConfigError naming the first field that is out of range."""
@@ -72,7 +107,40 @@ class ReadingConfig:
                 f" {MAX_WORD_CHARACTERS} characters",
                 field="missing_values",
             )
+        self._validate_times()
         return self
+
+    def _validate_times(self) -> None:
+        self._names("time_column", MAX_TIME_COLUMNS)
+        self._names("metadata_columns", MAX_METADATA_COLUMNS)
+        self._choice("resample_by", HOWS)
+        self._choice("join", JOINS)
+        for name in ("series_column", "value_column", "time_zone", "time_format"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and 0 < len(value) <= MAX_WORD_CHARACTERS):
+                raise ConfigError(f"{name} must be a short text, but is {value!r}", field=name)
+        if (self.series_column is None) != (self.value_column is None):
+            raise ConfigError("series_column and value_column go together", field="series_column")
+        if self.time_format is not None:
+            TimeFormat(self.time_format)
+        if self.time_zone is not None:
+            zone_named(self.time_zone)
+        for name in ("resample", "round_times"):
+            if (text := getattr(self, name)) is not None:
+                period(text, name)
+        if self.resample is not None and self.round_times is not None:
+            raise ConfigError("resample and round_times exclude each other. Set one", field="round_times")
+        if self.off_when is not None:
+            Condition.parse(self.off_when)
+        if len(self.labels) > MAX_LABELS:
+            raise ConfigError(f"labels must be at most {MAX_LABELS}", field="labels")
+
+    def _names(self, field: str, count: int) -> None:
+        names = getattr(self, field)
+        if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
+            raise ConfigError(f"{field} must be a list of column names", field=field)
+        if len(names) > count or len(set(names)) < len(names):
+            raise ConfigError(f"{field} must be at most {count} different names", field=field)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -81,9 +149,11 @@ class ReadingConfig:
         for name in values:
             if name not in known:
                 raise ConfigError(f"{name} is not a field of a reading configuration", field=name)
-        given: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-        }
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        given: dict[str, Any] = {**values, **lists}
+        if isinstance(given.get("time_column"), str):
+            given["time_column"] = (given["time_column"],)
+        given["labels"] = tuple(map(Label.from_json, given.get("labels", ())))
         return cls(**given).validate()
 
     def to_json(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..config import MIN_SAMPLES, EngineConfig
 from ..errors import TableError
-from .columns import Columns, Value, check_same_header, named_columns, select_columns
+from .columns import Columns, Value, check_same_header, named_columns, select_columns, suggest
 from .config import ReadingConfig
 from .filling import Filler
 from .limits import Limits
@@ -71,6 +71,8 @@ class Table:
                     )
                 features = features[~empty]
                 entries = [entry for entry, none in zip(entries, empty, strict=True) if not none]
+            if self.sheet.understood.form == "csv":
+                facts.styles[self.name] = (numbers.style.decimal, numbers.style.thousands or None)
             yield features, entries
 
 
@@ -79,10 +81,8 @@ class TableReader:
 
     `features` and `metadata_columns` (those before and after the features) are known before the first chunk;
     `understood` tells how each table is read, and `facts` what the last pass found. Memory is limited to a
-    few
-    chunks, however large the files are. Iterating raises TableError naming the file, row and column of
-    whatever
-    cannot be read.
+    few chunks, however large the files are. Iterating raises TableError naming the file, row and column of
+    whatever cannot be read.
     """
 
     def __init__(
@@ -103,6 +103,22 @@ class TableReader:
         self.metadata_after = columns.after
         self.metadata_columns = columns.before + columns.after
         self.facts = Facts()
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each table."""
+        return [table.name for table in self._tables]
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The features that no table has."""
+        present = {
+            name
+            for table in self._tables
+            for name, place in zip(table.columns.features, table.columns.places, strict=True)
+            if place is not None
+        }
+        return tuple(name for name in self.features if name not in present)
 
     @property
     def understood(self) -> list[Understood]:
@@ -169,30 +185,56 @@ def open_tables(
 
     Features are the configured range of columns, or those with the names `features` in that order. Raises
     TableError if a file is not a table, has no valid header, lacks the configured columns (with a
-    suggestion),
-    or has a different header from the first file.
+    suggestion), or has a different header from the first file.
     """
     reading, limits, meter = reading or ReadingConfig(), limits or Limits(), Meter()
     wanted = tuple(name for name in (config.start_dim, config.end_dim) if features is None)
     left_out: list[LeftOut] = []
-    tables = [
-        Table(sheet, _selected(sheet, config, features), reading)
+    sheets = [
+        sheet
         for origin, name in files
         for sheet in open_sheets(origin, name, reading, limits, wanted=wanted, meter=meter, left_out=left_out)
     ]
-    if not tables:
+    if not sheets:
         raise TableError("the upload contains no file", code="no_file")
-    for table in tables[1:]:
-        check_same_header(
-            table.columns.header, tables[0].columns.header, file=table.name, first_file=tables[0].name
-        )
+    tables = [Table(sheets[0], _selected(sheets[0], config, reading, features), reading)]
+    for sheet in sheets[1:]:
+        columns = named_columns(sheet.header, tables[0].columns.features)
+        if _lacking(columns) != _lacking(tables[0].columns) or (
+            features is None and set(sheet.header) != set(sheets[0].header)
+        ):
+            check_same_header(sheet.header, sheets[0].header, file=sheet.name, first_file=sheets[0].name)
+        tables.append(Table(sheet, columns, reading))
     return TableReader(tables, chunk_rows, limits, meter, left_out)
 
 
-def _selected(sheet: Sheet, config: EngineConfig, features: Sequence[str] | None) -> Columns:
-    if features is not None:
-        return named_columns(sheet.header, features)
-    return select_columns(sheet.header, sheet.kinds, config, sheet.name, sheet.header_row)
+def _lacking(columns: Columns) -> list[bool]:
+    return [place is None for place in columns.places]
+
+
+def _selected(
+    sheet: Sheet, config: EngineConfig, reading: ReadingConfig, features: Sequence[str] | None
+) -> Columns:
+    if features is None:
+        found = select_columns(sheet.header, sheet.kinds, config, sheet.name, sheet.header_row)
+        out = {*reading.metadata_columns, *reading.time_column}
+        columns = named_columns(sheet.header, [name for name in found.features if name not in out])
+    else:
+        columns = named_columns(sheet.header, features)
+    if all(place is None for place in columns.places):
+        said = (
+            "the configuration leaves no feature" if features is None else "none of the baseline's features"
+        )
+        raise TableError(
+            f"{said} among the {len(sheet.header)} columns. Check that this is the right file, and the names"
+            " of"
+            " its columns",
+            file=sheet.name,
+            row=sheet.header_row,
+            code="no_features",
+            suggestion=suggest(sheet.header, sheet.kinds),
+        )
+    return columns
 
 
 def _filled(parts: Iterator[Part], how: str) -> Iterator[Part]:

@@ -52,12 +52,15 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Facts:
-    """What a pass over a table found: its samples, its missing cells per column and word, what it left
-    out."""
+    """What a pass over a table found: its samples, its missing cells per column and word, what it left out.
+
+    `styles` has the decimal and the thousands separator of each text file, by name.
+    """
 
     rows: int = 0
     missing: dict[str, Counter[str]] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
+    styles: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
     def count_missing(self, column: str, word: str, cells: int) -> None:
         """Count cells of a column that a word marks as missing; the empty text is an empty cell."""

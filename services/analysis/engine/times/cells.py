@@ -7,6 +7,9 @@ import re
 from .formats import WIDE_SPACES
 from .names import MONTHS, plain
 
+HOUR = re.compile(r"(T|\s+)\d{2}$")
+"""An hour alone, after a date."""
+
 MAX_CHARACTERS = 64
 """A longer cell is a remark, not a time."""
 
@@ -99,6 +102,9 @@ def _clock_of(rest: str) -> tuple[str | None, str | None]:
     day."""
     if not rest.strip():
         return "", None
+    hour = HOUR.match(rest)
+    if hour is not None:
+        return re.sub(r"\s+", " ", hour[1]) + "%H", None
     found = CLOCK.match(rest)
     if found is None:
         return None, None

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .finding import missing
 from .formats import NOT_A_TIME, SECOND, Moments
 from .zones import iso
 
@@ -42,17 +43,17 @@ class TimeFacts:
     _steps: Counter[int] = field(default_factory=Counter)
     _longest: list[tuple[int, int]] = field(default_factory=list)
 
-    def add(
-        self, moments: Moments, empty: NDArray[np.bool_], cells: list[str | None], first_row: int
-    ) -> None:
-        """Count a chunk: moments in UTC, which cells are empty, the cells, and the 1-based row of the
+    def add(self, moments: Moments, odd: NDArray[np.int64], cells: list[str | None], first_row: int) -> None:
+        """Count a chunk: moments in UTC, the rows and cells of those that are none, and the row of the
         first."""
         known = moments != NOT_A_TIME
-        self.empty += int(empty.sum())
-        broken = np.flatnonzero(~known & ~empty)
-        self.unreadable += len(broken)
-        for place in broken[: MAX_EXAMPLES - len(self.examples)]:
-            self.examples.append({"row": first_row + int(place), "cell": str(cells[place])[:64]})
+        for place, cell in zip(odd.tolist(), cells, strict=True):
+            if missing(cell):
+                self.empty += 1
+                continue
+            self.unreadable += 1
+            if len(self.examples) < MAX_EXAMPLES:
+                self.examples.append({"row": first_row + place, "cell": str(cell)[:64]})
         times, rows = moments[known], np.flatnonzero(known)
         if not len(times):
             return

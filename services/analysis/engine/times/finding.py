@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from .cells import compact, formats_of
+from .cells import MAX_CHARACTERS, compact, formats_of
 from .formats import (
     DAY,
     EPOCHS,
     EXCEL,
     NOT_A_TIME,
+    SECOND,
     Moments,
     TimeFormat,
     numbers,
@@ -117,9 +118,10 @@ def named_as_time(name: str) -> bool:
 
 def recognise(name: str, cells: Sequence[object]) -> TimeColumn | None:
     """Return a column's formats if its cells are times."""
-    present = [str(cell) for cell in cells if not missing(cell)]
-    if not present:
+    first = next((str(cell) for cell in cells if not missing(cell)), None)
+    if first is None or not _may_be_a_time(name, first):
         return None
+    present = [str(cell) for cell in cells if not missing(cell)]
     values = numbers(texts(present))
     if np.isfinite(values).mean() >= MIN_READABLE and not all(
         compact(each) for each in present[:SAMPLED_SHAPES]
@@ -139,6 +141,19 @@ def recognise(name: str, cells: Sequence[object]) -> TimeColumn | None:
             reason = "written" if len(formats) == 1 else "days_above_12"
             return decided(TimeColumn((name,), fitting, reason), texts(present))
     return None
+
+
+def _may_be_a_time(name: str, cell: str) -> bool:
+    """Rule out most measurements by one cell: a table has up to thousands of columns."""
+    if len(cell) > MAX_CHARACTERS or not any(character.isdigit() for character in cell):
+        return False
+    try:
+        value = float(cell)
+    except ValueError:
+        return True
+    if compact(cell) or (EXCEL_FROM <= value <= EXCEL_TO and named_as_time(name)):
+        return True
+    return any(EPOCH_FROM <= value * micros / SECOND <= EPOCH_TO for micros in EPOCHS.values())
 
 
 def decided(column: TimeColumn, cells: pa.Array) -> TimeColumn:

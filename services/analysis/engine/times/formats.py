@@ -129,7 +129,7 @@ class TimeFormat:
             raise ConfigError(
                 f"time_format '{self.text}' is not a format: use directives such as %Y-%m-%d %H:%M:%S, each"
                 f" once, or one of {', '.join((ISO, *NUMERIC))}",
-                field="reading/time_format",
+                field="time_format",
             )
         return rf"^\s*{_expression(tokens)}\s*$"
 
@@ -137,7 +137,12 @@ class TimeFormat:
         """Read cells: text for written formats, text or numbers for numeric ones."""
         if self.numeric:
             return self._numbers(cells)
-        text = compute.replace_substring_regex(cells, WIDE_SPACES, " ")
+        if self.text in PLAIN_ISO and (moments := _cast(cells)) is not None:
+            return Parsed(moments, np.full(len(cells), NO_OFFSET))
+        if compute.all(compute.string_is_ascii(cells)).as_py() is False:
+            text = compute.replace_substring_regex(cells, WIDE_SPACES, " ")
+        else:
+            text = cells
         found = compute.extract_regex(text, pattern=self.pattern)
         parts = {name: found.field(name) for name in (field.name for field in found.type)}
         matched = ~np.asarray(compute.is_null(found))
@@ -172,8 +177,29 @@ def numbers(cells: pa.Array) -> NDArray[np.float64]:
     return np.asarray(compute.cast(text, pa.float64()).to_numpy(zero_copy_only=False))
 
 
+PLAIN_ISO = frozenset(f"%Y-%m-%d{sep}%H:%M:%S" for sep in " T")
+"""Formats that Arrow reads itself, many times faster."""
+
+
+def _cast(cells: pa.Array) -> Moments | None:
+    """Return times in PLAIN_ISO, or None if a cell needs a closer look."""
+    try:
+        moments = compute.cast(cells, pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return None
+    low, high = _first_of(MIN_YEAR), _first_of(MAX_YEAR + 1)
+    values = np.asarray(compute.fill_null(compute.cast(moments, pa.int64()), low))
+    if values.size and (values.min() < low or values.max() >= high):
+        return None
+    return np.where(np.asarray(compute.is_null(moments)), NOT_A_TIME, values)
+
+
 def texts(cells: Sequence[object]) -> pa.Array:
     """Return cells as an Arrow array of text; None stays None."""
+    try:
+        return pa.array(cells, pa.string())
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        pass  # some cells are numbers
     return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
 
 
@@ -191,7 +217,7 @@ def _tokens(text: str) -> list[tuple[str, str]]:
             if letter not in DIRECTIVES:
                 raise ConfigError(
                     f"time_format '{text}' contains %{written}, which is not supported",
-                    field="reading/time_format",
+                    field="time_format",
                 )
             tokens.append((letter, ""))
             place += 2

@@ -92,5 +92,5 @@ def zone_named(name: str) -> ZoneInfo | int:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigError(
             f"time_zone '{name}' is not known. Use a name such as Europe/Berlin, or an offset such as +01:00",
-            field="reading/time_zone",
+            field="time_zone",
         ) from None

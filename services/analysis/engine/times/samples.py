@@ -7,10 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 
 from ..errors import ConfigError
 from .facts import TimeFacts
-from .finding import Doubt, TimeColumn, cells_of, missing
+from .finding import Doubt, TimeColumn, cells_of
 from .formats import NOT_A_TIME, Moments
 from .zones import ZoneReader, isos
 
@@ -50,9 +51,9 @@ class SampleTimes:
         cells = cells_of(column, {name: [entry.get(name) for entry in metadata] for name in column.columns})
         parsed = column.formats[0].parse(cells)
         moments = self._zone.utc(parsed)
-        written = cells.to_pylist()
-        empty = np.fromiter(map(missing, written), dtype=np.bool_, count=len(written))
-        self._facts.add(moments, empty, written, first_row)
+        odd = np.flatnonzero(moments == NOT_A_TIME)
+        written = cells.take(pa.array(odd)).to_pylist() if len(odd) else []
+        self._facts.add(moments, odd, written, first_row)
         if not self._as_written:
             known = np.flatnonzero(moments != NOT_A_TIME)
             for place, text in zip(known.tolist(), isos(moments[known]), strict=True):
@@ -164,5 +165,5 @@ def check_columns(columns: Sequence[str], table: Mapping[str, Any] | Sequence[st
     absent = [name for name in columns if name not in table]
     if absent:
         raise ConfigError(
-            f"time_column '{absent[0]}' is not among the columns of the file", field="reading/time_column"
+            f"time_column '{absent[0]}' is not among the columns of the file", field="time_column"
         )

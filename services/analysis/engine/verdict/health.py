@@ -192,7 +192,7 @@ def _of_wear(wear: float, samples: int, config: EngineConfig) -> tuple[int, Reas
     level = _level(wear, *limits)
     limit = limits[max(0, level - 1)]
     params = {"wear": wear, "limit": limit}
-    text = f"the latest samples are {wear:.1f} baseline standard deviations away from normal"
+    text = f"the latest samples are {max(wear, 0.0):.1f} baseline standard deviations away from normal"
     if level == 0:
         return 0, Reason("wear_below_limit", params, f"{text}, below the limit of {limit:g}")
     text += f", at or above the limit of {limit:g}"

@@ -72,7 +72,7 @@ def test_a_condition_is_true_false_or_unknown(text: str, expected: list[bool | N
 def test_what_is_no_condition_is_refused_with_its_place(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said) as refused:
         Condition.parse(text)
-    assert refused.value.field == "reading/off_when"
+    assert refused.value.field == "off_when"
 
 
 def test_an_unknown_column_is_named_and_a_similar_one_offered() -> None:

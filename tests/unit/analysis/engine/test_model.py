@@ -104,7 +104,8 @@ def test_a_configuration_stored_with_a_quantile_asks_for_its_rate(model: Baselin
         del old["false_alarm_rate"]
         stored = np.frombuffer(json.dumps({**document, "config": old}).encode(), dtype=np.uint8)
         config = unpack_model({**arrays, "document": stored}).config
-        assert (config.sensitivity, config.false_alarm_rate) == (expected[0], pytest.approx(expected[1]))
+        assert config.sensitivity == expected[0]
+        assert config.false_alarm_rate == pytest.approx(expected[1])
 
 
 def test_automatic_scaling_does_not_scale_similar_features(correlated: Floats) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.analysis.engine import BaselineModel, EngineConfig, SequenceState, fit_baseline
+from services.analysis.engine import BaselineModel, EngineConfig, Scores, SequenceState, fit_baseline
 from services.analysis.engine.resolution import MAX_PLACES, baseline_places, places, steps, stretches
 
 Floats = NDArray[np.float64]
@@ -105,7 +105,7 @@ def test_a_coarser_file_counts_the_same_in_any_chunking(model: BaselineModel) ->
     x = plant(80, 6).round(2)
     whole = model.score(x)
     state: SequenceState | None = None
-    parts = []
+    parts: list[Scores] = []
     for part in np.split(x, [1, 4, 30]):
         scores = model.score(part, state)
         state = SequenceState.from_dict(json.loads(json.dumps(scores.state.as_dict())))

@@ -13,7 +13,13 @@ from tests.unit.analysis.database.fakes.analyses import FakeAnalyses, FakeConfig
 from tests.unit.analysis.database.fakes.archives import FakeArchives, FakeDeletions, FakeOrganizations
 from tests.unit.analysis.database.fakes.fleet import FakeFleet, FakeSummaries
 from tests.unit.analysis.database.fakes.memory import Memory
-from tests.unit.analysis.database.fakes.results import FakeAnomalies, FakeChunks, FakeResults, FakeUpkeep
+from tests.unit.analysis.database.fakes.results import (
+    FakeAnomalies,
+    FakeChunks,
+    FakeQualities,
+    FakeResults,
+    FakeUpkeep,
+)
 
 
 @dataclass
@@ -38,6 +44,7 @@ class FakeUnits:
             analyses=FakeAnalyses(memory, scope, queue),
             chunks=FakeChunks(memory, scope, queue),
             results=FakeResults(memory, scope, queue),
+            qualities=FakeQualities(memory, scope, queue),
             anomalies=FakeAnomalies(memory, scope, queue),
             archives=FakeArchives(memory, scope, queue),
             organizations=FakeOrganizations(memory, scope, queue),

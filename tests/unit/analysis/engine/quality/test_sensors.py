@@ -23,8 +23,8 @@ def counted(x: Floats, chunk: int = 128) -> list[SensorFacts]:
     return counts.facts()
 
 
-def column(values: Floats) -> Floats:
-    return values.reshape(-1, 1)
+def column(values: Any) -> Floats:
+    return np.asarray(values, dtype=np.float64).reshape(-1, 1)
 
 
 def longest_run(values: Floats) -> int:
@@ -40,7 +40,7 @@ def longest_run(values: Floats) -> int:
 @settings(max_examples=60, deadline=None)
 def test_counts_are_those_of_the_whole_whatever_the_chunks(seed: int, chunk: int, d: int, n: int) -> None:
     random = np.random.default_rng(seed)
-    x = random.integers(-2, 3, (n, d)) * 0.5
+    x: Floats = random.integers(-2, 3, (n, d)).astype(np.float64) / 2
     x[random.random((n, d)) < 0.2] = np.nan
     for place, facts in enumerate(counted(x, chunk)):
         values = x[:, place]

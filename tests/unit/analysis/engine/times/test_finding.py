@@ -45,6 +45,14 @@ def cells(format_text: str, moments: list[datetime]) -> list[str]:
     return [each.strftime(format_text) for each in moments]
 
 
+def offers(column: TimeColumn) -> list[str]:
+    """The formats that the question about a column offers."""
+    assert column.doubt is not None
+    formats = column.doubt.params["formats"]
+    assert isinstance(formats, list)
+    return formats
+
+
 def read(column: TimeColumn, values: list[Any]) -> list[str | None]:
     parsed = column.formats[0].parse(texts(values)).local
     return [None if each == NOT_A_TIME else iso(each).rstrip("Z") for each in parsed]
@@ -76,7 +84,7 @@ def test_a_time_is_never_read_as_another_one(
     assert column is not None
     if column.doubt is not None:
         assert column.doubt.code == "time_order_ambiguous"
-        offered = [TimeFormat(each) for each in column.doubt.params["formats"]]  # type: ignore[attr-defined]
+        offered = [TimeFormat(each) for each in offers(column)]
         meanings = [read(TimeColumn(("logged",), (each,)), written) for each in offered]
         assert [datetime.strptime(each, format_text).isoformat() for each in written] in meanings
     else:
@@ -183,7 +191,7 @@ def test_a_zone_that_names_several_is_asked_about_and_the_advice_works() -> None
     column = recognise("t", written)
     assert column is not None
     assert column.doubt is not None
-    [offer] = column.doubt.params["formats"]  # type: ignore[misc, attr-defined]
+    [offer] = offers(column)
     followed = configured(("t",), offer, {"t": written})
     assert followed is not None
     assert read(followed, written) == [each.isoformat() for each in MINUTES]

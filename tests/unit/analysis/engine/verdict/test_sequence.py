@@ -52,7 +52,7 @@ def test_how_much_of_an_average_is_there() -> None:
     weights: Floats = np.zeros(0)
     found, last = present_in_averages(share, 0.2, 1.0)
     for row, part in enumerate(share):
-        if part == 0.0:  # rows of which nothing is there have no average, and do not change it
+        if part == 0.0:  # a row of which nothing is there has no average, and changes nothing
             continue
         weights = np.append(0.8 * weights, 0.2)
         seen = share[: row + 1][share[: row + 1] > 0.0]
