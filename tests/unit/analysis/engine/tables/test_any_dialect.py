@@ -157,7 +157,7 @@ DAMAGES = (
     table=written(),
     damage=st.sampled_from(DAMAGES),
     at=st.integers(0, 10**6),
-    word=st.sampled_from(["Kaputt", "12 V", "1.2.3", "1,2,3", "--5", "OFF", "0x1F"]),
+    word=st.sampled_from(["Kaputt", "12 V", "1.2.3", "1,2,3", "--5", "0x1F"]),
 )
 def test_a_damaged_table_never_gives_a_wrong_number(table: Written, damage: str, at: int, word: str) -> None:
     """Every number that is read is one of the table's own, in its column; damage may only lose numbers."""
