@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -222,7 +223,7 @@ def test_following_the_advice_of_errors_succeeds(table: Written, words: list[str
         assert error.proposal, (str(error), content)
         assert problem not in seen, (str(error), content)
         seen.add(problem)
-        changes = {
+        changes: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in error.proposal.items()
         }
         reading = replace(reading, **changes)
