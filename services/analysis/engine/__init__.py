@@ -14,15 +14,17 @@ from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
 from .tables.columns import check_same_features
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
-from .verdict.deterioration import Deterioration, Trend, deterioration
+from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
 from .verdict.explanation import BandShare, Explanation, FeatureShare
-from .verdict.health import Health, assess_health
+from .verdict.health import STATES, Health, NormalRate, Run, assess_health
 from .verdict.readiness import BaselineReport
+from .verdict.regimes import Regime, levels
 from .verdict.sequence import SequenceState
 from .verdict.threshold import SEVERITIES
 
 __all__ = [
     "SEVERITIES",
+    "STATES",
     "BandShare",
     "BaselineModel",
     "BaselineReport",
@@ -34,7 +36,10 @@ __all__ = [
     "Explanation",
     "FeatureShare",
     "Health",
+    "NormalRate",
     "Placement",
+    "Regime",
+    "Run",
     "ScoreSummary",
     "Scores",
     "SequenceState",
@@ -45,6 +50,8 @@ __all__ = [
     "check_same_features",
     "deterioration",
     "fit_baseline",
+    "latest_wear",
+    "levels",
     "open_table",
     "open_tables",
     "pack_model",
