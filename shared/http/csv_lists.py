@@ -22,7 +22,7 @@ from pydantic import BaseModel
 from shared.http.cells import columns_of, rows_text
 from shared.http.columns import Columns, pieces
 from shared.http.negotiation import CSV, wants_csv
-from shared.http.pages import MAX_LIMIT, PageRequest
+from shared.http.pages import MAX_LIMIT, PageRequest, bound
 
 MEDIA_TYPE = f"{CSV}; charset=utf-8; header=present"
 VARY = {"Vary": "Accept"}
@@ -98,7 +98,7 @@ def _list(endpoint: Endpoint, item: type[BaseModel], filename: str, reading: asy
 
         response = _file(filename, body())
         if not everything and getattr(first, "next_cursor", None):
-            following = request.url.include_query_params(cursor=first.next_cursor)
+            following = request.url.include_query_params(cursor=bound(request, first.next_cursor))
             response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
         return response
 
@@ -106,7 +106,7 @@ def _list(endpoint: Endpoint, item: type[BaseModel], filename: str, reading: asy
 
 
 def _resize(arguments: dict[str, Any], limit: int) -> None:
-    """Ask for pages of this size. A list in an order of its own has `limit` and `cursor` as they are."""
+    """Ask for pages of this size. A list in an order of its own has `limit` and `position` as they are."""
     for name, value in arguments.items():
         if isinstance(value, PageRequest):
             arguments[name] = value.of_size(limit)
@@ -114,13 +114,13 @@ def _resize(arguments: dict[str, Any], limit: int) -> None:
             arguments[name] = limit
 
 
-def _follow(arguments: dict[str, Any], cursor: str) -> None:
+def _follow(arguments: dict[str, Any], position: str) -> None:
     """Ask for the page that follows."""
     for name, value in arguments.items():
         if isinstance(value, PageRequest):
-            arguments[name] = value.following(cursor)
-        elif name == "cursor":
-            arguments[name] = cursor
+            arguments[name] = value.following(position)
+        elif name == "position":
+            arguments[name] = position
 
 
 def _samples(endpoint: Endpoint, filename: str) -> Endpoint:
@@ -150,6 +150,8 @@ def _either(endpoint: Endpoint, csv: Callable[[Request, dict[str, Any]], Awaitab
         if wants_csv(request):
             return await csv(request, arguments)
         found = await endpoint(**arguments)
+        if getattr(found, "next_cursor", None):
+            found.next_cursor = bound(request, found.next_cursor)
         (found if isinstance(found, Response) else plain).headers.update(VARY)
         return found
 
