@@ -221,8 +221,8 @@ def main() -> None:
         )
     console.print(f"Compressed in {seconds:.1f} s.")
     console.print(
-        f"Archived {len(analyses)} runs in {archived_in:.1f} s: {megabytes(archived)} MB of Parquet; the database"
-        f" has {megabytes(rest)} MB instead of {megabytes(sum(_sum(after, list(after))))} MB."
+        f"Archived {len(analyses)} runs in {archived_in:.1f} s: {megabytes(archived)} MB of Parquet; the"
+        f" database has {megabytes(rest)} MB instead of {megabytes(sum(_sum(after, list(after))))} MB."
     )
     print_features(console)
 
