@@ -15,6 +15,7 @@ from services.analysis.errors import AnalysisNotFound, NoBaseline
 from services.analysis.jobs.domain import QUEUE, Kind, size_of
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.machines.errors import MachineNotFound
+from services.analysis.objects.frames import compressed
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
@@ -133,7 +134,7 @@ class UploadReceiver:
         key = file_key(upload_prefix(received.upload_id), number)
         before = received.size
         try:
-            await self._storage.put_stream(key, self._counted(received, part, filename))
+            await self._storage.put_stream(key, compressed(self._counted(received, part, filename)))
         except (OSError, BaseError) as error:
             raise Unavailable("The object store is not available at the moment. Try again later.") from error
         received.files.append(StoredFile(filename, received.size - before, key))
@@ -171,7 +172,7 @@ class UploadReceiver:
             file_path=upload_prefix(received.upload_id),
             status=Status.PENDING,
             error_message=None,
-            merged_files=[{"filename": file.filename, "size": file.size} for file in received.files],
+            merged_files=[file.recorded() for file in received.files],
             features=None,
             samples=None,
             created_at=now,
