@@ -31,5 +31,6 @@ async def follow(unit: Unit, organization_id: UUID, told_at: datetime, alert: Al
             acknowledged_at=alert.acknowledged_at,
             resolved_at=(alert.resolved_at or told_at) if resolved else None,
             version=alert.version,
+            outcome=alert.outcome,
         )
     )

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from services.analysis.engine import EngineConfig
+from services.analysis.engine import JUDGING, BaselineModel, EngineConfig, ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Configuration:
     detector: str
     ewma: float | None
     sensitivity: float
+    severity_bands: tuple[float, float, float]
+    deteriorating_fraction: float
+    failing_fraction: float
+    deteriorating_wear: float
+    failing_wear: float
     created_at: datetime
     created_by: UUID | None
 
@@ -58,6 +64,11 @@ EDITABLE = (
     "detector",
     "ewma",
     "sensitivity",
+    "severity_bands",
+    "deteriorating_fraction",
+    "failing_fraction",
+    "deteriorating_wear",
+    "failing_wear",
 )
 PARAMETERS = (
     *EDITABLE,
@@ -80,3 +91,15 @@ PARAMETERS = (
 def engine_config(config: Configuration) -> EngineConfig:
     """Convert a stored configuration to the engine's parameters."""
     return EngineConfig(**{name: getattr(config, name) for name in PARAMETERS})
+
+
+def settings_results(model: BaselineModel, config: Configuration) -> dict[str, Any]:
+    """Say in the results of a monitoring run what it was judged with, and which settings have no effect."""
+    used = engine_config(config)
+    judging = {name: getattr(used, name) for name in JUDGING if name in EDITABLE}
+    return {
+        "config_id": config.id,
+        "threshold_sigmas": config.threshold_sigmas,
+        **judging,
+        "ignored": [each.as_dict() for each in ignored(model, used)],
+    }

@@ -20,6 +20,13 @@ Fraction = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
 Sigmas = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_SENSITIVITY)]
+Band = Annotated[float, Field(allow_inf_nan=False, gt=1)]
+Bands = tuple[Band, Band, Band]
+SEVERITY_BANDS = "The ratios of distance to threshold at which an anomaly is medium, high and critical"
+DETERIORATING = "The share of anomalies at which a machine is deteriorating"
+FAILING = "The share of anomalies at which a machine is failing"
+WORN = "The wear, in baseline standard deviations, at which a machine is deteriorating"
+WORN_OUT = "The wear, in baseline standard deviations, at which a machine is failing"
 THRESHOLD_SIGMAS = (
     "The alarm threshold, in standard deviations above the mean distance of normal samples: a higher value"
     " gives fewer alarms"
@@ -50,6 +57,11 @@ class ConfigChange(BaseModel):
     )
     sensitivity: Annotated[Sigmas | None, NotNull()] = Field(None, description=SENSITIVITY)
     threshold_sigmas: Annotated[Sigmas | None, NotNull()] = Field(None, description=THRESHOLD_SIGMAS)
+    severity_bands: Annotated[Bands | None, NotNull()] = Field(None, description=SEVERITY_BANDS)
+    deteriorating_fraction: Annotated[Weight | None, NotNull()] = Field(None, description=DETERIORATING)
+    failing_fraction: Annotated[Weight | None, NotNull()] = Field(None, description=FAILING)
+    deteriorating_wear: Annotated[Positive | None, NotNull()] = Field(None, description=WORN)
+    failing_wear: Annotated[Positive | None, NotNull()] = Field(None, description=WORN_OUT)
 
     @field_validator("threshold_sigmas")
     @classmethod
@@ -85,6 +97,11 @@ class ConfigOut(BaseModel):
     ewma: float | None
     sensitivity: float = Field(description=SENSITIVITY)
     threshold_sigmas: float = Field(description=THRESHOLD_SIGMAS)
+    severity_bands: tuple[float, float, float] = Field(description=SEVERITY_BANDS)
+    deteriorating_fraction: float = Field(description=DETERIORATING)
+    failing_fraction: float = Field(description=FAILING)
+    deteriorating_wear: float = Field(description=WORN)
+    failing_wear: float = Field(description=WORN_OUT)
     imax: int
     lowdim: int
     eta: float

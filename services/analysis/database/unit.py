@@ -8,6 +8,7 @@ from services.analysis.database import fleet
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.archives import Archives, PostgresArchives
+from services.analysis.database.baselines import Baselines, PostgresBaselines
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
 from services.analysis.database.deletions import Deletions, PostgresDeletions
@@ -36,6 +37,7 @@ class Unit:
     configs: Configs
     uploads: Uploads
     analyses: Analyses
+    baselines: Baselines
     chunks: Chunks
     results: Results
     anomalies: Anomalies
@@ -77,6 +79,7 @@ class PostgresUnits:
             configs=PostgresConfigs(connection, self.queries),
             uploads=PostgresUploads(connection, self.queries),
             analyses=PostgresAnalyses(connection, self.queries),
+            baselines=PostgresBaselines(connection, self.queries),
             chunks=PostgresChunks(connection, self.queries),
             results=PostgresResults(connection, self.queries),
             anomalies=PostgresAnomalies(connection, self.queries),

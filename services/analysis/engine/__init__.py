@@ -15,40 +15,78 @@ from .model import BaselineModel, Scores, ScoreSummary
 from .tables.columns import check_same_features
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration
+from .verdict.drift import Drift, Levels, assess_drift, describe_drift, join_levels, levels, standardise
 from .verdict.explanation import BandShare, Explanation, FeatureShare
 from .verdict.health import Health, assess_health
 from .verdict.readiness import BaselineReport
 from .verdict.sequence import SequenceState
+from .verdict.settings import (
+    JUDGING,
+    READING,
+    Ignored,
+    Promise,
+    alarm_intervals,
+    held_out,
+    ignored,
+    judged_by,
+    promise,
+    with_threshold,
+    without_outliers,
+)
 from .verdict.threshold import SEVERITIES
+from .verdict.versions import Comparison, SensorShift, compare, judge, spread_starts
 
 __all__ = [
+    "JUDGING",
+    "READING",
     "SEVERITIES",
     "BandShare",
     "BaselineModel",
     "BaselineReport",
     "Chunk",
+    "Comparison",
     "ConfigError",
     "Deterioration",
+    "Drift",
     "EngineConfig",
     "EngineError",
     "Explanation",
     "FeatureShare",
     "Health",
+    "Ignored",
+    "Levels",
     "Placement",
+    "Promise",
     "ScoreSummary",
     "Scores",
+    "SensorShift",
     "SequenceState",
     "TableError",
     "TableReader",
     "Trend",
+    "alarm_intervals",
+    "assess_drift",
     "assess_health",
     "check_same_features",
+    "compare",
+    "describe_drift",
     "deterioration",
     "fit_baseline",
+    "held_out",
+    "ignored",
+    "join_levels",
+    "judge",
+    "judged_by",
+    "levels",
     "open_table",
     "open_tables",
     "pack_model",
+    "promise",
     "read_all",
     "require_samples",
+    "spread_starts",
+    "standardise",
     "unpack_model",
+    "with_threshold",
+    "without_outliers",
 ]

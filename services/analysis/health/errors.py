@@ -8,6 +8,6 @@ class NothingMonitored(Conflict):
 
     def __init__(self, machine_name: str) -> None:
         super().__init__(
-            f"'{machine_name}' has no completed monitoring run on its newest baseline yet, so there is no"
+            f"'{machine_name}' has no completed monitoring run on its active baseline yet, so there is no"
             " wear to show. Upload later samples with analysis_type=monitoring."
         )

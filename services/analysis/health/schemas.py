@@ -1,7 +1,7 @@
 """HTTP models of machines' health."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -32,12 +32,39 @@ class WearPoint(BaseModel):
         )
 
 
+class DriftOut(BaseModel):
+    """A lasting change since the baseline; times are those of samples. Null where there is none."""
+
+    state: Literal["none", "moving", "outside", "settled", "unknown"] = Field(
+        description="`moving`: it still changes; `outside`: off, and not steady; `settled`: at a new normal"
+    )
+    onset: datetime | None
+    earliest: datetime | None
+    latest: datetime | None
+    steady_since: datetime | None
+    shift: float | None = Field(
+        description="How far the distances have moved, in the baseline's standard deviations of them"
+    )
+    samples: int | None = Field(description="Samples since the onset")
+    proposed: bool = Field(description="Whether a new baseline is proposed")
+
+
+class AdviceOut(BaseModel):
+    """What to do. `code` and `params` are stable; `text` is English."""
+
+    code: str
+    params: dict[str, Any]
+    text: str
+
+
 class HealthOut(BaseModel):
     machine_id: UUID
     state: Literal["ok", "deteriorating", "failing", "unknown"]
     reasons: list[str]
     wear: list[WearPoint]
     daily: list[DailyAnomaliesOut] = Field(description="Anomalies per day (UTC)")
+    drift: DriftOut | None = Field(description="Since the active baseline; null if it has judged no run yet")
+    advice: list[AdviceOut]
 
     @classmethod
     def of(cls, health: MachineHealth) -> "HealthOut":
@@ -48,6 +75,8 @@ class HealthOut(BaseModel):
                 "reasons": list(health.reasons),
                 "wear": [WearPoint.of(run) for run in health.runs],
                 "daily": [DailyAnomaliesOut.of(daily) for daily in health.daily],
+                "drift": health.drift,
+                "advice": health.advice,
             }
         )
 

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.analysis.baselines.domain import ActiveBaseline, activation
 from services.analysis.configs.domain import engine_config
 from services.analysis.database.unit import Unit
 from services.analysis.domain import AnalysisType
@@ -30,21 +32,46 @@ class HealthService:
         machine_id = machine.id
         runs = await unit.analyses.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS, archived=True)
         daily = await unit.anomalies.daily(machine_id, None, None, MAX_DAILY_COUNTS)
+        active = await unit.baselines.active(machine_id)
+        proposal = await self._proposal(unit, machine_id, active)
         if not runs:
             reasons = ["no monitoring run is completed yet"]
-            return MachineHealth(machine_id, UNKNOWN, reasons, [], daily)
-        newest: Mapping[str, Any] = (runs[0].results or {}).get("health") or {}
+            return MachineHealth(machine_id, UNKNOWN, reasons, [], daily, None, _noted(proposal))
+        results = runs[0].results or {}
+        newest: Mapping[str, Any] = results.get("health") or {}
+        # If another baseline judges from now on, what the run says about drift is about the former one.
+        judged = active is not None and runs[0].baseline_id == active.analysis_id
+        drift = results.get("drift") if judged else None
         return MachineHealth(
-            machine_id, newest.get("state", UNKNOWN), newest.get("reasons", []), list(reversed(runs)), daily
+            machine_id,
+            newest.get("state", UNKNOWN),
+            newest.get("reasons", []),
+            list(reversed(runs)),
+            daily,
+            drift,
+            _noted((drift or {}).get("advice"), proposal),
         )
 
+    @staticmethod
+    async def _proposal(
+        unit: Unit, machine_id: UUID, active: ActiveBaseline | None
+    ) -> Mapping[str, Any] | None:
+        """Return the note of a newer baseline that does not judge, because somebody chose another one."""
+        if active is None or not active.by_hand:
+            return None
+        newest = await unit.analyses.newest(machine_id, AnalysisType.BASELINE, 1)
+        if not newest or newest[0].id == active.analysis_id:
+            return None
+        return activation(newest[0].id, newest[0].baseline_version or 0, active)
+
     async def deterioration(self, unit: Unit, machine: MachineRef, by: str | None) -> dict[str, Any]:
-        """Return the wear on the newest baseline over the metadata column `by` (None: over the samples)."""
+        """Return the wear on the active baseline over the metadata column `by` (None: over the samples)."""
         machine_id, name = machine.id, machine.name
-        baselines = await unit.analyses.newest(machine_id, AnalysisType.BASELINE, 1)
-        if not baselines or baselines[0].dinsight_id is None:
+        active = await unit.baselines.active(machine_id)
+        baseline = await unit.analyses.get(active.analysis_id) if active is not None else None
+        if baseline is None or baseline.dinsight_id is None:
             raise NoBaseline(name)
-        baseline, dinsight_id = baselines[0], baselines[0].dinsight_id
+        dinsight_id = baseline.dinsight_id
         normal = await unit.results.map_points(dinsight_id, 0, None)
         newest = await unit.analyses.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS)
         runs = [run for run in reversed(newest) if run.dinsight_id == dinsight_id]
@@ -63,6 +90,10 @@ class HealthService:
             "failing_wear": limits.failing_wear,
             **found,
         }
+
+
+def _noted(*notes: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    return [note for note in notes if note is not None]
 
 
 def _wear(

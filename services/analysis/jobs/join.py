@@ -8,10 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.anomalies.domain import Anomaly, anomaly_id, sample_time
+from services.analysis.configs.domain import engine_config, settings_results
 from services.analysis.database.chunks import ScoredSummary
 from services.analysis.database.unit import Unit, Units
-from services.analysis.engine import BaselineModel, ScoreSummary, assess_health, deterioration
+from services.analysis.engine import (
+    BaselineModel,
+    ScoreSummary,
+    assess_health,
+    deterioration,
+    held_out,
+    judged_by,
+    promise,
+)
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
+from services.analysis.jobs.drift import drift_results
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
 from services.analysis.jobs.summarize import Summarizer
@@ -72,15 +82,20 @@ class Joiner:
         watch = Stopwatch(analysis.analysis_type, dict(scoring.timings))
         if scoring.read_at is not None:
             watch.record(Stage.SCORING, (self._clock.now() - scoring.read_at).total_seconds())
-        model = await self._models.load(work.model_key)
+        config = engine_config(work.config)
+        learnt = await self._models.load(work.model_key)
+        model = judged_by(learnt, config)
         await work.lease.turn()
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, summaries, positions)
+            results |= {"settings": settings_results(learnt, work.config)}
             await self._make_partitions(work, summaries)
             summary = await self._summarizer.summarize(
-                analysis, work.upload.created_at, model.threshold, severities, work.lease
+                analysis, work.upload.created_at, model.threshold, severities, held_out(model), work.lease
             )
+            run = summary.levels if summary is not None else None
+            results |= {"drift": await drift_results(self._units, work.lease, analysis, model, run)}
             async with self._units(work.scope) as unit:
                 await self._finalizer.complete(
                     unit,
@@ -164,7 +179,7 @@ def _results(model: BaselineModel, chunks: Sequence[ScoredSummary], positions: F
     health = assess_health(
         summary.anomaly_fraction, wear, model.config, samples=summary.samples, baseline=model.report
     )
-    return summary.results(health) | {"wear": wear}
+    return summary.results(health) | {"wear": wear, "promised": promise(model).as_dict()}
 
 
 def _detected(anomaly: Anomaly, ratio: float) -> AnomalyDetected:

@@ -28,15 +28,16 @@ UPLOAD_FORM: dict[str, Any] = {
                             "type": "integer",
                             "description": (
                                 "The configuration to use. Default: the current one for a baseline, and"
-                                " that of the baseline for a monitoring run"
+                                " that of the baseline for a monitoring run, of which the results say what"
+                                " took effect"
                             ),
                         },
                         "baseline_id": {
                             "type": "string",
                             "format": "uuid",
                             "description": (
-                                "The completed baseline analysis to compare with. Default: the newest one"
-                                " of the machine"
+                                "The completed baseline analysis to compare with. Default: the active one of"
+                                " the machine"
                             ),
                         },
                         "files": {

@@ -1,0 +1,344 @@
+"""Drift after the baseline: since when a machine has changed for good, and whether it has settled since.
+
+See docs/engine.md, "Drift after the baseline". Levels are distances in standard deviations of the baseline's
+own held-out distances, with its mean as 0, so that a run's own threshold does not change them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+NONE, MOVING, OUTSIDE, SETTLED, UNKNOWN = "none", "moving", "outside", "settled", "unknown"
+
+MAX_POINTS = 64
+"""Points that remain of a run, for two kilobytes: enough to see when something changed in it."""
+
+MAX_GROUPS = 120
+"""Groups that a history is averaged into: the fit compares every pair of them."""
+
+MIN_GROUPS = 8
+"""Fewer groups show no shape."""
+
+MIN_TAIL = 4
+"""Groups since the end of a change that show whether it has ended."""
+
+MIN_SAMPLES = 30
+"""Samples that a history, and each part of it that something is concluded from, must have at least."""
+
+MIN_SHIFT = 1.0
+"""The least lasting change, in standard deviations: smaller ones come and go on healthy machines."""
+
+MIN_SETTLED_SHARE = 0.5
+"""A new normal must have lasted for this share of the baseline's samples: it is to become a baseline."""
+
+MAX_SPREAD = 2.0
+"""The largest spread of a new normal, in that of the baseline. A Gaussian cloud that is far from its centre
+alone shows up to 1.5."""
+
+MAX_CHANGE = 0.5
+"""How far the halves of a new normal may be apart, in the total shift or, if that is more, in the spread."""
+
+Z = 4.0
+"""Standard errors that the change must have."""
+
+POWERS = (1.0, 1.5, 2.0)
+"""Exponents of a rise: distances grow with the square of a small shift, and in proportion to a large one."""
+
+MIN_STEADY_SHARE = 1.0 / 3.0
+"""The share of the duration of a change that must have passed since, before it counts as over."""
+
+CHI_SQUARE = 6.63
+"""The 99 % point with one degree of freedom, for the interval of the onset: with the 95 % point it missed
+slow onsets, whose shape the fit only approximates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Parallel columns (p,): the time of the first sample (in any unit), samples, their median and spread.
+
+    The spread is a robust standard deviation; it is 0 for points of one sample.
+    """
+
+    at: Times
+    samples: NDArray[np.int64]
+    level: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """`state` is `none`, `moving` (still changing), `outside` (off, but not steady), `settled` or `unknown`.
+
+    Of a change, the onset lies at `onset`, most likely between `earliest` and `latest`; since `steady_since`
+    the level has not changed any more; `shift` is its distance from the level before, in the baseline's
+    standard deviations (negative: closer to normal than the baseline itself), and `samples` have come since.
+    """
+
+    state: str
+    onset: int | None = None
+    earliest: int | None = None
+    latest: int | None = None
+    steady_since: int | None = None
+    shift: float | None = None
+    samples: int | None = None
+
+    @property
+    def proposes(self) -> bool:
+        """Whether a new baseline is worth a thought: the machine is off, and has been steady for long."""
+        return self.state == SETTLED and (self.shift or 0.0) > 0.0
+
+
+def standardise(distances: Floats, own: Floats) -> Floats:
+    """Return distances (m,) in standard deviations of the baseline's own held-out distances (n,)."""
+    spread = float(own.std(ddof=1)) if own.size > 1 else 0.0
+    standard: Floats = (distances - own.mean()) / (spread or max(float(own.mean()), 1e-9))
+    return standard
+
+
+def levels(at: Times, standard: Floats, max_points: int = MAX_POINTS) -> Levels:
+    """Return the levels of samples (m,) with times (m,) in at most `max_points` parts of equal size.
+
+    Samples that could not be judged (NaN) do not count.
+    """
+    judged = np.isfinite(standard)
+    order = np.argsort(at[judged], kind="stable")
+    times, values = at[judged][order], standard[judged][order]
+    if values.size == 0:
+        return join_levels(())
+    parts = np.array_split(np.arange(values.size), min(max_points, values.size))
+    middle = np.array([np.median(values[part]) for part in parts])
+    spread = [1.4826 * np.median(np.abs(values[part] - m)) for part, m in zip(parts, middle, strict=True)]
+    return Levels(
+        np.array([times[part[0]] for part in parts]),
+        np.array([part.size for part in parts], dtype=np.int64),
+        middle,
+        np.array(spread),
+    )
+
+
+def join_levels(parts: Iterable[Levels]) -> Levels:
+    """Return all points in the order of their times; of points that are equal in all, one is kept.
+
+    So the same samples, uploaded twice, count once.
+    """
+    empty = Levels(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+    columns = [
+        np.concatenate([getattr(part, name) for part in (empty, *parts)])
+        for name in ("at", "samples", "level", "spread")
+    ]
+    order = np.lexsort(columns[::-1])
+    same = np.ones(max(0, order.size - 1), dtype=bool)
+    for column in columns:
+        same &= column[order][1:] == column[order][:-1]
+    kept = order[np.append(True, ~same)[: order.size]]
+    at, samples, level, spread = (column[kept] for column in columns)
+    return Levels(at, samples, level, spread)
+
+
+def assess_drift(history: Levels, own: Levels) -> Drift:
+    """Tell whether the `history` of a machine since its baseline has changed for good, and how it ends.
+
+    `own` are the levels of the baseline's samples, held out. Cost and memory are bounded by `MAX_GROUPS`.
+    """
+    groups = _grouped(history)
+    if groups.level.size < MIN_GROUPS or groups.samples.sum() < MIN_SAMPLES:
+        return Drift(UNKNOWN)
+    start, sign = _excursion(groups.level)
+    samples = int(groups.samples[start:].sum())
+    if groups.level.size - start < 2 or samples < MIN_SAMPLES:
+        return Drift(NONE)
+    noise = _noise(groups, own, start)
+    end = float(np.median(groups.level[start:]))
+    if sign * end < MIN_SHIFT or abs(end) < Z * noise / np.sqrt(groups.level.size - start):
+        return Drift(NONE)
+    return _shape(groups, own, start, sign)
+
+
+def _grouped(history: Levels) -> Levels:
+    """Join neighbouring points (p,) to at most `MAX_GROUPS` groups of about equal size."""
+    if history.level.size <= MAX_GROUPS:
+        return Levels(history.at, history.samples, _smooth(history.level), history.spread)
+    ends = np.cumsum(history.samples)
+    keys = np.minimum((ends - 1) * MAX_GROUPS // int(ends[-1]), MAX_GROUPS - 1)
+    starts = np.flatnonzero(np.append(True, np.diff(keys) != 0))
+    parts = np.split(np.arange(keys.size), starts[1:])
+    level = np.array([np.median(history.level[part]) for part in parts])
+    within = np.array([np.median(history.spread[part]) for part in parts])
+    off = [np.median(np.abs(history.level[part] - m)) for part, m in zip(parts, level, strict=True)]
+    spread = np.hypot(within, 1.4826 * np.array(off))
+    return Levels(history.at[starts], np.add.reduceat(history.samples, starts), _smooth(level), spread)
+
+
+def _smooth(level: Floats) -> Floats:
+    """The running median of three: one group of errors is no change."""
+    if level.size < 3:
+        return level
+    inner = np.median(np.stack([level[:-2], level[1:-1], level[2:]]), axis=0)
+    smoothed: Floats = np.concatenate((level[:1], inner, level[-1:]))
+    return smoothed
+
+
+def _excursion(level: Floats) -> tuple[int, int]:
+    """Return where the last excursion of the levels (g,) begins, and its direction (1 or -1).
+
+    The two-sided cumulative sum (Page 1954) with an allowance of half the least shift: it has been above 0
+    since its last zero, which estimates the onset.
+    """
+    begins = {}
+    for sign in (1, -1):
+        sums = np.concatenate(([0.0], np.cumsum(sign * level - MIN_SHIFT / 2.0)))
+        begins[sign] = int(sums.size - 1 - sums[::-1].argmin())
+    sign = min(begins, key=lambda each: begins[each])
+    return begins[sign], sign
+
+
+def _noise(groups: Levels, own: Levels, start: int) -> float:
+    """Return the standard deviation of the level of a group of a machine that does not change.
+
+    It is the largest of what the baseline's own parts show, what the samples within groups let expect, and
+    what the groups before the change show.
+    """
+    within = float(np.median(groups.spread)) / np.sqrt(max(1.0, float(np.median(groups.samples))))
+    parts = [within]
+    if own.level.size >= MIN_GROUPS:
+        # Parts of the baseline have other sizes; a wandering level does not average out in larger ones.
+        share = min(1.0, float(np.median(own.samples)) / max(1.0, float(np.median(groups.samples))))
+        parts.append(float(own.level.std() * np.sqrt(share)))
+    if start >= MIN_GROUPS:
+        parts.append(float(groups.level[:start].std()))
+    return max(parts)
+
+
+def _shape(groups: Levels, own: Levels, start: int, sign: int) -> Drift:
+    """Fit how the change came about: a level, a ramp that may be a step, and a level again."""
+    first = _context(groups.level, start, sign)
+    level = groups.level[first:]
+    weights = groups.samples[first:].astype(np.float64)
+    fit = _trapezoid(level, weights, free=start - first >= MIN_GROUPS // 2)
+    times = groups.at[first:]
+    steady = min(int(np.ceil(fit.end)), level.size - 1)
+    tail = slice(first + steady, None)
+    lasting = int(groups.samples[tail].sum())
+    onset = min(fit.start, level.size - 1)
+    state = MOVING
+    if level.size - steady >= max(MIN_TAIL, MIN_STEADY_SHARE * (fit.end - fit.start)):
+        calm, unchanged = _steady(groups.level[tail], groups.spread[tail], fit.shift)
+        long = lasting >= max(MIN_SAMPLES, MIN_SETTLED_SHARE * int(own.samples.sum()))
+        state = MOVING if not unchanged else SETTLED if calm and long else OUTSIDE
+    shift = float(np.median(groups.level[tail])) if state != MOVING else float(level[-1])
+    return Drift(
+        state,
+        int(times[onset]),
+        int(times[max(0, min(fit.low, level.size - 1) - 1)]),
+        int(times[min(fit.high + 1, level.size - 1)]),
+        int(times[steady]) if state != MOVING else None,
+        shift,
+        int(groups.samples[first + onset :].sum()),
+    )
+
+
+def _context(level: Floats, start: int, sign: int) -> int:
+    """Return where the normal groups before an excursion begin: earlier excursions do not count."""
+    before = np.flatnonzero(sign * level[:start] >= MIN_SHIFT)
+    return int(before[-1]) + 1 if before.size else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Groups where the ramp starts and ends, the interval of its start, and the height of the change."""
+
+    start: int
+    end: float
+    low: int
+    high: int
+    shift: float
+
+
+def _trapezoid(level: Floats, weights: Floats, *, free: bool) -> _Fit:
+    """Fit `b + a r(g)^p` by weighted least squares: r rises from 0 at group `start` to 1 at group `end`.
+
+    Every pair of start and end is tried with every exponent p of `POWERS`. Unless the level before is `free`,
+    it is 0, that of the baseline. The interval holds every start whose best fit is not significantly worse;
+    neighbouring residuals resemble each other, which widens it.
+    """
+    g = level.size
+    place = np.arange(g, dtype=np.float64)
+    starts, ends = np.triu_indices(g)
+    # A step at group s is a ramp from s - 1 to s.
+    rise = np.clip((place - starts[:, None] + 1.0) / (ends - starts + 1.0)[:, None], 0.0, 1.0)
+    share = weights / weights.sum()
+    y = level - (float(level @ share) if free else 0.0)
+    per_start = np.full(g, np.inf)
+    best = _Fit(0, 0.0, 0, 0, 0.0)
+    least, left = np.inf, y
+    for power in POWERS:
+        x = rise**power
+        if free:
+            x -= (x @ share)[:, None]
+        size = np.maximum((x**2) @ weights, 1e-12)
+        slope = (x @ (weights * y)) / size
+        errors = float((y**2) @ weights) - slope**2 * size
+        np.minimum.at(per_start, starts, errors)
+        i = int(errors.argmin())
+        if errors[i] < least:
+            least, left = float(errors[i]), y - slope[i] * x[i]
+            best = _Fit(int(starts[i]), float(ends[i]), 0, 0, float(slope[i]))
+    variance = max(float((left**2) @ weights) / max(1, g - 4), 1e-12)
+    r = float((left[1:] * left[:-1]).sum()) / max(float((left**2).sum()), 1e-12)
+    r = min(max(r, 0.0), 0.9)
+    good = np.flatnonzero(per_start <= least + CHI_SQUARE * variance * (1.0 + r) / (1.0 - r))
+    return replace(best, low=int(good[0]), high=int(good[-1]))
+
+
+def _steady(level: Floats, spread: Floats, shift: float) -> tuple[bool, bool]:
+    """Tell whether the groups (t,) since the change spread like the baseline, and keep their level."""
+    total = float(np.hypot(np.median(spread), level.std()))
+    halves = np.array_split(level, 2)
+    change = abs(float(np.median(halves[1]) - np.median(halves[0])))
+    return total <= MAX_SPREAD, change <= MAX_CHANGE * max(MIN_SHIFT, min(abs(shift), MAX_SPREAD))
+
+
+def describe_drift(drift: Drift, onset: Sequence[str | None]) -> dict[str, Any] | None:
+    """Return a note with a stable code, its parameters and the English text; None if there is nothing to say.
+
+    `onset` are the times of onset, earliest, latest and the begin of the steady part, as texts.
+    """
+    if drift.state in (NONE, UNKNOWN) or drift.shift is None:
+        return None
+    at, earliest, latest, steady = onset
+    params = {
+        "onset": at,
+        "earliest": earliest,
+        "latest": latest,
+        "steady_since": steady,
+        "shift": drift.shift,
+        "samples": drift.samples,
+    }
+    since = f"since about {at} (between {earliest} and {latest})"
+    side = "farther from" if drift.shift > 0.0 else "closer to"
+    amount = f"{abs(drift.shift):.1f} standard deviations {side} normal than in the baseline"
+    if drift.proposes:
+        return {
+            "code": "rebaseline_proposed",
+            "params": params,
+            "text": (
+                f"The machine has been {amount} {since}, and steady since {steady}. If this is its new"
+                " normal, as after maintenance, upload a baseline from then on; if not, it is a fault that"
+                " stays."
+            ),
+        }
+    if drift.state == SETTLED:
+        text = f"The machine has been {amount} {since}: the baseline may be wider than what it does now."
+    elif drift.state == MOVING:
+        text = f"The machine has been changing {since}, and still is; it is {amount}."
+    else:
+        text = f"The machine has been {amount} {since}, and is not steady enough for a new normal."
+    return {"code": f"drift_{drift.state}", "params": params, "text": text}
