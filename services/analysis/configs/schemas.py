@@ -21,7 +21,7 @@ Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
 Sigmas = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_SENSITIVITY)]
 Band = Annotated[float, Field(allow_inf_nan=False, gt=1)]
-Bands = tuple[Band, Band, Band]
+Bands = Annotated[list[Band], Field(min_length=3, max_length=3)]
 SEVERITY_BANDS = "The ratios of distance to threshold at which an anomaly is medium, high and critical"
 DETERIORATING = "The share of anomalies at which a machine is deteriorating"
 FAILING = "The share of anomalies at which a machine is failing"
@@ -97,7 +97,7 @@ class ConfigOut(BaseModel):
     ewma: float | None
     sensitivity: float = Field(description=SENSITIVITY)
     threshold_sigmas: float = Field(description=THRESHOLD_SIGMAS)
-    severity_bands: tuple[float, float, float] = Field(description=SEVERITY_BANDS)
+    severity_bands: list[float] = Field(description=SEVERITY_BANDS)
     deteriorating_fraction: float = Field(description=DETERIORATING)
     failing_fraction: float = Field(description=FAILING)
     deteriorating_wear: float = Field(description=WORN)

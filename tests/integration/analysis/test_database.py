@@ -8,8 +8,8 @@ import pytest
 from services.analysis.database.unit import PostgresUnits
 from shared.access import Scope
 from tests.integration.analysis.workplace import NOW, Workplace
-from tests.unit.analysis.database.examples import a_machine
 from tests.unit.analysis.database.baseline_suite import BaselineSuite
+from tests.unit.analysis.database.examples import a_machine
 from tests.unit.analysis.database.result_suite import ResultSuite
 from tests.unit.analysis.database.suite import RepositorySuite
 

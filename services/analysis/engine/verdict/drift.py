@@ -36,6 +36,13 @@ MIN_SAMPLES = 30
 MIN_SHIFT = 1.0
 """The least lasting change, in standard deviations: smaller ones come and go on healthy machines."""
 
+MIN_LASTING_SHARE = 0.1
+"""A change must have lasted for this share of the baseline's samples: the baseline has shown how long the
+machine is away for a while."""
+
+CLOSER, MIN_WINDOW = 0.25, 2.0
+"""A closer look takes the last quarter, as long as what is looked at is twice as long as the baseline."""
+
 MIN_SETTLED_SHARE = 0.5
 """A new normal must have lasted for this share of the baseline's samples: it is to become a baseline."""
 
@@ -129,9 +136,9 @@ def join_levels(parts: Iterable[Levels]) -> Levels:
 
     So the same samples, uploaded twice, count once.
     """
-    empty = Levels(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+    every = [Levels(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0)), *parts]
     columns = [
-        np.concatenate([getattr(part, name) for part in (empty, *parts)])
+        np.concatenate([getattr(part, name) for part in every])
         for name in ("at", "samples", "level", "spread")
     ]
     order = np.lexsort(columns[::-1])
@@ -146,14 +153,36 @@ def join_levels(parts: Iterable[Levels]) -> Levels:
 def assess_drift(history: Levels, own: Levels) -> Drift:
     """Tell whether the `history` of a machine since its baseline has changed for good, and how it ends.
 
-    `own` are the levels of the baseline's samples, held out. Cost and memory are bounded by `MAX_GROUPS`.
+    `own` are the levels of the baseline's samples, held out. A change that is not seen in the whole history,
+    or only at its end, is looked for more closely in the last quarter, and so on: a year does not hide what
+    changed yesterday. Cost and memory beside the history are bounded by `MAX_GROUPS`.
     """
+    learnt = int(own.samples.sum())
+    drift = _assess(history, own)
+    while (total := int(history.samples.sum())) > MIN_WINDOW * learnt and _may_be_closer(drift, total):
+        recent = np.cumsum(history.samples) > (1.0 - CLOSER) * total
+        history = Levels(
+            history.at[recent], history.samples[recent], history.level[recent], history.spread[recent]
+        )
+        closer = _assess(history, own)
+        if closer.state not in (NONE, UNKNOWN):
+            drift = closer
+    return drift
+
+
+def _may_be_closer(drift: Drift, total: int) -> bool:
+    """Whether a closer look shows more: no change is seen, or one that would still have much before it."""
+    return drift.samples is None or drift.samples < CLOSER / 2.0 * total
+
+
+def _assess(history: Levels, own: Levels) -> Drift:
     groups = _grouped(history)
     if groups.level.size < MIN_GROUPS or groups.samples.sum() < MIN_SAMPLES:
         return Drift(UNKNOWN)
     start, sign = _excursion(groups.level)
     samples = int(groups.samples[start:].sum())
-    if groups.level.size - start < 2 or samples < MIN_SAMPLES:
+    lasting = max(MIN_SAMPLES, MIN_LASTING_SHARE * int(own.samples.sum()))
+    if groups.level.size - start < 2 or samples < lasting:
         return Drift(NONE)
     noise = _noise(groups, own, start)
     end = float(np.median(groups.level[start:]))
@@ -207,7 +236,7 @@ def _noise(groups: Levels, own: Levels, start: int) -> float:
     what the groups before the change show.
     """
     within = float(np.median(groups.spread)) / np.sqrt(max(1.0, float(np.median(groups.samples))))
-    parts = [within]
+    parts: list[float] = [within]
     if own.level.size >= MIN_GROUPS:
         # Parts of the baseline have other sizes; a wandering level does not average out in larger ones.
         share = min(1.0, float(np.median(own.samples)) / max(1.0, float(np.median(groups.samples))))
