@@ -91,7 +91,7 @@ PLANTED: tuple[tuple[Callable[[Floats], None], str], ...] = (
     (slow, "moving"),
     (ramp_then_steady, "settled"),
     (off_and_back, "none"),
-    (restless, "outside"),
+    (restless, "off"),
 )
 
 

@@ -34,7 +34,7 @@ from .verdict.settings import (
     without_outliers,
 )
 from .verdict.threshold import SEVERITIES
-from .verdict.versions import Comparison, SensorShift, compare, judge, spread_starts
+from .verdict.versions import Comparison, SensorShift, compare, judge, moved_sensors, spread_starts
 
 __all__ = [
     "JUDGING",
@@ -78,6 +78,7 @@ __all__ = [
     "judge",
     "judged_by",
     "levels",
+    "moved_sensors",
     "open_table",
     "open_tables",
     "pack_model",

@@ -32,6 +32,11 @@ class WearPoint(BaseModel):
         )
 
 
+class MovedSensor(BaseModel):
+    name: str
+    level: float = Field(description="From the baseline's mean, in its standard deviations")
+
+
 class DriftOut(BaseModel):
     """A lasting change since the baseline; times are those of samples. Null where there is none."""
 
@@ -46,6 +51,7 @@ class DriftOut(BaseModel):
         description="How far the distances have moved, in the baseline's standard deviations of them"
     )
     samples: int | None = Field(description="Samples since the onset")
+    sensors: list[MovedSensor] = Field(description="Those that have moved most, in the newest run")
     proposed: bool = Field(description="Whether a new baseline is proposed")
 
 

@@ -16,6 +16,7 @@ from services.analysis.engine import (
     held_out,
     join_levels,
     levels,
+    moved_sensors,
     standardise,
 )
 from services.analysis.timeline.domain import moment
@@ -27,14 +28,24 @@ MAX_RUNS = 2_000
 
 
 async def drift_results(
-    units: Units, lease: Lease, analysis: Analysis, model: BaselineModel, run: Levels | None
+    units: Units, lease: Lease, analysis: Analysis, model: BaselineModel, run: Levels | None, samples: int
 ) -> dict[str, Any]:
-    """Return what the results of a scored run say about drift, given the levels of the run itself."""
+    """Return what the results of a scored run of so many samples say about drift, given the run's own levels.
+
+    If the run reaches into the change, its last samples tell which sensors have moved.
+    """
+    scope = Scope(organization_id=analysis.organization_id)
     earlier: Sequence[Levels] = ()
     if analysis.baseline_id is not None:
-        async with units(Scope(organization_id=analysis.organization_id)) as unit:
+        async with units(scope) as unit:
             earlier = await unit.summaries.levels(analysis.machine_id, analysis.baseline_id, MAX_RUNS)
     drift = await lease.compute(_assess, model, [*earlier, *([run] if run is not None else [])])
+    sensors: list[tuple[str, float]] = []
+    if drift.onset is not None and run is not None and run.at.size and drift.onset <= run.at[-1]:
+        async with units(scope) as unit:
+            rows = await unit.results.feature_rows(analysis.file_upload_id, samples - 1)
+        if rows is not None:
+            sensors = await lease.compute(moved_sensors, model, rows.features)
     times = [
         None if time is None else moment(time).isoformat()
         for time in (drift.onset, drift.earliest, drift.latest, drift.steady_since)
@@ -47,8 +58,9 @@ async def drift_results(
         "steady_since": times[3],
         "shift": drift.shift,
         "samples": drift.samples,
+        "sensors": [{"name": name, "level": level} for name, level in sensors],
         "proposed": drift.proposes,
-        "advice": describe_drift(drift, times),
+        "advice": describe_drift(drift, times, sensors),
     }
 
 

@@ -95,7 +95,8 @@ class Joiner:
                 analysis, work.upload.created_at, model.threshold, severities, held_out(model), work.lease
             )
             run = summary.levels if summary is not None else None
-            results |= {"drift": await drift_results(self._units, work.lease, analysis, model, run)}
+            drift = await drift_results(self._units, work.lease, analysis, model, run, len(positions))
+            results |= {"drift": drift}
             async with self._units(work.scope) as unit:
                 await self._finalizer.complete(
                     unit,

@@ -335,10 +335,13 @@ def _steady(level: Floats, spread: Floats, shift: float) -> tuple[bool, bool]:
     return total <= MAX_SPREAD, change <= MAX_CHANGE * max(MIN_SHIFT, min(abs(shift), MAX_SPREAD))
 
 
-def describe_drift(drift: Drift, onset: Sequence[str | None]) -> dict[str, Any] | None:
+def describe_drift(
+    drift: Drift, onset: Sequence[str | None], sensors: Sequence[tuple[str, float]] = ()
+) -> dict[str, Any] | None:
     """Return a note with a stable code, its parameters and the English text; None if there is nothing to say.
 
-    `onset` are the times of onset, earliest, latest and the begin of the steady part, as texts.
+    `onset` are the times of onset, earliest, latest and the begin of the steady part, as texts; `sensors` are
+    those that have moved most, with their levels in the baseline's standard deviations.
     """
     if drift.state in (NONE, UNKNOWN) or drift.shift is None:
         return None
@@ -350,7 +353,10 @@ def describe_drift(drift: Drift, onset: Sequence[str | None]) -> dict[str, Any] 
         "steady_since": steady,
         "shift": drift.shift,
         "samples": drift.samples,
+        "sensors": [{"name": name, "level": level} for name, level in sensors],
     }
+    listed = ", ".join(f"{name} ({level:+.1f} standard deviations)" for name, level in sensors)
+    moved = f" Moved most: {listed}." if listed else ""
     since = f"since about {at} (between {earliest} and {latest})"
     side = "farther from" if drift.shift > 0.0 else "closer to"
     amount = f"{abs(drift.shift):.1f} standard deviations {side} normal than in the baseline"
@@ -361,7 +367,7 @@ def describe_drift(drift: Drift, onset: Sequence[str | None]) -> dict[str, Any] 
             "text": (
                 f"The machine has been {amount} {since}, and steady since {steady}. If this is its new"
                 " normal, as after maintenance, upload a baseline from then on; if not, it is a fault that"
-                " stays."
+                f" stays.{moved}"
             ),
         }
     if drift.state == SETTLED:
@@ -370,4 +376,4 @@ def describe_drift(drift: Drift, onset: Sequence[str | None]) -> dict[str, Any] 
         text = f"The machine has been changing {since}, and still is; it is {amount}."
     else:
         text = f"The machine has been {amount} {since}, and is not steady enough for a new normal."
-    return {"code": f"drift_{drift.state}", "params": params, "text": text}
+    return {"code": f"drift_{drift.state}", "params": params, "text": text + moved}

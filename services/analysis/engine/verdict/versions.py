@@ -16,6 +16,9 @@ MOVED_LEVEL = 1.0
 """A sensor has moved when its mean differs by a standard deviation of the older baseline: only a sixth of its
 samples lay as far out on that side."""
 
+MIN_SENSOR_SHIFT, MAX_MOVED = 0.5, 5
+"""Of a machine that has changed, sensors that are named, and how far they must have moved."""
+
 MOVED_SPREAD = 2.0
 """Or when its standard deviation has doubled or halved."""
 
@@ -70,6 +73,19 @@ def judge(model: BaselineModel, parts: Iterable[Floats]) -> tuple[ScoreSummary, 
     scores = [model.score(part) for part in parts]
     ratios = np.concatenate([part.ratio for part in scores])
     return ScoreSummary.merge(part.summary for part in scores), float(np.nanmedian(ratios))
+
+
+def moved_sensors(model: BaselineModel, x: Floats, top: int = MAX_MOVED) -> list[tuple[str, float]]:
+    """Return the features whose median in samples x (m, d) is farthest from the baseline's mean.
+
+    Their levels are in standard deviations of the baseline, and at least `MIN_SENSOR_SHIFT`.
+    """
+    z = model.scaling.standardise(np.ascontiguousarray(x, dtype=np.float64))
+    known = np.isfinite(z).any(axis=0)
+    level = np.zeros(z.shape[1])
+    level[known] = np.nanmedian(z[:, known], axis=0)
+    order = np.argsort(-np.abs(level), kind="stable")[:top]
+    return [(model.features[i], float(level[i])) for i in order if abs(level[i]) >= MIN_SENSOR_SHIFT]
 
 
 def spread_starts(samples: int, chunk: int, parts: int) -> Sequence[int]:
