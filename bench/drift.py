@@ -12,7 +12,7 @@ import numpy as np
 from bench.data import DATA, Floats
 from bench.verdict.sets import cases
 from services.analysis.engine import BaselineModel, Drift, EngineConfig, assess_drift, fit_baseline
-from services.analysis.engine.verdict.drift import Levels, join_levels, levels, standardise
+from services.analysis.engine.verdict.drift import Levels, drift_levels, join_levels, standardise
 from services.analysis.engine.verdict.settings import held_out
 
 # As uploads come: some a day, each a part of what is monitored.
@@ -25,12 +25,12 @@ MEMORIES = (0.0, 0.8)
 
 def history(model: BaselineModel, monitored: Floats) -> tuple[Levels, Levels]:
     own = held_out(model)
-    reference = levels(np.arange(own.size), standardise(own, own))
+    reference = drift_levels(np.arange(own.size), standardise(own, own))
     parts = []
     for start in range(0, len(monitored), RUN):
         rows = monitored[start : start + RUN]
         at = np.arange(start, start + len(rows))
-        parts.append(levels(at, standardise(model.score(rows).distance, own)))
+        parts.append(drift_levels(at, standardise(model.score(rows).distance, own)))
     return join_levels(parts), reference
 
 

@@ -2,6 +2,8 @@
 
 The services run in this process, on a PostgreSQL server of their own, with their own logins and row-level
 security. Each request goes to the service without the gateway and the network. `--scale 0.01` tries it out.
+Filling takes long: with `--database NAME` on a server that DINSIGHT_TEST_DATABASE_URL names, the first run
+fills a database and keeps it, and later ones measure it (without plans, which stand in that server's log).
 """
 
 import argparse
@@ -12,7 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -24,10 +26,15 @@ from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
 from dinsight.provision.topics import create_topics
 from shared.http.pages import Cursor
-from tests.lists.seed import Seed, Size, connect
+from tests.lists.seed import Seed, Size, connect, trust
 from tests.lists.services import ListOperation, Services, all_services, lists
 from tests.servers import TestServers
-from tests.support.installation import create_database, installation_settings
+from tests.support.installation import (
+    TestDatabase,
+    create_database,
+    find_database,
+    installation_settings,
+)
 from tests.support.tokens import TokenIssuer
 
 MAX_FILTERS = 3
@@ -37,6 +44,8 @@ SHOWN = 10
 ORGANIZATIONS = (1, 3)
 # Where a page begins, as a share of the time from the newest row to the oldest.
 POSITIONS: Mapping[str, float | None] = {"first": None, "middle": 0.5, "last": 0.9999}
+# Not the newest first.
+OWN_ORDER = ("list_fleet",)
 SIZE = "SELECT pg_size_pretty(pg_database_size(current_database()))"
 EXPLAINED = {
     "session_preload_libraries": "auto_explain",
@@ -108,17 +117,36 @@ def requests(seed: Seed, operation: ListOperation) -> Iterator[Request]:
 
 async def ask(services: Services, seed: Seed, issuer: TokenIssuer, request: Request) -> tuple[float, int]:
     """Milliseconds and rows of one request."""
+    began = time.perf_counter()
+    items, _ = await answer(services, seed, issuer, request)
+    return (time.perf_counter() - began) * 1000, len(items)
+
+
+async def answer(
+    services: Services, seed: Seed, issuer: TokenIssuer, request: Request, **more: str
+) -> tuple[list[Any], str | None]:
+    """The items of a page, and the cursor of the next one."""
     organization = seed.id("organization", request.organization)
     headers = issuer.headers(organization, user_id=seed.id("user", 1))
     path = request.operation.path.replace("{organization_id}", str(organization))
-    query = {name: str(value) for name, value in request.filters.items()}
+    query = {name: str(value) for name, value in request.filters.items()} | more
     if request.cursor:
         query["cursor"] = request.cursor
-    began = time.perf_counter()
     response = await services.get(path, headers, **query)
-    took = (time.perf_counter() - began) * 1000
     assert response.status_code == 200, f"{request}: {response.status_code} {response.text}"
-    return took, len(response.json()["items"])
+    page = response.json()
+    return page["items"], page.get("next_cursor")
+
+
+async def placed(services: Services, seed: Seed, issuer: TokenIssuer, request: Request) -> Request:
+    """The request, with the cursor of its position in a list that has an order of its own."""
+    cursors: list[str] = []
+    at = replace(request, cursor=None)
+    while (found := await answer(services, seed, issuer, at, limit="500"))[1]:
+        cursors.append(found[1] or "")
+        at = replace(at, cursor=cursors[-1])
+    share = POSITIONS[request.position] or 0.0
+    return replace(request, cursor=cursors[int(share * len(cursors))] if cursors else None)
 
 
 async def measure(
@@ -131,6 +159,8 @@ async def measure(
     for operation in lists():
         found = []
         for request in requests(seed, operation):
+            if request.cursor and operation.id in OWN_ORDER:
+                request = await placed(services, seed, issuer, request)
             runs = [await ask(services, seed, issuer, request) for _ in range(repeats)]
             best = min(runs)
             found.append(
@@ -156,35 +186,62 @@ def slowest_plan(log: str) -> str:
     return max(plans, key=lambda plan: float(plan[0]), default=("", "no plan was logged"))[1]
 
 
-async def run(scale: float, repeats: int, console: Console) -> None:
+async def run(wanted: argparse.Namespace, console: Console) -> None:
     servers = TestServers()
     try:
-        await _run(servers, scale, repeats, console)
+        await _run(servers, wanted, console)
     finally:
         servers.close()
 
 
-async def _run(servers: TestServers, scale: float, repeats: int, console: Console) -> None:
-    dsn = await asyncio.to_thread(servers.postgres_dsn)
-    broker = await asyncio.to_thread(servers.broker)
-    await create_topics(broker.bootstrap)
-    database = await create_database(dsn)
+async def filled(dsn: str, wanted: argparse.Namespace, console: Console) -> tuple[TestDatabase, Seed]:
+    """The database, with all rows, and how these were made: of an earlier run, if it was kept."""
+    if wanted.database and (kept := await find_database(dsn, wanted.database)) is not None:
+        admin = await connect(kept.admin_dsn)
+        row = await admin.fetchrow("SELECT * FROM public.bench_seed")
+        await admin.close()
+        if row is None:
+            raise SystemExit(f"{wanted.database} was not filled to its end: drop it")
+        return kept, Seed(Size.scaled(row["scale"]), row["salt"], row["now"])
+    database = await create_database(dsn, wanted.database)
     for service in SERVICES:
         await asyncio.to_thread(upgrade, service, database.admin_dsn)
-    seed, issuer = Seed.new(Size.scaled(scale)), TokenIssuer()
+    seed = Seed.new(Size.scaled(wanted.scale))
     admin = await connect(database.admin_dsn)
     await admin.execute("SET maintenance_work_mem = '1GB'; SET synchronous_commit = off")
     began = time.perf_counter()
-    await seed.fill(admin, issuer, rebuild_indexes=True)
+    await seed.fill(admin, rebuild_indexes=True)
     await admin.execute("VACUUM (ANALYZE)")
     console.print(f"filled in {time.perf_counter() - began:.0f} s: {await admin.fetchval(SIZE)}")
+    await admin.execute("CREATE TABLE public.bench_seed (scale float8, salt text, now timestamptz)")
+    values = (wanted.scale, seed.salt, seed.now)
+    await admin.execute("INSERT INTO public.bench_seed VALUES ($1, $2, $3)", *values)
+    await admin.close()
+    return database, seed
+
+
+async def _run(servers: TestServers, wanted: argparse.Namespace, console: Console) -> None:
+    dsn = await asyncio.to_thread(servers.postgres_dsn)
+    broker = await asyncio.to_thread(servers.broker)
+    await create_topics(broker.bootstrap)
+    database, seed = await filled(dsn, wanted, console)
+    if wanted.fill_only:
+        return
+    issuer = TokenIssuer()
+    admin = await connect(database.admin_dsn)
+    await trust(admin, issuer)
     with tempfile.TemporaryDirectory() as storage:
         async with issuer.serving() as auth_url:
             installation = installation_settings(
                 kafka_bootstrap=broker.bootstrap, auth_url=auth_url, storage_url=f"file://{storage}"
             )
             async with all_services(database, installation) as services:
-                measured = await measure(services, seed, issuer, repeats, console)
+                measured = await measure(services, seed, issuer, wanted.repeats, console)
+            if wanted.database:
+                for request in measured[:SHOWN]:
+                    console.print(f"{request.milliseconds:.1f} ms, {request.rows} rows: {request}")
+                await admin.close()
+                return
             name = await admin.fetchval("SELECT quote_ident(current_database())")
             for setting, value in EXPLAINED.items():
                 await admin.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")
@@ -202,8 +259,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="of 10 million anomalies")
     parser.add_argument("--repeats", type=int, default=2)
-    wanted = parser.parse_args()
-    asyncio.run(run(wanted.scale, wanted.repeats, Console(width=200)))
+    parser.add_argument("--database", help="a database to fill and keep, or to measure")
+    parser.add_argument("--fill-only", action="store_true", help="do not measure")
+    asyncio.run(run(parser.parse_args(), Console(width=200)))
 
 
 if __name__ == "__main__":

@@ -30,9 +30,11 @@ async def delete_alerts(place: Place, connection: Connection) -> Done:
     done = Done()
     for organization, limits in await place.limits(connection, SERVICE):
         before = place.now - limits.alerts
+        await place.follow_holds(connection, SERVICE)
         done += await delete_rows(place, connection, SERVICE, "alerts", ALERTS, organization, before)
     for organization, limits in await place.limits(connection, "analysis"):
         before = place.now - limits.alerts
+        await place.follow_holds(connection, "analysis")
         await delete_rows(place, connection, "analysis", "alert_refs", REPLICAS, organization, before)
     return done
 
@@ -41,5 +43,6 @@ async def delete_deliveries(place: Place, connection: Connection) -> Done:
     done = Done()
     for organization, limits in await place.limits(connection, SERVICE):
         values = (organization, place.now - limits.deliveries, place.now - limits.alerts)
+        await place.follow_holds(connection, SERVICE)
         done += await delete_rows(place, connection, SERVICE, "deliveries", DELIVERIES, *values)
     return done

@@ -75,6 +75,7 @@ async def archive_analyses(place: Place, connection: Connection) -> Done:
     done = Done()
     for organization, limits in await place.limits(connection, SERVICE):
         for kind in (AnalysisType.MONITORING, AnalysisType.BASELINE):
+            await place.follow_holds(connection, SERVICE)
             done += await archiving.all_of(organization, kind, limits.analyses)
     return done
 
@@ -130,6 +131,7 @@ async def delete_archives(place: Place, connection: Connection) -> Done:
     for organization, limits in await place.limits(connection, SERVICE):
         scope, before = Scope(organization_id=organization), place.now - limits.archives
         while True:
+            await place.follow_holds(connection, SERVICE)
             async with units(scope) as unit:
                 expiring = await unit.archives.expiring(before, PAGE)
             done += Done(len(expiring), sum(archive.bytes for archive in expiring))
@@ -146,6 +148,7 @@ async def delete_uploads(place: Place, connection: Connection) -> Done:
     for organization, limits in await place.limits(connection, SERVICE):
         before = place.now - limits.uploads
         while True:
+            await place.follow_holds(connection, SERVICE)
             async with within(connection, SERVICE, organization):
                 if place.dry_run:
                     row = await connection.fetchrow(COUNT_UPLOADS, organization, before)

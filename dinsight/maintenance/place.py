@@ -25,6 +25,8 @@ BATCH = 1000
 # Another run may be at the same step; one that was killed holds its lock until the server has noticed.
 LOCK_TIMEOUT = "30s"
 LOCKS = 0x44494E54
+HELD_MACHINES = "SELECT id FROM machines WHERE legal_hold"
+HOLD = "UPDATE machine_refs SET legal_hold = true WHERE NOT legal_hold AND id = ANY ($1)"
 HELD = "SELECT DISTINCT organization_id FROM machines WHERE legal_hold"
 KNOWN = """
 SELECT organization_id, coalesce(o.retention, '{}') AS retention
@@ -99,6 +101,15 @@ class Place:
         async with within(connection, service):
             rows = await connection.fetch(KNOWN)
         return [(row["organization_id"], self.retention.limits(row["retention"])) for row in rows]
+
+    async def follow_holds(self, connection: Connection, service: str) -> None:
+        """Set in a service's replica the legal holds of the machines service, whose events may be late."""
+        if self.dry_run:
+            return
+        async with within(connection, "machines"):
+            held = [row["id"] for row in await connection.fetch(HELD_MACHINES)]
+        async with within(connection, service):
+            await connection.execute(HOLD, held)
 
     async def on_hold(self, connection: Connection) -> frozenset[UUID]:
         """The organizations with a machine on legal hold."""

@@ -101,7 +101,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     versions = BaselineService(models, infra.clock, auditor)
     app.include_router(build_baseline_router(versions, directory, units, infra.guard))
     app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
-    deletions = DeletionService(DeletionRequests(infra.clock, infra.new_id), auditor)
+    deletions = DeletionService(units, directory, DeletionRequests(infra.clock, infra.new_id), auditor)
     app.include_router(build_deletion_router(deletions, units, infra.guard))
     app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))
     app.include_router(build_health_router(HealthService(), directory, units, infra.guard))

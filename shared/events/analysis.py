@@ -31,13 +31,29 @@ class AnalysisProgressed(Payload):
     progress: float
 
 
+class Finding(Payload):
+    """A reason as a stable `code` with its `params`; `text` is the same in English."""
+
+    code: str
+    params: dict[str, Any]
+    text: str
+
+
 class Health(Payload):
+    """The machine's state once the run is known; `findings` are the `reasons` with their codes."""
+
     state: HealthState
     reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 class AnalysisCompleted(Payload):
-    """`results` is the field `results` of `GET /analyses/{id}`."""
+    """`results` is the field `results` of `GET /analyses/{id}`.
+
+    Of a monitoring run, `results.wear` is the current wear in standard deviations of the baseline's
+    distances, `results.wear_trend` its trend over the machine's runs (`slope_per_day`, `significant`, `runs`;
+    or null), and `results.leading_features` what its anomalies point to.
+    """
 
     analysis_id: UUID
     file_upload_id: UUID

@@ -51,6 +51,9 @@ DETACHED = {
 }
 
 
+pytestmark = pytest.mark.random_order(disabled=True)
+
+
 @pytest.fixture(scope="module")
 def client(stack: Stack) -> Iterator[httpx2.Client]:
     stack.wait_ready()

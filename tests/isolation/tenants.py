@@ -100,7 +100,7 @@ def furnished(client: httpx2.Client, admin_dsn: str, document: Document) -> Tena
             assert made.is_success, f"{name}: {made.text}; say in tests/isolation/bodies.py what it accepts"
     scrapped = tenant.send("POST", "/machines", json={"name": "Scrap"})["id"]
     tenant.send("DELETE", f"/machines/{scrapped}")
-    eventually(lambda: tenant.ask("/deletions")["items"], seconds=30, what="the certificate of a deletion")
+    eventually(lambda: _certified(tenant), seconds=60, what="the complete certificate of a deletion")
     name_the_rest(tenant)
     tenant.ids["resource_id"] = tenant.ids["machine_id"]
     return tenant
@@ -160,6 +160,12 @@ def _quiet(tenant: Tenant) -> bool:
     found = len(tenant.ask("/anomalies", limit=500)["items"])
     noted = tenant.ask(f"/machines/{tenant.ids['machine_id']}")["last_analysis_at"] is not None
     return noted and found > 0 and sum(alert["count"] for alert in alerts) == found
+
+
+def _certified(tenant: Tenant) -> bool:
+    """Whether every service has reported on what was deleted: the certificate does not change any more."""
+    deletions = tenant.ask("/deletions")["items"]
+    return bool(deletions) and all(deletion["completed_at"] for deletion in deletions)
 
 
 def name_the_rest(tenant: Tenant) -> None:

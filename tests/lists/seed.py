@@ -92,14 +92,13 @@ class Seed:
             yield month
             month = (month.replace(day=28) + timedelta(days=5)).replace(day=1)
 
-    async def fill(self, connection: Connection, issuer: TokenIssuer, *, rebuild_indexes: bool) -> None:
+    async def fill(self, connection: Connection, *, rebuild_indexes: bool) -> None:
         """Insert all rows as an administrator, without checks of foreign keys."""
         for table in LARGE:
             await connection.execute(f"SET ROLE dinsight_{table.split('.')[0]}_owner")
             await make_months(connection, table, [month.date() for month in self.months()])
             await connection.execute("RESET ROLE")
         await connection.execute("SET session_replication_role = replica")
-        await connection.execute(SIGNING_KEY, issuer.jwks()["keys"][0])
         queries: Any = aiosql.from_path(
             Path(__file__).with_name("seed.sql"), "asyncpg", mandatory_parameters=False
         )
@@ -132,6 +131,13 @@ class Seed:
         for first in range(1, size.analyses + 1, ANALYSES_AT_ONCE):
             last = min(first + ANALYSES_AT_ONCE - 1, size.analyses)
             await queries.anomalies(connection, **values, first=first, last=last)
+
+
+async def trust(connection: Connection, issuer: TokenIssuer) -> None:
+    """Let auth accept the issuer's tokens."""
+    await connection.execute("SET session_replication_role = replica")
+    await connection.execute(SIGNING_KEY, issuer.jwks()["keys"][0])
+    await connection.execute("RESET session_replication_role")
 
 
 async def connect(dsn: str) -> Connection:

@@ -30,9 +30,9 @@ class TestDatabase:
         return urlunsplit(parts._replace(netloc=f"{login}@{place}"))
 
 
-async def create_database(server_dsn: str) -> TestDatabase:
+async def create_database(server_dsn: str, name: str | None = None) -> TestDatabase:
     """A new provisioned database, not yet migrated, on the server."""
-    name = f"dinsight_test_{uuid4().hex[:12]}"
+    name = name or f"dinsight_test_{uuid4().hex[:12]}"
     connection = await asyncpg.connect(server_dsn)
     try:
         await connection.execute(f"CREATE DATABASE {name}")
@@ -41,6 +41,16 @@ async def create_database(server_dsn: str) -> TestDatabase:
     admin_dsn = urlunsplit(urlsplit(server_dsn)._replace(path=f"/{name}"))
     await provision(admin_dsn, dict.fromkeys(SERVICES, PASSWORD))
     return TestDatabase(admin_dsn)
+
+
+async def find_database(server_dsn: str, name: str) -> TestDatabase | None:
+    """A database that was created by this name."""
+    connection = await asyncpg.connect(server_dsn)
+    try:
+        found = await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
+    finally:
+        await connection.close()
+    return TestDatabase(urlunsplit(urlsplit(server_dsn)._replace(path=f"/{name}"))) if found else None
 
 
 async def drop_database(server_dsn: str, database: TestDatabase) -> None:

@@ -91,8 +91,8 @@ class Chunks(Protocol):
         """Those of all chunks, in order."""
         ...
 
-    async def positions(self, analysis_id: UUID) -> Floats:
-        """Map positions (n, 2) of all scored samples, in order."""
+    async def placed(self, analysis_id: UUID) -> tuple[Floats, Floats]:
+        """Map positions (n, 2) and distances (n,) of all scored samples, in order."""
         ...
 
     async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]: ...
@@ -154,10 +154,13 @@ class PostgresChunks:
             ScoredSummary(row["process_order"], row["summary"], row["has_anomalies"]) async for row in found
         ]
 
-    async def positions(self, analysis_id: UUID) -> Floats:
+    async def placed(self, analysis_id: UUID) -> tuple[Floats, Floats]:
         found = self._queries.monitor_positions(self._connection, analysis_id=analysis_id)
-        parts = [np.column_stack((decode_floats(row["x"]), decode_floats(row["y"]))) async for row in found]
-        return np.concatenate(parts) if parts else np.empty((0, 2))
+        parts = [
+            np.stack([decode_floats(row[name]) for name in ("x", "y", "distance")]) async for row in found
+        ]
+        x, y, distance = np.concatenate(parts, axis=1) if parts else np.empty((3, 0))
+        return np.column_stack((x, y)), distance
 
     async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]:
         found: Sequence[Mapping[str, Any]] | None = await self._queries.chunk_anomalies(

@@ -334,8 +334,8 @@ WHERE analysis_id = :analysis_id AND first_sample < :stop AND first_sample + sam
 ORDER BY process_order;
 
 -- name: monitor_positions
--- The map positions of a monitoring run's samples, in order.
-SELECT array_send(x_values) AS x, array_send(y_values) AS y FROM monitor_series
+-- The map positions and distances of a monitoring run's samples, in order.
+SELECT array_send(x_values) AS x, array_send(y_values) AS y, array_send(monitor_values) AS distance FROM monitor_series
 WHERE analysis_id = :analysis_id ORDER BY process_order;
 
 -- name: feature_metadata

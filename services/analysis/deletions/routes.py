@@ -35,6 +35,7 @@ def build_deletion_router(deletions: DeletionService, units: Units, guard: Guard
         background; until then its status is `deleting`. `Location` names the certificate of what was
         deleted. 409 for a baseline that is active or that runs stand on, unless `cascade` is true, and if
         the machine is on legal hold."""
+        await deletions.check_hold(caller, analysis_id)
         async with units(caller.scope) as unit:
             deletion = await deletions.delete(unit, caller, analysis_id, cascade=cascade)
         response.headers["Location"] = location(deletion)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.analysis.database.unit import Unit
+from services.analysis.database.unit import Unit, Units
 from services.analysis.deletions.errors import BaselineInUse, BeingDeleted, OnLegalHold, TooManyRuns
 from services.analysis.domain import Analysis, Status
 from services.analysis.errors import AnalysisNotFound
+from services.analysis.machines.directory import MachineDirectory
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.erasure.requests import DeletionRequests
@@ -17,9 +18,20 @@ MAX_RUNS = 5_000
 
 
 class DeletionService:
-    def __init__(self, deletions: DeletionRequests, auditor: Auditor) -> None:
+    def __init__(
+        self, units: Units, machines: MachineDirectory, deletions: DeletionRequests, auditor: Auditor
+    ) -> None:
+        self._units = units
+        self._machines = machines
         self._deletions = deletions
         self._auditor = auditor
+
+    async def check_hold(self, caller: Caller, analysis_id: UUID) -> None:
+        """Ask the machines service, outside transactions. Raises OnLegalHold, Unavailable."""
+        async with self._units(caller.scope) as unit:
+            analysis = await unit.analyses.get(analysis_id)
+        if analysis is not None and await self._machines.is_on_hold(caller, analysis.machine_id):
+            raise OnLegalHold(analysis_id)
 
     async def delete(
         self, unit: Unit, caller: Caller, analysis_id: UUID, *, cascade: bool

@@ -14,11 +14,12 @@ from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
 from .tables.columns import check_same_features
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
-from .verdict.deterioration import Deterioration, Trend, deterioration
-from .verdict.drift import Drift, Levels, assess_drift, describe_drift, join_levels, levels, standardise
+from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
+from .verdict.drift import Drift, Levels, assess_drift, describe_drift, drift_levels, join_levels, standardise
 from .verdict.explanation import BandShare, Explanation, FeatureShare
-from .verdict.health import Health, assess_health
+from .verdict.health import STATES, Health, NormalRate, Run, assess_health
 from .verdict.readiness import BaselineReport
+from .verdict.regimes import Regime, levels
 from .verdict.sequence import SequenceState
 from .verdict.settings import (
     JUDGING,
@@ -40,6 +41,7 @@ __all__ = [
     "JUDGING",
     "READING",
     "SEVERITIES",
+    "STATES",
     "BandShare",
     "BaselineModel",
     "BaselineReport",
@@ -55,8 +57,11 @@ __all__ = [
     "Health",
     "Ignored",
     "Levels",
+    "NormalRate",
     "Placement",
     "Promise",
+    "Regime",
+    "Run",
     "ScoreSummary",
     "Scores",
     "SensorShift",
@@ -71,12 +76,14 @@ __all__ = [
     "compare",
     "describe_drift",
     "deterioration",
+    "drift_levels",
     "fit_baseline",
     "held_out",
     "ignored",
     "join_levels",
     "judge",
     "judged_by",
+    "latest_wear",
     "levels",
     "moved_sensors",
     "open_table",

@@ -15,8 +15,8 @@ from .map.projection import Placement, ReferenceMap
 from .rows import row_chunks
 from .scaling import Scaling, as_samples
 from .verdict.explanation import Explanation, explain
-from .verdict.health import Health
 from .verdict.readiness import BaselineReport
+from .verdict.regimes import Regime, learn_regimes
 from .verdict.sequence import SequenceState, smooth
 from .verdict.threshold import joint_distance, severities
 
@@ -76,15 +76,14 @@ class ScoreSummary:
             summaries[0].threshold,
         )
 
-    def results(self, health: Health | None = None) -> dict[str, Any]:
-        """Return `analyses.results` of a monitoring run."""
+    def results(self) -> dict[str, Any]:
+        """Return `analyses.results` of a monitoring run, without the machine's health."""
         return {
             "samples": self.samples,
             "anomaly_count": self.anomaly_count,
             "anomaly_fraction": self.anomaly_fraction,
             "max_distance": self.max_distance,
             "threshold": self.threshold,
-            "health": health.as_dict() if health is not None else None,
         }
 
 
@@ -247,4 +246,16 @@ class BaselineModel:
             "threshold": self.threshold,
             "landmarks": self.reference.coordinates.shape[0],
             "readiness": self.report.as_dict(),
+            "regimes": [regime.as_dict() for regime in self.regimes()],
         }
+
+    def regimes(self) -> tuple[Regime, ...]:
+        """Return the baseline's regimes, with the level of the detector's distance in each."""
+        outliers = [sample - 1 for sample in self.report.outliers]
+        return learn_regimes(
+            self.reference.features,
+            self.reference.coordinates,
+            self.coordinates,
+            self.baseline_distances,
+            outliers,
+        )

@@ -2,12 +2,14 @@
 
 from shared.errors import Conflict
 
+NO_RUN = (
+    "there is no completed monitoring run on its newest baseline yet. Upload later samples with"
+    " analysis_type=monitoring"
+)
+
 
 class NothingMonitored(Conflict):
     code = "nothing-monitored"
 
-    def __init__(self, machine_name: str) -> None:
-        super().__init__(
-            f"'{machine_name}' has no completed monitoring run on its active baseline yet, so there is no"
-            " wear to show. Upload later samples with analysis_type=monitoring."
-        )
+    def __init__(self, machine_name: str, why: str = NO_RUN) -> None:
+        super().__init__(f"'{machine_name}' has no wear to show: {why}.")

@@ -12,7 +12,11 @@ from services.analysis.health.domain import MachineHealth
 
 
 class WearPoint(BaseModel):
-    """A monitoring run; `wear` is in baseline standard deviations."""
+    """A monitoring run.
+
+    `wear` is in standard deviations of the baseline's distances; `state` is the machine's, once the run was
+    known.
+    """
 
     analysis_id: UUID
     completed_at: datetime | None
@@ -55,8 +59,8 @@ class DriftOut(BaseModel):
     proposed: bool = Field(description="Whether a new baseline is proposed")
 
 
-class AdviceOut(BaseModel):
-    """What to do. `code` and `params` are stable; `text` is English."""
+class FindingOut(BaseModel):
+    """A reason or an advice: a text, and the same as a stable code with its parameters."""
 
     code: str
     params: dict[str, Any]
@@ -64,13 +68,16 @@ class AdviceOut(BaseModel):
 
 
 class HealthOut(BaseModel):
+    """The runs of `wear` come in the order of their data, and the same file counts once."""
+
     machine_id: UUID
     state: Literal["ok", "deteriorating", "failing", "unknown"]
     reasons: list[str]
+    findings: list[FindingOut] = Field(description="The reasons with their codes")
     wear: list[WearPoint]
     daily: list[DailyAnomaliesOut] = Field(description="Anomalies per day (UTC)")
     drift: DriftOut | None = Field(description="Since the active baseline; null if it has judged no run yet")
-    advice: list[AdviceOut]
+    advice: list[FindingOut] = Field(description="What to do, with codes")
 
     @classmethod
     def of(cls, health: MachineHealth) -> "HealthOut":
@@ -79,6 +86,7 @@ class HealthOut(BaseModel):
                 "machine_id": health.machine_id,
                 "state": health.state,
                 "reasons": list(health.reasons),
+                "findings": list(health.findings),
                 "wear": [WearPoint.of(run) for run in health.runs],
                 "daily": [DailyAnomaliesOut.of(daily) for daily in health.daily],
                 "drift": health.drift,
@@ -88,7 +96,11 @@ class HealthOut(BaseModel):
 
 
 class TrendOut(BaseModel):
-    """Theil-Sen slope with its 95 % interval, Mann-Kendall test, and when wear crosses the failing level."""
+    """Sen's slope with its 95 % interval, the Mann-Kendall test, and when wear crosses the failing level.
+
+    `significant`: at 2 %. The crossing lies between `crossing_earliest` and `crossing_latest`; null is
+    unknown.
+    """
 
     slope: float
     slope_low: float
@@ -101,9 +113,53 @@ class TrendOut(BaseModel):
     crossing_earliest: float | None
     crossing_latest: float | None
     text: str
+    code: str
+    params: dict[str, float]
+
+
+class RegimeWearOut(BaseModel):
+    """A regime of the baseline (`samples` around a position of the map, with their distance and its spread).
+
+    `monitored` counts the samples that came later; `latest` and `slope` are their wear; null: too few of
+    them.
+    """
+
+    samples: int
+    x: float
+    y: float
+    distance: float
+    spread: float
+    monitored: int
+    latest: float | None
+    slope: float | None
+
+
+class ForecastOut(BaseModel):
+    """What the samples up to `at` said about the crossing; `within` is null while it may still come true."""
+
+    at: float
+    crossing: float | None
+    earliest: float | None
+    latest: float | None
+    within: bool | None
+
+
+class ForecastScoresOut(BaseModel):
+    """How earlier forecasts did: the share whose interval held, and their median error.
+
+    `crossed` is when the wear reached the failing level; `scored` counts the forecasts that are decided.
+    """
+
+    crossed: float | None
+    scored: int
+    within: int
+    coverage: float | None
+    median_error: float | None
 
 
 class DeteriorationOut(BaseModel):
+    """`wear` is in standard deviations of the baseline's distances, in the regime of each sample."""
+
     machine_id: UUID
     baseline_id: UUID
     analysis_ids: list[UUID]
@@ -115,3 +171,6 @@ class DeteriorationOut(BaseModel):
     counts: list[int]
     latest: float
     trend: TrendOut
+    regimes: list[RegimeWearOut]
+    forecasts: list[ForecastOut]
+    forecast_scores: ForecastScoresOut

@@ -12,41 +12,46 @@ from numpy.typing import NDArray
 from services.analysis.baselines.domain import ActiveBaseline, activation
 from services.analysis.configs.domain import engine_config
 from services.analysis.database.unit import Unit
-from services.analysis.domain import AnalysisType
-from services.analysis.engine import EngineConfig, deterioration
+from services.analysis.domain import Analysis, AnalysisType
+from services.analysis.engine import EngineConfig, EngineError, deterioration
 from services.analysis.errors import BadRange, NoBaseline
-from services.analysis.health.domain import MachineHealth
+from services.analysis.health.assessment import assess, runs_in_order
+from services.analysis.health.domain import MachineHealth, regimes_of
 from services.analysis.health.errors import NothingMonitored
 from services.analysis.machines.domain import MachineRef
 from services.analysis.results.domain import PointChunk
 
 Floats = NDArray[np.float64]
-MAX_RUNS = 50
 MAX_DAILY_COUNTS = 400
 UNKNOWN = "unknown"
+NO_RUN: Mapping[str, Any] = {
+    "code": "no_run",
+    "params": {},
+    "text": "no monitoring run is completed yet",
+}
 
 
 class HealthService:
     async def health(self, unit: Unit, machine: MachineRef) -> MachineHealth:
         """Return the machine's state with its reasons and its history."""
-        machine_id = machine.id
-        runs = await unit.analyses.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS, archived=True)
-        daily = await unit.anomalies.daily(machine_id, None, None, MAX_DAILY_COUNTS)
-        active = await unit.baselines.active(machine_id)
-        proposal = await self._proposal(unit, machine_id, active)
-        if not runs:
-            reasons = ["no monitoring run is completed yet"]
-            return MachineHealth(machine_id, UNKNOWN, reasons, [], daily, None, _noted(proposal))
-        results = runs[0].results or {}
-        newest: Mapping[str, Any] = results.get("health") or {}
-        # If another baseline judges from now on, what the run says about drift is about the former one.
-        judged = active is not None and runs[0].baseline_id == active.analysis_id
-        drift = results.get("drift") if judged else None
+        daily = await unit.anomalies.daily(machine.id, None, None, MAX_DAILY_COUNTS)
+        active = await unit.baselines.active(machine.id)
+        proposal = await self._proposal(unit, machine.id, active)
+        runs = await runs_in_order(unit, machine.id, archived=True)
+        assessment = await assess(unit, runs)
+        if assessment is None:
+            reasons, advice = [str(NO_RUN["text"])], _noted(proposal)
+            return MachineHealth(machine.id, UNKNOWN, reasons, [NO_RUN], [], daily, None, advice)
+        found, ordered = assessment.health.as_dict(), [each.run for each in runs]
+        # If another baseline judges from now on, what the last run says about drift is about the former one.
+        judged = active is not None and ordered[-1].baseline_id == active.analysis_id
+        drift = (ordered[-1].results or {}).get("drift") if judged else None
         return MachineHealth(
-            machine_id,
-            newest.get("state", UNKNOWN),
-            newest.get("reasons", []),
-            list(reversed(runs)),
+            machine.id,
+            found["state"],
+            found["reasons"],
+            found["findings"],
+            ordered,
             daily,
             drift,
             _noted((drift or {}).get("advice"), proposal),
@@ -73,14 +78,17 @@ class HealthService:
             raise NoBaseline(name)
         dinsight_id = baseline.dinsight_id
         normal = await unit.results.map_points(dinsight_id, 0, None)
-        newest = await unit.analyses.newest(machine_id, AnalysisType.MONITORING, MAX_RUNS)
-        runs = [run for run in reversed(newest) if run.dinsight_id == dinsight_id]
+        newest = await runs_in_order(unit, machine_id, archived=False)
+        runs = [each.run for each in newest if each.run.dinsight_id == dinsight_id]
         chunks = [chunk for run in runs for chunk in await unit.results.monitor_points(run.id, 0, None)]
         if normal is None or not chunks:
             raise NothingMonitored(name)
         config = await unit.configs.get(baseline.config_id or 0)
         limits = engine_config(config) if config is not None else EngineConfig()
-        found = await asyncio.to_thread(_wear, chunks, normal, by, limits)
+        try:
+            found = await asyncio.to_thread(_wear, chunks, normal, baseline, by, limits)
+        except EngineError as error:
+            raise NothingMonitored(name, str(error)) from error
         return {
             "machine_id": machine_id,
             "baseline_id": baseline.id,
@@ -97,12 +105,31 @@ def _noted(*notes: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
 
 
 def _wear(
-    chunks: Sequence[PointChunk], normal: PointChunk, by: str | None, limits: EngineConfig
+    chunks: Sequence[PointChunk], normal: PointChunk, baseline: Analysis, by: str | None, limits: EngineConfig
 ) -> dict[str, Any]:
-    positions = np.concatenate([np.column_stack((chunk.x, chunk.y)) for chunk in chunks])
-    baseline = np.column_stack((normal.x, normal.y))
-    order: Any = np.arange(len(positions), dtype=np.float64) if by is None else _order(chunks, by)
-    return deterioration(order, positions, baseline, failing=limits.failing_wear).as_dict()
+    known, map_of_normal = normal.distance is not None, _positions([normal])
+    centre = map_of_normal.mean(axis=0)
+    own, found = (_distances(some, centre, known=known) for some in ([normal], chunks))
+    order: Any = np.arange(len(found), dtype=np.float64) if by is None else _order(chunks, by)
+    return deterioration(
+        order,
+        _positions(chunks),
+        found,
+        regimes_of(baseline.results, map_of_normal, own),
+        failing=limits.failing_wear,
+    ).as_dict()
+
+
+def _positions(chunks: Sequence[PointChunk]) -> Floats:
+    return np.concatenate([np.column_stack((chunk.x, chunk.y)) for chunk in chunks])
+
+
+def _distances(chunks: Sequence[PointChunk], centre: Floats, *, known: bool) -> Floats:
+    """Return the distances of samples; those on the map if the baseline was imported without its own."""
+    if known:
+        return np.concatenate([chunk.distance for chunk in chunks if chunk.distance is not None])
+    on_map: Floats = np.linalg.norm(_positions(chunks) - centre, axis=1)
+    return on_map
 
 
 def _order(chunks: Sequence[PointChunk], by: str) -> list[float] | list[str]:

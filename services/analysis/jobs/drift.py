@@ -13,9 +13,9 @@ from services.analysis.engine import (
     Levels,
     assess_drift,
     describe_drift,
+    drift_levels,
     held_out,
     join_levels,
-    levels,
     moved_sensors,
     standardise,
 )
@@ -66,5 +66,5 @@ async def drift_results(
 
 def _assess(model: BaselineModel, parts: Sequence[Levels]) -> Drift:
     own = held_out(model)
-    reference = levels(np.arange(own.size), standardise(own, own))
+    reference = drift_levels(np.arange(own.size), standardise(own, own))
     return assess_drift(join_levels(parts), reference)

@@ -1,6 +1,7 @@
 """Completes a monitoring run: joins its scored chunks once, in order, in one transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,15 +12,10 @@ from services.analysis.anomalies.domain import Anomaly, anomaly_id, sample_time
 from services.analysis.configs.domain import engine_config, settings_results
 from services.analysis.database.chunks import ScoredSummary
 from services.analysis.database.unit import Unit, Units
-from services.analysis.engine import (
-    BaselineModel,
-    ScoreSummary,
-    assess_health,
-    deterioration,
-    held_out,
-    judged_by,
-    promise,
-)
+from services.analysis.domain import Analysis
+from services.analysis.engine import BaselineModel, ScoreSummary, held_out, judged_by, latest_wear, promise
+from services.analysis.health.assessment import assess, runs_in_order
+from services.analysis.health.domain import LeadingFeatures, regimes_of
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
 from services.analysis.jobs.drift import drift_results
 from services.analysis.jobs.finalize import Finalizer
@@ -69,13 +65,17 @@ class Joiner:
             scoring = await unit.analyses.scoring(work.analysis.id)
             # Every chunk is scored, so these no longer change.
             summaries = await unit.chunks.summaries(work.analysis.id)
-            positions = await unit.chunks.positions(work.analysis.id)
-            severities = {
-                found["sample_index"]: found["severity"]
-                for chunk in summaries
-                if chunk.has_anomalies
-                for found in await unit.chunks.anomalies(work.analysis.id, chunk.process_order)
-            }
+            positions, distances = await unit.chunks.placed(work.analysis.id)
+            baseline = (
+                await unit.analyses.get(work.analysis.baseline_id) if work.analysis.baseline_id else None
+            )
+            severities: dict[int, str] = {}
+            leading = LeadingFeatures()
+            for chunk in summaries:
+                if chunk.has_anomalies:
+                    for found in await unit.chunks.anomalies(work.analysis.id, chunk.process_order):
+                        severities[found["sample_index"]] = found["severity"]
+                        leading.add(found["features"])
         analysis = work.analysis
         if work.model_key is None or analysis.dinsight_id is None or work.upload.features is None:
             raise LookupError(f"analysis {analysis.id} has no map to place samples on")
@@ -88,8 +88,11 @@ class Joiner:
         await work.lease.turn()
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
-            results = await work.lease.compute(_results, model, summaries, positions)
-            results |= {"settings": settings_results(learnt, work.config)}
+            results = await work.lease.compute(_results, model, baseline, summaries, positions, distances)
+            results |= {
+                "leading_features": leading.leading(),
+                "settings": settings_results(learnt, work.config),
+            }
             await self._make_partitions(work, summaries)
             summary = await self._summarizer.summarize(
                 analysis, work.upload.created_at, model.threshold, severities, held_out(model), work.lease
@@ -98,6 +101,8 @@ class Joiner:
             drift = await drift_results(self._units, work.lease, analysis, model, run, len(positions))
             results |= {"drift": drift}
             async with self._units(work.scope) as unit:
+                last_at = summary.last_at if summary is not None else None
+                results |= await self._assessed(unit, replace(analysis, results=results), last_at)
                 await self._finalizer.complete(
                     unit,
                     work,
@@ -133,6 +138,16 @@ class Joiner:
                     at = sample_time(metadata, index, work.upload.created_at).at
                     first_of_months.setdefault(month_of(at), at)
         await self._partitions.ensure("anomalies", first_of_months.values())
+
+    async def _assessed(self, unit: Unit, ending: Analysis, last_at: datetime | None) -> dict[str, Any]:
+        """Return the machine's health, now that this run belongs to its history. Raises LeaseLost."""
+        if await unit.analyses.lock(ending.id) is None:
+            raise LeaseLost(str(ending.id))
+        # Runs that end at the same time wait for each other here, so that the second one knows of the first.
+        await unit.summaries.lock(ending.machine_id)
+        runs = await runs_in_order(unit, ending.machine_id, archived=True, ending=ending, last_at=last_at)
+        assessment = await assess(unit, runs)
+        return assessment.results() if assessment is not None else {}
 
     async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
         """Store the anomalies of a chunk, and publish them."""
@@ -172,15 +187,21 @@ class Joiner:
         )
 
 
-def _results(model: BaselineModel, chunks: Sequence[ScoredSummary], positions: Floats) -> dict[str, Any]:
-    """Return the results of the run: counts, and the machine's health from its anomalies and wear."""
+def _results(
+    model: BaselineModel,
+    baseline: Analysis | None,
+    chunks: Sequence[ScoredSummary],
+    positions: Floats,
+    distances: Floats,
+) -> dict[str, Any]:
+    """Return the results of the run without the machine's health: counts and wear."""
     summary = ScoreSummary.merge(ScoreSummary(**chunk.summary) for chunk in chunks)
-    order = np.arange(len(positions), dtype=np.float64)
-    wear = deterioration(order, positions, model.coordinates, failing=model.config.failing_wear).latest
-    health = assess_health(
-        summary.anomaly_fraction, wear, model.config, samples=summary.samples, baseline=model.report
-    )
-    return summary.results(health) | {"wear": wear, "promised": promise(model).as_dict()}
+    known = baseline.results if baseline is not None else None
+    regimes = regimes_of(known, model.coordinates, model.baseline_distances)
+    return summary.results() | {
+        "wear": latest_wear(positions, distances, regimes),
+        "promised": promise(model).as_dict(),
+    }
 
 
 def _detected(anomaly: Anomaly, ratio: float) -> AnomalyDetected:

@@ -13,7 +13,7 @@ from services.analysis.anomalies.domain import sample_time
 from services.analysis.database.fleet.summaries import ScoredChunk
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
-from services.analysis.engine import levels, standardise, without_outliers
+from services.analysis.engine import drift_levels, standardise, without_outliers
 from services.analysis.timeline.domain import (
     MAX_RUN_BUCKETS,
     NORMAL,
@@ -165,5 +165,5 @@ def _summary(
         last_at=last_at,
         series=downsample(times, ratios, anomalous, MAX_RUN_BUCKETS),
         hours=count_hours(times, ratios, named),
-        levels=None if own is None else levels(times, standardise(distances, own)),
+        levels=None if own is None else drift_levels(times, standardise(distances, own)),
     )

@@ -33,6 +33,13 @@ class MachineDirectory:
             raise MachineNotFound(machine_id)
         return known
 
+    async def is_on_hold(self, caller: Caller, machine_id: UUID) -> bool:
+        """Whether the machines service has it on legal hold by now: the replica may be behind."""
+        try:
+            return (await self._fetch(caller, machine_id)).legal_hold
+        except MachineNotFound:
+            return False
+
     async def _fetch(self, caller: Caller, machine_id: UUID) -> MachineRef:
         try:
             fetched = await self._machines.get(f"/api/v1/machines/{machine_id}", caller=caller)

@@ -32,6 +32,7 @@ class MachinesStub:
     def __init__(self) -> None:
         self.machines: dict[UUID, UUID] = {}
         self.asked: list[UUID] = []
+        self.held: set[UUID] = set()
 
     async def answer(self, request: web.Request) -> web.Response:
         machine_id = UUID(request.match_info["machine_id"])
@@ -39,7 +40,14 @@ class MachinesStub:
         organization = UUID(request.headers["X-Organization-Id"])
         if self.machines.get(machine_id) != organization:
             return web.json_response({"status": 404}, status=404)
-        return web.json_response({"id": str(machine_id), "name": "Pump 7", "status": "active"})
+        return web.json_response(
+            {
+                "id": str(machine_id),
+                "name": "Pump 7",
+                "status": "active",
+                "legal_hold": machine_id in self.held,
+            }
+        )
 
 
 @pytest.fixture(scope="package")

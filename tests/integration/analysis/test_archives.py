@@ -11,6 +11,7 @@ import pytest
 from shared.access import Role
 from shared.events.analysis import ANALYSIS_ARCHIVED, ANALYSIS_RESTORED
 from tests.integration.analysis.client import AnalysisClient, csv, samples
+from tests.integration.analysis.conftest import MachinesStub
 from tests.support.installation import TestDatabase
 from tests.support.records import reading
 from tests.support.waiting import eventually
@@ -171,6 +172,18 @@ async def test_a_legal_hold_keeps_everything(client: AnalysisClient, database: T
         await connection.close()
     response = await client.post(f"/analyses/{run['id']}/archive")
     assert (response.status_code, response.json()["type"]) == (409, "urn:dinsight:problem:legal-hold")
+
+
+async def test_a_hold_whose_event_is_late_prevents_a_deletion(
+    client: AnalysisClient, machines_stub: MachinesStub
+) -> None:
+    _, run, _ = await two_generations(client)
+    path = f"/api/v1/analyses/{run['id']}"
+    machines_stub.held.add(client.machine_id)
+    response = await client.api.delete(path, headers=client.headers)
+    assert (response.status_code, response.json()["type"]) == (409, "urn:dinsight:problem:legal-hold")
+    machines_stub.held.remove(client.machine_id)
+    assert (await client.api.delete(path, headers=client.headers)).status_code == 202
 
 
 async def test_viewers_neither_archive_nor_restore(client: AnalysisClient) -> None:

@@ -264,11 +264,12 @@ class Workplace:
         """A pending monitoring run on the machine and map of a completed baseline."""
         analysis = await self.uploaded(table=table, organization=baseline.organization_id)
         await self.admin.execute(
-            "UPDATE analysis.analyses SET analysis_type = 'monitoring', machine_id = $2, dinsight_id = $3"
-            " WHERE id = $1",
+            "UPDATE analysis.analyses SET analysis_type = 'monitoring', machine_id = $2, dinsight_id = $3,"
+            " baseline_id = $4 WHERE id = $1",
             analysis.id,
             baseline.machine_id,
             (await self.now(baseline)).dinsight_id,
+            baseline.id,
         )
         return await self.now(analysis)
 

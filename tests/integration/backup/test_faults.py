@@ -69,7 +69,8 @@ async def _write(machine: Machine) -> None:
 
 @pytest.fixture
 def copy(backed_up: Machine, tmp_path: Path) -> Place:
-    """A copy of the repository, in which nobody else writes."""
+    """A copy of the repository, in which nobody else writes; its newest WAL is needed."""
+    asyncio.run(_write(backed_up))
     source = Place.of(Installation(backed_up.env))
     for _ in range(20):
         # Pieces of WAL may be replaced by others while the folder is copied.

@@ -8,7 +8,7 @@ import pytest
 
 from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
-from tests.lists.seed import Seed, Size, connect
+from tests.lists.seed import Seed, Size, connect, trust
 from tests.support.installation import TestDatabase, create_database, drop_database
 from tests.support.tokens import TokenIssuer
 
@@ -28,7 +28,8 @@ async def filled(postgres_admin_dsn: str, tokens: TokenIssuer) -> AsyncIterator[
         await asyncio.to_thread(upgrade, service, database.admin_dsn)
     seed = Seed.new(SIZE)
     admin = await connect(database.admin_dsn)
-    await seed.fill(admin, tokens, rebuild_indexes=False)
+    await seed.fill(admin, rebuild_indexes=False)
+    await trust(admin, tokens)
     await admin.execute("VACUUM (ANALYZE)")
     await admin.close()
     yield Filled(database, seed)

@@ -326,6 +326,23 @@ def make_unwritable(folder: Path) -> None:
     (folder / "archives").write_text("in the way")
 
 
+async def test_a_hold_whose_event_is_late_keeps_everything(copy: Copy) -> None:
+    for schema in ("analysis", "alerting"):
+        await copy.admin.execute(f"UPDATE {schema}.machine_refs SET legal_hold = false")
+    later = copy.place()
+    object.__setattr__(later, "clock", FakeClock(later.now + timedelta(days=4000)))
+    tables = ("analysis.anomalies", "analysis.file_uploads", "analysis.analyses", "alerting.alerts")
+    count = "SELECT count(*) FROM {} WHERE organization_id = $1"
+    before = [await copy.admin.fetchval(count.format(table), copy.filled.held) for table in tables]
+    assert all(before)
+    await copy.maintained(later)
+    assert [await copy.admin.fetchval(count.format(table), copy.filled.held) for table in tables] == before
+    kept = "SELECT count(*) FROM analysis.file_uploads WHERE organization_id = $1 AND file_path IS NULL"
+    assert await copy.admin.fetchval(kept, copy.filled.held) == 0
+    archived = "SELECT count(*) FROM analysis.analysis_archives WHERE organization_id = $1"
+    assert await copy.admin.fetchval(archived, copy.filled.held) == 0
+
+
 async def test_a_hold_keeps_the_trail_of_the_organization(copy: Copy) -> None:
     await copy.maintained()
     kept: Any = await copy.admin.fetchval(

@@ -15,7 +15,7 @@ from tests.support.installation import TestDatabase, create_database, drop_datab
 
 NOW = datetime.now(UTC)
 BEFORE = {"analysis": "analysis_0008", "auth": "auth_0007"}
-ROWS = 30_000
+ROWS = 12_000
 ADD_ANOMALY = """
 INSERT INTO anomalies (id, organization_id, analysis_id, machine_id, "timestamp", severity, distance,
                        threshold, features, acknowledged, created_at, sample_index, x, y)
@@ -99,7 +99,7 @@ class PreviousVersion:
         await service.execute("SELECT ensure_anomaly_partitions($1, 3)", NOW.date())
         picked = await service.fetchrow(
             'SELECT id, "timestamp" FROM anomalies WHERE NOT acknowledged'
-            " OFFSET floor(random() * 20000) LIMIT 2"
+            " OFFSET floor(random() * 8000) LIMIT 2"
         )
         if picked is not None:
             await service.execute(

@@ -26,7 +26,7 @@ from tests.integration.schema.previous_version import (
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
 
-FAILS_AFTER = 120
+FAILS_AFTER = 300
 SOON = RetryPolicy(2, first_delay=timedelta(seconds=0.1), max_delay=timedelta(seconds=0.1))
 CHECKSUM = """
 SELECT count(*), count(DISTINCT id), sum(hashtext(id::text)::bigint), sum(sample_index) FROM anomalies

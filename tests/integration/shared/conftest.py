@@ -36,4 +36,6 @@ async def place(partitioned_database: TestDatabase, request: pytest.FixtureReque
         await owner.execute(f"SET search_path = {service}, public")
         ids = await add_referenced(owner, service)
         await owner.execute(f"SET ROLE dinsight_{service}_owner")
-        yield Place(table, partitioned_database, database, owner, ids)
+        place = Place(table, partitioned_database, database, owner, ids)
+        await place.start_over()
+        yield place

@@ -10,7 +10,7 @@ import asyncpg
 
 from shared.access import Scope
 from shared.postgres.connection import Connection, Database
-from shared.postgres.partitions import MonthPartitions, partitions
+from shared.postgres.partitions import MonthPartitions, drop_before, partitions
 from tests.support.installation import TestDatabase
 
 # Only a fault takes so long.
@@ -66,6 +66,18 @@ class Place:
 
     async def names(self) -> list[str]:
         return [partition.name for partition in await partitions(self.owner, self.table)]
+
+    async def start_over(self) -> None:
+        """Drop all months, attached or not, and make the current one."""
+        await drop_before(self.owner, self.table, datetime.max.replace(tzinfo=UTC))
+        detached = await self.owner.fetch(
+            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = $1::text::regnamespace"
+            " AND relname ~ $2",
+            *(self.service, rf"^{self.name}_\d{{4}}_\d{{2}}_?$"),
+        )
+        for row in detached:
+            await self.owner.execute(f"DROP TABLE {row['relname']}")
+        await self.months.ensure(self.name, [NOW])
 
     async def insert(self, connection: Connection, time: datetime) -> None:
         await connection.execute(TABLES[self.table][1], *self.ids, time)

@@ -22,6 +22,10 @@ INSERT INTO machine_states (machine_id, organization_id)
 SELECT id, organization_id FROM machine_refs WHERE id = :machine_id
 ON CONFLICT (machine_id) DO UPDATE SET organization_id = excluded.organization_id;
 
+-- name: last_times_of_runs
+-- When the newest sample of each of some runs was taken.
+SELECT analysis_id, last_at FROM run_summaries WHERE analysis_id = ANY (:ids::uuid[]);
+
 -- name: insert_run_summary$
 -- What remains of a completed run; facts that its analysis has are taken from there.
 WITH summarized AS (

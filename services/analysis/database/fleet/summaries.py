@@ -42,6 +42,14 @@ class Summaries(Protocol):
         """The severities of the run's stored anomalies by the index of their sample."""
         ...
 
+    async def lock(self, machine_id: UUID) -> None:
+        """Lock the sums of a machine until the transaction ends, so that its runs end one after the other."""
+        ...
+
+    async def last_times(self, analysis_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+        """The time of the newest sample of each run that has a summary."""
+        ...
+
     async def add(self, machine_id: UUID, summary: RunSummary) -> bool:
         """Store the summary of a completed run, in place of its counts if there are any.
 
@@ -93,9 +101,16 @@ class PostgresSummaries:
         found = self._queries.severities_of_run(self._connection, analysis_id=analysis_id)
         return {row["sample_index"]: row["severity"] async for row in found}
 
+    async def lock(self, machine_id: UUID) -> None:
+        await self._queries.lock_machine_state(self._connection, machine_id=machine_id)
+
+    async def last_times(self, analysis_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+        found = self._queries.last_times_of_runs(self._connection, ids=list(analysis_ids))
+        return {row["analysis_id"]: row["last_at"] async for row in found}
+
     async def add(self, machine_id: UUID, summary: RunSummary) -> bool:
         queries, connection, analysis_id = self._queries, self._connection, summary.analysis_id
-        await queries.lock_machine_state(connection, machine_id=machine_id)
+        await self.lock(machine_id)
         added = await queries.insert_run_summary(
             connection,
             analysis_id=analysis_id,
@@ -128,7 +143,7 @@ class PostgresSummaries:
         self, machine_id: UUID, analysis_id: UUID, severity: str, timestamp: datetime
     ) -> None:
         # The lock first: whoever writes the run's counts at this moment has not seen the acknowledgement.
-        await self._queries.lock_machine_state(self._connection, machine_id=machine_id)
+        await self.lock(machine_id)
         await self._queries.count_acknowledgement(
             self._connection, analysis_id=analysis_id, severity=severity, timestamp=timestamp
         )

@@ -6,39 +6,28 @@ See docs/engine.md, "Deterioration and health".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import EngineError
-from .readiness import effective_samples
+from .forecast import Forecast, Scores, current, forecast, past_forecasts, reached
+from .regimes import Labels, Regime, wear_of
+from .trend import MIN_POINTS, Series, Slope, slope_of
 
 Floats = NDArray[np.float64]
 Order = Sequence[float] | Sequence[str] | NDArray[np.float64] | NDArray[np.str_]
 
-CONFIDENCE = 0.95
-"""The confidence level of the slope's interval; the trend test uses the complementary significance level."""
-
-MIN_GROUPS = 5
-"""With fewer points, the Mann-Kendall test cannot reach a significance of 5 %."""
-
-MAX_GROUPS = 1000
-"""Theil-Sen compares every pair of points, so longer series are first averaged into this many equal parts."""
-
-RECENT_SHARE = 0.1
-"""The last part of the series, whose median is the current wear, so that a single noisy sample does not
-determine it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Theil-Sen slope (wear per unit of the ordered column) with its 95 % interval, and Mann-Kendall test.
+    """Sen's slope (wear per unit of the ordered column) with its 95 % interval, and the test of the trend.
 
-    `significant` means that the trend, upward or downward, is significant at 5 %. The wear crosses the
-    failing level at `crossing`, between `crossing_earliest` and `crossing_latest` (None: unknown). `text`
-    describes the trend.
+    `significant` means that the trend, upward or downward, is significant at 2 %. The wear crosses the
+    failing level at `crossing`, between `crossing_earliest` and `crossing_latest` (None: unknown); if it has
+    done so, all three are when. `text` describes the trend, `code` and `params` say the same for programs.
     """
 
     slope: float
@@ -52,15 +41,33 @@ class Trend:
     crossing_earliest: float | None
     crossing_latest: float | None
     text: str
+    code: str
+    params: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class RegimeWear:
+    """A regime of the baseline, the number of monitored samples in it, and their current wear and slope."""
+
+    regime: Regime
+    monitored: int
+    latest: float | None
+    slope: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the wear of the regime as JSON-serialisable values."""
+        values = {"monitored": self.monitored, "latest": self.latest, "slope": self.slope}
+        return self.regime.as_dict() | values
 
 
 @dataclass(frozen=True, slots=True)
 class Deterioration:
-    """The wear of each group in order, in baseline standard deviations.
+    """The wear of each group in order, in standard deviations of the baseline's distances.
 
     `labels` (g) are the groups' values; `positions` (g,) lie on the axis of the trend (the values themselves
     if they are numbers, else 0, 1, 2...); `counts` (g,) are the samples per group; `latest` is the current
-    wear.
+    wear. `regimes` tell it per regime, `forecasts` what was forecast earlier, and `scores` what that was
+    worth.
     """
 
     labels: tuple[float | str, ...]
@@ -69,48 +76,87 @@ class Deterioration:
     counts: NDArray[np.int64]
     latest: float
     trend: Trend
+    regimes: tuple[RegimeWear, ...]
+    forecasts: tuple[Forecast, ...]
+    scores: Scores
 
     def as_dict(self) -> dict[str, Any]:
         """Return the deterioration as JSON-serialisable values."""
-        trend = {name: getattr(self.trend, name) for name in Trend.__slots__}
         return {
             "labels": list(self.labels),
             "wear": self.wear.tolist(),
             "counts": self.counts.tolist(),
             "latest": self.latest,
-            "trend": trend,
+            "trend": asdict(self.trend),
+            "regimes": [regime.as_dict() for regime in self.regimes],
+            "forecasts": [asdict(each) for each in self.forecasts],
+            "forecast_scores": self.scores.as_dict(),
         }
 
 
-def deterioration(order: Order, coordinates: Floats, baseline: Floats, *, failing: float) -> Deterioration:
-    """Compute wear and trend of samples at map positions `coordinates` (m, 2), grouped by `order` (m).
+def latest_wear(coordinates: Floats, distances: Floats, regimes: Sequence[Regime]) -> float | None:
+    """Return the current wear of samples in order; None if none of them was judged.
 
-    `baseline` (n, 2) are the positions of the baseline's samples. A group's wear is the distance between its
-    centroid and the baseline's, divided by the baseline's standard deviation on the map (the square root of
-    the sum of both axes' variances), which makes maps comparable. The trend predicts when the wear crosses
-    the level `failing`. Raises EngineError if there are no samples.
+    `coordinates` (m, 2) are their map positions and `distances` (m,) the detector's.
+    """
+    wear, _ = wear_of(regimes, coordinates, distances)
+    judged = wear[np.isfinite(wear)]
+    return current(judged) if judged.size else None
+
+
+def deterioration(
+    order: Order, coordinates: Floats, distances: Floats, regimes: Sequence[Regime], *, failing: float
+) -> Deterioration:
+    """Compute wear and trend of samples grouped by `order` (m).
+
+    `coordinates` (m, 2) are the samples' map positions, which tell their regime, and `distances` (m,) the
+    detector's distances. A group's wear is the median of its samples' (`wear_of`); samples that were not
+    judged are left out. The trend compares only groups of the same regime, and predicts when the wear crosses
+    the level `failing`. The result does not depend on the order of samples within a group. Raises EngineError
+    if no sample was judged.
     """
     coordinates = np.asarray(coordinates, dtype=np.float64)
-    if len(order) != coordinates.shape[0] or coordinates.shape[0] == 0:
+    if len(order) != coordinates.shape[0] or len(order) != len(distances):
         raise EngineError(
             f"there are {len(order)} order values for {coordinates.shape[0]} samples; each sample needs one"
         )
-    labels, groups = _groups(order)
-    count = len(labels)
-    counts = np.bincount(groups, minlength=count)
-    centre = baseline.mean(axis=0)
-    spread = float(np.sqrt(((baseline - centre) ** 2).sum() / max(1, baseline.shape[0] - 1))) or 1.0
-    centroids = np.stack([np.bincount(groups, axis, count) / counts for axis in coordinates.T], axis=1)
-    wear: Floats = np.sqrt(((centroids - centre) ** 2).sum(axis=1)) / spread
-    numeric = all(isinstance(label, float) for label in labels)
-    positions = np.array(labels, dtype=np.float64) if numeric else np.arange(count, dtype=np.float64)
-    latest = float(np.median(wear[-max(1, round(RECENT_SHARE * count)) :]))
-    return Deterioration(labels, positions, wear, counts, latest, fit_trend(positions, wear, failing))
+    wear, labels = wear_of(regimes, coordinates, np.asarray(distances, dtype=np.float64))
+    judged = np.isfinite(wear)
+    if not judged.any():
+        raise EngineError(
+            f"none of the {len(order)} samples was judged, since too many of their values are missing"
+        )
+    wear, labels = wear[judged], labels[judged]
+    names, groups = _groups(np.asarray(order)[judged])
+    numeric = all(isinstance(name, float) for name in names)
+    positions = np.array(names, dtype=np.float64) if numeric else np.arange(len(names), dtype=np.float64)
+    _, of_groups, counts = _medians(groups, wear)
+    cells, values, _ = _medians(groups * len(regimes) + labels, wear)
+    series = Series(positions[cells // len(regimes)], values, cells % len(regimes)).thinned()
+    forecasts, scores = past_forecasts(series, failing)
+    return Deterioration(
+        names,
+        positions,
+        of_groups,
+        counts,
+        current(of_groups),
+        describe(series, failing),
+        tuple(_of_regime(regime, place, labels, series) for place, regime in enumerate(regimes)),
+        forecasts,
+        scores,
+    )
 
 
-def _groups(order: Order) -> tuple[tuple[float | str, ...], NDArray[np.intp]]:
+def _of_regime(regime: Regime, place: int, labels: Labels, series: Series) -> RegimeWear:
+    own = series.regimes == place
+    part = Series(series.positions[own], series.wear[own], series.regimes[own])
+    latest = current(part.wear) if len(part) else None
+    slope = slope_of(part).value if len(part) >= MIN_POINTS else None
+    return RegimeWear(regime, int((labels == place).sum()), latest, slope)
+
+
+def _groups(values: NDArray[Any]) -> tuple[tuple[float | str, ...], Labels]:
     """Return the distinct labels (numbers ascending, texts by first appearance) and each sample's group."""
-    values = np.asarray(order)
     if values.dtype.kind in "iufb":
         numbers = values.astype(np.float64)
         if not np.isfinite(numbers).all():
@@ -125,63 +171,82 @@ def _groups(order: Order) -> tuple[tuple[float | str, ...], NDArray[np.intp]]:
     return tuple(unique_texts[appearance].tolist()), rank[groups]
 
 
-def fit_trend(positions: Floats, wear: Floats, failing: float) -> Trend:
-    """Fit the Theil-Sen slope (Sen 1968) of wear (g,) over ascending positions (g,), and test its trend."""
-    if wear.size < MIN_GROUPS:
-        level = float(np.median(wear))
-        text = f"no significant trend: a trend needs at least {MIN_GROUPS} points, but there are {wear.size}"
-        return Trend(0.0, 0.0, 0.0, level, 0.0, 1.0, False, None, None, None, text)
-    if wear.size > MAX_GROUPS:
-        positions, wear = (
-            np.array([part.mean() for part in np.array_split(series, MAX_GROUPS)])
-            for series in (positions, wear)
-        )
-    from scipy.stats import theilslopes  # imported here because it loads slower than everything else
+def _medians(keys: Labels, values: Floats) -> tuple[Labels, Floats, NDArray[np.int64]]:
+    """Return the distinct keys (k,) in ascending order, the median of the values of each, and their count."""
+    order = np.lexsort((values, keys))
+    unique, first, counts = np.unique(keys[order], return_index=True, return_counts=True)
+    ordered = values[order]
+    medians: Floats = (ordered[first + (counts - 1) // 2] + ordered[first + counts // 2]) / 2.0
+    return unique, medians, counts
 
-    fitted = theilslopes(wear, positions, alpha=CONFIDENCE)
-    slope, low, high = float(fitted.slope), float(fitted.low_slope), float(fitted.high_slope)
-    tau, p_value = mann_kendall(wear, wear - slope * positions)
-    significant = p_value < 1.0 - CONFIDENCE and slope != 0.0
-    middle, level = float(np.median(positions)), float(np.median(wear))
-    intercept = float(fitted.intercept)
-    if not significant:
-        text = f"no significant trend (p = {p_value:.2g})"
-        return Trend(slope, low, high, intercept, tau, p_value, False, None, None, None, text)
-    end = float(positions[-1])
-    if slope < 0.0:
-        text = "the wear is decreasing and will not cross the failing level"
-        return Trend(slope, low, high, intercept, tau, p_value, True, None, None, None, text)
 
-    def crossing(rate: float) -> float | None:
-        return middle + (failing - level) / rate if rate > 0.0 else None
-
-    at, earliest, latest = crossing(slope), crossing(high), crossing(low)
-    if level >= failing:  # crossed before the middle, so the steeper slope means the later crossing
-        earliest, latest = latest, earliest
-    text = f"the wear will cross the failing level {failing:g} at about {at:.6g}"
-    if at is not None and at <= end:
+def describe(series: Series, failing: float) -> Trend:
+    """Return the trend of a series, with the crossing of the failing level, in words."""
+    slope = slope_of(series)
+    end = reached(series, failing) if current(series.wear) >= failing else None
+    if end is not None:
+        at = float(series.positions[end - 1])
         text = f"the wear crossed the failing level {failing:g} at about {at:.6g}"
-    if earliest is not None and latest is not None:
-        text += f" (between {earliest:.6g} and {latest:.6g})"
-    return Trend(slope, low, high, intercept, tau, p_value, True, at, earliest, latest, text)
+        return _trend(series, slope, (at, at, at), text, "wear_crossed", failing=failing, crossing=at)
+    if len(series) < MIN_POINTS:
+        text = (
+            f"no significant trend: a trend needs at least {MIN_POINTS} points, but there are {len(series)}"
+        )
+        numbers = {"points": float(len(series)), "needed": float(MIN_POINTS)}
+        return _trend(series, slope, None, text, "too_few_points", **numbers)
+    if not slope.significant:
+        text = f"no significant trend (p = {slope.p_value:.2g})"
+        return _trend(series, slope, None, text, "no_trend", p_value=slope.p_value)
+    if slope.value < 0.0:
+        text = "the wear is decreasing and will not cross the failing level"
+        return _trend(series, slope, None, text, "wear_decreasing", rate=slope.value)
+    said = forecast(series, slope, failing)
+    times = {"crossing": said.crossing, "earliest": said.earliest, "latest": said.latest}
+    known = {name: value for name, value in times.items() if value is not None}
+    return _trend(
+        series,
+        slope,
+        (said.crossing, said.earliest, said.latest),
+        _prediction(said, failing),
+        "crossing_predicted" if known else "wear_rising",
+        failing=failing,
+        **known,
+    )
 
 
-def mann_kendall(series: Floats, residuals: Floats) -> tuple[float, float]:
-    """Return Kendall's tau of a series (g,) over its order, and the two-sided p-value of the trend.
+def _prediction(said: Forecast, failing: float) -> str:
+    if said.earliest is None:
+        return "the wear has risen, but not lately, so when it crosses the failing level is unknown"
+    if said.crossing is None:
+        return f"the wear will not cross the failing level {failing:g} before about {said.earliest:.6g}"
+    text = f"the wear will cross the failing level {failing:g} at about {said.crossing:.6g}"
+    if said.latest is None:
+        return f"{text} (not before {said.earliest:.6g}, perhaps much later)"
+    return f"{text} (between {said.earliest:.6g} and {said.latest:.6g})"
 
-    The variance is corrected for ties (Kendall 1975) and for autocorrelation of the detrended ranks (after
-    Hamed and Rao 1998), since successive values of the wear resemble each other.
-    """
-    from scipy.special import ndtr
-    from scipy.stats import rankdata
 
-    g = series.size
-    # S is the sum of the signs of all pairs.
-    s = float(sum(np.sign(series[i + 1 :] - series[i]).sum() for i in range(g - 1)))
-    _, ties = np.unique(series, return_counts=True)
-    variance = (g * (g - 1) * (2 * g + 5) - float((ties * (ties - 1) * (2 * ties + 5)).sum())) / 18.0
-    if variance <= 0.0:
-        return 0.0, 1.0
-    variance *= g / effective_samples(rankdata(residuals))
-    z = (abs(s) - 1.0) / np.sqrt(variance) if s != 0.0 else 0.0
-    return 2.0 * s / (g * (g - 1)), float(2.0 * ndtr(-max(z, 0.0)))
+def _trend(
+    series: Series,
+    slope: Slope,
+    times: tuple[float | None, float | None, float | None] | None,
+    text: str,
+    code: str,
+    **params: float,
+) -> Trend:
+    crossing, earliest, latest = times or (None, None, None)
+    level = float(np.median(series.wear)) - slope.value * float(np.median(series.positions))
+    return Trend(
+        slope.value,
+        slope.low,
+        slope.high,
+        level,
+        slope.tau,
+        slope.p_value,
+        slope.significant,
+        crossing,
+        earliest,
+        latest,
+        text,
+        code,
+        params,
+    )

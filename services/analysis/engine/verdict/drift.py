@@ -110,7 +110,7 @@ def standardise(distances: Floats, own: Floats) -> Floats:
     return standard
 
 
-def levels(at: Times, standard: Floats, max_points: int = MAX_POINTS) -> Levels:
+def drift_levels(at: Times, standard: Floats, max_points: int = MAX_POINTS) -> Levels:
     """Return the levels of samples (m,) with times (m,) in at most `max_points` parts of equal size.
 
     Samples that could not be judged (NaN) do not count.

@@ -84,7 +84,9 @@ class ResultSuite(Organizations):
                 (1, {"samples": 2}, True),
             ]
             assert list(await unit.chunks.anomalies(run.id, 1)) == [{"sample_index": 2}]
-            assert (await unit.chunks.positions(run.id)).tolist() == [[0, 1], [0, 1], [1, 1], [1, 1]]
+            positions, distances = await unit.chunks.placed(run.id)
+            assert positions.tolist() == [[0, 1], [0, 1], [1, 1], [1, 1]]
+            assert distances.tolist() == [0.5] * 4
             assert [c.first for c in await unit.results.monitor_points(run.id, 2, None)] == [2]
             await unit.chunks.delete(run.id)
             assert list(await unit.chunks.summaries(run.id)) == []
@@ -176,6 +178,7 @@ class ResultSuite(Organizations):
         assert await self._unsummarized(units, mine) == {run.id}
         async with units(mine) as unit:
             await unit.summaries.add(run.machine_id, a_summary(run, [an_hour(NOW, "normal", 1, 0.5)]))
+            assert await unit.summaries.last_times([waiting.id, run.id]) == {run.id: NOW}
         assert await self._unsummarized(units, mine) & {waiting.id, run.id, baseline.id} == set()
 
     @staticmethod

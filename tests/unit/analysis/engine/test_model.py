@@ -16,7 +16,6 @@ from services.analysis.engine import (
     BaselineModel,
     EngineConfig,
     EngineError,
-    assess_health,
     fit_baseline,
     pack_model,
     unpack_model,
@@ -66,15 +65,12 @@ def test_results_are_json(model: BaselineModel, correlated: Floats) -> None:
     baseline = json.loads(json.dumps(model.results(), allow_nan=False))
     assert {
         "samples", "features", "dropped_features", "scaling", "scaling_reason", "dmin", "dmax", "w1",
-        "cost_per_pair", "iterations", "trustworthiness", "threshold", "readiness",
+        "cost_per_pair", "iterations", "trustworthiness", "threshold", "readiness", "regimes",
     } <= baseline.keys()  # fmt: skip
     assert baseline["scaling"] == "standard"
     assert baseline["samples"] == 300
-    health = assess_health(0.0, 1.0, model.config)
-    monitoring = json.loads(json.dumps(model.score(correlated).summary.results(health), allow_nan=False))
-    assert {"samples", "anomaly_count", "anomaly_fraction", "max_distance", "threshold", "health"} == set(
-        monitoring
-    )
+    monitoring = json.loads(json.dumps(model.score(correlated).summary.results(), allow_nan=False))
+    assert {"samples", "anomaly_count", "anomaly_fraction", "max_distance", "threshold"} == set(monitoring)
 
 
 def test_the_quantile_rule(correlated: Floats, names: tuple[str, ...]) -> None:

@@ -42,6 +42,15 @@ class FakeSummaries(Scoped):
         found = [a for a in self._memory.anomalies.values() if self._mine(a)]
         return {a.sample_index: a.severity for a in found if a.analysis_id == analysis_id}
 
+    async def lock(self, machine_id: UUID) -> None:
+        """Transactions in memory run one after the other."""
+
+    async def last_times(self, analysis_ids: Sequence[UUID]) -> Mapping[UUID, datetime]:
+        found = self._memory.summaries
+        return {
+            analysis_id: found[analysis_id].last_at for analysis_id in analysis_ids if analysis_id in found
+        }
+
     async def add(self, machine_id: UUID, summary: RunSummary) -> bool:
         if summary.analysis_id in self._memory.summaries:
             return False

@@ -59,11 +59,13 @@ class FakeChunks(Scoped):
             for chunk in self._stored(analysis_id)
         ]
 
-    async def positions(self, analysis_id: UUID) -> NDArray[np.float64]:
+    async def placed(self, analysis_id: UUID) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         rows = [row for key, row in sorted(self._memory.points.items()) if key[0] == analysis_id]
-        x = [value for row in rows for value in row.x_values]
-        y = [value for row in rows for value in row.y_values]
-        return np.column_stack((np.array(x, dtype=np.float64), np.array(y, dtype=np.float64)))
+        x, y, distance = (
+            np.array([value for row in rows for value in getattr(row, name)], dtype=np.float64)
+            for name in ("x_values", "y_values", "monitor_values")
+        )
+        return np.column_stack((x, y)), distance
 
     async def anomalies(self, analysis_id: UUID, process_order: int) -> Sequence[Mapping[str, Any]]:
         return self._memory.chunks[analysis_id, process_order].anomalies

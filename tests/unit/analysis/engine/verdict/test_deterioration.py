@@ -1,186 +1,161 @@
-"""Wear, its trend, and the health of a machine."""
+"""Wear: its series, in feature space and per regime, and what is said of it."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import betabinom, binom, kendalltau
 
 from services.analysis.engine import (
-    BaselineReport,
+    BaselineModel,
+    Deterioration,
     EngineConfig,
     EngineError,
-    assess_health,
+    Regime,
     deterioration,
     fit_baseline,
+    latest_wear,
     open_table,
     read_all,
 )
-from services.analysis.engine.verdict.deterioration import fit_trend, mann_kendall
-from services.analysis.engine.verdict.health import chance_at_rate, chance_beside_baseline
 
 Floats = NDArray[np.float64]
+ONE = (Regime(100, 0.0, 0.0, 2.0, 0.5),)
+TWO = (Regime(60, -1.0, 0.0, 2.0, 0.5), Regime(40, 1.0, 0.0, 5.0, 2.0))
 
 
-@pytest.fixture
-def baseline() -> Floats:
-    return np.asarray(np.random.default_rng(0).standard_normal((200, 2)) * np.array([1.0, 0.5]))
+def at_centre(samples: int) -> Floats:
+    return np.zeros((samples, 2))
 
 
-def test_wear_is_in_baseline_standard_deviations(baseline: Floats) -> None:
-    spread = np.sqrt(((baseline - baseline.mean(axis=0)) ** 2).sum() / 199)
-    coordinates = baseline.mean(axis=0) + np.array([[3.0, 4.0], [3.0, 4.0], [0.0, 0.0]])
-    found = deterioration([1.0, 1.0, 0.0], coordinates, baseline, failing=6.0)
+def test_wear_is_the_distance_above_normal_in_its_standard_deviations() -> None:
+    found = deterioration([1.0, 1.0, 0.0], at_centre(3), np.array([3.0, 4.0, 2.0]), ONE, failing=6.0)
     assert found.labels == (0.0, 1.0)
-    np.testing.assert_allclose(found.wear, [0.0, 5.0 / spread], atol=1e-12)
+    np.testing.assert_allclose(found.wear, [0.0, 3.0])
     assert found.counts.tolist() == [1, 2]
-    # The unit of the map does not change the wear.
-    scaled = deterioration([1.0, 1.0, 0.0], coordinates * 7.0, baseline * 7.0, failing=6.0)
-    np.testing.assert_allclose(scaled.wear, found.wear, atol=1e-12)
 
 
-def test_texts_keep_their_order_of_appearance(baseline: Floats) -> None:
-    found = deterioration(["monday", "friday", "monday", "april"], np.zeros((4, 2)), baseline, failing=6.0)
+def test_each_regime_has_its_own_normal() -> None:
+    places = np.array([[-0.9, 0.1], [1.2, 0.0], [-1.1, 0.0], [0.9, -0.1]])
+    distances = np.array([2.5, 7.0, 3.0, 9.0])
+    found = deterioration(np.arange(4.0), places, distances, TWO, failing=6.0)
+    np.testing.assert_allclose(found.wear, [1.0, 1.0, 2.0, 2.0])
+    assert [(regime.monitored, regime.latest) for regime in found.regimes] == [(2, 1.5), (2, 1.5)]
+
+
+def test_texts_keep_their_order_of_appearance() -> None:
+    days = ["monday", "friday", "monday", "april"]
+    found = deterioration(days, at_centre(4), np.full(4, 2.0), ONE, failing=6.0)
     assert found.labels == ("monday", "friday", "april")
     assert found.counts.tolist() == [2, 1, 1]
     assert found.positions.tolist() == [0.0, 1.0, 2.0]
 
 
-def test_a_crossing_is_predicted_with_its_interval() -> None:
-    t = np.arange(100.0)
-    wear = 1.0 + 0.02 * t + 0.1 * np.random.default_rng(0).standard_normal(100)
-    trend = fit_trend(t, wear, failing=6.0)
-    assert trend.significant
-    assert trend.slope_low < 0.02 < trend.slope_high
-    assert trend.crossing == pytest.approx(250.0, rel=0.05)
-    assert trend.crossing_earliest is not None
-    assert trend.crossing_latest is not None
-    assert trend.crossing_earliest < 250.0 < trend.crossing_latest
-    assert "will cross the failing level 6" in trend.text
-
-
-def test_white_and_autocorrelated_noise_have_no_trend() -> None:
-    generator = np.random.default_rng(0)
-    t = np.arange(200.0)
-    white, slow = 0, 0
-    for _ in range(100):
-        noise = generator.standard_normal(200)
-        white += fit_trend(t, noise, failing=6.0).significant
-        for i in range(1, 200):
-            noise[i] += 0.6 * noise[i - 1]
-        slow += fit_trend(t, noise, failing=6.0).significant
-    assert white <= 12
-    assert slow <= 15
-    trend = fit_trend(t, generator.standard_normal(200), failing=6.0)
-    assert trend.crossing is None
-    assert "no significant trend" in trend.text
-
-
-def test_mann_kendall_is_kendalls_test_for_independent_residuals() -> None:
-    generator = np.random.default_rng(3)
-    series = generator.standard_normal(60).round(1)
-    tau, p_value = mann_kendall(series, np.resize([1.0, -1.0], 60))
-    expected = kendalltau(np.arange(60), series, variant="b", method="asymptotic")
-    assert p_value == pytest.approx(expected.pvalue, rel=0.05)
-    assert np.sign(tau) == np.sign(expected.statistic)
-
-
-def test_degenerate_series() -> None:
-    assert not fit_trend(np.arange(3.0), np.arange(3.0), failing=6.0).significant
-    assert not fit_trend(np.arange(50.0), np.ones(50), failing=6.0).significant
-    falling = fit_trend(np.arange(50.0), -np.arange(50.0), failing=6.0)
-    assert falling.significant
-    assert falling.crossing is None
-    long = fit_trend(np.arange(5000.0), np.arange(5000.0), failing=6.0)
-    assert long.crossing == pytest.approx(6.0, abs=3.0)
-
-
-def test_an_unordered_column_is_rejected(baseline: Floats) -> None:
+def test_an_unordered_column_is_rejected() -> None:
     with pytest.raises(EngineError, match="order value"):
-        deterioration([1.0, float("nan")], np.zeros((2, 2)), baseline, failing=6.0)
+        deterioration([1.0, float("nan")], at_centre(2), np.ones(2), ONE, failing=6.0)
     with pytest.raises(EngineError, match="order values"):
-        deterioration([1.0], np.zeros((2, 2)), baseline, failing=6.0)
+        deterioration([1.0], at_centre(2), np.ones(2), ONE, failing=6.0)
 
 
-def test_health_has_reasons() -> None:
-    config = EngineConfig()
-    assert assess_health(0.0, None, config).state == "ok"
-    assert assess_health(0.05, None, config).state == "deteriorating"
-    assert assess_health(0.15, 0.0, config).state == "failing"
-    assert assess_health(0.0, 3.0, config).state == "deteriorating"
-    health = assess_health(0.01, 7.5, config)
-    assert health.state == "failing"
-    assert any("7.5" in reason for reason in health.reasons)
-    json.dumps(health.as_dict())
+def worn(samples: int = 120, seed: int = 0) -> tuple[Floats, Floats, Floats]:
+    """Order, places in two regimes at random, and distances that grow in both."""
+    generator = np.random.default_rng(seed)
+    order = np.arange(float(samples))
+    second = generator.random(samples) < 0.4
+    places = np.where(second[:, None], [1.0, 0.0], [-1.0, 0.0]) + 0.05 * generator.standard_normal(
+        (samples, 2)
+    )
+    noise = generator.standard_normal(samples) + 4.0 * order / samples
+    return order, places, np.where(second, 5.0 + 2.0 * noise, 2.0 + 0.5 * noise)
 
 
-def report_of(samples: float, false_alarms: float = 0.0) -> BaselineReport:
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((60, 3))
-    fitted = fit_baseline(x, EngineConfig(optimizer="lbfgs"), feature_names=list("abc")).report
-    return replace(fitted, effective_samples=samples, expected_false_alarms=false_alarms)
+def same(first: Deterioration, second: Deterioration) -> bool:
+    return json.dumps(first.as_dict()) == json.dumps(second.as_dict())
 
 
-def test_a_few_anomalies_among_a_few_samples_may_be_chance() -> None:
-    config, small, large = EngineConfig(), report_of(30.0), report_of(3000.0, 0.002)
-
-    def state(hits: int, samples: int, baseline: BaselineReport) -> str:
-        health = assess_health(hits / samples, None, config, samples=samples, baseline=baseline)
-        assert len(health.reasons) == 1
-        return health.state
-
-    # One of twenty samples is 5 %, and one of five is 20 %, but healthy machines show as many.
-    assert state(1, 20, small) == state(1, 5, small) == "ok"
-    assert "too few" in assess_health(0.05, None, config, samples=20, baseline=small).reasons[0]
-    # Three exceed the baseline's rate, but do not prove that the machine is failing.
-    assert state(3, 20, small) == "deteriorating"
-    assert state(16, 20, small) == "failing"
-    # With many samples, the limits apply as they are.
-    assert state(49, 1000, large) == "ok"
-    assert state(50, 1000, large) == "deteriorating"
-    assert state(150, 1000, large) == "failing"
-    # Relative to a baseline with many false alarms, anomalies prove nothing.
-    assert state(100, 1000, report_of(40.0, 0.1)) == "ok"
+def test_samples_that_were_not_judged_are_left_out() -> None:
+    order, places, distances = worn()
+    whole = deterioration(order, places, distances, TWO, failing=6.0)
+    gaps = np.sort(np.random.default_rng(1).choice(150, 120, replace=False))
+    longer, positions, known = np.full(150, -1.0), np.full((150, 2), np.nan), np.full(150, np.nan)
+    longer[gaps], positions[gaps], known[gaps] = order, places, distances
+    assert same(deterioration(longer, positions, known, TWO, failing=6.0), whole)
+    assert latest_wear(positions, known, TWO) == latest_wear(places, distances, TWO) == whole.latest
+    assert latest_wear(positions[:1], known[:1] * np.nan, TWO) is None
+    with pytest.raises(EngineError, match="none of the 2 samples was judged"):
+        deterioration([1.0, 2.0], at_centre(2), np.full(2, np.nan), ONE, failing=6.0)
 
 
-def test_the_chances_are_those_of_the_published_distributions() -> None:
-    baseline = report_of(50.0, 0.02)
-    assert chance_beside_baseline(3, 20, baseline) == pytest.approx(betabinom.sf(2, 20, 1.5, 49.5))
-    assert chance_at_rate(3, 20, 0.05) == pytest.approx(binom.sf(2, 20, 0.05))
-    assert chance_beside_baseline(0, 20, baseline) == chance_at_rate(0, 20, 0.05) == 1.0
-    assert chance_beside_baseline(20_000, 100_000, baseline) < 0.01
+def test_the_order_of_samples_does_not_matter() -> None:
+    order, places, distances = worn()
+    days = np.floor(order / 7.0)
+    # Nor do the chunks in which they were scored, since their columns are joined.
+    whole = deterioration(days, places, distances, TWO, failing=6.0)
+    mixed = np.random.default_rng(2).permutation(order.size)
+    assert same(deterioration(days[mixed], places[mixed], distances[mixed], TWO, failing=6.0), whole)
 
 
-def test_engines_that_run_to_failure_deteriorate(data: Path) -> None:
-    """This tests three units; the benchmark prints all fifty."""
-    path = data / "turbofan-units-001-050.csv"
+def test_neither_the_unit_of_the_distance_nor_that_of_the_column_matters() -> None:
+    order, places, distances = worn()
+    whole = deterioration(order, places, distances, TWO, failing=6.0)
+    larger = [Regime(each.samples, each.x, each.y, 8.0 * each.distance, 8.0 * each.spread) for each in TWO]
+    np.testing.assert_array_equal(
+        deterioration(order, places, 8.0 * distances, larger, failing=6.0).wear, whole.wear
+    )
+    later = deterioration(60.0 * order + 1e6, places, distances, TWO, failing=6.0)
+    assert later.trend.p_value == pytest.approx(whole.trend.p_value)
+    assert later.trend.slope == pytest.approx(whole.trend.slope / 60.0)
+    assert whole.trend.crossing is not None
+    assert later.trend.crossing == pytest.approx(60.0 * whole.trend.crossing + 1e6)
+
+
+@pytest.fixture
+def turbofan(data: Path) -> list[tuple[BaselineModel, Floats]]:
+    """Three engines of one flight regime and three of six, with the cycles after their baseline."""
     config = EngineConfig(end_meta="cycle", start_dim="setting_1", end_dim="sensor_21")
-    with open_table(path, name=path.name, config=config) as reader:
-        table = read_all(reader, file=path.name)
-        names = reader.features
-    units = np.array([entry["unit"] for entry in table.metadata])
-    for unit in (1, 8, 30):
-        x = table.features[units == unit]
-        model = fit_baseline(x[:30], config, feature_names=names)
-        scores = model.score(x[30:])
-        coordinates = np.stack([scores.x, scores.y], axis=1)
-        found = deterioration(
-            np.arange(30.0, len(x)), coordinates, model.coordinates, failing=config.failing_wear
-        )
-        assert found.wear[-10:].mean() > 2.0 * found.wear[:10].mean()
+    found = []
+    for name in ("turbofan-units-001-050.csv", "turbofan-fd002-units-001-040.csv.gz"):
+        path = data / name
+        if not path.exists():
+            pytest.skip(f"{name} is not here")
+        with open_table(path, name=name, config=config) as reader:
+            table = read_all(reader, file=name)
+            features = reader.features
+        units = np.array([entry["unit"] for entry in table.metadata])
+        for unit in (1, 8, 30):
+            x = table.features[units == unit]
+            found.append((fit_baseline(x[:30], config, feature_names=features), x[30:]))
+    return found
+
+
+def test_engines_that_run_to_failure_deteriorate_in_every_flight_regime(
+    turbofan: list[tuple[BaselineModel, Floats]],
+) -> None:
+    """This tests six units; the benchmark prints all ninety."""
+    for model, later in turbofan:
+        scores = model.score(later)
+        places, order = np.stack([scores.x, scores.y], axis=1), np.arange(len(later), dtype=np.float64)
+        regimes, limit = model.regimes(), model.config.failing_wear
+        found = deterioration(order, places, scores.distance, regimes, failing=limit)
+        assert np.median(found.wear[-20:]) > np.median(found.wear[:20])
         assert found.trend.significant
         assert found.trend.slope > 0.0
-        assert assess_health(scores.summary.anomaly_fraction, found.latest, config).state == "failing"
-        # Young engines are healthy: their first twenty cycles after the baseline raise no alarm.
-        young = slice(0, 20)
-        wear = deterioration(
-            np.arange(20.0), coordinates[young], model.coordinates, failing=config.failing_wear
-        ).latest
-        share = float(scores.anomaly[young].mean())
-        assert assess_health(share, wear, config, samples=20, baseline=model.report).state == "ok"
+        # The same cycles in another order are no trend.
+        mixed = np.random.default_rng(0).permutation(len(later))
+        chance = deterioration(order, places[mixed], scores.distance[mixed], regimes, failing=limit)
+        assert not chance.trend.significant
         json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_a_baseline_tells_its_regimes(turbofan: list[tuple[BaselineModel, Floats]]) -> None:
+    counts = [len(model.regimes()) for model, _ in turbofan]
+    assert counts[:3] == [1, 1, 1]
+    assert all(4 <= count <= 6 for count in counts[3:])
+    for model, _ in turbofan:
+        stored = json.loads(json.dumps(model.results()["regimes"], allow_nan=False))
+        assert tuple(Regime.from_dict(each) for each in stored) == model.regimes()
+        assert sum(regime.samples for regime in model.regimes()) <= 30

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.analysis.engine import Drift, Levels, assess_drift, describe_drift, join_levels, levels
+from services.analysis.engine import Drift, Levels, assess_drift, describe_drift, drift_levels, join_levels
 from services.analysis.engine.verdict.drift import MAX_GROUPS, standardise
 
 Floats = NDArray[np.float64]
@@ -24,13 +24,13 @@ def series(seed: int, shift: Floats | float = 0.0, memory: float = 0.0) -> Float
 
 def own(seed: int = 99) -> Levels:
     values = np.random.default_rng(seed).standard_normal(500)
-    return levels(np.arange(500), values)
+    return drift_levels(np.arange(500), values)
 
 
 def history(values: Floats, run: int = 100) -> Levels:
     """As runs come."""
     starts = range(0, values.size, run)
-    return join_levels(levels(np.arange(s, s + run), values[s : s + run]) for s in starts)
+    return join_levels(drift_levels(np.arange(s, s + run), values[s : s + run]) for s in starts)
 
 
 def assess(values: Floats) -> Drift:
@@ -117,7 +117,7 @@ def test_a_machine_closer_to_normal_than_its_baseline_needs_no_new_one() -> None
 
 def test_samples_that_come_twice_or_in_another_order_change_nothing() -> None:
     values = series(6, 3.0 * after())
-    parts = [levels(np.arange(s, s + 100), values[s : s + 100]) for s in range(0, SAMPLES, 100)]
+    parts = [drift_levels(np.arange(s, s + 100), values[s : s + 100]) for s in range(0, SAMPLES, 100)]
     once = assess_drift(join_levels(parts), own())
     assert assess_drift(join_levels([*parts[::-1], *parts[3:9]]), own()) == once
 
@@ -125,16 +125,16 @@ def test_samples_that_come_twice_or_in_another_order_change_nothing() -> None:
 def test_samples_that_were_not_judged_do_not_count() -> None:
     values = series(7, 3.0 * after())
     values[::7] = np.nan
-    found = levels(np.arange(SAMPLES), values)
+    found = drift_levels(np.arange(SAMPLES), values)
     assert found.samples.sum() == np.isfinite(values).sum()
     assert assess(values).state == "settled"
-    nothing = levels(np.arange(3), np.full(3, np.nan))
+    nothing = drift_levels(np.arange(3), np.full(3, np.nan))
     assert (nothing.level.size, assess_drift(nothing, own()).state) == (0, "unknown")
 
 
 def test_a_short_history_says_nothing() -> None:
     assert assess_drift(join_levels(()), own()) == Drift("unknown")
-    assert assess_drift(levels(np.arange(20), np.full(20, 9.0)), own()).state == "unknown"
+    assert assess_drift(drift_levels(np.arange(20), np.full(20, 9.0)), own()).state == "unknown"
     assert describe_drift(Drift("unknown"), [None] * 4) is None
 
 
@@ -142,7 +142,7 @@ def test_a_long_history_is_as_exact_as_its_groups() -> None:
     points = 100_000
     values = np.random.default_rng(8).standard_normal(points)
     values[60_000:] += 3.0
-    drift = assess_drift(levels(np.arange(points), values, points), own())
+    drift = assess_drift(drift_levels(np.arange(points), values, points), own())
     assert drift.onset is not None
     assert abs(drift.onset - 60_000) <= 2 * points / MAX_GROUPS
 
