@@ -24,8 +24,8 @@ class RealisedRate(BaseModel):
 
 
 class BaselineVersionOut(BaseModel):
-    number: int = Field(description="Counts the versions of the machine, from 1; never given again")
     analysis_id: UUID
+    number: int = Field(description="Counts the versions of the machine, from 1; never given again")
     status: Status
     created_at: datetime
     created_by: UUID

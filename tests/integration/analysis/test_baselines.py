@@ -112,7 +112,7 @@ async def test_versions_are_paged_and_can_be_had_as_csv(client: AnalysisClient) 
     table = await client.api.get(f"/api/v1{path}", headers={**client.headers, "Accept": "text/csv"})
     lines = table.text.splitlines()
     assert table.headers["Content-Type"].startswith("text/csv")
-    assert lines[0].startswith("number,analysis_id,")
+    assert lines[0].startswith("analysis_id,number,")
     assert len(lines) == 4
 
 
