@@ -1,4 +1,4 @@
-"""A machine that has changed for good: told at the end of its runs, with the onset, and nothing is re-learnt."""
+"""A machine that has changed for good: told at the end of its runs, with the onset; nothing is re-learnt."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -62,6 +62,9 @@ POWERS = (1.0, 1.5, 2.0)
 MIN_STEADY_SHARE = 1.0 / 3.0
 """The share of the duration of a change that must have passed since, before it counts as over."""
 
+FAR = 6.0
+"""Once a level is beyond, the machine has left its normal for certain, and the onset lies before."""
+
 CHI_SQUARE = 6.63
 """The 99 % point with one degree of freedom, for the interval of the onset: with the 95 % point it missed
 slow onsets, whose shape the fit only approximates."""
@@ -251,7 +254,13 @@ def _shape(groups: Levels, own: Levels, start: int, sign: int) -> Drift:
     first = _context(groups.level, start, sign)
     level = groups.level[first:]
     weights = groups.samples[first:].astype(np.float64)
-    fit = _trapezoid(level, weights, free=start - first >= MIN_GROUPS // 2)
+    free = start - first >= MIN_GROUPS // 2
+    # What a machine does once it is far out says nothing about when it left.
+    far = np.flatnonzero(sign * level[start - first :] >= FAR)
+    left = start - first + int(far[0]) + 2 if far.size else level.size
+    fit = _trapezoid(np.clip(level[:left], -FAR, FAR), weights[:left], free=free)
+    whole = _trapezoid(level, weights, free=free)
+    fit = replace(fit, end=max(whole.end, float(fit.start)), shift=whole.shift)
     times = groups.at[first:]
     steady = min(int(np.ceil(fit.end)), level.size - 1)
     tail = slice(first + steady, None)
