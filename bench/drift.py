@@ -12,7 +12,7 @@ import numpy as np
 from bench.data import DATA, Floats
 from bench.verdict.sets import cases
 from services.analysis.engine import BaselineModel, Drift, EngineConfig, assess_drift, fit_baseline
-from services.analysis.engine.verdict.drift import Levels, drift_levels, join_levels, standardise
+from services.analysis.engine.verdict.levels import Levels, drift_levels, join_levels, standardise
 from services.analysis.engine.verdict.settings import held_out
 
 # As uploads come: some a day, each a part of what is monitored.

@@ -15,9 +15,10 @@ from .model import BaselineModel, Scores, ScoreSummary
 from .tables.columns import check_same_features
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
-from .verdict.drift import Drift, Levels, assess_drift, describe_drift, drift_levels, join_levels, standardise
+from .verdict.drift import Drift, assess_drift, describe_drift
 from .verdict.explanation import BandShare, Explanation, FeatureShare
 from .verdict.health import STATES, Health, NormalRate, Run, assess_health
+from .verdict.levels import Levels, drift_levels, join_levels, standardise
 from .verdict.readiness import BaselineReport
 from .verdict.regimes import Regime, levels
 from .verdict.sequence import SequenceState

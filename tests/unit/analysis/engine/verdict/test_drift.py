@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from services.analysis.engine import Drift, Levels, assess_drift, describe_drift, drift_levels, join_levels
-from services.analysis.engine.verdict.drift import MAX_GROUPS, standardise
+from services.analysis.engine.verdict.levels import MAX_GROUPS, standardise
 
 Floats = NDArray[np.float64]
 SAMPLES, ONSET = 2000, 800
