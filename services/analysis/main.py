@@ -27,6 +27,10 @@ from services.analysis.machines.directory import MachineDirectory
 from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
 from services.analysis.organizations.service import OrganizationFollower
+from services.analysis.previews.routes import build_preview_router
+from services.analysis.previews.service import PreviewService
+from services.analysis.quality.routes import build_quality_router
+from services.analysis.quality.service import QualityService
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
@@ -64,7 +68,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     machines = Peer(installation.machines_url, name="machines")
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
-    receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
+    configs = ConfigService(infra.clock, auditor)
+    receiver = UploadReceiver(
+        units, storage, directory, settings, infra.clock, infra.new_id, auditor, configs
+    )
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
@@ -95,11 +102,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
-    app.include_router(build_config_router(ConfigService(infra.clock, auditor), units, infra.guard))
+    app.include_router(build_config_router(configs, units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
     app.include_router(build_what_if_router(WhatIfService(models), units, infra.guard))
     versions = BaselineService(models, infra.clock, auditor)
     app.include_router(build_baseline_router(versions, directory, units, infra.guard))
+    app.include_router(build_quality_router(QualityService(), units, infra.guard))
+    previews = PreviewService(units, configs, settings)
+    app.include_router(build_preview_router(previews, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
     deletions = DeletionService(units, directory, DeletionRequests(infra.clock, infra.new_id), auditor)
     app.include_router(build_deletion_router(deletions, units, infra.guard))

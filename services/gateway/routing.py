@@ -54,6 +54,7 @@ RULES = (
     Rule("/configs", Service.ANALYSIS),
     Rule("/analyses", Service.ANALYSIS, uploads=True),
     Rule("/file-uploads", Service.ANALYSIS),
+    Rule("/file-previews", Service.ANALYSIS, uploads=True),
     Rule("/anomalies", Service.ANALYSIS),
     Rule("/alert-rules", Service.ALERTING),
     Rule("/alerts", Service.ALERTING),

@@ -1,16 +1,21 @@
 """Configurations: the versions of an organization's parameters."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.analysis.engine import JUDGING, BaselineModel, EngineConfig, ignored
+from services.analysis.engine import JUDGING, BaselineModel, EngineConfig, ReadingConfig, ignored
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A version of an organization's parameters: the columns of `config_data`."""
+    """A version of an organization's parameters: the columns of `config_data`.
+
+    `reading` holds the fields of ReadingConfig that differ from their defaults. An `inline` version came with
+    an analysis, and is never the current one.
+    """
 
     id: int
     organization_id: UUID
@@ -37,7 +42,10 @@ class Configuration:
     scaling: str
     detector: str
     ewma: float | None
-    sensitivity: float
+    sensitivity: float | None
+    false_alarm_rate: float | None
+    max_missing: float
+    roles: Mapping[str, str]
     severity_bands: tuple[float, float, float]
     deteriorating_fraction: float
     failing_fraction: float
@@ -45,9 +53,11 @@ class Configuration:
     failing_wear: float
     created_at: datetime
     created_by: UUID | None
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    inline: bool = False
 
     @property
-    def threshold_sigmas(self) -> float:
+    def threshold_sigmas(self) -> float | None:
         """The public name of `sensitivity`, which is misleading: a higher value gives fewer alarms."""
         return self.sensitivity
 
@@ -64,6 +74,9 @@ EDITABLE = (
     "detector",
     "ewma",
     "sensitivity",
+    "false_alarm_rate",
+    "max_missing",
+    "roles",
     "severity_bands",
     "deteriorating_fraction",
     "failing_fraction",
@@ -91,6 +104,11 @@ PARAMETERS = (
 def engine_config(config: Configuration) -> EngineConfig:
     """Convert a stored configuration to the engine's parameters."""
     return EngineConfig(**{name: getattr(config, name) for name in PARAMETERS})
+
+
+def reading_config(config: Configuration) -> ReadingConfig:
+    """Convert a stored configuration to what it says about files."""
+    return ReadingConfig.from_json(config.reading)
 
 
 def settings_results(model: BaselineModel, config: Configuration) -> dict[str, Any]:

@@ -82,12 +82,16 @@ INSERT INTO config_data (organization_id, created_at) VALUES (:organization_id, 
 ON CONFLICT (organization_id, version) DO NOTHING;
 
 -- name: current_config^
--- The newest configuration of the organization.
-SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1;
+-- The newest configuration of the organization that did not come with an analysis.
+SELECT * FROM config_data WHERE organization_id = :organization_id AND NOT inline ORDER BY version DESC LIMIT 1;
 
--- name: lock_current_config^
--- The newest configuration, locked while the next version is created from it.
-SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1 FOR UPDATE;
+-- name: lock_configs!
+-- Let one transaction at a time add a version. A lock on the newest row would not show the one that follows it.
+SELECT pg_advisory_xact_lock(hashtextextended('config_data ' || :organization_id::uuid, 0));
+
+-- name: next_config_version$
+-- The number of the next version.
+SELECT coalesce(max(version), 0) + 1 FROM config_data WHERE organization_id = :organization_id;
 
 -- name: get_config^
 -- One configuration of the organization.
@@ -102,14 +106,25 @@ ORDER BY created_at DESC, id DESC LIMIT :limit;
 -- name: insert_config^
 -- The next version of a configuration.
 INSERT INTO config_data (organization_id, version, gamma0, optimizer, alpha, end_meta, start_dim, end_dim, scaling,
-                         detector, ewma, sensitivity, severity_bands, deteriorating_fraction, failing_fraction,
-                         deteriorating_wear, failing_wear, imax, lowdim, eta, epsilon, beta1, beta2, beta, a, w1,
-                         w2, which_w1, mode, param_mode, created_at, created_by)
+                         detector, ewma, sensitivity, false_alarm_rate, max_missing, imax, lowdim, eta, epsilon, beta1,
+                         beta2, beta, a, w1, w2, which_w1, mode, param_mode, roles, created_at, created_by,
+                         reading, inline, severity_bands, deteriorating_fraction, failing_fraction,
+                         deteriorating_wear, failing_wear)
 VALUES (:organization_id, :version, :gamma0, :optimizer, :alpha, :end_meta, :start_dim, :end_dim, :scaling,
-        :detector, :ewma, :sensitivity, :severity_bands, :deteriorating_fraction, :failing_fraction,
-        :deteriorating_wear, :failing_wear, :imax, :lowdim, :eta, :epsilon, :beta1, :beta2, :beta, :a, :w1,
-        :w2, :which_w1, :mode, :param_mode, :created_at, :created_by)
+        :detector, :ewma, :sensitivity, :false_alarm_rate, :max_missing, :imax, :lowdim, :eta, :epsilon, :beta1,
+        :beta2, :beta, :a, :w1, :w2, :which_w1, :mode, :param_mode, :roles, :created_at, :created_by,
+        :reading, :inline, :severity_bands, :deteriorating_fraction, :failing_fraction, :deteriorating_wear,
+        :failing_wear)
 RETURNING *;
+
+-- name: save_quality!
+-- The quality of a run's data; an attempt replaces what an earlier one found.
+INSERT INTO analysis_quality (analysis_id, organization_id, quality) VALUES (:analysis_id, :organization_id, :quality)
+ON CONFLICT (analysis_id) DO UPDATE SET quality = excluded.quality;
+
+-- name: get_quality$
+-- The quality of a run's data.
+SELECT quality FROM analysis_quality WHERE analysis_id = :analysis_id;
 
 -- name: insert_upload!
 -- An upload whose files are in the object store.

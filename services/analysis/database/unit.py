@@ -16,6 +16,7 @@ from services.analysis.database.fleet.reading import Fleet, PostgresFleet
 from services.analysis.database.fleet.summaries import PostgresSummaries, Summaries
 from services.analysis.database.machines import Machines, PostgresMachines
 from services.analysis.database.organizations import Organizations, PostgresOrganizations
+from services.analysis.database.quality import PostgresQualities, Qualities
 from services.analysis.database.results import PostgresResults, Results
 from services.analysis.database.upkeep import PostgresUpkeep, Upkeep
 from services.analysis.database.uploads import PostgresUploads, Uploads
@@ -40,6 +41,7 @@ class Unit:
     baselines: Baselines
     chunks: Chunks
     results: Results
+    qualities: Qualities
     anomalies: Anomalies
     archives: Archives
     organizations: Organizations
@@ -82,6 +84,7 @@ class PostgresUnits:
             baselines=PostgresBaselines(connection, self.queries),
             chunks=PostgresChunks(connection, self.queries),
             results=PostgresResults(connection, self.queries),
+            qualities=PostgresQualities(connection, self.queries),
             anomalies=PostgresAnomalies(connection, self.queries),
             archives=PostgresArchives(connection, self.queries),
             organizations=PostgresOrganizations(connection, self.queries),

@@ -12,12 +12,18 @@ from .config import EngineConfig
 from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
 from .model import BaselineModel, Scores, ScoreSummary
+from .opening import open_samples
+from .preview import preview_file
+from .samples import Samples, judged
 from .tables.columns import check_same_features
+from .tables.config import ReadingConfig
+from .tables.limits import Limits
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
 from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
 from .verdict.drift import Drift, assess_drift, describe_drift
 from .verdict.explanation import BandShare, Explanation, FeatureShare
 from .verdict.health import STATES, Health, NormalRate, Run, assess_health
+from .verdict.judging import AVERAGE
 from .verdict.levels import Levels, drift_levels, join_levels, standardise
 from .verdict.readiness import BaselineReport
 from .verdict.regimes import Regime, levels
@@ -39,6 +45,7 @@ from .verdict.threshold import SEVERITIES
 from .verdict.versions import Comparison, SensorShift, compare, judge, moved_sensors, spread_starts
 
 __all__ = [
+    "AVERAGE",
     "JUDGING",
     "READING",
     "SEVERITIES",
@@ -58,11 +65,14 @@ __all__ = [
     "Health",
     "Ignored",
     "Levels",
+    "Limits",
     "NormalRate",
     "Placement",
     "Promise",
+    "ReadingConfig",
     "Regime",
     "Run",
+    "Samples",
     "ScoreSummary",
     "Scores",
     "SensorShift",
@@ -83,13 +93,16 @@ __all__ = [
     "ignored",
     "join_levels",
     "judge",
+    "judged",
     "judged_by",
     "latest_wear",
     "levels",
     "moved_sensors",
+    "open_samples",
     "open_table",
     "open_tables",
     "pack_model",
+    "preview_file",
     "promise",
     "read_all",
     "require_samples",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.analysis.anomalies.domain import DailyAnomalies
 from services.analysis.domain import Analysis
-from services.analysis.engine import NormalRate, Regime, Run, deterioration, levels
+from services.analysis.engine import AVERAGE, NormalRate, Regime, Run, deterioration, levels
 
 Floats = NDArray[np.float64]
 
@@ -75,7 +75,10 @@ def run_of(analysis: Analysis) -> Run:
     """Return what a completed run contributes to the health, from its results."""
     results = analysis.results or {}
     features = tuple((each["name"], each["share"]) for each in results.get("leading_features") or ())
-    return Run(results.get("samples") or 0, results.get("anomaly_count") or 0, results.get("wear"), features)
+    missing = results.get("not_judged") or 0
+    judged = (results.get("samples") or 0) - missing
+    averaged = (results.get("causes") or {}).get(AVERAGE) or 0
+    return Run(judged, results.get("anomaly_count") or 0, results.get("wear"), features, missing, averaged)
 
 
 class LeadingFeatures:
@@ -137,5 +140,8 @@ def regimes_of(
         return tuple(Regime.from_dict(each) for each in stored)
     outliers = ((results or {}).get("readiness") or {}).get("outliers") or ()
     return levels(
-        coordinates.mean(axis=0)[None], coordinates, distances, [int(sample) - 1 for sample in outliers]
+        np.nanmean(coordinates, axis=0)[None],
+        coordinates,
+        distances,
+        [int(sample) - 1 for sample in outliers],
     )

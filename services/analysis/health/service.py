@@ -108,7 +108,7 @@ def _wear(
     chunks: Sequence[PointChunk], normal: PointChunk, baseline: Analysis, by: str | None, limits: EngineConfig
 ) -> dict[str, Any]:
     known, map_of_normal = normal.distance is not None, _positions([normal])
-    centre = map_of_normal.mean(axis=0)
+    centre = np.nanmean(map_of_normal, axis=0)
     own, found = (_distances(some, centre, known=known) for some in ([normal], chunks))
     order: Any = np.arange(len(found), dtype=np.float64) if by is None else _order(chunks, by)
     return deterioration(

@@ -23,6 +23,7 @@ from services.analysis.jobs.progress import Stopwatch, publish_progress
 from services.analysis.jobs.summarize import Summarizer
 from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
+from services.analysis.quality.domain import time_column, told
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.jobs.queue import Job, Lease, LeaseLost
@@ -69,6 +70,7 @@ class Joiner:
             baseline = (
                 await unit.analyses.get(work.analysis.baseline_id) if work.analysis.baseline_id else None
             )
+            quality = await unit.qualities.get(work.analysis.id)
             severities: dict[int, str] = {}
             leading = LeadingFeatures()
             for chunk in summaries:
@@ -93,7 +95,8 @@ class Joiner:
                 "leading_features": leading.leading(),
                 "settings": settings_results(learnt, work.config),
             }
-            await self._make_partitions(work, summaries)
+            column = time_column(quality)
+            await self._make_partitions(work, summaries, column)
             summary = await self._summarizer.summarize(
                 analysis, work.upload.created_at, model.threshold, severities, held_out(model), work.lease
             )
@@ -106,14 +109,14 @@ class Joiner:
                 await self._finalizer.complete(
                     unit,
                     work,
-                    results | {"timings": watch.timings},
+                    results | {"timings": watch.timings, "reading": told(quality)},
                     analysis.dinsight_id,
                     tuple(work.upload.features),
                     len(positions),
                 )
                 for chunk in summaries:
                     if chunk.has_anomalies:
-                        await self._publish(unit, work, chunk.process_order)
+                        await self._publish(unit, work, chunk.process_order, column)
                 if summary is not None:
                     await unit.summaries.add(analysis.machine_id, summary)
                 await unit.chunks.delete(analysis.id)
@@ -125,7 +128,9 @@ class Joiner:
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
 
-    async def _make_partitions(self, work: Work, summaries: Sequence[ScoredSummary]) -> None:
+    async def _make_partitions(
+        self, work: Work, summaries: Sequence[ScoredSummary], column: str | None
+    ) -> None:
         """Make the partitions of the anomalies' months, which may be those of years ago."""
         first_of_months: dict[date, datetime] = {}
         async with self._units(work.scope) as unit:
@@ -135,7 +140,7 @@ class Joiner:
                 for index, metadata in await unit.chunks.anomaly_metadata(
                     work.analysis.id, chunk.process_order
                 ):
-                    at = sample_time(metadata, index, work.upload.created_at).at
+                    at = sample_time(metadata, index, work.upload.created_at, column).at
                     first_of_months.setdefault(month_of(at), at)
         await self._partitions.ensure("anomalies", first_of_months.values())
 
@@ -149,10 +154,10 @@ class Joiner:
         assessment = await assess(unit, runs)
         return assessment.results() if assessment is not None else {}
 
-    async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
+    async def _publish(self, unit: Unit, work: Work, process_order: int, column: str | None) -> None:
         """Store the anomalies of a chunk, and publish them."""
         staged = await unit.chunks.anomalies(work.analysis.id, process_order)
-        anomalies = [self._anomaly(work, found) for found in staged]
+        anomalies = [self._anomaly(work, found, column) for found in staged]
         await unit.anomalies.add_all(anomalies)
         await unit.outbox.add_all(
             ANOMALY_DETECTED,
@@ -163,8 +168,8 @@ class Joiner:
             organization_id=work.analysis.organization_id,
         )
 
-    def _anomaly(self, work: Work, found: Mapping[str, Any]) -> Anomaly:
-        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at)
+    def _anomaly(self, work: Work, found: Mapping[str, Any], column: str | None) -> Anomaly:
+        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at, column)
         return Anomaly(
             id=anomaly_id(time.at, self._new_id()),
             organization_id=work.analysis.organization_id,

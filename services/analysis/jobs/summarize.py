@@ -14,6 +14,7 @@ from services.analysis.database.fleet.summaries import ScoredChunk
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
 from services.analysis.engine import drift_levels, standardise, without_outliers
+from services.analysis.quality.domain import time_column
 from services.analysis.timeline.domain import (
     MAX_RUN_BUCKETS,
     NORMAL,
@@ -58,11 +59,13 @@ class Summarizer:
         times: list[Times] = []
         distances: list[Floats] = []
         after = -1
+        async with self._units(scope) as unit:
+            column = time_column(await unit.qualities.get(analysis.id))
         while True:
             async with self._units(scope) as unit:
                 page = await unit.summaries.scored(analysis.id, after, CHUNKS_PER_PAGE)
             for chunk in page:
-                times.append(await compute(_times, chunk, uploaded_at))
+                times.append(await compute(_times, chunk, uploaded_at, column))
                 distances.append(chunk.distance)
             if len(page) < CHUNKS_PER_PAGE:
                 break
@@ -123,7 +126,7 @@ async def _own_distances(unit: Unit, baseline_id: UUID | None) -> Floats | None:
     return without_outliers(points.distance, outliers)
 
 
-def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
+def _times(chunk: ScoredChunk, uploaded_at: datetime, column: str | None) -> Times:
     """Return the times (n,) of a chunk's samples, in microseconds since 1970."""
     found: Any = orjson.loads(chunk.metadata) if chunk.metadata else None
     size = chunk.distance.size
@@ -132,7 +135,7 @@ def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
     metadata: Sequence[Mapping[str, Any]] = found if known else [{}] * size
     return np.array(
         [
-            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at).at)
+            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at, column).at)
             for index, each in enumerate(metadata, start=chunk.first_sample)
         ],
         dtype=np.int64,
@@ -153,6 +156,9 @@ def _summary(
             analysis_id, times.size, len(severities), None, first_at, last_at, series=None, hours=()
         )
     ratios = distances / threshold
+    judged = np.flatnonzero(~np.isnan(ratios))
+    if judged.size == 0:
+        return RunSummary(analysis_id, times.size, 0, None, first_at, last_at, series=None, hours=())
     anomalous = np.zeros(times.size, dtype=bool)
     anomalous[[index for index in severities if index < times.size]] = True
     named = [severities.get(index, NORMAL) for index in range(times.size)]
@@ -160,10 +166,10 @@ def _summary(
         analysis_id,
         samples=times.size,
         anomalies=len(severities),
-        max_ratio=float(ratios.max()),
+        max_ratio=float(ratios[judged].max()),
         first_at=first_at,
         last_at=last_at,
-        series=downsample(times, ratios, anomalous, MAX_RUN_BUCKETS),
-        hours=count_hours(times, ratios, named),
+        series=downsample(times[judged], ratios[judged], anomalous[judged], MAX_RUN_BUCKETS),
+        hours=count_hours(times[judged], ratios[judged], [named[index] for index in judged.tolist()]),
         levels=None if own is None else drift_levels(times, standardise(distances, own)),
     )

@@ -84,11 +84,14 @@ class AnalysisDetail(AnalysisOut):
 
 
 class Points(Columns):
-    """Parallel columns with one entry per sample."""
+    """Parallel columns with one entry per sample.
 
-    x: list[float]
-    y: list[float]
-    distance: list[float | None] = Field(description="The detector's distance from normal")
+    Samples of which too much was missing have no place and no distance (null): they were not judged.
+    """
+
+    x: list[float | None]
+    y: list[float | None]
+    distance: list[float | None] = Field(description="The detector's distance from normal; null: not judged")
     misfit: list[float | None] = Field(
         description="The placement residual: how much of the sample's deviation the map cannot show"
     )
@@ -119,8 +122,8 @@ class FileUploadOut(BaseModel):
 
 
 class Features(Columns):
-    """`values` has one row per sample and one column per name in `features`."""
+    """`values` has one row per sample and one column per name in `features`; missing ones are null."""
 
     features: list[str]
-    values: list[list[float]]
+    values: list[list[float | None]]
     metadata: list[dict[str, Any]]

@@ -127,6 +127,7 @@ class RunSummary:
     """What remains of a monitoring run. An imported run without threshold has no `series` and no `hours`.
 
     `levels` (times in microseconds since 1970) tell drift; they are None if the baseline is not known.
+    Samples that were not judged count in `samples` alone.
     """
 
     analysis_id: UUID

@@ -32,6 +32,22 @@ UPLOAD_FORM: dict[str, Any] = {
                                 " took effect"
                             ),
                         },
+                        "config": {
+                            "type": "string",
+                            "contentMediaType": "application/json",
+                            "contentSchema": {"$ref": "#/components/schemas/ConfigChange"},
+                            "description": (
+                                "Parameters that differ from the configuration, as a JSON object with the"
+                                " fields of POST /configs: what POST /file-previews proposes, for example"
+                            ),
+                        },
+                        "time_zone": {
+                            "type": "string",
+                            "description": (
+                                "The zone of times in the files that state none, such as Europe/Berlin;"
+                                " the same as time_zone in config"
+                            ),
+                        },
                         "baseline_id": {
                             "type": "string",
                             "format": "uuid",

@@ -8,7 +8,10 @@ from obstore.exceptions import BaseError
 
 from services.analysis.baselines.domain import check_usable
 from services.analysis.baselines.service import check_model
+from services.analysis.configs.domain import Configuration
 from services.analysis.configs.errors import ConfigNotFound
+from services.analysis.configs.schemas import ConfigChange
+from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.errors import AnalysisNotFound, NoBaseline
@@ -19,6 +22,7 @@ from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
 from services.analysis.uploads.errors import BadUpload, UploadTooLarge
+from services.analysis.uploads.inline import MAX_CONFIG_BYTES, inline_config
 from services.analysis.uploads.multipart import Form, Part
 from shared.access import Caller
 from shared.audit import Auditor
@@ -31,7 +35,7 @@ MAX_FILENAME_CHARACTERS = 255
 # The size of a form besides its files: boundaries, headers and values.
 FORM_OVERHEAD_BYTES = 2**20
 FILES_FIELD = "files"
-VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "baseline_id"})
+VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "config", "time_zone", "baseline_id"})
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 
 
@@ -53,6 +57,7 @@ class AnalysisRequest:
     analysis_type: AnalysisType
     config_id: int | None
     baseline_id: UUID | None
+    config: ConfigChange | None
 
 
 class UploadReceiver:
@@ -65,6 +70,7 @@ class UploadReceiver:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
+        configs: ConfigService,
     ) -> None:
         self._units = units
         self._storage = storage
@@ -73,6 +79,7 @@ class UploadReceiver:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self._configs = configs
 
     async def receive(
         self, caller: Caller, content_type: str, announced_bytes: int | None, body: AsyncIterator[bytes]
@@ -103,7 +110,8 @@ class UploadReceiver:
             if part.name == FILES_FIELD:
                 await self._store(received, part)
             elif part.name in VALUE_FIELDS:
-                received.values[part.name] = await part.text()
+                long = part.name == "config"
+                received.values[part.name] = await (part.text(MAX_CONFIG_BYTES) if long else part.text())
             else:
                 known = ", ".join(sorted([*VALUE_FIELDS, FILES_FIELD]))
                 raise BadUpload(part.name, f"Unknown form field {part.name!r}. The fields are {known}.")
@@ -111,7 +119,7 @@ class UploadReceiver:
             raise BadUpload(FILES_FIELD, "Send at least one file in the form field 'files'.")
 
     async def _store(self, received: ReceivedForm, part: Part) -> None:
-        filename = _checked_name(part.filename)
+        filename = checked_name(part.filename)
         number = len(received.files)
         if number == self._settings.max_files:
             raise BadUpload(FILES_FIELD, f"Send at most {self._settings.max_files} files at once.")
@@ -144,7 +152,9 @@ class UploadReceiver:
         baseline = None
         if request.analysis_type is AnalysisType.MONITORING:
             baseline = await self._baseline(unit, request, machine.name)
-        config_id = await self._config_id(unit, caller, request, baseline)
+        config = await self._config(unit, caller, request, baseline)
+        if request.config is not None:
+            config = await self._configs.for_analysis(unit, caller, config, request.config)
         now = self._clock.now()
         upload = FileUpload(
             id=received.upload_id,
@@ -167,7 +177,7 @@ class UploadReceiver:
             file_upload_id=upload.id,
             dinsight_id=baseline.dinsight_id if baseline else None,
             baseline_id=baseline.id if baseline else None,
-            config_id=config_id,
+            config_id=config.id,
             analysis_type=request.analysis_type,
             status=Status.PENDING,
             stage=None,
@@ -195,6 +205,8 @@ class UploadReceiver:
             "files": [file.filename for file in received.files],
             "file_size": received.size,
         }
+        if request.config is not None:
+            after["config"] = request.config.model_dump(mode="json", exclude_unset=True)
         await self._auditor.wrote(
             unit.outbox, caller, "analysis.created", "analysis", analysis.id, after=after
         )
@@ -226,23 +238,24 @@ class UploadReceiver:
         await check_model(unit, requested)
         return requested
 
-    async def _config_id(
+    async def _config(
         self, unit: Unit, caller: Caller, request: AnalysisRequest, baseline: Analysis | None
-    ) -> int:
-        if request.config_id is not None:
-            config = await unit.configs.get(request.config_id)
-            if config is None:
-                raise ConfigNotFound(request.config_id)
-            return config.id
-        if baseline is not None and baseline.config_id is not None:
-            return baseline.config_id
-        return (await unit.configs.current(caller.organization_id, self._clock.now())).id
+    ) -> Configuration:
+        """The configuration to use, or to change with what the request brings."""
+        wanted = request.config_id or (baseline.config_id if baseline is not None else None)
+        if wanted is None:
+            return await unit.configs.current(caller.organization_id, self._clock.now())
+        config = await unit.configs.get(wanted)
+        if config is None:
+            raise ConfigNotFound(wanted)
+        return config
 
     async def _delete_files(self, received: ReceivedForm) -> None:
         await self._storage.delete([file.key for file in received.files])
 
 
-def _checked_name(filename: str | None) -> str:
+def checked_name(filename: str | None) -> str:
+    """Return a file's name. Raises BadUpload if it is none, or not that of a table."""
     if not filename or not filename.strip():
         raise BadUpload(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
     if len(filename) > MAX_FILENAME_CHARACTERS:
@@ -274,7 +287,9 @@ def _parsed(values: dict[str, str]) -> AnalysisRequest:
     machine_id = _uuid(values, "machine_id")
     if machine_id is None:
         raise BadUpload("machine_id", "The form field machine_id is missing.")
-    return AnalysisRequest(machine_id, kind, _integer(values, "config_id"), baseline_id)
+    return AnalysisRequest(
+        machine_id, kind, _integer(values, "config_id"), baseline_id, inline_config(values)
+    )
 
 
 def _uuid(values: dict[str, str], name: str) -> UUID | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 
 from services.analysis.database.unit import Units
-from services.analysis.engine.config import MAX_SENSITIVITY
+from services.analysis.engine.config import MAX_FALSE_ALARM_RATE, MAX_SENSITIVITY, MIN_FALSE_ALARM_RATE
 from services.analysis.whatif.schemas import WhatIfOut
 from services.analysis.whatif.service import WhatIfService
 from shared.access import Caller, Permission
@@ -38,8 +38,8 @@ def build_what_if_router(what_ifs: WhatIfService, units: Units, guard: Guard) ->
         false_alarm_rate: Annotated[
             float | None,
             Query(
-                gt=0,
-                lt=0.5,
+                ge=MIN_FALSE_ALARM_RATE,
+                le=MAX_FALSE_ALARM_RATE,
                 allow_inf_nan=False,
                 description="The share of normal samples above the threshold",
             ),

@@ -143,7 +143,7 @@ async def test_what_if_for_a_rate(learnt: AnalysisClient) -> None:
         ({"threshold_sigmas": "NaN"}, ["/query/threshold_sigmas"]),
         ({"threshold_sigmas": 1e9}, ["/query/threshold_sigmas"]),
         ({"false_alarm_rate": 0}, ["/query/false_alarm_rate"]),
-        ({"false_alarm_rate": 0.5}, ["/query/false_alarm_rate"]),
+        ({"false_alarm_rate": 0.6}, ["/query/false_alarm_rate"]),
         ({"sigmas": 3}, ["/query/sigmas"]),
     ],
 )

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-THRESHOLD_SETTINGS = ("sensitivity", "threshold_rule", "quantile")
+THRESHOLD_SETTINGS = ("sensitivity", "false_alarm_rate")
 HEALTH_SETTINGS = ("deteriorating_fraction", "failing_fraction", "deteriorating_wear", "failing_wear")
-JUDGING = (*THRESHOLD_SETTINGS, "severity_bands", *HEALTH_SETTINGS)
+JUDGING = (*THRESHOLD_SETTINGS, "max_missing", "severity_bands", *HEALTH_SETTINGS)
 """The parameters that take effect when samples are judged; a run may have its own."""
 
 READING = ("end_meta", "start_dim", "end_dim")
@@ -79,9 +79,9 @@ def with_threshold(
     With neither it stays as it is. Raises ConfigError for a value that is out of range.
     """
     if sigmas is not None:
-        config = replace(model.config, threshold_rule="sigma", sensitivity=sigmas)
+        config = replace(model.config, sensitivity=sigmas, false_alarm_rate=None)
     elif rate is not None:
-        config = replace(model.config, threshold_rule="quantile", quantile=1.0 - rate)
+        config = replace(model.config, sensitivity=None, false_alarm_rate=rate)
     else:
         return model
     return judged_by(model, config.validate())

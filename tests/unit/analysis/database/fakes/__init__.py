@@ -14,7 +14,13 @@ from tests.unit.analysis.database.fakes.archives import FakeArchives, FakeDeleti
 from tests.unit.analysis.database.fakes.baselines import FakeBaselines
 from tests.unit.analysis.database.fakes.fleet import FakeFleet, FakeSummaries
 from tests.unit.analysis.database.fakes.memory import Memory
-from tests.unit.analysis.database.fakes.results import FakeAnomalies, FakeChunks, FakeResults, FakeUpkeep
+from tests.unit.analysis.database.fakes.results import (
+    FakeAnomalies,
+    FakeChunks,
+    FakeQualities,
+    FakeResults,
+    FakeUpkeep,
+)
 
 
 @dataclass
@@ -40,6 +46,7 @@ class FakeUnits:
             baselines=FakeBaselines(memory, scope, queue),
             chunks=FakeChunks(memory, scope, queue),
             results=FakeResults(memory, scope, queue),
+            qualities=FakeQualities(memory, scope, queue),
             anomalies=FakeAnomalies(memory, scope, queue),
             archives=FakeArchives(memory, scope, queue),
             organizations=FakeOrganizations(memory, scope, queue),

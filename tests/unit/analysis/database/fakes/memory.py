@@ -47,6 +47,7 @@ class Memory:
     features: list[FeatureChunk] = field(default_factory=list)
     maps: dict[UUID, MapRow] = field(default_factory=dict)
     anomalies: dict[UUID, Anomaly] = field(default_factory=dict)
+    qualities: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
     summaries: dict[UUID, RunSummary] = field(default_factory=dict)
     alerts: dict[UUID, AlertRef] = field(default_factory=dict)
     discarded: dict[int, str] = field(default_factory=dict)
