@@ -9,6 +9,8 @@ from services.analysis.anomalies.routes import build_anomaly_router
 from services.analysis.anomalies.service import AnomalyService
 from services.analysis.archives.routes import build_archive_router
 from services.analysis.archives.service import ArchiveService
+from services.analysis.baselines.routes import build_baseline_router
+from services.analysis.baselines.service import BaselineService
 from services.analysis.configs.routes import build_config_router
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import PostgresUnits
@@ -22,6 +24,7 @@ from services.analysis.health.routes import build_health_router
 from services.analysis.health.service import HealthService
 from services.analysis.jobs.janitor import Chores
 from services.analysis.machines.directory import MachineDirectory
+from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
 from services.analysis.organizations.service import OrganizationFollower
 from services.analysis.previews.routes import build_preview_router
@@ -35,6 +38,8 @@ from services.analysis.timeline.routes import build_timeline_router
 from services.analysis.timeline.service import TimelineService
 from services.analysis.uploads.routes import build_upload_router
 from services.analysis.uploads.service import UploadReceiver
+from services.analysis.whatif.routes import build_what_if_router
+from services.analysis.whatif.service import WhatIfService
 from shared.audit import Auditor
 from shared.erasure.eraser import Eraser
 from shared.erasure.requests import DeletionRequests
@@ -59,6 +64,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     storage = Storage.at(installation.storage_url)
+    models = ModelStore(storage)
     machines = Peer(installation.machines_url, name="machines")
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
@@ -99,6 +105,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_config_router(configs, units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
+    app.include_router(build_what_if_router(WhatIfService(models), units, infra.guard))
+    versions = BaselineService(models, infra.clock, auditor)
+    app.include_router(build_baseline_router(versions, directory, units, infra.guard))
     app.include_router(build_quality_router(QualityService(), units, infra.guard))
     previews = PreviewService(units, configs, settings)
     app.include_router(build_preview_router(previews, infra.guard, max_body_bytes=max_body_bytes))

@@ -49,6 +49,7 @@ RULES = (
     Rule("/machines/*/health", Service.ANALYSIS),
     Rule("/machines/*/deterioration", Service.ANALYSIS),
     Rule("/machines/*/timeline", Service.ANALYSIS),
+    Rule("/machines/*/baselines", Service.ANALYSIS),
     Rule("/fleet", Service.ANALYSIS),
     Rule("/configs", Service.ANALYSIS),
     Rule("/analyses", Service.ANALYSIS, uploads=True),

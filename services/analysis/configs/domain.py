@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.analysis.engine import EngineConfig, ReadingConfig
+from services.analysis.engine import JUDGING, BaselineModel, EngineConfig, ReadingConfig, ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class Configuration:
     false_alarm_rate: float | None
     max_missing: float
     roles: Mapping[str, str]
+    severity_bands: tuple[float, float, float]
+    deteriorating_fraction: float
+    failing_fraction: float
+    deteriorating_wear: float
+    failing_wear: float
     created_at: datetime
     created_by: UUID | None
     reading: Mapping[str, Any] = field(default_factory=dict)
@@ -86,6 +91,11 @@ EDITABLE = (
     "false_alarm_rate",
     "max_missing",
     "roles",
+    "severity_bands",
+    "deteriorating_fraction",
+    "failing_fraction",
+    "deteriorating_wear",
+    "failing_wear",
 )
 PARAMETERS = (
     *EDITABLE,
@@ -113,3 +123,15 @@ def engine_config(config: Configuration) -> EngineConfig:
 def reading_config(config: Configuration) -> ReadingConfig:
     """Convert a stored configuration to what it says about files."""
     return ReadingConfig.from_json(config.reading)
+
+
+def settings_results(model: BaselineModel, config: Configuration) -> dict[str, Any]:
+    """Say in the results of a monitoring run what it was judged with, and which settings have no effect."""
+    used = engine_config(config)
+    judging = {name: getattr(used, name) for name in JUDGING if name in EDITABLE}
+    return {
+        "config_id": config.id,
+        "threshold_sigmas": config.threshold_sigmas,
+        **judging,
+        "ignored": [each.as_dict() for each in ignored(model, used)],
+    }

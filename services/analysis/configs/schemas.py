@@ -24,6 +24,13 @@ Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
 Weight = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1)]
 Sigmas = Annotated[float, Field(allow_inf_nan=False, gt=0, le=MAX_SENSITIVITY)]
 Rate = Annotated[float, Field(allow_inf_nan=False, ge=MIN_FALSE_ALARM_RATE, le=MAX_FALSE_ALARM_RATE)]
+Band = Annotated[float, Field(allow_inf_nan=False, gt=1)]
+Bands = Annotated[list[Band], Field(min_length=3, max_length=3)]
+SEVERITY_BANDS = "The ratios of distance to threshold at which an anomaly is medium, high and critical"
+DETERIORATING = "The share of anomalies at which a machine is deteriorating"
+FAILING = "The share of anomalies at which a machine is failing"
+WORN = "The wear, in baseline standard deviations, at which a machine is deteriorating"
+WORN_OUT = "The wear, in baseline standard deviations, at which a machine is failing"
 THRESHOLD_SIGMAS = (
     "The alarm threshold, in standard deviations above the mean distance of normal samples: a higher value"
     " gives fewer alarms. Null unless the configuration asks for it"
@@ -74,6 +81,11 @@ class ConfigChange(ReadingFields):
     max_missing: Annotated[BelowOne | None, NotNull()] = Field(None, description=MAX_MISSING)
 
     roles: Annotated[Roles | None, NotNull()] = Field(None, description=ROLES)
+    severity_bands: Annotated[Bands | None, NotNull()] = Field(None, description=SEVERITY_BANDS)
+    deteriorating_fraction: Annotated[Weight | None, NotNull()] = Field(None, description=DETERIORATING)
+    failing_fraction: Annotated[Weight | None, NotNull()] = Field(None, description=FAILING)
+    deteriorating_wear: Annotated[Positive | None, NotNull()] = Field(None, description=WORN)
+    failing_wear: Annotated[Positive | None, NotNull()] = Field(None, description=WORN_OUT)
 
     @field_validator("threshold_sigmas")
     @classmethod
@@ -131,6 +143,11 @@ class ConfigOut(ReadingFields):
     false_alarm_rate: float | None = Field(description=FALSE_ALARM_RATE)
     max_missing: float = Field(description=MAX_MISSING)
     roles: dict[str, str] = Field(description=ROLES)
+    severity_bands: list[float] = Field(description=SEVERITY_BANDS)
+    deteriorating_fraction: float = Field(description=DETERIORATING)
+    failing_fraction: float = Field(description=FAILING)
+    deteriorating_wear: float = Field(description=WORN)
+    failing_wear: float = Field(description=WORN_OUT)
     imax: int
     lowdim: int
     eta: float

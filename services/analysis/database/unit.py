@@ -8,6 +8,7 @@ from services.analysis.database import fleet
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.archives import Archives, PostgresArchives
+from services.analysis.database.baselines import Baselines, PostgresBaselines
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
 from services.analysis.database.deletions import Deletions, PostgresDeletions
@@ -37,6 +38,7 @@ class Unit:
     configs: Configs
     uploads: Uploads
     analyses: Analyses
+    baselines: Baselines
     chunks: Chunks
     results: Results
     qualities: Qualities
@@ -79,6 +81,7 @@ class PostgresUnits:
             configs=PostgresConfigs(connection, self.queries),
             uploads=PostgresUploads(connection, self.queries),
             analyses=PostgresAnalyses(connection, self.queries),
+            baselines=PostgresBaselines(connection, self.queries),
             chunks=PostgresChunks(connection, self.queries),
             results=PostgresResults(connection, self.queries),
             qualities=PostgresQualities(connection, self.queries),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from services.analysis.baselines.domain import activation
 from services.analysis.database.results import MapRow
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, Status
@@ -73,6 +74,10 @@ class Finalizer:
                     raise LeaseLost(str(analysis.id))
                 await unit.results.add_map(row)
                 await unit.qualities.save(analysis, fitted.quality)
+                # The trigger gives it this number: nobody else completes a baseline of the machine meanwhile.
+                number = await unit.baselines.hold(analysis.machine_id) + 1
+                active = await unit.baselines.active(analysis.machine_id)
+                results |= {"activation": activation(analysis.id, number, active)}
                 await self.complete(unit, work, results, row.id, fitted.features, fitted.samples)
         except LeaseLost:
             # The analysis may be deleted, with everything that is known of it.

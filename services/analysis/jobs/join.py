@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.anomalies.domain import Anomaly, anomaly_id, sample_time
+from services.analysis.configs.domain import engine_config, settings_results
 from services.analysis.database.chunks import ScoredSummary
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
-from services.analysis.engine import BaselineModel, ScoreSummary, latest_wear
+from services.analysis.engine import BaselineModel, ScoreSummary, held_out, judged_by, latest_wear, promise
 from services.analysis.health.assessment import assess, runs_in_order
 from services.analysis.health.domain import LeadingFeatures, regimes_of
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
+from services.analysis.jobs.drift import drift_results
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
 from services.analysis.jobs.summarize import Summarizer
@@ -82,17 +84,25 @@ class Joiner:
         watch = Stopwatch(analysis.analysis_type, dict(scoring.timings))
         if scoring.read_at is not None:
             watch.record(Stage.SCORING, (self._clock.now() - scoring.read_at).total_seconds())
-        model = await self._models.load(work.model_key)
+        config = engine_config(work.config)
+        learnt = await self._models.load(work.model_key)
+        model = judged_by(learnt, config)
         await work.lease.turn()
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, baseline, summaries, positions, distances)
-            results |= {"leading_features": leading.leading()}
+            results |= {
+                "leading_features": leading.leading(),
+                "settings": settings_results(learnt, work.config),
+            }
             column = time_column(quality)
             await self._make_partitions(work, summaries, column)
             summary = await self._summarizer.summarize(
-                analysis, work.upload.created_at, model.threshold, severities, work.lease
+                analysis, work.upload.created_at, model.threshold, severities, held_out(model), work.lease
             )
+            run = summary.levels if summary is not None else None
+            drift = await drift_results(self._units, work.lease, analysis, model, run, len(positions))
+            results |= {"drift": drift}
             async with self._units(work.scope) as unit:
                 last_at = summary.last_at if summary is not None else None
                 results |= await self._assessed(unit, replace(analysis, results=results), last_at)
@@ -193,7 +203,10 @@ def _results(
     summary = ScoreSummary.merge(ScoreSummary(**chunk.summary) for chunk in chunks)
     known = baseline.results if baseline is not None else None
     regimes = regimes_of(known, model.coordinates, model.baseline_distances)
-    return summary.results() | {"wear": latest_wear(positions, distances, regimes)}
+    return summary.results() | {
+        "wear": latest_wear(positions, distances, regimes),
+        "promised": promise(model).as_dict(),
+    }
 
 
 def _detected(anomaly: Anomaly, ratio: float) -> AnomalyDetected:

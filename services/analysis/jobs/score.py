@@ -10,11 +10,19 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.analysis.configs.domain import engine_config
 from services.analysis.database.analyses import ScoringState
 from services.analysis.database.chunks import MonitorRow, UnscoredChunk
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
-from services.analysis.engine import BaselineModel, EngineError, Explanation, Scores, SequenceState
+from services.analysis.engine import (
+    BaselineModel,
+    EngineError,
+    Explanation,
+    Scores,
+    SequenceState,
+    judged_by,
+)
 from services.analysis.jobs.domain import READ_SHARE, SCORED_SHARE, Kind, Stage
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
@@ -59,7 +67,7 @@ class ChunkScorer:
                 return
         if work.model_key is None:
             raise LookupError(f"the baseline of analysis {work.analysis.id} has no model")
-        model = await self._models.load(work.model_key)
+        model = judged_by(await self._models.load(work.model_key), engine_config(work.config))
         await work.lease.turn()
         try:
             await self._score(work, chunk, model)

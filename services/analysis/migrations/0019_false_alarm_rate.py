@@ -7,7 +7,7 @@ engine's default rate.
 from shared.postgres.ddl import run
 
 revision = "analysis_0019"
-down_revision = "analysis_0017"
+down_revision = "analysis_0018"
 
 COLUMNS = """
 ALTER TABLE config_data ADD COLUMN false_alarm_rate DOUBLE PRECISION;

@@ -28,7 +28,8 @@ UPLOAD_FORM: dict[str, Any] = {
                             "type": "integer",
                             "description": (
                                 "The configuration to use. Default: the current one for a baseline, and"
-                                " that of the baseline for a monitoring run"
+                                " that of the baseline for a monitoring run, of which the results say what"
+                                " took effect"
                             ),
                         },
                         "config": {
@@ -51,8 +52,8 @@ UPLOAD_FORM: dict[str, Any] = {
                             "type": "string",
                             "format": "uuid",
                             "description": (
-                                "The completed baseline analysis to compare with. Default: the newest one"
-                                " of the machine"
+                                "The completed baseline analysis to compare with. Default: the active one of"
+                                " the machine"
                             ),
                         },
                         "files": {

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from obstore.exceptions import BaseError
 
+from services.analysis.baselines.domain import check_usable
+from services.analysis.baselines.service import check_model
 from services.analysis.configs.domain import ConfigChanges, Configuration
 from services.analysis.configs.errors import ConfigNotFound
 from services.analysis.configs.service import ConfigService
@@ -19,7 +21,7 @@ from services.analysis.objects.frames import compressed
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
-from services.analysis.uploads.errors import BadUpload, BaselineUnusable, UploadTooLarge
+from services.analysis.uploads.errors import BadUpload, UploadTooLarge
 from services.analysis.uploads.multipart import Form, Part
 from shared.access import Caller
 from shared.audit import Auditor
@@ -234,24 +236,17 @@ class UploadReceiver:
     async def _baseline(unit: Unit, request: AnalysisRequest, machine_name: str) -> Analysis:
         wanted = request.baseline_id
         if wanted is None:
-            newest = await unit.analyses.newest(request.machine_id, AnalysisType.BASELINE, 1)
-            if not newest:
+            active = await unit.baselines.active(request.machine_id)
+            if active is None:
                 raise NoBaseline(machine_name)
-            wanted = newest[0].id
+            wanted = active.analysis_id
         # It may have been deleted or archived between being found and being locked.
         requested = await unit.analyses.lock_baseline(wanted)
         if requested is None:
             raise AnalysisNotFound(wanted)
-        if requested.analysis_type is not AnalysisType.BASELINE:
-            raise BaselineUnusable(requested.id, "it is a monitoring run")
-        if requested.machine_id != request.machine_id:
-            raise BaselineUnusable(requested.id, "it belongs to another machine")
-        if requested.status is Status.ARCHIVED:
-            path = f"/api/v1/analyses/{requested.id}/restore"
-            raise BaselineUnusable(requested.id, f"it is archived; POST {path} brings it back")
-        if requested.status is not Status.COMPLETED:
-            raise BaselineUnusable(requested.id, f"its status is {requested.status}, not completed")
-        return await _with_model(unit, requested)
+        check_usable(requested, request.machine_id)
+        await check_model(unit, requested)
+        return requested
 
     async def _config(
         self, unit: Unit, caller: Caller, request: AnalysisRequest, baseline: Analysis | None
@@ -267,13 +262,6 @@ class UploadReceiver:
 
     async def _delete_files(self, received: ReceivedForm) -> None:
         await self._storage.delete([file.key for file in received.files])
-
-
-async def _with_model(unit: Unit, baseline: Analysis) -> Analysis:
-    """Return the baseline if new samples can be placed on its map. Raises BaselineUnusable."""
-    if baseline.dinsight_id is None or await unit.results.model_key(baseline.dinsight_id) is None:
-        raise BaselineUnusable(baseline.id, "it was imported without its model. Upload a new baseline")
-    return baseline
 
 
 def checked_name(filename: str | None) -> str:

@@ -11,6 +11,7 @@ from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.analysis.database.fakes.analyses import FakeAnalyses, FakeConfigs, FakeMachines, FakeUploads
 from tests.unit.analysis.database.fakes.archives import FakeArchives, FakeDeletions, FakeOrganizations
+from tests.unit.analysis.database.fakes.baselines import FakeBaselines
 from tests.unit.analysis.database.fakes.fleet import FakeFleet, FakeSummaries
 from tests.unit.analysis.database.fakes.memory import Memory
 from tests.unit.analysis.database.fakes.results import (
@@ -42,6 +43,7 @@ class FakeUnits:
             configs=FakeConfigs(memory, scope, queue),
             uploads=FakeUploads(memory, scope, queue),
             analyses=FakeAnalyses(memory, scope, queue),
+            baselines=FakeBaselines(memory, scope, queue),
             chunks=FakeChunks(memory, scope, queue),
             results=FakeResults(memory, scope, queue),
             qualities=FakeQualities(memory, scope, queue),

@@ -189,6 +189,14 @@ class FakeAnalyses(Scoped):
     ) -> bool:
         changes = {"results": results, "dinsight_id": dinsight_id, "completed_at": now, "progress": 1.0}
         states = (Status.PROCESSING,)
+        analysis = self._found(self._memory.analyses.get(analysis_id))
+        if analysis is not None and analysis.analysis_type is AnalysisType.BASELINE:
+            numbers = [
+                each.baseline_version or 0
+                for each in self._memory.analyses.values()
+                if each.machine_id == analysis.machine_id
+            ]
+            changes["baseline_version"] = 1 + max(numbers)
         return self._change(analysis_id, states, status=Status.COMPLETED, stage=None, **changes) is not None
 
     async def fail(self, analysis_id: UUID, *, error: Mapping[str, Any], now: datetime) -> bool:

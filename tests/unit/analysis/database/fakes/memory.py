@@ -9,6 +9,7 @@ from uuid import UUID
 from services.analysis.alerts.domain import AlertRef
 from services.analysis.anomalies.domain import Anomaly
 from services.analysis.archives.domain import Archive
+from services.analysis.baselines.domain import ActiveBaseline
 from services.analysis.configs.domain import Configuration
 from services.analysis.database.analyses import ScoringState
 from services.analysis.database.chunks import MonitorRow, NewChunk
@@ -50,6 +51,7 @@ class Memory:
     summaries: dict[UUID, RunSummary] = field(default_factory=dict)
     alerts: dict[UUID, AlertRef] = field(default_factory=dict)
     discarded: dict[int, str] = field(default_factory=dict)
+    choices: dict[UUID, ActiveBaseline] = field(default_factory=dict)
     archives: dict[UUID, Archive] = field(default_factory=dict)
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
 
