@@ -11,10 +11,11 @@ from .baseline import fit_baseline
 from .config import EngineConfig
 from .errors import ConfigError, EngineError, TableError
 from .map.projection import Placement
-from .model import BaselineModel, Scores, ScoreSummary
+from .model import BaselineModel
 from .opening import open_samples
 from .preview import preview_file
 from .samples import Samples, judged
+from .scores import Scores, ScoreSummary
 from .tables.columns import check_same_features
 from .tables.config import ReadingConfig
 from .tables.limits import Limits

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import BaselineModel, ScoreSummary
+from ..model import BaselineModel
+from ..scores import ScoreSummary
 
 Floats = NDArray[np.float64]
 
