@@ -104,7 +104,10 @@ class FrameReader(io.RawIOBase):
         self._source.seek(begin)
         packed = bytes(self._source.read(end - begin))
         size = self._firsts[number + 1] - self._firsts[number]
-        return memoryview(self._codec.decompress(packed, size, asbytes=True))
+        try:
+            return memoryview(self._codec.decompress(packed, size, asbytes=True))
+        except OSError as error:
+            raise OSError(f"the object is damaged: frame {number} cannot be decompressed") from error
 
 
 def _table(source: Source) -> list[tuple[int, int]]:

@@ -345,7 +345,5 @@ async def test_a_hold_whose_event_is_late_keeps_everything(copy: Copy) -> None:
 
 async def test_a_hold_keeps_the_trail_of_the_organization(copy: Copy) -> None:
     await copy.maintained()
-    kept: Any = await copy.admin.fetchval(
-        "SELECT count(*) FROM auth.audit_logs WHERE organization_id = $1", copy.filled.held
-    )
-    assert kept == 2 * TRAIL
+    trail = "SELECT count(*) FROM auth.audit_logs WHERE organization_id = $1"
+    assert await copy.admin.fetchval(trail, copy.filled.held) == 2 * TRAIL
