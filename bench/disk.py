@@ -11,6 +11,7 @@ import io
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -96,17 +97,17 @@ def year(plant: Plant, days: int) -> tuple[int, list[str]]:
     return sent, analyses
 
 
+def is_archived(plant: Plant, id_: str) -> bool:
+    return bool(plant.get(f"/analyses/{id_}")["status"] == "archived")
+
+
 def archive(plant: Plant, analyses: Sequence[str]) -> float:
     """Archive the runs; return the seconds."""
     began = time.perf_counter()
     for id_ in analyses:
         plant.post(f"/analyses/{id_}/archive", {})
     for id_ in analyses:
-        eventually(
-            lambda id_=id_: plant.get(f"/analyses/{id_}")["status"] == "archived",
-            seconds=600,
-            what=f"the archive of {id_}",
-        )
+        eventually(partial(is_archived, plant, id_), seconds=600, what=f"the archive of {id_}")
     return time.perf_counter() - began
 
 

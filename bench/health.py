@@ -52,7 +52,8 @@ def by_history(life: Life) -> Iterator[tuple[int, int]]:
     runs: list[Run] = []
     for rows in _files(life):
         wear = latest_wear(life.places[rows], life.distances[rows], regimes)
-        runs.append(Run(len(life.order[rows]), int(life.anomaly[rows].sum()), wear))
+        hits, averaged = int(life.anomaly[rows].sum()), int(life.averaged[rows].sum())
+        runs.append(Run(len(life.order[rows]), hits, wear, averaged=averaged))
         yield int(life.order[rows][-1]), STATES.index(assess_health(runs, TURBOFAN, normal=normal).state)
 
 

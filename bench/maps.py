@@ -64,7 +64,7 @@ def dinsight(config: EngineConfig) -> Fit:
 
     def fit(x: Floats) -> tuple[Floats, Place]:
         scaling = learn_scaling(x, config, NAMES)
-        _, reference, coordinates = map_samples(x, scaling, config, lambda _: None)
+        _, reference, _, coordinates = map_samples(x, x, scaling, config, lambda _: None)
         return coordinates, lambda new: reference.place(scaling.apply(new)).coordinates
 
     return fit

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data import TURBOFAN, Floats, read
-from services.analysis.engine import BaselineModel, fit_baseline
+from services.analysis.engine import AVERAGE, BaselineModel, fit_baseline
 from services.analysis.engine.verdict.regimes import wear_of
 from services.analysis.engine.verdict.trend import Series
 
@@ -33,6 +33,7 @@ class Life:
     places: Floats
     distances: Floats
     anomaly: NDArray[np.bool_]
+    averaged: NDArray[np.bool_]
 
     @property
     def order(self) -> Floats:
@@ -58,6 +59,7 @@ def lives(folder: Path, name: str, first: int) -> Iterator[Life]:
             places,
             scores.distance,
             scores.anomaly,
+            scores.anomaly & (scores.cause == AVERAGE),
         )
 
 

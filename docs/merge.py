@@ -31,6 +31,7 @@ TAGS: Mapping[str, str] = {
     "deletions": "Certificates of deletions: what went, in which service.",
     "audit": "Who did what and when.",
     "configs": "Versions of the analysis parameters.",
+    "baselines": "The versions of a machine's baseline: which of them judges, and how they differ.",
     "health": "A machine's state, wear and trend.",
     "machines": "The registry of an organization's equipment.",
     "organizations": "Organizations, their members, and invitations to them.",

@@ -30,6 +30,10 @@ CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.d")
 REDIS_PROGRAMS = ("redis-server", "redis-check-rdb")
 
 
+# The engine's modules with compiled loops.
+LOOPS = ("kernels.py", "verdict/ranking.py")
+
+
 class CannotPrepare(Exception):
     """Something is missing that the user must provide."""
 
@@ -42,6 +46,7 @@ def run(
     command: Sequence[str | Path],
     what: str,
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> None:
     """Run a command; its output is shown only when it fails."""
     began = time.monotonic()
@@ -49,6 +54,7 @@ def run(
     ended = subprocess.run(  # noqa: S603 - a list of arguments, no shell
         [str(part) for part in command],
         env=env,
+        cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -180,6 +186,21 @@ class Checkout:
         except CannotPrepare as error:
             say(f"continuing: Python compiles what it loads ({str(error).splitlines()[-1]})")
 
+    def compile_loops(self) -> None:
+        """The engine's compiled loops, lest the first analysis after a start waits a minute for them."""
+        engine = self.root / "services" / "analysis" / "engine"
+        stamp = self.venv / ".dinsight-loops"
+        wanted = " ".join([read(self.venv / ".dinsight-lock"), *map(digest, map(engine.joinpath, LOOPS))])
+        if read(stamp) == wanted:
+            return
+        command: list[str | Path] = [self.python, "-m", "services.analysis.engine.warm"]
+        try:
+            run(command, "compiling the engine's loops", cwd=self.root)
+        except CannotPrepare as error:
+            say(f"continuing: the first analysis compiles them ({str(error).splitlines()[-1]})")
+            return
+        stamp.write_text(wanted, encoding="ascii")
+
     def _the_project(self) -> None:
         stamp = self.venv / ".dinsight-project"
         wanted = digest(self.root / "pyproject.toml") + f" {self.root}"
@@ -251,6 +272,7 @@ def prepare(checkout: Checkout, server_variable: str, *, redis: bool) -> None:
     with ThreadPoolExecutor(1) as aside:
         servers = [aside.submit(install) for install in missing]
         checkout.install_packages()
+        checkout.compile_loops()
         for server in servers:
             server.result()
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.data import DATA
+from bench.verdict.causes import hits
 from bench.verdict.measures import Figures, Promise, interval, kept_share, measure, memory
 from bench.verdict.methods import RIVALS, Verdict, engine, rival
 from bench.verdict.planted import suites
@@ -86,23 +87,25 @@ def _detail(case: Case, verdict: Verdict, figures: Figures) -> list[str]:
 
 
 def promises(found: Sequence[Case], console: Console) -> None:
-    """Print how many promised rates of false alarms are kept on both sides, for every detector."""
+    """Print how many promised rates of false alarms are kept on both sides, for every detector and rate."""
     table = Table(title="The promise, on normal samples before any fault")
     for heading in ("detector", "kept", "decidable", "too many", "too few", "undecidable", "median width"):
         table.add_column(heading, justify="left" if heading == "detector" else "right")
     every: dict[str, list[Promise]] = defaultdict(list)
     for case in found:
-        normal = case.before_faults
+        normal, lag = case.before_faults, memory(case.baseline)
         for detector in DETECTORS:
             for weight in WEIGHTS:
                 verdict = engine(case, EngineConfig(detector=detector, ewma=weight))
-                alarm = verdict.ratio[normal] > 1.0
-                bounds = interval(alarm, memory(case.baseline))
-                promise = Promise(verdict.promised, float(alarm.mean()), bounds, int(normal.sum()))
-                for half in (case.half, "all"):
-                    every[f"{detector} {'raw' if weight is None else weight}, {half}"].append(promise)
-                every[f"every detector, {case.half}"].append(promise)
-                every["every detector, all"].append(promise)
+                for rate, ratio in {verdict.promised: verdict.ratio, **verdict.others}.items():
+                    alarm = ratio[normal] > 1.0
+                    bounds = interval(alarm, lag)
+                    promise = Promise(rate, float(alarm.mean()), bounds, int(normal.sum()))
+                    asked = "default rate" if rate == verdict.promised else f"rate {rate:.0%}"
+                    for half in (case.half, "all"):
+                        every[f"{detector} {'raw' if weight is None else weight}, {half}"].append(promise)
+                        every[f"every detector, {asked}, {half}"].append(promise)
+                        every[f"every detector and rate, {half}"].append(promise)
     for name, made in sorted(every.items()):
         kept, decidable = kept_share(made)
         broken = [promise for promise in made if promise.decidable and not promise.kept]
@@ -110,6 +113,17 @@ def promises(found: Sequence[Case], console: Console) -> None:
         width = float(np.median([promise.interval[1] - promise.interval[0] for promise in made]))
         counts = (kept, decidable, high, len(broken) - high, len(made) - decidable)
         table.add_row(name, *map(str, counts), f"{width:.2%}")
+    console.print(table)
+
+
+def causes(found: Sequence[Case], folder: Path, console: Console) -> None:
+    """Print how often explanations name the sensors at fault, beside the largest deviations."""
+    table = Table(title="Right among the leading features (as many as are faulty, at most three)")
+    for heading in ("set", "samples", "explanation", "largest |z|"):
+        table.add_column(heading, justify="left" if heading == "set" else "right")
+    for case in found:
+        for each in hits(case, folder):
+            table.add_row(each.name, str(each.samples), f"{each.explained:.1%}", f"{each.largest:.1%}")
     console.print(table)
 
 
@@ -135,6 +149,7 @@ def main() -> None:
     if found:
         sets(found, console)
         promises(found, console)
+        causes(found, options.data, console)
     else:
         console.print(f"No reference data in {options.data}: name their folder with --data.")
     planted(console)

@@ -38,15 +38,26 @@ def plant(rows: int, generator: np.random.Generator, sensors: int = SENSORS) -> 
 def suites(runs: int = RUNS) -> Iterator[Suite]:
     """Every suite with the engine's defaults, over `runs` seeds."""
     for size in (3.0, 5.0):
-        yield _suite(f"one sensor at {size:g} sd", runs, shift(1, size))
-        yield _suite(f"three sensors at {size:g} sd", runs, shift(3, size))
+        for count, words in ((1, "one sensor"), (2, "two sensors"), (3, "three sensors")):
+            yield _suite(f"{words} at {size:g} sd", runs, shift(count, size))
+        yield _suite(f"three sensors at {size:g} sd, up and down", runs, shift(3, size, signs=True))
     for value in (-9999.0, 0.0, 1e6):
         yield _suite(f"baseline with one cell of {value:g}, one sensor at 12", runs, bad_cell(value))
     yield _suite("dead sensor (stuck at its last value)", runs, dead)
+    for learnt, monitored in ((0.0, 0.1), (0.0, 0.3), (0.2, 0.2)):
+        shares = f"{learnt:.0%} of the baseline, {monitored:.0%} of the samples"
+        yield _suite(f"missing cells ({shares}), one sensor at 5 sd", runs, missing(learnt, monitored, 1))
+        yield _suite(
+            f"sensors out for 40 samples ({shares}), one at 5 sd", runs, missing(learnt, monitored, 40)
+        )
+    yield _suite("three of twelve sensors gone, another at 5 sd", runs, gone)
     yield _suite("constant in the baseline moves", runs, constant)
     yield _suite("resolution 0.01 becomes 0.1 (normal)", runs, coarser)
     yield _suite("a regime that the baseline has not seen", runs, regime)
     yield _suite("slow drift, 5 sd at the end", runs, drift)
+    for driven in (False, True):
+        words = "drives others" if driven else "stands alone"
+        yield _suite(f"an ambient temperature that rises on and {words}", runs, season(driven))
     for size in (5.0, 8.0, 12.0):
         yield _suite(f"one bin of {BINS:,} at {size:g} sd", min(runs, 5), narrow(size))
 
@@ -89,13 +100,14 @@ def _named(model: BaselineModel, planted: Planted) -> float:
     return float(np.mean(hits))
 
 
-def shift(count: int, size: float) -> Make:
-    """`count` sensors move by `size` of their standard deviations."""
+def shift(count: int, size: float, *, signs: bool = False) -> Make:
+    """`count` sensors move by `size` of their standard deviations, upwards or with random signs."""
 
     def make(generator: np.random.Generator) -> Planted:
         baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
         causes = generator.choice(SENSORS, count, replace=False)
-        monitored[-FAULTY:, causes] += size * baseline.std(axis=0)[causes]
+        way = generator.choice([-1.0, 1.0], count) if signs else np.ones(count)
+        monitored[-FAULTY:, causes] += way * size * baseline.std(axis=0)[causes]
         return Planted(baseline, monitored, MONITORED - FAULTY, tuple(causes.tolist()))
 
     return make
@@ -117,6 +129,30 @@ def dead(generator: np.random.Generator) -> Planted:
     baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
     monitored[-FAULTY:, 4] = monitored[-FAULTY - 1, 4]
     return Planted(baseline, monitored, MONITORED - FAULTY, (4,))
+
+
+def missing(learnt: float, share: float, length: int) -> Make:
+    """These shares of the cells are missing, `length` samples at a time; that of the fault never is."""
+
+    def make(generator: np.random.Generator) -> Planted:
+        baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
+        cause = int(generator.integers(SENSORS))
+        monitored[-FAULTY:, cause] += 5.0 * baseline.std(axis=0)[cause]
+        for x, part in ((baseline, learnt), (monitored, share)):
+            gaps = np.repeat(generator.random((-(-len(x) // length), SENSORS)) < part, length, axis=0)
+            gaps[-FAULTY:, cause] = False
+            x[gaps[: len(x)]] = np.nan
+        return Planted(baseline, monitored, MONITORED - FAULTY, (cause,))
+
+    return make
+
+
+def gone(generator: np.random.Generator) -> Planted:
+    baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
+    cause, *lost = generator.choice(SENSORS, 4, replace=False).tolist()
+    monitored[-FAULTY:, cause] += 5.0 * baseline.std(axis=0)[cause]
+    monitored[:, lost] = np.nan
+    return Planted(baseline, monitored, MONITORED - FAULTY, (cause,))
 
 
 def constant(generator: np.random.Generator) -> Planted:
@@ -144,6 +180,23 @@ def drift(generator: np.random.Generator) -> Planted:
     baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
     monitored[-FAULTY:, 3] += np.linspace(0.0, 5.0, FAULTY) * baseline[:, 3].std()
     return Planted(baseline, monitored, MONITORED - FAULTY, (3,))
+
+
+def season(driven: bool) -> Make:
+    """A sensor rises through its range once in the baseline, and on afterwards; another one is faulty."""
+
+    def make(generator: np.random.Generator) -> Planted:
+        rows = BASELINE + 2 * MONITORED
+        ambient = np.linspace(0.0, 6.0, rows) + 0.1 * generator.normal(size=rows)
+        both = plant(rows, generator)
+        if driven:
+            both[:, :3] += 0.3 * ambient[:, None]
+        both = np.column_stack([both, ambient])
+        baseline, monitored = both[:BASELINE], both[BASELINE:]
+        monitored[-FAULTY:, 4] += 5.0 * baseline[:, 4].std()
+        return Planted(baseline, monitored, 2 * MONITORED - FAULTY, (4,))
+
+    return make
 
 
 def narrow(size: float) -> Make:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import numpy as np
 import structlog
 
 from dinsight.maintenance import columnstore
@@ -278,7 +279,9 @@ async def _store_points(connection: Connection, rows: Sequence[tuple[asyncpg.Rec
     stored = []
     for row, packed in rows:
         kept = [row[name] for name in KEPT]
-        highest = float(decode_floats(row["distance"]).max())
+        distance = decode_floats(row["distance"])
+        judged = distance[~np.isnan(distance)]
+        highest = float(judged.max()) if judged.size else None
         stored.append((*kept, sum(row["anomaly"] or ()), highest, packed))
     await connection.executemany(STORE_POINTS, stored)
     await connection.executemany(REMOVE_POINTS, [(row["id"], row["created_at"]) for row, _ in rows])

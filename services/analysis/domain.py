@@ -53,6 +53,8 @@ class Analysis:
     archived_at: datetime | None = None
     # A restored analysis is not archived again before then.
     kept_until: datetime | None = None
+    # The number of a completed baseline among its machine's.
+    baseline_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from services.analysis.anomalies.routes import build_anomaly_router
 from services.analysis.anomalies.service import AnomalyService
 from services.analysis.archives.routes import build_archive_router
 from services.analysis.archives.service import ArchiveService
+from services.analysis.baselines.routes import build_baseline_router
+from services.analysis.baselines.service import BaselineService
 from services.analysis.configs.routes import build_config_router
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import PostgresUnits
@@ -22,8 +24,13 @@ from services.analysis.health.routes import build_health_router
 from services.analysis.health.service import HealthService
 from services.analysis.jobs.janitor import Chores
 from services.analysis.machines.directory import MachineDirectory
+from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
 from services.analysis.organizations.service import OrganizationFollower
+from services.analysis.previews.routes import build_preview_router
+from services.analysis.previews.service import PreviewService
+from services.analysis.quality.routes import build_quality_router
+from services.analysis.quality.service import QualityService
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
@@ -31,6 +38,8 @@ from services.analysis.timeline.routes import build_timeline_router
 from services.analysis.timeline.service import TimelineService
 from services.analysis.uploads.routes import build_upload_router
 from services.analysis.uploads.service import UploadReceiver
+from services.analysis.whatif.routes import build_what_if_router
+from services.analysis.whatif.service import WhatIfService
 from shared.audit import Auditor
 from shared.erasure.eraser import Eraser
 from shared.erasure.requests import DeletionRequests
@@ -55,10 +64,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     storage = Storage.at(installation.storage_url)
+    models = ModelStore(storage)
     machines = Peer(installation.machines_url, name="machines")
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
-    receiver = UploadReceiver(units, storage, directory, settings, infra.clock, infra.new_id, auditor)
+    configs = ConfigService(infra.clock, auditor)
+    receiver = UploadReceiver(
+        units, storage, directory, settings, infra.clock, infra.new_id, auditor, configs
+    )
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
@@ -90,8 +103,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
-    app.include_router(build_config_router(ConfigService(infra.clock, auditor), units, infra.guard))
+    app.include_router(build_config_router(configs, units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
+    app.include_router(build_what_if_router(WhatIfService(models), units, infra.guard))
+    versions = BaselineService(models, infra.clock, auditor)
+    app.include_router(build_baseline_router(versions, directory, units, infra.guard))
+    app.include_router(build_quality_router(QualityService(), units, infra.guard))
+    previews = PreviewService(units, configs, settings)
+    app.include_router(build_preview_router(previews, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
     deletions = DeletionService(units, directory, DeletionRequests(infra.clock, infra.new_id), auditor)
     app.include_router(build_deletion_router(deletions, units, infra.guard))

@@ -23,6 +23,16 @@ class Settings(ServiceSettings):
         ge=1,
         validation_alias=AliasChoices("DINSIGHT_ANALYSIS_MAX_FILES", "DINSIGHT_ANALYSIS_MOST_FILES"),
     )
+    # What the files of an upload may cost a worker that reads them. Each limit ends the reading with an error
+    # that names it, so the largest tables that an installation expects decide.
+    max_expanded_bytes: int = Field(default=4 * 2**30, ge=2**20)
+    max_batch_bytes: int = Field(default=64 * 2**20, ge=2**20)
+    max_cell_characters: int = Field(default=100_000, ge=1000)
+    max_columns: int = Field(default=32_768, ge=1)
+    max_rows: int = Field(default=10_000_000, ge=1)
+    max_archive_members: int = Field(default=1000, ge=1)
+    # A preview reads a few thousand rows; forms that are read from their end (Parquet, zip) must be whole.
+    max_preview_bytes: int = Field(default=16 * 2**20, ge=1)
     # A worker that is silent for this long counts as dead, and its jobs go to another one.
     lease_seconds: float = Field(default=30.0, gt=0)
     heartbeat_seconds: float = Field(default=10.0, gt=0)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from services.analysis.archives.archiver import Archiver
 from services.analysis.archives.jobs import ArchiveJobs
 from services.analysis.database.unit import PostgresUnits, Units
+from services.analysis.engine import Limits
 from services.analysis.jobs.chunks import ChunkStore
 from services.analysis.jobs.domain import MAX_ATTEMPTS, QUEUE, Kind
 from services.analysis.jobs.finalize import Finalizer
@@ -54,7 +55,15 @@ def build_worker(
 ) -> Worker:
     models, recent = ModelStore(storage), RecentChunks()
     finalizer = Finalizer(units, models, clock, new_id)
-    reader, chunks = TableReader(storage), ChunkStore(units, recent, new_id)
+    limits = Limits(
+        expanded_bytes=settings.max_expanded_bytes,
+        batch_bytes=settings.max_batch_bytes,
+        cell_characters=settings.max_cell_characters,
+        columns=settings.max_columns,
+        rows=settings.max_rows,
+        members=settings.max_archive_members,
+    )
+    reader, chunks = TableReader(storage, limits), ChunkStore(units, recent, new_id)
     runner = AnalysisRunner(
         units,
         BaselineFitter(reader, chunks),

@@ -10,7 +10,10 @@ AlertStatus = Literal["pending", "active", "recovering", "resolved"]
 
 
 class AlertState(Payload):
-    """The alert after the change. Seen are times of samples; the other times are of the clock."""
+    """The alert after the change. Seen are times of samples; the other times are of the clock.
+
+    `outcome` of a resolved alert is true_alarm, false_alarm, maintenance or unknown.
+    """
 
     alert_id: UUID
     alert_rule_id: UUID
@@ -27,6 +30,7 @@ class AlertState(Payload):
     raised_at: datetime | None = None
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
+    outcome: str | None = None
     version: int
 
 

@@ -52,7 +52,8 @@ class AnalysisCompleted(Payload):
 
     Of a monitoring run, `results.wear` is the current wear in standard deviations of the baseline's
     distances, `results.wear_trend` its trend over the machine's runs (`slope_per_day`, `significant`, `runs`;
-    or null), and `results.leading_features` what its anomalies point to.
+    or null), and `results.leading_features` what its anomalies point to. `not_judged` samples lacked too many
+    sensors; `anomaly_fraction` is of the others.
     """
 
     analysis_id: UUID
@@ -60,6 +61,7 @@ class AnalysisCompleted(Payload):
     machine_id: UUID
     analysis_type: AnalysisType
     samples: int
+    not_judged: int = 0
     anomaly_count: int = 0
     anomaly_fraction: float = 0.0
     max_distance: float | None = None

@@ -41,7 +41,6 @@ class Standing:
         """Raises Unauthenticated if the holder has lost the session, key, membership or role; Unavailable."""
         if self._auth is None:
             raise Unauthenticated("The access token has expired.")
-        in_organization = isinstance(holder, Caller)
         answer = await self._auth.post(
             PATH,
             {
@@ -51,7 +50,7 @@ class Standing:
                 "organization_id": str(holder.organization_id) if isinstance(holder, Caller) else None,
             },
         )
-        if in_organization and Role.parse(answer["role"]) < holder.role:
+        if isinstance(holder, Caller) and Role.parse(answer["role"]) < holder.role:
             raise Unauthenticated("The role in the organization has changed.")
 
 

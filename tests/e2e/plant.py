@@ -91,6 +91,11 @@ class Plant:
     def upload(self, machine_id: str, kind: str, *files: tuple[str, bytes], **values: str) -> str:
         return str(self._answer(self.submit(machine_id, kind, *files, headers=None, **values))["id"])
 
+    def preview(self, name: str, content: bytes) -> dict[str, Any]:
+        """What is understood of a file, or of its beginning."""
+        parts = [("file", (name, content, "text/csv"))]
+        return self._answer(self._client.post("/file-previews", files=parts))
+
     def ended(self, analysis_id: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until the analysis has completed or failed, and return it."""
 

@@ -1,6 +1,7 @@
 """Planted secrets stand nowhere in plain text: in no table, topic, log, file or trace."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -160,11 +161,7 @@ def in_traces(plant: Plant, stack: Stack, collector: Collector) -> list[str]:
         last = str(uuid4())
         httpx2.get(f"{stack.gateway_url}/api/v1{path.format(last)}", headers=plant.headers, timeout=60)
         for program in (service, "gateway"):
-            eventually(
-                lambda name=program, text=last: collector.has(name, text),
-                seconds=60,
-                what=f"spans of {program}",
-            )
+            eventually(partial(collector.has, program, last), seconds=60, what=f"spans of {program}")
     return [f"a trace of {len(body)} bytes" for body in collector.exports if CANARY.encode() in body]
 
 

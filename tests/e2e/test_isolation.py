@@ -26,6 +26,7 @@ NOT_RECORDED = {
     "refresh": "it only goes on with a session whose beginning is recorded",
     "delete_me": "it is refused while the organization has no other owner; test_deletion.py deletes accounts",
     "delete_organization": "it needs to be confirmed, and ends the access to its trail; see test_deletion.py",
+    "preview_file": "it reads a file and stores nothing",
     "send_verification": "a link that was sent moments ago, with the registration, is not sent again",
 }
 

@@ -39,6 +39,8 @@ def payload(document: Document, operation: Operation, ids: Mapping[str, str]) ->
         return Payload()
     if operation.id == "create_analysis":
         return Payload(form={"machine_id": ids["machine_id"], "analysis_type": "baseline"})
+    if operation.id == "preview_file":
+        return Payload(form={})
     if operation.id == "create_config":
         # The tables above have few columns; the next configuration must fit them still.
         return Payload(json=CONFIG)

@@ -142,6 +142,8 @@ def _analyse(tenant: Tenant) -> None:
         ended = eventually(lambda: _ended(tenant), seconds=60, what=f"the end of the {kind}")
         assert ended["status"] == "completed", ended
         tenant.ids.setdefault("baseline_id", accepted["id"])
+    # What is compared with what.
+    tenant.ids |= dict.fromkeys(("from", "to"), tenant.ids["baseline_id"])
     eventually(lambda: _quiet(tenant), seconds=30, what="all anomalies in the alert")
     tenant.ids["anomaly_id"] = tenant.ask("/anomalies", limit=1)["items"][0]["id"]
     tenant.ids["alert_id"] = tenant.ask("/alerts")["items"][0]["id"]

@@ -101,7 +101,7 @@ FROM generate_series(1, :keys::integer) AS n;
 INSERT INTO analysis.analyses (id, machine_id, file_upload_id, analysis_type, status, results, created_by, created_at,
                                completed_at, organization_id)
 SELECT pg_temp.id(:salt, 'analysis', n), pg_temp.id(:salt, 'machine', m), pg_temp.id(:salt, 'upload', n),
-       CASE WHEN n % 100 = 10 THEN 'baseline' ELSE 'monitoring' END,
+       CASE WHEN n % 20 = 10 THEN 'baseline' ELSE 'monitoring' END,
        CASE WHEN n % 500 = 10 THEN 'failed' ELSE 'completed' END,
        '{"samples": 1000, "anomaly_count": 100, "anomaly_fraction": 0.1, "health": {"state": "ok"}}',
        pg_temp.id(:salt, 'user', 1), :now::timestamptz - (:analyses - n / 4 * 4)::float8 / :analyses * :span::interval, :now,

@@ -24,3 +24,4 @@ class AlertRef:
     acknowledged_at: datetime | None
     resolved_at: datetime | None
     version: int
+    outcome: str | None = None

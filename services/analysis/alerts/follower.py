@@ -32,5 +32,6 @@ async def follow(unit: Unit, organization_id: UUID, published_at: datetime, aler
             acknowledged_at=alert.acknowledged_at,
             resolved_at=(alert.resolved_at or published_at) if resolved else None,
             version=alert.version,
+            outcome=alert.outcome,
         )
     )

@@ -86,8 +86,12 @@ class SampleTime:
     stated: str | None = None
 
 
-def sample_time(metadata: Mapping[str, Any], index: int, uploaded_at: datetime) -> SampleTime:
+def sample_time(
+    metadata: Mapping[str, Any], index: int, uploaded_at: datetime, column: str | None = None
+) -> SampleTime:
     """Return the time of a sample: its time column, or the upload's time plus one microsecond per sample.
+
+    `column` is the one that was found by content. Runs that are older have one that is named as times are.
 
     The microseconds preserve the order of samples without times of their own. A time before 1970, more than a
     day after the upload, or in no calendar, is an error of a clock or of an export: it is reported as it
@@ -95,7 +99,8 @@ def sample_time(metadata: Mapping[str, Any], index: int, uploaded_at: datetime) 
     """
     stated: str | None = None
     for name, value in metadata.items():
-        if name.strip().lower() not in TIME_COLUMNS or not isinstance(value, str):
+        known = name == column if column is not None else name.strip().lower() in TIME_COLUMNS
+        if not known or not isinstance(value, str):
             continue
         time = parse_time(value)
         if time is not None and plausible(time, uploaded_at):

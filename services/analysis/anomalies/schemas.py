@@ -22,8 +22,10 @@ class AnomalyOut(BaseModel):
     y: float
     features: dict[str, Any] = Field(
         description=(
-            "The explanation: `features` with their expected values, strongest first, and `bands` of"
-            " neighbouring features"
+            "The explanation: `features` that explain the sample together, strongest first, each with the"
+            " value that the others let expect; `bands` of neighbouring features; and `cause`, the statistic"
+            " that alarmed: `distance` of the sample, largest `residual` of a feature, distance of the moving"
+            " `average` or to the nearest `neighbour` in the baseline, or a `constant` feature that moved"
         )
     )
     metadata: dict[str, Any] | None

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.analysis.configs.domain import EDITABLE, PARAMETERS, Configuration
+from services.analysis.configs.domain import EDITABLE, PARAMETERS, ConfigChanges, Configuration
 from services.analysis.database.unit import Unit
-from services.analysis.engine import ConfigError, EngineConfig
+from services.analysis.engine import ConfigError, EngineConfig, ReadingConfig
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -25,27 +25,12 @@ class ConfigService:
         await self.current(unit, caller)
         return await unit.configs.list(page)
 
-    async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> Configuration:
+    async def change(self, unit: Unit, caller: Caller, change: ConfigChanges) -> Configuration:
         """Add a version with these parameters changed. Raises Unprocessable with a pointer to the field."""
-        now = self._clock.now()
-        current = await unit.configs.lock_current(caller.organization_id, now)
-        values = {name: getattr(current, name) for name in PARAMETERS} | dict(changes)
-        try:
-            EngineConfig(**values).validate()
-        except ConfigError as error:
-            raise Unprocessable(
-                str(error), errors=[FieldError(f"/body/{error.field}", str(error))]
-            ) from error
-        config = await unit.configs.add(
-            values
-            | {
-                "organization_id": caller.organization_id,
-                "version": current.version + 1,
-                "created_at": now,
-                "created_by": caller.user_id,
-            }
-        )
-        before = {name: getattr(current, name) for name in EDITABLE if name in changes}
+        current = await unit.configs.lock_current(caller.organization_id, self._clock.now())
+        config = await self._add(unit, caller, current, change, inline=False, place="/body")
+        before = {name: getattr(current, name) for name in EDITABLE if name in change.parameters}
+        before |= {name: current.reading.get(name) for name in change.reading}
         # Configurations have numbers as ids, but the audit trail identifies resources by UUID.
         await self._auditor.wrote(
             unit.outbox,
@@ -54,6 +39,48 @@ class ConfigService:
             "config",
             None,
             before=before,
-            after={"id": config.id, "version": config.version, **changes},
+            after={"id": config.id, "version": config.version, **change.sent},
         )
         return config
+
+    async def for_analysis(
+        self, unit: Unit, caller: Caller, base: Configuration, change: ConfigChanges
+    ) -> Configuration:
+        """Add a version for one analysis: `base` with these parameters changed. Raises Unprocessable."""
+        await unit.configs.lock_current(caller.organization_id, self._clock.now())
+        return await self._add(unit, caller, base, change, inline=True, place="/body/config")
+
+    async def _add(
+        self,
+        unit: Unit,
+        caller: Caller,
+        base: Configuration,
+        change: ConfigChanges,
+        *,
+        inline: bool,
+        place: str,
+    ) -> Configuration:
+        values = {name: getattr(base, name) for name in PARAMETERS} | dict(change.parameters)
+        try:
+            EngineConfig(**values).validate()
+            reading = ReadingConfig.from_json(merged(base.reading, change.reading)).to_json()
+        except ConfigError as error:
+            raise Unprocessable(
+                str(error), errors=[FieldError(f"{place}/{error.field}", str(error))]
+            ) from error
+        return await unit.configs.add(
+            values
+            | {
+                "organization_id": caller.organization_id,
+                "version": await unit.configs.next_version(caller.organization_id),
+                "created_at": self._clock.now(),
+                "created_by": caller.user_id,
+                "reading": reading,
+                "inline": inline,
+            }
+        )
+
+
+def merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a configuration says about files after changes; null takes a field back to its default."""
+    return {name: value for name, value in (dict(before) | dict(changes)).items() if value is not None}

@@ -27,6 +27,10 @@ class Configs(Protocol):
 
     async def list(self, page: PageRequest) -> Slice[Configuration]: ...
 
+    async def next_version(self, organization_id: UUID) -> int:
+        """The number of the version to be added, after `lock_current`."""
+        ...
+
     async def add(self, values: Mapping[str, Any]) -> Configuration: ...
 
 
@@ -40,9 +44,8 @@ class PostgresConfigs:
         return rows.configuration(row) if row else await self._first(organization_id, now)
 
     async def lock_current(self, organization_id: UUID, now: datetime) -> Configuration:
-        await self.current(organization_id, now)
-        row = await self._queries.lock_current_config(self._connection, organization_id=organization_id)
-        return rows.configuration(row)
+        await self._queries.lock_configs(self._connection, organization_id=organization_id)
+        return await self.current(organization_id, now)
 
     async def _first(self, organization_id: UUID, now: datetime) -> Configuration:
         await self._queries.first_config(self._connection, organization_id=organization_id, now=now)
@@ -64,5 +67,10 @@ class PostgresConfigs:
         configs = [rows.configuration(row) async for row in found]
         return Slice.cut(configs, page.limit, lambda config: Cursor(config.created_at, UUID(int=config.id)))
 
+    async def next_version(self, organization_id: UUID) -> int:
+        found = await self._queries.next_config_version(self._connection, organization_id=organization_id)
+        return int(found)
+
     async def add(self, values: Mapping[str, Any]) -> Configuration:
+        values = {"reading": {}, "inline": False} | dict(values)
         return rows.configuration(await self._queries.insert_config(self._connection, **values))

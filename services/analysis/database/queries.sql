@@ -82,12 +82,16 @@ INSERT INTO config_data (organization_id, created_at) VALUES (:organization_id, 
 ON CONFLICT (organization_id, version) DO NOTHING;
 
 -- name: current_config^
--- The newest configuration of the organization.
-SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1;
+-- The newest configuration of the organization that did not come with an analysis.
+SELECT * FROM config_data WHERE organization_id = :organization_id AND NOT inline ORDER BY version DESC LIMIT 1;
 
--- name: lock_current_config^
--- The newest configuration, locked while the next version is created from it.
-SELECT * FROM config_data WHERE organization_id = :organization_id ORDER BY version DESC LIMIT 1 FOR UPDATE;
+-- name: lock_configs!
+-- Let one transaction at a time add a version. A lock on the newest row would not show the one that follows it.
+SELECT pg_advisory_xact_lock(hashtextextended('config_data ' || :organization_id::uuid, 0));
+
+-- name: next_config_version$
+-- The number of the next version.
+SELECT coalesce(max(version), 0) + 1 FROM config_data WHERE organization_id = :organization_id;
 
 -- name: get_config^
 -- One configuration of the organization.
@@ -102,12 +106,25 @@ ORDER BY created_at DESC, id DESC LIMIT :limit;
 -- name: insert_config^
 -- The next version of a configuration.
 INSERT INTO config_data (organization_id, version, gamma0, optimizer, alpha, end_meta, start_dim, end_dim, scaling,
-                         detector, ewma, sensitivity, imax, lowdim, eta, epsilon, beta1, beta2, beta, a, w1, w2,
-                         which_w1, mode, param_mode, created_at, created_by)
+                         detector, ewma, sensitivity, false_alarm_rate, max_missing, imax, lowdim, eta, epsilon, beta1,
+                         beta2, beta, a, w1, w2, which_w1, mode, param_mode, roles, created_at, created_by,
+                         reading, inline, severity_bands, deteriorating_fraction, failing_fraction,
+                         deteriorating_wear, failing_wear)
 VALUES (:organization_id, :version, :gamma0, :optimizer, :alpha, :end_meta, :start_dim, :end_dim, :scaling,
-        :detector, :ewma, :sensitivity, :imax, :lowdim, :eta, :epsilon, :beta1, :beta2, :beta, :a, :w1, :w2,
-        :which_w1, :mode, :param_mode, :created_at, :created_by)
+        :detector, :ewma, :sensitivity, :false_alarm_rate, :max_missing, :imax, :lowdim, :eta, :epsilon, :beta1,
+        :beta2, :beta, :a, :w1, :w2, :which_w1, :mode, :param_mode, :roles, :created_at, :created_by,
+        :reading, :inline, :severity_bands, :deteriorating_fraction, :failing_fraction, :deteriorating_wear,
+        :failing_wear)
 RETURNING *;
+
+-- name: save_quality!
+-- The quality of a run's data; an attempt replaces what an earlier one found.
+INSERT INTO analysis_quality (analysis_id, organization_id, quality) VALUES (:analysis_id, :organization_id, :quality)
+ON CONFLICT (analysis_id) DO UPDATE SET quality = excluded.quality;
+
+-- name: get_quality$
+-- The quality of a run's data.
+SELECT quality FROM analysis_quality WHERE analysis_id = :analysis_id;
 
 -- name: insert_upload!
 -- An upload whose files are in the object store.
@@ -151,6 +168,46 @@ ORDER BY created_at DESC, id DESC LIMIT :limit;
 SELECT * FROM analyses
 WHERE machine_id = :machine_id AND analysis_type = :analysis_type AND status = ANY (:statuses::text[])
 ORDER BY completed_at DESC, id DESC LIMIT :limit;
+
+-- name: active_baseline^
+-- The baseline that judges a machine's next samples.
+SELECT analysis_id, by_hand, activated_by, activated_at FROM active_baselines WHERE machine_id = :machine_id;
+
+-- name: hold_versions$
+-- Lock the versions of a machine's baselines until the transaction ends, even before the first; their last number.
+INSERT INTO machine_baselines (machine_id, organization_id)
+SELECT id, organization_id FROM machine_refs WHERE id = :machine_id
+ON CONFLICT (machine_id) DO UPDATE SET organization_id = excluded.organization_id
+RETURNING versions;
+
+-- name: choose_baseline!
+-- Record which baseline somebody chose; null leaves it to the newest one again.
+UPDATE machine_baselines SET chosen_id = :analysis_id, chosen_by = :chosen_by, chosen_at = :chosen_at
+WHERE machine_id = :machine_id;
+
+-- name: list_versions
+-- The versions of a machine's baseline, newest first.
+SELECT a.id AS analysis_id, a.baseline_version AS number, a.status, a.created_at, a.created_by, a.completed_at,
+       a.config_id, a.results, v.analysis_id IS NOT NULL AS active, coalesce(v.by_hand, false) AS by_hand,
+       v.activated_by, v.activated_at,
+       a.status = 'completed' AND v.analysis_id IS NULL AND a.id = (
+           SELECT b.id FROM analyses b
+           WHERE b.machine_id = a.machine_id AND b.analysis_type = 'baseline' AND b.status = 'completed'
+           ORDER BY b.completed_at DESC, b.id DESC LIMIT 1) IS TRUE AS proposed,
+       n.runs, n.samples AS normal_samples, n.anomalies AS normal_anomalies
+FROM analyses a
+LEFT JOIN active_baselines v ON v.machine_id = a.machine_id AND v.analysis_id = a.id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS runs, coalesce(sum(samples), 0)::bigint AS samples,
+           coalesce(sum(anomalies), 0)::bigint AS anomalies
+    FROM (SELECT r.id FROM analyses r WHERE r.baseline_id = a.id AND r.status IN ('completed', 'archived')
+          ORDER BY r.created_at DESC LIMIT :newest_runs) newest
+    JOIN normal_runs w ON w.analysis_id = newest.id
+) n
+WHERE a.machine_id = :machine_id AND a.baseline_version IS NOT NULL AND a.status IN ('completed', 'archived')
+  AND (:analysis_id::uuid IS NULL OR a.id = :analysis_id)
+  AND (:after_at::timestamptz IS NULL OR (a.created_at, a.id) < (:after_at, :after_id::uuid))
+ORDER BY a.created_at DESC, a.id DESC LIMIT :limit;
 
 -- name: begin_analysis^
 -- Start an attempt, unless the analysis has ended.
@@ -385,12 +442,10 @@ SELECT * FROM analyses WHERE id = :id FOR UPDATE;
 SELECT * FROM analyses WHERE id = :id FOR SHARE;
 
 -- name: archive_obstacles^
--- What may stand in the way of archiving an analysis. A machine's newest completed baseline is the active one.
+-- What may stand in the way of archiving an analysis.
 SELECT m.legal_hold,
-       a.analysis_type = 'baseline' AND a.id = (
-           SELECT b.id FROM analyses b
-           WHERE b.machine_id = a.machine_id AND b.analysis_type = 'baseline' AND b.status = 'completed'
-           ORDER BY b.completed_at DESC, b.id DESC LIMIT 1) IS TRUE AS active_baseline,
+       EXISTS (SELECT FROM active_baselines v
+               WHERE v.machine_id = a.machine_id AND v.analysis_id = a.id) AS active_baseline,
        ARRAY(SELECT r.id FROM analyses r
              WHERE a.analysis_type = 'baseline' AND r.dinsight_id = a.dinsight_id AND r.id <> a.id
                AND r.status NOT IN ('archived', 'failed')) AS runs,

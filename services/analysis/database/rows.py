@@ -21,7 +21,7 @@ def read(kind: type[T], row: asyncpg.Record, **converted: Any) -> T:
 
 
 def configuration(row: asyncpg.Record) -> Configuration:
-    return read(Configuration, row)
+    return read(Configuration, row, severity_bands=tuple(row["severity_bands"]))
 
 
 def machine_ref(row: asyncpg.Record) -> MachineRef:

@@ -8,6 +8,7 @@ from services.analysis.database import fleet
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.archives import Archives, PostgresArchives
+from services.analysis.database.baselines import Baselines, PostgresBaselines
 from services.analysis.database.chunks import Chunks, PostgresChunks
 from services.analysis.database.configs import Configs, PostgresConfigs
 from services.analysis.database.deletions import Deletions, PostgresDeletions
@@ -15,6 +16,7 @@ from services.analysis.database.fleet.reading import Fleet, PostgresFleet
 from services.analysis.database.fleet.summaries import PostgresSummaries, Summaries
 from services.analysis.database.machines import Machines, PostgresMachines
 from services.analysis.database.organizations import Organizations, PostgresOrganizations
+from services.analysis.database.quality import PostgresQualities, Qualities
 from services.analysis.database.results import PostgresResults, Results
 from services.analysis.database.upkeep import PostgresUpkeep, Upkeep
 from services.analysis.database.uploads import PostgresUploads, Uploads
@@ -36,8 +38,10 @@ class Unit:
     configs: Configs
     uploads: Uploads
     analyses: Analyses
+    baselines: Baselines
     chunks: Chunks
     results: Results
+    qualities: Qualities
     anomalies: Anomalies
     archives: Archives
     organizations: Organizations
@@ -77,8 +81,10 @@ class PostgresUnits:
             configs=PostgresConfigs(connection, self.queries),
             uploads=PostgresUploads(connection, self.queries),
             analyses=PostgresAnalyses(connection, self.queries),
+            baselines=PostgresBaselines(connection, self.queries),
             chunks=PostgresChunks(connection, self.queries),
             results=PostgresResults(connection, self.queries),
+            qualities=PostgresQualities(connection, self.queries),
             anomalies=PostgresAnomalies(connection, self.queries),
             archives=PostgresArchives(connection, self.queries),
             organizations=PostgresOrganizations(connection, self.queries),

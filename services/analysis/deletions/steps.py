@@ -91,6 +91,7 @@ def _sums(owner: str) -> tuple[Step, ...]:
     of_subject = f"{owner} = :subject"
     return (
         rows("alert_refs", "id", of_subject),
+        rows("machine_baselines", "machine_id", of_subject),
         rows("machine_hours", "machine_id, hour, severity", of_subject, batch=BATCH_COUNTS),
         rows("machine_days", "machine_id, day, severity", of_subject, batch=BATCH_COUNTS),
         rows("machine_states", "machine_id", of_subject),

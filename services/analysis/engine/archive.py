@@ -25,6 +25,9 @@ VERSION = 1
 ONE_STATISTIC = np.array([1.0])
 """Models that were stored before there were several statistics judge by the distance alone."""
 
+UNKNOWN = np.empty(0, dtype=np.int64)
+"""The decimal places of models that were stored before they were found."""
+
 
 def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
     """Return the model as named arrays without Python objects, for `numpy.savez`, without loss.
@@ -39,10 +42,12 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "similarity": asdict(model.reference.similarity),
         "threshold": model.threshold,
         "space_limit": model.space_limit,
+        "statistics": model.statistics,
         "cost_per_pair": model.cost_per_pair,
         "iterations": model.iterations,
         "trustworthiness": model.trustworthiness,
         "report": model.report.as_dict(),
+        "sensors": list(model.sensors),
     }
     arrays: dict[str, NDArray[Any]] = {
         "version": np.array(VERSION),
@@ -52,14 +57,19 @@ def pack_model(model: BaselineModel) -> dict[str, NDArray[Any]]:
         "position_std": model.position_std,
         "baseline_distances": model.baseline_distances,
         "limits": model.limits,
+        "places": model.places,
         "scaling.mean": model.scaling.mean,
         "scaling.std": model.scaling.std,
         "scaling.factor": model.scaling.factor,
         "scaling.dropped": model.scaling.dropped,
+        "scaling.absent": model.scaling.absent,
+        "scaling.context": model.scaling.context,
         "reference.features": model.reference.features,
         "reference.coordinates": model.reference.coordinates,
     }
     arrays |= {f"space.{name}": array for name, array in model.space.to_arrays().items()}
+    if model.averaged is not None:
+        arrays |= {f"averaged.{name}": array for name, array in model.averaged.to_arrays().items()}
     if model.detector is not model.space:
         arrays |= {f"detector.{name}": array for name, array in model.detector.to_arrays().items()}
     return arrays
@@ -74,43 +84,61 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
             "upload the baseline again"
         )
     document = json.loads(arrays["document"].tobytes())
-    settings = dict(document["config"])
-    settings["severity_bands"] = tuple(settings["severity_bands"])
-    config = EngineConfig(**settings)
+    config = _config(document["config"])
     space = FeatureMahalanobis.from_arrays(_part(arrays, "space."))
-    own = _part(arrays, "detector.")
+    own, averaged = _part(arrays, "detector."), _part(arrays, "averaged.")
+    detector = DETECTORS[config.detector].from_arrays(own) if own else space
+    limits = arrays.get("limits", ONE_STATISTIC)
+    dropped = arrays["scaling.dropped"]
+    scaling = Scaling(
+        document["scaling"]["kind"],
+        document["scaling"]["reason"],
+        arrays["scaling.mean"],
+        arrays["scaling.std"],
+        arrays["scaling.factor"],
+        dropped,
+        document["scaling"]["unit"],
+        arrays.get("scaling.absent", np.zeros_like(dropped)),
+        arrays.get("scaling.context", np.zeros_like(dropped)),
+    )
     return BaselineModel(
         config=config,
         features=tuple(document["features"]),
-        scaling=Scaling(
-            document["scaling"]["kind"],
-            document["scaling"]["reason"],
-            arrays["scaling.mean"],
-            arrays["scaling.std"],
-            arrays["scaling.factor"],
-            arrays["scaling.dropped"],
-            document["scaling"]["unit"],
-        ),
+        scaling=scaling,
         reference=ReferenceMap(
             arrays["reference.features"],
             arrays["reference.coordinates"],
             DistanceRange(*document["range"]),
             Similarity(**document["similarity"]),
+            scaling.importance,
         ),
         coordinates=arrays["coordinates"],
         position_mean=arrays["position_mean"],
         position_std=arrays["position_std"],
-        detector=DETECTORS[config.detector].from_arrays(own) if own else space,
-        limits=arrays.get("limits", ONE_STATISTIC),
+        detector=detector,
+        averaged=FeatureMahalanobis.from_arrays(averaged) if averaged else None,
+        statistics=tuple(document.get("statistics", detector.names[: limits.size])),
+        limits=limits,
         threshold=document["threshold"],
         baseline_distances=arrays["baseline_distances"],
         space=space,
         space_limit=document.get("space_limit", document["threshold"]),
+        places=arrays.get("places", UNKNOWN),
         cost_per_pair=document["cost_per_pair"],
         iterations=document["iterations"],
         trustworthiness=document["trustworthiness"],
         report=BaselineReport.from_dict(document["report"]),
+        sensors=tuple(document.get("sensors", ())),
     )
+
+
+def _config(stored: Mapping[str, Any]) -> EngineConfig:
+    """Return a stored configuration; a quantile of the baseline was once asked for under another name."""
+    settings = {**stored, "severity_bands": tuple(stored["severity_bands"])}
+    rule, quantile = settings.pop("threshold_rule", None), settings.pop("quantile", 0.0)
+    if rule == "quantile":
+        settings |= {"sensitivity": None, "false_alarm_rate": 1.0 - quantile}
+    return EngineConfig(**settings)
 
 
 def _part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

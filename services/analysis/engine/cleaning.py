@@ -1,15 +1,17 @@
-"""Finds cells of a baseline that no sensor measured, such as a logger's -9999, before anything is learnt."""
+"""What is missing in a baseline: cells without a value, and those that no sensor measured, such as -9999."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .rows import row_chunks
+from .rows import NO_ROWS, Rows, Table, row_chunks
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 GROSS_CELL = 50.0
 """A cell this many robust standard deviations from its feature's median is no measurement. With 20, the peaks
@@ -29,9 +31,14 @@ SCALE_ROWS = 2000
 """Evenly spaced samples that determine median and scale; both are needed to one digit only."""
 
 
+MAX_ABSENT_SHARE = 0.5
+"""A feature of which more than this share of the baseline is missing is left out: too few samples tell how it
+behaves together with others, of which any may be missing, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class GrossCell:
-    """A cell that was left out of learning, with its whole sample; `row` and `column` count from 0."""
+    """A cell that counts as missing; `row` and `column` count from 0."""
 
     row: int
     column: int
@@ -42,13 +49,13 @@ def gross_cells(x: Floats) -> list[GrossCell]:
     """Return the cells of x (n, d) that lie absurdly far from their feature's median, by row and column.
 
     Location and scale are the median and the median absolute deviation, which a tenth of bad cells cannot
-    move. Mean and standard deviation of the remaining samples are learnt afterwards.
+    move. Mean and standard deviation of the remaining cells are learnt afterwards.
     """
     n, d = x.shape
     some = x[np.unique(np.linspace(0, n - 1, min(n, SCALE_ROWS)).astype(np.int64))]
-    centre = np.median(some, axis=0)
-    scale = CONSISTENCY * np.median(np.abs(some - centre), axis=0)
-    limit = np.where(scale > 0.0, GROSS_CELL * scale, GROSS_STEPS * resolution(centre))
+    centre = _median(some)
+    scale = CONSISTENCY * _median(np.abs(some - centre))
+    limit = np.where(scale > 0.0, GROSS_CELL * scale, GROSS_STEPS * resolution(np.nan_to_num(centre)))
     found: list[GrossCell] = []
     counts = np.zeros(d, dtype=np.int64)
     most = max(1.0, MAX_GROSS_SHARE * n)
@@ -61,6 +68,70 @@ def gross_cells(x: Floats) -> list[GrossCell]:
             for row, column in places.tolist()
         ]
     return [cell for cell in found if counts[cell.column] <= most]
+
+
+def _median(x: Floats) -> Floats:
+    """The medians (d,) of what is there of x (m, d); NaN where nothing is."""
+    if not np.isnan(x).any():
+        return np.asarray(np.median(x, axis=0))
+    ordered = np.sort(x, axis=0)  # NaN comes last
+    count = x.shape[0] - np.isnan(x).sum(axis=0)
+    low, high = np.maximum(count - 1, 0) // 2, count // 2
+    middle = np.stack([low, np.minimum(high, x.shape[0] - 1)])
+    return np.asarray(np.take_along_axis(ordered, middle, axis=0).mean(axis=0))
+
+
+class Cleaned:
+    """Samples x (n, d) in which some cells count as missing; x itself stays as it is."""
+
+    def __init__(self, x: Floats, cells: Sequence[GrossCell]) -> None:
+        self._x = x
+        self._rows = np.array([cell.row for cell in cells], dtype=np.int64)
+        self._columns = np.array([cell.column for cell in cells], dtype=np.int64)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """n and d."""
+        return self._x.shape
+
+    def __getitem__(self, rows: slice | Rows, /) -> Floats:
+        """Some of the rows, in increasing order."""
+        part = self._x[rows]
+        numbers = np.arange(*rows.indices(self._x.shape[0])) if isinstance(rows, slice) else rows
+        inside = np.isin(self._rows, numbers)
+        if not inside.any():
+            return part
+        blanked = np.array(part)
+        blanked[np.searchsorted(numbers, self._rows[inside]), self._columns[inside]] = np.nan
+        return blanked
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What is missing of samples (n, d): `lacking` (d,) is the share of each feature.
+
+    `absent` marks the features (d,) that are left out because too much of them is missing; `skipped` are the
+    samples of which too much of the others is missing.
+    """
+
+    lacking: Floats
+    absent: Mask
+    skipped: Rows
+
+
+def find_gaps(x: Table, max_missing: float) -> Gaps:
+    """Find what is missing of x (n, d); samples are skipped if more than the share `max_missing` is."""
+    n, d = x.shape
+    counts = np.zeros(d)
+    for rows in row_chunks(n, d):
+        counts += np.isnan(x[rows]).sum(axis=0)
+    absent = counts > MAX_ABSENT_SHARE * n
+    skipped = []
+    if counts[~absent].any():
+        for rows in row_chunks(n, d):
+            share = np.isnan(x[rows])[:, ~absent].mean(axis=1)
+            skipped.append(rows.start + np.flatnonzero(share > max_missing))
+    return Gaps(counts / n, absent, np.concatenate(skipped) if skipped else NO_ROWS)
 
 
 def resolution(values: Floats) -> Floats:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .errors import ConfigError
 
@@ -12,7 +13,9 @@ OPTIMIZERS = ("adam", "sgd", "lbfgs")
 MODES = ("kanadaSan", "random")
 SCALINGS = ("auto", "none", "standard")
 DETECTORS = ("feature_mahalanobis", "map_mahalanobis", "t2_spe")
-THRESHOLD_RULES = ("sigma", "quantile")
+
+ROLES = JUDGED, CONTEXT, IGNORED = "judged", "context", "ignored"
+"""What a feature is used for: it alarms; the others are judged given its value; or nothing."""
 
 MAP_DIMENSIONS = 2
 """`dinsight_data` and `monitor_data` store x and y, so `lowdim` must be 2."""
@@ -25,6 +28,12 @@ MIN_LANDMARKS, MAX_LANDMARKS = 50, 8000
 
 MAX_ITERATIONS = 1_000_000
 """A thousand times the default. Without a limit, a typing error could occupy a worker for days."""
+
+DEFAULT_FALSE_ALARM_RATE = 0.005
+"""One normal sample in two hundred, if a configuration names neither a rate nor a number of deviations."""
+
+MIN_FALSE_ALARM_RATE, MAX_FALSE_ALARM_RATE = 1e-6, 0.5
+"""No baseline could show that a smaller rate is kept, and above half of the samples an alarm says nothing."""
 
 MAX_STEP, MAX_SENSITIVITY = 1e3, 1e3
 """A map is about 1 wide, and a threshold lies a few standard deviations out; larger values are mistakes."""
@@ -61,10 +70,17 @@ class EngineConfig:
     - `seed`: seeds the random start and the landmarks; `landmarks`: the maximum number of samples optimised;
     - `scaling`: `none`, `standard` or `auto`.
 
-    Detection: `detector`; `ewma`: weight of the moving average over the sequence, 0 < l <= 1 (None: single
-    samples); `threshold_rule`: `sigma` (mean + `sensitivity` * standard deviation: a higher value gives fewer
-    alarms) or `quantile` (the baseline's `quantile`); `severity_bands`: the ratios of distance to threshold
-    at which an anomaly becomes medium, high and critical.
+    Detection: `detector`; `ewma`: weight of the moving average that is judged instead of single samples,
+    0 < l <= 1; the alarm threshold: `false_alarm_rate`, the share of normal samples that may alarm, or
+    `sensitivity`, the standard deviations above the baseline's mean distance (a higher value gives fewer
+    alarms), at most one of the two (neither: DEFAULT_FALSE_ALARM_RATE); `severity_bands`: the ratios of
+    distance to threshold at which an anomaly becomes medium, high and critical.
+
+    Missing cells: samples of which more than the share `max_missing` of the features is missing are not
+    judged.
+
+    `roles` maps features to `judged`, `context` (the others are judged given its value) or `ignored`; those
+    that are not named get theirs by rule, and names that are not in a file do not matter.
 
     Health: the shares of anomalies and the wear (in baseline standard deviations) at which a machine becomes
     `deteriorating` and `failing`.
@@ -94,14 +110,22 @@ class EngineConfig:
     seed: int = 0
     detector: str = "feature_mahalanobis"
     ewma: float | None = None
-    sensitivity: float = 3.0
-    threshold_rule: str = "sigma"
-    quantile: float = 0.995
+    sensitivity: float | None = None
+    false_alarm_rate: float | None = None
     severity_bands: tuple[float, float, float] = (1.5, 2.0, 3.0)
+    roles: Mapping[str, str] = field(default_factory=dict)
     deteriorating_fraction: float = 0.05
     failing_fraction: float = 0.15
     deteriorating_wear: float = 3.0
     failing_wear: float = 6.0
+    max_missing: float = 0.5
+
+    @property
+    def asked_rate(self) -> float | None:
+        """The share of normal samples that may alarm; None if `sensitivity` determines the threshold."""
+        if self.sensitivity is not None:
+            return None
+        return DEFAULT_FALSE_ALARM_RATE if self.false_alarm_rate is None else self.false_alarm_rate
 
     def validate(self) -> EngineConfig:
         """Return this configuration. Raises ConfigError naming the first parameter that is out of range."""
@@ -155,9 +179,17 @@ class EngineConfig:
         self._choice("detector", DETECTORS)
         if self.ewma is not None:
             self._number("ewma", 0.0, 1.0, open_low=True)
-        self._number("sensitivity", 0.0, MAX_SENSITIVITY, open_low=True)
-        self._choice("threshold_rule", THRESHOLD_RULES)
-        self._number("quantile", 0.5, 1.0, open_high=True)
+        if self.sensitivity is not None:
+            self._number("sensitivity", 0.0, MAX_SENSITIVITY, open_low=True)
+        if self.false_alarm_rate is not None:
+            self._number("false_alarm_rate", MIN_FALSE_ALARM_RATE, MAX_FALSE_ALARM_RATE)
+            if self.sensitivity is not None:
+                raise ConfigError(
+                    "false_alarm_rate and sensitivity (threshold_sigmas) both determine the alarm threshold."
+                    " Name one of them, and set the other to null",
+                    field="false_alarm_rate",
+                )
+        self._number("max_missing", 0.0, 1.0, open_high=True)
         bands = self.severity_bands
         if len(bands) != 3 or not all(math.isfinite(band) for band in bands):
             raise ConfigError(
@@ -168,6 +200,14 @@ class EngineConfig:
                 f"severity_bands must increase and be above 1 (the threshold itself), but are {tuple(bands)}",
                 field="severity_bands",
             )
+        if not isinstance(self.roles, Mapping):
+            raise ConfigError(f"roles must map features to roles, but is {self.roles!r}", field="roles")
+        for feature, role in self.roles.items():
+            if role not in ROLES:
+                raise ConfigError(
+                    f"roles: '{feature}' must be one of {', '.join(ROLES)}, but is {role!r}",
+                    field="roles",
+                )
         for kind, upper in (("fraction", 1.0), ("wear", math.inf)):
             low, high = f"deteriorating_{kind}", f"failing_{kind}"
             self._number(low, 0.0, upper, open_low=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class EngineError(ValueError):
     """An input that the engine rejects.
@@ -38,8 +40,9 @@ class EngineError(ValueError):
 class TableError(EngineError):
     """A file that cannot be read as a table of samples.
 
-    If the configured column names do not match the file, `suggestion` holds `end_meta`, `start_dim` and
-    `end_dim` as detected in it; otherwise it is None.
+    `code` names the kind of the problem, and `params` holds its particulars. If the configured column names
+    do not match the file, `suggestion` holds `end_meta`, `start_dim` and `end_dim` as detected in it. If a
+    change of the reading configuration makes the file readable, `proposal` holds the changed fields.
     """
 
     def __init__(
@@ -50,8 +53,14 @@ class TableError(EngineError):
         row: int | None = None,
         column: str | None = None,
         suggestion: dict[str, str] | None = None,
+        code: str = "unreadable",
+        params: dict[str, Any] | None = None,
+        proposal: dict[str, Any] | None = None,
     ) -> None:
         self.suggestion = suggestion
+        self.code = code
+        self.params = params or {}
+        self.proposal = proposal
         super().__init__(message, file=file, row=row, column=column)
 
 

@@ -62,7 +62,7 @@ class NewestAnalysis:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The newest completed baseline, with its report of readiness."""
+    """The active baseline, with its report of readiness."""
 
     id: UUID
     completed_at: datetime

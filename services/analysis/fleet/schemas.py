@@ -93,7 +93,7 @@ class FleetMachineOut(BaseModel):
     newest_analysis: NewestAnalysisOut | None = Field(
         description="The analysis that was submitted last, with its progress while it runs"
     )
-    baseline: BaselineOut | None = Field(description="The newest completed baseline, with its readiness")
+    baseline: BaselineOut | None = Field(description="The active baseline, with its readiness")
 
     @classmethod
     def of(cls, machine: FleetMachine, now: datetime) -> "FleetMachineOut":

@@ -54,8 +54,9 @@ async def assess(unit: Unit, runs: Sequence[DatedRun]) -> Assessment | None:
         return None
     last = runs[-1].run
     baseline = await unit.analyses.get(last.baseline_id) if last.baseline_id is not None else None
-    config = await unit.configs.get(baseline.config_id or 0) if baseline is not None else None
+    # The limits are the run's own, which are the baseline's unless it named others.
+    config = await unit.configs.get(last.config_id or 0)
     own = [each for each in runs if each.run.dinsight_id == last.dinsight_id]
     limits = engine_config(config) if config is not None else EngineConfig()
-    health = assess_health([run_of(each.run) for each in own], limits, normal=normal_rate(baseline))
+    health = assess_health([run_of(each.run) for each in own], limits, normal=normal_rate(baseline, last))
     return Assessment(health, wear_trend(own, baseline, limits.failing_wear))

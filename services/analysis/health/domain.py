@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from services.analysis.anomalies.domain import DailyAnomalies
 from services.analysis.domain import Analysis
-from services.analysis.engine import NormalRate, Regime, Run, deterioration, levels
+from services.analysis.engine import AVERAGE, NormalRate, Regime, Run, deterioration, levels
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,10 @@ MAX_LEADING_FEATURES = 3
 
 @dataclass(frozen=True, slots=True)
 class MachineHealth:
-    """The state after all runs; `reasons` are texts, and `findings` the same with codes. Oldest run first."""
+    """The state after all runs; `reasons` are texts, and `findings` the same with codes. Oldest run first.
+
+    `drift` is that of the newest run, if the active baseline judged it. Each note in `advice` has a code.
+    """
 
     machine_id: UUID
     state: str
@@ -32,6 +35,8 @@ class MachineHealth:
     findings: Sequence[Mapping[str, Any]]
     runs: Sequence[Analysis]
     daily: Sequence[DailyAnomalies]
+    drift: Mapping[str, Any] | None = None
+    advice: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +50,24 @@ class DatedRun:
 def in_order(runs: Sequence[Analysis], last_times: Mapping[UUID, datetime]) -> list[DatedRun]:
     """Return completed runs in the order of their data, each file once, whenever they were uploaded or ended.
 
+    Of a file that came several times, its latest run counts, which may have settings of its own.
     `last_times` are the times of their newest samples; but no sample is newer than its upload.
     """
-
     dated = [DatedRun(run, min(last_times.get(run.id, run.created_at), run.created_at)) for run in runs]
     kept: list[DatedRun] = []
-    known: set[tuple[object, ...]] = set()
+    known: dict[tuple[object, ...], int] = {}
     for each in sorted(dated, key=lambda each: (each.at, each.run.created_at, each.run.id)):
         results = each.run.results or {}
-        content = tuple(results.get(name) for name in ("samples", "anomaly_count", "max_distance", "wear"))
         at = None if (results.get("samples") or 0) >= MIN_REPEATED_SAMPLES else each.at
-        if (at, each.run.dinsight_id, *content) not in known:
-            kept.append(each)
-        if content[2] is not None:
-            known.add((at, each.run.dinsight_id, *content))
+        # The number of anomalies depends on the run's settings; distances do not.
+        content = tuple(results.get(name) for name in ("samples", "max_distance", "wear"))
+        key = (at, each.run.dinsight_id, *content)
+        if key in known:
+            kept[known[key]] = replace(kept[known[key]], run=each.run)
+            continue
+        if results.get("max_distance") is not None:
+            known[key] = len(kept)
+        kept.append(each)
     return kept
 
 
@@ -66,7 +75,10 @@ def run_of(analysis: Analysis) -> Run:
     """Return what a completed run contributes to the health, from its results."""
     results = analysis.results or {}
     features = tuple((each["name"], each["share"]) for each in results.get("leading_features") or ())
-    return Run(results.get("samples") or 0, results.get("anomaly_count") or 0, results.get("wear"), features)
+    missing = results.get("not_judged") or 0
+    judged = (results.get("samples") or 0) - missing
+    averaged = (results.get("causes") or {}).get(AVERAGE) or 0
+    return Run(judged, results.get("anomaly_count") or 0, results.get("wear"), features, missing, averaged)
 
 
 class LeadingFeatures:
@@ -105,10 +117,14 @@ def wear_trend(runs: Sequence[DatedRun], baseline: Analysis | None, failing: flo
     return {"slope_per_day": trend.slope, "significant": trend.significant, "runs": len(worn)}
 
 
-def normal_rate(baseline: Analysis | None) -> NormalRate | None:
-    """Return the rate of false alarms of a baseline; None if it was imported without its report."""
+def normal_rate(baseline: Analysis | None, run: Analysis) -> NormalRate | None:
+    """Return the rate of false alarms of a baseline; None if it was imported without its report.
+
+    It is that of the run's own threshold, if the run says what its threshold promises.
+    """
     report = ((baseline.results if baseline is not None else None) or {}).get("readiness") or {}
     share, samples = report.get("expected_false_alarms"), report.get("effective_samples")
+    share = ((run.results or {}).get("promised") or {}).get("rate", share)
     return None if share is None or samples is None else NormalRate(share, samples)
 
 
@@ -124,5 +140,8 @@ def regimes_of(
         return tuple(Regime.from_dict(each) for each in stored)
     outliers = ((results or {}).get("readiness") or {}).get("outliers") or ()
     return levels(
-        coordinates.mean(axis=0)[None], coordinates, distances, [int(sample) - 1 for sample in outliers]
+        np.nanmean(coordinates, axis=0)[None],
+        coordinates,
+        distances,
+        [int(sample) - 1 for sample in outliers],
     )

@@ -36,8 +36,31 @@ class WearPoint(BaseModel):
         )
 
 
+class MovedSensor(BaseModel):
+    name: str
+    level: float = Field(description="From the baseline's mean, in its standard deviations")
+
+
+class DriftOut(BaseModel):
+    """A lasting change since the baseline; times are those of samples. Null where there is none."""
+
+    state: Literal["none", "moving", "outside", "settled", "unknown"] = Field(
+        description="`moving`: it still changes; `outside`: off, and not steady; `settled`: at a new normal"
+    )
+    onset: datetime | None
+    earliest: datetime | None
+    latest: datetime | None
+    steady_since: datetime | None
+    shift: float | None = Field(
+        description="How far the distances have moved, in the baseline's standard deviations of them"
+    )
+    samples: int | None = Field(description="Samples since the onset")
+    sensors: list[MovedSensor] = Field(description="Those that have moved most, in the newest run")
+    proposed: bool = Field(description="Whether a new baseline is proposed")
+
+
 class FindingOut(BaseModel):
-    """Why the machine is in its state: a text, and the same as a stable code with its parameters."""
+    """A reason or an advice: a text, and the same as a stable code with its parameters."""
 
     code: str
     params: dict[str, Any]
@@ -53,6 +76,8 @@ class HealthOut(BaseModel):
     findings: list[FindingOut] = Field(description="The reasons with their codes")
     wear: list[WearPoint]
     daily: list[DailyAnomaliesOut] = Field(description="Anomalies per day (UTC)")
+    drift: DriftOut | None = Field(description="Since the active baseline; null if it has judged no run yet")
+    advice: list[FindingOut] = Field(description="What to do, with codes")
 
     @classmethod
     def of(cls, health: MachineHealth) -> "HealthOut":
@@ -64,6 +89,8 @@ class HealthOut(BaseModel):
                 "findings": list(health.findings),
                 "wear": [WearPoint.of(run) for run in health.runs],
                 "daily": [DailyAnomaliesOut.of(daily) for daily in health.daily],
+                "drift": health.drift,
+                "advice": health.advice,
             }
         )
 

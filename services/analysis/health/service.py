@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from services.analysis.baselines.domain import ActiveBaseline, activation
 from services.analysis.configs.domain import engine_config
 from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisType
@@ -33,20 +35,48 @@ class HealthService:
     async def health(self, unit: Unit, machine: MachineRef) -> MachineHealth:
         """Return the machine's state with its reasons and its history."""
         daily = await unit.anomalies.daily(machine.id, None, None, MAX_DAILY_COUNTS)
+        active = await unit.baselines.active(machine.id)
+        proposal = await self._proposal(unit, machine.id, active)
         runs = await runs_in_order(unit, machine.id, archived=True)
         assessment = await assess(unit, runs)
         if assessment is None:
-            return MachineHealth(machine.id, UNKNOWN, [str(NO_RUN["text"])], [NO_RUN], [], daily)
+            reasons, advice = [str(NO_RUN["text"])], _noted(proposal)
+            return MachineHealth(machine.id, UNKNOWN, reasons, [NO_RUN], [], daily, None, advice)
         found, ordered = assessment.health.as_dict(), [each.run for each in runs]
-        return MachineHealth(machine.id, found["state"], found["reasons"], found["findings"], ordered, daily)
+        # If another baseline judges from now on, what the last run says about drift is about the former one.
+        judged = active is not None and ordered[-1].baseline_id == active.analysis_id
+        drift = (ordered[-1].results or {}).get("drift") if judged else None
+        return MachineHealth(
+            machine.id,
+            found["state"],
+            found["reasons"],
+            found["findings"],
+            ordered,
+            daily,
+            drift,
+            _noted((drift or {}).get("advice"), proposal),
+        )
+
+    @staticmethod
+    async def _proposal(
+        unit: Unit, machine_id: UUID, active: ActiveBaseline | None
+    ) -> Mapping[str, Any] | None:
+        """Return the note of a newer baseline that does not judge, because somebody chose another one."""
+        if active is None or not active.by_hand:
+            return None
+        newest = await unit.analyses.newest(machine_id, AnalysisType.BASELINE, 1)
+        if not newest or newest[0].id == active.analysis_id:
+            return None
+        return activation(newest[0].id, newest[0].baseline_version or 0, active)
 
     async def deterioration(self, unit: Unit, machine: MachineRef, by: str | None) -> dict[str, Any]:
-        """Return the wear on the newest baseline over the metadata column `by` (None: over the samples)."""
+        """Return the wear on the active baseline over the metadata column `by` (None: over the samples)."""
         machine_id, name = machine.id, machine.name
-        baselines = await unit.analyses.newest(machine_id, AnalysisType.BASELINE, 1)
-        if not baselines or baselines[0].dinsight_id is None:
+        active = await unit.baselines.active(machine_id)
+        baseline = await unit.analyses.get(active.analysis_id) if active is not None else None
+        if baseline is None or baseline.dinsight_id is None:
             raise NoBaseline(name)
-        baseline, dinsight_id = baselines[0], baselines[0].dinsight_id
+        dinsight_id = baseline.dinsight_id
         normal = await unit.results.map_points(dinsight_id, 0, None)
         newest = await runs_in_order(unit, machine_id, archived=False)
         runs = [each.run for each in newest if each.run.dinsight_id == dinsight_id]
@@ -70,11 +100,15 @@ class HealthService:
         }
 
 
+def _noted(*notes: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    return [note for note in notes if note is not None]
+
+
 def _wear(
     chunks: Sequence[PointChunk], normal: PointChunk, baseline: Analysis, by: str | None, limits: EngineConfig
 ) -> dict[str, Any]:
     known, map_of_normal = normal.distance is not None, _positions([normal])
-    centre = map_of_normal.mean(axis=0)
+    centre = np.nanmean(map_of_normal, axis=0)
     own, found = (_distances(some, centre, known=known) for some in ([normal], chunks))
     order: Any = np.arange(len(found), dtype=np.float64) if by is None else _order(chunks, by)
     return deterioration(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from services.analysis.baselines.domain import activation
 from services.analysis.database.results import MapRow
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, Status
@@ -13,6 +14,7 @@ from services.analysis.jobs.fit import Fitted
 from services.analysis.jobs.progress import Progress, Stopwatch
 from services.analysis.jobs.work import Work, scope_of
 from services.analysis.objects.models import ModelStore
+from services.analysis.quality.domain import told
 from services.analysis.uploads.domain import FileUpload
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import (
@@ -64,13 +66,18 @@ class Finalizer:
             model_key=key,
             created_at=self._clock.now(),
         )
-        results = fitted.model.results() | {"timings": watch.timings}
+        results = fitted.model.results() | {"timings": watch.timings, "reading": told(fitted.quality)}
         try:
             async with self._units(work.scope) as unit:
                 # Locked before the upload, to which the map refers, as by whoever deletes the machine.
                 if await unit.analyses.lock(analysis.id) is None:
                     raise LeaseLost(str(analysis.id))
                 await unit.results.add_map(row)
+                await unit.qualities.save(analysis, fitted.quality)
+                # The trigger gives it this number: nobody else completes a baseline of the machine meanwhile.
+                number = await unit.baselines.hold(analysis.machine_id) + 1
+                active = await unit.baselines.active(analysis.machine_id)
+                results |= {"activation": activation(analysis.id, number, active)}
                 await self.complete(unit, work, results, row.id, fitted.features, fitted.samples)
         except LeaseLost:
             # The analysis may be deleted, with everything that is known of it.
@@ -100,6 +107,7 @@ class Finalizer:
             machine_id=analysis.machine_id,
             analysis_type=analysis.analysis_type.value,
             samples=samples,
+            not_judged=results.get("not_judged", 0),
             anomaly_count=results.get("anomaly_count", 0),
             anomaly_fraction=results.get("anomaly_fraction", 0.0),
             max_distance=results.get("max_distance"),

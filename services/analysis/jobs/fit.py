@@ -1,6 +1,7 @@
 """Processes the files of a baseline: reads them, stores the features and fits the model."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from services.analysis.engine import BaselineModel, fit_baseline, require_sample
 from services.analysis.jobs.chunks import ChunkStore
 from services.analysis.jobs.domain import FITTED_SHARE, READ_SHARE, Stage
 from services.analysis.jobs.progress import Progress, Stopwatch
-from services.analysis.jobs.reading import TableReader
+from services.analysis.jobs.reading import Reading, TableReader
 from services.analysis.jobs.work import Work
 
 
@@ -20,6 +21,7 @@ class Fitted:
     model: BaselineModel
     features: tuple[str, ...]
     samples: int
+    quality: Mapping[str, Any]
 
 
 class BaselineFitter:
@@ -29,12 +31,12 @@ class BaselineFitter:
 
     async def fit(self, work: Work, progress: Progress, watch: Stopwatch) -> Fitted:
         """Read the files of a baseline and fit the model. Raises EngineError for invalid files."""
-        config = engine_config(work.config)
+        config, reading = engine_config(work.config), self._reader.read(work, progress)
         with tempfile.TemporaryFile() as spool:
             with watch.stage(Stage.READING):
-                features, samples = await self._spool(work, progress, spool)
+                samples = await self._spool(work, reading, spool)
             with watch.stage(Stage.FITTING):
-                shape = (samples, len(features))
+                shape = (samples, len(reading.features))
                 # The samples are in a file, not on the heap, so the kernel may evict and reload their pages.
                 x = np.memmap(spool, dtype=np.float64, mode="r", shape=shape)
                 span = FITTED_SHARE - READ_SHARE
@@ -42,19 +44,18 @@ class BaselineFitter:
                     fit_baseline,
                     x,
                     config,
-                    feature_names=features,
+                    feature_names=reading.features,
                     progress=lambda share: progress.report(Stage.FITTING, READ_SHARE + span * share),
                 )
                 del x
-        return Fitted(model, features, samples)
+        return Fitted(model, reading.features, samples, await reading.quality(model))
 
-    async def _spool(self, work: Work, progress: Progress, spool: Any) -> tuple[tuple[str, ...], int]:
-        features: tuple[str, ...] = ()
+    async def _spool(self, work: Work, reading: Reading, spool: Any) -> int:
         samples = 0
-        async for features, chunk in self._reader.read(work, progress):  # noqa: B007
+        async for chunk in reading:
             await work.lease.compute(spool.write, np.ascontiguousarray(chunk.features, dtype=np.float64).data)
             await self._chunks.keep_features(work, samples, chunk)
             samples += chunk.features.shape[0]
         await work.lease.compute(spool.flush)
         require_samples(samples, file=work.upload.original_filename)
-        return features, samples
+        return samples

@@ -9,18 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.anomalies.domain import Anomaly, anomaly_id, sample_time
+from services.analysis.configs.domain import engine_config, settings_results
 from services.analysis.database.chunks import ScoredSummary
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
-from services.analysis.engine import BaselineModel, ScoreSummary, latest_wear
+from services.analysis.engine import BaselineModel, ScoreSummary, held_out, judged_by, latest_wear, promise
 from services.analysis.health.assessment import assess, runs_in_order
 from services.analysis.health.domain import LeadingFeatures, regimes_of
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
+from services.analysis.jobs.drift import drift_results
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
 from services.analysis.jobs.summarize import Summarizer
 from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
+from services.analysis.quality.domain import time_column, told
 from shared.clock import Clock, IdGenerator
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.jobs.queue import Job, Lease, LeaseLost
@@ -67,6 +70,7 @@ class Joiner:
             baseline = (
                 await unit.analyses.get(work.analysis.baseline_id) if work.analysis.baseline_id else None
             )
+            quality = await unit.qualities.get(work.analysis.id)
             severities: dict[int, str] = {}
             leading = LeadingFeatures()
             for chunk in summaries:
@@ -80,30 +84,39 @@ class Joiner:
         watch = Stopwatch(analysis.analysis_type, dict(scoring.timings))
         if scoring.read_at is not None:
             watch.record(Stage.SCORING, (self._clock.now() - scoring.read_at).total_seconds())
-        model = await self._models.load(work.model_key)
+        config = engine_config(work.config)
+        learnt = await self._models.load(work.model_key)
+        model = judged_by(learnt, config)
         await work.lease.turn()
         # The results cannot include the duration of the transaction that stores them, but the span does.
         with watch.stage(Stage.STORING):
             results = await work.lease.compute(_results, model, baseline, summaries, positions, distances)
-            results |= {"leading_features": leading.leading()}
-            await self._make_partitions(work, summaries)
+            results |= {
+                "leading_features": leading.leading(),
+                "settings": settings_results(learnt, work.config),
+            }
+            column = time_column(quality)
+            await self._make_partitions(work, summaries, column)
             summary = await self._summarizer.summarize(
-                analysis, work.upload.created_at, model.threshold, severities, work.lease
+                analysis, work.upload.created_at, model.threshold, severities, held_out(model), work.lease
             )
+            run = summary.levels if summary is not None else None
+            drift = await drift_results(self._units, work.lease, analysis, model, run, len(positions))
+            results |= {"drift": drift}
             async with self._units(work.scope) as unit:
                 last_at = summary.last_at if summary is not None else None
                 results |= await self._assessed(unit, replace(analysis, results=results), last_at)
                 await self._finalizer.complete(
                     unit,
                     work,
-                    results | {"timings": watch.timings},
+                    results | {"timings": watch.timings, "reading": told(quality)},
                     analysis.dinsight_id,
                     tuple(work.upload.features),
                     len(positions),
                 )
                 for chunk in summaries:
                     if chunk.has_anomalies:
-                        await self._publish(unit, work, chunk.process_order)
+                        await self._publish(unit, work, chunk.process_order, column)
                 if summary is not None:
                     await unit.summaries.add(analysis.machine_id, summary)
                 await unit.chunks.delete(analysis.id)
@@ -115,7 +128,9 @@ class Joiner:
     async def give_up(self, job: Job, error: Exception | None) -> None:
         await self._finalizer.give_up(job, error)
 
-    async def _make_partitions(self, work: Work, summaries: Sequence[ScoredSummary]) -> None:
+    async def _make_partitions(
+        self, work: Work, summaries: Sequence[ScoredSummary], column: str | None
+    ) -> None:
         """Make the partitions of the anomalies' months, which may be those of years ago."""
         first_of_months: dict[date, datetime] = {}
         async with self._units(work.scope) as unit:
@@ -125,7 +140,7 @@ class Joiner:
                 for index, metadata in await unit.chunks.anomaly_metadata(
                     work.analysis.id, chunk.process_order
                 ):
-                    at = sample_time(metadata, index, work.upload.created_at).at
+                    at = sample_time(metadata, index, work.upload.created_at, column).at
                     first_of_months.setdefault(month_of(at), at)
         await self._partitions.ensure("anomalies", first_of_months.values())
 
@@ -139,10 +154,10 @@ class Joiner:
         assessment = await assess(unit, runs)
         return assessment.results() if assessment is not None else {}
 
-    async def _publish(self, unit: Unit, work: Work, process_order: int) -> None:
+    async def _publish(self, unit: Unit, work: Work, process_order: int, column: str | None) -> None:
         """Store the anomalies of a chunk, and publish them."""
         staged = await unit.chunks.anomalies(work.analysis.id, process_order)
-        anomalies = [self._anomaly(work, found) for found in staged]
+        anomalies = [self._anomaly(work, found, column) for found in staged]
         await unit.anomalies.add_all(anomalies)
         await unit.outbox.add_all(
             ANOMALY_DETECTED,
@@ -153,8 +168,8 @@ class Joiner:
             organization_id=work.analysis.organization_id,
         )
 
-    def _anomaly(self, work: Work, found: Mapping[str, Any]) -> Anomaly:
-        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at)
+    def _anomaly(self, work: Work, found: Mapping[str, Any], column: str | None) -> Anomaly:
+        time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at, column)
         return Anomaly(
             id=anomaly_id(time.at, self._new_id()),
             organization_id=work.analysis.organization_id,
@@ -188,7 +203,10 @@ def _results(
     summary = ScoreSummary.merge(ScoreSummary(**chunk.summary) for chunk in chunks)
     known = baseline.results if baseline is not None else None
     regimes = regimes_of(known, model.coordinates, model.baseline_distances)
-    return summary.results() | {"wear": latest_wear(positions, distances, regimes)}
+    return summary.results() | {
+        "wear": latest_wear(positions, distances, regimes),
+        "promised": promise(model).as_dict(),
+    }
 
 
 def _detected(anomaly: Anomaly, ratio: float) -> AnomalyDetected:

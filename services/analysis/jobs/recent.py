@@ -9,6 +9,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from services.analysis.engine import judged
+
 Floats = NDArray[np.float64]
 # Eight chunks of 512 x 1,024 values; other workers have most likely scored older ones.
 MAX_BYTES = 32 * 2**20
@@ -20,6 +22,11 @@ class Samples:
 
     features: Floats
     metadata: Sequence[Mapping[str, Any]]
+
+    @property
+    def judged(self) -> Floats:
+        """The features, without those of samples that are not judged."""
+        return judged(self.features, self.metadata)
 
 
 class RecentChunks:

@@ -8,12 +8,21 @@ from uuid import UUID
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
+from services.analysis.configs.domain import engine_config
 from services.analysis.database.analyses import ScoringState
 from services.analysis.database.chunks import MonitorRow, UnscoredChunk
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
-from services.analysis.engine import BaselineModel, EngineError, Scores, SequenceState
+from services.analysis.engine import (
+    BaselineModel,
+    EngineError,
+    Explanation,
+    Scores,
+    SequenceState,
+    judged_by,
+)
 from services.analysis.jobs.domain import READ_SHARE, SCORED_SHARE, Kind, Stage
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
@@ -58,7 +67,7 @@ class ChunkScorer:
                 return
         if work.model_key is None:
             raise LookupError(f"the baseline of analysis {work.analysis.id} has no model")
-        model = await self._models.load(work.model_key)
+        model = judged_by(await self._models.load(work.model_key), engine_config(work.config))
         await work.lease.turn()
         try:
             await self._score(work, chunk, model)
@@ -120,9 +129,10 @@ def _scored(
     model: BaselineModel, samples: Samples, state: SequenceState | None, first: int
 ) -> tuple[Scores, list[Mapping[str, Any]]]:
     """Return the scores, and the anomalies with their explanations, as stored until the end of the run."""
-    scores = model.score(samples.features, state, first_row=first)
+    features = samples.judged
+    scores = model.score(features, state, first_row=first)
     anomalous = np.flatnonzero(scores.anomaly).tolist()
-    explanations = model.explain(samples.features[anomalous]) if anomalous else []
+    explanations = _explained(model, features, state, scores, anomalous) if anomalous else []
     return scores, [
         {
             "sample_index": first + row,
@@ -137,6 +147,22 @@ def _scored(
         }
         for row, explanation in zip(anomalous, explanations, strict=True)
     ]
+
+
+def _explained(
+    model: BaselineModel,
+    features: NDArray[np.float64],
+    state: SequenceState | None,
+    scores: Scores,
+    anomalous: list[int],
+) -> list[Explanation]:
+    averages = model.averages(features, state)
+    return model.explain(
+        features[anomalous],
+        causes=scores.cause[anomalous].tolist(),
+        averages=averages[anomalous] if averages is not None else None,
+        state=scores.state,
+    )
 
 
 def _row(

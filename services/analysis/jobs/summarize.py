@@ -11,8 +11,10 @@ import orjson
 
 from services.analysis.anomalies.domain import sample_time
 from services.analysis.database.fleet.summaries import ScoredChunk
-from services.analysis.database.unit import Units
+from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis
+from services.analysis.engine import drift_levels, standardise, without_outliers
+from services.analysis.quality.domain import time_column
 from services.analysis.timeline.domain import (
     MAX_RUN_BUCKETS,
     NORMAL,
@@ -44,23 +46,26 @@ class Summarizer:
         uploaded_at: datetime,
         threshold: float | None,
         severities: Mapping[int, str],
+        own: Floats | None,
         lease: Lease | None = None,
     ) -> RunSummary | None:
         """Return the summary of a scored run, or None if nothing of it is stored.
 
-        `severities` are those of its anomalies, by the index of their sample. Samples without a time of their
-        own get that of the upload.
+        `severities` are those of its anomalies, by the index of their sample; `own` are the held-out
+        distances of its baseline. Samples without a time of their own get that of the upload.
         """
         compute: Callable[..., Any] = lease.compute if lease is not None else asyncio.to_thread
         scope = Scope(organization_id=analysis.organization_id)
         times: list[Times] = []
         distances: list[Floats] = []
         after = -1
+        async with self._units(scope) as unit:
+            column = time_column(await unit.qualities.get(analysis.id))
         while True:
             async with self._units(scope) as unit:
                 page = await unit.summaries.scored(analysis.id, after, CHUNKS_PER_PAGE)
             for chunk in page:
-                times.append(await compute(_times, chunk, uploaded_at))
+                times.append(await compute(_times, chunk, uploaded_at, column))
                 distances.append(chunk.distance)
             if len(page) < CHUNKS_PER_PAGE:
                 break
@@ -70,7 +75,13 @@ class Summarizer:
         if not times:
             return None
         summary: RunSummary = await compute(
-            _summary, analysis.id, np.concatenate(times), np.concatenate(distances), threshold, severities
+            _summary,
+            analysis.id,
+            np.concatenate(times),
+            np.concatenate(distances),
+            threshold,
+            severities,
+            own,
         )
         return summary
 
@@ -91,8 +102,9 @@ class Summarizer:
             if analysis is None or upload is None:
                 return False
             severities = await unit.summaries.severities(analysis_id)
+            own = await _own_distances(unit, analysis.baseline_id)
         threshold = (analysis.results or {}).get("threshold")
-        summary = await self.summarize(analysis, upload.created_at, threshold, severities)
+        summary = await self.summarize(analysis, upload.created_at, threshold, severities, own)
         if summary is None:
             # Imported without results: there is nothing to count but the run itself.
             summary = RunSummary(
@@ -102,7 +114,19 @@ class Summarizer:
             return await unit.summaries.add(analysis.machine_id, summary)
 
 
-def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
+async def _own_distances(unit: Unit, baseline_id: UUID | None) -> Floats | None:
+    """Return the baseline's held-out distances without its outliers; None if they are not stored."""
+    baseline = await unit.analyses.get(baseline_id) if baseline_id is not None else None
+    if baseline is None or baseline.dinsight_id is None:
+        return None
+    points = await unit.results.map_points(baseline.dinsight_id, 0, None)
+    if points is None or points.distance is None or points.distance.size < 2:
+        return None
+    outliers = ((baseline.results or {}).get("readiness") or {}).get("outliers", ())
+    return without_outliers(points.distance, outliers)
+
+
+def _times(chunk: ScoredChunk, uploaded_at: datetime, column: str | None) -> Times:
     """Return the times (n,) of a chunk's samples, in microseconds since 1970."""
     found: Any = orjson.loads(chunk.metadata) if chunk.metadata else None
     size = chunk.distance.size
@@ -111,7 +135,7 @@ def _times(chunk: ScoredChunk, uploaded_at: datetime) -> Times:
     metadata: Sequence[Mapping[str, Any]] = found if known else [{}] * size
     return np.array(
         [
-            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at).at)
+            microseconds(sample_time(each if isinstance(each, dict) else {}, index, uploaded_at, column).at)
             for index, each in enumerate(metadata, start=chunk.first_sample)
         ],
         dtype=np.int64,
@@ -124,6 +148,7 @@ def _summary(
     distances: Floats,
     threshold: float | None,
     severities: Mapping[int, str],
+    own: Floats | None,
 ) -> RunSummary:
     first_at, last_at = moment(int(times.min())), moment(int(times.max()))
     if not threshold or threshold < 0:
@@ -131,6 +156,9 @@ def _summary(
             analysis_id, times.size, len(severities), None, first_at, last_at, series=None, hours=()
         )
     ratios = distances / threshold
+    judged = np.flatnonzero(~np.isnan(ratios))
+    if judged.size == 0:
+        return RunSummary(analysis_id, times.size, 0, None, first_at, last_at, series=None, hours=())
     anomalous = np.zeros(times.size, dtype=bool)
     anomalous[[index for index in severities if index < times.size]] = True
     named = [severities.get(index, NORMAL) for index in range(times.size)]
@@ -138,9 +166,10 @@ def _summary(
         analysis_id,
         samples=times.size,
         anomalies=len(severities),
-        max_ratio=float(ratios.max()),
+        max_ratio=float(ratios[judged].max()),
         first_at=first_at,
         last_at=last_at,
-        series=downsample(times, ratios, anomalous, MAX_RUN_BUCKETS),
-        hours=count_hours(times, ratios, named),
+        series=downsample(times[judged], ratios[judged], anomalous[judged], MAX_RUN_BUCKETS),
+        hours=count_hours(times[judged], ratios[judged], [named[index] for index in judged.tolist()]),
+        levels=None if own is None else drift_levels(times, standardise(distances, own)),
     )

@@ -1,5 +1,6 @@
 """A job of an analysis, with everything needed to run it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,10 @@ from shared.jobs.queue import Job, Lease, NewJob
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """`model_key` is the object key of the model that samples are placed on; a baseline has none yet."""
+    """`model_key` is the object key of the model that samples are placed on; a baseline has none yet.
+
+    `baseline_quality` is the quality of the baseline's data, if it was recorded.
+    """
 
     job: Job
     lease: Lease
@@ -23,6 +27,7 @@ class Work:
     upload: FileUpload
     config: Configuration
     model_key: str | None
+    baseline_quality: Mapping[str, Any] | None = None
 
     @property
     def scope(self) -> Scope:
@@ -56,7 +61,8 @@ async def work_on(unit: Unit, job: Job, lease: Lease, analysis: Analysis) -> Wor
     model_key = None
     if analysis.dinsight_id is not None:
         model_key = await unit.results.model_key(analysis.dinsight_id)
-    return Work(job, lease, analysis, upload, config, model_key)
+    quality = None if analysis.baseline_id is None else await unit.qualities.get(analysis.baseline_id)
+    return Work(job, lease, analysis, upload, config, model_key, quality)
 
 
 async def continued(unit: Unit, job: Job, lease: Lease) -> Work | None:

@@ -23,6 +23,18 @@ class PointChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class RealisedRun:
+    """The samples and anomalies of a run that turned out to be normal.
+
+    `reason` is `health_ok`, or `false_alarms` if people called every alert during it a false alarm.
+    """
+
+    samples: int
+    anomalies: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetadataChunk:
     first: int
     samples: int

@@ -14,4 +14,6 @@ class NotComplete(Conflict):
     code = "not-complete"
 
     def __init__(self, analysis_id: UUID, status: str) -> None:
-        super().__init__(f"Only completed analyses have points. The status of {analysis_id} is {status}.")
+        super().__init__(
+            f"Only completed analyses have points and data quality. The status of {analysis_id} is {status}."
+        )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.analysis.database.unit import Units
 from services.analysis.domain import AnalysisFilter, AnalysisType, Status
-from services.analysis.results.schemas import AnalysisOut, Features, FileUploadOut, Points
+from services.analysis.results.schemas import AnalysisDetail, AnalysisOut, Features, FileUploadOut, Points
 from services.analysis.results.service import ResultService
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
@@ -39,10 +39,11 @@ def build_result_router(results: ResultService, units: Units, guard: Guard) -> A
             return Page[AnalysisOut].of(await results.analyses(unit, wanted, page), AnalysisOut.of)
 
     @router.get("/analyses/{analysis_id}", summary="Get an analysis", responses=problem_responses(404))
-    async def get_analysis(caller: reader, analysis_id: UUID) -> AnalysisOut:
+    async def get_analysis(caller: reader, analysis_id: UUID) -> AnalysisDetail:
         """Status and progress; `results` once it has completed, `error` once it has failed."""
         async with units(caller.scope) as unit:
-            return AnalysisOut.of(await results.analysis(unit, analysis_id))
+            analysis = await results.analysis(unit, analysis_id)
+            return AnalysisDetail.with_realised(analysis, await results.realised(unit, analysis))
 
     @router.get(
         "/analyses/{analysis_id}/points",

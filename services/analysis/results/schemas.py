@@ -1,12 +1,13 @@
 """HTTP models of analyses and their results."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from services.analysis.domain import Analysis, AnalysisType, Status
+from services.analysis.results.domain import RealisedRun
 from services.analysis.uploads.domain import FileUpload
 from shared.http.columns import Columns
 
@@ -41,6 +42,7 @@ class AnalysisOut(BaseModel):
     created_by: UUID
     created_at: datetime
     completed_at: datetime | None
+    baseline_version: int | None = Field(None, description="The number of a completed baseline")
     archived_at: datetime | None = Field(
         None, description="When it was archived; its results stay, POST .../restore brings back the rest"
     )
@@ -50,12 +52,46 @@ class AnalysisOut(BaseModel):
         return cls.model_validate(analysis, from_attributes=True)
 
 
-class Points(Columns):
-    """Parallel columns with one entry per sample."""
+class Realised(BaseModel):
+    """What samples that turned out to be normal did. `reason` says by what they are known as normal."""
 
-    x: list[float]
-    y: list[float]
-    distance: list[float | None] = Field(description="The detector's distance from normal")
+    samples: int
+    anomalies: int
+    rate: float
+    reason: Literal["health_ok", "false_alarms"]
+
+
+class AnalysisDetail(AnalysisOut):
+    realised: Realised | None = Field(
+        description="Beside `results.promised`: the share of anomalies in a run that turned out to be normal."
+        " Its health was ok, unless an alert during it was a true alarm or maintenance; or every alert during"
+        " it was a false alarm. Null for other runs"
+    )
+
+    @classmethod
+    def with_realised(cls, analysis: Analysis, found: RealisedRun | None) -> "AnalysisDetail":
+        own = {name: getattr(analysis, name) for name in AnalysisOut.model_fields}
+        realised = None
+        if found is not None:
+            rate = found.anomalies / found.samples
+            realised = {
+                "samples": found.samples,
+                "anomalies": found.anomalies,
+                "rate": rate,
+                "reason": found.reason,
+            }
+        return cls.model_validate(own | {"realised": realised})
+
+
+class Points(Columns):
+    """Parallel columns with one entry per sample.
+
+    Samples of which too much was missing have no place and no distance (null): they were not judged.
+    """
+
+    x: list[float | None]
+    y: list[float | None]
+    distance: list[float | None] = Field(description="The detector's distance from normal; null: not judged")
     misfit: list[float | None] = Field(
         description="The placement residual: how much of the sample's deviation the map cannot show"
     )
@@ -86,8 +122,8 @@ class FileUploadOut(BaseModel):
 
 
 class Features(Columns):
-    """`values` has one row per sample and one column per name in `features`."""
+    """`values` has one row per sample and one column per name in `features`; missing ones are null."""
 
     features: list[str]
-    values: list[list[float]]
+    values: list[list[float | None]]
     metadata: list[dict[str, Any]]

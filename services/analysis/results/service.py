@@ -13,7 +13,7 @@ from services.analysis.archives.errors import AnalysisArchived
 from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType, Status
 from services.analysis.errors import AnalysisNotFound, BadRange
-from services.analysis.results.domain import FeatureRows, MetadataChunk, PointChunk
+from services.analysis.results.domain import FeatureRows, MetadataChunk, PointChunk, RealisedRun
 from services.analysis.results.errors import NotComplete, UploadNotFound
 from services.analysis.uploads.domain import FileUpload
 from shared.http.pages import PageRequest, Slice
@@ -29,6 +29,12 @@ class ResultService:
         if analysis is None:
             raise AnalysisNotFound(analysis_id)
         return analysis
+
+    async def realised(self, unit: Unit, analysis: Analysis) -> RealisedRun | None:
+        """Return what a run that turned out to be normal has realised; None for other analyses."""
+        if analysis.analysis_type is not AnalysisType.MONITORING:
+            return None
+        return await unit.summaries.realised(analysis.id)
 
     async def analyses(self, unit: Unit, wanted: AnalysisFilter, page: PageRequest) -> Slice[Analysis]:
         return await unit.analyses.list(wanted, page)

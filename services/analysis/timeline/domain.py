@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.alerts.domain import AlertRef
+from services.analysis.engine import Levels
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -123,7 +124,11 @@ def _starts(keys: Times) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """What remains of a monitoring run. An imported run without threshold has no `series` and no `hours`."""
+    """What remains of a monitoring run. An imported run without threshold has no `series` and no `hours`.
+
+    `levels` (times in microseconds since 1970) tell drift; they are None if the baseline is not known.
+    Samples that were not judged count in `samples` alone.
+    """
 
     analysis_id: UUID
     samples: int
@@ -133,6 +138,7 @@ class RunSummary:
     last_at: datetime
     series: Series | None
     hours: Sequence[HourCount]
+    levels: Levels | None = None
 
 
 @dataclass(frozen=True, slots=True)

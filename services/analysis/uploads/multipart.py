@@ -39,13 +39,13 @@ class Part:
         while isinstance(item := await self._form.next_item(), bytes):
             yield item
 
-    async def text(self) -> str:
+    async def text(self, max_bytes: int = MAX_VALUE_BYTES) -> str:
         """Return a plain value. Raises BrokenForm if it is too long or not UTF-8."""
         value = b""
         async for chunk in self.chunks():
             value += chunk
-            if len(value) > MAX_VALUE_BYTES:
-                raise BrokenForm(f"The form field {self.name} is longer than {MAX_VALUE_BYTES} bytes.")
+            if len(value) > max_bytes:
+                raise BrokenForm(f"The form field {self.name} is longer than {max_bytes} bytes.")
         try:
             return value.decode().strip()
         except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.analysis.domain import AnalysisType
-from services.analysis.uploads.schemas import AnalysisAccepted
+from services.analysis.uploads.schemas import AnalysisAccepted, inline_config
 from services.analysis.uploads.service import UploadReceiver
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
@@ -28,15 +28,32 @@ UPLOAD_FORM: dict[str, Any] = {
                             "type": "integer",
                             "description": (
                                 "The configuration to use. Default: the current one for a baseline, and"
-                                " that of the baseline for a monitoring run"
+                                " that of the baseline for a monitoring run, of which the results say what"
+                                " took effect"
+                            ),
+                        },
+                        "config": {
+                            "type": "string",
+                            "contentMediaType": "application/json",
+                            "contentSchema": {"$ref": "#/components/schemas/ConfigChange"},
+                            "description": (
+                                "Parameters that differ from the configuration, as a JSON object with the"
+                                " fields of POST /configs: what POST /file-previews proposes, for example"
+                            ),
+                        },
+                        "time_zone": {
+                            "type": "string",
+                            "description": (
+                                "The zone of times in the files that state none, such as Europe/Berlin;"
+                                " the same as time_zone in config"
                             ),
                         },
                         "baseline_id": {
                             "type": "string",
                             "format": "uuid",
                             "description": (
-                                "The completed baseline analysis to compare with. Default: the newest one"
-                                " of the machine"
+                                "The completed baseline analysis to compare with. Default: the active one of"
+                                " the machine"
                             ),
                         },
                         "files": {
@@ -76,6 +93,7 @@ def build_upload_router(receiver: UploadReceiver, guard: Guard, *, max_body_byte
             request.headers.get("Content-Type", ""),
             int(length) if length and length.isdigit() else None,
             request.stream(),
+            inline_config,
         )
         response.headers["Location"] = f"/api/v1/analyses/{analysis.id}"
         return AnalysisAccepted.of(analysis)

@@ -1,12 +1,16 @@
 """Receives uploads: streams the files to the object store, then creates the analysis in one transaction."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from obstore.exceptions import BaseError
 
+from services.analysis.baselines.domain import check_usable
+from services.analysis.baselines.service import check_model
+from services.analysis.configs.domain import ConfigChanges, Configuration
 from services.analysis.configs.errors import ConfigNotFound
+from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.errors import AnalysisNotFound, NoBaseline
@@ -17,7 +21,7 @@ from services.analysis.objects.frames import compressed
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
-from services.analysis.uploads.errors import BadUpload, BaselineUnusable, UploadTooLarge
+from services.analysis.uploads.errors import BadUpload, UploadTooLarge
 from services.analysis.uploads.multipart import Form, Part
 from shared.access import Caller
 from shared.audit import Auditor
@@ -27,11 +31,17 @@ from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived
 from shared.jobs.queue import NewJob
 
 MAX_FILENAME_CHARACTERS = 255
+# A list of the features and 10,000 labels fit into a form's configuration.
+MAX_CONFIG_BYTES = 2**20
 # The size of a form besides its files: boundaries, headers and values.
 FORM_OVERHEAD_BYTES = 2**20
 FILES_FIELD = "files"
-VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "baseline_id"})
+VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "config", "time_zone", "baseline_id"})
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+
+
+# Reads what a form says about the configuration.
+ParseConfig = Callable[[Mapping[str, str]], ConfigChanges | None]
 
 
 @dataclass(slots=True)
@@ -52,6 +62,7 @@ class AnalysisRequest:
     analysis_type: AnalysisType
     config_id: int | None
     baseline_id: UUID | None
+    config: ConfigChanges | None
 
 
 class UploadReceiver:
@@ -64,6 +75,7 @@ class UploadReceiver:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
+        configs: ConfigService,
     ) -> None:
         self._units = units
         self._storage = storage
@@ -72,9 +84,15 @@ class UploadReceiver:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self._configs = configs
 
     async def receive(
-        self, caller: Caller, content_type: str, announced_bytes: int | None, body: AsyncIterator[bytes]
+        self,
+        caller: Caller,
+        content_type: str,
+        announced_bytes: int | None,
+        body: AsyncIterator[bytes],
+        parse_config: ParseConfig,
     ) -> Analysis:
         """Store the files and create the analysis. A rejected or interrupted upload leaves nothing behind."""
         max_bytes = self._settings.max_upload_bytes
@@ -83,7 +101,7 @@ class UploadReceiver:
         received = ReceivedForm(self._new_id())
         try:
             await self._receive_form(received, Form(content_type, body))
-            request = _parsed(received.values)
+            request = _parsed(received.values, parse_config)
             await self._directory.find(caller, request.machine_id)
         except BaseException:
             # This includes disconnects. The store itself discards the object that is being written.
@@ -102,7 +120,8 @@ class UploadReceiver:
             if part.name == FILES_FIELD:
                 await self._store(received, part)
             elif part.name in VALUE_FIELDS:
-                received.values[part.name] = await part.text()
+                long = part.name == "config"
+                received.values[part.name] = await (part.text(MAX_CONFIG_BYTES) if long else part.text())
             else:
                 known = ", ".join(sorted([*VALUE_FIELDS, FILES_FIELD]))
                 raise BadUpload(part.name, f"Unknown form field {part.name!r}. The fields are {known}.")
@@ -110,7 +129,7 @@ class UploadReceiver:
             raise BadUpload(FILES_FIELD, "Send at least one file in the form field 'files'.")
 
     async def _store(self, received: ReceivedForm, part: Part) -> None:
-        filename = _checked_name(part.filename)
+        filename = checked_name(part.filename)
         number = len(received.files)
         if number == self._settings.max_files:
             raise BadUpload(FILES_FIELD, f"Send at most {self._settings.max_files} files at once.")
@@ -143,7 +162,9 @@ class UploadReceiver:
         baseline = None
         if request.analysis_type is AnalysisType.MONITORING:
             baseline = await self._baseline(unit, request, machine.name)
-        config_id = await self._config_id(unit, caller, request, baseline)
+        config = await self._config(unit, caller, request, baseline)
+        if request.config is not None:
+            config = await self._configs.for_analysis(unit, caller, config, request.config)
         now = self._clock.now()
         upload = FileUpload(
             id=received.upload_id,
@@ -166,7 +187,7 @@ class UploadReceiver:
             file_upload_id=upload.id,
             dinsight_id=baseline.dinsight_id if baseline else None,
             baseline_id=baseline.id if baseline else None,
-            config_id=config_id,
+            config_id=config.id,
             analysis_type=request.analysis_type,
             status=Status.PENDING,
             stage=None,
@@ -194,6 +215,8 @@ class UploadReceiver:
             "files": [file.filename for file in received.files],
             "file_size": received.size,
         }
+        if request.config is not None:
+            after["config"] = request.config.sent
         await self._auditor.wrote(
             unit.outbox, caller, "analysis.created", "analysis", analysis.id, after=after
         )
@@ -213,49 +236,36 @@ class UploadReceiver:
     async def _baseline(unit: Unit, request: AnalysisRequest, machine_name: str) -> Analysis:
         wanted = request.baseline_id
         if wanted is None:
-            newest = await unit.analyses.newest(request.machine_id, AnalysisType.BASELINE, 1)
-            if not newest:
+            active = await unit.baselines.active(request.machine_id)
+            if active is None:
                 raise NoBaseline(machine_name)
-            wanted = newest[0].id
+            wanted = active.analysis_id
         # It may have been deleted or archived between being found and being locked.
         requested = await unit.analyses.lock_baseline(wanted)
         if requested is None:
             raise AnalysisNotFound(wanted)
-        if requested.analysis_type is not AnalysisType.BASELINE:
-            raise BaselineUnusable(requested.id, "it is a monitoring run")
-        if requested.machine_id != request.machine_id:
-            raise BaselineUnusable(requested.id, "it belongs to another machine")
-        if requested.status is Status.ARCHIVED:
-            path = f"/api/v1/analyses/{requested.id}/restore"
-            raise BaselineUnusable(requested.id, f"it is archived; POST {path} brings it back")
-        if requested.status is not Status.COMPLETED:
-            raise BaselineUnusable(requested.id, f"its status is {requested.status}, not completed")
-        return await _with_model(unit, requested)
+        check_usable(requested, request.machine_id)
+        await check_model(unit, requested)
+        return requested
 
-    async def _config_id(
+    async def _config(
         self, unit: Unit, caller: Caller, request: AnalysisRequest, baseline: Analysis | None
-    ) -> int:
-        if request.config_id is not None:
-            config = await unit.configs.get(request.config_id)
-            if config is None:
-                raise ConfigNotFound(request.config_id)
-            return config.id
-        if baseline is not None and baseline.config_id is not None:
-            return baseline.config_id
-        return (await unit.configs.current(caller.organization_id, self._clock.now())).id
+    ) -> Configuration:
+        """The configuration to use, or to change with what the request brings."""
+        wanted = request.config_id or (baseline.config_id if baseline is not None else None)
+        if wanted is None:
+            return await unit.configs.current(caller.organization_id, self._clock.now())
+        config = await unit.configs.get(wanted)
+        if config is None:
+            raise ConfigNotFound(wanted)
+        return config
 
     async def _delete_files(self, received: ReceivedForm) -> None:
         await self._storage.delete([file.key for file in received.files])
 
 
-async def _with_model(unit: Unit, baseline: Analysis) -> Analysis:
-    """Return the baseline if new samples can be placed on its map. Raises BaselineUnusable."""
-    if baseline.dinsight_id is None or await unit.results.model_key(baseline.dinsight_id) is None:
-        raise BaselineUnusable(baseline.id, "it was imported without its model. Upload a new baseline")
-    return baseline
-
-
-def _checked_name(filename: str | None) -> str:
+def checked_name(filename: str | None) -> str:
+    """Return a file's name. Raises BadUpload if it is none, or not that of a table."""
     if not filename or not filename.strip():
         raise BadUpload(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
     if len(filename) > MAX_FILENAME_CHARACTERS:
@@ -273,7 +283,7 @@ def _checked_name(filename: str | None) -> str:
     return filename
 
 
-def _parsed(values: dict[str, str]) -> AnalysisRequest:
+def _parsed(values: dict[str, str], parse_config: ParseConfig) -> AnalysisRequest:
     for name in ("machine_id", "analysis_type"):
         if not values.get(name):
             raise BadUpload(name, f"The form field {name} is missing.")
@@ -287,7 +297,7 @@ def _parsed(values: dict[str, str]) -> AnalysisRequest:
     machine_id = _uuid(values, "machine_id")
     if machine_id is None:
         raise BadUpload("machine_id", "The form field machine_id is missing.")
-    return AnalysisRequest(machine_id, kind, _integer(values, "config_id"), baseline_id)
+    return AnalysisRequest(machine_id, kind, _integer(values, "config_id"), baseline_id, parse_config(values))
 
 
 def _uuid(values: dict[str, str], name: str) -> UUID | None:

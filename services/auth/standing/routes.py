@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from services.auth.database.unit import Units
 from services.auth.standing.schemas import AccessIn, AccessOut
 from services.auth.standing.service import StandingService
-from shared.access import Scope
+from shared.access import Role, Scope
 
 
 def build_internal_router(standing: StandingService, units: Units) -> APIRouter:
@@ -15,6 +15,7 @@ def build_internal_router(standing: StandingService, units: Units) -> APIRouter:
     @router.post("/access")
     async def check_access(body: AccessIn, response: Response) -> AccessOut:
         response.headers["Cache-Control"] = "no-store"
+        role: Role | None
         async with units(Scope()) as unit:
             if body.api_key_id is not None:
                 role = await standing.of_key(unit, body.api_key_id, body.organization_id)

@@ -119,13 +119,20 @@ async def test_real_dialects_are_read(client: AnalysisClient, content: bytes) ->
     assert ended["results"]["samples"] == 20
 
 
-async def test_features_must_match_the_baselines(client: AnalysisClient) -> None:
+async def test_features_are_found_by_name_and_a_missing_one_is_named(client: AnalysisClient) -> None:
     await client.configure()
     await client.completed("baseline", ("normal.csv", csv(samples(30))))
     other = csv(samples(30)).replace(b"f_4", b"g_4")
-    error = await client.refused("monitoring", ("other.csv", other))
-    assert error["column"] == "g_4"
-    assert "'f_4' in the baseline" in error["message"]
+    run = await client.completed("monitoring", ("other.csv", other))
+    assert run["results"]["reading"]["absent_features"] == ["f_4"]
+    assert [each["code"] for each in run["results"]["reading"]["problems"]] == ["sensor_absent"]
+
+
+async def test_a_file_with_none_of_the_baselines_features_is_rejected(client: AnalysisClient) -> None:
+    await client.configure()
+    await client.completed("baseline", ("normal.csv", csv(samples(30))))
+    error = await client.refused("monitoring", ("other.csv", csv(samples(30)).replace(b"f_", b"g_")))
+    assert "none of the baseline's features" in error["message"]
 
 
 async def test_merged_files_need_one_header(client: AnalysisClient) -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.analysis.database.unit import PostgresUnits
 from shared.access import Scope
 from tests.integration.analysis.workplace import NOW, Workplace
+from tests.unit.analysis.database.baseline_suite import BaselineSuite
 from tests.unit.analysis.database.examples import a_machine
 from tests.unit.analysis.database.result_suite import ResultSuite
 from tests.unit.analysis.database.suite import RepositorySuite
@@ -35,7 +36,7 @@ async def test_a_replica_that_an_older_program_stored_is_completed(place: Workpl
         assert not await unit.machines.merge(machine)
 
 
-class TestPostgres(RepositorySuite, ResultSuite):
+class TestPostgres(RepositorySuite, ResultSuite, BaselineSuite):
     @pytest.fixture
     async def units(self, place: Workplace) -> PostgresUnits:
         for table in ("anomalies", "monitor_data"):

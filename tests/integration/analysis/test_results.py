@@ -62,6 +62,24 @@ async def test_the_threshold_has_two_names(client: AnalysisClient) -> None:
         assert (response.json()["sensitivity"], response.json()["threshold_sigmas"]) == (5, 5)
 
 
+async def test_roles_of_features_are_kept_until_they_are_replaced(client: AnalysisClient) -> None:
+    assert (await client.get("/configs/current")).json()["roles"] == {}
+    roles = {"ambient": "context", "counter": "ignored"}
+    await client.post("/configs", {"roles": roles})
+    assert (await client.post("/configs", {"threshold_sigmas": 5})).json()["roles"] == roles
+    assert (await client.post("/configs", {"roles": {}})).json()["roles"] == {}
+
+
+async def test_a_rate_of_false_alarms_replaces_the_standard_deviations(client: AnalysisClient) -> None:
+    first = (await client.get("/configs/current")).json()
+    assert (first["threshold_sigmas"], first["false_alarm_rate"]) == (None, None)
+    await client.post("/configs", {"threshold_sigmas": 5})
+    rate = (await client.post("/configs", {"false_alarm_rate": 0.01})).json()
+    assert (rate["sensitivity"], rate["threshold_sigmas"], rate["false_alarm_rate"]) == (None, None, 0.01)
+    neither = (await client.post("/configs", {"false_alarm_rate": None})).json()
+    assert (neither["threshold_sigmas"], neither["false_alarm_rate"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
@@ -69,7 +87,9 @@ async def test_the_threshold_has_two_names(client: AnalysisClient) -> None:
         ({"a": 0.5}, "/body/a"),
         ({"alpha": -1}, "/body/alpha"),
         ({"ewma": 1.5}, "/body/ewma"),
-        ({"sensitivity": None}, "/body/sensitivity"),
+        ({"false_alarm_rate": 0}, "/body/false_alarm_rate"),
+        ({"false_alarm_rate": 0.9}, "/body/false_alarm_rate"),
+        ({"false_alarm_rate": 0.01, "threshold_sigmas": 3}, "/body/false_alarm_rate"),
         ({"detector": "guess"}, "/body/detector"),
         ({"start_dim": ""}, "/body/start_dim"),
         ({"start_dim": "f_9", "end_dim": "f_2"}, "/body/start_dim"),
@@ -78,9 +98,11 @@ async def test_the_threshold_has_two_names(client: AnalysisClient) -> None:
         ({"alpha": 1e300}, "/body/alpha"),
         ({"sensitivity": 1e9}, "/body/sensitivity"),
         ({"threshold_sigmas": 1e9}, "/body/threshold_sigmas"),
-        ({"threshold_sigmas": None}, "/body/threshold_sigmas"),
         ({"sensitivity": 3, "threshold_sigmas": 4}, "/body/threshold_sigmas"),
         ({"w1": -0.1}, "/body/w1"),
+        ({"roles": {"load": "watched"}}, "/body/roles/load"),
+        ({"roles": {"": "ignored"}}, "/body/roles/"),
+        ({"roles": None}, "/body/roles"),
     ],
 )
 async def test_invalid_parameters_are_rejected(
@@ -157,6 +179,9 @@ async def test_a_machines_health_and_daily_counts(client: AnalysisClient) -> Non
     health = (await client.get(f"/machines/{client.machine_id}/health")).json()
     assert health["state"] == "failing"
     assert any("anomalies" in reason for reason in health["reasons"])
+    assert [finding["text"] for finding in health["findings"]] == health["reasons"]
+    (pointing,) = [found for found in health["findings"] if found["code"] == "anomalies_point_to"]
+    assert pointing["params"]["features"] == run["results"]["leading_features"]
     assert [point["analysis_id"] for point in health["wear"]] == [run["id"]]
     daily = (await client.get("/anomalies/daily", machine_id=client.machine_id)).json()["items"]
     assert sum(count["anomalies"] for count in daily) == run["results"]["anomaly_count"]

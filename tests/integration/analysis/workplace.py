@@ -136,12 +136,13 @@ class Workplace:
         fitter: BaselineFitter | None = None,
         scorer: ChunkScorer | None = None,
         store: ChunkStore | None = None,
+        reader: TableReader | None = None,
         partitions: Partitions | None = None,
         progress_seconds: float | None = None,
     ) -> Mapping[str, JobHandler]:
         """The handlers of a worker, some of which can be replaced."""
         models, clock, finalizer = ModelStore(self.storage), SystemClock(), self.finalizer()
-        recent, reader = RecentChunks(), TableReader(self.storage)
+        recent, reader = RecentChunks(), reader or TableReader(self.storage)
         store = store or ChunkStore(self.units, recent, time_ordered_id)
         runner = AnalysisRunner(
             self.units,

@@ -56,6 +56,10 @@ COPIED: dict[str, dict[str, str]] = {
 }
 
 
+# Rows of a list that is short beside its table, of which a few are always copied, too.
+FEW = {"analysis.analyses": "WHERE baseline_version IS NOT NULL"}
+
+
 @dataclass(frozen=True)
 class Place:
     services: Services
@@ -64,7 +68,8 @@ class Place:
     headers: dict[str, str]
 
     def path(self, operation: ListOperation) -> str:
-        return operation.path.replace("{organization_id}", str(self.seed.id("organization", 1)))
+        ids = {name: self.seed.id(name, 1) for name in ("organization", "machine")}
+        return operation.path.format(organization_id=ids["organization"], machine_id=ids["machine"])
 
     async def page(self, operation: ListOperation, **query: Any) -> dict[str, Any]:
         response = await self.services.get(self.path(operation), self.headers, **query)
@@ -119,9 +124,11 @@ async def _add_copies(place: Place) -> None:
             columns = await admin.fetch(COLUMNS, table)
             taken = ", ".join(unique.get(row[0], f'"{row[0]}"') for row in columns)
             names = ", ".join(f'"{row[0]}"' for row in columns)
-            await admin.execute(
-                f"INSERT INTO {table} ({names}) SELECT {taken} FROM {table} ORDER BY random() LIMIT 60"
-            )
+            for condition, limit in (("", 60), *([(FEW[table], 5)] if table in FEW else [])):
+                await admin.execute(
+                    f"INSERT INTO {table} ({names})"
+                    f" SELECT {taken} FROM {table} {condition} ORDER BY random() LIMIT {limit}"
+                )
         await admin.execute(JOIN, place.seed.id("user", 1))
     finally:
         await admin.close()

@@ -34,11 +34,13 @@ WITH summarized AS (
 )
 INSERT INTO run_summaries (analysis_id, organization_id, machine_id, completed_at, samples, anomalies, max_ratio,
                            state, reasons, wear, first_at, last_at, data_until, bucket_at, bucket_samples,
-                           bucket_anomalies, bucket_min, bucket_max, bucket_mean)
+                           bucket_anomalies, bucket_min, bucket_max, bucket_mean, level_at, level_samples,
+                           level_median, level_spread)
 SELECT id, organization_id, machine_id, completed_at, :samples, :anomalies, :max_ratio,
        coalesce(results #>> '{health,state}', 'unknown'), coalesce(results #> '{health,reasons}', '[]'),
        (results ->> 'wear')::float, :first_at, :last_at, least(:last_at::timestamptz, completed_at), :bucket_at,
-       :bucket_samples, :bucket_anomalies, :bucket_min, :bucket_max, :bucket_mean
+       :bucket_samples, :bucket_anomalies, :bucket_min, :bucket_max, :bucket_mean, :level_at, :level_samples,
+       :level_median, :level_spread
 FROM summarized RETURNING true;
 
 -- name: delete_run_hours!
@@ -69,15 +71,15 @@ WHERE analysis_id = :analysis_id AND severity = :severity AND hour = date_trunc(
 -- name: merge_alert!
 -- Store a newer state of an alert. Late events, and those about deleted machines, are ignored.
 INSERT INTO alert_refs AS a (id, organization_id, machine_id, rule_name, status, severity, summary, count, worst_ratio,
-                             first_seen_at, last_seen_at, raised_at, acknowledged_at, resolved_at, version)
+                             first_seen_at, last_seen_at, raised_at, acknowledged_at, resolved_at, outcome, version)
 SELECT :id, :organization_id, :machine_id, :rule_name, :status, :severity, :summary, :count, :worst_ratio,
-       :first_seen_at, :last_seen_at, :raised_at, :acknowledged_at, :resolved_at, :version
+       :first_seen_at, :last_seen_at, :raised_at, :acknowledged_at, :resolved_at, :outcome, :version
 WHERE NOT EXISTS (SELECT FROM machine_refs m WHERE m.id = :machine_id AND m.deleted)
 ON CONFLICT (id) DO UPDATE
 SET status = excluded.status, severity = excluded.severity, summary = excluded.summary, count = excluded.count,
     worst_ratio = excluded.worst_ratio, first_seen_at = excluded.first_seen_at,
     last_seen_at = excluded.last_seen_at, raised_at = least(a.raised_at, excluded.raised_at),
-    acknowledged_at = excluded.acknowledged_at, resolved_at = excluded.resolved_at, version = excluded.version
+    acknowledged_at = excluded.acknowledged_at, resolved_at = excluded.resolved_at, outcome = excluded.outcome, version = excluded.version
 WHERE a.version < excluded.version;
 
 -- name: list_fleet
@@ -132,9 +134,8 @@ LEFT JOIN LATERAL (
 ) newest ON true
 LEFT JOIN LATERAL (
     SELECT a.id AS baseline_id, a.completed_at AS baseline_at, a.results -> 'readiness' AS readiness
-    FROM analyses a
-    WHERE a.machine_id = p.machine_id AND a.analysis_type = 'baseline' AND a.status = 'completed'
-    ORDER BY a.completed_at DESC, a.id DESC LIMIT 1
+    FROM active_baselines v JOIN analyses a ON a.id = v.analysis_id
+    WHERE v.machine_id = p.machine_id
 ) baseline ON true
 ORDER BY p.rank DESC, p.sort_name, p.machine_id;
 
@@ -190,3 +191,33 @@ FROM analyses
 WHERE machine_id = :machine_id AND completed_at >= :since AND completed_at < :until
   AND (status = 'failed' OR analysis_type = 'baseline' AND status = 'completed')
 ORDER BY completed_at DESC, id DESC LIMIT :limit;
+
+-- name: levels_on_baseline
+-- The levels of the newest completed runs that were judged by a baseline.
+SELECT r.level_at, r.level_samples, r.level_median, r.level_spread
+FROM run_summaries r JOIN analyses a ON a.id = r.analysis_id
+WHERE r.machine_id = :machine_id AND a.baseline_id = :baseline_id
+ORDER BY r.last_at DESC, r.analysis_id DESC LIMIT :limit;
+
+-- name: called_normal^
+-- The samples and anomalies of a run that turned out to be normal, and why.
+SELECT samples, anomalies, reason FROM normal_runs WHERE analysis_id = :analysis_id;
+
+-- name: distances_of_run
+-- The distances of a run's samples, in order.
+SELECT process_order, first_sample, array_send(monitor_values) AS distance, NULL::bytea AS packed
+FROM monitor_series WHERE analysis_id = :analysis_id
+UNION ALL
+SELECT process_order, first_sample, NULL, packed FROM monitor_packed WHERE analysis_id = :analysis_id
+ORDER BY process_order;
+
+-- name: outcomes_of_run
+-- Resolved alerts during a run whose outcome is known, with the highest ratio of the run's samples during each.
+SELECT a.outcome, (
+    SELECT max(b.high) FROM unnest(r.bucket_at, r.bucket_max) AS b (at, high)
+    WHERE b.at BETWEEN coalesce((SELECT max(e.at) FROM unnest(r.bucket_at) AS e (at) WHERE e.at <= a.first_seen_at),
+                                a.first_seen_at) AND a.last_seen_at) AS max_ratio
+FROM run_summaries r JOIN alert_refs a ON a.machine_id = r.machine_id
+WHERE r.analysis_id = :analysis_id AND a.status = 'resolved' AND a.outcome IN ('true_alarm', 'false_alarm')
+  AND a.first_seen_at <= r.last_at AND a.last_seen_at >= r.first_at
+ORDER BY a.first_seen_at, a.id;

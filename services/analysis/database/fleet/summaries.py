@@ -1,5 +1,6 @@
 """Writes what remains of runs: facts, counts and the downsampled series; and keeps the replica of alerts."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.alerts.domain import AlertRef
+from services.analysis.database import rows
 from services.analysis.database.arrays import decode_floats
 from services.analysis.database.packing import unpack_points
-from services.analysis.timeline.domain import RunSummary, Series, moment
+from services.analysis.engine import Levels
+from services.analysis.results.domain import RealisedRun
+from services.analysis.timeline.domain import RunSummary, Series, microseconds, moment
+from services.analysis.whatif.domain import ResolvedAlert
 from shared.postgres.connection import Connection
 
 Floats = NDArray[np.float64]
@@ -55,6 +60,22 @@ class Summaries(Protocol):
     async def count_acknowledgement(
         self, machine_id: UUID, analysis_id: UUID, severity: str, timestamp: datetime
     ) -> None: ...
+
+    async def levels(self, machine_id: UUID, baseline_id: UUID, limit: int) -> Sequence[Levels]:
+        """Of the machine's newest runs that the baseline judged, the levels by which drift is told."""
+        ...
+
+    async def distances(self, analysis_id: UUID) -> Sequence[Floats]:
+        """The distances of the run's samples, in parts and in order."""
+        ...
+
+    async def outcomes(self, analysis_id: UUID) -> Sequence[ResolvedAlert]:
+        """The resolved alerts during the run that people have judged."""
+        ...
+
+    async def realised(self, analysis_id: UUID) -> RealisedRun | None:
+        """What a run that turned out to be normal has realised; None for other runs."""
+        ...
 
     async def unsummarized(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
         """Ids of completed runs of all organizations that have no summary, with their organizations."""
@@ -99,6 +120,7 @@ class PostgresSummaries:
             first_at=summary.first_at,
             last_at=summary.last_at,
             **_columns(summary.series),
+            **_level_columns(summary.levels),
         )
         if added is not True:
             return False
@@ -126,6 +148,26 @@ class PostgresSummaries:
             self._connection, analysis_id=analysis_id, severity=severity, timestamp=timestamp
         )
 
+    async def levels(self, machine_id: UUID, baseline_id: UUID, limit: int) -> Sequence[Levels]:
+        found = self._queries.levels_on_baseline(
+            self._connection, machine_id=machine_id, baseline_id=baseline_id, limit=limit
+        )
+        return [_levels(row) async for row in found]
+
+    async def distances(self, analysis_id: UUID) -> Sequence[Floats]:
+        found = [
+            row async for row in self._queries.distances_of_run(self._connection, analysis_id=analysis_id)
+        ]
+        return await asyncio.to_thread(lambda: [_distances(row) for row in found])
+
+    async def outcomes(self, analysis_id: UUID) -> Sequence[ResolvedAlert]:
+        found = self._queries.outcomes_of_run(self._connection, analysis_id=analysis_id)
+        return [rows.read(ResolvedAlert, row) async for row in found]
+
+    async def realised(self, analysis_id: UUID) -> RealisedRun | None:
+        row = await self._queries.called_normal(self._connection, analysis_id=analysis_id)
+        return rows.read(RealisedRun, row) if row else None
+
     async def unsummarized(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
         found = self._queries.unsummarized_runs(self._connection, limit=limit)
         return [(row["analysis_id"], row["organization"]) async for row in found]
@@ -142,6 +184,34 @@ def _columns(series: Series | None) -> dict[str, list[Any]]:
     return {"bucket_at": [moment(at) for at in series.at.tolist()]} | {
         name: column.tolist() for name, column in zip(names, values, strict=True)
     }
+
+
+def _level_columns(levels: Levels | None) -> dict[str, list[Any]]:
+    if levels is None:
+        return {name: [] for name in ("level_at", "level_samples", "level_median", "level_spread")}
+    return {
+        "level_at": [moment(at) for at in levels.at.tolist()],
+        "level_samples": levels.samples.tolist(),
+        "level_median": levels.level.tolist(),
+        "level_spread": levels.spread.tolist(),
+    }
+
+
+def _levels(row: Any) -> Levels:
+    return Levels(
+        np.array([microseconds(at) for at in row["level_at"]], dtype=np.int64),
+        np.array(row["level_samples"], dtype=np.int64),
+        np.array(row["level_median"], dtype=np.float64),
+        np.array(row["level_spread"], dtype=np.float64),
+    )
+
+
+def _distances(row: Any) -> Floats:
+    if row["packed"] is None:
+        return decode_floats(row["distance"])
+    distance = unpack_points(row["packed"], row["first_sample"]).distance
+    assert distance is not None  # the column cannot be null
+    return distance
 
 
 def _scored(row: Any) -> ScoredChunk:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .base import Floats
+from .base import DISTANCE, Floats
 from .covariance import Axes, Sample
 
 REGULARISATION = 1e-6
@@ -18,6 +19,8 @@ REGULARISATION = 1e-6
 @dataclass(frozen=True, slots=True)
 class MapMahalanobis:
     """`sqrt((p - centre)' C^-1 (p - centre))`, C the regularised covariance of the positions (2, 2)."""
+
+    names: ClassVar[tuple[str, ...]] = (DISTANCE,)
 
     centre: Floats
     inverse: Floats
@@ -35,18 +38,18 @@ class MapMahalanobis:
         inverse = np.linalg.inv(covariance + lift * np.eye(axes.mean.size))
         return cls(axes.mean, np.asarray(inverse, dtype=np.float64))
 
-    def statistics(self, z: Floats) -> Floats:
+    def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """The distances (m, 1) of standardised positions z (m, 2)."""
         centred = z - self.centre
         squares = np.einsum("ij,jk,ik->i", centred, self.inverse, centred)
         distance: Floats = np.sqrt(np.maximum(squares, 0.0))
         return distance[:, None]
 
-    def to_arrays(self) -> dict[str, Floats]:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         """The detector as named arrays."""
         return {"centre": self.centre, "inverse": self.inverse}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Floats]) -> Self:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The detector that `to_arrays` stored."""
         return cls(arrays["centre"], arrays["inverse"])

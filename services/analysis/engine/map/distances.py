@@ -63,6 +63,25 @@ def squared_distances(x: Floats, y: Floats) -> Floats:
     return squares
 
 
+def partial_squares(x: Floats, y: Floats, importance: Floats) -> Floats:
+    """Return the squared distances (m, r) that rows x (m, d) with missing cells would have to rows y (r, d).
+
+    The distance over the features that are there is scaled by their part of the squared distances on average,
+    `importance` (d,) (partial distances, Dixon 1979). Rows without any such feature are NaN.
+    """
+    there = ~np.isnan(x)
+    known = np.where(there, x, 0.0)  # a missing cell adds nothing to any of the sums
+    terms = np.einsum("ij,ij->i", known, known)[:, None] + there.astype(np.float64) @ (y * y).T
+    squares: Floats = terms - 2.0 * (known @ y.T)
+    for i, j in np.argwhere(squares <= CANCELLATION * terms):
+        difference = (y[j] - x[i])[there[i]]
+        squares[i, j] = difference @ difference
+    part = there @ importance
+    scale = importance.sum() / np.where(part > 0.0, part, np.nan)
+    squares *= scale[:, None]
+    return squares
+
+
 def distance_range(squares: Floats) -> DistanceRange:
     """Return the range of distances of a symmetric matrix of squared distances (n, n).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rows import NO_ROWS, Rows, row_chunks
+from ..rows import NO_ROWS, Rows, Table, row_chunks
 from ..scaling import Scaling
 from .distances import squared_distances
 
@@ -20,7 +20,7 @@ ROUNDS = 5
 """Rounds of weighted draws; five suffice according to k-means|| (Bahmani and others 2012)."""
 
 
-def choose_landmarks(x: Floats, scaling: Scaling, count: int, seed: int, skipped: Rows = NO_ROWS) -> Rows:
+def choose_landmarks(x: Table, scaling: Scaling, count: int, seed: int, skipped: Rows = NO_ROWS) -> Rows:
     """Return the sorted indices (count,) of landmarks among samples x (n, d) that are not `skipped`.
 
     There must be more than `count` such samples.
@@ -60,7 +60,7 @@ def _approach(nearest: Floats, sketch: Floats, fresh: Floats) -> None:
         np.minimum(nearest[rows], squared_distances(sketch[rows], fresh).min(axis=1), out=nearest[rows])
 
 
-def _sketch(x: Floats, scaling: Scaling, kept: Rows, generator: np.random.Generator) -> Floats:
+def _sketch(x: Table, scaling: Scaling, kept: Rows, generator: np.random.Generator) -> Floats:
     """Project the samples (n, k) onto the leading principal directions of some of the `kept` ones."""
     n, d = x.shape
     some = scaling.apply(x[np.sort(generator.choice(kept, size=min(kept.size, SKETCH_ROWS), replace=False))])

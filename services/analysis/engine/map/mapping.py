@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..config import EngineConfig
 from ..optimisers import Objective, Optimum, optimise
-from ..rows import NO_ROWS, Rows, row_chunks
+from ..rows import NO_ROWS, Rows, Table, row_chunks
 from ..scaling import Scaling
 from ..similarity import Similarity, local_width
 from .distances import DistanceRange, distance_range, squared_distances
@@ -124,41 +124,45 @@ def _sketched(squares: Floats, distances: Floats, similarity: Similarity, config
     start = _start(some_squares, distances[square], config)
     optimum = optimise(Objective(similarity(some_squares), similarity), start, config)
     positions, costs = np.empty((n, 2)), np.empty(n)
-    Target(optimum.positions.T.copy(), similarity).place(squares[:, some], positions, costs)
+    # Row by row: selected columns lie the other way round, for which every loop would be compiled again.
+    squares = np.ascontiguousarray(squares[:, some])
+    Target(optimum.positions.T.copy(), similarity).place(squares, positions, costs)
     positions[some] = optimum.positions.T
     return Optimum(np.ascontiguousarray(positions.T), optimum.cost, optimum.iterations)
 
 
 def map_samples(
-    samples: Floats,
+    samples: Table,
+    completed: Table,
     scaling: Scaling,
     config: EngineConfig,
     progress: Callable[[float], None],
     skipped: Rows = NO_ROWS,
-) -> tuple[MapFit, ReferenceMap, Floats]:
+) -> tuple[MapFit, ReferenceMap, Rows, Floats]:
     """Map samples (n, d): all of them at once, or landmarks onto which the others are then projected.
 
-    The `skipped` rows are never landmarks; they are projected like new samples.
+    `completed` are the same samples without gaps, as landmarks must be. The `skipped` rows are never
+    landmarks; they are projected like new samples.
 
-    Returns the fit, the references and the positions (n, 2). Besides the samples it takes O(landmarks^2)
-    memory.
+    Returns the fit, the references, their rows and the positions (n, 2). Besides the samples it takes
+    O(landmarks^2) memory.
     """
     n, d = samples.shape
     kept = np.setdiff1d(np.arange(n), skipped)
     if kept.size <= config.landmarks:
         landmarks = kept
     else:
-        landmarks = choose_landmarks(samples, scaling, config.landmarks, config.seed, skipped)
-    z = scaling.apply(samples[landmarks])
+        landmarks = choose_landmarks(completed, scaling, config.landmarks, config.seed, skipped)
+    z = scaling.apply(completed[landmarks])
     fitted = fit_map(
         z, config, progress if landmarks.size == n else lambda share: progress(FIT_SHARE * share)
     )
-    reference = ReferenceMap(z, fitted.coordinates, fitted.range, fitted.similarity)
+    reference = ReferenceMap(z, fitted.coordinates, fitted.range, fitted.similarity, scaling.importance)
     if landmarks.size == n:
-        return fitted, reference, fitted.coordinates
+        return fitted, reference, landmarks, fitted.coordinates
     coordinates = np.empty((n, 2))
     for rows in row_chunks(n, d):
         coordinates[rows] = reference.place(scaling.apply(samples[rows])).coordinates
         progress(FIT_SHARE + (1.0 - FIT_SHARE) * rows.stop / n)
     coordinates[landmarks] = fitted.coordinates
-    return fitted, reference, coordinates
+    return fitted, reference, landmarks, coordinates

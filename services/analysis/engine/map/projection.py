@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..similarity import Similarity
-from .distances import DistanceRange, squared_distances
+from .distances import DistanceRange, partial_squares, squared_distances
 
 Floats = NDArray[np.float64]
 
@@ -24,36 +24,62 @@ CHUNK_DISTANCES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Positions (m, 2), and misfits (m,): the placement residuals, the remaining costs per reference."""
+    """Positions (m, 2), and misfits (m,): the placement residuals, the remaining costs per reference.
+
+    `nearest` (m,) are the distances to the nearest reference in the map's feature space. All are NaN for
+    samples that have none of the features that the map shows.
+    """
 
     coordinates: Floats
     misfit: Floats
+    nearest: Floats
+
+    def __getitem__(self, rows: slice) -> Placement:
+        return Placement(self.coordinates[rows], self.misfit[rows], self.nearest[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class ReferenceMap:
-    """References in the map's feature space (r, d), their positions (r, 2), and the relation between both."""
+    """References in the map's feature space (r, d), their positions (r, 2), and the relation between both.
+
+    `features` are complete. `importance` (d,) is the part of each feature in the squared distances.
+    """
 
     features: Floats
     coordinates: Floats
     range: DistanceRange
     similarity: Similarity
+    importance: Floats
 
     def place(self, z: Floats) -> Placement:
         """Place samples z (m, d), given in the map's feature space, among the references.
 
-        Row i of the result depends only on row i of z.
+        Samples with missing cells are placed by their distances over the features that are there. Row i of
+        the result depends only on row i of z.
         """
         m, references = z.shape[0], self.features.shape[0]
-        coordinates, misfit = np.empty((m, 2)), np.empty(m)
+        coordinates, misfit, nearest = np.empty((m, 2)), np.empty(m), np.empty(m)
         target = Target(self.coordinates, self.similarity)
         step = max(1, CHUNK_DISTANCES // references)
         for first in range(0, m, step):
             rows = slice(first, min(m, first + step))
-            squares = self.range.normalise_squares(squared_distances(z[rows], self.features))
-            target.place(squares, coordinates[rows], misfit[rows])
+            squares = reference_squares(z[rows], self.features, self.importance)
+            nearest[rows] = np.sqrt(squares.min(axis=1))
+            nowhere = np.isnan(squares[:, 0])
+            squares[nowhere] = 0.0  # the placement needs numbers
+            target.place(self.range.normalise_squares(squares), coordinates[rows], misfit[rows])
+            coordinates[rows][nowhere], misfit[rows][nowhere] = np.nan, np.nan
         misfit /= references
-        return Placement(coordinates, misfit)
+        return Placement(coordinates, misfit, nearest)
+
+
+def reference_squares(z: Floats, references: Floats, importance: Floats) -> Floats:
+    """The squared distances (m, r) of samples z (m, d), some with missing cells, to references (r, d)."""
+    squares = squared_distances(z, references)
+    incomplete = np.isnan(squares[:, 0])  # a missing cell makes its own row NaN, and no other
+    if incomplete.any():
+        squares[incomplete] = partial_squares(z[incomplete], references, importance)
+    return squares
 
 
 class Target:

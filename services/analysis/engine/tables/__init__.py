@@ -1,1 +1,2 @@
-"""Reads tables in chunks: CSV, gzipped CSV and Parquet."""
+"""Reads tables in chunks: text in every dialect, Excel and Parquet, also within gzip and zip
+(docs/engine.md)."""

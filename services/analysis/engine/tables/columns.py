@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from ..config import EngineConfig
 from ..errors import TableError
@@ -15,43 +16,49 @@ Value = str | float | int | None
 MAX_CELL_CHARACTERS = 100_000
 """A longer metadata cell is not a label, but the result of a missing quotation mark."""
 
-WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
-DECIMAL = re.compile(r"-?(0|[1-9]\d*)\.\d+([eE][+-]\d+)?")
+WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
+DECIMALS = {
+    mark: re.compile(rf"-?(0|[1-9]\d*){re.escape(mark)}\d+([eE][+-]\d+)?", re.ASCII) for mark in (".", ",")
+}
 """Metadata cells that become numbers. `007`, `12E4` and `1e5` are labels (part numbers) and remain text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A table's header (all names in order) and the range of its features, as indices [start, stop)."""
+    """A table's header (all names in order), its features in order, and where in the header they are.
+
+    A feature whose place is None is missing from the table. What is no feature is metadata.
+    """
 
     header: tuple[str, ...]
-    start: int
-    stop: int
+    features: tuple[str, ...]
+    places: tuple[int | None, ...]
+
+    @classmethod
+    def between(cls, header: tuple[str, ...], start: int, stop: int) -> Self:
+        """Return the columns of a table whose features are those at [start, stop)."""
+        return cls(header, header[start:stop], tuple(range(start, stop)))
 
     @property
-    def features(self) -> tuple[str, ...]:
-        """Feature names in file order."""
-        return self.header[self.start : self.stop]
+    def metadata_places(self) -> tuple[int, ...]:
+        """Where the metadata are."""
+        taken = set(self.places)
+        return tuple(place for place in range(len(self.header)) if place not in taken)
 
     @property
     def before(self) -> tuple[str, ...]:
-        """The metadata columns before the features."""
-        return self.header[: self.start]
+        """The metadata columns before the first feature."""
+        first = min((place for place in self.places if place is not None), default=len(self.header))
+        return tuple(self.header[place] for place in self.metadata_places if place < first)
 
     @property
     def after(self) -> tuple[str, ...]:
-        """The metadata columns after the features."""
-        return self.header[self.stop :]
+        """The metadata columns among and after the features."""
+        return tuple(self.header[place] for place in self.metadata_places)[len(self.before) :]
 
 
 def checked_header(cells: Sequence[str], file: str, row: int | None) -> tuple[str, ...]:
     """Return the header's names, stripped; a column without a name becomes `column_N`. Raises TableError."""
-    if all(is_number(cell) for cell in cells):
-        raise TableError(
-            "the first row contains only numbers. The file needs a header row with column names",
-            file=file,
-            row=row,
-        )
     names = tuple(cell.strip() or f"column_{place}" for place, cell in enumerate(cells, start=1))
     seen: set[str] = set()
     for name in names:
@@ -68,17 +75,18 @@ def checked_header(cells: Sequence[str], file: str, row: int | None) -> tuple[st
 
 
 def select_columns(
-    header: tuple[str, ...], numeric: Sequence[bool], config: EngineConfig, file: str, row: int | None
+    header: tuple[str, ...], kinds: Sequence[str], config: EngineConfig, file: str, row: int | None
 ) -> Columns:
     """Return the columns that the configuration selects from a table with this header. Raises TableError.
 
-    `numeric` tells for each column whether it seems to contain numbers; only the suggestion uses it. Columns
-    between `end_meta` and `start_dim` are metadata, too.
+    `kinds` tells what each column seems to contain (`Sheet.kinds`); only the suggestion uses it. Columns
+    between
+    `end_meta` and `start_dim` are metadata, too.
     """
     wanted = {"end_meta": config.end_meta, "start_dim": config.start_dim, "end_dim": config.end_dim}
     missing = [f"{field} '{name}'" for field, name in wanted.items() if name and name not in header]
     if missing:
-        suggestion = suggest(header, numeric)
+        suggestion = suggest(header, kinds)
         offer = ""
         if suggestion is not None:
             detected = ", ".join(f"{f} = '{name}'" for f, name in suggestion.items())
@@ -100,7 +108,7 @@ def select_columns(
             file=file,
             row=row,
             column=config.start_dim,
-            suggestion=suggest(header, numeric),
+            suggestion=suggest(header, kinds),
         )
     if config.end_meta and header.index(config.end_meta) >= start:
         raise TableError(
@@ -109,24 +117,46 @@ def select_columns(
             file=file,
             row=row,
             column=config.end_meta,
-            suggestion=suggest(header, numeric),
+            suggestion=suggest(header, kinds),
         )
-    return Columns(header, start, stop)
+    return Columns.between(header, start, stop)
 
 
-def suggest(header: Sequence[str], numeric: Sequence[bool]) -> dict[str, str] | None:
-    """Suggest `end_meta`, `start_dim` and `end_dim` for the longest run of numeric columns, if there is one.
+LABEL = re.compile(
+    r"(?:.*[\W_])?(?:label|class|target|rul|faulty?|failures?|failed|anomal(?:y|ies|ous)|attack|att_flag|outlier|"
+    r"broken|alarm|event|status|state|mode|changepoint|machine_status|normal/attack)(?:[\W_].*)?",
+    re.IGNORECASE,
+)
+"""Names of columns that say what is known of a sample, and not what was measured."""
 
-    If most names in the run are numbered (f_0, sensor_12), names without a number at its start (sample,
-    minutes) are taken for counters and not for features.
+COUNTER = re.compile(
+    r"(?:unnamed: ?\d+|column_1|index|idx|id|uid|no\.?|nr\.?|number|row|sample|record|recnbr|"
+    r"cycle|unit|run|ts|t_?stamp|"
+    r"(?:.*[\W_])?(?:time|date|datetime|timestamp|epoch|zeit|datum|uhrzeit|zeitstempel)(?:[\W_].*)?|__index_level_\d+__)",
+    re.IGNORECASE,
+)
+"""Names of columns that count or date the samples."""
+
+
+def suggest(header: Sequence[str], kinds: Sequence[str]) -> dict[str, str] | None:
+    """Suggest `end_meta`, `start_dim` and `end_dim` for the longest run of measured columns, if there is one.
+
+    Columns that hold mostly numbers are measured, and so are empty ones and switches among them; those named
+    like labels and counters are not. If most names in the run are numbered (f_0, sensor_12), names without a
+    number at its start (minutes) are taken for counters and not for features.
     """
     best, start = (0, 0), None
-    for place, is_numeric in enumerate([*numeric, False]):
-        if is_numeric and start is None:
+    for place, kind in enumerate([*kinds, "text"]):
+        inside = kind == "number" or (start is not None and kind in ("empty", "switch"))
+        inside = inside and not LABEL.fullmatch(header[place]) and not COUNTER.fullmatch(header[place])
+        if inside and start is None:
             start = place
-        elif not is_numeric and start is not None:
-            if place - start > best[1] - best[0]:
-                best = (start, place)
+        elif not inside and start is not None:
+            stop = place
+            while kinds[stop - 1] != "number":
+                stop -= 1
+            if stop - start > best[1] - best[0]:
+                best = (start, stop)
             start = None
     first, stop = best
     if first == stop:
@@ -141,34 +171,23 @@ def suggest(header: Sequence[str], numeric: Sequence[bool]) -> dict[str, str] | 
     }
 
 
-def is_number(cell: str) -> bool:
-    """Tell whether both CSV readers accept a cell as a number (nan and inf are not numbers)."""
-    return number(cell) is not None
+def named_columns(header: tuple[str, ...], features: Sequence[str]) -> Columns:
+    """Return the columns of a table whose features have given names; those it lacks are missing."""
+    places = {name: place for place, name in enumerate(header)}
+    return Columns(header, tuple(features), tuple(places.get(name) for name in features))
 
 
-def number(cell: str) -> float | None:
-    """Return a cell as a finite number, or None. Padding is allowed, `1_0` and non-ASCII digits are not."""
-    text = cell.strip(" \t")
-    if not text.isascii() or "_" in text or text != text.strip():
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def metadata_value(cell: str) -> Value:
+def metadata_value(cell: str, decimal: str = ".") -> Value:
     """Return a metadata cell as a number if it clearly is one, None if it is empty, and its text otherwise.
 
-    Raises ValueError with the reason if the text cannot be stored.
+    `decimal` is the file's decimal separator. Raises ValueError with the reason if the text cannot be stored.
     """
     if not cell:
         return None
     if WHOLE.fullmatch(cell):
         return int(cell)
-    if DECIMAL.fullmatch(cell):
-        value = float(cell)
+    if DECIMALS[decimal].fullmatch(cell):
+        value = float(cell.replace(decimal, "."))
         if math.isfinite(value):
             return value
     if "\x00" in cell:

@@ -1,86 +1,172 @@
-"""Opens uploaded files, recognises their format by content and decompresses them within a limit."""
+"""Opens uploaded files, unpacks gzip and zip within bounds, and recognises forms by content."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
-import zlib
+import shutil
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import BinaryIO
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, cast
 
 from ..errors import EngineError, TableError
+from .limits import Limits
+from .unpacking import BoundedGzip, Meter, checked_archive, open_member
 
 HEAD_BYTES = 65_536
-"""The part of a file that is read to recognise its format."""
+"""The part of a file that is read to recognise its form."""
 
-GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+SPOOL_MEMORY_BYTES = 16 * 2**20
+"""A packed Parquet or Excel file is read in any order; larger ones are unpacked to a temporary file."""
+
+GZIP, ZIP, PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
 
 FOREIGN = {
-    b"PK\x03\x04": "an Excel workbook or a ZIP archive. Export the sheet as CSV (UTF-8)",
-    b"\xd0\xcf\x11\xe0": "an Excel or Office file in the old format. Export the sheet as CSV (UTF-8)",
-    b"%PDF": "a PDF document. Upload the table itself as CSV or Parquet",
-    b"\x89PNG": "a PNG image. Upload the table itself as CSV or Parquet",
-    b"\xff\xd8\xff": "a JPEG image. Upload the table itself as CSV or Parquet",
-    b"GIF8": "a GIF image. Upload the table itself as CSV or Parquet",
+    b"\xd0\xcf\x11\xe0": "an Excel or Office file in the old format. Save it as .xlsx or CSV",
+    b"%PDF": "a PDF document. Upload the table itself as CSV, Excel or Parquet",
+    b"\x89PNG": "a PNG image. Upload the table itself as CSV, Excel or Parquet",
+    b"\xff\xd8\xff": "a JPEG image. Upload the table itself as CSV, Excel or Parquet",
+    b"GIF8": "a GIF image. Upload the table itself as CSV, Excel or Parquet",
     b"\x89HDF": "an HDF5 or MATLAB file. Export the table as CSV or Parquet",
     b"MATLAB": "a MATLAB file. Export the table as CSV or Parquet",
+    b"TDSm": "a TDMS file of LabVIEW. Export the table as CSV, .lvm or Parquet",
+    b"TOB": "a binary file of a Campbell logger. Convert it to TOA5 text",
+    b"ARROW1": "an Arrow or Feather file. Save it as Parquet",
     b"\x28\xb5\x2f\xfd": "compressed with zstd. Compress it with gzip, or upload it uncompressed",
     b"BZh": "compressed with bzip2. Compress it with gzip, or upload it uncompressed",
     b"\xfd7zXZ": "compressed with xz. Compress it with gzip, or upload it uncompressed",
-    b"7z\xbc\xaf": "a 7-Zip archive. Extract it first",
-    b"\xff\xfe": "UTF-16 text. Save it as CSV UTF-8",
-    b"\xfe\xff": "UTF-16 text. Save it as CSV UTF-8",
+    b"7z\xbc\xaf": "a 7-Zip archive. Upload its files, or a zip of them",
+    b"Rar!": "a RAR archive. Upload its files, or a zip of them",
     b"{\\rtf": "an RTF document. Export the table as CSV",
+    b"<?xml": "an XML document. Export the table as CSV or Excel (.xlsx)",
+    b"<!DOCTYPE": "a web page. Export the table as CSV or Excel (.xlsx)",
+    b"<html": "a web page. Export the table as CSV or Excel (.xlsx)",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read: a path, or a seekable binary stream that the caller closes."""
+    """A file to read: a path, or a seekable binary stream that the caller closes, and the way into it.
+
+    `steps` are the layers to unpack: `gzip`, or the name of a zip's member. It can be opened while it is
+    open,
+    also in another thread; `lock` is held while the caller's stream is used.
+    """
 
     origin: str | os.PathLike[str] | BinaryIO
     name: str
-    expansion_limit: int
+    limits: Limits = field(default_factory=Limits)
+    meter: Meter = field(default_factory=Meter)
+    steps: tuple[str, ...] = ()
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def open(self) -> Iterator[io.BufferedReader]:
-        """Open the file's content from its start, decompressed if it is gzip."""
-        if isinstance(self.origin, str | os.PathLike):
-            with open(self.origin, "rb") as file:
-                yield self._decompressed(file)
-        else:
-            if not self.origin.seekable():
-                raise EngineError("the stream is not seekable. Write it to a file first", file=self.name)
-            self.origin.seek(0)
-            yield self._decompressed(io.BufferedReader(_Borrowed(self.origin)))
+        """Open the file's content from its start, unpacked."""
+        with ExitStack() as stack:
+            stream = stack.enter_context(self._opened())
+            for step in self.steps:
+                if step == "gzip":
+                    raw = BoundedGzip(stream, self.name, self.limits, self.meter)
+                    stream = stack.enter_context(io.BufferedReader(raw, HEAD_BYTES))
+                else:
+                    if not stream.seekable():
+                        stream = stack.enter_context(_spooled(stream))
+                    stream = stack.enter_context(
+                        open_member(stream, step.removeprefix("zip:"), self.name, self.limits, self.meter)
+                    )
+            yield stream
 
-    def head(self) -> bytes:
-        """Return the first bytes of the (decompressed) content. Raises TableError if it is not a table."""
+    @contextmanager
+    def open_seekable(self) -> Iterator[BinaryIO]:
+        """Open the content for reading in any order; packed content is unpacked to a temporary file first."""
         with self.open() as stream:
-            head = stream.read(HEAD_BYTES)
+            if not self.steps:
+                yield stream
+                return
+            with _spooled(stream) as spool:
+                yield spool
+
+    def head(self, size: int = HEAD_BYTES) -> bytes:
+        """Return the first bytes of the content. Raises TableError if there are none."""
+        with self.open() as stream:
+            head = stream.read(size)
         if not head:
-            raise TableError("the file is empty. Export it again", file=self.name)
-        for magic, what in FOREIGN.items():
-            if head.startswith(magic):
-                raise TableError(f"the file is {what}", file=self.name)
-        if not head.startswith(PARQUET) and b"\x00" in head:
-            raise TableError("the file is binary, not a table. Upload CSV or Parquet", file=self.name)
+            raise TableError("the file is empty. Export it again", file=self.name, code="empty")
         return head
 
-    def _decompressed(self, file: io.BufferedReader) -> io.BufferedReader:
-        if not file.peek(len(GZIP)).startswith(GZIP):
-            return file
-        return io.BufferedReader(_BoundedGzip(file, self.name, self.expansion_limit), HEAD_BYTES)
+    @property
+    def archive(self) -> tuple[str, ...]:
+        """The way to the content, as `Understood.archive` tells it."""
+        return tuple(part for step in self.steps for part in step.split(":", 1))
+
+    @contextmanager
+    def _opened(self) -> Iterator[io.BufferedReader]:
+        if isinstance(self.origin, str | os.PathLike):
+            with open(self.origin, "rb") as file:
+                yield file
+            return
+        if not self.origin.seekable():
+            raise EngineError("the stream is not seekable. Write it to a file first", file=self.name)
+        yield io.BufferedReader(_Borrowed(self.origin, self.lock))
+
+
+def expanded(source: Source) -> list[Source]:
+    """Return the sources of the tables in a file: itself, or what is within gzip and zip. Raises
+    TableError."""
+    head = source.head()
+    if head.startswith(GZIP):
+        return expanded(_deeper(source, "gzip", source.name))
+    if not head.startswith((ZIP, b"PK\x05\x06")):
+        return [source]
+    with source.open_seekable() as stream:
+        members = checked_archive(stream, source.name, source.limits)
+    if members is None:
+        return [source]  # an Excel workbook
+    if not members:
+        raise TableError("the archive contains no file", file=source.name, code="empty_archive")
+    found: list[Source] = []
+    for member in members:
+        found += expanded(_deeper(source, f"zip:{member}", f"{source.name}/{member}"))
+    return found
+
+
+def refuse_foreign(head: bytes, name: str) -> None:
+    """Raise TableError if a file begins as something that is no table."""
+    start = head.lstrip()[:16]
+    for magic, what in FOREIGN.items():
+        if head.startswith(magic) or (magic.startswith(b"<") and start.lower().startswith(magic.lower())):
+            raise TableError(f"the file is {what}", file=name, code="foreign_form")
+
+
+def _deeper(source: Source, step: str, name: str) -> Source:
+    if len(source.steps) >= source.limits.depth:
+        raise TableError(
+            f"archives are nested more than {source.limits.depth} deep. Unpack it before uploading",
+            file=source.name,
+            code="nested_archive",
+        )
+    return replace(source, steps=(*source.steps, step), name=name)
+
+
+@contextmanager
+def _spooled(stream: BinaryIO) -> Iterator[io.BufferedReader]:
+    """Unpack a stream to a temporary file, which can be read in any order."""
+    with tempfile.SpooledTemporaryFile(SPOOL_MEMORY_BYTES) as spool:
+        shutil.copyfileobj(stream, spool)
+        spool.seek(0)
+        yield cast("io.BufferedReader", spool)
 
 
 class _Borrowed(io.RawIOBase):
-    """A view of the caller's stream. Closing it leaves the stream open."""
+    """A view of the caller's stream with a position of its own. Closing it leaves the stream open."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: BinaryIO, lock: threading.Lock) -> None:
+        self._stream, self._lock = stream, lock
+        self._position = 0
 
     def readable(self) -> bool:
         return True
@@ -89,40 +175,17 @@ class _Borrowed(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        return self._stream.seek(offset, whence)
+        if whence == io.SEEK_END:
+            with self._lock:
+                self._position = self._stream.seek(offset, whence)
+        else:
+            self._position = offset + (self._position if whence == io.SEEK_CUR else 0)
+        return self._position
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-
-class _BoundedGzip(io.RawIOBase):
-    """Decompresses a gzip file. Raises TableError if it is damaged or expands too far."""
-
-    def __init__(self, file: io.BufferedReader, name: str, limit: int) -> None:
-        self._gzip = gzip.GzipFile(fileobj=file, mode="rb")
-        self._name = name
-        self._limit = limit
-        self._total = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        try:
-            data = self._gzip.read1(len(buffer))
-        except EOFError:
-            raise TableError("the gzip file is truncated. Upload it again", file=self._name) from None
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise TableError(
-                f"the gzip file is damaged ({error}). Upload it again", file=self._name
-            ) from None
-        self._total += len(data)
-        if self._total > self._limit:
-            raise TableError(
-                f"the gzip file expands to more than {self._limit / 2**30:.3g} GiB. Split it up",
-                file=self._name,
-            )
+        with self._lock:
+            self._stream.seek(self._position)
+            data = self._stream.read(len(buffer))
+        self._position += len(data)
         buffer[: len(data)] = data
         return len(data)

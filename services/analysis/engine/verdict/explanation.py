@@ -5,7 +5,7 @@ See docs/engine.md, "Detection".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..detectors import FeatureMahalanobis
+from ..detectors.base import DISTANCE
 from ..scaling import MAX_VALUE, MIN_SPECTRUM_BINS, Scaling
+from .attribution import attribute, without_missing
 
 Floats = NDArray[np.float64]
+
+MIN_SQUARE = 1e-300
+"""A lower bound on the squared distance of which shares are computed."""
 
 BAND_WINDOW = 5
 """The window of the moving average over bins, so that a single quiet bin does not split a band."""
@@ -31,9 +36,9 @@ MIN_BAND_BINS = 3
 class FeatureShare:
     """A feature's contribution to a deviation.
 
-    `observed` is the measured value and `expected` the value that would agree with the sample's other
-    features, both in the feature's unit; `deviation` is their signed difference in baseline standard
-    deviations; `share` is the feature's part (0..1) of the sum of all features' drops in squared distance.
+    `observed` is the measured value and `expected` the value that would agree with the features that are not
+    part of the explanation, both in the feature's unit; `deviation` is their signed difference in baseline
+    standard deviations; `share` is the feature's part (0..1) of the sample's squared distance.
     """
 
     name: str
@@ -55,7 +60,10 @@ class FeatureShare:
 
 @dataclass(frozen=True, slots=True)
 class BandShare:
-    """A run of neighbouring features with its share (0..1), its mean signed deviation and its peak."""
+    """A run of neighbouring features with its mean signed deviation and its peak.
+
+    `share` (0..1) is its part of the sum of all features' drops, each feature judged alone.
+    """
 
     first: str
     last: str
@@ -76,60 +84,102 @@ class BandShare:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The features that explain a deviation, strongest first, and bands if there are many features."""
+    """The features that explain a deviation together, strongest first; bands if there are many features.
+
+    `cause` is the statistic that alarmed.
+    """
 
     features: tuple[FeatureShare, ...]
     bands: tuple[BandShare, ...]
+    cause: str = DISTANCE
 
     def as_dict(self) -> dict[str, Any]:
         """Return the explanation as JSON-serialisable values, for `anomalies.features`."""
         return {
+            "cause": self.cause,
             "features": [feature.as_dict() for feature in self.features],
             "bands": [band.as_dict() for band in self.bands],
         }
 
 
-def explain(
-    x: Floats, names: Sequence[str], scaling: Scaling, space: FeatureMahalanobis, limit: float, top: int
-) -> list[Explanation]:
-    """Explain samples x (k, d) by their `top` features.
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Where samples are explained: the `detector`, the limit of its distance, and the unit of its deviations.
 
-    With the standardised deviation z and the precision matrix P, the squared distance would drop by
-    (Pz)_j^2 / P_jj if feature j took the value z_j - (Pz)_j / P_jj, which agrees with the other features.
-    A constant feature that moved counts with the distance that it alone gives, `limit` times its ratio;
-    its deviation is in steps of its resolution.
+    Standardised deviations times `unit` are baseline standard deviations.
     """
-    from .. import kernels  # imported here because numba takes most of a second to load
-    from . import ranking
 
-    k, d = x.shape
-    top = min(top, d)
-    diagonal = space.precision_diagonal
-    correction = space.pull(scaling.standardise(x))
-    correction /= diagonal
-    correction[:, scaling.dropped] = 0.0
-    if scaling.dropped.any():
-        gap = x[:, scaling.dropped] - scaling.mean[scaling.dropped]
-        alone = limit * scaling.moved(x) / np.sqrt(diagonal[scaling.dropped])
-        correction[:, scaling.dropped] = np.sign(gap) * alone
-    features, shares = np.empty((k, top), dtype=np.int64), np.empty((k, top))
-    bands, parts = np.empty((k, top, 3), dtype=np.int64), np.empty((k, top, 2))
-    min_bins = MIN_BAND_BINS if d >= MIN_SPECTRUM_BINS else d + 1  # a few sensors have no bands
-    with kernels.parallel(correction.size):
-        ranking.rank_features(
-            correction, diagonal, BAND_WINDOW, BAND_CONTRAST, min_bins, features, shares, bands, parts
-        )
+    detector: FeatureMahalanobis
+    limit: float
+    unit: float = 1.0
+
+
+def explain(
+    x: Floats, z: Floats, names: Sequence[str], scaling: Scaling, space: Space, top: int
+) -> list[Explanation]:
+    """Explain samples x (k, d), whose standardised values are z, by at most `top` features each.
+
+    The features are those without which the rest of the sample is as expected (see `attribute`). A missing
+    value (NaN) is never named. A constant feature that moved counts with the distance that it alone gives,
+    the limit times its ratio; its deviation is in steps of its resolution.
+    """
+    explanations: list[Explanation | None] = [None] * x.shape[0]
+    for rows, missing in _patterns(np.isnan(x)):
+        explained = _explain_alike(x[rows], z[rows], missing, names, scaling, space, top)
+        for row, explanation in zip(rows.tolist(), explained, strict=True):
+            explanations[row] = explanation
+    return [explanation for explanation in explanations if explanation is not None]
+
+
+def _patterns(missing: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """Yield the rows of `missing` (k, d) that are alike together, with what they miss (d,)."""
+    if not missing.any():
+        yield np.arange(missing.shape[0]), np.zeros(missing.shape[1], dtype=bool)
+        return
+    patterns, group = np.unique(missing, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        yield np.flatnonzero(group.ravel() == number), pattern
+
+
+def _explain_alike(
+    x: Floats,
+    z: Floats,
+    missing: NDArray[np.bool_],
+    names: Sequence[str],
+    scaling: Scaling,
+    space: Space,
+    top: int,
+) -> Iterator[Explanation]:
+    """Explain samples x (k, d) with standardised values z that all miss the same features (d,)."""
+    detector = space.detector
+    if missing.any():
+        z = np.where(missing, detector.centre, z)
+    pull, diagonal, given = without_missing(detector, detector.pull(z), missing)
+    squares = np.einsum("ij,ij->i", z - detector.centre, pull)
+    known = np.where(missing, np.nan, z) if detector.context.size else z
+    squares = detector.given_context(squares, known)
+    moved = scaling.constant & ~missing
+    if moved.any():
+        gap = x[:, moved] - scaling.mean[moved]
+        alone = space.limit * scaling.moved(x)[:, ~missing[scaling.constant]]
+        pull[:, moved] = np.sign(gap) * alone * np.sqrt(diagonal[moved])
+        squares += np.einsum("ij,ij->i", alone, alone)
+    judged = ~missing & ~scaling.context & ~scaling.absent
+    pull[:, ~judged] = 0.0
+    found = attribute(detector, pull, diagonal, given, squares, judged, top)
+    bands, parts = _bands(pull, diagonal, top)
+    features, corrections = found.features, space.unit * found.corrections
     observed = np.take_along_axis(x, features, axis=1)
-    deviations = np.take_along_axis(correction, features, axis=1)
     with np.errstate(over="ignore"):  # corrections next to extreme values may overflow
-        expected = np.clip(observed - deviations * scaling.std[features], -MAX_VALUE, MAX_VALUE)
-    constant = scaling.dropped[features]
+        expected = np.clip(observed - corrections * scaling.std[features], -MAX_VALUE, MAX_VALUE)
+    constant = scaling.constant[features]
     expected = np.where(constant, scaling.mean[features], expected)
     steps = (observed - scaling.mean[features]) / scaling.resolution[features]
-    deviations = np.where(constant, steps, deviations)
+    deviations = np.where(constant, steps, corrections)
+    shares = np.minimum(found.drops / np.maximum(squares, MIN_SQUARE)[:, None], 1.0)
     columns = (features, expected, observed, deviations, shares, bands, parts)
-    return [
-        Explanation(
+    for *ranked, runs, weights in zip(*(column.tolist() for column in columns), strict=True):
+        yield Explanation(
             tuple(FeatureShare(names[j], *numbers) for j, *numbers in zip(*ranked, strict=True) if j >= 0),
             tuple(
                 BandShare(names[first], names[last], weight, mean, names[peak])
@@ -137,5 +187,17 @@ def explain(
                 if first >= 0
             ),
         )
-        for *ranked, runs, weights in zip(*(column.tolist() for column in columns), strict=True)
-    ]
+
+
+def _bands(pull: Floats, diagonal: Floats, top: int) -> tuple[NDArray[np.int64], Floats]:
+    """Find at most `top` bands of samples with P z = `pull` (k, d): see `ranking.find_bands`."""
+    k, d = pull.shape
+    bands, parts = np.full((k, top, 3), -1, dtype=np.int64), np.zeros((k, top, 2))
+    if d >= MIN_SPECTRUM_BINS:  # a few sensors have no bands
+        from .. import kernels  # imported here because numba takes most of a second to load
+        from . import ranking
+
+        correction = np.divide(pull, diagonal, out=np.zeros_like(pull), where=diagonal > 0.0)
+        with kernels.parallel(correction.size):
+            ranking.find_bands(correction, diagonal, BAND_WINDOW, BAND_CONTRAST, MIN_BAND_BINS, bands, parts)
+    return bands, parts

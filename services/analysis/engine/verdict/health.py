@@ -12,8 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..config import EngineConfig
+from .judging import AVERAGE_WEIGHT
 
 STATES = OK, DETERIORATING, FAILING = "ok", "deteriorating", "failing"
+
+UNKNOWN = "unknown"
+"""The state of a machine of whose newest run too much is missing to tell."""
+
+_MISSING = "too many sensors were missing"
 
 CHANCE = 0.02
 """A share of anomalies counts as evidence if chance would produce it in fewer than one run in fifty."""
@@ -40,13 +46,17 @@ class NormalRate:
 class Run:
     """What a monitoring run contributes: judged samples, how many are anomalies, current wear or None.
 
-    `features` are those that its anomalies point to, with their mean shares (0..1), largest first.
+    `features` are those that its anomalies point to, with their mean shares (0..1), largest first. Besides
+    the `samples` there are `not_judged` ones, of which too much was missing. `averaged` counts the anomalies
+    that the moving average told.
     """
 
     samples: int
     anomalies: int
     wear: float | None
     features: tuple[tuple[str, float], ...] = ()
+    not_judged: int = 0
+    averaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`state` is `ok`, `deteriorating` or `failing`; `reasons` say why."""
+    """`state` is `ok`, `deteriorating`, `failing` or `unknown`; `reasons` say why."""
 
     state: str
     reasons: tuple[Reason, ...]
@@ -97,9 +107,13 @@ def assess_health(runs: Sequence[Run], config: EngineConfig, *, normal: NormalRa
     `deteriorating_fraction` and `failing_fraction`, and its wear, compared with `deteriorating_wear` and
     `failing_wear`. Given the rate of `normal` samples, a share that chance could explain does not count. The
     state rises when two successive runs support it, or when one does beyond doubt, and falls when two
-    successive runs do. It depends on the runs alone, so it is the same after a restart, and whenever they are
-    judged again.
+    successive runs do; if nothing of the newest run was judged, it is not known. It depends on the runs
+    alone, so it is the same after a restart, and whenever they are judged again.
     """
+    last = runs[-1]
+    if last.not_judged and not last.samples:
+        text = f"none of the {last.not_judged} samples could be judged: {_MISSING}"
+        return Health(UNKNOWN, (Reason("nothing_judged", {"not_judged": last.not_judged}, text),))
     state = 0
     newest, before = NOTHING, NOTHING
     for end in range(1, len(runs) + 1):
@@ -111,6 +125,11 @@ def assess_health(runs: Sequence[Run], config: EngineConfig, *, normal: NormalRa
     reasons = [*newest.reasons, *_undecided(state, newest.level)]
     if state or newest.level:
         reasons += _pointing(runs[_start_of_window(runs, len(runs)) :])
+    if last.not_judged:
+        whole = last.not_judged + last.samples
+        text = f"{last.not_judged} of {whole} samples could not be judged: {_MISSING}"
+        params = {"not_judged": last.not_judged, "samples": whole}
+        reasons.append(Reason("some_not_judged", params, text))
     return Health(STATES[state], tuple(reasons))
 
 
@@ -125,7 +144,7 @@ def _start_of_window(runs: Sequence[Run], end: int) -> int:
 
 def _evidence(runs: Sequence[Run], config: EngineConfig, normal: NormalRate | None) -> _Evidence:
     samples, anomalies = sum(run.samples for run in runs), sum(run.anomalies for run in runs)
-    level, alone, reason = _of_anomalies(samples, anomalies, config, normal)
+    level, alone, reason = _of_anomalies(samples, anomalies, _repeated(runs, config), config, normal)
     reasons = [reason]
     wears = [run.wear for run in runs if run.wear is not None]
     if wears:
@@ -135,15 +154,27 @@ def _evidence(runs: Sequence[Run], config: EngineConfig, normal: NormalRate | No
     return _Evidence(level, alone, tuple(reasons))
 
 
+def _repeated(runs: Sequence[Run], config: EngineConfig) -> float:
+    """Return how many anomalies only repeat others: a moving average remembers what it has seen.
+
+    One of weight w varies as the mean of (2 - w)/w samples does (Lowry and others 1992), so as many of its
+    alarms are one.
+    """
+    weight = AVERAGE_WEIGHT if config.ewma is None else config.ewma
+    averaged = sum(run.averaged if config.ewma is None else run.anomalies for run in runs)
+    return averaged * (1.0 - weight / (2.0 - weight))
+
+
 def _of_anomalies(
-    samples: int, anomalies: int, config: EngineConfig, normal: NormalRate | None
+    samples: int, anomalies: int, repeated: float, config: EngineConfig, normal: NormalRate | None
 ) -> tuple[int, int, Reason]:
     share = anomalies / samples if samples else 0.0
     limits = config.deteriorating_fraction, config.failing_fraction
     level = supported = alone = _level(share, *limits)
     if level and normal is not None:
-        supported = min(level, _supported_level(anomalies, samples, normal, config, CHANCE))
-        alone = min(level, _supported_level(anomalies, samples, normal, config, CHANCE_ALONE))
+        own, trials = int(anomalies - repeated), int(np.ceil(samples - repeated))
+        supported = min(level, _supported_level(own, trials, normal, config, CHANCE))
+        alone = min(level, _supported_level(own, trials, normal, config, CHANCE_ALONE))
     limit = limits[max(0, level - 1)]
     params = {"anomalies": anomalies, "samples": samples, "share": share, "limit": limit}
     text = f"{share:.1%} of the latest {samples} samples are anomalies"
@@ -161,7 +192,7 @@ def _of_wear(wear: float, samples: int, config: EngineConfig) -> tuple[int, Reas
     level = _level(wear, *limits)
     limit = limits[max(0, level - 1)]
     params = {"wear": wear, "limit": limit}
-    text = f"the latest samples are {wear:.1f} baseline standard deviations away from normal"
+    text = f"the latest samples are {max(wear, 0.0):.1f} baseline standard deviations away from normal"
     if level == 0:
         return 0, Reason("wear_below_limit", params, f"{text}, below the limit of {limit:g}")
     text += f", at or above the limit of {limit:g}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import EngineConfig
+from ..rows import NO_ROWS, Rows
+from .groups import MIN_REGIME_SHARE, count_regimes
+from .memory import Memory
+from .tail import tail_rate
 from .threshold import Calibration
 
 Floats = NDArray[np.float64]
@@ -31,29 +33,36 @@ MAX_FALSE_ALARM_RATE = 0.05
 
 CONFIDENCE = 0.95
 
-REGIME_SEPARATION = 6.0
-"""Ashman's D (1994) between two groups. Peaks separate at 2, but the best split of one Gaussian cloud reaches
-more: at 6, with groups of ten samples, 0.3 % of clouds of 20 to 200 samples are split, at 5 up to 11 %."""
-
-MIN_REGIME_SHARE, MIN_REGIME_SAMPLES = 0.05, 10
-"""Smaller groups are outliers or chance, not regimes."""
-
-MAX_SPLIT_DEPTH = 3
-"""The depth to which groups are split in two, which finds up to eight regimes along an axis."""
+MIN_SLOW_SAMPLES = 2.0
+"""A feature that changes within two samples is not what limits a baseline."""
 
 MAX_LISTED_OUTLIERS = 10
 """Outliers that the advice names; `outliers` lists them all."""
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What a baseline lacks, in words for an engineer; `code` and `params` for programs."""
+
+    code: str
+    text: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as JSON-serialisable values."""
+        return {"code": self.code, "text": self.text, "params": dict(self.params)}
+
+
+@dataclass(frozen=True, slots=True)
 class BaselineReport:
     """How reliable a baseline is: `verdict` is `ready`, `usable` or `unreliable`; `advice` says what to do.
 
-    `effective_samples` allows for the resemblance of successive samples; `condition` and `shrinkage` are
+    `findings` are the advice with codes. `effective_samples` allows for the resemblance of successive
+    distances, and `independent_samples` for that of the `slowest_feature`; `condition` and `shrinkage` are
     those of the shrunk covariance; `outliers` are the 1-based samples that were excluded from learning;
-    `regimes` is the number of separate groups; `expected_false_alarms` is the share of the baseline's own
-    samples above the threshold, out of sample, and `false_alarms_bound` its 95 % upper confidence bound
-    (Clopper and Pearson 1934).
+    `regimes` is the number of separate groups. `expected_false_alarms` is the share of normal samples that
+    alarm, from the baseline's own samples, out of sample; it lies between `false_alarms_least` and
+    `false_alarms_bound` with a confidence of 95 % (Clopper and Pearson 1934).
     """
 
     verdict: str
@@ -67,89 +76,132 @@ class BaselineReport:
     regimes: int
     expected_false_alarms: float
     false_alarms_bound: float
+    false_alarms_least: float = 0.0
+    independent_samples: float | None = None
+    slowest_feature: str | None = None
+    findings: tuple[Finding, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-serialisable values."""
-        return {**asdict(self), "advice": list(self.advice), "outliers": list(self.outliers)}
+        findings = [finding.as_dict() for finding in self.findings]
+        return {
+            **asdict(self),
+            "advice": list(self.advice),
+            "outliers": list(self.outliers),
+            "findings": findings,
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the report that `as_dict` stored."""
-        return cls(**{**values, "advice": tuple(values["advice"]), "outliers": tuple(values["outliers"])})
+        """Return the report that `as_dict` stored, also one from before there were all of its fields."""
+        findings = tuple(Finding(**finding) for finding in values.get("findings", ()))
+        lists = {name: tuple(values[name]) for name in ("advice", "outliers")}
+        return cls(**{**values, **lists, "findings": findings})
 
 
 def assess_baseline(
     used: Calibration,
-    feature_space: Calibration,
+    memory: Memory,
+    names: Sequence[str],
+    outliers: Rows,
+    blocks: Sequence[int],
     coordinates: Floats,
     features: int,
     dropped: int,
     condition: float,
     shrinkage: float,
-    config: EngineConfig,
     gross: Sequence[tuple[int, str, float]] = (),
+    skipped: Rows = NO_ROWS,
+    missing: Sequence[str] = (),
 ) -> BaselineReport:
-    """Assess a fitted baseline by its detector `used`, the feature space and its map positions (n, 2).
+    """Assess a fitted baseline by its calibration, its slowest feature and its map positions (n, 2).
 
-    `gross` are cells that no sensor measured: sample (from 0), feature and value.
+    `outliers` were found by any detector, `blocks` are the sizes of the held-out blocks, and `gross` are
+    cells that no sensor measured: sample (from 0), feature and value. `skipped` are the samples of which too
+    much is missing, and `missing` is the advice on what is missing.
     """
     n = coordinates.shape[0]
-    kept = np.setdiff1d(np.arange(n), used.outliers)
-    distances = used.distances[kept]
+    distances = np.delete(used.distances, used.outliers)
     effective = effective_samples(distances)
-    share = float((distances > used.threshold).mean())
-    bound = upper_bound(share, effective)
-    outliers = np.union1d(used.outliers, feature_space.outliers)
+    independent = min(effective, memory.effective)
+    expected = tail_rate(distances, used.threshold)
+    least, bound = rate_interval(expected, independent)
+    parts = np.split(distances > used.threshold, np.cumsum(blocks)[:-1])
+    bound = max(bound, *(float(part.mean()) for part in parts))
+    far = np.setdiff1d(outliers, skipped)
     regimes = (
-        1 if outliers.size > MIN_REGIME_SHARE * n else count_regimes(np.delete(coordinates, outliers, axis=0))
+        1 if far.size > MIN_REGIME_SHARE * n else count_regimes(np.delete(coordinates, outliers, axis=0))
     )
     problems, notes = [], []
     if features == 0:
         problems.append(
-            "Every feature is constant, so there is nothing to learn. Check that the sensors were connected"
-            " and the machine was running."
+            Finding(
+                "nothing_varies",
+                "Every feature is constant, so there is nothing to learn. Check that the sensors were"
+                " connected and the machine was running.",
+            )
         )
     if effective < MIN_EFFECTIVE_SAMPLES:
         problems.append(
-            f"The {n} samples carry as much information as {effective:.0f} independent ones; with fewer than"
-            f" {MIN_EFFECTIVE_SAMPLES}, the threshold is a guess. Record normal operation for longer, or at"
-            " longer intervals."
+            Finding(
+                "too_few_samples",
+                f"The {n} samples carry as much information as {effective:.0f} independent ones; with fewer"
+                f" than {MIN_EFFECTIVE_SAMPLES}, the threshold is a guess. Record normal operation for"
+                " longer, or at longer intervals.",
+                {"samples": n, "effective": round(effective), "least": MIN_EFFECTIVE_SAMPLES},
+            )
         )
     if features > 0 and n < MIN_SAMPLES_PER_FEATURE * features:
+        suffices = int(np.ceil(MIN_SAMPLES_PER_FEATURE * features))
         notes.append(
-            f"There are only {n} samples for {features} informative features, so small faults may be missed."
-            f" About {int(np.ceil(MIN_SAMPLES_PER_FEATURE * features))} samples of normal operation suffice."
+            Finding(
+                "few_samples_per_feature",
+                f"There are only {n} samples for {features} informative features, so small faults may be"
+                f" missed. About {suffices} samples of normal operation suffice.",
+                {"samples": n, "features": features, "suffices": suffices},
+            )
         )
     if bound > MAX_FALSE_ALARM_RATE:
-        notes.append(
-            f"Up to {bound:.1%} of normal samples may be reported as anomalies. Add normal samples, or raise"
-            " the alarm threshold (threshold_sigmas)."
-        )
+        notes.append(_rate_finding(expected, least, bound, n, independent, memory, names))
     if gross:
-        notes.append(_gross_advice(gross))
-    others = np.setdiff1d(outliers, [row for row, _, _ in gross])
-    if others.size:
-        notes.append(_outlier_advice([int(row) + 1 for row in others]))
+        notes.append(_gross_finding(gross))
+    notes += [Finding("missing", text) for text in missing]
+    if far.size:
+        notes.append(_outlier_finding([int(row) + 1 for row in far]))
     if regimes > 1:
         notes.append(
-            f"The baseline consists of {regimes} separate groups (such as loads or speeds). Faults between"
-            " them are hard to detect. A separate baseline for each would be more precise."
+            Finding(
+                "separate_groups",
+                f"The baseline consists of {regimes} separate groups (such as loads or speeds). Faults"
+                " between them are hard to detect. A separate baseline for each would be more precise.",
+                {"groups": regimes},
+            )
         )
     if condition > MAX_CONDITION:
         notes.append(
-            f"Some features are nearly identical (condition {condition:.1e}). Remove duplicate channels."
+            Finding(
+                "duplicate_features",
+                f"Some features are nearly identical (condition {condition:.1e}). Remove duplicate channels.",
+                {"condition": condition},
+            )
         )
+    serious = bool(notes)
     if dropped:
         notes.append(
-            f"{dropped} constant feature{'s' if dropped > 1 else ''} of this baseline"
-            f" {'are' if dropped > 1 else 'is'} not on the map; a change of"
-            f" {'their values' if dropped > 1 else 'its value'} is reported as an anomaly."
+            Finding(
+                "constant_features",
+                f"{dropped} constant feature{'s' if dropped > 1 else ''} of this baseline"
+                f" {'are' if dropped > 1 else 'is'} not on the map; a change of"
+                f" {'their values' if dropped > 1 else 'its value'} is reported as an anomaly.",
+                {"features": dropped},
+            )
         )
-    serious = [note for note in notes if "constant feature" not in note]
-    verdict = UNRELIABLE if problems else USABLE if serious else READY
+    findings = tuple(problems + notes) or (
+        Finding("sound", "This baseline is sound. There is nothing to do."),
+    )
     return BaselineReport(
-        verdict,
-        tuple(problems + notes) or ("This baseline is sound. There is nothing to do.",),
+        UNRELIABLE if problems else USABLE if serious else READY,
+        tuple(finding.text for finding in findings),
         n,
         features,
         effective,
@@ -157,33 +209,77 @@ def assess_baseline(
         shrinkage,
         tuple(int(row) + 1 for row in outliers),
         regimes,
-        share,
+        expected,
         bound,
+        least,
+        independent,
+        names[memory.feature] if memory.feature is not None else None,
+        findings,
     )
 
 
-def _gross_advice(cells: Sequence[tuple[int, str, float]]) -> str:
+def _rate_finding(
+    expected: float,
+    least: float,
+    bound: float,
+    n: int,
+    independent: float,
+    memory: Memory,
+    names: Sequence[str],
+) -> Finding:
+    """Say how well the baseline knows its rate of false alarms, and what makes it know better."""
+    params: dict[str, Any] = {
+        "expected": expected,
+        "least": least,
+        "most": bound,
+        "independent": round(independent),
+    }
+    text = (
+        f"{expected:.2%} of normal samples are expected to alarm, but {n} samples show only that it is"
+        f" between {least:.2%} and {bound:.1%}."
+    )
+    if memory.feature is not None and memory.samples >= MIN_SLOW_SAMPLES:
+        slow = names[memory.feature]
+        params |= {"feature": slow, "memory": round(memory.samples)}
+        text += (
+            f" The slowest feature, {slow}, remembers about {memory.samples:.0f} samples, so they are"
+            f" worth {independent:.0f} independent ones. Record normal operation for longer, so that {slow}"
+            " goes through all that is normal several times."
+        )
+    else:
+        text += " Add normal samples, or raise the alarm threshold."
+    return Finding("uncertain_rate", text, params)
+
+
+def _gross_finding(cells: Sequence[tuple[int, str, float]]) -> Finding:
     listed = ", ".join(
         f"{name} = {value:g} in sample {row + 1}" for row, name, value in cells[:MAX_LISTED_OUTLIERS]
     )
     more = f" and {len(cells) - MAX_LISTED_OUTLIERS} more" if len(cells) > MAX_LISTED_OUTLIERS else ""
-    return (
-        f"No sensor measures values like {listed}{more}; the samples were excluded from learning. Check"
-        " whether the logger marks missing values in this way, and upload the baseline without them."
+    return Finding(
+        "no_measurements",
+        f"No sensor measures values like {listed}{more}; these cells count as missing. Check whether the"
+        " logger marks missing values in this way.",
+        {"cells": [[row + 1, name, value] for row, name, value in cells[:MAX_LISTED_OUTLIERS]]},
     )
 
 
-def _outlier_advice(samples: list[int]) -> str:
+def _outlier_finding(samples: list[int]) -> Finding:
+    params = {"samples": samples[:MAX_LISTED_OUTLIERS], "count": len(samples)}
     if len(samples) == 1:
-        return (
+        return Finding(
+            "outliers",
             f"Sample {samples[0]} of this baseline is far from normal and was excluded from the threshold."
-            " Check it, and upload the baseline without it if it shows a fault or a measurement error."
+            " Check it, and upload the baseline without it if it shows a fault or a measurement error.",
+            params,
         )
     listed = ", ".join(str(sample) for sample in samples[:MAX_LISTED_OUTLIERS])
     more = f" and {len(samples) - MAX_LISTED_OUTLIERS} more" if len(samples) > MAX_LISTED_OUTLIERS else ""
-    return (
+    return Finding(
+        "outliers",
         f"Samples {listed}{more} of this baseline are far from normal and were excluded from the threshold."
-        " Check them, and upload the baseline without those that show faults or measurement errors."
+        " Check them, and upload the baseline without those that show faults or measurement errors.",
+        params,
     )
 
 
@@ -198,41 +294,11 @@ def effective_samples(series: Floats) -> float:
     return max(1.0, n * (1.0 - r) / (1.0 + r))
 
 
-def upper_bound(share: float, samples: float) -> float:
-    """Return the 95 % upper confidence bound of a share of independent samples (Clopper and Pearson)."""
+def rate_interval(rate: float, samples: float) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a rate of independent samples (Clopper and Pearson 1934)."""
     from scipy.special import betaincinv  # imported here because SciPy loads slowly
 
-    hits = share * samples
-    return 1.0 if hits >= samples else float(betaincinv(hits + 1.0, samples - hits, CONFIDENCE))
-
-
-def count_regimes(coordinates: Floats) -> int:
-    """Count the well separated groups of map positions (n, 2) along the map's axes, at least 1."""
-    min_size = max(MIN_REGIME_SAMPLES, int(np.ceil(MIN_REGIME_SHARE * coordinates.shape[0])))
-    regimes = 1
-    for axis in coordinates.T:
-        groups = _split(np.sort(axis), min_size, MAX_SPLIT_DEPTH)
-        gaps = sum(separation(left, right) > REGIME_SEPARATION for left, right in pairwise(groups))
-        regimes = max(regimes, 1 + gaps)
-    return regimes
-
-
-def _split(ordered: Floats, min_size: int, depth: int) -> list[Floats]:
-    """Split ascending values, recursively, where the parts have the least variance."""
-    n = ordered.size
-    if depth == 0 or n < 2 * min_size:
-        return [ordered]
-    left = np.arange(1, n)
-    centred = ordered - ordered.mean()
-    sums = np.cumsum(centred)[:-1]
-    between = sums**2 / (left * (n - left))  # the sum of squares between the parts, up to a factor
-    cut = min_size + int(between[min_size - 1 : n - min_size].argmax())
-    return [*_split(ordered[:cut], min_size, depth - 1), *_split(ordered[cut:], min_size, depth - 1)]
-
-
-def separation(left: Floats, right: Floats) -> float:
-    """Return Ashman's D (1994): the distance of two groups' means over the root of their mean variance."""
-    spread = float(np.sqrt((left.var() + right.var()) / 2.0))
-    gap = float(right.mean() - left.mean())
-    # Groups of identical samples have no spread; any gap above rounding errors separates them.
-    return gap / max(spread, 1e-9) if gap > 1e-6 else 0.0
+    hits, tail = rate * samples, 0.5 * (1.0 - CONFIDENCE)
+    least = float(betaincinv(hits, samples - hits + 1.0, tail)) if hits > 0.0 else 0.0
+    most = float(betaincinv(hits + 1.0, samples - hits, 1.0 - tail)) if hits < samples else 1.0
+    return least, most

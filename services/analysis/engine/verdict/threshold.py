@@ -1,4 +1,4 @@
-"""Derives the limits and the threshold from the baseline's own out-of-sample statistics, and severities."""
+"""Learns detectors with held-out statistics, and derives the limits, the threshold and severities."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..config import EngineConfig
+from ..config import DEFAULT_FALSE_ALARM_RATE, EngineConfig
 from ..detectors import Detector
 from ..detectors.covariance import Sample
 from ..rows import NO_ROWS, Rows, row_chunks
-from .sequence import smooth
+from .tail import tail_quantile
 
 Floats = NDArray[np.float64]
 
@@ -32,43 +32,46 @@ MIN_BLOCK_ROWS = 5
 ROUNDS = 5
 """Excluding the worst outliers can reveal others that they masked."""
 
-LIMIT_SIGMAS = 3.0
-"""At this many standard deviations the statistics are compared: where the default threshold lies."""
-
 MIN_THRESHOLD = 1e-9
 """The distances of a baseline without variance are 0; a positive threshold keeps ratios defined."""
 
 SEVERITIES = ("normal", "low", "medium", "high", "critical")
 
+NOT_JUDGED = "not_judged"
+"""What samples of which too much is missing have in place of a severity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A detector of the `kept` rows, and their held-out statistics (n, k); `outliers` are the other rows."""
+
+    detector: Detector
+    kept: Sample
+    statistics: Floats
+    outliers: Rows
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A detector with the limits (k,) of its statistics, and the threshold of the distance made of them.
+    """The `names` and `limits` (k,) of the statistics, and the threshold of the distance made of them.
 
     `distances` (n,) are the baseline's own out-of-sample distances. `outliers` are the rows excluded from
-    learning; their distances come from the detector learnt without them.
+    learning; their distances come from what was learnt without them.
     """
 
-    detector: Detector
+    names: tuple[str, ...]
     limits: Floats
     threshold: float
     distances: Floats
     outliers: Rows
 
 
-def calibrate(
-    kind: type[Detector], sample: Sample, config: EngineConfig, skipped: Rows = NO_ROWS
-) -> Calibration:
-    """Learn a detector, its limits and its threshold from a baseline, excluding its gross outliers.
-
-    The `skipped` rows are known outliers. Others are found in single samples, since a moving average spreads
-    them over the samples that follow.
-    """
+def learn(kind: type[Detector], sample: Sample, skipped: Rows = NO_ROWS) -> Learnt:
+    """Learn a detector from a baseline without its gross outliers and the `skipped` rows."""
     kept = sample.without(skipped) if skipped.size else sample
-    detector, per_block = _learn(kind, kept)
-    raw = _held_out(per_block, kept, None)
+    detector, statistics = _learn(kind, kept)
     for _ in range(ROUNDS):
-        gross = kept.rows[_gross(raw[:, 0], [block.size for block in kept.blocks])]
+        gross = kept.rows[_gross(statistics[:, 0], [block.size for block in kept.blocks])]
         removed = sample.rows.size - kept.rows.size + gross.size
         if (
             gross.size == 0
@@ -77,27 +80,37 @@ def calibrate(
         ):
             break
         kept = kept.without(gross)
-        detector, per_block = _learn(kind, kept)
-        raw = _held_out(per_block, kept, None)
-    statistics = raw if config.ewma is None else _held_out(per_block, kept, config.ewma)
-    limits = limits_of(statistics)
-    held_out = joint_distance(statistics, limits)
-    outliers = np.setdiff1d(sample.rows, kept.rows)
-    distances = np.empty(sample.rows.size)
-    is_out = np.isin(sample.rows, outliers)
-    distances[~is_out] = held_out
-    if outliers.size:
-        distances[is_out] = joint_distance(detector.statistics(sample.take(outliers)), limits)
-    return Calibration(detector, limits, threshold_of(held_out, config), distances, outliers)
+        detector, statistics = _learn(kind, kept)
+    return Learnt(detector, kept, statistics, np.setdiff1d(sample.rows, kept.rows))
+
+
+def learn_from(kind: type[Detector], sample: Sample, outliers: Rows) -> Learnt:
+    """Learn a detector from a baseline whose outliers are known already."""
+    kept = sample.without(outliers) if outliers.size else sample
+    detector, statistics = _learn(kind, kept)
+    return Learnt(detector, kept, statistics, outliers)
+
+
+def calibrate(
+    names: tuple[str, ...], statistics: Floats, outliers: Rows, config: EngineConfig, floors: Floats
+) -> Calibration:
+    """Derive the limits and the threshold from the statistics (n, k) of all baseline samples.
+
+    Those of the `outliers` do not count. No limit is below its floor (k,).
+    """
+    kept = np.setdiff1d(np.arange(statistics.shape[0]), outliers)
+    limits = np.maximum(limits_of(statistics[kept]), floors)
+    distances = joint_distance(statistics, limits)
+    return Calibration(names, limits, threshold_of(distances[kept], config), distances, outliers)
 
 
 def limits_of(statistics: Floats) -> Floats:
-    """Return the limits (k,) that make statistics (n, k) comparable: mean + 3 standard deviations of each.
+    """Return the limits (k,) that make statistics (n, k) comparable: where each alone alarms at 0.5 %.
 
     They do not depend on the configured threshold, so neither does the joint distance.
     """
-    limits: Floats = statistics.mean(axis=0) + LIMIT_SIGMAS * statistics.std(axis=0, ddof=1)
-    return np.maximum(limits, MIN_THRESHOLD)
+    limits = [tail_quantile(column, DEFAULT_FALSE_ALARM_RATE) for column in statistics.T]
+    return np.array([max(limit, MIN_THRESHOLD) for limit in limits])
 
 
 def joint_distance(statistics: Floats, limits: Floats) -> Floats:
@@ -106,49 +119,47 @@ def joint_distance(statistics: Floats, limits: Floats) -> Floats:
     The threshold is derived from these, so that the statistics together keep the rate of false alarms that
     one alone is asked for.
     """
-    used = statistics[:, : limits.size]  # an older model has a limit for the first alone
-    distance: Floats = (used * (limits[0] / limits)).max(axis=1)
+    distance: Floats = (statistics * (limits[0] / limits)).max(axis=1)
     return distance
 
 
 def threshold_of(distances: Floats, config: EngineConfig) -> float:
-    """Return mean + `sensitivity` * standard deviation of distances (n,), or the configured quantile."""
-    if config.threshold_rule == "quantile":
-        threshold = float(np.quantile(distances, config.quantile))
-    else:
+    """Return the threshold that a configuration asks for, given the baseline's distances (n,).
+
+    That is the distance which the asked share of normal samples exceeds, or else the mean + `sensitivity` *
+    standard deviation.
+    """
+    if config.sensitivity is not None:
         threshold = float(distances.mean() + config.sensitivity * distances.std(ddof=1))
+    else:
+        threshold = tail_quantile(distances, config.asked_rate or DEFAULT_FALSE_ALARM_RATE)
     return max(threshold, MIN_THRESHOLD)
 
 
 def severities(ratio: Floats, bands: Sequence[float]) -> NDArray[np.str_]:
-    """Return severity names (m,) for ratios of distance to threshold (m,): `normal` up to 1, then by band."""
+    """Return severity names (m,) for ratios of distance to threshold (m,): `normal` up to 1, then by band.
+
+    A ratio that is not known (NaN) is `not_judged`.
+    """
     level = np.searchsorted(np.array(bands), ratio, side="right") + 1
     level[ratio <= 1.0] = 0
-    return np.array(SEVERITIES)[level]
+    level[np.isnan(ratio)] = len(SEVERITIES)
+    return np.array([*SEVERITIES, NOT_JUDGED])[level]
 
 
-def _learn(kind: type[Detector], sample: Sample) -> tuple[Detector, Sequence[Detector]]:
-    """Return the detector of a sample, and for each block the detector learnt without it."""
+def _learn(kind: type[Detector], sample: Sample) -> tuple[Detector, Floats]:
+    """Return the detector of a sample, and the statistics (n, k) of its rows from held-out learning.
+
+    The statistics of each block come from the detector learnt without it.
+    """
     whole, outside = sample.learn()
-    return kind.learn(sample, whole, outside)
-
-
-def _held_out(per_block: Sequence[Detector], sample: Sample, weight: float | None) -> Floats:
-    """Return the statistics (n, k) of a sample's rows, each block from the detector learnt without it."""
-    parts = []
-    for detector, block in zip(per_block, sample.blocks, strict=True):
-        state = None
-        if weight is not None and weight < 1.0:
-            # The average starts in the rows before the block; still older rows weigh less than 1e-16 in it.
-            before = sample.rows[: np.searchsorted(sample.rows, block[0])]
-            memory = int(np.ceil(36.0 / -np.log1p(-weight)))
-            _, state = smooth(
-                sample.take(before[max(0, before.size - memory) :]), detector.centre, weight, None
-            )
-        for rows in row_chunks(block.size, sample.width):
-            z, state = smooth(sample.take(block[rows]), detector.centre, weight, state)
-            parts.append(detector.statistics(z))
-    return np.concatenate(parts)
+    detector, per_block = kind.learn(sample, whole, outside)
+    parts = [
+        sample.statistics(without, block[rows])
+        for without, block in zip(per_block, sample.blocks, strict=True)
+        for rows in row_chunks(block.size, sample.width)
+    ]
+    return detector, np.concatenate(parts)
 
 
 def _gross(distances: Floats, sizes: Sequence[int]) -> NDArray[np.bool_]:

@@ -1,5 +1,6 @@
 """What the repositories of results, chunks, anomalies and upkeep do, wherever they store."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -110,6 +111,35 @@ class ResultSuite(Organizations):
             metadata=[{}, {}],
             created_at=NOW,
         )
+
+    async def test_missing_values_and_samples_that_are_not_judged_are_nan(
+        self, units: Units, mine: Scope
+    ) -> None:
+        async with units(mine) as unit:
+            run = await completed(unit, mine, analysis_type=AnalysisType.MONITORING)
+            values = np.array([[1.5, np.nan], [np.nan, np.nan]])
+            features = FeatureChunk(uuid4(), run.organization_id, run.file_upload_id, 0, 0, values, [{}, {}])
+            await unit.results.add_features(features.encode())
+            await unit.chunks.add(NewChunk(run.id, run.organization_id, 0, 0, 2, None))
+            chunk = await unit.chunks.get(run.id, 0)
+            assert chunk is not None
+            lost = [1.0, math.nan]
+            points = replace(
+                self._points(run, run, 0),
+                monitor_values=lost,
+                x_values=lost,
+                y_values=lost,
+                misfit_values=lost,
+            )
+            assert await unit.chunks.complete(chunk, points, {}, [])
+        async with units(mine) as unit:
+            rows = await unit.results.feature_rows(run.file_upload_id, 0)
+            assert rows is not None
+            np.testing.assert_array_equal(rows.features, values)
+            (found,) = await unit.results.monitor_points(run.id, 0, None)
+            (scored,) = await unit.summaries.scored(run.id, -1, 9)
+            for column in (found.x, found.y, found.distance, found.misfit, scored.distance):
+                np.testing.assert_array_equal(column, lost)
 
     async def test_anomalies_are_filtered_and_paged(self, units: Units, mine: Scope, theirs: Scope) -> None:
         async with units(mine) as unit:

@@ -81,7 +81,10 @@ class RepositorySuite(Organizations):
     ) -> None:
         async with units(mine) as unit:
             configs = [await unit.configs.current(organization(mine), NOW)]
-            values = {name: getattr(configs[0], name) for name in PARAMETERS} | {"sensitivity": 4.0}
+            values = {name: getattr(configs[0], name) for name in PARAMETERS} | {
+                "sensitivity": 4.0,
+                "roles": {"load": "context"},
+            }
             for version in (2, 3, 4):
                 more = {"version": version, "created_at": NOW + version * HOUR, "created_by": uuid4()}
                 configs.append(
@@ -96,6 +99,36 @@ class RepositorySuite(Organizations):
             assert await unit.configs.get(configs[1].id) == configs[1]
         async with units(theirs) as unit:
             assert await unit.configs.get(configs[1].id) is None
+
+    async def test_a_configuration_of_one_analysis_never_becomes_the_current_one(
+        self, units: Units, mine: Scope
+    ) -> None:
+        reading = {"off_when": "speed < 100", "labels": [{"start": "a", "end": "b", "code": "c"}]}
+        async with units(mine) as unit:
+            first = await unit.configs.lock_current(organization(mine), NOW)
+            assert (first.reading, first.inline) == ({}, False)
+            assert await unit.configs.next_version(organization(mine)) == 2
+            values = {name: getattr(first, name) for name in PARAMETERS}
+            more = {"version": 2, "created_at": NOW + HOUR, "created_by": uuid4(), "reading": reading}
+            inline = await unit.configs.add(
+                values | more | {"organization_id": organization(mine), "inline": True}
+            )
+            assert (await unit.configs.get(inline.id)) == inline
+            assert (inline.reading, inline.inline) == (reading, True)
+            assert await unit.configs.current(organization(mine), NOW) == first
+            assert await unit.configs.next_version(organization(mine)) == 3
+
+    async def test_the_quality_of_a_run_is_that_of_its_last_attempt(
+        self, units: Units, mine: Scope, theirs: Scope
+    ) -> None:
+        async with units(mine) as unit:
+            run = await added(unit, mine)
+            assert await unit.qualities.get(run.id) is None
+            for rows in (10, 20):
+                await unit.qualities.save(run, {"files": [{"rows": rows}]})
+            assert await unit.qualities.get(run.id) == {"files": [{"rows": 20}]}
+        async with units(theirs) as unit:
+            assert await unit.qualities.get(run.id) is None
 
     async def test_an_upload_keeps_what_was_found_in_it(
         self, units: Units, mine: Scope, theirs: Scope

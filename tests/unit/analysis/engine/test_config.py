@@ -19,12 +19,8 @@ def test_the_defaults_are_those_of_the_specification() -> None:
     assert (config.beta1, config.beta2, config.beta, config.a) == (0.9, 0.999, 0.5, 0.8)
     assert (config.w1, config.w2, config.which_w1) == (0.04, 1.0, "auto")
     assert (config.mode, config.param_mode) == ("kanadaSan", 0.3)
-    assert (config.scaling, config.detector, config.ewma, config.sensitivity) == (
-        "auto",
-        "feature_mahalanobis",
-        None,
-        3.0,
-    )
+    assert (config.scaling, config.detector, config.ewma) == ("auto", "feature_mahalanobis", None)
+    assert (config.sensitivity, config.false_alarm_rate, config.asked_rate) == (None, None, 0.005)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +49,13 @@ def test_the_defaults_are_those_of_the_specification() -> None:
         ("ewma", 0.0),
         ("ewma", 1.1),
         ("sensitivity", -3.0),
-        ("threshold_rule", "guess"),
-        ("quantile", 1.0),
+        ("false_alarm_rate", 0.0),
+        ("false_alarm_rate", 0.6),
+        ("false_alarm_rate", float("nan")),
         ("severity_bands", (2.0, 1.5, 3.0)),
         ("severity_bands", (0.5, 1.5, 3.0)),
+        ("roles", {"load": "watched"}),
+        ("roles", ["load"]),
         ("landmarks", 2),
         ("seed", -1),
         ("start_dim", " "),
@@ -97,3 +96,11 @@ def test_no_metadata_before_the_features_is_allowed() -> None:
 def test_columns_without_an_order_are_checked_against_the_file() -> None:
     for first, last in (("speed", "load"), ("a_9", "b_1"), ("f_007", "f_7"), ("f_7", "f_7")):
         EngineConfig(start_dim=first, end_dim=last).validate()
+
+
+def test_the_threshold_is_asked_for_in_one_way() -> None:
+    assert replace(EngineConfig(), sensitivity=4.0).validate().asked_rate is None
+    assert replace(EngineConfig(), false_alarm_rate=0.02).validate().asked_rate == 0.02
+    with pytest.raises(ConfigError, match="Name one") as caught:
+        replace(EngineConfig(), sensitivity=4.0, false_alarm_rate=0.02).validate()
+    assert caught.value.field == "false_alarm_rate"

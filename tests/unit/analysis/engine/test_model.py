@@ -39,7 +39,7 @@ def test_a_stored_model_is_the_same_model(
     assert again.results() == model.results()
     moved = correlated[:50] + correlated.std(axis=0)
     mine, theirs = model.score(moved), again.score(moved)
-    for name in ("x", "y", "misfit", "distance", "ratio", "anomaly", "severity"):
+    for name in ("x", "y", "misfit", "distance", "ratio", "anomaly", "severity", "cause"):
         np.testing.assert_array_equal(getattr(mine, name), getattr(theirs, name))
     assert mine.state == theirs.state
     assert model.explain(moved) == again.explain(moved)
@@ -70,21 +70,42 @@ def test_results_are_json(model: BaselineModel, correlated: Floats) -> None:
     assert baseline["scaling"] == "standard"
     assert baseline["samples"] == 300
     monitoring = json.loads(json.dumps(model.score(correlated).summary.results(), allow_nan=False))
-    assert {"samples", "anomaly_count", "anomaly_fraction", "max_distance", "threshold"} == set(monitoring)
+    assert set(monitoring) == {
+        "samples", "not_judged", "anomaly_count", "anomaly_fraction", "max_distance", "threshold", "causes",
+        "coarser_features",
+    }  # fmt: skip
 
 
-def test_the_quantile_rule(correlated: Floats, names: tuple[str, ...]) -> None:
-    config = EngineConfig(threshold_rule="quantile", quantile=0.9, optimizer="lbfgs")
+def test_the_threshold_keeps_the_rate_that_is_asked_for(correlated: Floats, names: tuple[str, ...]) -> None:
+    config = EngineConfig(false_alarm_rate=0.1, optimizer="lbfgs")
     model = fit_baseline(correlated, config, feature_names=names)
     assert model.threshold == pytest.approx(np.quantile(model.baseline_distances, 0.9))
     assert model.report.expected_false_alarms == pytest.approx(0.1, abs=0.01)
+    assert model.report.false_alarms_least < 0.1 < model.report.false_alarms_bound
 
 
-def test_the_sigma_rule(model: BaselineModel, correlated: Floats, names: tuple[str, ...]) -> None:
+def test_the_threshold_in_standard_deviations(
+    model: BaselineModel, correlated: Floats, names: tuple[str, ...]
+) -> None:
     distances = model.baseline_distances
-    assert model.threshold == pytest.approx(distances.mean() + 3.0 * distances.std(ddof=1))
-    bolder = fit_baseline(correlated, replace(model.config, sensitivity=1.0), feature_names=names)
-    assert bolder.threshold == pytest.approx(distances.mean() + distances.std(ddof=1))
+    for sensitivity in (3.0, 1.0):
+        config = replace(model.config, sensitivity=sensitivity)
+        asked = fit_baseline(correlated, config, feature_names=names)
+        assert asked.threshold == pytest.approx(distances.mean() + sensitivity * distances.std(ddof=1))
+        # Other thresholds for the same baseline follow from its distances, which do not depend on them.
+        np.testing.assert_array_equal(asked.baseline_distances, distances)
+
+
+def test_a_configuration_stored_with_a_quantile_asks_for_its_rate(model: BaselineModel) -> None:
+    arrays = pack_model(model)
+    document = json.loads(arrays["document"].tobytes())
+    for rule, expected in (("quantile", (None, 0.01)), ("sigma", (3.0, None))):
+        old = {**document["config"], "sensitivity": 3.0, "threshold_rule": rule, "quantile": 0.99}
+        del old["false_alarm_rate"]
+        stored = np.frombuffer(json.dumps({**document, "config": old}).encode(), dtype=np.uint8)
+        config = unpack_model({**arrays, "document": stored}).config
+        assert config.sensitivity == expected[0]
+        assert config.false_alarm_rate == pytest.approx(expected[1])
 
 
 def test_automatic_scaling_does_not_scale_similar_features(correlated: Floats) -> None:

@@ -1,10 +1,12 @@
 """Summaries that the janitor makes, of whatever is stored of a run."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 
 from services.analysis.database.chunks import MonitorRow
@@ -93,3 +95,29 @@ async def test_a_run_without_threshold_has_no_ratios(units: FakeUnits) -> None:
 async def test_a_run_without_points_is_summarized_too(units: FakeUnits) -> None:
     found = await summarized(units, await run_with(units, 1.0))
     assert (found.samples, found.first_at, found.series) == (0, NOW, None)
+
+
+async def test_samples_that_were_not_judged_are_in_no_count(units: FakeUnits) -> None:
+    run = await run_with(units, 1.5, [{}, {}], [{}, {}])
+    units.memory.points[run.id, 0] = replace(row(run, 0, [{}, {}]), monitor_values=[math.nan, 1.0])
+    async with units(SCOPE) as unit:
+        await unit.anomalies.add_all([an_anomaly(run, sample_index=3, severity="low")])
+    found = await summarized(units, run)
+    assert (found.samples, found.anomalies, found.max_ratio) == (4, 1, 2.0 / 1.5)
+    assert {count.severity: count.samples for count in found.hours} == {"normal": 2, "low": 1}
+    assert found.series is not None
+    assert found.series.samples.sum() == 3
+    assert np.isfinite([*found.series.low, *found.series.high, *found.series.mean]).all()
+
+
+async def test_a_run_of_which_nothing_was_judged_has_no_ratios(units: FakeUnits) -> None:
+    run = await run_with(units, 1.5, [{}, {}])
+    units.memory.points[run.id, 0] = replace(row(run, 0, [{}, {}]), monitor_values=[math.nan] * 2)
+    found = await summarized(units, run)
+    assert (found.samples, found.anomalies, found.max_ratio, found.series, found.hours) == (
+        2,
+        0,
+        None,
+        None,
+        (),
+    )

@@ -48,3 +48,11 @@ def test_values_that_a_map_lacks_are_null_or_false() -> None:
     assert found["misfit"] == [None] * 3
     assert found["anomaly"] == [False] * 3
     assert found["metadata"] == [{}] * 3
+
+
+def test_samples_that_were_not_judged_have_nulls() -> None:
+    x = np.array([1.0, np.nan, 3.0])
+    found = read([PointChunk(0, x, x, x, x, [False, False, True], None)], 0, None)
+    for name in ("x", "y", "distance", "misfit"):
+        assert found[name] == [1.0, None, 3.0]
+    assert found["anomaly"] == [False, False, True]

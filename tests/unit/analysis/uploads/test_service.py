@@ -1,5 +1,6 @@
 """Uploads: what is stored and enqueued, and the baseline that a monitoring run is compared with."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -7,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 
+from services.analysis.configs.service import ConfigService
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.errors import NoBaseline
 from services.analysis.jobs.domain import MAX_SMALL_BYTES, QUEUE
@@ -15,10 +17,12 @@ from services.analysis.machines.errors import MachineNotFound
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.errors import BadUpload, BaselineUnusable, UploadTooLarge
+from services.analysis.uploads.schemas import inline_config
 from services.analysis.uploads.service import UploadReceiver
 from shared.access import Caller, Scope
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
+from shared.errors import Unprocessable
 from shared.events.analysis import UPLOAD_RECEIVED
 from shared.events.auth import AUDIT_RECORDED
 from shared.http.peers import Peer
@@ -56,6 +60,7 @@ class Place:
             self.clock,
             time_ordered_id,
             Auditor(self.clock),
+            ConfigService(self.clock, Auditor(self.clock)),
         )
 
     async def send(
@@ -71,7 +76,7 @@ class Place:
             yield body + f"--{BOUNDARY}--\r\n".encode()
 
         content_type = f"multipart/form-data; boundary={BOUNDARY}"
-        return await self.receiver.receive(self.caller, content_type, None, chunks())
+        return await self.receiver.receive(self.caller, content_type, None, chunks(), inline_config)
 
     async def keys(self) -> list[str]:
         return [key for key, _ in await self.storage.list("uploads")]
@@ -172,3 +177,43 @@ async def test_an_unusable_baseline_is_rejected(place: Place, changes: dict[str,
     with pytest.raises(BaselineUnusable, match=says):
         await place.send(kind=AnalysisType.MONITORING, baseline_id=baseline.id)
     assert await place.keys() == []
+
+
+async def test_an_analysis_brings_parameters_of_its_own(place: Place) -> None:
+    change = {"start_dim": "f_7", "off_when": "speed < 100", "time_column": "ts"}
+    run = await place.send(("a.csv", TABLE), config=json.dumps(change), time_zone="Europe/Berlin")
+    async with place.units(place.scope) as unit:
+        assert run.config_id is not None
+        used = await unit.configs.get(run.config_id)
+        current = await unit.configs.current(place.caller.organization_id, NOW)
+    assert used is not None
+    assert (used.start_dim, used.inline) == ("f_7", True)
+    assert used.reading == {
+        "off_when": "speed < 100",
+        "time_column": ["ts"],
+        "time_zone": "Europe/Berlin",
+    }
+    assert (current.start_dim, current.reading) == ("f_0", {})
+
+
+@pytest.mark.parametrize(
+    ("config", "pointer", "said"),
+    [
+        ("{", "/body/config", "not JSON"),
+        ("[]", "/body/config", "must be a JSON object"),
+        ('{"start_dimm": "a"}', "/body/config/start_dimm", "not permitted"),
+        ('{"off_when": "speed <"}', "/body/config/off_when", "cannot be understood"),
+        ('{"time_zone": "Europe/Atlantis"}', "/body/config/time_zone", "not known"),
+        ('{"resample": "PT99H"}', "/body/config/resample", "at most a day"),
+        ('{"labels": [{"start": "2024-01-01T00:00:00Z"}]}', "/body/config/labels/0/end", "required"),
+        ('{"ewma": 7}', "/body/config/ewma", "less than or equal to 1"),
+    ],
+)
+async def test_wrong_parameters_are_refused_with_their_place(
+    place: Place, config: str, pointer: str, said: str
+) -> None:
+    with pytest.raises(Unprocessable) as refused:
+        await place.send(("a.csv", TABLE), config=config)
+    assert refused.value.errors[0].pointer == pointer
+    assert said in refused.value.errors[0].detail
+    assert await place.storage.list("uploads") == []

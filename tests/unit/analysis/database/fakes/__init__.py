@@ -11,9 +11,16 @@ from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeClock, FakeInbox, FakeOutbox
 from tests.unit.analysis.database.fakes.analyses import FakeAnalyses, FakeConfigs, FakeMachines, FakeUploads
 from tests.unit.analysis.database.fakes.archives import FakeArchives, FakeDeletions, FakeOrganizations
+from tests.unit.analysis.database.fakes.baselines import FakeBaselines
 from tests.unit.analysis.database.fakes.fleet import FakeFleet, FakeSummaries
 from tests.unit.analysis.database.fakes.memory import Memory
-from tests.unit.analysis.database.fakes.results import FakeAnomalies, FakeChunks, FakeResults, FakeUpkeep
+from tests.unit.analysis.database.fakes.results import (
+    FakeAnomalies,
+    FakeChunks,
+    FakeQualities,
+    FakeResults,
+    FakeUpkeep,
+)
 
 
 @dataclass
@@ -36,8 +43,10 @@ class FakeUnits:
             configs=FakeConfigs(memory, scope, queue),
             uploads=FakeUploads(memory, scope, queue),
             analyses=FakeAnalyses(memory, scope, queue),
+            baselines=FakeBaselines(memory, scope, queue),
             chunks=FakeChunks(memory, scope, queue),
             results=FakeResults(memory, scope, queue),
+            qualities=FakeQualities(memory, scope, queue),
             anomalies=FakeAnomalies(memory, scope, queue),
             archives=FakeArchives(memory, scope, queue),
             organizations=FakeOrganizations(memory, scope, queue),

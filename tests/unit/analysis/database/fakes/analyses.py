@@ -56,7 +56,7 @@ class FakeMachines(Scoped):
 
 class FakeConfigs(Scoped):
     async def current(self, organization_id: UUID, now: datetime) -> Configuration:
-        mine = [c for c in self._memory.configs.values() if self._mine(c)]
+        mine = [c for c in self._memory.configs.values() if self._mine(c) and not c.inline]
         if mine:
             return max(mine, key=lambda config: config.version)
         defaults = {name: getattr(EngineConfig(), name) for name in PARAMETERS}
@@ -75,6 +75,9 @@ class FakeConfigs(Scoped):
     async def list(self, page: PageRequest) -> Slice[Configuration]:
         mine = [c for c in self._memory.configs.values() if self._mine(c)]
         return cut_page(mine, page, lambda config: Cursor(config.created_at, UUID(int=config.id)))
+
+    async def next_version(self, organization_id: UUID) -> int:
+        return max((c.version for c in self._memory.configs.values() if self._mine(c)), default=0) + 1
 
     async def add(self, values: Mapping[str, Any]) -> Configuration:
         config = Configuration(id=len(self._memory.configs) + 1, **values)
@@ -186,6 +189,14 @@ class FakeAnalyses(Scoped):
     ) -> bool:
         changes = {"results": results, "dinsight_id": dinsight_id, "completed_at": now, "progress": 1.0}
         states = (Status.PROCESSING,)
+        analysis = self._found(self._memory.analyses.get(analysis_id))
+        if analysis is not None and analysis.analysis_type is AnalysisType.BASELINE:
+            numbers = [
+                each.baseline_version or 0
+                for each in self._memory.analyses.values()
+                if each.machine_id == analysis.machine_id
+            ]
+            changes["baseline_version"] = 1 + max(numbers)
         return self._change(analysis_id, states, status=Status.COMPLETED, stage=None, **changes) is not None
 
     async def fail(self, analysis_id: UUID, *, error: Mapping[str, Any], now: datetime) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.analysis.archives.domain import Archive, Exported, Fingerprint, Obstacles, Stream
 from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.organizations.domain import OrganizationRef
+from tests.unit.analysis.database.fakes.baselines import FakeBaselines
 from tests.unit.analysis.database.fakes.memory import Scoped
 
 
@@ -31,19 +32,13 @@ class FakeArchives(Scoped):
     async def obstacles(self, analysis: Analysis) -> Obstacles:
         others = [a for a in self._memory.analyses.values() if a.id != analysis.id and self._mine(a)]
         is_baseline = analysis.analysis_type is AnalysisType.BASELINE
-        completed = [
-            a
-            for a in (*others, analysis)
-            if (a.machine_id, a.analysis_type) == (analysis.machine_id, AnalysisType.BASELINE)
-            if a.status is Status.COMPLETED
-        ]
-        newest = max(completed, key=lambda a: (a.completed_at, a.id), default=None)
+        active = await FakeBaselines(self._memory, self._scope, self._queue).active(analysis.machine_id)
         ended = (Status.ARCHIVED, Status.FAILED)
         runs = {a.id for a in others if a.dinsight_id == analysis.dinsight_id and a.status not in ended}
         machine = self._memory.machines.get(analysis.machine_id)
         return Obstacles(
             legal_hold=machine is not None and machine.legal_hold,
-            active_baseline=is_baseline and newest == analysis,
+            active_baseline=active is not None and active.analysis_id == analysis.id,
             runs=frozenset(runs if is_baseline else ()),
             shared_upload=any(a.file_upload_id == analysis.file_upload_id for a in others),
         )

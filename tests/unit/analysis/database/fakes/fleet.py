@@ -11,8 +11,11 @@ import orjson
 from services.analysis.alerts.domain import AlertRef
 from services.analysis.database.fleet.summaries import ScoredChunk
 from services.analysis.domain import AnalysisType, Status
+from services.analysis.engine import Levels
 from services.analysis.fleet.domain import FleetFilter, FleetMachine, FleetPosition, FleetSort
-from services.analysis.timeline.domain import Bucket, Mark, RunSegment, RunSummary
+from services.analysis.results.domain import RealisedRun
+from services.analysis.timeline.domain import Bucket, Floats, Mark, RunSegment, RunSummary
+from services.analysis.whatif.domain import ResolvedAlert
 from tests.unit.analysis.database.fakes.memory import Scoped
 
 
@@ -58,6 +61,21 @@ class FakeSummaries(Scoped):
         self, machine_id: UUID, analysis_id: UUID, severity: str, timestamp: datetime
     ) -> None:
         """Nothing reads the count."""
+
+    async def levels(self, machine_id: UUID, baseline_id: UUID, limit: int) -> Sequence[Levels]:
+        runs = [a.id for a in self._memory.analyses.values() if a.baseline_id == baseline_id]
+        found = [self._memory.summaries[run] for run in runs if run in self._memory.summaries]
+        newest = sorted(found, key=lambda summary: summary.last_at, reverse=True)
+        return [summary.levels for summary in newest[:limit] if summary.levels is not None]
+
+    async def distances(self, analysis_id: UUID) -> Sequence[Floats]:
+        return [chunk.distance for chunk in await self.scored(analysis_id, -1, 10**6)]
+
+    async def outcomes(self, analysis_id: UUID) -> Sequence[ResolvedAlert]:
+        return []
+
+    async def realised(self, analysis_id: UUID) -> RealisedRun | None:
+        return None
 
     async def unsummarized(self, limit: int) -> Sequence[tuple[UUID, UUID]]:
         found = [

@@ -9,6 +9,7 @@ from uuid import UUID
 from services.analysis.alerts.domain import AlertRef
 from services.analysis.anomalies.domain import Anomaly
 from services.analysis.archives.domain import Archive
+from services.analysis.baselines.domain import ActiveBaseline
 from services.analysis.configs.domain import Configuration
 from services.analysis.database.analyses import ScoringState
 from services.analysis.database.chunks import MonitorRow, NewChunk
@@ -46,9 +47,11 @@ class Memory:
     features: list[FeatureChunk] = field(default_factory=list)
     maps: dict[UUID, MapRow] = field(default_factory=dict)
     anomalies: dict[UUID, Anomaly] = field(default_factory=dict)
+    qualities: dict[UUID, Mapping[str, Any]] = field(default_factory=dict)
     summaries: dict[UUID, RunSummary] = field(default_factory=dict)
     alerts: dict[UUID, AlertRef] = field(default_factory=dict)
     discarded: dict[int, str] = field(default_factory=dict)
+    choices: dict[UUID, ActiveBaseline] = field(default_factory=dict)
     archives: dict[UUID, Archive] = field(default_factory=dict)
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
 

@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 from services.analysis.anomalies.domain import Anomaly, AnomalyFilter, DailyAnomalies
 from services.analysis.database.chunks import MonitorRow, NewChunk, ScoredSummary, UnscoredChunk
 from services.analysis.database.results import EncodedChunk, MapRow
+from services.analysis.domain import Analysis
 from services.analysis.results.domain import FeatureRows, MetadataChunk, PointChunk
 from services.analysis.timeline.domain import NORMAL, HourCount, moment
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.unit.analysis.database.fakes.memory import Scoped, StoredChunk, cut_page
+
+
+class FakeQualities(Scoped):
+    async def save(self, analysis: Analysis, quality: Mapping[str, Any]) -> None:
+        self._memory.qualities[analysis.id] = quality
+
+    async def get(self, analysis_id: UUID) -> Mapping[str, Any] | None:
+        mine = self._found(self._memory.analyses.get(analysis_id))
+        return self._memory.qualities.get(analysis_id) if mine else None
 
 
 class FakeChunks(Scoped):

@@ -190,11 +190,11 @@ def test_the_default_shrinkage_of_the_covariance_is_chosen_by_held_out_likelihoo
     generator = np.random.default_rng(0)
     first = generator.standard_normal((500, 1))
     x = np.hstack(
-        [first, first + 0.01 * generator.standard_normal((500, 1)), generator.standard_normal((500, 8))]
+        [first, first + 0.03 * generator.standard_normal((500, 1)), generator.standard_normal((500, 8))]
     )
     model = fit(x, EngineConfig(optimizer="lbfgs"))
     broken = x[:50].copy()
-    broken[:, 1] += 0.1  # ten times its own noise, a tenth of its standard deviation
+    broken[:, 1] += 0.3  # ten times its own noise, a third of its standard deviation
     assert model.score(broken).anomaly.all()
     assert all(explanation.features[0].name in {"s0x", "s1x"} for explanation in model.explain(broken))
 

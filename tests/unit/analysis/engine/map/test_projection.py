@@ -29,8 +29,8 @@ def test_rows_of_a_larger_baseline_are_projected_onto_themselves(optimizer: str)
     generator = np.random.default_rng(2)
     x = generator.standard_normal((1300, 10)) * np.geomspace(3.0, 0.3, 10)
     config = EngineConfig(optimizer=optimizer, scaling="none").validate()
-    fitted, reference, coordinates = map_samples(
-        x, learn_scaling(x, config, list("abcdefghij")), config, lambda _: None
+    fitted, reference, _, coordinates = map_samples(
+        x, x, learn_scaling(x, config, list("abcdefghij")), config, lambda _: None
     )
     radius = np.sqrt((coordinates**2).sum(axis=1).max())
     assert np.abs(reference.place(reference.features).coordinates - coordinates).max() < 1e-3 * radius
@@ -85,7 +85,7 @@ def test_the_misfit_shows_what_the_plane_cannot(model: BaselineModel, correlated
 
 def test_errors_name_the_location_of_invalid_values(model: BaselineModel, correlated: Floats) -> None:
     broken = correlated[:5].copy()
-    broken[3, 2] = np.nan
+    broken[3, 2] = np.inf
     with pytest.raises(EngineError, match="sample 104") as caught:
         model.score(broken, first_row=100)
     assert caught.value.column == "sensor_3"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +13,11 @@ import pyarrow.parquet as arrow_parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.analysis.engine import EngineConfig, TableError, open_table
+from services.analysis.engine import Chunk, EngineConfig, TableError, open_table
 from services.analysis.engine.tables.columns import metadata_value
-from services.analysis.engine.tables.reading import CsvTable
+from services.analysis.engine.tables.config import ReadingConfig
+from services.analysis.engine.tables.csv_sheet import CsvSheet
+from services.analysis.engine.tables.lines import Block
 from services.analysis.engine.tables.sources import Source
 
 NAME = "press.csv"
@@ -90,6 +91,17 @@ def is_delimited_by(header: list[str], delimiter: str) -> bool:
     return all(other == delimiter or not any(other in name for name in header) for other in ",;\t")
 
 
+def read(origin: io.BytesIO, config: EngineConfig, chunk_rows: int) -> list[Chunk]:
+    """Read a table, and answer the question that numbers such as 1.234 alone raise."""
+    try:
+        return list(open_table(origin, name=NAME, config=config, chunk_rows=chunk_rows))
+    except TableError as question:
+        if question.code != "ambiguous_number":
+            raise
+    reading = ReadingConfig(decimal=".")
+    return list(open_table(origin, name=NAME, config=config, reading=reading, chunk_rows=chunk_rows))
+
+
 @settings(max_examples=150, deadline=None)
 @given(table=made(), dialect=dialects, packed=st.booleans(), chunk_rows=st.integers(1, 15))
 def test_a_written_file_is_read_back(
@@ -99,8 +111,7 @@ def test_a_written_file_is_read_back(
         return
     content = table.write(*dialect)
     origin = io.BytesIO(gzip.compress(content) if packed else content)
-    with open_table(origin, name=NAME, config=table.config, chunk_rows=chunk_rows) as reader:
-        parts = list(reader)
+    parts = read(origin, table.config, chunk_rows)
     expected = np.array([features for _, features, _ in table.rows])
     np.testing.assert_array_equal(np.concatenate([part.features for part in parts]), expected)
     assert [entry for part in parts for entry in part.metadata] == table.metadata
@@ -112,13 +123,12 @@ def test_a_written_file_is_read_back(
 def test_both_readers_agree(table: Made, dialect: tuple[str, str, int, bool, int]) -> None:
     if dialect[2] != csv.QUOTE_ALL and not is_delimited_by(table.header, dialect[0]):
         return
-    source = Source(io.BytesIO(table.write(*dialect)), NAME, 2**30)
-    opened = CsvTable.open(source, table.config)
-    for (fast, fast_meta), (careful, careful_meta) in itertools.zip_longest(
-        opened.parts(4), opened.strict_parts(4)
-    ):
-        np.testing.assert_array_equal(fast, careful)
-        assert fast_meta == careful_meta
+    sheet = CsvSheet.open(Source(io.BytesIO(table.write(*dialect)), NAME), ReadingConfig(), table.header)
+    content = table.write(dialect[0], dialect[1], dialect[2], False, dialect[4])
+    rows = content[len(Made(table.header, 0, 0, []).write(dialect[0], dialect[1], dialect[2], False, 0)) :]
+    block = Block(rows, sheet.dialect.data_line)
+    columns = sheet.split(block)
+    assert columns is None or columns == sheet.split_strictly(block)
 
 
 def consume(content: bytes, config: EngineConfig) -> TableError | None:
@@ -126,7 +136,7 @@ def consume(content: bytes, config: EngineConfig) -> TableError | None:
     try:
         with open_table(io.BytesIO(content), name=NAME, config=config) as reader:
             for part in reader:
-                assert np.isfinite(part.features).all()
+                assert not np.isinf(part.features).any()
     except TableError as refusal:
         error = refusal
     else:
@@ -166,7 +176,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     dialect=dialects,
     row=st.integers(0, 11),
     column=st.integers(0, 4),
-    bad=st.sampled_from(["", "abc", "nan", "-inf", "1_000", "1e999", "--", "12 V", "#N/A"]),
+    bad=st.sampled_from(["abc", "1_000", "1e999", "0x10", "1.2.3", "12 V", "1.5.", "e5", "1-2"]),
 )
 def test_a_bad_cell_is_found(
     table: Made, dialect: tuple[str, str, int, bool, int], row: int, column: int, bad: str

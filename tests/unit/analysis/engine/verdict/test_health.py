@@ -129,6 +129,27 @@ def test_the_anomalies_point_somewhere() -> None:
     assert codes(Run(1000, 1, 0.0, (("bearing", 0.6),)))[-1] == "wear_below_limit"
 
 
+def test_a_machine_of_which_nothing_was_judged_is_unknown() -> None:
+    assert codes(BROKEN, Run(0, 0, None, not_judged=7)) == ["nothing_judged"]
+    assert state(BROKEN, Run(0, 0, None, not_judged=7)) == "unknown"
+    health = assess_health([Run(93, 0, None, not_judged=7)], CONFIG, normal=SMALL)
+    assert health.state == "ok"
+    assert health.reasons[-1].code == "some_not_judged"
+    assert health.reasons[-1].text.startswith("7 of 100 samples could not be judged")
+    # The runs around it are judged as if it had not been.
+    assert state(WORN, Run(0, 0, None, not_judged=7), WORN) == "deteriorating"
+
+
+def test_what_a_moving_average_repeats_is_one_anomaly() -> None:
+    """After one bad sample it alarms until it has forgotten it; alarms that last are another matter."""
+    assert state(Run(40, 9, 0.0)) == "failing"
+    assert state(Run(40, 9, 0.0, averaged=8)) == "ok"
+    assert state(Run(40, 40, 2.0, averaged=40)) != "ok"
+    assert state(*[Run(40, 40, 2.0, averaged=40)] * 2) == "failing"
+    averaging = EngineConfig(ewma=0.2)
+    assert assess_health([Run(40, 9, 0.0)], averaging, normal=SMALL).state == "ok"
+
+
 def test_no_judged_samples_are_no_evidence() -> None:
     assert state(Run(0, 0, None)) == "ok"
     assert state(BROKEN, Run(0, 0, None)) == "failing"

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from bench.detection import duty
 from services.analysis.engine import BaselineModel, EngineConfig, fit_baseline
 from services.analysis.engine.config import DETECTORS
-from services.analysis.engine.verdict.readiness import count_regimes, effective_samples, upper_bound
+from services.analysis.engine.verdict.groups import count_regimes
+from services.analysis.engine.verdict.readiness import effective_samples, rate_interval
 
 Floats = NDArray[np.float64]
 
@@ -67,9 +68,13 @@ def test_effective_samples_of_a_slow_series() -> None:
     assert effective_samples(np.ones(10)) == 10.0
 
 
-def test_the_bound_is_clopper_and_pearson() -> None:
-    assert upper_bound(0.0, 100.0) == pytest.approx(1.0 - 0.05 ** (1.0 / 100.0))
-    assert upper_bound(1.0, 10.0) == 1.0
+def test_the_interval_is_clopper_and_pearson() -> None:
+    least, most = rate_interval(0.0, 100.0)
+    assert [least, most] == pytest.approx([0.0, 1.0 - 0.025 ** (1.0 / 100.0)])
+    least, most = rate_interval(1.0, 10.0)
+    assert [least, most] == pytest.approx([0.025 ** (1.0 / 10.0), 1.0])
+    # 10 of 100: tables give 4.90 % and 17.62 %.
+    assert rate_interval(0.1, 100.0) == pytest.approx((0.0490, 0.1762), abs=1e-4)
 
 
 @pytest.mark.parametrize("ewma", [None, 0.2])

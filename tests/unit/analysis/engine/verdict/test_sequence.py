@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from services.analysis.engine import BaselineModel, EngineConfig, ScoreSummary, SequenceState, fit_baseline
-from services.analysis.engine.verdict.sequence import smooth
+from services.analysis.engine.detectors.covariance import Sample
+from services.analysis.engine.verdict.sequence import MAX_STEP, averages, present_in_averages, smooth
 
 Floats = NDArray[np.float64]
 
@@ -21,15 +22,56 @@ def moving(correlated: Floats, names: tuple[str, ...]) -> BaselineModel:
 
 def test_the_average_is_the_recurrence() -> None:
     z = np.random.default_rng(0).standard_normal((50, 3))
-    centre = np.array([1.0, -2.0, 0.5])
+    z[7, 1] = -9999.0
+    z[20:25] = np.nan
     expected, average = [], np.zeros(3)
     for row in z:
-        average = 0.3 * (row - centre) + 0.7 * average
-        expected.append(centre + average / np.sqrt(0.3 / 1.7))
-    found, state = smooth(z, centre, 0.3, None)
+        # One wild value does not alarm for long, and a missing row changes nothing, but is missing.
+        known = 0.3 * np.clip(row, -MAX_STEP, MAX_STEP) + 0.7 * average
+        average = np.where(np.isnan(row), average, known)
+        expected.append(np.where(np.isnan(row), np.nan, average / np.sqrt(0.3 / 1.7)))
+    found, after = smooth(z, 0.3, (), MAX_STEP)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
-    np.testing.assert_allclose(state.average, average, rtol=1e-12)
-    assert state.count == 50
+    np.testing.assert_allclose(after, average, rtol=1e-12)
+
+
+@pytest.mark.parametrize("border", [1, 7, 8, 21, 24, 49])
+def test_averages_continue_bit_for_bit(border: int) -> None:
+    z = np.random.default_rng(0).standard_normal((50, 3))
+    z[20:25] = np.nan
+    whole, after = smooth(z, 0.3, ())
+    first, between = smooth(z[:border], 0.3, ())
+    second, last = smooth(z[border:], 0.3, between)
+    np.testing.assert_array_equal(np.concatenate([first, second]), whole)
+    assert last == after
+
+
+def test_how_much_of_an_average_is_there() -> None:
+    """The expected squared distance of averages of rows with gaps, relative to that of complete ones."""
+    share = np.array([1.0, 0.5, 0.5, 0.0, 1.0, 0.25])
+    weights: Floats = np.zeros(0)
+    found, last = present_in_averages(share, 0.2, 1.0)
+    for row, part in enumerate(share):
+        if part == 0.0:  # a row of which nothing is there has no average, and changes nothing
+            continue
+        weights = np.append(0.8 * weights, 0.2)
+        seen = share[: row + 1][share[: row + 1] > 0.0]
+        variance = 0.2 / 1.8
+        before = variance - (weights**2).sum()  # of all the complete rows before
+        assert found[row] == pytest.approx(((weights**2) @ seen + before) / variance)
+    assert last == found[-1]
+    parts, between = present_in_averages(share[:4], 0.2, 1.0)
+    assert np.append(parts, present_in_averages(share[4:], 0.2, between)[0]).tolist() == found.tolist()
+
+
+def test_the_averages_of_some_rows_are_those_of_the_sequence() -> None:
+    z = np.random.default_rng(1).standard_normal((900, 2))
+    sample = Sample(z.__getitem__, z.__getitem__, np.arange(900), 2, 2, lambda: None, np.zeros(2))
+    rows = np.array([0, 3, 400, 401, 899])
+    for weight in (0.1, 0.5, 1.0):
+        np.testing.assert_allclose(
+            averages(sample, weight).take(rows), smooth(z, weight, (), MAX_STEP)[0][rows]
+        )
 
 
 @pytest.mark.parametrize("borders", [[1], [100], [99, 100, 101], [10, 20, 250]])
@@ -56,9 +98,11 @@ def test_a_state_can_be_passed_on_before_the_scores_are_there(
     np.testing.assert_array_equal(ahead.distance, moving.score(second, moving.score(first).state).distance)
 
 
-def test_without_a_weight_only_samples_are_counted(model: BaselineModel, correlated: Floats) -> None:
-    assert model.advance(correlated[:9]) == SequenceState((), 9)
-    assert model.score(correlated[:9], SequenceState((), 5)).state == SequenceState((), 14)
+def test_a_detector_without_averages_only_counts(correlated: Floats, names: tuple[str, ...]) -> None:
+    model = fit_baseline(correlated, EngineConfig(detector="t2_spe"), feature_names=names)
+    state = model.advance(correlated[:9])
+    assert (state.average, state.count, len(state.places)) == ((), 9, 12)
+    assert model.score(correlated[:9], state).state == SequenceState((), 18, state.places)
 
 
 def test_a_small_lasting_shift_is_found(

@@ -1,5 +1,6 @@
 """What the distance alone does not see: narrow faults, and constant features that move."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_one_bin_among_many_is_found_and_named(model: BaselineModel) -> None:
     samples[30:, 200] += 8 * 0.05
     assert model.score(samples).anomaly[30:].all()
     assert model.score(samples).anomaly[:30].sum() <= 1
-    distance_alone = replace(model, limits=model.limits[:1])
+    distance_alone = replace(model, statistics=model.statistics[:1], limits=model.limits[:1])
     assert distance_alone.score(samples).anomaly[30:].mean() < 0.5
     assert {sample.features[0].name for sample in model.explain(samples[30:])} == {"f_200"}
 
@@ -43,7 +44,11 @@ def test_the_statistics_together_raise_no_more_false_alarms(model: BaselineModel
 
 def test_a_model_stored_before_there_were_limits_judges_by_the_distance(model: BaselineModel) -> None:
     stored = pack_model(model)
-    del stored["limits"]
+    document = json.loads(stored["document"].tobytes())
+    del document["statistics"]
+    stored["document"] = np.frombuffer(json.dumps(document).encode(), dtype=np.uint8)
+    for name in ("limits", "places"):
+        del stored[name]
     old = unpack_model(stored)
     samples = spectra(20, 4)
     np.testing.assert_array_equal(

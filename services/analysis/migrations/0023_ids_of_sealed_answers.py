@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import SEALED_IDS, run
 
-revision = "analysis_0024"
-down_revision = "analysis_0017"
+revision = "analysis_0023"
+down_revision = "analysis_0022"
 
 
 def upgrade() -> None:

@@ -1,0 +1,1 @@
+"""Joins files with different sensors, and long tables, on time."""

@@ -1,0 +1,1 @@
+"""Data quality of a run: facts of each sensor, counted while the file streams by."""

@@ -1,0 +1,275 @@
+"""A text file as a sheet. Apache Arrow splits blocks of rows into cells; odd blocks are split row by row."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as compute
+import pyarrow.csv as arrow_csv
+
+from ..errors import TableError
+from .cells import column_kind
+from .columns import checked_header
+from .config import ReadingConfig
+from .csv_tail import without_cut_line
+from .csv_text import (
+    after_lines,
+    endless_line,
+    joined,
+    match_end,
+    read_head,
+    uncommented,
+    uncommented_bytes,
+    with_tabs,
+)
+from .detection import MAX_SAMPLED_RECORDS, detect_dialect
+from .dialect import COMMENTS, NO_DELIMITER, Dialect
+from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
+from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
+from .records import BLANKS, Record, quotes_fit, split_records, well_quoted
+from .sheet import SAMPLED_ROWS, Batch, Expected
+from .sources import Source, refuse_foreign
+from .understood import LeftOut, Understood
+
+MAX_FAILURES = 3
+"""Blocks with other cells than numbers where numbers are expected, before they are expected no more."""
+
+COMPARED_BYTES = 2**16
+"""The end of a block is kept to compare a last line with."""
+
+
+@dataclass(frozen=True, slots=True)
+class CsvSheet:
+    """A text file whose layout has been found."""
+
+    source: Source
+    reading: ReadingConfig
+    dialect: Dialect
+    encoding: Encoding
+    header: tuple[str, ...]
+    kinds: tuple[str, ...]
+    sample: list[list[str]]
+
+    @classmethod
+    def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
+        """Find the layout. A row that holds all `wanted` names is the header. Raises TableError."""
+        head, complete = read_head(source)
+        refuse_foreign(head, source.name)
+        encoding = detect_encoding(head, reading.encoding, source.name)
+        text = decoded(head, encoding).rstrip("\x00\x1a")
+        if not complete:
+            text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1]
+        if not text:
+            raise endless_line(source, 1)
+        dialect = detect_dialect(text, complete, reading, wanted, source.name, source.limits.columns)
+        names = dialect.header or tuple("" for _ in range(dialect.width))
+        header = checked_header(names, source.name, dialect.header_line)
+        lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)[dialect.data_line - 1 :]
+        try:
+            rows = split_records(uncommented("".join(lines), dialect.comment), dialect.delimiter)
+        except csv.Error:
+            rows = []
+        cells = [row[: dialect.width] for _, row in rows[:MAX_SAMPLED_RECORDS] if len(row) >= dialect.width]
+        kinds = tuple(
+            column_kind([row[place] for row in cells[:SAMPLED_ROWS]]) for place in range(dialect.width)
+        )
+        return cls(source, reading, dialect, encoding, header, kinds, cells[:SAMPLED_ROWS])
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.source.name
+
+    @property
+    def header_row(self) -> int | None:
+        """The line of the header."""
+        return self.dialect.header_line
+
+    @property
+    def understood(self) -> Understood:
+        """How the file is read."""
+        return Understood(
+            form="csv",
+            encoding=self.encoding.name,
+            delimiter=None if self.dialect.delimiter == NO_DELIMITER else self.dialect.delimiter[:1],
+            decimal=self.dialect.decimal,
+            header_line=self.dialect.header_line,
+            preamble=self.dialect.preamble,
+            units=self.dialect.units,
+            comment=self.dialect.comment,
+            trailing_delimiter=self.dialect.trailing,
+            archive=self.source.archive,
+        )
+
+    def batches(
+        self, left_out: list[LeftOut] | None = None, expected: Expected | None = None
+    ) -> Iterator[Batch]:
+        """Yield all rows. A line that was cut at the end of the file is left out."""
+        return ahead(self._batches(left_out, expected))
+
+    def _batches(self, left_out: list[LeftOut] | None, expected: Expected | None) -> Generator[Batch]:
+        first_row, before, failures = 0, b"", 0
+        delimiter = self.dialect.delimiter.encode()[:1]
+        transcoder = Transcoder(self.encoding, self.name)
+        with self.source.open() as stream:
+            chunks = utf8_chunks(stream, self.encoding, BLOCK_BYTES, self.name)
+            body = after_lines(chunks, self.dialect.data_line - 1)
+            for block in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
+                data = transcoder.utf8(block.data, block.line)
+                block = Block(data, block.line, block.open_end)
+                if block.open_end:
+                    block, cut = without_cut_line(block, before, self.dialect)
+                    if cut is not None and left_out is not None:
+                        left_out.append(LeftOut(self.name, *cut))
+                if block.data.isspace() or not block.data:
+                    continue
+                before = block.data[-COMPARED_BYTES:]
+                before = before[before.find(b"\n") + 1 :] if len(before) == COMPARED_BYTES else before
+                columns = None
+                if expected is not None and failures < MAX_FAILURES:
+                    columns = self.split(block, expected)
+                    failures += columns is None
+                batch = self._batch(block, columns, first_row)
+                if batch.rows:
+                    yield batch
+                    first_row += batch.rows
+
+    def _batch(self, block: Block, columns: list[pa.Array] | None, first_row: int) -> Batch:
+        if columns is None:
+            columns = self.split(block)
+        if columns is None:
+            columns = self.split_strictly(block)
+        columns = self._without_trailing(columns, block)
+        limit = self.source.limits.cell_characters
+        for place, column in enumerate(columns):
+            if column.nbytes <= limit:
+                continue
+            longest = (
+                0 if pa.types.is_floating(column.type) else compute.max(compute.binary_length(column)).as_py()
+            )
+            if longest > limit:
+                row = compute.index(compute.greater(compute.binary_length(column), limit), True).as_py()
+                raise TableError(
+                    f"the cell has {longest} characters, but at most {limit} are allowed. Check for a missing"
+                    " quotation mark",
+                    file=self.name,
+                    row=self._line(block, row),
+                    column=self.header[place],
+                    code="cell_too_long",
+                    params={"limit": limit},
+                )
+        return Batch(columns, first_row, lambda row: self._line(block, row))
+
+    def split(self, block: Block, expected: Expected | None = None) -> list[pa.Array] | None:
+        """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are.
+
+        The columns that are `expected` to be numbers are; None if one of their cells is none.
+        """
+        data = block.data
+        mark = self.dialect.comment
+        if mark is not None and mark.encode() in data:
+            data = uncommented_bytes(data, mark.encode())
+        delimiter = self.dialect.delimiter
+        if delimiter in BLANKS:
+            if b'"' in data or b"\xc2\xa0" in data:
+                return None
+            data = with_tabs(data, delimiter)
+            delimiter = "\t"
+        quoted = b'"' in data
+        if quoted and not quotes_fit(data, delimiter):
+            return None
+        numbers = expected.places if expected else frozenset()
+        types = {
+            str(place): pa.float64() if place in numbers else pa.string()
+            for place in range(self.dialect.row_cells)
+        }
+        try:
+            table = arrow_csv.read_csv(
+                pa.py_buffer(data),
+                read_options=arrow_csv.ReadOptions(
+                    column_names=[str(place) for place in range(self.dialect.row_cells)],
+                    block_size=max(len(data) + 1, 1024),
+                ),
+                parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=types,
+                    decimal_point=expected.decimal if expected else ".",
+                    null_values=[],
+                    strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        columns = [joined(column) for column in table.columns]
+        if any(not np.isfinite(columns[place].to_numpy()).all() for place in numbers):
+            return None
+        return columns
+
+    def split_strictly(self, block: Block) -> list[pa.Array]:
+        """Split a block row by row, and name the first row that is wrong."""
+        rows = []
+        for line, cells in self._records(block):
+            # Without its last delimiter a row ends in a value; in another place one is missing.
+            whole = len(cells) == self.dialect.width and (not self.dialect.trailing or cells[-1].strip())
+            if len(cells) != self.dialect.row_cells and not whole:
+                raise self._wrong_width(line, cells)
+            rows.append(cells[: self.dialect.width])
+        if not rows:
+            return [pa.array([], pa.string()) for _ in range(self.dialect.width)]
+        return [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+
+    def _records(self, block: Block) -> list[Record]:
+        text = uncommented(block.data.decode("utf-8", "replace"), self.dialect.comment)
+        data = text.encode()
+        if b'"' in data and (end := match_end(well_quoted(self.dialect.delimiter), data)) < len(data):
+            raise TableError(
+                "a cell goes on after its closing quotation mark, or has none. Check for a stray quotation"
+                " mark",
+                file=self.name,
+                row=block.line + count_lines(data[:end]),
+                code="stray_quote",
+            )
+        try:
+            found = split_records(text, self.dialect.delimiter, block.line)
+        except csv.Error as error:
+            raise TableError(
+                f"the rows cannot be parsed ({error})", file=self.name, row=block.line, code="unparsable"
+            ) from None
+        expected = (self.dialect.width, self.dialect.row_cells)
+        # A line such as "# restarted" between rows is a comment, but one with all cells is a row.
+        return [
+            (line, cells)
+            for line, cells in found
+            if len(cells) in expected or not cells[0].startswith(COMMENTS[:2])
+        ]
+
+    def _line(self, block: Block, row: int) -> int:
+        return self._records(block)[row][0]
+
+    def _without_trailing(self, columns: list[pa.Array], block: Block) -> list[pa.Array]:
+        for column in columns[self.dialect.width :]:
+            filled = compute.greater(compute.binary_length(compute.utf8_trim_whitespace(column)), 0)
+            row = compute.index(filled, True).as_py()
+            if row >= 0:
+                line, cells = self._records(block)[row]
+                raise self._wrong_width(line, cells)
+        return columns[: self.dialect.width]
+
+    def _wrong_width(self, line: int, cells: Sequence[str]) -> TableError:
+        width = self.dialect.width
+        return TableError(
+            f"the row has {len(cells)} cells, but the header has {width}. Check for a missing or extra"
+            " delimiter or"
+            " quotation mark",
+            file=self.name,
+            row=line,
+            column=self.header[min(len(cells), width - 1)],
+            code="wrong_width",
+            params={"cells": len(cells), "columns": width},
+        )

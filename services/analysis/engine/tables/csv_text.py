@@ -1,0 +1,107 @@
+"""Reads the head of a text file, and prepares its lines for splitting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from ..errors import TableError
+from .records import BLANKS
+from .sources import HEAD_BYTES, Source
+
+MIN_HEAD_LINES = 100
+MAX_HEAD_BYTES = 2**21
+"""Lines that are looked at to find the layout; with very long lines, fewer."""
+
+MIN_ROWS_OF_LONG_LINES = 3
+
+
+def read_head(source: Source) -> tuple[bytes, bool]:
+    """Return enough of a file's beginning to find its layout, and whether that is all of it."""
+    with source.open() as stream:
+        head = stream.read(HEAD_BYTES)
+        while True:
+            lines = head.count(b"\n") or head.count(b"\r")
+            enough = lines >= MIN_HEAD_LINES or (
+                len(head) >= MAX_HEAD_BYTES and lines >= MIN_ROWS_OF_LONG_LINES
+            )
+            if enough or len(head) > source.limits.line_bytes * MIN_ROWS_OF_LONG_LINES:
+                return head, False
+            if len(head) - max(head.rfind(b"\n"), head.rfind(b"\r")) > source.limits.line_bytes:
+                raise endless_line(source, lines + 1)
+            more = stream.read(len(head))
+            if not more:
+                if not head:
+                    raise TableError("the file is empty. Export it again", file=source.name, code="empty")
+                return head, True
+            head += more
+
+
+def endless_line(source: Source, row: int) -> TableError:
+    limit = source.limits.line_bytes
+    return TableError(
+        f"the line has more than {limit:,} characters, so this file is probably not a table. Check for"
+        " missing line"
+        " ends",
+        file=source.name,
+        row=row,
+        code="line_too_long",
+        params={"limit": limit},
+    )
+
+
+def after_lines(chunks: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """Yield what follows the first lines."""
+    held = b""
+    for chunk in chunks:
+        if count < 0:
+            yield chunk
+            continue
+        held += chunk
+        end, seen = 0, 0
+        for found in re.finditer(rb"\r\n|\n|\r(?!\Z)", held) if count else ():
+            seen += 1
+            if seen == count:
+                end = found.end()
+                break
+        if seen == count:
+            yield held[end:]
+            held, count = b"", -1
+
+
+def joined(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def match_end(pattern: re.Pattern[bytes], data: bytes) -> int:
+    found = pattern.match(data)
+    return found.end() if found else 0
+
+
+def with_tabs(data: bytes, delimiter: str) -> bytes:
+    """Put one tab in place of the blanks between cells."""
+    if b"\x0b" not in data and b"\x0c" not in data and delimiter == " ":
+        return b"\n".join([b"\t".join(line.split()) for line in data.splitlines()])
+    if b"\t" in data or delimiter == " ":
+        data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+        return re.sub(BLANKS[delimiter].pattern.encode(), b"\t", data)
+    while b"   " in data:
+        data = data.replace(b"    ", b"  ").replace(b"   ", b"  ")
+    data = data.replace(b"  ", b"\t")
+    for end in (b"\n", b"\r"):
+        for blank in (b"\t", b" "):
+            data = data.replace(end + blank, end).replace(blank + end, end)
+    return data.lstrip(b"\t ")
+
+
+def uncommented(text: str, mark: str | None) -> str:
+    """Empty the lines that are comments; their ends stay, so that lines keep their numbers."""
+    if mark is None or mark not in text:
+        return text
+    return re.sub(rf"(?:\A|(?<=[\r\n]))[ \t]*{re.escape(mark)}[^\r\n]*", "", text)
+
+
+def uncommented_bytes(data: bytes, mark: bytes) -> bytes:
+    return re.sub(rb"(?:\A|(?<=[\r\n]))[ \t]*" + re.escape(mark) + rb"[^\r\n]*", b"", data)

@@ -1,0 +1,51 @@
+"""Says what is missing in a baseline, and what that means for its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..cleaning import MAX_ABSENT_SHARE, Gaps
+from ..rows import Rows
+
+MIN_NAMED_SHARE = 0.05
+"""Features that lack less of the baseline than this are not worth a word."""
+
+MAX_NAMED = 10
+"""Features that a sentence names."""
+
+
+def missing_advice(gaps: Gaps, names: Sequence[str], skipped: Rows, max_missing: float) -> list[str]:
+    """Return what an engineer should know of the gaps in a baseline of features `names` (d,)."""
+    advice = []
+    absent = np.flatnonzero(gaps.absent)
+    if absent.size:
+        advice.append(
+            f"{_named(absent, gaps, names)} {_is(absent.size)} missing in more than {MAX_ABSENT_SHARE:.0%} of"
+            f" the baseline and {'was' if absent.size == 1 else 'were'} left out: no fault of"
+            f" {'it' if absent.size == 1 else 'them'} will be found. Record normal operation with"
+            f" {'this sensor' if absent.size == 1 else 'these sensors'}."
+        )
+    patchy = np.flatnonzero((gaps.lacking >= MIN_NAMED_SHARE) & ~gaps.absent)
+    if patchy.size:
+        advice.append(
+            f"{_named(patchy, gaps, names)} {_is(patchy.size)} missing in part of the baseline. What is there"
+            " was learnt from."
+        )
+    if skipped.size:
+        many = skipped.size > 1
+        advice.append(
+            f"{skipped.size} sample{'s' if many else ''} of this baseline lack{'' if many else 's'} more than"
+            f" {max_missing:.0%} of the sensors and {'were' if many else 'was'} not learnt from."
+        )
+    return advice
+
+
+def _named(features: Rows, gaps: Gaps, names: Sequence[str]) -> str:
+    listed = ", ".join(f"{names[j]} ({gaps.lacking[j]:.0%})" for j in features[:MAX_NAMED].tolist())
+    return listed + (f" and {features.size - MAX_NAMED} more" if features.size > MAX_NAMED else "")
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,16 @@
+"""Errors of previews."""
+
+from shared.errors import PayloadTooLarge, Unavailable
+
+
+class PreviewTooLarge(PayloadTooLarge):
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(
+            f"A preview takes at most {max_bytes / 2**20:g} MiB. Send the beginning of the file; its first"
+            " megabyte is enough."
+        )
+
+
+class PreviewsBusy(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("Other files are being previewed. Try again in a few seconds.")
