@@ -1,4 +1,4 @@
-"""What a year of one machine costs on disk, before and after compression: `python -m bench.disk`.
+"""What a year of one machine costs on disk, as stored, compressed and archived: `python -m bench.disk`.
 
 A platform of its own takes a baseline and a file for each day through the gateway: 1,024 features every ten
 minutes, six decimals. Sizes are of live data: tables are rewritten (VACUUM FULL) before they are measured.
@@ -11,6 +11,7 @@ import io
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -23,9 +24,10 @@ from rich.table import Table
 
 from bench.data import DATA, TENNESSEE, TURBOFAN, read, spectra
 from dinsight.maintenance.compression import compress
+from services.analysis.archives.domain import PREFIX as ARCHIVES
 from services.analysis.database.packing import pack_floats, unpack_floats
 from shared.postgres.connection import Connection
-from tests.e2e.plant import Plant
+from tests.e2e.plant import Plant, eventually
 from tests.stack import Stack
 
 DAYS, SAMPLES_A_DAY, BASELINE_SAMPLES = 365, 144, 2_000
@@ -76,24 +78,47 @@ def table_of(samples: Floats, first: datetime) -> bytes:
     return buffer.getvalue()
 
 
-def year(plant: Plant, days: int) -> tuple[int, int]:
-    """Send a baseline and a run for each day; return the bytes of all files, and what zstd makes of them."""
+def year(plant: Plant, days: int) -> tuple[int, list[str]]:
+    """Send a baseline and a run for each day; return the bytes of all files, and the ids of the runs."""
     machine = plant.machine()
     baseline = table_of(spectra(BASELINE_SAMPLES), FIRST_DAY - timedelta(days=14))
     plant.completed(plant.upload(machine, "baseline", ("normal.csv", baseline)))
-    zstd = pa.Codec("zstd", compression_level=3)
-    sent, compressed, analyses = len(baseline), len(zstd.compress(baseline)), list[str]()
+    sent, analyses = len(baseline), list[str]()
     for day in range(days):
         samples = spectra(SAMPLES_A_DAY, seed=day + 2)
         number = np.arange(day * SAMPLES_A_DAY, (day + 1) * SAMPLES_A_DAY)
         samples[number % FAULT_EVERY == 0, FAULT] += 1.0
         content = table_of(samples, FIRST_DAY + timedelta(days=day))
         analyses.append(plant.upload(machine, "monitoring", (f"day-{day}.csv", content)))
-        sent, compressed = sent + len(content), compressed + len(zstd.compress(content))
+        sent += len(content)
         if len(analyses) > 1:
             plant.completed(analyses[-2])
     plant.completed(analyses[-1])
-    return sent, compressed
+    return sent, analyses
+
+
+def is_archived(plant: Plant, id_: str) -> bool:
+    return bool(plant.get(f"/analyses/{id_}")["status"] == "archived")
+
+
+def archive(plant: Plant, analyses: Sequence[str]) -> float:
+    """Archive the runs; return the seconds."""
+    began = time.perf_counter()
+    for id_ in analyses:
+        plant.post(f"/analyses/{id_}/archive", {})
+    for id_ in analyses:
+        eventually(partial(is_archived, plant, id_), seconds=600, what=f"the archive of {id_}")
+    return time.perf_counter() - began
+
+
+async def left(dsn: str) -> int:
+    """Bytes of all tables and indexes."""
+    admin = await asyncpg.connect(dsn)
+    try:
+        found = await sizes(admin)
+        return sum(_sum(found, list(found)))
+    finally:
+        await admin.close()
 
 
 async def sizes(admin: Connection) -> Sizes:
@@ -171,14 +196,16 @@ def main() -> None:
     days = parser.parse_args().days
     console = Console()
     with Stack() as stack, Plant.joined(stack.gateway_url) as plant:
-        sent, zstd = year(plant, days)
-        store = objects(Path(stack.env["DINSIGHT_STORAGE_URL"].removeprefix("file://")))
+        sent, analyses = year(plant, days)
+        folder = Path(stack.env["DINSIGHT_STORAGE_URL"].removeprefix("file://"))
+        store = objects(folder)
         engine, before, after, columns, seconds = asyncio.run(measured(stack.admin_dsn))
+        archived_in, rest = archive(plant, analyses), asyncio.run(left(stack.admin_dsn))
+        archived = objects(folder)[ARCHIVES]
     table = Table(title=f"{days} days of one machine, {days * SAMPLES_A_DAY:,} x 1,024, MB, {engine}")
     for heading in ("what", "before", "indexes", "after", "indexes", "ratio"):
         table.add_column(heading, justify="right" if table.columns else "left")
     table.add_row("files sent (CSV)", megabytes(sent), "", "", "", "")
-    table.add_row("the same files with zstd", megabytes(zstd), "", "", "", "")
     for prefix, size in sorted(store.items()):
         table.add_row(f"object store: {prefix}", megabytes(size), "", megabytes(size), "", "")
     for name in (name for name in before if name != PACKED):
@@ -194,6 +221,10 @@ def main() -> None:
             f"{name}: {megabytes(raw)} MB of columns became {megabytes(packed)} MB, {raw / packed:.2f} : 1"
         )
     console.print(f"Compressed in {seconds:.1f} s.")
+    console.print(
+        f"Archived {len(analyses)} runs in {archived_in:.1f} s: {megabytes(archived)} MB of Parquet; the"
+        f" database has {megabytes(rest)} MB instead of {megabytes(sum(_sum(after, list(after))))} MB."
+    )
     print_features(console)
 
 

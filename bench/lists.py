@@ -25,7 +25,7 @@ from rich.table import Table
 from dinsight.installation import SERVICES
 from dinsight.provision.migrations import upgrade
 from dinsight.provision.topics import create_topics
-from shared.http.pages import Cursor
+from shared.http.pages import Cursor, bind
 from tests.lists.seed import Seed, Size, connect, trust
 from tests.lists.services import ListOperation, Services, all_services, lists
 from tests.servers import TestServers
@@ -131,7 +131,7 @@ async def answer(
     path = request.operation.path.replace("{organization_id}", str(organization))
     query = {name: str(value) for name, value in request.filters.items()} | more
     if request.cursor:
-        query["cursor"] = request.cursor
+        query["cursor"] = bind(request.cursor, path, query.items(), None)
     response = await services.get(path, headers, **query)
     assert response.status_code == 200, f"{request}: {response.status_code} {response.text}"
     page = response.json()
@@ -143,7 +143,7 @@ async def placed(services: Services, seed: Seed, issuer: TokenIssuer, request: R
     cursors: list[str] = []
     at = replace(request, cursor=None)
     while (found := await answer(services, seed, issuer, at, limit="500"))[1]:
-        cursors.append(found[1] or "")
+        cursors.append((found[1] or "").rpartition(".")[0])
         at = replace(at, cursor=cursors[-1])
     share = POSITIONS[request.position] or 0.0
     return replace(request, cursor=cursors[int(share * len(cursors))] if cursors else None)

@@ -117,6 +117,9 @@ class Caller:
     memberships: Mapping[UUID, Role] = field(default_factory=dict)
     # The API key of the request, if it has one. `user_id` is then the user who created the key.
     api_key_id: UUID | None = None
+    session_id: UUID | None = None
+    # Of the token, in seconds since the epoch.
+    expires_at: float = float("inf")
 
     @property
     def scope(self) -> Scope:

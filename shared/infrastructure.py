@@ -10,6 +10,7 @@ from shared.errors import Unavailable
 from shared.http.application import Check
 from shared.http.caller import Guard
 from shared.http.peers import Peer
+from shared.http.standing import Standing
 from shared.jobs.loop import Loop
 from shared.jobs.worker import Worker
 from shared.kafka.connection import KafkaConnection
@@ -37,6 +38,7 @@ class Infrastructure:
         self.kafka = KafkaConnection(installation, client_id=f"dinsight-{service}")
         self.auth = Peer(installation.auth_url, name="auth")
         self.guard = Guard(TokenVerifier(self._fetch_keys))
+        self.standing = Standing(self.auth)
         self.relay = Relay(self.database, self.kafka, service=service)
         self._janitor = messaging_janitor(
             self.database,

@@ -68,6 +68,8 @@ class Identity:
             token=self.token,
             memberships=self.memberships,
             api_key_id=self.api_key_id,
+            session_id=self.session_id,
+            expires_at=self.expires_at,
         )
 
 

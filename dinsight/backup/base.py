@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import IO
 
 from dinsight.backup.archive import archived, segment_digest
-from dinsight.backup.context import Place, binaries_for
+from dinsight.backup.context import BackupContext, binaries_for
 from dinsight.backup.database import alone, connected, describe, environment, migrations
 from dinsight.backup.errors import BackupError
 from dinsight.backup.manifest import Manifest, Server, backup_id
@@ -42,7 +42,7 @@ class _Base:
     sha256: str
 
 
-async def take_backup(dsn: str, place: Place) -> Manifest:
+async def take_backup(dsn: str, place: BackupContext) -> Manifest:
     """A new backup; its WAL must be shipped meanwhile. One that is killed anywhere has no manifest."""
     async with connected(dsn) as connection, alone(connection):
         started_at = datetime.now(UTC)

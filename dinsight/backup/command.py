@@ -10,7 +10,7 @@ import typer
 from dinsight.installation import Installation, at_rest
 
 if TYPE_CHECKING:
-    from dinsight.backup.context import Place
+    from dinsight.backup.context import BackupContext
     from dinsight.backup.manifest import Backup
 
 app = typer.Typer(help="Back up the installation; see docs/operations.md.", no_args_is_help=True)
@@ -32,11 +32,11 @@ def run(context: typer.Context) -> None:
 
     from asyncpg import PostgresError
 
-    from dinsight.backup.context import Place
+    from dinsight.backup.context import BackupContext
     from dinsight.backup.shipping import take_backup_alone
 
     installation: Installation = context.obj()
-    place = Place.of(installation)
+    place = BackupContext.of(installation)
 
     try:
         manifest = asyncio.run(take_backup_alone(installation.admin_dsn, place))
@@ -115,8 +115,8 @@ def keys_command(
     typer.echo(f"{output} holds {', '.join(names)}. Keep it where neither this machine nor the backups are.")
 
 
-def _place(context: typer.Context, keys: Path | None) -> Place:
-    from dinsight.backup.context import Place
+def _place(context: typer.Context, keys: Path | None) -> BackupContext:
+    from dinsight.backup.context import BackupContext
     from dinsight.backup.escrow import with_escrow
 
-    return Place.of(with_escrow(at_rest(context), keys))
+    return BackupContext.of(with_escrow(at_rest(context), keys))

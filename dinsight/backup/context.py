@@ -28,7 +28,7 @@ NEVER = Position(datetime.min.replace(tzinfo=UTC), "", 0)
 
 
 @dataclass(frozen=True)
-class Place:
+class BackupContext:
     """Where an installation's backups go, and what they consist of."""
 
     url: str
@@ -38,7 +38,7 @@ class Place:
     environ: Mapping[str, str]
 
     @classmethod
-    def of(cls, installation: Installation) -> Place:
+    def of(cls, installation: Installation) -> BackupContext:
         variables = installation.variables
         url = variables.get(BACKUP_URL) or NO_BACKUPS
         if url == NO_BACKUPS:
@@ -69,7 +69,7 @@ class Place:
         return open_store(self.storage_url, {})
 
 
-def clusters_of(place: Place) -> list[str]:
+def clusters_of(place: BackupContext) -> list[str]:
     """The database clusters of the repository, which has some."""
     found = clusters(open_store(place.url, place.environ, create=False), place.url)
     if not found:

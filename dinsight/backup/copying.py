@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from obstore.store import ObjectStore
 
-from dinsight.backup.context import Place
+from dinsight.backup.context import BackupContext
 from dinsight.backup.database import connected, describe
 from dinsight.backup.objects import ObjectCopies
 
@@ -23,7 +23,7 @@ MAX_WAIT_SECONDS = 2.0
 class FileCopies:
     """`step` is one round. A round copies what is there when it begins."""
 
-    def __init__(self, dsn: str, place: Place, store: ObjectStore) -> None:
+    def __init__(self, dsn: str, place: BackupContext, store: ObjectStore) -> None:
         self._dsn, self._place, self._store = dsn, place, store
         self._copies: ObjectCopies | None = None
         self._wanted = asyncio.Event()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 from fastapi import FastAPI
 from opentelemetry import metrics
 
-from dinsight.backup.context import Place
+from dinsight.backup.context import BackupContext
 from dinsight.backup.copying import FileCopies
 from dinsight.backup.nightly import Nightly
 from dinsight.backup.sealed import Sealer
@@ -19,17 +18,13 @@ from dinsight.backup.shipping import Shipping
 from shared.clock import Clock, SystemClock
 from shared.http.application import build_application
 from shared.jobs.loop import Loop
-from shared.jobs.retry import RetryPolicy
+from shared.jobs.nightly import RETRY
 from shared.observability.setup import set_up
 from shared.process import background, serve
 from shared.settings import InstallationSettings
 
 NIGHTLY_ROUND_SECONDS = 30.0
 MEASURE_SECONDS = 5.0
-# A backup that fails is heavy work in vain: it is not repeated every few seconds.
-NIGHTLY_RETRY = RetryPolicy(
-    max_attempts=2**31, first_delay=timedelta(minutes=1), max_delay=timedelta(hours=1), factor=4.0
-)
 
 
 class Gauges:
@@ -58,7 +53,7 @@ class Gauges:
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
     clock = SystemClock()
     dsn = settings.database_url.get_secret_value()
-    place = Place(
+    place = BackupContext(
         url=settings.url,
         sealer=Sealer(installation.encryption_keys.get_secret_value()),
         spool=settings.spool,
@@ -74,7 +69,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     loops = (
         receiving,
         Loop("file copies", files.step),
-        Loop("nightly backup", nightly.step, every=NIGHTLY_ROUND_SECONDS, retry=NIGHTLY_RETRY),
+        Loop("nightly backup", nightly.step, every=NIGHTLY_ROUND_SECONDS, retry=RETRY),
         Loop("backup gauges", gauges.measure, every=MEASURE_SECONDS),
     )
 

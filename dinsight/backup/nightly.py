@@ -11,7 +11,7 @@ import structlog
 
 from dinsight.backup.archive import archived
 from dinsight.backup.base import take_backup
-from dinsight.backup.context import Place
+from dinsight.backup.context import BackupContext
 from dinsight.backup.database import connected, describe, written
 from dinsight.backup.manifest import Backup, read_backups
 from dinsight.backup.repository import Repository
@@ -44,7 +44,7 @@ class Work(Enum):
 class Nightly:
     """`step` does what is due. `verified_at` is when the last verified backup ended, as of the last step."""
 
-    def __init__(self, dsn: str, place: Place, clock: Clock, *, hour: int, restore: bool) -> None:
+    def __init__(self, dsn: str, place: BackupContext, clock: Clock, *, hour: int, restore: bool) -> None:
         self._dsn = dsn
         self._place = place
         self._clock = clock

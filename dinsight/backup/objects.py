@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,22 +19,30 @@ FOLDER = "objects"
 TIME_FORMAT = "%Y%m%dT%H%M%S%fZ"
 
 
+# Earlier repositories tell the digest of the plain file, too, by which anybody recognizes a file they have.
+DIGEST = re.compile("@[0-9a-f]{64}$")
+
+
 @dataclass(frozen=True)
 class StoredFile:
-    """One version of a file of the object store, as its name in the repository tells."""
+    """One version of a file of the object store, and its name in the repository."""
 
     key: str
     modified: datetime
-    sha256: str
+    name: str
 
-    @property
-    def name(self) -> str:
-        return f"{FOLDER}/{self.key}@{self.modified.astimezone(UTC):{TIME_FORMAT}}@{self.sha256}"
+    @classmethod
+    def of(cls, key: str, modified: datetime) -> StoredFile:
+        return cls(key, modified, f"{FOLDER}/{key}@{modified.astimezone(UTC):{TIME_FORMAT}}")
 
     @classmethod
     def named(cls, name: str) -> StoredFile:
-        key, modified, sha256 = name.removeprefix(f"{FOLDER}/").rsplit("@", 2)
-        return cls(key, datetime.strptime(modified, TIME_FORMAT).replace(tzinfo=UTC), sha256)
+        key, modified = DIGEST.sub("", name).removeprefix(f"{FOLDER}/").rsplit("@", 1)
+        return cls(key, datetime.strptime(modified, TIME_FORMAT).replace(tzinfo=UTC), name)
+
+    @property
+    def tells_digest(self) -> bool:
+        return DIGEST.search(self.name) is not None
 
 
 class ObjectCopies:
@@ -68,8 +76,9 @@ class ObjectCopies:
 
     def _load(self) -> dict[tuple[str, datetime], str]:
         if self._known is None:
-            files = [StoredFile.named(name) for name in self._repository.list(FOLDER)]
-            self._known = {(file.key, file.modified): file.name for file in files}
+            files = map(StoredFile.named, self._repository.list(FOLDER))
+            # Those that tell a digest are copied once more, and expire with the backups that name them.
+            self._known = {(file.key, file.modified): file.name for file in files if not file.tells_digest}
         return self._known
 
     def _listed(self) -> Iterator[tuple[str, datetime, int]]:
@@ -79,10 +88,7 @@ class ObjectCopies:
                     yield item["path"], item["last_modified"], item["size"]
 
     def _copy(self, key: str, modified: datetime) -> str:
-        digest = hashlib.sha256()
-        for piece in self._read(key):
-            digest.update(piece)
-        file = StoredFile(key, modified, digest.hexdigest())
+        file = StoredFile.of(key, modified)
         self._repository.write(file.name, self._read(key))
         return file.name
 
@@ -111,19 +117,9 @@ def choose_files(
     return list(chosen.values())
 
 
-def check_file(repository: Repository, file: StoredFile) -> Iterator[bytes]:
-    """The content of a file; raises Damaged at its end when it is another one."""
-    digest = hashlib.sha256()
-    for piece in repository.read(file.name):
-        digest.update(piece)
-        yield piece
-    if digest.hexdigest() != file.sha256:
-        raise Damaged(f"{file.name} is damaged: its SHA-256 is {digest.hexdigest()}.")
-
-
 def put_back(repository: Repository, file: StoredFile, store: ObjectStore) -> None:
     with _store_errors():
-        write_pieces(store, file.key, check_file(repository, file))
+        write_pieces(store, file.key, repository.read(file.name))
 
 
 @contextmanager

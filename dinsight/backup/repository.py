@@ -6,7 +6,7 @@
     <cluster>/wal/<segment>            a complete WAL segment, or a timeline's history
     <cluster>/tail/<segment>@<from>-<to>   bytes of the segment that is being written
     <cluster>/position                 the time up to which everything written is in the repository
-    <cluster>/objects/<key>@<modified>@<sha256>   a file of the object store
+    <cluster>/objects/<key>@<modified>   a file of the object store
 
 `<cluster>` is PostgreSQL's system identifier, so two clusters never mix. Blocks: used in threads.
 """

@@ -43,7 +43,7 @@ def restore(
     ] = None,
 ) -> None:
     """Restore the database to the second, the files, and what the topics are refilled from."""
-    from dinsight.backup.context import Place
+    from dinsight.backup.context import BackupContext
     from dinsight.backup.escrow import with_escrow
     from dinsight.backup.manifest import read_backups
     from dinsight.backup.repository import open_store
@@ -53,7 +53,7 @@ def restore(
 
     at = parse_time(to)
     installation = with_escrow(at_rest(context), keys)
-    place = Place.of(installation)
+    place = BackupContext.of(installation)
     repository = place.chosen(cluster)
     backups = read_backups(repository)
     target = choose_backup(repository, backups, backup) if backup else choose(repository, backups, at)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from dinsight.backup.archive import Archive
 from dinsight.backup.base import take_backup
-from dinsight.backup.context import Place, binaries_for
+from dinsight.backup.context import BackupContext, binaries_for
 from dinsight.backup.database import (
     KEPT_FOR_SLOT,
     NAME,
@@ -44,7 +44,9 @@ class Lag:
 class Shipping:
     """`session` receives and ships until something fails; the loop around it tries again."""
 
-    def __init__(self, dsn: str, place: Place, files_first: Callable[[], Awaitable[None]] = _nothing) -> None:
+    def __init__(
+        self, dsn: str, place: BackupContext, files_first: Callable[[], Awaitable[None]] = _nothing
+    ) -> None:
         self._dsn = dsn
         self._place = place
         self._files_first = files_first
@@ -114,7 +116,7 @@ def _ship_all(archive: Archive) -> None:
     archive.ship(archive.look())
 
 
-async def take_backup_alone(dsn: str, place: Place) -> Manifest:
+async def take_backup_alone(dsn: str, place: BackupContext) -> Manifest:
     """A backup by a command: its WAL is shipped by the program `backup` where that runs, else here."""
     async with connected(dsn) as connection:
         shipped = await connection.fetchval(

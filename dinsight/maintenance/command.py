@@ -11,7 +11,7 @@ from dinsight.installation import Installation
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dinsight.maintenance.place import Place
+    from dinsight.maintenance.context import MaintenanceContext
     from dinsight.maintenance.steps import Outcome
 
 
@@ -30,13 +30,13 @@ def maintenance(
     from asyncpg import PostgresError
     from rich.console import Console
 
-    from dinsight.maintenance.place import Place
+    from dinsight.maintenance.context import MaintenanceContext
     from shared.retention import RetentionSettings
     from shared.settings import InstallationSettings
 
     installation: Installation = context.obj()
     settings = InstallationSettings()
-    place = Place(
+    work = MaintenanceContext(
         admin_dsn=installation.admin_dsn,
         storage_url=installation.storage_url or settings.storage_url,
         retention=RetentionSettings(),
@@ -45,7 +45,7 @@ def maintenance(
     )
     screen = Console(highlight=False)
     try:
-        outcomes = asyncio.run(_run(place, screen))
+        outcomes = asyncio.run(_run(work, screen))
     except (OSError, PostgresError) as error:
         raise installation.database_error(error) from error
     if dry_run:
@@ -54,7 +54,7 @@ def maintenance(
         raise typer.Exit(1)
 
 
-async def _run(place: Place, screen: Console) -> list[Outcome]:
+async def _run(work: MaintenanceContext, screen: Console) -> list[Outcome]:
     from rich.table import Table
     from rich.text import Text
 
@@ -67,7 +67,7 @@ async def _run(place: Place, screen: Console) -> list[Outcome]:
     table.add_column("")
     outcomes = []
     with screen.status("working") as status:
-        async for outcome in run(place):
+        async for outcome in run(work):
             status.update(f"after: {outcome.step}")
             outcomes.append(outcome)
             notes = Text("\n".join(outcome.done.notes))

@@ -17,7 +17,7 @@ import numpy as np
 import structlog
 
 from dinsight.maintenance import columnstore
-from dinsight.maintenance.place import Done, Place
+from dinsight.maintenance.context import Done, MaintenanceContext
 from dinsight.slices import acting_as
 from services.analysis.database.arrays import decode_floats, encode_floats
 from services.analysis.database.packing import pack_floats, pack_points, unpack_floats, unpack_points
@@ -167,19 +167,19 @@ async def compress(admin: Connection, now: datetime) -> AsyncIterator[Batch]:
             yield batch
 
 
-async def compress_results(place: Place, connection: Connection) -> Done:
+async def compress_results(context: MaintenanceContext, connection: Connection) -> Done:
     """The step of maintenance; counts rows, and the bytes that they took before."""
-    if place.dry_run:
-        found = await waiting(connection, place.now)
+    if context.dry_run:
+        found = await waiting(connection, context.now)
         notes = tuple(f"{table}: {rows:,} rows" for table, (rows, _) in found.items() if rows)
         return Done(sum(rows for rows, _ in found.values()), sum(size for _, size in found.values()), notes)
     tables: dict[str, Batch] = {}
-    async for batch in compress(connection, place.now):
+    async for batch in compress(connection, context.now):
         tables[batch.table] = batch + tables[batch.table] if batch.table in tables else batch
     return Done(
         sum(total.rows for total in tables.values()),
         sum(total.before for total in tables.values()),
-        (*map(str, tables.values()), *await drop_emptied(connection, place.now)),
+        (*map(str, tables.values()), *await drop_emptied(connection, context.now)),
     )
 
 

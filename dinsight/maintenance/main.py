@@ -4,31 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from fastapi import FastAPI
 from opentelemetry import metrics
 
 from dinsight.maintenance import runs
-from dinsight.maintenance.place import Place
+from dinsight.maintenance.context import MaintenanceContext
 from dinsight.maintenance.settings import Settings
 from dinsight.maintenance.steps import run
 from shared.errors import Unavailable
 from shared.http.application import build_application
 from shared.jobs.loop import Loop
-from shared.jobs.nightly import is_due
-from shared.jobs.retry import RetryPolicy
+from shared.jobs.nightly import RETRY, is_due
 from shared.observability.setup import set_up
 from shared.process import background, serve
 from shared.retention import RetentionSettings
 from shared.settings import InstallationSettings
 
 ROUND_SECONDS = 60.0
-# Heavy work that failed is not repeated every few seconds.
-RETRY = RetryPolicy(
-    max_attempts=2**31, first_delay=timedelta(minutes=1), max_delay=timedelta(hours=1), factor=4.0
-)
 
 logger = structlog.get_logger(__name__)
 
@@ -36,8 +31,8 @@ logger = structlog.get_logger(__name__)
 class Nightly:
     """`step` does what is due, also if the night's run was missed, and measures how old the last one is."""
 
-    def __init__(self, place: Place, *, hour: int) -> None:
-        self._place = place
+    def __init__(self, context: MaintenanceContext, *, hour: int) -> None:
+        self._context = context
         self._hour = hour
         self._age = metrics.get_meter("dinsight.maintenance").create_gauge(
             "dinsight_maintenance_age", "s", "Time since the last successful run of maintenance"
@@ -45,13 +40,13 @@ class Nightly:
 
     async def step(self) -> None:
         """Raises Unavailable if a step of the run failed."""
-        async with self._place.connected() as connection:
+        async with self._context.connected() as connection:
             self._measure(await runs.last_success(connection))
             last = await runs.last_begun(connection)
-        if not is_due(self._place.now, last, self._hour):
+        if not is_due(self._context.now, last, self._hour):
             return
         failed = []
-        async for outcome in run(self._place):
+        async for outcome in run(self._context):
             logger.info(
                 "maintenance",
                 step=outcome.step,
@@ -63,22 +58,22 @@ class Nightly:
             failed += [f"{outcome.step}: {outcome.error}"] if outcome.error else []
         if failed:
             raise Unavailable("; ".join(failed))
-        async with self._place.connected() as connection:
+        async with self._context.connected() as connection:
             self._measure(await runs.last_success(connection))
 
     def _measure(self, last: datetime | None) -> None:
         if last is not None:
-            self._age.set((self._place.now - last).total_seconds())
+            self._age.set((self._context.now - last).total_seconds())
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
-    place = Place(
+    context = MaintenanceContext(
         admin_dsn=settings.database_url.get_secret_value(),
         storage_url=installation.storage_url,
         retention=RetentionSettings(),
         installation=installation,
     )
-    nightly = Nightly(place, hour=settings.hour)
+    nightly = Nightly(context, hour=settings.hour)
     loop = Loop("nightly maintenance", nightly.step, every=ROUND_SECONDS, retry=RETRY)
 
     @asynccontextmanager

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from dinsight.maintenance.place import within
+from dinsight.maintenance.context import within
 from shared.postgres.connection import Connection
 
 SERVICE = "auth"

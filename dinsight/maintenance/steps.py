@@ -14,12 +14,12 @@ from dinsight.maintenance.alerts import delete_alerts, delete_deliveries
 from dinsight.maintenance.analyses import archive_analyses, delete_archives, delete_uploads
 from dinsight.maintenance.answers import delete_answers
 from dinsight.maintenance.compression import compress_results
-from dinsight.maintenance.place import AnotherRun, Done, Place, as_document
+from dinsight.maintenance.context import AnotherRun, Done, MaintenanceContext, as_document
 from dinsight.maintenance.trail import ExportDamaged, delete_entries
 from services.analysis.archives.errors import ArchiveDamaged, RowsChanged
 from shared.postgres.connection import Connection
 
-Step = Callable[[Place, Connection], Awaitable[Done]]
+Step = Callable[[MaintenanceContext, Connection], Awaitable[Done]]
 STEPS: Mapping[str, Step] = {
     "results and features compressed": compress_results,
     "analyses archived": archive_analyses,
@@ -45,27 +45,27 @@ class Outcome:
     error: str | None = None
 
 
-async def run(place: Place, steps: Mapping[str, Step] = STEPS) -> AsyncIterator[Outcome]:
+async def run(context: MaintenanceContext, steps: Mapping[str, Step] = STEPS) -> AsyncIterator[Outcome]:
     """Run the steps, one after the other. A run is recorded, a dry run is not."""
-    run_id, outcomes = place.new_id(), []
-    if not place.dry_run:
-        async with place.connected() as connection:
-            await runs.begin(connection, run_id, place.now)
+    run_id, outcomes = context.new_id(), []
+    if not context.dry_run:
+        async with context.connected() as connection:
+            await runs.begin(connection, run_id, context.now)
     for name, step in steps.items():
-        outcome = await _outcome(place, name, step)
+        outcome = await _outcome(context, name, step)
         outcomes.append(outcome)
         yield outcome
-    if not place.dry_run:
+    if not context.dry_run:
         document = {one.step: {**as_document(one.done), "error": one.error} for one in outcomes}
         successful = all(one.error is None for one in outcomes)
-        async with place.connected() as connection:
-            await runs.end(connection, run_id, place.now, document, successful=successful)
+        async with context.connected() as connection:
+            await runs.end(connection, run_id, context.now, document, successful=successful)
 
 
-async def _outcome(place: Place, name: str, step: Step) -> Outcome:
+async def _outcome(context: MaintenanceContext, name: str, step: Step) -> Outcome:
     try:
-        async with place.alone(name) as connection:
-            return Outcome(name, await step(place, connection))
+        async with context.alone(name) as connection:
+            return Outcome(name, await step(context, connection))
     except AnotherRun:
         return Outcome(name, Done(notes=("skipped: another run is executing this step",)))
     except ERRORS as error:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from dinsight.maintenance.place import Done, Place, within
+from dinsight.maintenance.context import Done, MaintenanceContext, within
 from shared.postgres.connection import Connection
 from shared.postgres.copies import Column, to_copy, to_parquet
 from shared.postgres.partitions import drop_before, drop_empty, partitions
@@ -64,27 +64,27 @@ class ExportDamaged(Exception):
     """What was read back is not what was exported; nothing was deleted."""
 
 
-async def delete_entries(place: Place, connection: Connection) -> Done:
+async def delete_entries(context: MaintenanceContext, connection: Connection) -> Done:
     """Drop months in which every entry is due; delete entries of the others in batches.
 
     While a machine of an organization is on legal hold, its trail stays whole. Entries that belong to no
     organization, such as sign-ins, have the installation's limit.
     """
-    held = await place.on_hold(connection)
+    held = await context.on_hold(connection)
     async with within(connection, SERVICE):
         rows = await connection.fetch(ORGANIZATIONS)
-    limits = {row["id"]: place.retention.limits(_mapping(row["retention"])) for row in rows}
-    due: dict[UUID | None, datetime] = {None: place.now - place.retention.limits(None).audit_logs}
-    due |= {name: NEVER if name in held else place.now - one.audit_logs for name, one in limits.items()}
+    limits = {row["id"]: context.retention.limits(_mapping(row["retention"])) for row in rows}
+    due: dict[UUID | None, datetime] = {None: context.now - context.retention.limits(None).audit_logs}
+    due |= {name: NEVER if name in held else context.now - one.audit_logs for name, one in limits.items()}
     exporting = [name for name, one in limits.items() if one.export_audit_logs]
     done = Done(notes=(f"the trails of {len(held)} organization(s) with legal holds stay",) if held else ())
     for organization in exporting:
-        done += await _of_organization(place, connection, organization, due[organization], export=True)
-    if not place.dry_run:
+        done += await _of_organization(context, connection, organization, due[organization], export=True)
+    if not context.dry_run:
         done += await _months(connection, due)
     for organization in due.keys() - exporting:
-        done += await _of_organization(place, connection, organization, due[organization], export=False)
-    if not place.dry_run:
+        done += await _of_organization(context, connection, organization, due[organization], export=False)
+    if not context.dry_run:
         done += await _dropped(drop_empty, connection, due[None])
     return done
 
@@ -123,9 +123,14 @@ async def _dropped(
 
 
 async def _of_organization(
-    place: Place, connection: Connection, organization: UUID | None, before: datetime, *, export: bool
+    context: MaintenanceContext,
+    connection: Connection,
+    organization: UUID | None,
+    before: datetime,
+    *,
+    export: bool,
 ) -> Done:
-    if place.dry_run:
+    if context.dry_run:
         async with within(connection, SERVICE):
             row = await connection.fetchrow(COUNT, organization, before)
         assert row is not None
@@ -133,13 +138,13 @@ async def _of_organization(
     done = Done()
     while True:
         async with within(connection, SERVICE):
-            due = await connection.fetch(DUE, organization, before, place.batch)
+            due = await connection.fetch(DUE, organization, before, context.batch)
         if not due:
             return done
         batch = ([row["id"] for row in due], due[0]["created_at"], due[-1]["created_at"])
         if export:
             assert organization is not None
-            key = await _export(place, connection, organization, *batch)
+            key = await _export(context, connection, organization, *batch)
             done += Done(notes=(key,))
         async with within(connection, SERVICE):
             row = await connection.fetchrow(DELETE, *batch)
@@ -148,7 +153,7 @@ async def _of_organization(
 
 
 async def _export(
-    place: Place,
+    context: MaintenanceContext,
     connection: Connection,
     organization: UUID,
     ids: Sequence[UUID],
@@ -164,8 +169,8 @@ async def _export(
             to_parquet(source, COLUMNS, parquet)
         digest = hashlib.sha256(rows.read_bytes()).hexdigest()
         key = f"{EXPORTS}/{organization}/{first:%Y-%m-%d}-{digest[:16]}.parquet"
-        await place.storage.upload(key, parquet)
-        await place.storage.download(key, parquet)
+        await context.storage.upload(key, parquet)
+        await context.storage.download(key, parquet)
         with back.open("wb") as target:
             to_copy(parquet, target)
         if hashlib.sha256(back.read_bytes()).hexdigest() != digest:

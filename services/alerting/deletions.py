@@ -14,7 +14,7 @@ NOTE = "The machine was deleted."
 def steps() -> Steps:
     return {
         "machine": (
-            Query("", "bury_machine"),
+            Query("", "tombstone_machine"),
             Query("", "retire_rules"),
             Query("", "erase_messages_of_machine"),
             Query("deliveries", "erase_deliveries_of_machine", BATCH_ALERTS),
@@ -23,14 +23,14 @@ def steps() -> Steps:
             *MENTIONS,
         ),
         "analysis": (
-            Query("", "bury_analyses"),
+            Query("", "tombstone_analyses"),
             Query("", "detach_deliveries_of_analyses", BATCH_ALERTS),
             Query("alerts (detached)", "detach_alerts_of_analyses", BATCH_ALERTS),
             *MENTIONS,
         ),
         "organization": (
-            Query("", "bury_machines"),
-            Query("", "bury_organization"),
+            Query("", "tombstone_machines"),
+            Query("", "tombstone_organization"),
             CANCEL_JOBS,
             Query("deliveries", "erase_deliveries", BATCH_ALERTS),
             Query("alerts", "erase_alerts", BATCH_ALERTS),

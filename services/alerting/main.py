@@ -89,6 +89,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         service="alerting",
         description="Alert rules of machines, and the alerts that they open.",
         lifespan=lifespan,
+        standing=infra.standing,
         checks={
             **infra.checks(*loops, workers=workers),
             "consumer": consumer.check,

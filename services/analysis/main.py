@@ -97,6 +97,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         service="analysis",
         description="Uploads, baselines, monitoring runs, anomalies and their explanations.",
         lifespan=lifespan,
+        standing=infra.standing,
         checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )

@@ -37,6 +37,7 @@ from services.auth.sessions.service import SessionService
 from services.auth.settings import Settings
 from services.auth.sign_in.service import SignInService
 from services.auth.sign_in.throttle import Throttle
+from services.auth.standing.service import StandingService
 from services.auth.trail.service import TrailService
 from services.auth.users.service import AccountService
 from services.auth.verification.service import VerificationService
@@ -108,6 +109,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         service="auth",
         description="Users, organizations, memberships, sessions and the audit trail.",
         lifespan=lifespan,
+        standing=infra.standing,
         checks={
             **infra.checks(*loops, workers=workers),
             "consumer": consumer.check,
@@ -193,6 +195,7 @@ def _services(
         max_lifetime=timedelta(days=settings.session_max_days),
     )
     reminder = verification if settings.require_verified_email else None
+    api_keys = ApiKeyService(clock, new_id, auditor)
     return Services(
         registration=RegistrationService(
             new_id,
@@ -217,9 +220,10 @@ def _services(
         trail=TrailService(clock, partitions),
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
-        api_keys=ApiKeyService(clock, new_id, auditor),
+        api_keys=api_keys,
         oidc=OidcService(clock, new_id, auditor, sessions, messages, provider),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
+        standing=StandingService(api_keys, clock),
     )
 
 

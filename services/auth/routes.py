@@ -28,6 +28,8 @@ from services.auth.sessions import routes as sessions
 from services.auth.sessions.service import SessionService
 from services.auth.sign_in import routes as sign_in
 from services.auth.sign_in.service import SignInService
+from services.auth.standing import routes as standing
+from services.auth.standing.service import StandingService
 from services.auth.trail import routes as trail
 from services.auth.trail.service import TrailService
 from services.auth.users import routes as users
@@ -56,6 +58,7 @@ class Services:
     api_keys: ApiKeyService
     oidc: OidcService
     deletions: DeletionService
+    standing: StandingService
 
 
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
@@ -81,4 +84,7 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
 
 def build_internal_router(services: Services, units: Units) -> APIRouter:
     """Routes for other services, which the gateway does not expose."""
-    return api_keys.build_internal_router(services.api_keys, services.tokens, units)
+    router = APIRouter()
+    router.include_router(api_keys.build_internal_router(services.api_keys, services.tokens, units))
+    router.include_router(standing.build_internal_router(services.standing, units))
+    return router

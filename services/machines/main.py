@@ -53,6 +53,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         service="machines",
         description="The registry of an organization's equipment.",
         lifespan=lifespan,
+        standing=infra.standing,
         checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )

@@ -127,9 +127,8 @@ AND (NOT keep_latest OR EXISTS (
     SELECT FROM outbox n WHERE n.topic = outbox.topic AND n.key = outbox.key AND n.seq > outbox.seq))
 AND """
 OWN_EVENTS = "headers ->> 'ce_organizationid' = :subject::text"
-MENTIONED_IN_ANSWER = _mentioned(
-    "coalesce(headers::text, '') || coalesce(rights::text, '') || coalesce(encode(body, 'escape'), '')"
-)
+PLAIN = "coalesce(headers::text, '') || coalesce(rights::text, '') || coalesce(encode(body, 'escape'), '')"
+MENTIONED_IN_ANSWER = f"(coalesce(sealed_ids && :subjects, false) OR {_mentioned(PLAIN)})"
 
 
 def _events(condition: str) -> Statement:
@@ -145,7 +144,8 @@ OF_ORGANIZATION: Sequence[Step] = (
     _events(OWN_EVENTS),
 )
 OF_USER: Sequence[Step] = (
-    rows("idempotency_keys", "user_id, key", "user_id = :subject"),
+    # The user's own, and what others were told about the user.
+    rows("idempotency_keys", "user_id, key", f"user_id = :subject OR {MENTIONED_IN_ANSWER}"),
     # Earlier states of memberships, with name and address. What the user did stays the organization's.
     _events("keep_latest AND " + _mentioned(VALUE)),
 )

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.http import problems
 from shared.http.document import Application
 from shared.http.query import refuse_unknown_query
+from shared.http.standing import Standing
 
 Check = Callable[[], Awaitable[None]]
 CHECK_TIMEOUT_SECONDS = 3.0
@@ -58,11 +59,13 @@ def build_application(
     max_body_size: int | None = MAX_JSON_BODY_BYTES,
     details: Mapping[str, Check] | None = None,
     openapi_url: str | None = "/openapi.json",
+    standing: Standing | None = None,
 ) -> FastAPI:
     """`checks` are named probes that raise while the service is not ready.
 
     `details` are probed and reported with them, and do not decide readiness. Errors of `middleware` are
-    answered like those of a route; `outermost` wraps these responses too.
+    answered like those of a route; `outermost` wraps these responses too. `standing` is asked
+    about files that take longer than their token is valid.
     """
 
     @asynccontextmanager
@@ -88,6 +91,7 @@ def build_application(
             "operation_spans": False,
         },
     )
+    app.state.standing = standing or Standing()
     problems.install(app)
     add_operations_routes(app, checks, details or {})
     return app

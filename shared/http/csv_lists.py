@@ -4,8 +4,8 @@
 with `items`, or samples in columns (`Columns`). The route itself is called page by page, each with a
 transaction of its own, and a page is sent before the next one is read: memory is bounded, and no transaction
 waits for a slow client. The first page is read before the response begins, so that errors are problems as
-usual. When a later one fails, the connection is cut before the end of the response, so no client takes the
-part for a complete file.
+usual. When a later one fails, or the caller has lost the access meanwhile, the connection is cut before the
+end of the response, so no client takes the part for a complete file.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ from pydantic import BaseModel
 from shared.http.cells import columns_of, rows_text
 from shared.http.columns import Columns, pieces
 from shared.http.negotiation import CSV, wants_csv
-from shared.http.pages import MAX_LIMIT, PageRequest
+from shared.http.pages import MAX_LIMIT, PageRequest, bound
+from shared.http.standing import Standing
 
 MEDIA_TYPE = f"{CSV}; charset=utf-8; header=present"
 VARY = {"Vary": "Accept"}
@@ -84,12 +85,14 @@ def _list(endpoint: Endpoint, item: type[BaseModel], filename: str, reading: asy
         if everything:
             _resize(arguments, MAX_LIMIT)
         first = await endpoint(**arguments)
+        watch = _standing(request).of(arguments.values())
 
         async def body() -> AsyncIterator[bytes]:
             yield rows_text([[column.name for column in columns]])
             page = first
             yield lines(page)
             while everything and getattr(page, "next_cursor", None):
+                await watch.check()
                 _follow(arguments, page.next_cursor)
                 async with reading:
                     page = await endpoint(**arguments)
@@ -98,15 +101,20 @@ def _list(endpoint: Endpoint, item: type[BaseModel], filename: str, reading: asy
 
         response = _file(filename, body())
         if not everything and getattr(first, "next_cursor", None):
-            following = request.url.include_query_params(cursor=first.next_cursor)
+            following = request.url.include_query_params(cursor=bound(request, first.next_cursor))
             response.headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
         return response
 
     return _either(endpoint, answer)
 
 
+def _standing(request: Request) -> Standing:
+    found: Standing = request.app.state.standing
+    return found
+
+
 def _resize(arguments: dict[str, Any], limit: int) -> None:
-    """Ask for pages of this size. A list in an order of its own has `limit` and `cursor` as they are."""
+    """Ask for pages of this size. A list in an order of its own has `limit` and `position` as they are."""
     for name, value in arguments.items():
         if isinstance(value, PageRequest):
             arguments[name] = value.of_size(limit)
@@ -114,17 +122,18 @@ def _resize(arguments: dict[str, Any], limit: int) -> None:
             arguments[name] = limit
 
 
-def _follow(arguments: dict[str, Any], cursor: str) -> None:
+def _follow(arguments: dict[str, Any], position: str) -> None:
     """Ask for the page that follows."""
     for name, value in arguments.items():
         if isinstance(value, PageRequest):
-            arguments[name] = value.following(cursor)
-        elif name == "cursor":
-            arguments[name] = cursor
+            arguments[name] = value.following(position)
+        elif name == "position":
+            arguments[name] = position
 
 
 def _samples(endpoint: Endpoint, filename: str) -> Endpoint:
-    async def answer(_request: Request, arguments: dict[str, Any]) -> Response:
+    async def answer(request: Request, arguments: dict[str, Any]) -> Response:
+        watch = _standing(request).of(arguments.values())
         parts = pieces(endpoint, arguments)
         # The header and the first sample: what is wrong with the request turns out here.
         begin = await anext(parts)
@@ -132,6 +141,7 @@ def _samples(endpoint: Endpoint, filename: str) -> Endpoint:
         async def body() -> AsyncIterator[bytes]:
             yield await asyncio.to_thread(rows_text, begin)
             async for part in parts:
+                await watch.check()
                 yield await asyncio.to_thread(rows_text, part)
 
         return _file(filename, body())
@@ -150,6 +160,8 @@ def _either(endpoint: Endpoint, csv: Callable[[Request, dict[str, Any]], Awaitab
         if wants_csv(request):
             return await csv(request, arguments)
         found = await endpoint(**arguments)
+        if getattr(found, "next_cursor", None):
+            found.next_cursor = bound(request, found.next_cursor)
         (found if isinstance(found, Response) else plain).headers.update(VARY)
         return found
 

@@ -24,7 +24,7 @@ from shared.access import Permission
 from shared.errors import BadRequest, Conflict, Unauthenticated, Unavailable, Unprocessable
 from shared.http.bodies import DigestedBody, head_digest
 from shared.http.caller import Guard
-from shared.http.kept_answers import AnswerSealer
+from shared.http.kept_answers import AnswerSealer, ids_in
 from shared.jobs.loop import Loop
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 from shared.tokens import Identity
@@ -61,7 +61,8 @@ WHERE user_id = $1 AND key = $2
 KEEP_SEALED = """
 UPDATE idempotency_keys
 SET body_digest = $3, rights = $4, status = $5, headers = $6,
-    body = CASE WHEN seals() THEN NULL ELSE $7::bytea END, sealed_body = CASE WHEN seals() THEN $8 END
+    body = CASE WHEN seals() THEN NULL ELSE $7::bytea END,
+    sealed_body = CASE WHEN seals() THEN $8 END, sealed_ids = CASE WHEN seals() THEN $9::text[] END
 WHERE user_id = $1 AND key = $2
 """
 FORGET = "DELETE FROM idempotency_keys WHERE user_id = $1 AND key = $2"
@@ -196,7 +197,8 @@ class Idempotency:
                 if self._sealer is None:
                     await self._settle(KEEP, *values, kept)
                 else:
-                    await self._settle(KEEP_SEALED, *values, kept, self._sealer.sealed(owner, key, kept))
+                    sealed = self._sealer.sealed(owner, key, kept)
+                    await self._settle(KEEP_SEALED, *values, kept, sealed, ids_in(kept))
             else:
                 await self._settle(FORGET, owner, key)
 

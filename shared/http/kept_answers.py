@@ -1,5 +1,6 @@
 """Seals the responses kept for `Idempotency-Key`, which may contain what only administrators may see."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,10 @@ BATCH = 200
 PLAIN = """
 SELECT user_id, key, body FROM idempotency_keys WHERE body IS NOT NULL LIMIT $1 FOR UPDATE SKIP LOCKED
 """
-SEAL = "UPDATE idempotency_keys SET body = NULL, sealed_body = $3 WHERE user_id = $1 AND key = $2"
+SEAL = """
+UPDATE idempotency_keys SET body = NULL, sealed_body = $3, sealed_ids = $4 WHERE user_id = $1 AND key = $2
+"""
+ANY_ID = re.compile(rb"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class AnswerSealer:
@@ -43,10 +47,16 @@ class AnswerSealer:
                 await connection.executemany(
                     SEAL,
                     [
-                        (row["user_id"], row["key"], self.sealed(row["user_id"], row["key"], row["body"]))
+                        (*place, self.sealed(*place, row["body"]), ids_in(row["body"]))
                         for row in rows
+                        for place in [(row["user_id"], row["key"])]
                     ],
                 )
+
+
+def ids_in(body: bytes) -> list[str]:
+    """What a body mentions: deletions look for it, and cannot read what is sealed."""
+    return sorted({each.decode() for each in ANY_ID.findall(body)})
 
 
 def _purpose(place: str) -> str:

@@ -2,6 +2,11 @@
 
 from datetime import datetime, timedelta
 
+from shared.jobs.retry import RetryPolicy
+
+# Heavy work that failed is not repeated every few seconds.
+RETRY = RetryPolicy(2**31, first_delay=timedelta(minutes=1), max_delay=timedelta(hours=1), factor=4.0)
+
 
 def latest_night(now: datetime, hour: int) -> datetime:
     """The last time that the clock showed this hour of UTC. `now` is in UTC."""

@@ -50,6 +50,8 @@ SEALED_ANSWERS = """
 ALTER TABLE idempotency_keys ADD COLUMN sealed_body text;
 CREATE FUNCTION seals() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT false $$;
 """
+# The ids in a sealed body, by which a deletion finds it.
+SEALED_IDS = "ALTER TABLE idempotency_keys ADD COLUMN sealed_ids text[];"
 SEALS = "CREATE OR REPLACE FUNCTION seals() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT true $$;"
 
 CURRENT_ORGANIZATION = "nullif(current_setting('app.organization_id', true), '')::uuid"

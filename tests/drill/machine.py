@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dinsight.backup.archive import read_position
-from dinsight.backup.context import Place
+from dinsight.backup.context import BackupContext
 from dinsight.backup.errors import BackupError
 from dinsight.backup.manifest import Backup, read_backups
 from dinsight.installation import SERVICES, Installation
@@ -137,13 +137,13 @@ class Machine:
 
     def backups(self) -> list[Backup]:
         try:
-            return read_backups(Place.of(Installation(self.env)).chosen(None))
+            return read_backups(BackupContext.of(Installation(self.env)).chosen(None))
         except BackupError:
             return []  # Nothing is in the repository yet.
 
     def complete_at(self) -> float:
         """The time up to which the repository has everything, as seconds since 1970."""
-        position = read_position(Place.of(Installation(self.env)).chosen(None))
+        position = read_position(BackupContext.of(Installation(self.env)).chosen(None))
         return 0.0 if position is None else position.at.timestamp()
 
     def _provision(self) -> None:

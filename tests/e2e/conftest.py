@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.plant import Plant
 from tests.stack import FOR_MANY_CALLS, Stack
+from tests.support.collector import Collector
 
 # The analysis of a killed worker is taken over when its lease expires. No other wait is as long.
 SHORT_LEASES = {
@@ -15,8 +16,15 @@ SHORT_LEASES = {
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    with Stack(workers=2, settings={**FOR_MANY_CALLS, **SHORT_LEASES}) as running:
+def collector() -> Iterator[Collector]:
+    with Collector().running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(collector: Collector) -> Iterator[Stack]:
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    with Stack(workers=2, settings={**FOR_MANY_CALLS, **SHORT_LEASES, **traced}) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
-"""Secrets that are planted through the API stand nowhere in plain text: in no table, topic, log or file."""
+"""Planted secrets stand nowhere in plain text: in no table, topic, log, file or trace."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from shared.events.registry import TOPICS
 from tests.e2e.plant import Plant, eventually
 from tests.e2e.topics import read_published
 from tests.stack import Stack
+from tests.support.collector import Collector
 from tests.support.tables import as_csv, spectra, with_fault
 
 CANARY = f"canary{uuid4().hex}"
@@ -104,9 +106,12 @@ def planted(plant: Plant, stack: Stack) -> str:
     return str(alert["id"])
 
 
-def test_no_secret_stands_anywhere_in_plain_text(planted: str, stack: Stack) -> None:
+def test_no_secret_stands_anywhere_in_plain_text(
+    planted: str, plant: Plant, stack: Stack, collector: Collector
+) -> None:
     # Topics first: by then every event has been in its outbox, too.
     found = in_topics(stack)
+    found += in_traces(plant, stack, collector)
     found += asyncio.run(in_tables(stack.admin_dsn))
     found += in_logs(stack.layout.state_dir)
     assert found == []
@@ -139,6 +144,25 @@ def in_topics(stack: Stack) -> list[str]:
         for record in records
         if CANARY.encode() in (record.value or b"") or CANARY in str(record.headers)
     ]
+
+
+# What each service answers for an id that nothing has; a span says the address.
+LAST = {
+    "auth": "/organizations/{}",
+    "machines": "/machines/{}",
+    "analysis": "/analyses/{}",
+    "alerting": "/alerts/{}",
+}
+
+
+def in_traces(plant: Plant, stack: Stack, collector: Collector) -> list[str]:
+    """Spans are exported in order, some seconds late: those of the last requests come after all others."""
+    for service, path in LAST.items():
+        last = str(uuid4())
+        httpx2.get(f"{stack.gateway_url}/api/v1{path.format(last)}", headers=plant.headers, timeout=60)
+        for program in (service, "gateway"):
+            eventually(partial(collector.has, program, last), seconds=60, what=f"spans of {program}")
+    return [f"a trace of {len(body)} bytes" for body in collector.exports if CANARY.encode() in body]
 
 
 def in_logs(folder: Path) -> list[str]:

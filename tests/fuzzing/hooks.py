@@ -9,9 +9,9 @@ import schemathesis
 from email_validator import EmailNotValidError, validate_email
 from hypothesis import strategies as st
 
-from services.analysis.fleet.domain import FleetPosition, FleetSort
-from services.analysis.fleet.schemas import encode_cursor
-from shared.http.pages import Cursor
+from services.analysis.fleet.domain import FleetPosition
+from services.analysis.fleet.schemas import encode_position
+from shared.http.pages import ORGANIZATION_HEADER, Cursor, bind
 
 # The limits of the calendar: any shift by a time zone or a duration exceeds them.
 EDGES = [
@@ -22,8 +22,7 @@ EDGES = [
 TIMES = st.datetimes(timezones=st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours))))
 CURSORS = st.builds(Cursor, TIMES, st.builds(UUID, int=st.integers(0, 2**128 - 1))).map(Cursor.encode)
 FLEET_CURSORS = st.builds(
-    encode_cursor,
-    st.sampled_from(FleetSort),
+    encode_position,
     st.builds(
         FleetPosition,
         st.floats(allow_nan=False, allow_infinity=False),
@@ -45,8 +44,7 @@ def _deliverable(address: str) -> bool:
         return False
 
 
-schemathesis.openapi.format("cursor", CURSORS)
-schemathesis.openapi.format("fleet-cursor", FLEET_CURSORS)
+schemathesis.openapi.format("cursor", CURSORS | FLEET_CURSORS)
 schemathesis.openapi.format("date-time", TIMES.map(datetime.isoformat))
 schemathesis.openapi.format("email", st.emails().filter(_deliverable))
 
@@ -64,6 +62,15 @@ def before_add_examples(context: schemathesis.HookContext, examples: list["schem
 
 
 @schemathesis.hook
-def before_call(_context: object, case: "schemathesis.Case[Any]", _kwargs: object) -> None:
-    """The document allows a token or an API key. The caller has a token, and both together are refused."""
+def before_call(_context: object, case: "schemathesis.Case[Any]", kwargs: dict[str, Any]) -> None:
+    """The document allows a token or an API key. The caller has a token, and both together are refused.
+
+    A position becomes a cursor of the list that is asked, so that it is read there.
+    """
     case.headers.pop("X-API-Key", None)
+    position = (case.query or {}).get("cursor")
+    if isinstance(position, str):
+        given = {**dict(kwargs.get("headers") or {}), **dict(case.headers)}
+        organization = {name.lower(): value for name, value in given.items()}.get(ORGANIZATION_HEADER.lower())
+        pairs = [(name, value) for name, value in case.query.items() if isinstance(value, str)]
+        case.query["cursor"] = bind(position, case.formatted_path, pairs, organization)

@@ -196,41 +196,41 @@ WHERE id = :id;
 -- Enqueue pending attempts of all organizations that have no job, and count them.
 SELECT adopt_deliveries();
 
--- name: bury_machine$
+-- name: tombstone_machine$
 -- Make the replica of a deleted machine a tombstone, also if no event has told of the machine yet. Rules that are
 -- being created wait for it, and then find it.
-WITH buried AS (
+WITH tombstoned AS (
     INSERT INTO machine_refs AS m (id, organization_id, name, status, deleted, version, complete_version)
     VALUES (:subject, :organization, '', 'retired', true, 0, 0)
     ON CONFLICT (id) DO UPDATE SET deleted = true, name = '', tags = '{}' WHERE m.name <> '' OR NOT m.deleted
     RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
--- name: bury_machines$
+-- name: tombstone_machines$
 -- Make the replicas of a deleted organization's machines tombstones.
-WITH buried AS (
+WITH tombstoned AS (
     UPDATE machine_refs SET deleted = true, name = '', tags = '{}'
     WHERE organization_id = :subject AND (name <> '' OR NOT deleted) RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
--- name: bury_organization$
+-- name: tombstone_organization$
 -- Make the replica of a deleted organization a tombstone.
-WITH buried AS (
+WITH tombstoned AS (
     UPDATE organization_refs SET deleted = true, retention = '{}'
     WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}') RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
--- name: bury_analyses$
+-- name: tombstone_analyses$
 -- Note deleted analyses: anomalies of them that arrive later open no alert.
-WITH buried AS (
+WITH tombstoned AS (
     INSERT INTO deleted_analyses (analysis_id, organization_id)
     SELECT id::uuid, :organization FROM unnest(:subjects::text[]) AS id
     ON CONFLICT DO NOTHING RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
 -- name: retire_rules$
 -- Take condition, actions and their secrets from the rules of a deleted machine; they are locked before their alerts,

@@ -8,10 +8,11 @@ from services.analysis.database.unit import Unit
 from shared.events.alerting import AlertState
 
 
-async def follow(unit: Unit, organization_id: UUID, told_at: datetime, alert: AlertState) -> None:
-    """Store the state, unless a newer one is known or the machine is deleted. `told_at` is the event's time.
+async def follow(unit: Unit, organization_id: UUID, published_at: datetime, alert: AlertState) -> None:
+    """Store the state, unless a newer one is known or the machine is deleted.
 
-    Events of the previous version of alerting say nothing about times; the event's time then comes close.
+    Events of the previous version of alerting say nothing about times; `published_at`, the time of the event,
+    then comes close.
     """
     resolved = alert.status == "resolved"
     await unit.summaries.merge_alert(
@@ -27,9 +28,9 @@ async def follow(unit: Unit, organization_id: UUID, told_at: datetime, alert: Al
             worst_ratio=alert.worst_distance_ratio,
             first_seen_at=alert.first_seen_at,
             last_seen_at=alert.last_seen_at,
-            raised_at=alert.raised_at or told_at,
+            raised_at=alert.raised_at or published_at,
             acknowledged_at=alert.acknowledged_at,
-            resolved_at=(alert.resolved_at or told_at) if resolved else None,
+            resolved_at=(alert.resolved_at or published_at) if resolved else None,
             version=alert.version,
             outcome=alert.outcome,
         )

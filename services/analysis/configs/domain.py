@@ -62,6 +62,20 @@ class Configuration:
         return self.sensitivity
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigChanges:
+    """Parameters to change, by the names of the columns, and fields of `reading`, where None is the
+    default."""
+
+    parameters: Mapping[str, Any]
+    reading: Mapping[str, Any]
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """Everything that changes, for the audit trail."""
+        return {**self.parameters, **self.reading}
+
+
 # The parameters that a client may set.
 EDITABLE = (
     "gamma0",

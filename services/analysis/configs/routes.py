@@ -34,6 +34,6 @@ def build_config_router(configs: ConfigService, units: Units, guard: Guard) -> A
     async def create_config(caller: writer, body: ConfigChange) -> ConfigOut:
         """Fields that are left out keep their values. Analyses name the version that they ran with."""
         async with units(caller.scope) as unit:
-            return ConfigOut.of(await configs.change(unit, caller, body))
+            return ConfigOut.of(await configs.change(unit, caller, body.changes()))
 
     return router

@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from services.analysis.configs.domain import Configuration, reading_config
+from services.analysis.configs.domain import ConfigChanges, Configuration, reading_config
 from services.analysis.configs.reading import ReadingFields
 from services.analysis.engine.config import MAX_FALSE_ALARM_RATE, MAX_SENSITIVITY, MIN_FALSE_ALARM_RATE
 from shared.http.fields import SOMETHING_STORABLE, NotNull
@@ -111,8 +111,8 @@ class ConfigChange(ReadingFields):
             )
         return value
 
-    def changes(self) -> dict[str, Any]:
-        """The parameters that were sent, by the names of the configuration's columns.
+    def changes(self) -> ConfigChanges:
+        """What was sent, by the names of the configuration's columns.
 
         Asking for the threshold in one way ends the other.
         """
@@ -123,7 +123,7 @@ class ConfigChange(ReadingFields):
             sent["sensitivity"] = None
         elif sent.get("sensitivity") is not None:
             sent["false_alarm_rate"] = None
-        return sent
+        return ConfigChanges(sent, self.reading())
 
 
 class ConfigOut(ReadingFields):

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.analysis.configs.domain import EDITABLE, PARAMETERS, Configuration
-from services.analysis.configs.schemas import ConfigChange
+from services.analysis.configs.domain import EDITABLE, PARAMETERS, ConfigChanges, Configuration
 from services.analysis.database.unit import Unit
 from services.analysis.engine import ConfigError, EngineConfig, ReadingConfig
 from shared.access import Caller
@@ -26,13 +25,12 @@ class ConfigService:
         await self.current(unit, caller)
         return await unit.configs.list(page)
 
-    async def change(self, unit: Unit, caller: Caller, change: ConfigChange) -> Configuration:
+    async def change(self, unit: Unit, caller: Caller, change: ConfigChanges) -> Configuration:
         """Add a version with these parameters changed. Raises Unprocessable with a pointer to the field."""
         current = await unit.configs.lock_current(caller.organization_id, self._clock.now())
-        changes, reading = change.changes(), change.reading()
         config = await self._add(unit, caller, current, change, inline=False, place="/body")
-        before = {name: getattr(current, name) for name in EDITABLE if name in changes}
-        before |= {name: current.reading.get(name) for name in reading}
+        before = {name: getattr(current, name) for name in EDITABLE if name in change.parameters}
+        before |= {name: current.reading.get(name) for name in change.reading}
         # Configurations have numbers as ids, but the audit trail identifies resources by UUID.
         await self._auditor.wrote(
             unit.outbox,
@@ -41,12 +39,12 @@ class ConfigService:
             "config",
             None,
             before=before,
-            after={"id": config.id, "version": config.version, **changes, **reading},
+            after={"id": config.id, "version": config.version, **change.sent},
         )
         return config
 
     async def for_analysis(
-        self, unit: Unit, caller: Caller, base: Configuration, change: ConfigChange
+        self, unit: Unit, caller: Caller, base: Configuration, change: ConfigChanges
     ) -> Configuration:
         """Add a version for one analysis: `base` with these parameters changed. Raises Unprocessable."""
         await unit.configs.lock_current(caller.organization_id, self._clock.now())
@@ -57,15 +55,15 @@ class ConfigService:
         unit: Unit,
         caller: Caller,
         base: Configuration,
-        change: ConfigChange,
+        change: ConfigChanges,
         *,
         inline: bool,
         place: str,
     ) -> Configuration:
-        values = {name: getattr(base, name) for name in PARAMETERS} | change.changes()
+        values = {name: getattr(base, name) for name in PARAMETERS} | dict(change.parameters)
         try:
             EngineConfig(**values).validate()
-            reading = ReadingConfig.from_json(merged(base.reading, change.reading())).to_json()
+            reading = ReadingConfig.from_json(merged(base.reading, change.reading)).to_json()
         except ConfigError as error:
             raise Unprocessable(
                 str(error), errors=[FieldError(f"{place}/{error.field}", str(error))]

@@ -583,10 +583,10 @@ SELECT r.id FROM analyses r WHERE r.id <> :id AND r.status <> 'deleting' AND (
 -- Analyses that a job is about to delete.
 UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion_id WHERE id = ANY (:ids::uuid[]);
 
--- name: bury_machine$
+-- name: tombstone_machine$
 -- Make the replica of a deleted machine a tombstone, also if no event has told of the machine yet: no upload and no
 -- event brings it back.
-WITH buried AS (
+WITH tombstoned AS (
     INSERT INTO machine_refs AS m (id, organization_id, name, status, version, complete_version, deleted,
                                    changed_at)
     VALUES (:subject, :organization, '', 'retired', 0, 0, true, clock_timestamp())
@@ -594,28 +594,28 @@ WITH buried AS (
     WHERE m.name <> '' OR NOT m.deleted
     RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
--- name: bury_machines$
+-- name: tombstone_machines$
 -- Make the replicas of a deleted organization's machines tombstones.
-WITH buried AS (
+WITH tombstoned AS (
     UPDATE machine_refs SET deleted = true, name = '', model = NULL, location = NULL, tags = '{}'
     WHERE organization_id = :subject AND (name <> '' OR NOT deleted) RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
--- name: bury_organization$
+-- name: tombstone_organization$
 -- Make the replica of a deleted organization a tombstone.
-WITH buried AS (
+WITH tombstoned AS (
     UPDATE organization_refs SET deleted = true, retention = '{}'
     WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}') RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
--- name: doom_analyses$
+-- name: mark_analyses_deleting$
 -- Mark a batch of the analyses of a deleted machine or organization, and end their jobs: a worker that is busy with
 -- one of them loses its lease. Analyses are locked before their jobs, as always.
-WITH doomed AS (
+WITH deleting AS (
     UPDATE analyses SET status = 'deleting', stage = NULL, deletion_id = :deletion
     WHERE id IN (
         SELECT id FROM analyses
@@ -624,9 +624,9 @@ WITH doomed AS (
         ORDER BY id LIMIT :batch FOR UPDATE)
     RETURNING id
 ), cancelled AS (
-    DELETE FROM jobs USING doomed WHERE jobs.subject_id = doomed.id
+    DELETE FROM jobs USING deleting WHERE jobs.subject_id = deleting.id
 )
-SELECT count(*) FROM doomed;
+SELECT count(*) FROM deleting;
 
 -- name: erase_chunks$
 -- Delete a batch of chunks of analyses that are being deleted.
@@ -688,7 +688,7 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone;
 
--- name: next_doomed
+-- name: next_deleting
 -- A batch of analyses that are being deleted, locked; runs come before the baselines that they stand on.
 SELECT id, file_upload_id, dinsight_id, analysis_type FROM analyses WHERE deletion_id = :deletion
 ORDER BY analysis_type = 'baseline', id LIMIT :batch FOR UPDATE;

@@ -66,11 +66,11 @@ class DeletionService:
             requested_by=caller.user_id,
             part_ids=runs,
         )
-        doomed = [analysis.id, *runs]
-        await unit.deletions.mark(doomed, deletion.deletion_id)
+        deleting = [analysis.id, *runs]
+        await unit.deletions.mark(deleting, deletion.deletion_id)
         # A worker that is busy with one of them loses its lease.
-        await unit.jobs.cancel(doomed)
-        for each in doomed:
+        await unit.jobs.cancel(deleting)
+        for each in deleting:
             await self._auditor.wrote(
                 unit.outbox,
                 caller,

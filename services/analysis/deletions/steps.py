@@ -39,7 +39,7 @@ class DoomedAnalyses(Step):
     async def erase(self, erasing: Erasing) -> Erased:
         deletion = erasing.deletion
         machine = deletion.subject_id if deletion.kind == "machine" else None
-        marked = await erasing.queries.doom_analyses(
+        marked = await erasing.queries.mark_analyses_deleting(
             erasing.connection, **erasing.ids, machine=machine, batch=BATCH_ANALYSES
         )
         return Erased(more=marked == BATCH_ANALYSES)
@@ -50,8 +50,8 @@ class MarkedAnalyses(Step):
 
     async def erase(self, erasing: Erasing) -> Erased:
         queries, connection = erasing.queries, erasing.connection
-        doomed = queries.next_doomed(connection, **erasing.ids, batch=BATCH_ANALYSES)
-        found = [row async for row in doomed]
+        deleting = queries.next_deleting(connection, **erasing.ids, batch=BATCH_ANALYSES)
+        found = [row async for row in deleting]
         ids = [row["id"] for row in found]
         maps = [row["dinsight_id"] for row in found if row["analysis_type"] == "baseline"]
         await queries.discard_of_analyses(connection, **erasing.ids, ids=ids)
@@ -113,7 +113,7 @@ def steps(storage: Storage, queries: Queries) -> Steps:
     return {
         "analysis": (*marked, objects, *MENTIONS),
         "machine": (
-            Query("", "bury_machine"),
+            Query("", "tombstone_machine"),
             DoomedAnalyses(),
             *marked,
             *_sums("machine_id"),
@@ -121,8 +121,8 @@ def steps(storage: Storage, queries: Queries) -> Steps:
             *MENTIONS,
         ),
         "organization": (
-            Query("", "bury_machines"),
-            Query("", "bury_organization"),
+            Query("", "tombstone_machines"),
+            Query("", "tombstone_organization"),
             CANCEL_JOBS,
             DoomedAnalyses(),
             *marked,

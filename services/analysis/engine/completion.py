@@ -15,9 +15,9 @@ from .scaling import Scaling
 
 Floats = NDArray[np.float64]
 
-ROUNDS = 10
-"""Rounds of learning. The error shrinks by the share of missing information in each (Dempster and others
-1977), so with a fifth missing less than a millionth is left."""
+MAX_ROUNDS, CONVERGED = 10, 0.01
+"""Rounds of learning, which end when no conditional variance changes by more than this share. The error
+shrinks by the share of missing information in each (Dempster and others 1977)."""
 
 MIN_ROWS = 200
 """Samples that the rounds use, however many features there are."""
@@ -106,7 +106,7 @@ def complete(x: Table, scaling: Scaling, kept: Rows, seed: int) -> Completed:
         completion = Completion(axes.mean, Precision(axes.vectors, *axes.shrunk(FEW_SHRINKAGE)))
         return Completed(x, scaling, completion, seed)
     completion = Completion(np.zeros(d), Precision(np.zeros((d, 0)), np.zeros(0), 1.0))
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         filled = completion.drawn(z, noise)
         sample = Sample(
             z.__getitem__, filled.__getitem__, np.arange(some.size), d, informative, _nothing, np.zeros(d),
@@ -114,7 +114,10 @@ def complete(x: Table, scaling: Scaling, kept: Rows, seed: int) -> Completed:
         )  # fmt: skip
         whole, outside = sample.learn()
         inside, floor = whole.shrunk(choose_shrinkage(sample, outside))
+        before = completion.precision.diagonal
         completion = Completion(whole.mean, Precision(whole.vectors, inside, floor))
+        if np.allclose(completion.precision.diagonal, before, rtol=CONVERGED, atol=0.0):
+            break
     return Completed(x, scaling, completion, seed)
 
 

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Depends, Query
 
 from services.analysis.database.unit import Units
 from services.analysis.fleet.domain import FleetFilter, FleetSort
-from services.analysis.fleet.schemas import MAX_CURSOR_LENGTH, FleetPage, decode_cursor
+from services.analysis.fleet.schemas import FleetPage, decode_position
 from services.analysis.fleet.service import FleetService
 from shared.access import Caller, Permission
 from shared.events.analysis import HealthState
 from shared.http.caller import Guard
 from shared.http.fields import STORABLE
-from shared.http.pages import DEFAULT_LIMIT, MAX_LIMIT
+from shared.http.pages import DEFAULT_LIMIT, Limit, Position
 from shared.http.problems import problem_responses
 
 Text = Annotated[
@@ -23,14 +23,6 @@ Location = Annotated[
     str | None, Query(max_length=500, pattern=STORABLE, description="Prefix of the location")
 ]
 Tag = Annotated[str | None, Query(max_length=50, pattern=STORABLE, description="A tag, exactly as written")]
-CursorText = Annotated[
-    str | None,
-    Query(
-        max_length=MAX_CURSOR_LENGTH,
-        description="`next_cursor` of the previous page, in the same order",
-        json_schema_extra={"format": "fleet-cursor"},
-    ),
-]
 
 
 def build_fleet_router(fleet: FleetService, units: Units, guard: Guard) -> APIRouter:
@@ -40,19 +32,19 @@ def build_fleet_router(fleet: FleetService, units: Units, guard: Guard) -> APIRo
     @router.get("/fleet", summary="List machines with their health")
     async def list_fleet(
         caller: reader,
+        position: Position,
         q: Text = None,
         location: Location = None,
         tag: Tag = None,
         state: HealthState | None = None,
         sort: FleetSort = FleetSort.NEED,
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-        cursor: CursorText = None,
+        limit: Limit = DEFAULT_LIMIT,
     ) -> FleetPage:
         """One row per machine, for the overview. `need` puts the worst open alert first, then the state;
         `silence` the machine whose last data are oldest."""
-        after = decode_cursor(sort, cursor) if cursor else None
+        after = None if position is None else decode_position(position)
         async with units(caller.scope) as unit:
             found = await fleet.list(unit, FleetFilter(q, location, tag, state), sort, after, limit)
-        return FleetPage.of(sort, found)
+        return FleetPage.of(found)
 
     return router

@@ -1,43 +1,34 @@
 """HTTP models of the fleet."""
 
-import base64
-import binascii
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from pydantic import BaseModel, Field
 
 from services.analysis.domain import AnalysisType, Status
-from services.analysis.fleet.domain import FleetMachine, FleetPosition, FleetSort
+from services.analysis.fleet.domain import FleetMachine, FleetPosition
 from services.analysis.fleet.service import FleetSlice
-from shared.errors import FieldError, Unprocessable
 from shared.events.analysis import HealthState
+from shared.http.pages import decode, encode
 
 # From the worst to the mildest, as the rank of an open alert.
 SEVERITIES = (None, "low", "medium", "high", "critical")
-# A name has at most 255 characters.
-MAX_CURSOR_LENGTH = 2000
-INVALID_CURSOR = "is not valid for this order. Start without a cursor."
 
 
-def encode_cursor(sort: FleetSort, position: FleetPosition) -> str:
-    text = orjson.dumps([sort, position.rank, position.name, str(position.machine_id)])
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
+def encode_position(position: FleetPosition) -> str:
+    return encode(position.rank, position.name, str(position.machine_id))
 
 
-def decode_cursor(sort: FleetSort, text: str) -> FleetPosition:
-    """The position that a cursor holds. Raises Unprocessable, also if it comes from another order."""
-    try:
-        used, rank, name, machine_id = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if used != sort or not isinstance(name, str) or "\0" in name:
-            raise ValueError(used)
-        return FleetPosition(float(rank), name, UUID(machine_id))
-    except (binascii.Error, ValueError, TypeError, AttributeError):
-        raise Unprocessable(
-            f"The cursor {INVALID_CURSOR}", errors=[FieldError("/query/cursor", INVALID_CURSOR)]
-        ) from None
+def decode_position(text: str) -> FleetPosition:
+    """Raises InvalidCursor."""
+    return decode(text, _position)
+
+
+def _position(rank: float, name: str, machine_id: str) -> FleetPosition:
+    if not isinstance(name, str) or "\0" in name:
+        raise ValueError(name)
+    return FleetPosition(float(rank), name, UUID(machine_id))
 
 
 class SeverityCounts(BaseModel):
@@ -132,8 +123,8 @@ class FleetPage(BaseModel):
     next_cursor: str | None = None
 
     @classmethod
-    def of(cls, sort: FleetSort, found: FleetSlice) -> "FleetPage":
+    def of(cls, found: FleetSlice) -> "FleetPage":
         return cls(
             items=[FleetMachineOut.of(machine, found.now) for machine in found.machines],
-            next_cursor=encode_cursor(sort, found.following) if found.following else None,
+            next_cursor=encode_position(found.following) if found.following else None,
         )

@@ -5,10 +5,14 @@ import io
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import obstore
 from obstore.store import ObjectStore, from_url
 from typing_extensions import Buffer
+
+from services.analysis.objects.frames import FrameReader, Source
+from services.analysis.objects.names import COMPRESSED
 
 # An upload in progress holds two parts of this size in memory, and the one that is being filled.
 PART_BYTES = 5 * 2**20
@@ -57,8 +61,14 @@ class Storage:
                 await asyncio.to_thread(file.write, chunk)
 
     def open(self, key: str, on_bytes: Callable[[int], None]) -> io.BufferedReader:
-        """Open a seekable stream that fetches data on demand and reports their size. Blocks: for threads."""
-        return io.BufferedReader(_Reader(self._store, key, on_bytes), READ_AHEAD_BYTES)
+        """Open a seekable stream that fetches data on demand and reports their size. Blocks: for threads.
+
+        An object in frames is read as what it contains.
+        """
+        source: Any = obstore.open_reader(self._store, key, buffer_size=READ_AHEAD_BYTES)
+        if key.endswith(COMPRESSED):
+            source = FrameReader(source)
+        return io.BufferedReader(_Reader(source, on_bytes), READ_AHEAD_BYTES)
 
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete the objects that exist; missing ones are ignored."""
@@ -93,11 +103,11 @@ class Storage:
 
 
 class _Reader(io.RawIOBase):
-    """Adapts obstore's reader to the interface of a raw file, which parsers and gzip expect."""
+    """Adapts a seekable source to the interface of a raw file, which parsers and gzip expect."""
 
-    def __init__(self, store: ObjectStore, key: str, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, source: Source, on_bytes: Callable[[int], None]) -> None:
+        self._source = source
         self._on_bytes = on_bytes
-        self._file = obstore.open_reader(store, key, buffer_size=READ_AHEAD_BYTES)
 
     def readable(self) -> bool:
         return True
@@ -106,14 +116,14 @@ class _Reader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return self._file.seek(offset, whence)
+        return self._source.seek(offset, whence)
 
     def tell(self) -> int:
-        return self._file.tell()
+        return self._source.tell()
 
     def readinto(self, buffer: Buffer) -> int:
         view = memoryview(buffer).cast("B")
-        content = bytes(self._file.read(len(view)))
+        content = bytes(self._source.read(len(view)))
         view[: len(content)] = content
         self._on_bytes(len(content))
         return len(content)

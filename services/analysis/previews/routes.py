@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 
 from services.analysis.previews.schemas import FilePreview
 from services.analysis.previews.service import PreviewService
+from services.analysis.uploads.schemas import inline_config
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
@@ -73,6 +74,7 @@ def build_preview_router(previews: PreviewService, guard: Guard, *, max_body_byt
             request.headers.get("Content-Type", ""),
             int(length) if length and length.isdigit() else None,
             request.stream(),
+            inline_config,
         )
         return FilePreview.model_validate(found)
 

@@ -6,17 +6,15 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import IO, Any
 
-from services.analysis.configs.domain import Configuration, engine_config
-from services.analysis.configs.schemas import ConfigChange
+from services.analysis.configs.domain import ConfigChanges, Configuration, engine_config
 from services.analysis.configs.service import ConfigService, merged
 from services.analysis.database.unit import Units
 from services.analysis.engine import ConfigError, EngineConfig, ReadingConfig, preview_file
 from services.analysis.previews.errors import PreviewsBusy, PreviewTooLarge
 from services.analysis.settings import Settings
 from services.analysis.uploads.errors import BadUpload
-from services.analysis.uploads.inline import MAX_CONFIG_BYTES, inline_config
 from services.analysis.uploads.multipart import Form, Part
-from services.analysis.uploads.service import FORM_OVERHEAD_BYTES, checked_name
+from services.analysis.uploads.service import FORM_OVERHEAD_BYTES, MAX_CONFIG_BYTES, ParseConfig, checked_name
 from shared.access import Caller
 from shared.errors import FieldError, Unprocessable
 
@@ -35,7 +33,12 @@ class PreviewService:
         self._waiting = 0
 
     async def preview(
-        self, caller: Caller, content_type: str, announced_bytes: int | None, body: AsyncIterator[bytes]
+        self,
+        caller: Caller,
+        content_type: str,
+        announced_bytes: int | None,
+        body: AsyncIterator[bytes],
+        parse_config: ParseConfig,
     ) -> dict[str, Any]:
         """Return what is understood. Raises BadUpload, BrokenForm, PreviewTooLarge and PreviewsBusy."""
         if announced_bytes is not None and announced_bytes > self._max_bytes + FORM_OVERHEAD_BYTES:
@@ -48,7 +51,7 @@ class PreviewService:
                 name, values = await self._receive(Form(content_type, body), content)
                 async with self._units(caller.scope) as unit:
                     current = await self._configs.current(unit, caller)
-                config, reading = _settings(current, inline_config(values))
+                config, reading = _settings(current, parse_config(values))
                 async with self._reading:
                     return await asyncio.to_thread(preview_file, content, name, config, reading)
         finally:
@@ -85,14 +88,13 @@ class PreviewService:
             )
 
 
-def _settings(current: Configuration, change: ConfigChange | None) -> tuple[EngineConfig, ReadingConfig]:
+def _settings(current: Configuration, change: ConfigChanges | None) -> tuple[EngineConfig, ReadingConfig]:
     """Return the current configuration with what the request changes. Raises Unprocessable."""
-    changes = {} if change is None else change.changes()
-    reading = {} if change is None else change.reading()
+    change = change or ConfigChanges({}, {})
     try:
         return (
-            replace(engine_config(current), **changes).validate(),
-            ReadingConfig.from_json(merged(current.reading, reading)),
+            replace(engine_config(current), **change.parameters).validate(),
+            ReadingConfig.from_json(merged(current.reading, change.reading)),
         )
     except ConfigError as error:
         raise Unprocessable(

@@ -7,15 +7,20 @@ from typing import Any
 from uuid import UUID
 
 from services.analysis.domain import Status
+from services.analysis.objects.names import COMPRESSED
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file of an upload: the client's name for it, its size in bytes and its object key."""
+    """A file of an upload: the client's name for it, its size in bytes as sent, and its object key."""
 
     filename: str
     size: int
     key: str
+
+    def recorded(self) -> Mapping[str, Any]:
+        """How the upload's row describes it."""
+        return {"filename": self.filename, "size": self.size, "object": self.key.rpartition("/")[2]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +42,18 @@ class FileUpload:
 
     @property
     def files(self) -> list[StoredFile]:
+        # Until uploads were compressed, the name of an object was not recorded.
         return [
-            StoredFile(file["filename"], file["size"], file_key(self.file_path, number))
+            StoredFile(
+                file["filename"], file["size"], f"{self.file_path}/{file.get('object', f'{number:04d}')}"
+            )
             for number, file in enumerate(self.merged_files)
         ]
 
 
 def file_key(prefix: str, number: int) -> str:
     """The object key of an upload's file, built from generated ids and never from the client's file name."""
-    return f"{prefix}/{number:04d}"
+    return f"{prefix}/{number:04d}{COMPRESSED}"
 
 
 def upload_prefix(upload_id: UUID) -> str:

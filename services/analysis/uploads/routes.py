@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.analysis.domain import AnalysisType
-from services.analysis.uploads.schemas import AnalysisAccepted
+from services.analysis.uploads.schemas import AnalysisAccepted, inline_config
 from services.analysis.uploads.service import UploadReceiver
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
@@ -93,6 +93,7 @@ def build_upload_router(receiver: UploadReceiver, guard: Guard, *, max_body_byte
             request.headers.get("Content-Type", ""),
             int(length) if length and length.isdigit() else None,
             request.stream(),
+            inline_config,
         )
         response.headers["Location"] = f"/api/v1/analyses/{analysis.id}"
         return AnalysisAccepted.of(analysis)

@@ -1,6 +1,6 @@
 """Receives uploads: streams the files to the object store, then creates the analysis in one transaction."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -8,9 +8,8 @@ from obstore.exceptions import BaseError
 
 from services.analysis.baselines.domain import check_usable
 from services.analysis.baselines.service import check_model
-from services.analysis.configs.domain import Configuration
+from services.analysis.configs.domain import ConfigChanges, Configuration
 from services.analysis.configs.errors import ConfigNotFound
-from services.analysis.configs.schemas import ConfigChange
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, AnalysisType, Status
@@ -18,11 +17,11 @@ from services.analysis.errors import AnalysisNotFound, NoBaseline
 from services.analysis.jobs.domain import QUEUE, Kind, size_of
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.machines.errors import MachineNotFound
+from services.analysis.objects.frames import compressed
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
 from services.analysis.uploads.errors import BadUpload, UploadTooLarge
-from services.analysis.uploads.inline import MAX_CONFIG_BYTES, inline_config
 from services.analysis.uploads.multipart import Form, Part
 from shared.access import Caller
 from shared.audit import Auditor
@@ -32,11 +31,17 @@ from shared.events.analysis import UPLOAD_RECEIVED, UploadReceived
 from shared.jobs.queue import NewJob
 
 MAX_FILENAME_CHARACTERS = 255
+# A list of the features and 10,000 labels fit into a form's configuration.
+MAX_CONFIG_BYTES = 2**20
 # The size of a form besides its files: boundaries, headers and values.
 FORM_OVERHEAD_BYTES = 2**20
 FILES_FIELD = "files"
 VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "config", "time_zone", "baseline_id"})
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
+
+
+# Reads what a form says about the configuration.
+ParseConfig = Callable[[Mapping[str, str]], ConfigChanges | None]
 
 
 @dataclass(slots=True)
@@ -57,7 +62,7 @@ class AnalysisRequest:
     analysis_type: AnalysisType
     config_id: int | None
     baseline_id: UUID | None
-    config: ConfigChange | None
+    config: ConfigChanges | None
 
 
 class UploadReceiver:
@@ -82,7 +87,12 @@ class UploadReceiver:
         self._configs = configs
 
     async def receive(
-        self, caller: Caller, content_type: str, announced_bytes: int | None, body: AsyncIterator[bytes]
+        self,
+        caller: Caller,
+        content_type: str,
+        announced_bytes: int | None,
+        body: AsyncIterator[bytes],
+        parse_config: ParseConfig,
     ) -> Analysis:
         """Store the files and create the analysis. A rejected or interrupted upload leaves nothing behind."""
         max_bytes = self._settings.max_upload_bytes
@@ -91,7 +101,7 @@ class UploadReceiver:
         received = ReceivedForm(self._new_id())
         try:
             await self._receive_form(received, Form(content_type, body))
-            request = _parsed(received.values)
+            request = _parsed(received.values, parse_config)
             await self._directory.find(caller, request.machine_id)
         except BaseException:
             # This includes disconnects. The store itself discards the object that is being written.
@@ -126,7 +136,7 @@ class UploadReceiver:
         key = file_key(upload_prefix(received.upload_id), number)
         before = received.size
         try:
-            await self._storage.put_stream(key, self._counted(received, part, filename))
+            await self._storage.put_stream(key, compressed(self._counted(received, part, filename)))
         except (OSError, BaseError) as error:
             raise Unavailable("The object store is not available at the moment. Try again later.") from error
         received.files.append(StoredFile(filename, received.size - before, key))
@@ -164,7 +174,7 @@ class UploadReceiver:
             file_path=upload_prefix(received.upload_id),
             status=Status.PENDING,
             error_message=None,
-            merged_files=[{"filename": file.filename, "size": file.size} for file in received.files],
+            merged_files=[file.recorded() for file in received.files],
             features=None,
             samples=None,
             created_at=now,
@@ -206,7 +216,7 @@ class UploadReceiver:
             "file_size": received.size,
         }
         if request.config is not None:
-            after["config"] = request.config.model_dump(mode="json", exclude_unset=True)
+            after["config"] = request.config.sent
         await self._auditor.wrote(
             unit.outbox, caller, "analysis.created", "analysis", analysis.id, after=after
         )
@@ -273,7 +283,7 @@ def checked_name(filename: str | None) -> str:
     return filename
 
 
-def _parsed(values: dict[str, str]) -> AnalysisRequest:
+def _parsed(values: dict[str, str], parse_config: ParseConfig) -> AnalysisRequest:
     for name in ("machine_id", "analysis_type"):
         if not values.get(name):
             raise BadUpload(name, f"The form field {name} is missing.")
@@ -287,9 +297,7 @@ def _parsed(values: dict[str, str]) -> AnalysisRequest:
     machine_id = _uuid(values, "machine_id")
     if machine_id is None:
         raise BadUpload("machine_id", "The form field machine_id is missing.")
-    return AnalysisRequest(
-        machine_id, kind, _integer(values, "config_id"), baseline_id, inline_config(values)
-    )
+    return AnalysisRequest(machine_id, kind, _integer(values, "config_id"), baseline_id, parse_config(values))
 
 
 def _uuid(values: dict[str, str], name: str) -> UUID | None:

@@ -81,6 +81,13 @@ class ApiKeyService:
         if organization_id is None:
             raise ApiKeyRefused
         await unit.act_as(Scope(organization_id=organization_id))
+        grant = await self.grant(unit, organization_id, key_id)
+        now = self._clock.now()
+        await unit.api_keys.record_use(key_id, now, now - LAST_USED_PRECISION)
+        return grant
+
+    async def grant(self, unit: Unit, organization_id: UUID, key_id: UUID) -> KeyGrant:
+        """What a key of the organization allows now. Raises ApiKeyRefused."""
         now = self._clock.now()
         key = await unit.api_keys.get(key_id)
         organization = await unit.organizations.get(organization_id)
@@ -89,7 +96,6 @@ class ApiKeyService:
         creator = await unit.memberships.get(organization_id, key.created_by)
         if creator is None or not creator.is_active:
             raise ApiKeyRefused
-        await unit.api_keys.record_use(key_id, now, now - LAST_USED_PRECISION)
         return KeyGrant(key, min(key.role, creator.membership.role), creator.email, creator.full_name)
 
 

@@ -524,14 +524,14 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone;
 
--- name: bury_organization$
+-- name: tombstone_organization$
 -- Leave a tombstone of a deleted organization, to which the audit trail refers.
-WITH buried AS (
+WITH tombstoned AS (
     UPDATE organizations SET name = 'Deleted organization', slug = 'deleted-' || id, description = NULL,
         industry = NULL, settings = '{}'
     WHERE id = :subject AND slug <> 'deleted-' || id RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
 -- name: erase_refresh_tokens$
 -- Delete a batch of the sessions of a deleted user.
@@ -564,14 +564,14 @@ SELECT delete_invitations_to(:subject);
 -- Take what identifies a deleted user out of a batch of entries of the audit trail.
 SELECT anonymise_trail(:subject, :batch);
 
--- name: bury_user$
+-- name: tombstone_user$
 -- Leave a tombstone of a deleted user, to which much refers. RFC 2606: no mail reaches that domain.
-WITH buried AS (
+WITH tombstoned AS (
     UPDATE users SET email = 'deleted-' || id || '@deleted.invalid', full_name = 'Deleted user',
         password_hash = '!', role = 'user', email_verified = false, last_login = NULL
     WHERE id = :subject AND email <> 'deleted-' || id || '@deleted.invalid' RETURNING 1
 )
-SELECT count(*) FROM buried;
+SELECT count(*) FROM tombstoned;
 
 -- name: list_administrators
 -- The active administrators of the installation.

@@ -3,7 +3,7 @@
 from shared.postgres.ddl import SEALS, run
 
 revision = "machines_0007"
-down_revision = "machines_0006"
+down_revision = "machines_0008"
 phase = "after"
 
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.analysis.fleet.domain import FleetFilter, FleetSort
-from services.analysis.fleet.schemas import FleetPage, decode_cursor
+from services.analysis.fleet.schemas import FleetPage, decode_position
 from services.analysis.fleet.service import FleetService
 from services.analysis.timeline.domain import HourCount, microseconds
 from shared.access import Role, Scope
@@ -246,15 +246,15 @@ async def listed(place: Workplace, scope: Scope, **wanted: Any) -> list[UUID]:
     service, answers = FleetService(SystemClock()), []
     for limit in (1, 3, 100):
         seen: list[UUID] = []
-        cursor = None
+        position = None
         while True:
-            after = decode_cursor(sort, cursor) if cursor else None
+            after = decode_position(position) if position else None
             async with place.units(scope) as unit:
                 found = await service.list(unit, FleetFilter(**wanted), sort, after, limit)
-            page = FleetPage.of(sort, found)
+            page = FleetPage.of(found)
             seen += [machine.machine_id for machine in page.items]
-            cursor = page.next_cursor
-            if cursor is None:
+            position = page.next_cursor
+            if position is None:
                 break
         answers.append(seen)
     assert answers[0] == answers[1] == answers[2]

@@ -179,6 +179,9 @@ async def test_a_machines_health_and_daily_counts(client: AnalysisClient) -> Non
     health = (await client.get(f"/machines/{client.machine_id}/health")).json()
     assert health["state"] == "failing"
     assert any("anomalies" in reason for reason in health["reasons"])
+    assert [finding["text"] for finding in health["findings"]] == health["reasons"]
+    (pointing,) = [found for found in health["findings"] if found["code"] == "anomalies_point_to"]
+    assert pointing["params"]["features"] == run["results"]["leading_features"]
     assert [point["analysis_id"] for point in health["wear"]] == [run["id"]]
     daily = (await client.get("/anomalies/daily", machine_id=client.machine_id)).json()["items"]
     assert sum(count["anomalies"] for count in daily) == run["results"]["anomaly_count"]

@@ -22,7 +22,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner
 
-from dinsight.backup.context import Place
+from dinsight.backup.context import BackupContext
 from dinsight.backup.database import BACKUP_LOCK, NAME
 from dinsight.backup.errors import BackupError, Damaged
 from dinsight.backup.manifest import read_backups
@@ -68,10 +68,10 @@ async def _write(machine: Machine) -> None:
 
 
 @pytest.fixture
-def copy(backed_up: Machine, tmp_path: Path) -> Place:
+def copy(backed_up: Machine, tmp_path: Path) -> BackupContext:
     """A copy of the repository, in which nobody else writes; its newest WAL is needed."""
     asyncio.run(_write(backed_up))
-    source = Place.of(Installation(backed_up.env))
+    source = BackupContext.of(Installation(backed_up.env))
     for _ in range(20):
         # Pieces of WAL may be replaced by others while the folder is copied.
         try:
@@ -79,10 +79,12 @@ def copy(backed_up: Machine, tmp_path: Path) -> Place:
             break
         except shutil.Error:
             shutil.rmtree(tmp_path / "copy")
-    return Place.of(Installation({**backed_up.env, "DINSIGHT_BACKUP_URL": (tmp_path / "copy").as_uri()}))
+    return BackupContext.of(
+        Installation({**backed_up.env, "DINSIGHT_BACKUP_URL": (tmp_path / "copy").as_uri()})
+    )
 
 
-async def read_all(place: Place) -> str:
+async def read_all(place: BackupContext) -> str:
     repository = place.chosen(None)
     target = choose(repository, read_backups(repository), None)
     return (await verify(repository, target, restore=False)).how
@@ -115,12 +117,12 @@ KINDS = {
 }
 
 
-def newest(place: Place, kind: str) -> Path:
+def newest(place: BackupContext, kind: str) -> Path:
     """What came before the backup is not needed by it."""
     return sorted(Path(place.url.removeprefix("file://")).glob(f"*/{KINDS[kind]}"))[-1]
 
 
-async def test_an_undamaged_repository_is_good(copy: Place) -> None:
+async def test_an_undamaged_repository_is_good(copy: BackupContext) -> None:
     assert await read_all(copy) == READ
 
 
@@ -136,7 +138,7 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 @pytest.mark.parametrize(
     ("kind", "change"), [pair for pair in product(KINDS, CHANGES) if pair != ("manifest", "lost")]
 )
-async def test_every_damage_of_the_repository_is_found(copy: Place, kind: str, change: str) -> None:
+async def test_every_damage_of_the_repository_is_found(copy: BackupContext, kind: str, change: str) -> None:
     path = newest(copy, kind)
     CHANGES[change](path)
     with pytest.raises(Damaged):
@@ -183,7 +185,7 @@ def test_a_backup_that_is_killed_leaves_nothing_behind(backed_up: Machine) -> No
     # The lock went with its session.
     backed_up.run("backup", "run")
     assert len(backed_up.backups()) > len(before)
-    repository = Place.of(Installation(backed_up.env)).chosen(None)
+    repository = BackupContext.of(Installation(backed_up.env)).chosen(None)
     named = {name.split("/")[1] for name in repository.list("backups")}
     assert named == {backup.manifest.id for backup in backed_up.backups()}
 
@@ -265,7 +267,9 @@ def test_a_folder_with_data_is_not_touched(backed_up: Machine, tmp_path: Path) -
     assert "DInsight is running here" in backed_up.fails("restore", "--to", "latest")
 
 
-async def test_a_restore_without_any_room_is_refused(copy: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_restore_without_any_room_is_refused(
+    copy: BackupContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     repository = copy.chosen(None)
     target = choose(repository, read_backups(repository), None)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
@@ -336,7 +340,7 @@ async def _lose_wal(machine: Machine) -> None:
         await connection.execute("SELECT pg_switch_wal()")
     await connection.execute("CHECKPOINT")
     await connection.close()
-    repository = Place.of(Installation(machine.env)).chosen(None)
+    repository = BackupContext.of(Installation(machine.env)).chosen(None)
 
     async def gap() -> bool:
         choose(repository, read_backups(repository), None)

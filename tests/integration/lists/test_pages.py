@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.http.pages import Cursor
+from shared.http.pages import Cursor, bind
 from shared.settings import InstallationSettings
 from tests.integration.lists.conftest import Filled
 from tests.lists.seed import Seed, connect
@@ -140,10 +140,12 @@ async def test_a_cursor_that_no_list_gave_is_refused(place: Place, operation: Li
         response = await place.services.get(place.path(operation), place.headers, cursor=cursor)
         assert response.status_code == 422, response.text
         assert response.json()["errors"][0]["pointer"] == "/query/cursor"
-    # A cursor is a place in an order: one from another list shows nothing but one's own rows.
-    foreign = Cursor(place.seed.now, place.seed.id("organization", 2)).encode()
+    # A place in the order of another list would be one in this list, too.
+    position = Cursor(place.seed.now, place.seed.id("organization", 2)).encode()
+    foreign = bind(position, "/api/v1/another", [], None)
     found = await place.services.get(place.path(operation), place.headers, cursor=foreign)
-    assert found.status_code in (200, 422)
+    assert (found.status_code, found.json()["errors"][0]["pointer"]) == (422, "/query/cursor")
+    assert "another list" in found.json()["detail"]
 
 
 @pytest.mark.parametrize("operation", LISTS, ids=lambda operation: operation.id)

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from dinsight.installation import SERVICES
-from dinsight.maintenance.place import Place
+from dinsight.maintenance.context import MaintenanceContext
 from dinsight.maintenance.steps import Outcome, run
 from dinsight.provision.databases import provision
 from dinsight.provision.migrations import upgrade
@@ -51,8 +51,8 @@ class Copy:
     folder: Path
     admin: Connection
 
-    def place(self, *, dry_run: bool = False, **retention: int) -> Place:
-        return Place(
+    def context(self, *, dry_run: bool = False, **retention: int) -> MaintenanceContext:
+        return MaintenanceContext(
             admin_dsn=self.dsn,
             storage_url=f"file://{self.folder}",
             retention=RetentionSettings(**retention),  # type: ignore[arg-type] # fields by name
@@ -61,8 +61,8 @@ class Copy:
             batch=BATCH,
         )
 
-    async def maintained(self, place: Place | None = None) -> dict[str, Outcome]:
-        return {outcome.step: outcome async for outcome in run(place or self.place())}
+    async def maintained(self, context: MaintenanceContext | None = None) -> dict[str, Outcome]:
+        return {outcome.step: outcome async for outcome in run(context or self.context())}
 
 
 class AdminPartitions:

@@ -103,7 +103,7 @@ async def test_what_is_old_goes_and_everything_else_stays(copy: Copy) -> None:
 
 async def test_a_dry_run_tells_what_a_run_does_and_changes_nothing(copy: Copy) -> None:
     before, files = await contents(copy), sorted(copy.folder.rglob("*"))
-    planned = await copy.maintained(copy.place(dry_run=True))
+    planned = await copy.maintained(copy.context(dry_run=True))
     assert await contents(copy) == before
     assert sorted(copy.folder.rglob("*")) == files
     assert await copy.admin.fetchval("SELECT count(*) FROM auth.maintenance_runs") == 0
@@ -154,11 +154,11 @@ async def command(copy: Copy) -> asyncio.subprocess.Process:
 
 async def restorable(copy: Copy) -> None:
     """Every archive brings back the rows that the plant had."""
-    units = OwnerUnits(copy.place(), copy.admin)
+    units = OwnerUnits(copy.context(), copy.admin)
     archiver = Archiver(
         units,
         AdminPartitions(copy.admin, "analysis"),
-        copy.place().storage,
+        copy.context().storage,
         SystemClock(),
         time_ordered_id,
         restored=timedelta(days=30),
@@ -179,7 +179,7 @@ async def test_restored_rows_are_those_from_before(copied: Copied) -> None:
         await restorable(copy)
         # What was compressed is restored as it was before, and compressed again.
         for one in (untouched, copy):
-            async for _ in run(one.place(), {"compressed": compress_results}):
+            async for _ in run(one.context(), {"compressed": compress_results}):
                 pass
         before, after = await contents(untouched), await contents(copy)
         for table in ("feature_data", "dinsight_data", "monitor_data", "monitor_packed", "anomalies"):
@@ -215,9 +215,9 @@ async def test_an_organization_has_its_own_limits_within_bounds(copy: Copy) -> N
             f"UPDATE {schema}.organization_refs SET retention = $1 WHERE organization_id = $2",
             *(own, copy.filled.ours),
         )
-    place = copy.place()
-    place.retention.analyses_bounds = (30, 10_000)
-    outcomes = counts(await copy.maintained(place))
+    context = copy.context()
+    context.retention.analyses_bounds = (30, 10_000)
+    outcomes = counts(await copy.maintained(context))
     assert outcomes["analyses archived"] == 2, "the other organization's"
     assert outcomes["uploaded files deleted"] == 4, "the bound of uploads is below the age of the old ones"
     assert outcomes["alerts deleted"] == 2
@@ -243,7 +243,7 @@ async def test_the_trail_is_exported_where_that_is_asked_for(copy: Copy) -> None
 
 async def test_a_month_that_is_due_as_a_whole_is_dropped(copy: Copy) -> None:
     """What organizations want exported is exported before."""
-    old = f"auth.audit_logs_{copy.place().now - OLD * DAY:%Y_%m}"
+    old = f"auth.audit_logs_{copy.context().now - OLD * DAY:%Y_%m}"
     assert await copy.admin.fetchval("SELECT to_regclass($1)", old) is not None
     assert counts(await copy.maintained())["audit entries deleted"] == 3 * TRAIL
     assert await copy.admin.fetchval("SELECT to_regclass($1)", old) is not None, "entries are held"
@@ -269,8 +269,8 @@ async def test_entries_of_a_whole_month_are_counted_when_it_is_dropped(copy: Cop
 
 async def test_archives_are_deleted_after_their_retention(copy: Copy) -> None:
     await copy.maintained()
-    clock = FakeClock(copy.place().now + timedelta(days=4000))
-    later = copy.place()
+    clock = FakeClock(copy.context().now + timedelta(days=4000))
+    later = copy.context()
     object.__setattr__(later, "clock", clock)
     outcomes = counts(await copy.maintained(later))
     assert outcomes["archives deleted"] == 4
@@ -299,7 +299,7 @@ async def test_archiving_is_told_and_recorded(copy: Copy) -> None:
 
 
 async def test_a_night_is_made_up_for_and_not_repeated(copy: Copy) -> None:
-    nightly = Nightly(copy.place(), hour=4)
+    nightly = Nightly(copy.context(), hour=4)
     await nightly.step()
     await nightly.step()
     assert await copy.admin.fetchval("SELECT count(*) FROM auth.maintenance_runs WHERE successful") == 1
@@ -312,7 +312,7 @@ async def test_a_step_that_fails_does_not_stop_the_others(copy: Copy) -> None:
     """The store is away: archives wait, everything else is done, and the run does not count as successful."""
     await asyncio.to_thread(make_unwritable, copy.folder)
     with pytest.raises(Unavailable, match="analyses archived"):
-        await Nightly(copy.place(), hour=4).step()
+        await Nightly(copy.context(), hour=4).step()
     [run] = await copy.admin.fetch("SELECT * FROM auth.maintenance_runs")
     assert not run["successful"]
     assert run["steps"]["analyses archived"]["error"]
@@ -329,7 +329,7 @@ def make_unwritable(folder: Path) -> None:
 async def test_a_hold_whose_event_is_late_keeps_everything(copy: Copy) -> None:
     for schema in ("analysis", "alerting"):
         await copy.admin.execute(f"UPDATE {schema}.machine_refs SET legal_hold = false")
-    later = copy.place()
+    later = copy.context()
     object.__setattr__(later, "clock", FakeClock(later.now + timedelta(days=4000)))
     tables = ("analysis.anomalies", "analysis.file_uploads", "analysis.analyses", "alerting.alerts")
     count = "SELECT count(*) FROM {} WHERE organization_id = $1"

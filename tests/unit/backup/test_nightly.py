@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dinsight.backup.context import Place
+from dinsight.backup.context import BackupContext
 from dinsight.backup.manifest import Backup
 from dinsight.backup.nightly import Nightly, Work
 from dinsight.backup.repository import Repository
@@ -26,7 +26,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def nightly(clock: FakeClock) -> Nightly:
-    place = Place("memory:///", Sealer(f"k1:{KEY}"), Path("spool"), "memory:///", {})
+    place = BackupContext("memory:///", Sealer(f"k1:{KEY}"), Path("spool"), "memory:///", {})
     return Nightly("", place, clock, hour=2, restore=True)
 
 

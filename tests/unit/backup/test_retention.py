@@ -59,8 +59,8 @@ def test_what_expired_backups_needed_goes_and_what_others_need_stays() -> None:
         repository.put(f"wal/{Segment(1, number).name(SIZE)}", b"")
     repository.put("wal/00000002.history", b"")
     repository.put(f"tail/{Segment(1, 900).name(SIZE)}@0-9", b"")
-    old = StoredFile("a", NOW - 50 * DAY, "00")
-    new = StoredFile("b", NOW - DAY, "00")
+    old = StoredFile.of("a", NOW - 50 * DAY)
+    new = StoredFile.of("b", NOW - DAY)
     for file in (old, new):
         repository.put(file.name, b"")
     gone = expire(repository, backups)

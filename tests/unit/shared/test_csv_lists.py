@@ -157,6 +157,25 @@ async def test_a_cursor_is_where_the_file_begins(client: httpx2.AsyncClient) -> 
     assert len(rows(response)) == ROWS - 3
 
 
+async def test_a_cursor_of_another_list_or_of_other_filters_is_refused(client: httpx2.AsyncClient) -> None:
+    page = (await client.get("/api/v1/halls/1/gauges?limit=3&q=a")).json()
+    for accept in (CSV, {}):
+        for address in (
+            "/api/v1/halls/1/gauges?",
+            "/api/v1/halls/1/gauges?q=b&",
+            "/api/v1/halls/3/gauges?q=a&",
+        ):
+            response = await client.get(f"{address}cursor={page['next_cursor']}", headers=accept)
+            assert response.status_code == 422
+            [error] = response.json()["errors"]
+            assert error["pointer"] == "/query/cursor"
+            assert "belongs to another list or to other filters" in error["detail"]
+        elsewhere = {**accept, "X-Organization-Id": str(UUID(int=1))}
+        address = f"/api/v1/halls/1/gauges?q=a&cursor={page['next_cursor']}"
+        assert (await client.get(address, headers=elsewhere)).status_code == 422
+        assert (await client.get(address, headers=accept)).status_code == 200
+
+
 async def test_an_empty_list_has_a_header(client: httpx2.AsyncClient, shelf: Shelf) -> None:
     shelf.gauges = []
     assert (await client.get("/api/v1/halls/1/gauges", headers=CSV)).text == "name,value\r\n"

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.errors import Unprocessable
 from shared.http.fields import MAX_YEAR, MIN_YEAR, Moment
-from shared.http.pages import Cursor, Page, Slice
+from shared.http.pages import Cursor, Page, Slice, bind, encode
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -48,11 +48,15 @@ def test_the_time_zone_is_kept() -> None:
         "ü",
         "////",
         "%00",
-        base64.urlsafe_b64encode(b"\xff\xfe|x").decode(),
-        base64.urlsafe_b64encode(b"2026-01-01T00:00:00+00:00").decode(),
-        base64.urlsafe_b64encode(b"2026-01-01T00:00:00+00:00|no-uuid").decode(),
-        base64.urlsafe_b64encode(f"2026-01-01T00:00:00|{UUID(int=1)}".encode()).decode(),
-        base64.urlsafe_b64encode(f"yesterday|{UUID(int=1)}".encode()).decode(),
+        base64.urlsafe_b64encode(b"\xff\xfe").decode(),
+        base64.urlsafe_b64encode(b"7").decode(),
+        encode(),
+        encode("2026-01-01T00:00:00+00:00"),
+        encode("2026-01-01T00:00:00+00:00", "no-uuid"),
+        encode("2026-01-01T00:00:00", str(UUID(int=1))),
+        encode("yesterday", str(UUID(int=1))),
+        encode(2026, 1),
+        encode("2026-01-01T00:00:00+00:00", str(UUID(int=1)), "more"),
     ],
 )
 def test_a_cursor_of_no_list_is_refused(text: str) -> None:
@@ -62,7 +66,7 @@ def test_a_cursor_of_no_list_is_refused(text: str) -> None:
 
 @given(ANY_TIME, OFFSETS, st.uuids())
 def test_a_cursor_has_a_valid_time_or_is_refused(at: datetime, offset: timezone, id_: UUID) -> None:
-    written = base64.urlsafe_b64encode(f"{at.isoformat()}{_offset(offset)}|{id_}".encode()).decode()
+    written = encode(f"{at.isoformat()}{_offset(offset)}", str(id_))
     if not MIN_YEAR <= at.year <= MAX_YEAR:
         with pytest.raises(Unprocessable) as refused:
             Cursor.decode(written)
@@ -132,3 +136,17 @@ def test_a_page_says_whether_more_follow(rows: int, shown: int, more: bool) -> N
         assert Cursor.decode(page.next_cursor).id == UUID(int=2)
     else:
         assert page.next_cursor is None
+
+
+def test_a_cursor_depends_on_the_list_its_filters_and_the_organization_alone() -> None:
+    position, filters = encode("a", "b"), [("q", "a"), ("tag", "x"), ("tag", "y")]
+    cursor = bind(position, "/machines", filters, None)
+    assert bind(position, "/machines", [*filters[::-1], ("limit", "7"), ("cursor", cursor)], None) == cursor
+    others = [
+        bind(position, "/alerts", filters, None),
+        bind(position, "/machines", filters[:2], None),
+        bind(position, "/machines", [*filters[:2], ("tag", "z")], None),
+        bind(position, "/machines", filters, str(UUID(int=1))),
+    ]
+    assert len({cursor, *others}) == 5
+    assert cursor.replace("-", "").replace("_", "").replace(".", "").isalnum()

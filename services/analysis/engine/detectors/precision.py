@@ -44,9 +44,9 @@ class Precision:
 
     @cached_property
     def _matrix(self) -> Floats | None:
-        """P (d, d) if it is small and cheaper to multiply with than the axes, else None."""
-        d, r = self.vectors.shape
-        if d > MAX_PRECISION_FEATURES or 2 * r <= d:
+        """P (d, d) if it is small, else None."""
+        d = self.vectors.shape[0]
+        if d > MAX_PRECISION_FEATURES:
             return None
         precision: Floats = (self.vectors * self.weights) @ self.vectors.T
         precision[np.diag_indices(d)] += 1.0 / self.floor
@@ -54,7 +54,8 @@ class Precision:
 
     def pull(self, centred: Floats) -> Floats:
         """`P z` (m, d) of complete deviations z (m, d)."""
-        if self._matrix is not None:
+        d, r = self.vectors.shape
+        if 2 * r > d and self._matrix is not None:  # cheaper to multiply with than the axes
             pulled: Floats = centred @ self._matrix
             return pulled
         pulled = (centred @ self.vectors * self.weights) @ self.vectors.T

@@ -1,2 +1,2 @@
 """Reads tables in chunks: text in every dialect, Excel and Parquet, also within gzip and zip
-(docs/files.md)."""
+(docs/engine.md)."""

@@ -79,6 +79,7 @@ BRACKETED = re.compile(r"[\[(<{].*[\])>}]")
 
 def looks_like_units(cells: Sequence[str]) -> bool:
     """Tell whether a row between header and data holds units (or what a logger did: Avg, Smp)."""
-    filled = [cell.strip() for cell in cells if cell.strip()]
+    # A dash can stand for no unit, but also for a missing value.
+    filled = [cell.strip() for cell in cells if kind_of(cell) != "missing"]
     hits = sum(cell.casefold() in UNITS or bool(BRACKETED.fullmatch(cell)) for cell in filled)
     return bool(filled) and hits * 5 >= len(filled) * 3

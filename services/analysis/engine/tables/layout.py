@@ -208,10 +208,8 @@ class Layout:
     def _width_of(self, header: Sequence[str]) -> int:
         """Return the number of columns that the header names; a delimiter at the end of a line makes none."""
         width = len(header)
-        if self.trailing and width == self.width - 1:
-            return width
-        if self.trailing and width == self.width and not header[-1].strip():
-            return width - 1
+        if self.trailing and width > 1 and width in (self.width, self.width - 1):
+            return width if header[-1].strip() else width - 1
         # LabVIEW names a last column Comment, but ends rows before it.
         if width > 1 and header[-1].strip() in ("", "Comment") and self.width == width - 1:
             return width - 1

@@ -1,8 +1,7 @@
 """Reads the page headers of a Parquet file, which say what its pages expand to, before they are unpacked.
 
 The sizes in the footer are only promises; a reader allocates what the page headers say. They are structs in
-Thrift's compact protocol (https://github.com/apache/parquet-format, src/main/thrift/parquet.thrift, and
-https://github.com/apache/thrift, doc/specs/thrift-compact-protocol.md).
+Thrift's compact protocol (apache/parquet-format, parquet.thrift; apache/thrift, "Thrift compact protocol").
 """
 
 from __future__ import annotations

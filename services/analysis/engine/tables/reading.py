@@ -1,4 +1,4 @@
-"""Reads uploaded tables in chunks of samples (docs/files.md)."""
+"""Reads uploaded tables in chunks of samples (docs/engine.md)."""
 
 from __future__ import annotations
 

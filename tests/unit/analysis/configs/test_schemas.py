@@ -34,7 +34,7 @@ def test_what_is_said_about_files_has_the_engines_fields() -> None:
 )
 def test_both_names_of_the_threshold_change_it(body: dict[str, float]) -> None:
     expected = {"sensitivity": 4.0, "false_alarm_rate": None, "ewma": None}
-    assert ConfigChange.model_validate({**body, "ewma": None}).changes() == expected
+    assert ConfigChange.model_validate({**body, "ewma": None}).changes().parameters == expected
 
 
 def test_both_names_of_the_threshold_with_different_values_are_rejected() -> None:
@@ -44,15 +44,17 @@ def test_both_names_of_the_threshold_with_different_values_are_rejected() -> Non
 
 
 def test_a_rate_ends_the_standard_deviations_and_the_other_way_round() -> None:
-    assert ConfigChange.model_validate({"false_alarm_rate": 0.01}).changes() == {
+    assert ConfigChange.model_validate({"false_alarm_rate": 0.01}).changes().parameters == {
         "false_alarm_rate": 0.01,
         "sensitivity": None,
     }
-    assert ConfigChange.model_validate({"false_alarm_rate": None, "threshold_sigmas": 3.0}).changes() == {
+    assert ConfigChange.model_validate(
+        {"false_alarm_rate": None, "threshold_sigmas": 3.0}
+    ).changes().parameters == {
         "false_alarm_rate": None,
         "sensitivity": 3.0,
     }
-    assert ConfigChange.model_validate({"sensitivity": None}).changes() == {"sensitivity": None}
+    assert ConfigChange.model_validate({"sensitivity": None}).changes().parameters == {"sensitivity": None}
 
 
 @pytest.mark.parametrize("name", ["sensitivity", "threshold_sigmas"])

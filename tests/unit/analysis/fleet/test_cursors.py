@@ -1,4 +1,4 @@
-"""Cursors of the fleet."""
+"""Positions in the fleet's orders."""
 
 from uuid import uuid4
 
@@ -6,33 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.analysis.fleet.domain import FleetPosition, FleetSort
-from services.analysis.fleet.schemas import MAX_CURSOR_LENGTH, decode_cursor, encode_cursor
+from services.analysis.fleet.domain import FleetPosition
+from services.analysis.fleet.schemas import decode_position, encode_position
 from shared.errors import Unprocessable
-from shared.http.pages import Cursor
+from shared.http.pages import MAX_CURSOR_LENGTH, Cursor, bind
 from tests.unit.analysis.database.examples import NOW
 
 
 @given(
     rank=st.floats(allow_nan=False, allow_infinity=False),
     name=st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=255),
-    sort=st.sampled_from(FleetSort),
 )
-def test_a_cursor_comes_back_as_it_was(rank: float, name: str, sort: FleetSort) -> None:
+def test_a_position_comes_back_as_it_was(rank: float, name: str) -> None:
     position = FleetPosition(rank, name, uuid4())
-    text = encode_cursor(sort, position)
-    assert len(text) <= MAX_CURSOR_LENGTH
-    assert decode_cursor(sort, text) == position
+    text = encode_position(position)
+    assert len(bind(text, "/api/v1/fleet", [], None)) <= MAX_CURSOR_LENGTH
+    assert decode_position(text) == position
 
 
 @given(text=st.text(max_size=50))
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(Unprocessable):
-        decode_cursor(FleetSort.NEED, text)
+        decode_position(text)
 
 
-def test_cursors_of_other_lists_and_orders_are_refused() -> None:
-    other = encode_cursor(FleetSort.NAME, FleetPosition(0.0, "pump", uuid4()))
-    for text in (Cursor(NOW, uuid4()).encode(), other):
-        with pytest.raises(Unprocessable, match="cursor"):
-            decode_cursor(FleetSort.NEED, text)
+def test_positions_of_other_lists_are_refused() -> None:
+    with pytest.raises(Unprocessable, match="cursor"):
+        decode_position(Cursor(NOW, uuid4()).encode())

@@ -17,6 +17,7 @@ from services.analysis.machines.errors import MachineNotFound
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.errors import BadUpload, BaselineUnusable, UploadTooLarge
+from services.analysis.uploads.schemas import inline_config
 from services.analysis.uploads.service import UploadReceiver
 from shared.access import Caller, Scope
 from shared.audit import Auditor
@@ -75,7 +76,7 @@ class Place:
             yield body + f"--{BOUNDARY}--\r\n".encode()
 
         content_type = f"multipart/form-data; boundary={BOUNDARY}"
-        return await self.receiver.receive(self.caller, content_type, None, chunks())
+        return await self.receiver.receive(self.caller, content_type, None, chunks(), inline_config)
 
     async def keys(self) -> list[str]:
         return [key for key, _ in await self.storage.list("uploads")]

@@ -90,11 +90,11 @@ def read(
     content: bytes, config: Mapping[str, Any], name: str = "x.csv"
 ) -> tuple[Floats, list[dict[str, Any]]]:
     """Read a file as an analysis does that gets `config` inline."""
-    change = ConfigChange.model_validate(config)
+    change = ConfigChange.model_validate(config).changes()
     samples = open_samples(
         [(io.BytesIO(content), name)],
-        config=replace(EngineConfig(), **change.changes()).validate(),
-        reading=ReadingConfig.from_json(change.reading()),
+        config=replace(EngineConfig(), **change.parameters).validate(),
+        reading=ReadingConfig.from_json(change.reading),
         training=True,
     )
     chunks = list(samples)

@@ -261,3 +261,10 @@ def test_what_is_understood_is_said() -> None:
     assert found.understood.preamble == ("# c",)
     assert found.understood.units == ("", "mm/s", "°C")
     assert CONFIG.end_meta == "m"
+
+
+def test_a_first_row_of_missing_values_is_no_row_of_units() -> None:
+    found = read("m,a,b\nx,-,-\ny,1,2\nz,3,4\n")
+    np.testing.assert_array_equal(found.features, [[np.nan, np.nan], [1, 2], [3, 4]])
+    assert found.understood.units == ()
+    assert read("m,a,b\n-,-,°C\ny,1,2\nz,3,4\n").understood.units == ("-", "-", "°C")

@@ -6,7 +6,7 @@ A configuration that came with an analysis (`inline`) belongs to it, and never b
 
 from shared.postgres.ddl import run, tenant_isolation
 
-revision = "analysis_0023"
+revision = "analysis_0022"
 down_revision = "analysis_0021"
 
 COLUMNS = """

@@ -52,7 +52,7 @@ class AnotherRun(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class MaintenanceContext:
     """With `dry_run`, steps count what they would do, and change nothing."""
 
     admin_dsn: str
@@ -128,15 +128,20 @@ async def within(
 
 
 async def delete_rows(
-    place: Place, connection: Connection, service: str, table: str, condition: str, *values: Any
+    context: MaintenanceContext,
+    connection: Connection,
+    service: str,
+    table: str,
+    condition: str,
+    *values: Any,
 ) -> Done:
     """Delete the rows `t` of a table that meet a condition, in batches; locked rows are left for later."""
-    if place.dry_run:
+    if context.dry_run:
         async with within(connection, service):
             counted = f"SELECT count(*), coalesce(sum(pg_column_size(t)), 0) FROM {table} t WHERE {condition}"  # noqa: S608
             count, size = await connection.fetchrow(counted, *values) or (0, 0)
         return Done(count, size)
-    due = f"SELECT ctid FROM {table} t WHERE {condition} LIMIT {place.batch} FOR UPDATE OF t SKIP LOCKED"  # noqa: S608
+    due = f"SELECT ctid FROM {table} t WHERE {condition} LIMIT {context.batch} FOR UPDATE OF t SKIP LOCKED"  # noqa: S608
     statement = f"""
         WITH gone AS (
             DELETE FROM {table} t WHERE ctid = ANY (ARRAY({due})) RETURNING pg_column_size(t) AS size)
@@ -146,7 +151,7 @@ async def delete_rows(
         async with within(connection, service):
             count, size = await connection.fetchrow(statement, *values) or (0, 0)
         done += Done(count, size)
-        if count < place.batch:
+        if count < context.batch:
             return done
 
 

@@ -1,0 +1,1 @@
+"""Whether access that a token gave still stands."""

@@ -1,0 +1,26 @@
+"""The question of other services whether access still stands."""
+
+from fastapi import APIRouter, Response
+
+from services.auth.database.unit import Units
+from services.auth.standing.schemas import AccessIn, AccessOut
+from services.auth.standing.service import StandingService
+from shared.access import Role, Scope
+
+
+def build_internal_router(standing: StandingService, units: Units) -> APIRouter:
+    """Outside `/api/v1`, which is all that the gateway exposes."""
+    router = APIRouter(prefix="/internal", include_in_schema=False)
+
+    @router.post("/access")
+    async def check_access(body: AccessIn, response: Response) -> AccessOut:
+        response.headers["Cache-Control"] = "no-store"
+        role: Role | None
+        async with units(Scope()) as unit:
+            if body.api_key_id is not None:
+                role = await standing.of_key(unit, body.api_key_id, body.organization_id)
+            else:
+                role = await standing.of_person(unit, body.user_id, body.session_id, body.organization_id)
+        return AccessOut(role=role.label if role else None)
+
+    return router

@@ -1,0 +1,69 @@
+"""Whether the access that began a long response still stands, once its token has expired."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from shared.access import Caller, Role
+from shared.errors import Unauthenticated
+from shared.http.peers import Peer
+from shared.tokens import Identity
+
+PATH = "/internal/access"
+# As long as a deleted API key goes on working at the gateway.
+CHECKED_FOR_SECONDS = 60.0
+
+Holder = Caller | Identity
+
+
+def holder_among(arguments: Iterable[Any]) -> Holder | None:
+    """The caller among the arguments of a route; None if anybody may call it."""
+    return next((each for each in arguments if isinstance(each, Caller | Identity)), None)
+
+
+class Standing:
+    """Asks auth once the token has expired: until then it counts, as for any other request.
+
+    Without `auth`, the access ends with the token.
+    """
+
+    def __init__(self, auth: Peer | None = None, *, now: Callable[[], float] = time.time) -> None:
+        self._auth = auth
+        self._now = now
+
+    def of(self, arguments: Iterable[Any]) -> "Watch":
+        return Watch(self, holder_among(arguments))
+
+    def now(self) -> float:
+        return self._now()
+
+    async def check(self, holder: Holder) -> None:
+        """Raises Unauthenticated if the holder has lost the session, key, membership or role; Unavailable."""
+        if self._auth is None:
+            raise Unauthenticated("The access token has expired.")
+        answer = await self._auth.post(
+            PATH,
+            {
+                "user_id": str(holder.user_id),
+                "session_id": str(holder.session_id) if holder.session_id else None,
+                "api_key_id": str(holder.api_key_id) if holder.api_key_id else None,
+                "organization_id": str(holder.organization_id) if isinstance(holder, Caller) else None,
+            },
+        )
+        if isinstance(holder, Caller) and Role.parse(answer["role"]) < holder.role:
+            raise Unauthenticated("The role in the organization has changed.")
+
+
+class Watch:
+    """Checks one response's access, at most once a minute."""
+
+    def __init__(self, standing: Standing, holder: Holder | None) -> None:
+        self._standing = standing
+        self._holder = holder
+        self._good_until = float("inf") if holder is None else holder.expires_at
+
+    async def check(self) -> None:
+        """Raises what `Standing.check` raises."""
+        if self._holder is not None and self._standing.now() >= self._good_until:
+            await self._standing.check(self._holder)
+            self._good_until = self._standing.now() + CHECKED_FOR_SECONDS
