@@ -27,7 +27,7 @@ from services.analysis.machines.domain import MachineRef
 from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
-from services.analysis.uploads.domain import FileUpload, file_key, upload_prefix
+from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.jobs.queue import Job, JobHandler, NewJob, Size
@@ -223,7 +223,7 @@ class Workplace:
                 upload_prefix(upload_id),
                 Status.PENDING,
                 None,
-                [{"filename": "normal.csv", "size": size}],
+                [StoredFile("normal.csv", size, key).recorded()],
                 None,
                 None,
                 NOW,
