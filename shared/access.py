@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
-from shared.errors import Forbidden
+from shared.errors import BadRequest, Forbidden
 
 
 class Role(IntEnum):
@@ -138,6 +138,50 @@ class Caller:
             )
         if (noted := _required.get(None)) is not None:
             noted.append((self.organization_id, permission))
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified user, before an organization is chosen."""
+
+    user_id: UUID
+    email: str
+    full_name: str
+    memberships: Mapping[UUID, Role]
+    session_id: UUID | None
+    token: str = field(repr=False)
+    # Seconds since the epoch. A connection that outlives its request, such as an event stream, ends then.
+    expires_at: float = float("inf")
+    # Set if the caller uses an API key. The user is then the one who created the key.
+    api_key_id: UUID | None = None
+
+    def in_organization(self, requested: UUID | None) -> Caller:
+        """The caller in the requested organization, or in the only organization of the user."""
+        if requested is None:
+            if len(self.memberships) != 1:
+                raise BadRequest(
+                    "You belong to several organizations: choose one with the header X-Organization-Id."
+                    if self.memberships
+                    else "You belong to no organization: create one, or accept an invitation."
+                )
+            requested = next(iter(self.memberships))
+        if requested not in self.memberships:
+            raise Forbidden(
+                "You are not a member of the organization in X-Organization-Id. If you have just joined it,"
+                " refresh your token."
+            )
+        return Caller(
+            user_id=self.user_id,
+            email=self.email,
+            full_name=self.full_name,
+            organization_id=requested,
+            role=self.memberships[requested],
+            token=self.token,
+            memberships=self.memberships,
+            api_key_id=self.api_key_id,
+            session_id=self.session_id,
+            expires_at=self.expires_at,
+        )
 
 
 _required: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("required")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import obstore
 from obstore.exceptions import BaseError
@@ -41,7 +42,12 @@ def open_store(url: str, environ: Mapping[str, str], *, create: bool = True) -> 
     try:
         if url.startswith("file://"):
             return from_url(url, mkdir=create, automatic_cleanup=True)
-        return from_url(url, config=given) if given else from_url(url)  # type: ignore[call-overload]  # one overload per kind of store
+        # An option of the client, which obstore does not accept among those of the store.
+        allow_http = given.pop("aws_allow_http", "").lower() == "true"
+        options: dict[str, Any] = {"config": given} if given else {}
+        if allow_http:
+            options["client_options"] = {"allow_http": True}
+        return from_url(url, **options)
     except (BaseError, OSError, ValueError) as error:
         raise BackupError(f"The repository {url} cannot be opened: {error}") from error
 

@@ -77,6 +77,7 @@ def build_application(
         title=f"DInsight {service}",
         description=description,
         version="1",
+        standing=standing,
         lifespan=run,
         dependencies=[Depends(refuse_unknown_query)],
         middleware=[Middleware(_RequestContext), *outermost, problems.middleware(), *middleware],
@@ -91,7 +92,6 @@ def build_application(
             "operation_spans": False,
         },
     )
-    app.state.standing = standing or Standing()
     problems.install(app)
     add_operations_routes(app, checks, details or {})
     return app

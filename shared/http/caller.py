@@ -8,9 +8,9 @@ import structlog
 from fastapi import Depends, Header
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
-from shared.access import Caller, Permission
+from shared.access import Caller, Identity, Permission
 from shared.errors import Forbidden, Unauthenticated
-from shared.tokens import Identity, TokenVerifier
+from shared.tokens import TokenVerifier
 
 API_KEY_HEADER = "X-API-Key"
 bearer_scheme = HTTPBearer(auto_error=False, description="An access token from POST /auth/login")

@@ -8,12 +8,14 @@ from fastapi import APIRouter, FastAPI
 from shared.http.csv_lists import MAX_PAGES_AT_ONCE, offer_csv
 from shared.http.fields import without_null
 from shared.http.problems import problem_responses
+from shared.http.standing import Standing
 
 
 class Application(FastAPI):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, standing: Standing | None = None, **options: Any) -> None:
         self._reading_files = asyncio.Semaphore(MAX_PAGES_AT_ONCE)
         super().__init__(**options)
+        self.state.standing = standing or Standing()
 
     def include_router(self, router: APIRouter, *args: Any, **options: Any) -> None:
         offer_csv(router, self._reading_files)

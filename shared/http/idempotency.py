@@ -20,14 +20,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import access
-from shared.access import Permission
+from shared.access import Identity, Permission
 from shared.errors import BadRequest, Conflict, Unauthenticated, Unavailable, Unprocessable
 from shared.http.bodies import DigestedBody, head_digest
 from shared.http.caller import Guard
 from shared.http.kept_answers import AnswerSealer, ids_in
 from shared.jobs.loop import Loop
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
-from shared.tokens import Identity
 
 HEADER = "Idempotency-Key"
 MAX_KEY_LENGTH = 255

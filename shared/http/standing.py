@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shared.access import Caller, Role
+from shared.access import Caller, Identity, Role
 from shared.errors import Unauthenticated
-from shared.http.peers import Peer
-from shared.tokens import Identity
+
+if TYPE_CHECKING:  # programs without an API have no such client
+    from shared.http.peers import Peer
 
 PATH = "/internal/access"
 # As long as a deleted API key goes on working at the gateway.
@@ -27,7 +28,7 @@ class Standing:
     Without `auth`, the access ends with the token.
     """
 
-    def __init__(self, auth: Peer | None = None, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, auth: "Peer | None" = None, *, now: Callable[[], float] = time.time) -> None:
         self._auth = auth
         self._now = now
 

@@ -98,14 +98,16 @@ SELECT pg_temp.id(:salt, 'organization', CASE WHEN n % 2 = 0 THEN 1 ELSE (n - 1)
 FROM generate_series(1, :keys::integer) AS n;
 
 -- name: analyses!
+-- Triggers are off: versions of baselines are numbered here.
 INSERT INTO analysis.analyses (id, machine_id, file_upload_id, analysis_type, status, results, created_by, created_at,
-                               completed_at, organization_id)
+                               completed_at, organization_id, baseline_version)
 SELECT pg_temp.id(:salt, 'analysis', n), pg_temp.id(:salt, 'machine', m), pg_temp.id(:salt, 'upload', n),
        CASE WHEN n % 20 = 10 THEN 'baseline' ELSE 'monitoring' END,
        CASE WHEN n % 500 = 10 THEN 'failed' ELSE 'completed' END,
        '{"samples": 1000, "anomaly_count": 100, "anomaly_fraction": 0.1, "health": {"state": "ok"}}',
        pg_temp.id(:salt, 'user', 1), :now::timestamptz - (:analyses - n / 4 * 4)::float8 / :analyses * :span::interval, :now,
-       pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations))
+       pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations)),
+       CASE WHEN n % 20 = 10 AND n % 500 <> 10 THEN n / 20 END
 FROM (SELECT n, pg_temp.machine_of(n, :machines) AS m FROM generate_series(1, :analyses::integer) AS n) AS numbered;
 
 -- name: anomalies!

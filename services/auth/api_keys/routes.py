@@ -10,11 +10,10 @@ from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Units
 from services.auth.keys.tokens import AccessTokens
 from services.auth.organizations.service import OrganizationService
-from shared.access import Permission, Role, Scope
+from shared.access import Identity, Permission, Role, Scope
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 
 def build_router(

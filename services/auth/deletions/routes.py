@@ -9,12 +9,11 @@ from services.auth.database.unit import Units
 from services.auth.deletions.schemas import DeletionOut
 from services.auth.deletions.service import DeletionService
 from services.auth.organizations.service import OrganizationService
-from shared.access import Permission, Scope
+from shared.access import Identity, Permission, Scope
 from shared.erasure.requests import DeletionAccepted, location
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 
 def build_router(

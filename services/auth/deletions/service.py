@@ -18,13 +18,12 @@ from services.auth.errors import (
 )
 from services.auth.organizations.domain import Organization
 from services.auth.organizations.events import publish_tombstone
-from shared.access import Caller, Role, Scope
+from shared.access import Caller, Identity, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock
 from shared.erasure.requests import DeletionRequests
 from shared.events.deletions import DeletionReported, DeletionRequested
 from shared.http.pages import PageRequest, Slice
-from shared.tokens import Identity
 
 HELD_MACHINES = "/api/v1/machines?legal_hold=true&limit=1"
 

@@ -11,11 +11,10 @@ from services.auth.invitations.service import InvitationService
 from services.auth.organizations.schemas import OwnOrganizationOut
 from services.auth.organizations.service import OrganizationService
 from services.auth.verification.schemas import TokenRequest
-from shared.access import Permission, Role, Scope
+from shared.access import Identity, Permission, Role, Scope
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 PLACE = "/organizations/{organization_id}/invitations"
 

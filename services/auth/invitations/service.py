@@ -28,11 +28,10 @@ from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.organizations.domain import OrganizationAccess
 from services.auth.users.domain import User
 from services.auth.verification.service import VerificationService
-from shared.access import MIN_ROLE, Caller, Permission, Role, Scope
+from shared.access import MIN_ROLE, Caller, Identity, Permission, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
-from shared.tokens import Identity
 
 
 class InvitationService:

@@ -9,11 +9,10 @@ from services.auth.database.unit import Units
 from services.auth.members.schemas import MemberOut, MemberUpdate
 from services.auth.members.service import MemberService
 from services.auth.organizations.service import OrganizationService
-from shared.access import Permission, Role, Scope
+from shared.access import Identity, Permission, Role, Scope
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 
 def build_router(

@@ -14,11 +14,10 @@ from services.auth.organizations.schemas import (
 )
 from services.auth.organizations.service import OrganizationService
 from services.auth.users.service import AccountService
-from shared.access import Permission, Scope
+from shared.access import Identity, Permission, Scope
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 
 def build_router(

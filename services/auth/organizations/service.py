@@ -13,12 +13,11 @@ from services.auth.organizations.domain import Organization, OrganizationAccess,
 from services.auth.organizations.events import publish_organization
 from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.users.domain import User
-from shared.access import Caller, Permission, Role, Scope
+from shared.access import Caller, Identity, Permission, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
 from shared.retention import SETTING, RetentionSettings
-from shared.tokens import Identity
 
 DEFAULT_TIER = "free"
 # The random end of a version 7 UUID, which makes the slugs of namesakes unique.

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Depends
 from services.auth.database.unit import Units
 from services.auth.sessions.schemas import SessionOut
 from services.auth.sessions.service import SessionService
-from shared.access import Scope
+from shared.access import Identity, Scope
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 
 def build_router(sessions: SessionService, units: Units, guard: Guard) -> APIRouter:

@@ -10,12 +10,11 @@ from services.auth.organizations.service import OrganizationService
 from services.auth.trail.domain import AuditFilter
 from services.auth.trail.schemas import AuditEntryOut
 from services.auth.trail.service import TrailService
-from shared.access import Caller, Permission
+from shared.access import Caller, Identity, Permission
 from shared.http.caller import Guard
 from shared.http.fields import Moment
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 Word = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")]
 

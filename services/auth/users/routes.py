@@ -9,10 +9,9 @@ from services.auth.errors import unwrap
 from services.auth.sessions.client import RequestClient
 from services.auth.users.schemas import PasswordChange, ProfileUpdate, UserOut
 from services.auth.users.service import AccountService
-from shared.access import Scope
+from shared.access import Identity, Scope
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 
 def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRouter:

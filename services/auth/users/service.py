@@ -16,9 +16,9 @@ from services.auth.passwords.rules import PasswordRules, related_names
 from services.auth.sessions.domain import Client
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
+from shared.access import Identity
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
-from shared.tokens import Identity
 
 DEFAULT_ROLE = "user"
 

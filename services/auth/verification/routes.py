@@ -7,10 +7,9 @@ from fastapi import APIRouter, Depends
 from services.auth.database.unit import Units
 from services.auth.verification.schemas import TokenRequest
 from services.auth.verification.service import VerificationService
-from shared.access import Scope
+from shared.access import Identity, Scope
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 
 def build_router(verification: VerificationService, units: Units, guard: Guard) -> APIRouter:

@@ -9,9 +9,9 @@ from services.auth.one_time_tokens.domain import Purpose
 from services.auth.one_time_tokens.service import OneTimeTokens
 from services.auth.users.domain import User
 from services.auth.verification.domain import MIN_VERIFICATION_INTERVAL, VERIFICATION_LIFETIME
+from shared.access import Identity
 from shared.audit import Auditor
 from shared.clock import Clock
-from shared.tokens import Identity
 
 
 class VerificationService:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.gateway.errors import OrganizationDeleted, UserDeleted
+from shared.access import Identity
 from shared.events.deletions import DeletionRequested
 from shared.http.caller import Guard
-from shared.tokens import Identity, TokenVerifier
+from shared.tokens import TokenVerifier
 
 
 @dataclass

@@ -10,10 +10,10 @@ from services.gateway.admission.api_keys import ApiKeys
 from services.gateway.admission.limits import Quota, RateLimits
 from services.gateway.errors import RateLimited, TwoCredentials
 from services.gateway.proxy import headers
+from shared.access import Identity
 from shared.errors import DInsightError, Unauthenticated, Unavailable
 from shared.http.addresses import network_of
 from shared.http.caller import Guard
-from shared.tokens import Identity
 
 # The presented API key in the ASGI scope: the event stream outlives the token that it was exchanged for.
 PRESENTED_KEY = "dinsight.api_key"

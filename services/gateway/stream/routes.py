@@ -15,11 +15,10 @@ from services.gateway.stream.domain import EventFilter, StreamEvent
 from services.gateway.stream.handlers import STREAMED
 from services.gateway.stream.schemas import ResetItem, StreamItem
 from services.gateway.stream.service import EventStreams, Opened, Renew, Reset
-from shared.access import Caller, Permission
+from shared.access import Caller, Identity, Permission
 from shared.errors import FieldError, Unprocessable
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
-from shared.tokens import Identity
 
 # How long a client waits before it reconnects.
 RECONNECT_MS = 2_000

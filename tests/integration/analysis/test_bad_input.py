@@ -32,12 +32,10 @@ def with_cell(text: str) -> bytes:
 
 REFUSED: dict[str, tuple[str, bytes, dict[str, Any], str]] = {
     "an image": ("scan.csv", b"\x89PNG\r\n\x1a\n" + bytes(100), {}, "image"),
-    "a workbook": ("book.csv", b"PK\x03\x04" + bytes(100), {}, "Excel"),
-    "no header": ("x.csv", "\n".join(LINES[1:]).encode(), {}, "not among"),
+    "a damaged workbook": ("book.csv", b"PK\x03\x04" + bytes(100), {}, "damaged"),
+    "no header": ("x.csv", "\n".join(LINES[1:]).encode(), {"row": 1}, "header row"),
     "a ragged row": ("x.csv", with_line(5, lambda line: line + ",1"), {"row": 6}, ""),
-    "text among features": ("x.csv", with_cell("broken"), {"row": 6, "column": "f_1"}, "broken"),
-    "NaN": ("x.csv", with_cell("NaN"), {"row": 6, "column": "f_1"}, "NaN"),
-    "an empty cell": ("x.csv", with_cell(""), {"row": 6, "column": "f_1"}, ""),
+    "an unknown word among features": ("x.csv", with_cell("Kaputt"), {"row": 6, "column": "f_1"}, "Kaputt"),
     "0 rows": ("x.csv", LINES[0].encode() + b"\n", {}, "no samples"),
     "2 rows": ("x.csv", "\n".join(LINES[:3]).encode(), {}, "at least 3"),
     "a duplicate header": (
@@ -69,6 +67,16 @@ async def test_a_bad_file_is_rejected_with_an_explanation(
     assert await stored(database, UUID(upload["id"])) == 0
 
 
+@pytest.mark.parametrize("cell", ["NaN", "", "broken"])
+async def test_missing_values_are_used_or_refused(client: AnalysisClient, cell: str) -> None:
+    await client.configure()
+    ended = await client.completed("baseline", ("x.csv", with_cell(cell)))
+    assert ended["results"]["samples"] == 20
+    await client.configure(missing="refuse")
+    error = await client.refused("baseline", ("x.csv", with_cell(cell)))
+    assert (error["file"], error["row"], error["column"]) == ("x.csv", 6, "f_1")
+
+
 async def stored(database: TestDatabase, upload_id: UUID) -> int:
     connection = await asyncpg.connect(database.admin_dsn)
     try:
@@ -94,7 +102,7 @@ async def test_chunks_before_the_bad_row_do_not_stay(client: AnalysisClient, dat
 
 async def test_a_rejection_is_published(client: AnalysisClient, bootstrap: str) -> None:
     await client.configure()
-    ended = await client.ended(await client.accepted("baseline", ("x.csv", with_cell("broken"))))
+    ended = await client.ended(await client.accepted("baseline", ("x.csv", with_cell("Kaputt"))))
     async with reading(bootstrap, ANALYSIS_FAILED) as reader:
         (event,) = await reader.wait_for(ANALYSIS_FAILED, 1, analysis_id=UUID(ended["id"]))
         assert event.payload.error == ended["error"]["message"]
@@ -184,7 +192,7 @@ async def test_the_objects_of_a_rejected_file_are_deleted(
     client: AnalysisClient, objects: Callable[[UUID | None], list[str]]
 ) -> None:
     await client.configure()
-    ended = await client.ended(await client.accepted("baseline", ("x.csv", with_cell("broken"))))
+    ended = await client.ended(await client.accepted("baseline", ("x.csv", with_cell("Kaputt"))))
     upload_id = UUID(ended["file_upload_id"])
 
     async def gone() -> bool:
@@ -195,6 +203,6 @@ async def test_the_objects_of_a_rejected_file_are_deleted(
 
 async def test_a_worker_survives_a_rejected_file(client: AnalysisClient, worker: httpx2.AsyncClient) -> None:
     await client.configure()
-    await client.refused("baseline", ("x.csv", with_cell("broken")))
+    await client.refused("baseline", ("x.csv", with_cell("Kaputt")))
     await client.completed("baseline", ("x.csv", csv(samples(20))))
     assert (await worker.get("/health/ready")).status_code == 200

@@ -177,7 +177,7 @@ async def test_chunks_of_a_dead_attempt_are_discarded(place: Workplace) -> None:
 
 async def test_a_rejected_run_leaves_nothing(place: Workplace) -> None:
     lines = TABLE.decode().splitlines()
-    lines[ROWS - 20] = lines[ROWS - 20].rsplit(",", 1)[0] + ",broken"
+    lines[ROWS - 20] = lines[ROWS - 20].rsplit(",", 1)[0] + ",oops"
     run = await place.monitored(await baseline(place), "\n".join(lines).encode())
     store = GatedStore(place)
     reading = asyncio.create_task(place.do(run, Kind.ANALYSIS, store=store))

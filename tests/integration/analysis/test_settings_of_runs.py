@@ -50,7 +50,7 @@ async def test_a_runs_own_threshold_judges_it(learnt: AnalysisClient) -> None:
     narrow = (await run(learnt, threshold_sigmas=1))["results"]
     assert wide["anomaly_count"] < usual["anomaly_count"] < narrow["anomaly_count"]
     assert wide["threshold"] > usual["threshold"] > narrow["threshold"]
-    assert (usual["settings"]["threshold_sigmas"], wide["settings"]["threshold_sigmas"]) == (3, 10)
+    assert (usual["settings"]["threshold_sigmas"], wide["settings"]["threshold_sigmas"]) == (None, 10)
     assert usual["settings"]["ignored"] == []
     assert wide["promised"]["rate"] <= usual["promised"]["rate"] < narrow["promised"]["rate"]
     for results in (usual, wide, narrow):

@@ -24,10 +24,11 @@ from services.analysis.jobs.runner import AnalysisRunner
 from services.analysis.jobs.score import ChunkScorer
 from services.analysis.jobs.split import Splitter
 from services.analysis.machines.domain import MachineRef
+from services.analysis.objects.frames import compressed
 from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
-from services.analysis.uploads.domain import FileUpload, file_key, upload_prefix
+from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.jobs.queue import Job, JobHandler, NewJob, Size
@@ -43,6 +44,10 @@ EXPIRED = timedelta(seconds=-1)
 # Longer than any job takes on a busy machine: a worker without a heartbeat must not lose its job.
 LEASE = timedelta(hours=1)
 NO_DELAY = RetryPolicy(MAX_ATTEMPTS, first_delay=timedelta(), max_delay=timedelta())
+
+
+async def chunks_of(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 class Gate:
@@ -204,10 +209,8 @@ class Workplace:
         key = file_key(upload_prefix(upload_id), 0)
         if content is None:
             table = table or csv(samples(300))
-            await self.storage.put(key, table)
-            size = len(table)
-        else:
-            await self.storage.put_stream(key, content)
+            content, size = chunks_of(table), len(table)
+        await self.storage.put_stream(key, compressed(content))
         async with self.units(scope) as unit:
             machine_id = uuid4()
             machine = MachineRef(machine_id, scope.organization_id, "Pump", "active", 1, False, NOW)
@@ -223,7 +226,7 @@ class Workplace:
                 upload_prefix(upload_id),
                 Status.PENDING,
                 None,
-                [{"filename": "normal.csv", "size": size}],
+                [StoredFile("normal.csv", size, key).recorded()],
                 None,
                 None,
                 NOW,

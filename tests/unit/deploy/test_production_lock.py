@@ -10,6 +10,7 @@ from tests.unit.deploy.programs import ROOT
 
 # Found by name at run time, by the package that they make quicker or complete.
 PLUGINS = {
+    "defusedxml",  # openpyxl's safe reader of XML
     "email-validator",  # pydantic's EmailStr
     "httptools",  # uvicorn's parser
     "python-multipart",  # FastAPI's forms

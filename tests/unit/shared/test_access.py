@@ -4,9 +4,8 @@ from uuid import uuid4
 
 import pytest
 
-from shared.access import MIN_ROLE, Permission, Role
+from shared.access import MIN_ROLE, Identity, Permission, Role
 from shared.errors import Forbidden
-from shared.tokens import Identity
 from tests.support.fakes import caller
 
 VIEWER = {

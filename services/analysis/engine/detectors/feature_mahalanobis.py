@@ -78,12 +78,9 @@ class FeatureMahalanobis:
 
     def statistics(self, z: Floats, present: Floats | None = None) -> Floats:
         """Mahalanobis distance and largest conditional residual (m, 2) of standardised rows z (m, d)."""
-        coefficients, off = self.axes.split(z)
-        scaled = coefficients / np.sqrt(self.inside)
-        squares = np.einsum("ij,ij->i", scaled, scaled) + off / self.floor
-        coefficients *= self.precision.weights
-        pulled = coefficients @ self.axes.vectors.T
-        pulled += (z - self.axes.mean) / self.floor
+        centred = z - self.axes.mean
+        pulled = self.precision.pull(centred)
+        squares = np.maximum(np.einsum("ij,ij->i", centred, pulled), 0.0)
         pulled /= np.sqrt(self.precision.diagonal)
         np.abs(pulled, out=pulled)
         pulled[:, self.context] = 0.0

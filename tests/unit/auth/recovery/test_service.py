@@ -8,8 +8,8 @@ from services.auth.errors import EmailAlreadyVerified, InvalidLink, TooManyAttem
 from services.auth.recovery.domain import MAX_RESETS
 from services.auth.sessions.domain import Client
 from services.auth.sign_in.throttle import Throttle
+from shared.access import Identity
 from shared.events.auth import AUDIT_RECORDED
-from shared.tokens import Identity
 from tests.unit.auth.accounts_setting import EMAIL, HERE, PASSWORD, AccountsSetting, token_in
 
 NEW_PASSWORD = "a different battery"
