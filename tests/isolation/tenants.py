@@ -37,7 +37,7 @@ FURNISHING = (
 )
 TRAIL = "list_audit_logs"
 # Grows with time, whatever anybody does.
-AGE = re.compile(r'"silent_for": [0-9.e+-]+')
+AGE = re.compile(r'"(silent_for|trace_id)": ("[0-9a-f]+"|[0-9.e+-]+)')
 
 
 class NoForeignId(AssertionError):

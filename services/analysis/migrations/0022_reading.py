@@ -1,5 +1,4 @@
-"""Configurations say how files are read, analyses may bring their own, and runs keep the quality of their
-data.
+"""Configurations say how files are read, analyses may bring their own; runs keep the quality of their data.
 
 A configuration that came with an analysis (`inline`) belongs to it, and never becomes the current one.
 """
