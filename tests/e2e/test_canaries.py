@@ -51,12 +51,12 @@ def planted(plant: Plant, stack: Stack) -> str:
     client = httpx2.Client(base_url=f"{stack.gateway_url}/api/v1", headers=plant.headers, timeout=60)
     made = client.post("/machines", json=machine, headers=twice)
 
-    def again() -> Any:
+    def repeated() -> Any:
         """The answer is kept a moment after it was given; until then the request counts as in progress."""
         response = client.post("/machines", json=machine, headers=twice)
         return None if response.status_code == 409 else response.json()
 
-    assert (made.status_code, eventually(again, seconds=30, what="the kept answer")) == (201, made.json())
+    assert (made.status_code, eventually(repeated, seconds=30, what="the kept answer")) == (201, made.json())
     machine_id = made.json()["id"]
     changed = client.patch(
         f"/machines/{machine_id}", json={"metadata": {"plc_password": f"{CANARY}2", "vendor": "x"}}
