@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from services.analysis.configs.domain import ConfigChanges, Configuration, reading_config
@@ -126,9 +126,12 @@ class ConfigChange(ReadingFields):
         return ConfigChanges(sent, self.reading())
 
 
-class ConfigOut(ReadingFields):
+class Numbered(BaseModel):
     id: int
     version: int
+
+
+class ConfigOut(ReadingFields, Numbered):
     gamma0: float
     optimizer: str
     alpha: float
