@@ -44,6 +44,8 @@ class Operation:
 
     def key(self, name: str) -> str:
         """What a path parameter is known by among the ids: `{id}` alone takes its collection's address."""
+        if self.collection(name).endswith("/baselines"):
+            return "baseline_id"
         return f"{self.path.partition('{' + name)[0]}{name}" if name == "id" else name
 
     def collection(self, name: str) -> str:

@@ -119,15 +119,15 @@ def draw_free(decimals: int) -> int:
     return decimals
 
 
-def read(content: bytes, dialect: Dialect) -> NDArray[np.float64] | TableError:
-    """Read a file; answer questions as its writer would, and follow proposals."""
+def read(content: bytes, dialect: Dialect, *, answers: bool = True) -> NDArray[np.float64] | TableError:
+    """Read a file; answer questions as its writer would."""
     reading = ReadingConfig()
     for _ in range(MAX_FOLLOWED):
         try:
             chunks = list(open_table(io.BytesIO(content), name="t", config=CONFIG, reading=reading))
             return np.concatenate([chunk.features for chunk in chunks])
         except TableError as error:
-            if error.code != "ambiguous_number":
+            if error.code != "ambiguous_number" or not answers:
                 return error
             reading = ReadingConfig(decimal=dialect.decimal)
     raise AssertionError("the answer to a question was not enough")
@@ -184,7 +184,8 @@ def test_a_damaged_table_never_gives_a_wrong_number(table: Written, damage: str,
         lines[place] = line.rstrip("\r\n")
     else:
         lines[place] = delimiter.join([cells[0], word, *cells[2:]])
-    found = read(table.content(tuple(lines)), table.dialect)
+    # The writer's answer is about the table as it was meant: it is wrong for a cell whose separators changed.
+    found = read(table.content(tuple(lines)), table.dialect, answers=damage != "swap separators")
     if isinstance(found, TableError):
         assert found.message
         return
