@@ -19,7 +19,7 @@ from services.analysis.engine import EngineConfig, ReadingConfig, open_samples, 
 from services.analysis.previews.schemas import FilePreview
 
 Floats = NDArray[np.float64]
-DATA = Path(__file__).resolve().parents[6].parent / "shared" / "data"
+DATA = Path(__file__).resolve().parents[5].parent / "shared" / "data"
 START = datetime(2024, 3, 21, 8)
 ROWS = 60
 # Examples are small files already: making them smaller takes minutes and explains nothing more.
