@@ -42,7 +42,9 @@ def suites(runs: int = RUNS) -> Iterator[Suite]:
             yield _suite(f"{words} at {size:g} sd", runs, shift(count, size))
         yield _suite(f"three sensors at {size:g} sd, up and down", runs, shift(3, size, signs=True))
     for value in (-9999.0, 0.0, 1e6):
-        yield _suite(f"baseline with one cell of {value:g}, one sensor at 12", runs, bad_cell(value))
+        for count in (1, 4, 20):
+            words = f"baseline with {value:g} in {count} of {BASELINE} samples, one sensor at 12"
+            yield _suite(words, runs, bad_cells(value, count))
     yield _suite("dead sensor (stuck at its last value)", runs, dead)
     for learnt, monitored in ((0.0, 0.1), (0.0, 0.3), (0.2, 0.2)):
         shares = f"{learnt:.0%} of the baseline, {monitored:.0%} of the samples"
@@ -113,12 +115,12 @@ def shift(count: int, size: float, *, signs: bool = False) -> Make:
     return make
 
 
-def bad_cell(value: float) -> Make:
-    """One cell of the baseline is a logger's mark; a fault of 12 units in that sensor must still be found."""
+def bad_cells(value: float, count: int) -> Make:
+    """A sensor's cells are a logger's mark; a fault of 12 units in that sensor must still be found."""
 
     def make(generator: np.random.Generator) -> Planted:
         baseline, monitored = plant(BASELINE, generator), plant(MONITORED, generator)
-        baseline[10, 2] = value
+        baseline[generator.choice(BASELINE, count, replace=False), 2] = value
         monitored[-FAULTY:, 2] += 12.0
         return Planted(baseline, monitored, MONITORED - FAULTY, (2,))
 

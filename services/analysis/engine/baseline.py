@@ -26,7 +26,7 @@ from .verdict.memory import slowest
 from .verdict.readiness import MIN_EFFECTIVE_SAMPLES, assess_baseline
 from .verdict.sensors import assign_roles, describe, sensor_facts, with_role
 from .verdict.sequence import MAX_STEP, averages
-from .verdict.threshold import MAX_OUTLIER_SHARE, Learnt, calibrate, learn, learn_from, limits_of
+from .verdict.threshold import Learnt, calibrate, learn, learn_from, limits_of
 
 Floats = NDArray[np.float64]
 Progress = Callable[[float], None]
@@ -60,8 +60,6 @@ def fit_baseline(
         )
     report = _rising(progress) if progress is not None else _silent
     cells = gross_cells(samples)
-    if np.unique([cell.row for cell in cells]).size > MAX_OUTLIER_SHARE * n:
-        cells = []  # so many are a state of the machine, not errors
     gaps = find_gaps(Cleaned(samples, cells), config.max_missing)
     # A sample with hardly a measurement keeps its values and its distance, but nothing is learnt from it.
     wild = np.intersect1d(gaps.skipped, np.array([cell.row for cell in cells], dtype=np.int64))

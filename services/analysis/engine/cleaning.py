@@ -13,16 +13,26 @@ from .rows import NO_ROWS, Rows, Table, row_chunks
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-GROSS_CELL = 50.0
-"""A cell this many robust standard deviations from its feature's median is no measurement. With 20, the peaks
-of a log-normal feature would be errors: with a sigma of 1 it reaches 45 in 10,000 samples."""
+FAR = 10.0
+"""No cell is an error of the logger within so many robust standard deviations of its feature's median."""
 
-GROSS_STEPS = 100.0
+FAR_STEPS = 100.0
 """The same for a feature that is constant but for single cells, in units of its resolution. A status that
 flips moves by a step or two."""
 
-MAX_GROSS_SHARE = 0.01
-"""What happens in more samples than this share is a state of the machine, not an error of the logger."""
+GAP = 3.0
+"""Errors are apart from what a feature measures: at least this many times as far out as all its other cells.
+The peaks of heavy tails follow each other more closely, as do the samples of a load that is seldom run."""
+
+RARE, MAX_SHARE = 0.01, 0.1
+"""Up to the first share of its samples, a feature's cells are errors if they are apart. Up to the second,
+they must also be marks, which most of their samples do not explain. More is a state of the machine."""
+
+MANY_UNUSUAL = 3
+"""So many other features, or half of them, are not wrong by chance in the same sample."""
+
+MAX_MARKS = 2
+"""A logger marks what it has not measured by one value, or by one at each end (-9999 and 9999)."""
 
 CONSISTENCY = 1.4826
 """Makes the median absolute deviation of normal samples their standard deviation (Hampel 1974)."""
@@ -46,7 +56,7 @@ class GrossCell:
 
 
 def gross_cells(x: Floats) -> list[GrossCell]:
-    """Return the cells of x (n, d) that lie absurdly far from their feature's median, by row and column.
+    """Return the cells of x (n, d) that no sensor measured, by row and column: far out, and apart.
 
     Location and scale are the median and the median absolute deviation, which a tenth of bad cells cannot
     move. Mean and standard deviation of the remaining cells are learnt afterwards.
@@ -55,19 +65,41 @@ def gross_cells(x: Floats) -> list[GrossCell]:
     some = x[np.unique(np.linspace(0, n - 1, min(n, SCALE_ROWS)).astype(np.int64))]
     centre = _median(some)
     scale = CONSISTENCY * _median(np.abs(some - centre))
-    limit = np.where(scale > 0.0, GROSS_CELL * scale, GROSS_STEPS * resolution(np.nan_to_num(centre)))
-    found: list[GrossCell] = []
+    limit = np.where(scale > 0.0, FAR * scale, FAR_STEPS * resolution(np.nan_to_num(centre)))
     counts = np.zeros(d, dtype=np.int64)
-    most = max(1.0, MAX_GROSS_SHARE * n)
     for rows in row_chunks(n, d):
-        beyond = np.abs(x[rows] - centre) > limit
-        counts += beyond.sum(axis=0)
-        places = np.argwhere(beyond & (counts <= most))
-        found += [
-            GrossCell(rows.start + row, column, float(x[rows.start + row, column]))
-            for row, column in places.tolist()
-        ]
-    return [cell for cell in found if counts[cell.column] <= most]
+        counts += (np.abs(x[rows] - centre) > limit).sum(axis=0)
+    found: list[GrossCell] = []
+    for column in np.flatnonzero((counts > 0) & (counts <= max(1.0, MAX_SHARE * n))).tolist():
+        values = x[:, column]
+        apart = _apart(np.abs(values - centre[column]), float(limit[column]))
+        bad = apart[~_explained(x[apart], column, centre, limit)]
+        # What most samples explain is a state of the machine, also in the others.
+        marks = np.unique(values[bad]).size <= MAX_MARKS and 2 * bad.size > apart.size
+        if bad.size <= max(1.0, RARE * n) or (scale[column] > 0.0 and marks):
+            found += [GrossCell(row, column, float(values[row])) for row in bad.tolist()]
+    return sorted(found, key=lambda cell: (cell.row, cell.column))
+
+
+def _apart(distances: Floats, limit: float) -> Rows:
+    """Return the rows whose distances (n,) from the median are beyond the limit, and apart from the rest."""
+    order = np.argsort(distances)  # NaN comes last
+    ordered = distances[order]
+    jumps = (ordered[1:] > limit) & (ordered[1:] >= GAP * ordered[:-1])
+    if not jumps.any():
+        return NO_ROWS
+    beyond = order[int(jumps.argmax()) + 1 :]
+    return np.sort(beyond[~np.isnan(distances[beyond])])
+
+
+def _explained(x: Floats, column: int, centre: Floats, limit: Floats) -> Mask:
+    """Tell which samples x (k, d) are unusual in so many other features that the machine explains them.
+
+    Others that have the same values are as wrong: a logger marks all sensors alike.
+    """
+    unusual = (np.abs(x - centre) > limit) & ~np.isin(x, x[:, column])
+    explained: Mask = unusual.sum(axis=1) >= min(MANY_UNUSUAL, max(1, x.shape[1] // 2))
+    return explained
 
 
 def _median(x: Floats) -> Floats:

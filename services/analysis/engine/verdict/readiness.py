@@ -36,6 +36,9 @@ CONFIDENCE = 0.95
 MIN_SLOW_SAMPLES = 2.0
 """A feature that changes within two samples is not what limits a baseline."""
 
+MAX_LISTED_SAMPLES = 3
+"""Samples that the advice names of each value that a sensor cannot have measured."""
+
 MAX_LISTED_OUTLIERS = 10
 """Outliers that the advice names; `outliers` lists them all."""
 
@@ -252,16 +255,27 @@ def _rate_finding(
 
 
 def _gross_finding(cells: Sequence[tuple[int, str, float]]) -> Finding:
-    listed = ", ".join(
-        f"{name} = {value:g} in sample {row + 1}" for row, name, value in cells[:MAX_LISTED_OUTLIERS]
-    )
-    more = f" and {len(cells) - MAX_LISTED_OUTLIERS} more" if len(cells) > MAX_LISTED_OUTLIERS else ""
+    samples: dict[tuple[str, float], list[int]] = {}
+    for row, name, value in cells:
+        samples.setdefault((name, value), []).append(row + 1)
+    listed = [f"{name} = {value:g} in {_listed(rows)}" for (name, value), rows in samples.items()]
+    more = f" and {len(listed) - MAX_LISTED_OUTLIERS} more" if len(listed) > MAX_LISTED_OUTLIERS else ""
     return Finding(
         "no_measurements",
-        f"No sensor measures values like {listed}{more}; these cells count as missing. Check whether the"
-        " logger marks missing values in this way.",
+        f"These values are far from everything else that their sensors measured: "
+        f"{', '.join(listed[:MAX_LISTED_OUTLIERS])}{more}. They count as missing. Check whether the logger"
+        " marks missing values in this way.",
         {"cells": [[row + 1, name, value] for row, name, value in cells[:MAX_LISTED_OUTLIERS]]},
     )
+
+
+def _listed(samples: Sequence[int]) -> str:
+    """Name a few samples, and say how many more there are."""
+    if len(samples) == 1:
+        return f"sample {samples[0]}"
+    named, more = samples[:MAX_LISTED_SAMPLES], len(samples) - MAX_LISTED_SAMPLES
+    text = ", ".join(str(sample) for sample in named)
+    return f"samples {text} and {more} more" if more > 0 else f"samples {text}"
 
 
 def _outlier_finding(samples: list[int]) -> Finding:

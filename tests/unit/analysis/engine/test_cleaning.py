@@ -6,6 +6,7 @@ import pytest
 from services.analysis.engine import EngineConfig, fit_baseline
 from services.analysis.engine.cleaning import GrossCell, gross_cells, resolution
 from services.analysis.engine.config import DETECTORS
+from tools.demo.rig import record_normal
 
 NAMES = list("abcdef")
 
@@ -26,7 +27,7 @@ def test_a_loggers_mark_does_not_blind_the_sensor(detector: str, value: float) -
     model = fit_baseline(x, config, feature_names=NAMES)
     x[10, 2] = np.nan
     without = fit_baseline(x, config, feature_names=NAMES)
-    assert f"c = {value:g} in sample 11" in " ".join(model.report.advice)
+    assert f"c = {value:g} in sample 11." in " ".join(model.report.advice)
     np.testing.assert_array_equal(model.std, without.std)
     np.testing.assert_array_equal(model.baseline_distances, without.baseline_distances)
     if detector != "map_mahalanobis":
@@ -49,6 +50,40 @@ def test_a_mark_in_a_constant_sensor_leaves_it_constant() -> None:
     x[20, 5] = -9999.0
     model = fit_baseline(x, EngineConfig(), feature_names=NAMES)
     assert model.dropped_features == ("f",)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 10, 20])
+@pytest.mark.parametrize("value", [-9999.0, 0.0, 65535.0])
+def test_up_to_a_tenth_of_marks_do_not_blind_the_sensor(value: float, count: int) -> None:
+    x, faulty = plant(200, 1), plant(40, 2)
+    x[np.random.default_rng(count).choice(200, count, replace=False), 2] = value
+    faulty[-5:, 2] += 12.0
+    model = fit_baseline(x, EngineConfig(), feature_names=NAMES)
+    found = model.score(faulty).anomaly
+    assert found[-5:].all()
+    assert not found[:-5].any()
+    assert f"c = {value:g} in sample" in " ".join(model.report.advice)
+
+
+def test_marks_of_a_logger_that_lost_all_sensors_are_found() -> None:
+    x = plant(200, 8)
+    lost = [3, 50, 51, 52, 120, 199]
+    x[lost] = -9999.0
+    x[7, 1], x[9, 1] = 9999.0, -9999.0
+    found = gross_cells(x)
+    assert {cell.row for cell in found} == {7, 9, *lost}
+    assert len(found) == 6 * len(lost) + 2
+
+
+def test_a_machine_that_stands_still_is_no_error() -> None:
+    x = plant(300, 9)
+    off = np.arange(300) % 15 == 0
+    x[off] = np.array([0.0, 1.0, 0.0, 21.0, 2.0, 0.0]) + 0.01 * plant(int(off.sum()), 10)
+    assert gross_cells(x) == []
+
+
+def test_a_load_that_is_seldom_run_is_no_error() -> None:
+    assert gross_cells(record_normal(2100, np.random.default_rng(1)).spectra) == []
 
 
 def test_states_and_heavy_tails_are_no_errors() -> None:
