@@ -45,7 +45,7 @@ JANITOR_SECONDS = 60.0
 
 # A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
 # the group `alerting` had read them. Whoever adds such a column gives the group a new name again.
-REPLICAS_GROUP = "alerting-replicas"
+REPLICAS_GROUP = "alerting-replicas-2"
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:

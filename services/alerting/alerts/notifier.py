@@ -1,21 +1,20 @@
-"""Announces changes of alerts: an event for everyone, and messages for the channels of the rule."""
+"""Announces changes of alerts: an event for everyone, and messages for whom the rule names."""
 
-from typing import Any
 from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, Change
+from services.alerting.alerts.events import state_of
 from services.alerting.database.unit import Unit
-from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus
+from services.alerting.deliveries.messenger import Messenger
 from services.alerting.rules.domain import Rule
 from shared.clock import Clock, IdGenerator
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED, AlertChanged, AlertRaised
-from shared.jobs.queue import NewJob
 
 
 class Notifier:
-    def __init__(self, clock: Clock, new_id: IdGenerator) -> None:
-        self._clock = clock
-        self._new_id = new_id
+    def __init__(self, clock: Clock, new_id: IdGenerator, public_url: str = "") -> None:
+        """`public_url` begins the links in messages."""
+        self.messenger = Messenger(clock, new_id, public_url)
 
     async def notify(
         self,
@@ -28,63 +27,11 @@ class Notifier:
         note: str | None = None,
     ) -> None:
         """Publish the change, and enqueue its messages; without a `rule` there are none."""
-        changed = AlertChanged(**_state(alert), change=change, changed_by=by, note=note)
         organization_id = alert.organization_id
         if change is Change.RAISED:
-            raised = AlertRaised(**_state(alert))
+            raised = AlertRaised(**state_of(alert))
             await unit.outbox.add(ALERT_RAISED, alert.machine_id, raised, organization_id=organization_id)
         else:
+            changed = AlertChanged(**state_of(alert), change=change, changed_by=by, note=note)
             await unit.outbox.add(ALERT_CHANGED, alert.machine_id, changed, organization_id=organization_id)
-        if rule is not None:
-            await self._enqueue(unit, rule, alert, change, changed.model_dump(mode="json"))
-
-    async def _enqueue(
-        self, unit: Unit, rule: Rule, alert: Alert, change: Change, data: dict[str, Any]
-    ) -> None:
-        now = self._clock.now()
-        message = {"type": f"alert.{change}", "timestamp": now, "data": data}
-        for channel in rule.actions.notified(change):
-            webhook = rule.actions.webhook(channel)
-            delivery = Delivery(
-                id=self._new_id(),
-                organization_id=alert.organization_id,
-                alert_id=alert.id,
-                message_id=self._new_id(),
-                channel=channel,
-                target=webhook.host if webhook else "",
-                change=change,
-                message=message,
-                attempt=1,
-                status=DeliveryStatus.PENDING,
-                next_attempt_at=now,
-                response_status=None,
-                latency_ms=None,
-                error=None,
-                created_at=now,
-                finished_at=None,
-            )
-            await unit.deliveries.add(delivery)
-            await unit.jobs.enqueue(
-                [NewJob(delivery.message_id, QUEUE, MESSAGE_JOB, alert.id, alert.organization_id)]
-            )
-
-
-def _state(alert: Alert) -> dict[str, Any]:
-    return {
-        "alert_id": alert.id,
-        "alert_rule_id": alert.alert_rule_id,
-        "rule_name": alert.rule_name,
-        "machine_id": alert.machine_id,
-        "anomaly_id": alert.anomaly_id,
-        "status": alert.status.value,
-        "severity": alert.severity.label,
-        "count": alert.count,
-        "first_seen_at": alert.first_seen_at,
-        "last_seen_at": alert.last_seen_at,
-        "worst_distance_ratio": alert.worst_distance_ratio,
-        "summary": alert.summary,
-        "raised_at": alert.created_at,
-        "acknowledged_at": alert.acknowledged_at,
-        "resolved_at": alert.resolved_at,
-        "version": alert.version,
-    }
+        await self.messenger.announce(unit, rule, alert, change.value, by=by, reason=note)

@@ -7,9 +7,19 @@ from typing import Protocol
 from uuid import UUID
 
 from services.alerting.alerts.domain import Alert, AlertFilter
-from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
+from services.alerting.acknowledgements.domain import Link
+from services.alerting.deliveries.domain import (
+    Delivery,
+    DeliveryFilter,
+    HistoryEntry,
+    Outcome,
+    TargetState,
+    Told,
+)
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
-from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.resources.domain import Kind, Resource, ResourceFilter
+from services.alerting.rules.domain import Actions, Rule, RuleFilter
+from services.alerting.rules.signals import Severity
 from services.alerting.timer.timers import Timers
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
@@ -101,19 +111,118 @@ class AlertRepository(Protocol):
 class DeliveryRepository(Protocol):
     async def add(self, delivery: Delivery) -> None: ...
 
+    async def get(self, delivery_id: UUID) -> Delivery | None: ...
+
     async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]: ...
 
-    async def pending(self, message_id: UUID) -> Outgoing | None:
-        """The pending attempt of a message."""
+    async def list(self, wanted: DeliveryFilter, page: PageRequest) -> Slice[Delivery]: ...
+
+    async def pending(self, lane_id: UUID) -> Sequence[Delivery]:
+        """The pending attempts of a lane, newest first."""
         ...
 
-    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
-        """Change when the pending attempt of a message is due."""
+    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
+        """Let the message take the other first attempts of its group along."""
+        ...
+
+    async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
+        """What a message has taken along."""
+        ...
+
+    async def hasten(self, lane_id: UUID, due_at: datetime) -> None:
+        """Let the job of a lane that waits run at a time, unless it runs earlier anyway."""
+        ...
+
+    async def postpone(self, lane_id: UUID, due_at: datetime) -> None:
+        """Change when the pending attempts of a lane are due."""
         ...
 
     async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
         """Record the target and the outcome of an attempt."""
         ...
+
+
+class ResourceRepository(Protocol):
+    """Contact points, rotations, silences, maintenance windows and opt-outs."""
+
+    async def add(self, resource: Resource) -> bool:
+        """Store a resource; False, without storing it, if its name is a handle that is taken."""
+        ...
+
+    async def get(self, kind: Kind, resource_id: UUID) -> Resource | None: ...
+
+    async def lock(self, kind: Kind, resource_id: UUID) -> Resource | None: ...
+
+    async def current(self, kinds: Sequence[Kind], at: datetime) -> Sequence[Resource]:
+        """All resources of the kinds that have not ended, oldest first."""
+        ...
+
+    async def list(self, wanted: ResourceFilter, page: PageRequest) -> Slice[Resource]: ...
+
+    async def update(self, resource: Resource) -> None: ...
+
+    async def delete(self, resource_id: UUID) -> None: ...
+
+    async def count(self, kind: Kind) -> int: ...
+
+    async def rule_that_names(self, recipient: str) -> str | None:
+        """The name of a rule whose steps name the recipient."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    id: UUID
+    rule_id: UUID
+    severity: Severity
+
+
+class Ledger(Protocol):
+    """What happened to alerts, who was told, what is known of targets, and links that acknowledge."""
+
+    async def note(self, entry: HistoryEntry) -> None: ...
+
+    async def history(self, alert_id: UUID) -> Sequence[HistoryEntry]: ...
+
+    async def opened(self, alert_id: UUID) -> tuple[datetime, str] | None:
+        """When and how the alert opened last: raised or reopened."""
+        ...
+
+    async def told(self, alert_id: UUID, since: datetime) -> Sequence[Told]: ...
+
+    async def actions(self, rule_id: UUID) -> Actions | None:
+        """The actions of a rule, even of a deleted one; None once its machine was deleted."""
+        ...
+
+    async def open_beside(self, machine_id: UUID) -> Sequence[OpenAlert]: ...
+
+    async def open_and_suppressed(self) -> Sequence[UUID]:
+        """Open alerts of which a message was suppressed."""
+        ...
+
+    async def target(self, organization_id: UUID, key: str) -> TargetState: ...
+
+    async def put_target(self, state: TargetState) -> None: ...
+
+    async def forget_targets(self, prefix: str) -> None: ...
+
+    async def add_link(self, link: Link) -> None: ...
+
+    async def link(self, token_hash: bytes) -> Link | None: ...
+
+    async def lock_link(self, token_hash: bytes) -> Link | None: ...
+
+    async def end_link(self, token_hash: bytes, at: datetime) -> None: ...
+
+    async def revoke_links(self, alert_id: UUID, at: datetime) -> int: ...
+
+    async def members(self, roles: Sequence[str]) -> Sequence[MemberRef]:
+        """Members with one of the roles who can be reached."""
+        ...
+
+    async def member(self, user_id: UUID) -> MemberRef | None: ...
+
+    async def organization_name(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +233,8 @@ class Unit:
     rules: RuleRepository
     alerts: AlertRepository
     deliveries: DeliveryRepository
+    resources: ResourceRepository
+    ledger: Ledger
     jobs: Jobs
     timers: Timers
     outbox: Outbox

@@ -19,6 +19,7 @@ class MachineRef:
     version: int
     tags: tuple[str, ...] = ()
     legal_hold: bool = False
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,4 @@ class OrganizationRef:
     version: int
     deleted: bool
     changed_at: datetime
+    name: str | None = None

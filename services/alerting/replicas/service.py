@@ -49,6 +49,7 @@ class MachineDirectory:
             # A machines service of the previous version answers without them.
             tuple(answer.get("tags", ())),
             answer.get("legal_hold", False),
+            answer.get("location"),
         )
         async with self._units(caller.scope) as unit:
             await unit.replicas.merge_machine(machine)
@@ -68,6 +69,7 @@ class ReplicaService:
             payload.version,
             () if payload.deleted else payload.tags,
             payload.legal_hold,
+            None if payload.deleted else payload.location,
         )
         # The tombstone first: it waits for rules that are being created, and prevents new ones.
         await unit.replicas.merge_machine(machine)
@@ -95,6 +97,7 @@ class ReplicaService:
             version=payload.version,
             deleted=payload.deleted,
             changed_at=payload.changed_at,
+            name=None if payload.deleted else payload.name,
         )
         await unit.replicas.merge_organization(organization)
 
