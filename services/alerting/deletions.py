@@ -5,9 +5,10 @@ of the machine and the rule, and without what refers to the data that are gone.
 """
 
 from shared.erasure.eraser import Steps
-from shared.erasure.steps import CANCEL_JOBS, MENTIONS, OF_ORGANIZATION, OF_USER, TURNS, Query
+from shared.erasure.steps import CANCEL_JOBS, MENTIONS, OF_ORGANIZATION, OF_USER, TURNS, Query, rows
 
 BATCH_ALERTS = 500
+OWN = "organization_id = :subject"
 NOTE = "The machine was deleted."
 
 
@@ -35,6 +36,8 @@ def steps() -> Steps:
             Query("deliveries", "erase_deliveries", BATCH_ALERTS),
             Query("alerts", "erase_alerts", BATCH_ALERTS),
             Query("alert_rules", "erase_rules", BATCH_ALERTS),
+            rows("notification_resources", "id", OWN),
+            rows("delivery_targets", "organization_id, target_key", OWN),
             Query("deleted_analyses", "erase_deleted_analyses", BATCH_ALERTS),
             Query("member_refs", "erase_members", BATCH_ALERTS),
             *OF_ORGANIZATION,

@@ -58,9 +58,16 @@ RULES = (
     Rule("/anomalies", Service.ANALYSIS),
     Rule("/alert-rules", Service.ALERTING),
     Rule("/alerts", Service.ALERTING),
+    Rule("/deliveries", Service.ALERTING),
+    Rule("/contact-points", Service.ALERTING),
+    Rule("/rotations", Service.ALERTING),
+    Rule("/silences", Service.ALERTING),
+    Rule("/maintenance-windows", Service.ALERTING),
+    Rule("/opt-outs", Service.ALERTING),
+    Rule("/acknowledgements", Service.ALERTING),
 )
 
-# What somebody without a token needs to get one. Everything else requires a token.
+# What somebody without a token needs to get one, and links that acknowledge. Everything else requires one.
 OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
@@ -74,6 +81,10 @@ OPEN = frozenset(
         ("GET", f"{PREFIX}/auth/oidc/login"),
         ("GET", f"{PREFIX}/auth/oidc/callback"),
         ("GET", f"{PREFIX}/auth/jwks.json"),
+        # The token of the link in the body decides.
+        ("GET", f"{PREFIX}/acknowledgements"),
+        ("POST", f"{PREFIX}/acknowledgements"),
+        ("POST", f"{PREFIX}/acknowledgements/preview"),
     }
 )
 

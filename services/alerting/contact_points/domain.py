@@ -20,8 +20,8 @@ CHAT_SERVICES = frozenset(
 # Reached at any host; for installations that allow private addresses.
 HOSTED_SERVICES = frozenset(
     {
-        "form", "forms", "gotify", "gotifys", "json", "jsons", "matrix", "matrixs", "mmost", "mmosts", "nctalk",
-        "nctalks", "ntfy", "ntfys", "rocket", "rockets", "signal", "signals", "xml", "xmls",
+        "form", "forms", "gotify", "gotifys", "json", "jsons", "matrix", "matrixs", "mmost", "mmosts",
+        "nctalk", "nctalks", "ntfy", "ntfys", "rocket", "rockets", "signal", "signals", "xml", "xmls",
     }
 )  # fmt: skip
 

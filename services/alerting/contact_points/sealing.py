@@ -33,7 +33,5 @@ def renewed(resource_id: UUID, document: dict[str, Any], renew: Renew) -> dict[s
     sealed: dict[str, str] = document.get(SEALED, {})
     if not sealed:
         return document
-    values = {
-        field: renew(value, purpose=purpose(resource_id, field)) for field, value in sealed.items()
-    }
+    values = {field: renew(value, purpose=purpose(resource_id, field)) for field, value in sealed.items()}
     return {**document, SEALED: values}

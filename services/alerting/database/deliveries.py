@@ -54,6 +54,9 @@ class PostgresDeliveryRepository:
         )
         [row async for row in taken]
 
+    async def regroup(self, older: UUID, newer: UUID) -> None:
+        await self._queries.regroup(self._connection, older=older, newer=newer)
+
     async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
         rows = self._queries.grouped_into(self._connection, message_id=message_id)
         return [_delivery(row) async for row in rows]

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.acknowledgements.domain import Link
+from services.alerting.alerts.changes import AlertChange, RecordedChange
+from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.deliveries.domain import (
     Delivery,
     DeliveryFilter,
-    HistoryEntry,
     Outcome,
     TargetState,
     Told,
@@ -97,8 +97,12 @@ class AlertRepository(Protocol):
 
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None: ...
 
-    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
-        """The alert of the rule that was resolved last, if that was not before `since`."""
+    async def lock_open_of(self, organization_id: UUID, dedupe_keys: Sequence[str]) -> Sequence[Alert]:
+        """The open alerts of these keys, locked in a fixed order."""
+        ...
+
+    async def lock_resolved_since(self, rule_id: UUID, dedupe_key: str, since: datetime) -> Alert | None:
+        """The alert of rule and key that was resolved last, if that was not before `since`."""
         ...
 
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]: ...
@@ -106,6 +110,22 @@ class AlertRepository(Protocol):
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]: ...
 
     async def update(self, alert: Alert) -> None: ...
+
+    async def reopen(self, alert: Alert) -> bool:
+        """Store a resolved alert that is open again; False, without that, if another of its key is open."""
+        ...
+
+    async def discard(self, alert_id: UUID) -> None:
+        """Delete a pending alert."""
+        ...
+
+    async def record(self, change: AlertChange) -> None:
+        """Keep the change for the timeline of the alert."""
+        ...
+
+    async def changes_of(self, alert_id: UUID) -> Sequence[RecordedChange]:
+        """The kept changes of the alert, oldest first."""
+        ...
 
 
 class DeliveryRepository(Protocol):
@@ -123,6 +143,10 @@ class DeliveryRepository(Protocol):
 
     async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
         """Let the message take the other first attempts of its group along."""
+        ...
+
+    async def regroup(self, older: UUID, newer: UUID) -> None:
+        """Hand what a message took along to the one that replaces it."""
         ...
 
     async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
@@ -178,11 +202,7 @@ class OpenAlert:
 
 
 class Ledger(Protocol):
-    """What happened to alerts, who was told, what is known of targets, and links that acknowledge."""
-
-    async def note(self, entry: HistoryEntry) -> None: ...
-
-    async def history(self, alert_id: UUID) -> Sequence[HistoryEntry]: ...
+    """Who was told of alerts, what is known of targets, and links that acknowledge."""
 
     async def opened(self, alert_id: UUID) -> tuple[datetime, str] | None:
         """When and how the alert opened last: raised or reopened."""

@@ -150,21 +150,6 @@ class TargetState:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """A change of an alert, for its timeline."""
-
-    id: UUID
-    organization_id: UUID
-    alert_id: UUID
-    at: datetime
-    kind: str
-    severity: str
-    version: int
-    by_user: UUID | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Told:
     """A target that was told of an alert by a step, and when last; `suppressed`: it would have been told."""
 

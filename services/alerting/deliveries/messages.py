@@ -1,40 +1,41 @@
-"""What a message says about an alert: the body of webhooks, and what mails and chat messages are made from."""
+"""What a message says about an alert: the body of webhooks, and what mail and chat are made from."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
+from services.alerting.alerts.changes import AlertChange
 from services.alerting.alerts.domain import Alert
-from services.alerting.alerts.events import state_of
+from services.alerting.alerts.payloads import changed
 from services.alerting.rules.domain import Rule
-from shared.events.alerting import AlertChanged
 
 MAX_CAUSE_FEATURES = 3
 
 
 def message_of(
-    alert: Alert,
+    change: AlertChange,
     rule: Rule,
-    change: str,
+    kind: str,
     now: datetime,
     *,
     public_url: str,
     organization: str | None,
-    by: UUID | None = None,
-    note: str | None = None,
 ) -> dict[str, Any]:
-    """`data` is that of the event alert.changed, with what a person needs to act on it."""
-    changed = AlertChanged(**state_of(alert), change=change, changed_by=by, note=note)
+    """`data` is that of the event alert.changed, with what a person needs to act on it.
+
+    `kind` is that of the change, or else escalated or reminder.
+    """
+    alert = change.alert
     more = {
-        "machine_name": alert.machine_name,
+        "change": kind,
         "organization_id": str(alert.organization_id),
         "organization_name": organization,
         "features": [dict(each) for each in alert.features],
         "url": f"{public_url}/alerts/{alert.id}" if public_url else None,
         "runbook_url": rule.actions.runbook_url,
     }
-    return {"type": f"alert.{change}", "timestamp": now, "data": changed.model_dump(mode="json") | more}
+    data = changed(change).model_dump(mode="json") | more
+    return {"type": f"alert.{kind}", "timestamp": now.isoformat(), "data": data}
 
 
 def group_key(rule: Rule, alert: Alert, location: str | None, target_key: str) -> str | None:

@@ -1,5 +1,5 @@
-"""How alerts reach people: contact points, rotations, silences, maintenance windows, opt-outs, the history of
-alerts, links that acknowledge, and deliveries that go in order per alert and target.
+"""How alerts reach people: contact points, rotations, silences, maintenance windows, opt-outs, links that
+acknowledge, and deliveries that go in order per alert and target.
 
 Rows of machines count as incomplete until the consumer group of a new name has read their topic again.
 """
@@ -7,7 +7,7 @@ Rows of machines count as incomplete until the consumer group of a new name has 
 from shared.postgres.ddl import run, tenant_isolation
 
 revision = "alerting_0017"
-down_revision = "alerting_0014"
+down_revision = "alerting_0016"
 
 TABLES = """
 CREATE TABLE notification_resources (
@@ -26,19 +26,6 @@ CREATE UNIQUE INDEX notification_resources_handle ON notification_resources (org
     WHERE kind IN ('contact_point', 'rotation');
 CREATE INDEX notification_resources_list
     ON notification_resources (organization_id, kind, created_at DESC, id DESC);
-CREATE TABLE alert_history (
-    id UUID PRIMARY KEY,
-    organization_id UUID NOT NULL,
-    alert_id UUID NOT NULL REFERENCES alerts(id) ON DELETE CASCADE,
-    at TIMESTAMP WITH TIME ZONE NOT NULL,
-    kind TEXT NOT NULL,
-    severity TEXT NOT NULL,
-    version BIGINT NOT NULL,
-    by_user UUID,
-    reason TEXT
-);
-CREATE INDEX alert_history_alert ON alert_history (alert_id, at, id);
-CREATE INDEX alert_history_organization ON alert_history (organization_id);
 CREATE TABLE acknowledge_links (
     token_hash BYTEA PRIMARY KEY,
     organization_id UUID NOT NULL,
@@ -96,5 +83,5 @@ $$;
 def upgrade() -> None:
     run(TABLES)
     run(ADOPT)
-    for table in ("notification_resources", "alert_history", "acknowledge_links", "delivery_targets"):
+    for table in ("notification_resources", "acknowledge_links", "delivery_targets"):
         run(tenant_isolation("alerting", table))

@@ -7,10 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.alerting.acknowledgements.domain import Link
+from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.database.unit import Unit, WatchingRule
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
+from services.alerting.deliveries.domain import Delivery, DeliveryFilter, DeliveryStatus, Outcome, TargetState
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
+from services.alerting.resources.domain import Resource
 from services.alerting.rules.domain import Rule, RuleFilter
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
@@ -18,6 +21,7 @@ from shared.clock import Clock
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeInbox, FakeOutbox
+from tests.unit.alerting.fakes_people import FakeLedger, FakeResources
 
 
 @dataclass
@@ -31,7 +35,11 @@ class Memory:
     deleted_analyses: set[UUID] = field(default_factory=set)
     rules: dict[UUID, Rule] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
+    changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
+    resources: dict[UUID, Resource] = field(default_factory=dict)
+    targets: dict[str, TargetState] = field(default_factory=dict)
+    links: dict[bytes, Link] = field(default_factory=dict)
 
 
 class _Scoped:
@@ -136,11 +144,15 @@ class FakeAlerts(_Scoped):
                 return alert
         return None
 
-    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
+    async def lock_open_of(self, organization_id: UUID, dedupe_keys: Sequence[str]) -> Sequence[Alert]:
+        found = [await self.lock_open(organization_id, key) for key in sorted(dedupe_keys)]
+        return [alert for alert in found if alert is not None]
+
+    async def lock_resolved_since(self, rule_id: UUID, dedupe_key: str, since: datetime) -> Alert | None:
         resolved = [
             (alert.resolved_at, alert)
             for alert in self._memory.alerts.values()
-            if alert.alert_rule_id == rule.id
+            if (alert.alert_rule_id, alert.dedupe_key) == (rule_id, dedupe_key)
             and not _is_open(alert)
             and alert.resolved_at is not None
             and alert.resolved_at >= since
@@ -164,27 +176,85 @@ class FakeAlerts(_Scoped):
     async def update(self, alert: Alert) -> None:
         self._memory.alerts[alert.id] = alert
 
+    async def reopen(self, alert: Alert) -> bool:
+        if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
+            return False
+        await self.update(alert)
+        return True
+
+    async def discard(self, alert_id: UUID) -> None:
+        if self._memory.alerts[alert_id].status is AlertStatus.PENDING:
+            del self._memory.alerts[alert_id]
+
+    async def record(self, change: AlertChange) -> None:
+        self._memory.changes.append(change)
+
+    async def changes_of(self, alert_id: UUID) -> Sequence[RecordedChange]:
+        return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
+
 
 class FakeDeliveries(_Scoped):
+    def __init__(self, memory: Memory, scope: Scope, queue: MemoryQueue) -> None:
+        super().__init__(memory, scope)
+        self._queue = queue
+
     async def add(self, delivery: Delivery) -> None:
         self._memory.deliveries[delivery.id] = delivery
+
+    async def get(self, delivery_id: UUID) -> Delivery | None:
+        found = self._memory.deliveries.get(delivery_id)
+        return found if found is not None and self._mine(found) else None
 
     async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]:
         found = [d for d in self._memory.deliveries.values() if d.alert_id == alert_id and self._mine(d)]
         return sorted(found, key=lambda d: (d.created_at, d.attempt, d.id))
 
-    async def pending(self, message_id: UUID) -> Outgoing | None:
-        for delivery in self._memory.deliveries.values():
-            if delivery.message_id == message_id and delivery.status is DeliveryStatus.PENDING:
-                rule = self._memory.rules[self._memory.alerts[delivery.alert_id].alert_rule_id]
-                return Outgoing(delivery, rule.id, rule.actions.webhook(delivery.channel))
-        return None
+    async def list(self, wanted: DeliveryFilter, page: PageRequest) -> Slice[Delivery]:
+        deliveries = [
+            each
+            for each in self._memory.deliveries.values()
+            if self._mine(each) and wanted.status in (None, each.status)
+        ]
+        return _page(deliveries, page)
 
-    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
-        outgoing = await self.pending(message_id)
-        if outgoing is not None:
-            postponed = replace(outgoing.delivery, next_attempt_at=due_at)
-            self._memory.deliveries[postponed.id] = postponed
+    async def pending(self, lane_id: UUID) -> Sequence[Delivery]:
+        found = [
+            each
+            for each in self._memory.deliveries.values()
+            if each.lane == lane_id and each.status is DeliveryStatus.PENDING
+        ]
+        # Of equally old ones, the one that was added last is the newest.
+        return sorted(reversed(found), key=lambda each: each.created_at, reverse=True)
+
+    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
+        members = [
+            each
+            for each in self._memory.deliveries.values()
+            if each.group_key == delivery.group_key
+            and each.status is DeliveryStatus.PENDING
+            and each.attempt == 1
+            and each.message_id != delivery.message_id
+        ]
+        for each in members[:limit]:
+            self._memory.deliveries[each.id] = replace(
+                each, status=DeliveryStatus.GROUPED, grouped_into=delivery.message_id, finished_at=at
+            )
+
+    async def regroup(self, older: UUID, newer: UUID) -> None:
+        for each in await self.grouped_into(older):
+            self._memory.deliveries[each.id] = replace(each, grouped_into=newer)
+
+    async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
+        return [each for each in self._memory.deliveries.values() if each.grouped_into == message_id]
+
+    async def hasten(self, lane_id: UUID, due_at: datetime) -> None:
+        row = self._queue._rows.get(lane_id)
+        if row is not None and row.token is None:
+            row.run_at = min(row.run_at, due_at)
+
+    async def postpone(self, lane_id: UUID, due_at: datetime) -> None:
+        for each in await self.pending(lane_id):
+            self._memory.deliveries[each.id] = replace(each, next_attempt_at=due_at)
 
     async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
         self._memory.deliveries[delivery.id] = replace(
@@ -214,7 +284,9 @@ class FakeUnits:
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
-            deliveries=FakeDeliveries(self.memory, scope),
+            deliveries=FakeDeliveries(self.memory, scope, self.queue),
+            resources=FakeResources(self.memory, scope),
+            ledger=FakeLedger(self.memory, scope),
             jobs=self.queue,
             timers=Timers(self.queue, self._clock),
             outbox=self.outbox,
@@ -227,10 +299,12 @@ class FakeSender:
     """Records messages, and returns or raises the given outcomes in order, then succeeds."""
 
     outcomes: list[Outcome | Exception] = field(default_factory=list)
-    sent: list[tuple[str, str, UUID, Mapping[str, Any]]] = field(default_factory=list)
+    sent: list[tuple[str, tuple[str, ...], UUID, Mapping[str, Any]]] = field(default_factory=list)
 
-    async def send(self, url: str, secret: str, message_id: UUID, message: Mapping[str, Any]) -> Outcome:
-        self.sent.append((url, secret, message_id, message))
+    async def send(
+        self, url: str, secrets: Sequence[str], message_id: UUID, message: Mapping[str, Any]
+    ) -> Outcome:
+        self.sent.append((url, tuple(secrets), message_id, message))
         outcome = self.outcomes.pop(0) if self.outcomes else Outcome(DeliveryStatus.DELIVERED, 204, 1.0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -239,6 +313,22 @@ class FakeSender:
 
 def _is_open(alert: Alert) -> bool:
     return alert.status is not AlertStatus.RESOLVED
+
+
+def _recorded(change: AlertChange) -> RecordedChange:
+    alert = change.alert
+    return RecordedChange(
+        alert.id,
+        alert.version,
+        change.kind,
+        change.at,
+        change.by,
+        change.reason,
+        change.code,
+        alert.status,
+        alert.severity,
+        alert.assigned_to,
+    )
 
 
 def _page(items: list[Any], page: PageRequest) -> Slice[Any]:

@@ -1,4 +1,4 @@
-"""What happened to alerts and who was told, what is known of targets, and links that acknowledge."""
+"""Who was told of alerts, what is known of targets, and links that acknowledge."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -10,7 +10,7 @@ import asyncpg
 
 from services.alerting.acknowledgements.domain import Link
 from services.alerting.database.unit import OpenAlert
-from services.alerting.deliveries.domain import HistoryEntry, TargetState, Told
+from services.alerting.deliveries.domain import TargetState, Told
 from services.alerting.replicas.domain import MemberRef
 from services.alerting.rules.domain import Actions
 from services.alerting.rules.signals import Severity
@@ -21,13 +21,6 @@ class PostgresLedger:
     def __init__(self, connection: Connection, queries: Any) -> None:
         self._connection = connection
         self._queries = queries
-
-    async def note(self, entry: HistoryEntry) -> None:
-        await self._queries.insert_history(self._connection, **asdict(entry))
-
-    async def history(self, alert_id: UUID) -> Sequence[HistoryEntry]:
-        rows = self._queries.list_history(self._connection, alert_id=alert_id)
-        return [_made(HistoryEntry, row) async for row in rows]
 
     async def opened(self, alert_id: UUID) -> tuple[datetime, str] | None:
         row = await self._queries.last_opened(self._connection, alert_id=alert_id)

@@ -50,19 +50,10 @@ WHERE deleted_at IS NULL
   AND jsonb_path_exists(actions, '$.steps[*].to[*] ? (@ == $who)', jsonb_build_object('who', :recipient::text))
 ORDER BY created_at LIMIT 1;
 
--- name: insert_history!
--- Note a change of an alert.
-INSERT INTO alert_history (id, organization_id, alert_id, at, kind, severity, version, by_user, reason)
-VALUES (:id, :organization_id, :alert_id, :at, :kind, :severity, :version, :by_user, :reason);
-
--- name: list_history
--- The changes of an alert, oldest first.
-SELECT * FROM alert_history WHERE alert_id = :alert_id ORDER BY at, version, id;
-
 -- name: last_opened^
 -- When the alert was raised or reopened last.
-SELECT at, kind FROM alert_history WHERE alert_id = :alert_id AND kind IN ('raised', 'reopened')
-ORDER BY at DESC, version DESC LIMIT 1;
+SELECT at, kind FROM alert_changes WHERE alert_id = :alert_id AND kind IN ('raised', 'reopened')
+ORDER BY version DESC LIMIT 1;
 
 -- name: told_since
 -- Who was told of an alert since it opened, by which step and when last; and who would have been.
