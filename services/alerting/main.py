@@ -26,6 +26,8 @@ from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
+from services.alerting.timer import kinds as timers
+from services.alerting.timer.runner import timer_worker
 from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.erasure.eraser import Eraser
@@ -73,6 +75,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     workers = [
         _delivery_worker(infra, units, sender, sealer, settings),
+        timer_worker(units.queue, units, {timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement}),
         Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
     ]
     chores: dict[str, Chore] = {

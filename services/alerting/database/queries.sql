@@ -32,6 +32,10 @@ SET email = excluded.email, full_name = excluded.full_name, role = excluded.role
     seen_at = clock_timestamp()
 WHERE m.version < excluded.version;
 
+-- name: get_member^
+-- A member of the organization, even one who has left.
+SELECT * FROM member_refs WHERE user_id = :user_id;
+
 -- name: merge_organization!
 -- Store what an event says about an organization, unless it is older.
 INSERT INTO organization_refs AS o (organization_id, retention, version, deleted, changed_at)
@@ -125,6 +129,10 @@ SELECT * FROM alerts WHERE id = :id;
 -- One alert, locked until the transaction ends.
 SELECT * FROM alerts WHERE id = :id FOR NO KEY UPDATE;
 
+-- name: lock_alerts$
+-- Lock some alerts in the order in which judging locks them, and count them.
+SELECT count(*) FROM (SELECT id FROM alerts WHERE id = ANY (:ids) ORDER BY dedupe_key, id FOR NO KEY UPDATE) AS a;
+
 -- name: lock_open_alert^
 -- The open alert of a key, locked until the transaction ends.
 SELECT * FROM alerts
@@ -154,12 +162,71 @@ FOR NO KEY UPDATE;
 -- name: list_alerts
 -- Alerts, newest first, after an optional cursor.
 SELECT * FROM alerts
-WHERE (:status::text IS NULL OR status = :status)
+WHERE (:status::text IS NOT NULL OR status <> 'pending')
+  AND (:status::text IS NULL OR status = :status)
   AND (:severity::text IS NULL OR severity = :severity)
   AND (:machine_id::uuid IS NULL OR machine_id = :machine_id)
+  AND (:alert_rule_id::uuid IS NULL OR alert_rule_id = :alert_rule_id)
+  AND (:assigned_to::uuid IS NULL OR assigned_to = :assigned_to)
+  AND (:open::boolean IS NULL OR (status <> 'resolved') = :open)
+  AND (:unacknowledged::boolean IS NULL OR (acknowledged_at IS NULL) = :unacknowledged)
+  AND (:since::timestamptz IS NULL OR created_at >= :since)
+  AND (:until::timestamptz IS NULL OR created_at < :until)
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
+
+-- name: count_alerts
+-- The alerts that a list with the same filters shows, by status, severity and acknowledgement.
+SELECT status, severity, acknowledged_at IS NOT NULL AS acknowledged, count(*) AS alerts FROM alerts
+WHERE (:status::text IS NOT NULL OR status <> 'pending')
+  AND (:status::text IS NULL OR status = :status)
+  AND (:severity::text IS NULL OR severity = :severity)
+  AND (:machine_id::uuid IS NULL OR machine_id = :machine_id)
+  AND (:alert_rule_id::uuid IS NULL OR alert_rule_id = :alert_rule_id)
+  AND (:assigned_to::uuid IS NULL OR assigned_to = :assigned_to)
+  AND (:open::boolean IS NULL OR (status <> 'resolved') = :open)
+  AND (:unacknowledged::boolean IS NULL OR (acknowledged_at IS NULL) = :unacknowledged)
+  AND (:since::timestamptz IS NULL OR created_at >= :since)
+  AND (:until::timestamptz IS NULL OR created_at < :until)
+GROUP BY 1, 2, 3;
+
+-- name: summarize_alerts^
+-- What happened with alerts in a period, and what is open now.
+SELECT count(*) FILTER (WHERE in_period) AS raised,
+       count(*) FILTER (WHERE in_period AND severity = 'critical') AS raised_critical,
+       count(*) FILTER (WHERE in_period AND acknowledged_at IS NOT NULL) AS acknowledged,
+       extract(epoch FROM percentile_cont(0.5) WITHIN GROUP (ORDER BY acknowledged_at - created_at)
+           FILTER (WHERE in_period AND acknowledged_at IS NOT NULL))::float8 AS median_seconds_to_acknowledge,
+       count(*) FILTER (WHERE resolved_in_period) AS resolved,
+       count(*) FILTER (WHERE resolved_in_period AND outcome = 'true_alarm') AS true_alarms,
+       count(*) FILTER (WHERE resolved_in_period AND outcome = 'false_alarm') AS false_alarms,
+       count(*) FILTER (WHERE resolved_in_period AND outcome = 'maintenance') AS maintenance,
+       count(*) FILTER (WHERE status <> 'resolved') AS open,
+       count(*) FILTER (WHERE status <> 'resolved' AND severity = 'critical') AS open_critical,
+       count(*) FILTER (WHERE status <> 'resolved' AND acknowledged_at IS NULL) AS open_unacknowledged,
+       count(*) FILTER (WHERE status <> 'resolved' AND assigned_to IS NULL) AS open_unassigned,
+       min(created_at) FILTER (WHERE status <> 'resolved' AND acknowledged_at IS NULL) AS oldest_unacknowledged_at
+FROM (
+    SELECT *, created_at >= :since AND created_at < :until AS in_period,
+           coalesce(resolved_at >= :since AND resolved_at < :until, false) AS resolved_in_period
+    FROM alerts
+    WHERE status <> 'pending' AND (status <> 'resolved' OR resolved_at >= :since OR created_at >= :since)
+) AS a;
+
+-- name: busiest_machines
+-- The machines with the most alerts raised in a period, and how many of them are open.
+SELECT machine_id AS id, max(data ->> 'machine_name') AS name, count(*) AS raised,
+       count(*) FILTER (WHERE status <> 'resolved') AS open
+FROM alerts WHERE created_at >= :since AND created_at < :until AND status <> 'pending'
+GROUP BY machine_id ORDER BY count(*) DESC, machine_id LIMIT :limit;
+
+-- name: busiest_rules
+-- The rules with the most alerts raised in a period, and how many of them are open.
+SELECT alert_rule_id AS id, max(data ->> 'rule_name') AS name, count(*) AS raised,
+       count(*) FILTER (WHERE status <> 'resolved') AS open
+FROM alerts WHERE created_at >= :since AND created_at < :until AND status <> 'pending'
+GROUP BY alert_rule_id ORDER BY count(*) DESC, alert_rule_id LIMIT :limit;
 
 -- name: update_alert!
 -- Store everything that can change.

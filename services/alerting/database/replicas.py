@@ -9,6 +9,7 @@ import asyncpg
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from shared.postgres.connection import Connection
 
+MEMBER_COLUMNS = tuple(field.name for field in fields(MemberRef))
 MACHINE_COLUMNS = tuple(field.name for field in fields(MachineRef))
 
 
@@ -32,6 +33,10 @@ class PostgresReplicaRepository:
 
     async def merge_member(self, member: MemberRef) -> None:
         await self._queries.merge_member(self._connection, **asdict(member))
+
+    async def member(self, user_id: UUID) -> MemberRef | None:
+        row = await self._queries.get_member(self._connection, user_id=user_id)
+        return None if row is None else MemberRef(**{name: row[name] for name in MEMBER_COLUMNS})
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         await self._queries.merge_organization(self._connection, **asdict(organization))

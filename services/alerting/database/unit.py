@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
+from services.alerting.alerts.summary import AlertCounts, AlertSummary
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
@@ -40,6 +41,8 @@ class ReplicaRepository(Protocol):
     async def merge_member(self, member: MemberRef) -> None:
         """Store a newer version; older ones are ignored."""
         ...
+
+    async def member(self, user_id: UUID) -> MemberRef | None: ...
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         """Store a newer version; older ones are ignored."""
@@ -86,6 +89,10 @@ class AlertRepository(Protocol):
 
     async def lock(self, alert_id: UUID) -> Alert | None: ...
 
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        """Lock these alerts in a fixed order, which is that of `lock_open_of`."""
+        ...
+
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None: ...
 
     async def lock_open_of(self, organization_id: UUID, dedupe_keys: Sequence[str]) -> Sequence[Alert]:
@@ -99,6 +106,14 @@ class AlertRepository(Protocol):
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]: ...
 
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]: ...
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        """The alerts that `list` shows, on all pages."""
+        ...
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        """What happened from `since` to before `until`, and what is open now."""
+        ...
 
     async def update(self, alert: Alert) -> None: ...
 

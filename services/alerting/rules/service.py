@@ -91,8 +91,7 @@ class RuleService:
         )
         await unit.rules.update(rule)
         if (ended := _ended_by(before, rule)) is not None:
-            await self._replicas.ensure_member(unit, caller)
-            await self._lifecycle.close_of_rule(unit, rule, ended, by=caller.user_id)
+            await self._close(unit, caller, rule, ended)
         await self._auditor.wrote(
             unit.outbox,
             caller,
@@ -124,12 +123,17 @@ class RuleService:
         if rule is None:
             raise RuleNotFound(rule_id)
         now = self._clock.now()
-        await self._replicas.ensure_member(unit, caller)
-        await self._lifecycle.close_of_rule(unit, rule, RULE_DELETED, by=caller.user_id)
+        await self._close(unit, caller, rule, RULE_DELETED)
         await unit.rules.update(rule.changed({"is_active": False, "deleted_at": now}, now))
         await self._auditor.wrote(
             unit.outbox, caller, "alert_rule.deleted", "alert_rule", rule_id, before={"name": rule.name}
         )
+
+    async def _close(self, unit: Unit, caller: Caller, rule: Rule, how: Resolution) -> None:
+        # Every transaction locks in this order: rules, alerts, members.
+        if await unit.alerts.lock_open_of_rule(rule.id):
+            await self._replicas.ensure_member(unit, caller)
+            await self._lifecycle.close_of_rule(unit, rule, how, by=caller.user_id)
 
     async def _convert(
         self, unit: Unit, rule_id: UUID, values: Mapping[str, Any], actions: Actions | None = None

@@ -1,5 +1,6 @@
 """In-memory repositories, which pass the same suite as those on PostgreSQL."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
+from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
@@ -66,6 +68,10 @@ class FakeReplicas(_Scoped):
         known = self._memory.members.get(key)
         if known is None or known.version < member.version:
             self._memory.members[key] = member
+
+    async def member(self, user_id: UUID) -> MemberRef | None:
+        organization_id = self._scope.organization_id
+        return self._memory.members.get((organization_id, user_id)) if organization_id else None
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         known = self._memory.organizations.get(organization.organization_id)
@@ -132,6 +138,9 @@ class FakeAlerts(_Scoped):
     async def lock(self, alert_id: UUID) -> Alert | None:
         return await self.get(alert_id)
 
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        pass
+
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None:
         for alert in self._memory.alerts.values():
             if self._mine(alert) and alert.dedupe_key == dedupe_key and _is_open(alert):
@@ -157,15 +166,34 @@ class FakeAlerts(_Scoped):
         return [a for a in self._memory.alerts.values() if a.alert_rule_id == rule_id and _is_open(a)]
 
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        alerts = [
+        return _page(self._wanted(wanted), page)
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        groups = Counter(
+            Group(alert.status, alert.severity.label, alert.acknowledged_at is not None)
+            for alert in self._wanted(wanted)
+        )
+        return AlertCounts.of(list(groups.items()))
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        raise NotImplementedError("summaries are arithmetic of the database")
+
+    def _wanted(self, wanted: AlertFilter) -> "list[Alert]":
+        return [
             alert
             for alert in self._memory.alerts.values()
             if self._mine(alert)
+            and (wanted.status or alert.status is not AlertStatus.PENDING)
             and wanted.status in (None, alert.status)
             and wanted.severity in (None, alert.severity)
             and wanted.machine_id in (None, alert.machine_id)
+            and wanted.alert_rule_id in (None, alert.alert_rule_id)
+            and wanted.assigned_to in (None, alert.assigned_to)
+            and wanted.open in (None, alert.is_open)
+            and wanted.unacknowledged in (None, alert.acknowledged_at is None)
+            and (wanted.since is None or alert.created_at >= wanted.since)
+            and (wanted.until is None or alert.created_at < wanted.until)
         ]
-        return _page(alerts, page)
 
     async def update(self, alert: Alert) -> None:
         self._memory.alerts[alert.id] = alert
