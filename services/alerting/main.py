@@ -76,7 +76,15 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     workers = [
         _delivery_worker(infra, units, sender, sealer, settings),
         timer_worker(units.queue, units, {timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement}),
-        Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
+        Eraser(
+            "alerting",
+            infra.database,
+            units.queue,
+            clock,
+            new_id,
+            units.queries,
+            steps(units, lifecycle, clock),
+        ).worker(),
     ]
     chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,

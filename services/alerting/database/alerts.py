@@ -83,6 +83,10 @@ class PostgresAlertRepository:
         rows = self._queries.lock_open_alerts_of_rule(self._connection, alert_rule_id=rule_id)
         return [alert async for row in rows if (alert := _alert(row))]
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]:
+        rows = self._queries.lock_open_alerts_of_machine(self._connection, machine_id=machine_id, limit=limit)
+        return [alert async for row in rows if (alert := _alert(row))]
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
         rows = self._queries.list_alerts(self._connection, **_filter(wanted), **page_parameters(page))
         alerts = [alert async for row in rows if (alert := _alert(row))]

@@ -15,7 +15,7 @@ from shared.clock import Clock, IdGenerator
 from shared.jobs.postgres import PostgresQueue
 from shared.kafka.inbox import PostgresInbox
 from shared.kafka.outbox import PostgresOutbox
-from shared.postgres.connection import Database
+from shared.postgres.connection import Connection, Database
 from shared.postgres.queries import load_queries
 
 # Rows of a batch are locked until it commits: few enough that no request waits long.
@@ -36,17 +36,21 @@ class PostgresUnits:
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
-            jobs = self.queue.jobs(connection)
-            yield Unit(
-                replicas=PostgresReplicaRepository(connection, self.queries),
-                rules=PostgresRuleRepository(connection, self.queries),
-                alerts=PostgresAlertRepository(connection, self.queries),
-                deliveries=PostgresDeliveryRepository(connection, self.queries),
-                jobs=jobs,
-                timers=Timers(jobs, self._clock),
-                outbox=PostgresOutbox(connection, self._clock, self._new_id),
-                inbox=PostgresInbox(connection),
-            )
+            yield self.on(connection)
+
+    def on(self, connection: Connection) -> Unit:
+        """A unit of work in a transaction that is open already."""
+        jobs = self.queue.jobs(connection)
+        return Unit(
+            replicas=PostgresReplicaRepository(connection, self.queries),
+            rules=PostgresRuleRepository(connection, self.queries),
+            alerts=PostgresAlertRepository(connection, self.queries),
+            deliveries=PostgresDeliveryRepository(connection, self.queries),
+            jobs=jobs,
+            timers=Timers(jobs, self._clock),
+            outbox=PostgresOutbox(connection, self._clock, self._new_id),
+            inbox=PostgresInbox(connection),
+        )
 
     async def rules_with_plain_addresses(self) -> Sequence[tuple[UUID, UUID]]:
         """Some rules of all organizations, as pairs of organization and rule."""

@@ -159,6 +159,11 @@ FOR NO KEY UPDATE;
 SELECT * FROM alerts WHERE alert_rule_id = :alert_rule_id AND status <> 'resolved' ORDER BY id
 FOR NO KEY UPDATE;
 
+-- name: lock_open_alerts_of_machine
+-- Some open alerts of a machine, locked.
+SELECT * FROM alerts WHERE machine_id = :machine_id AND status <> 'resolved' ORDER BY id LIMIT :limit
+FOR NO KEY UPDATE;
+
 -- name: list_alerts
 -- Alerts, newest first, after an optional cursor.
 SELECT * FROM alerts
@@ -321,6 +326,16 @@ WITH tombstoned AS (
     ON CONFLICT DO NOTHING RETURNING 1
 )
 SELECT count(*) FROM tombstoned;
+
+-- name: is_being_told$
+-- Whether the last events and the first attempts of messages about a machine's alerts are still under way.
+SELECT EXISTS (
+    SELECT FROM deliveries d JOIN alerts a ON a.id = d.alert_id
+    WHERE a.machine_id = :machine_id AND d.status = 'pending' AND d.attempt = 1 AND d.change = 'resolved'
+) OR EXISTS (
+    SELECT FROM outbox
+    WHERE topic = 'alert.changed' AND key = :machine_id::text AND published_at IS NULL AND refused IS NULL
+);
 
 -- name: retire_rules$
 -- Take condition, actions and their secrets from the rules of a deleted machine; they are locked before their alerts,

@@ -165,6 +165,10 @@ class FakeAlerts(_Scoped):
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]:
         return [a for a in self._memory.alerts.values() if a.alert_rule_id == rule_id and _is_open(a)]
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]:
+        found = [a for a in self._memory.alerts.values() if a.machine_id == machine_id and _is_open(a)]
+        return found[:limit]
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
         return _page(self._wanted(wanted), page)
 
