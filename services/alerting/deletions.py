@@ -30,8 +30,8 @@ from shared.postgres.connection import Database
 
 BATCH_ALERTS = 500
 MACHINE_DELETED = Resolution("The machine was deleted.", "machine_deleted")
-# The last messages about alerts of a deleted machine close the incidents that other systems opened for them. They
-# get this long: a receiver that does not answer by then must not delay the deletion.
+# The last messages about alerts of a deleted machine close the incidents that other systems opened for them.
+# They get this long: a receiver that does not answer by then must not delay the deletion.
 PATIENCE = timedelta(seconds=30)
 PAUSE_SECONDS = 0.2
 
@@ -96,6 +96,7 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             Query("deliveries", "erase_deliveries", BATCH_ALERTS),
             Query("alerts", "erase_alerts", BATCH_ALERTS),
             Query("alert_rules", "erase_rules", BATCH_ALERTS),
+            Query("rule_templates", "erase_templates", BATCH_ALERTS),
             Query("deleted_analyses", "erase_deleted_analyses", BATCH_ALERTS),
             Query("member_refs", "erase_members", BATCH_ALERTS),
             *OF_ORGANIZATION,

@@ -26,6 +26,9 @@ from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
+from services.alerting.templates.routes import build_templates_router
+from services.alerting.templates.service import TemplateService
+from services.alerting.templates.sync import TemplateSync
 from services.alerting.timer import kinds as timers
 from services.alerting.timer.runner import timer_worker
 from shared.audit import Auditor
@@ -49,7 +52,7 @@ JANITOR_SECONDS = 60.0
 
 # A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
 # the group `alerting` had read them. Whoever adds such a column gives the group a new name again.
-REPLICAS_GROUP = "alerting-replicas"
+REPLICAS_GROUP = "alerting-replicas-2"
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -67,7 +70,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
     subscribe(consumer, Evaluator(lifecycle, ConditionCache(compile_condition)))
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
-    subscribe_replicas(replicating, replicas)
+    sync = TemplateSync(clock, new_id, auditor, sealer, lifecycle)
+    subscribe_replicas(replicating, replicas, sync)
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
@@ -113,6 +117,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
+    templates = TemplateService(clock, new_id, auditor, sealer, replicas)
+    app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
     return app
 

@@ -60,7 +60,7 @@ class AlertLifecycle:
         return [c for alert in found if (c := await self._close(unit, rule, alert, how, by))]
 
     async def close_of_machine(self, unit: Unit, machine_id: UUID, how: Resolution, limit: int) -> int:
-        """Resolve up to `limit` open alerts of a machine, while its rules say who is told. Returns how many."""
+        """Resolve up to `limit` open alerts of a machine, while its rules still exist. Returns how many."""
         found = await unit.alerts.lock_open_of_machine(machine_id, limit)
         for alert in found:
             await self._close(unit, await unit.rules.get(alert.alert_rule_id), alert, how, None)

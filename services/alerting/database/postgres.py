@@ -8,6 +8,7 @@ from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
+from services.alerting.database.templates import PostgresTemplateRepository
 from services.alerting.database.unit import Unit
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
@@ -44,6 +45,7 @@ class PostgresUnits:
         return Unit(
             replicas=PostgresReplicaRepository(connection, self.queries),
             rules=PostgresRuleRepository(connection, self.queries),
+            templates=PostgresTemplateRepository(connection, self.queries),
             alerts=PostgresAlertRepository(connection, self.queries),
             deliveries=PostgresDeliveryRepository(connection, self.queries),
             jobs=jobs,

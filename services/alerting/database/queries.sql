@@ -1,12 +1,12 @@
 -- name: merge_machine!
 -- Store what an event or the machines service says about a machine, unless it is older or the machine is deleted.
 -- The same version again completes a row that an older program stored without the newest columns.
-INSERT INTO machine_refs AS m (id, organization_id, name, status, tags, legal_hold, deleted, version,
-                               complete_version)
-VALUES (:id, :organization_id, :name, :status, :tags, :legal_hold, :deleted, :version, :version)
+INSERT INTO machine_refs AS m (id, organization_id, name, status, location, model, tags, legal_hold, deleted,
+                               version, complete_version)
+VALUES (:id, :organization_id, :name, :status, :location, :model, :tags, :legal_hold, :deleted, :version, :version)
 ON CONFLICT (id) DO UPDATE
-SET name = excluded.name, status = excluded.status, tags = excluded.tags, legal_hold = excluded.legal_hold,
-    deleted = excluded.deleted, version = excluded.version, complete_version = excluded.complete_version,
+SET name = excluded.name, status = excluded.status, location = excluded.location, model = excluded.model,
+    tags = excluded.tags, legal_hold = excluded.legal_hold, deleted = excluded.deleted, version = excluded.version, complete_version = excluded.complete_version,
     seen_at = clock_timestamp()
 WHERE m.version <= excluded.version AND m.complete_version < excluded.version AND NOT m.deleted;
 
@@ -17,6 +17,12 @@ SELECT * FROM machine_refs WHERE id = :id;
 -- name: lock_machine^
 -- A machine of the organization, locked against deletion until the transaction ends.
 SELECT * FROM machine_refs WHERE id = :id FOR SHARE;
+
+-- name: machines_after
+-- Machines of the organization by their ids, even deleted ones.
+SELECT * FROM machine_refs
+WHERE organization_id = nullif(current_setting('app.organization_id', true), '')::uuid AND id > :after
+ORDER BY id LIMIT :limit;
 
 -- name: is_analysis_deleted$
 -- Whether an analysis was deleted, so that what is still said of it counts no more.
@@ -48,9 +54,10 @@ WHERE o.version < excluded.version;
 -- name: insert_rule!
 -- Store a new rule.
 INSERT INTO alert_rules (id, organization_id, machine_id, name, condition, actions, severity, is_active,
-                         created_by, created_at, updated_at, deleted_at, version)
+                         created_by, created_at, updated_at, deleted_at, version, template_id, template_version,
+                         overrides)
 VALUES (:id, :organization_id, :machine_id, :name, :condition, :actions, :severity, :is_active,
-        :created_by, :created_at, :updated_at, :deleted_at, :version);
+        :created_by, :created_at, :updated_at, :deleted_at, :version, :template_id, :template_version, :overrides);
 
 -- name: get_rule^
 -- One rule of the organization.
@@ -66,6 +73,7 @@ SELECT * FROM alert_rules
 WHERE deleted_at IS NULL
   AND (:machine_id::uuid IS NULL OR machine_id = :machine_id)
   AND (:is_active::boolean IS NULL OR is_active = :is_active)
+  AND (:template_id::uuid IS NULL OR template_id = :template_id)
   AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
@@ -76,6 +84,7 @@ LIMIT :limit;
 SELECT r.*, m.name AS machine_name
 FROM alert_rules r JOIN machine_refs m ON m.id = r.machine_id
 WHERE r.machine_id = :machine_id AND r.is_active AND r.deleted_at IS NULL AND NOT m.deleted
+  AND m.status = 'active'
 ORDER BY r.id
 FOR NO KEY UPDATE OF r;
 
@@ -83,8 +92,61 @@ FOR NO KEY UPDATE OF r;
 -- Store everything that can change.
 UPDATE alert_rules
 SET name = :name, condition = :condition, actions = :actions, severity = :severity, is_active = :is_active,
-    updated_at = :updated_at, deleted_at = :deleted_at, version = :version
+    updated_at = :updated_at, deleted_at = :deleted_at, version = :version,
+    template_version = :template_version, overrides = :overrides
 WHERE id = :id;
+
+-- name: lock_rule_of_template^
+-- The rule that a template has for a machine, even a deleted one, locked.
+SELECT * FROM alert_rules WHERE template_id = :template_id AND machine_id = :machine_id FOR NO KEY UPDATE;
+
+-- name: insert_template!
+-- Store a new rule template.
+INSERT INTO rule_templates (id, organization_id, name, selector, condition, actions, severity, is_active,
+                            created_by, created_at, updated_at, deleted_at, sync_after, version)
+VALUES (:id, :organization_id, :name, :selector, :condition, :actions, :severity, :is_active,
+        :created_by, :created_at, :updated_at, :deleted_at, :sync_after, :version);
+
+-- name: get_template^
+-- One rule template of the organization.
+SELECT * FROM rule_templates WHERE id = :id AND deleted_at IS NULL;
+
+-- name: lock_template^
+-- One rule template, even a deleted one, locked against changes until the transaction ends.
+SELECT * FROM rule_templates WHERE id = :id FOR NO KEY UPDATE;
+
+-- name: lock_templates
+-- All rule templates of the organization, locked against changes until the transaction ends.
+SELECT * FROM rule_templates
+WHERE organization_id = nullif(current_setting('app.organization_id', true), '')::uuid AND deleted_at IS NULL
+ORDER BY id FOR SHARE;
+
+-- name: list_templates
+-- Rule templates, newest first, after an optional cursor.
+SELECT * FROM rule_templates
+WHERE deleted_at IS NULL
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: update_template!
+-- Store everything that can change.
+UPDATE rule_templates
+SET name = :name, selector = :selector, condition = :condition, actions = :actions, severity = :severity,
+    is_active = :is_active, updated_at = :updated_at, deleted_at = :deleted_at, sync_after = :sync_after,
+    version = :version
+WHERE id = :id;
+
+-- name: reach_in_template!
+-- Note how far the pass has come that brings the rules of a template in step.
+UPDATE rule_templates SET sync_after = :sync_after WHERE id = :id;
+
+-- name: count_rules_of_template^
+-- The rules of a template, those with overrides, and the machines whose rule was deleted.
+SELECT count(*) FILTER (WHERE deleted_at IS NULL) AS rules,
+       count(*) FILTER (WHERE deleted_at IS NULL AND overrides <> '{}') AS overridden,
+       count(*) FILTER (WHERE deleted_at IS NOT NULL AND 'deleted' = ANY (overrides)) AS exempt
+FROM alert_rules WHERE template_id = :id;
 
 -- name: are_addresses_sealed$
 -- Whether no older version runs any more, which could not read sealed addresses.
@@ -297,7 +359,8 @@ SELECT adopt_deliveries();
 WITH tombstoned AS (
     INSERT INTO machine_refs AS m (id, organization_id, name, status, deleted, version, complete_version)
     VALUES (:subject, :organization, '', 'retired', true, 0, 0)
-    ON CONFLICT (id) DO UPDATE SET deleted = true, name = '', tags = '{}' WHERE m.name <> '' OR NOT m.deleted
+    ON CONFLICT (id) DO UPDATE SET deleted = true, name = '', tags = '{}',
+        location = NULL, model = NULL WHERE m.name <> '' OR NOT m.deleted
     RETURNING 1
 )
 SELECT count(*) FROM tombstoned;
@@ -305,7 +368,7 @@ SELECT count(*) FROM tombstoned;
 -- name: tombstone_machines$
 -- Make the replicas of a deleted organization's machines tombstones.
 WITH tombstoned AS (
-    UPDATE machine_refs SET deleted = true, name = '', tags = '{}'
+    UPDATE machine_refs SET deleted = true, name = '', tags = '{}', location = NULL, model = NULL
     WHERE organization_id = :subject AND (name <> '' OR NOT deleted) RETURNING 1
 )
 SELECT count(*) FROM tombstoned;
@@ -433,6 +496,15 @@ SELECT count(*) FROM gone;
 -- Delete a batch of the rules of a deleted organization.
 WITH gone AS (
     DELETE FROM alert_rules WHERE id IN (SELECT id FROM alert_rules WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_templates$
+-- Delete a batch of the rule templates of a deleted organization.
+WITH gone AS (
+    DELETE FROM rule_templates WHERE id IN (
+        SELECT id FROM rule_templates WHERE organization_id = :subject LIMIT :batch)
     RETURNING 1
 )
 SELECT count(*) FROM gone;

@@ -1,5 +1,6 @@
 """Replicas of machines, members and organizations in PostgreSQL."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,10 @@ class PostgresReplicaRepository:
 
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return _machine(await self._queries.lock_machine(self._connection, id=machine_id))
+
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        rows = self._queries.machines_after(self._connection, after=machine_id, limit=limit)
+        return [machine async for row in rows if (machine := _machine(row))]
 
     async def analysis_deleted(self, analysis_id: UUID) -> bool:
         found = await self._queries.is_analysis_deleted(self._connection, analysis_id=analysis_id)

@@ -12,6 +12,7 @@ from services.alerting.alerts.summary import AlertCounts, AlertSummary
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.templates.domain import RuleTemplate, TemplateCounts
 from services.alerting.timer.timers import Timers
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
@@ -34,6 +35,10 @@ class ReplicaRepository(Protocol):
 
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         """The machine, locked against deletion until the transaction ends."""
+        ...
+
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        """The next machines in the order of their ids, even deleted ones."""
         ...
 
     async def analysis_deleted(self, analysis_id: UUID) -> bool: ...
@@ -65,6 +70,10 @@ class RuleRepository(Protocol):
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
 
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        """The rule that a template has for a machine, even a deleted one, locked."""
+        ...
+
     async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         """The active rules of the machine, locked, always in the same order."""
         ...
@@ -78,6 +87,30 @@ class RuleRepository(Protocol):
     async def delete_of_machine(self, machine_id: UUID) -> None:
         """Delete the rules of the machine with their alerts and deliveries."""
         ...
+
+
+class TemplateRepository(Protocol):
+    async def add(self, template: RuleTemplate) -> None: ...
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None: ...
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        """The template, even a deleted one, locked against changes until the transaction ends."""
+        ...
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        """All templates of the organization, locked likewise."""
+        ...
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]: ...
+
+    async def update(self, template: RuleTemplate) -> None: ...
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        """Note how far the pass over the machines has come."""
+        ...
+
+    async def counts(self, template_id: UUID) -> TemplateCounts: ...
 
 
 class AlertRepository(Protocol):
@@ -160,6 +193,7 @@ class Unit:
 
     replicas: ReplicaRepository
     rules: RuleRepository
+    templates: TemplateRepository
     alerts: AlertRepository
     deliveries: DeliveryRepository
     jobs: Jobs

@@ -15,6 +15,7 @@ from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.templates.domain import DELETED, RuleTemplate, TemplateCounts
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
@@ -33,6 +34,7 @@ class Memory:
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
     deleted_analyses: set[UUID] = field(default_factory=set)
     rules: dict[UUID, Rule] = field(default_factory=dict)
+    templates: dict[UUID, RuleTemplate] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
     changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
@@ -59,6 +61,10 @@ class FakeReplicas(_Scoped):
 
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
+
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        found = [m for m in self._memory.machines.values() if self._mine(m) and m.id > machine_id]
+        return sorted(found, key=lambda machine: machine.id)[:limit]
 
     async def analysis_deleted(self, analysis_id: UUID) -> bool:
         return analysis_id in self._memory.deleted_analyses
@@ -102,8 +108,15 @@ class FakeRules(_Scoped):
             and rule.deleted_at is None
             and wanted.machine_id in (None, rule.machine_id)
             and wanted.is_active in (None, rule.is_active)
+            and wanted.template_id in (None, rule.template_id)
         ]
         return _page(rules, page)
+
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        for rule in self._memory.rules.values():
+            if (rule.template_id, rule.machine_id) == (template_id, machine_id):
+                return rule
+        return None
 
     async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         rules = (await self.list(RuleFilter(machine_id, True), PageRequest(limit=500))).items
@@ -111,7 +124,7 @@ class FakeRules(_Scoped):
         return [
             WatchingRule(rule, machine.name)
             for rule in sorted(rules, key=lambda rule: rule.id)
-            if machine is not None and not machine.deleted
+            if machine is not None and not machine.deleted and machine.status == "active"
         ]
 
     async def update(self, rule: Rule) -> None:
@@ -122,6 +135,38 @@ class FakeRules(_Scoped):
         memory.rules = {k: v for k, v in memory.rules.items() if v.machine_id != machine_id}
         memory.alerts = {k: v for k, v in memory.alerts.items() if v.machine_id != machine_id}
         memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
+
+
+class FakeTemplates(_Scoped):
+    async def add(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None:
+        found = await self.lock(template_id)
+        return found if found is not None and found.deleted_at is None else None
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        found = self._memory.templates.get(template_id)
+        return found if found is not None and self._mine(found) else None
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        return [t for t in self._memory.templates.values() if self._mine(t) and t.deleted_at is None]
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]:
+        return _page(list(await self.lock_all()), page)
+
+    async def update(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        template = self._memory.templates[template_id]
+        self._memory.templates[template_id] = replace(template, sync_after=sync_after)
+
+    async def counts(self, template_id: UUID) -> TemplateCounts:
+        rules = [rule for rule in self._memory.rules.values() if rule.template_id == template_id]
+        present = [rule for rule in rules if rule.deleted_at is None]
+        exempt = [rule for rule in rules if rule.deleted_at is not None and DELETED in rule.overrides]
+        return TemplateCounts(len(present), sum(bool(rule.overrides) for rule in present), len(exempt))
 
 
 class FakeAlerts(_Scoped):
@@ -267,6 +312,7 @@ class FakeUnits:
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
+            templates=FakeTemplates(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
             jobs=self.queue,
