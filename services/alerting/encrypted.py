@@ -8,5 +8,6 @@ from shared.http.kept_answers import KEPT_ANSWERS
 COLUMNS = (
     EncryptedColumn("alert_rules", "actions", renewed),
     EncryptedColumn("notification_resources", "document", renewed_contact),
+    EncryptedColumn("rule_templates", "actions", renewed),
     KEPT_ANSWERS,
 )

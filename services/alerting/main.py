@@ -27,7 +27,7 @@ from services.alerting.deliveries.content import Composer
 from services.alerting.deliveries.courier import Courier
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.notices import Notices
-from services.alerting.deliveries.notifier import NOTIFY_TIMER, Notifier
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.deliveries.routes import build_deliveries_router
 from services.alerting.deliveries.service import DeliveryService
 from services.alerting.deliveries.webhooks import WebhookSender
@@ -49,6 +49,10 @@ from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
 from services.alerting.silences.routes import build_silences_router
 from services.alerting.silences.service import SilenceService
+from services.alerting.templates.routes import build_templates_router
+from services.alerting.templates.service import TemplateService
+from services.alerting.templates.sync import TemplateSync
+from services.alerting.timer import kinds as timers
 from services.alerting.timer.runner import timer_worker
 from shared.audit import Auditor
 from shared.crypto import Encryptor
@@ -92,7 +96,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
     subscribe(consumer, Evaluator(lifecycle, ConditionCache(compile_condition)))
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
-    subscribe_replicas(replicating, replicas)
+    sync = TemplateSync(clock, new_id, auditor, sealer, lifecycle)
+    subscribe_replicas(replicating, replicas, sync)
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
@@ -101,8 +106,23 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     courier = _courier(sender, sealer, encryptor, settings)
     workers = [
         _delivery_worker(infra, units, courier, settings),
-        timer_worker(units.queue, units, {NOTIFY_TIMER: notifier.on_timer}),
-        Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
+        timer_worker(
+            units.queue,
+            units,
+            {
+                timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement,
+                timers.NOTIFY: notifier.on_timer,
+            },
+        ),
+        Eraser(
+            "alerting",
+            infra.database,
+            units.queue,
+            clock,
+            new_id,
+            units.queries,
+            steps(units, lifecycle, clock),
+        ).worker(),
     ]
     chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,
@@ -131,6 +151,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
+    templates = TemplateService(clock, new_id, auditor, sealer, replicas)
+    app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
     links = LinkService(units, clock, auditor, announcer)
     app.include_router(build_acknowledgements_router(links))

@@ -85,7 +85,7 @@ class Recipients:
 
     async def _user(self, user_id: UUID) -> AsyncIterator[Target]:
         """Whoever is named or on call is told, whatever the person has opted out of."""
-        member = await self._unit.ledger.member(user_id)
+        member = await self._unit.replicas.member(user_id)
         if member is not None and member.is_active and not member.deleted and member.email:
             yield _mail(user_id, member.email)
 

@@ -30,7 +30,7 @@ async def check_recipients(unit: Unit, actions: Actions, now: datetime) -> None:
         if kind in KINDS and (KINDS[kind], name) not in known:
             errors.append(FieldError(pointer, f"there is no {KINDS[kind].words} {name!r}: create it first"))
         elif kind == "user":
-            member = await unit.ledger.member(UUID(name))
+            member = await unit.replicas.member(UUID(name))
             if member is None or member.deleted:
                 errors.append(FieldError(pointer, "is no member of the organization"))
     if errors:

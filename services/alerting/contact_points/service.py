@@ -112,7 +112,7 @@ class ContactPointService:
             case RoleTarget():
                 return ContactPoint(ContactKind.ROLE, target.role, who=target.role)
             case UserTarget():
-                member = await unit.ledger.member(target.user_id)
+                member = await unit.replicas.member(target.user_id)
                 if member is None or member.deleted:
                     raise InvalidTarget("user_id", "is no member of the organization")
                 return ContactPoint(ContactKind.USER, member.full_name or "", who=str(target.user_id))

@@ -77,7 +77,7 @@ class ContactTester:
             rotations = await unit.resources.current([Kind.ROTATION], self._resources.now)
             found = next((each for each in rotations if each.name == point.who), None)
             user_id = Rotation.load(found.document).on_call(self._resources.now) if found else None
-        member = await unit.ledger.member(user_id) if user_id else None
+        member = await unit.replicas.member(user_id) if user_id else None
         if point.kind is ContactKind.ROLE and member is None:
             return MailRoute(caller.email, user_id=caller.user_id)
         if member is None or not member.email or not member.is_active:

@@ -6,20 +6,14 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from services.alerting.acknowledgements.domain import Link
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
-from services.alerting.deliveries.domain import (
-    Delivery,
-    DeliveryFilter,
-    Outcome,
-    TargetState,
-    Told,
-)
+from services.alerting.alerts.summary import AlertCounts, AlertSummary
+from services.alerting.database.people.interfaces import Ledger, ResourceRepository
+from services.alerting.deliveries.domain import Delivery, DeliveryFilter, Outcome
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
-from services.alerting.resources.domain import Kind, Resource, ResourceFilter
-from services.alerting.rules.domain import Actions, Rule, RuleFilter
-from services.alerting.rules.signals import Severity
+from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.templates.domain import RuleTemplate, TemplateCounts
 from services.alerting.timer.timers import Timers
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
@@ -44,11 +38,17 @@ class ReplicaRepository(Protocol):
         """The machine, locked against deletion until the transaction ends."""
         ...
 
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        """The next machines in the order of their ids, even deleted ones."""
+        ...
+
     async def analysis_deleted(self, analysis_id: UUID) -> bool: ...
 
     async def merge_member(self, member: MemberRef) -> None:
         """Store a newer version; older ones are ignored."""
         ...
+
+    async def member(self, user_id: UUID) -> MemberRef | None: ...
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         """Store a newer version; older ones are ignored."""
@@ -71,6 +71,10 @@ class RuleRepository(Protocol):
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
 
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        """The rule that a template has for a machine, even a deleted one, locked."""
+        ...
+
     async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         """The active rules of the machine, locked, always in the same order."""
         ...
@@ -86,6 +90,30 @@ class RuleRepository(Protocol):
         ...
 
 
+class TemplateRepository(Protocol):
+    async def add(self, template: RuleTemplate) -> None: ...
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None: ...
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        """The template, even a deleted one, locked against changes until the transaction ends."""
+        ...
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        """All templates of the organization, locked likewise."""
+        ...
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]: ...
+
+    async def update(self, template: RuleTemplate) -> None: ...
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        """Note how far the pass over the machines has come."""
+        ...
+
+    async def counts(self, template_id: UUID) -> TemplateCounts: ...
+
+
 class AlertRepository(Protocol):
     async def add(self, alert: Alert) -> bool:
         """Store a new alert; False, without storing it, if an open one has the same dedupe key."""
@@ -94,6 +122,10 @@ class AlertRepository(Protocol):
     async def get(self, alert_id: UUID) -> Alert | None: ...
 
     async def lock(self, alert_id: UUID) -> Alert | None: ...
+
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        """Lock these alerts in a fixed order, which is that of `lock_open_of`."""
+        ...
 
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None: ...
 
@@ -107,7 +139,17 @@ class AlertRepository(Protocol):
 
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]: ...
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]: ...
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]: ...
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        """The alerts that `list` shows, on all pages."""
+        ...
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        """What happened from `since` to before `until`, and what is open now."""
+        ...
 
     async def update(self, alert: Alert) -> None: ...
 
@@ -166,91 +208,13 @@ class DeliveryRepository(Protocol):
         ...
 
 
-class ResourceRepository(Protocol):
-    """Contact points, rotations, silences, maintenance windows and opt-outs."""
-
-    async def add(self, resource: Resource) -> bool:
-        """Store a resource; False, without storing it, if its name is a handle that is taken."""
-        ...
-
-    async def get(self, kind: Kind, resource_id: UUID) -> Resource | None: ...
-
-    async def lock(self, kind: Kind, resource_id: UUID) -> Resource | None: ...
-
-    async def current(self, kinds: Sequence[Kind], at: datetime) -> Sequence[Resource]:
-        """All resources of the kinds that have not ended, oldest first."""
-        ...
-
-    async def list(self, wanted: ResourceFilter, page: PageRequest) -> Slice[Resource]: ...
-
-    async def update(self, resource: Resource) -> None: ...
-
-    async def delete(self, resource_id: UUID) -> None: ...
-
-    async def count(self, kind: Kind) -> int: ...
-
-    async def rule_that_names(self, recipient: str) -> str | None:
-        """The name of a rule whose steps name the recipient."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAlert:
-    id: UUID
-    rule_id: UUID
-    severity: Severity
-
-
-class Ledger(Protocol):
-    """Who was told of alerts, what is known of targets, and links that acknowledge."""
-
-    async def opened(self, alert_id: UUID) -> tuple[datetime, str] | None:
-        """When and how the alert opened last: raised or reopened."""
-        ...
-
-    async def told(self, alert_id: UUID, since: datetime) -> Sequence[Told]: ...
-
-    async def actions(self, rule_id: UUID) -> Actions | None:
-        """The actions of a rule, even of a deleted one; None once its machine was deleted."""
-        ...
-
-    async def open_beside(self, machine_id: UUID) -> Sequence[OpenAlert]: ...
-
-    async def open_and_suppressed(self) -> Sequence[UUID]:
-        """Open alerts of which a message was suppressed."""
-        ...
-
-    async def target(self, organization_id: UUID, key: str) -> TargetState: ...
-
-    async def put_target(self, state: TargetState) -> None: ...
-
-    async def forget_targets(self, prefix: str) -> None: ...
-
-    async def add_link(self, link: Link) -> None: ...
-
-    async def link(self, token_hash: bytes) -> Link | None: ...
-
-    async def lock_link(self, token_hash: bytes) -> Link | None: ...
-
-    async def end_link(self, token_hash: bytes, at: datetime) -> None: ...
-
-    async def revoke_links(self, alert_id: UUID, at: datetime) -> int: ...
-
-    async def members(self, roles: Sequence[str]) -> Sequence[MemberRef]:
-        """Members with one of the roles who can be reached."""
-        ...
-
-    async def member(self, user_id: UUID) -> MemberRef | None: ...
-
-    async def organization_name(self) -> str | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Unit:
     """The repositories, queue, timers, outbox and inbox of one transaction."""
 
     replicas: ReplicaRepository
     rules: RuleRepository
+    templates: TemplateRepository
     alerts: AlertRepository
     deliveries: DeliveryRepository
     resources: ResourceRepository

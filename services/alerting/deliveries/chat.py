@@ -42,7 +42,7 @@ class ChatSender:
             reason = f"{service} is not allowed or not valid"
             return Outcome(DeliveryStatus.FAILED, error=reason, permanent=True)
         started = time.perf_counter()
-        delivered = await Apprise(servers=[url]).async_notify(title=title, body=text[:MAX_TEXT])
+        delivered = await Apprise(url).async_notify(title=title, body=text[:MAX_TEXT])
         latency_ms = (time.perf_counter() - started) * 1000
         if delivered:
             return Outcome(DeliveryStatus.DELIVERED, latency_ms=latency_ms)

@@ -115,7 +115,7 @@ class Courier:
         return Outcome(DeliveryStatus.FAILED, error=sent.error, permanent=sent.permanent)
 
     async def _person(self, unit: Unit, user_id: UUID) -> MailRoute:
-        member = await unit.ledger.member(user_id)
+        member = await unit.replicas.member(user_id)
         if member is None or member.deleted or not member.is_active or not member.email:
             raise Unreachable("the person is no active member any more")
         return MailRoute(member.email, user_id=user_id)

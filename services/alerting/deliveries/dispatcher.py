@@ -170,18 +170,17 @@ class Dispatcher:
             last = outcome.permanent or delivery.attempt >= self._retry.max_attempts
             if outcome.failed and last and not newer:
                 outcome = replace(outcome, status=DeliveryStatus.GIVEN_UP)
-            await self._notices.attempted(unit, delivery, outcome, now)
-            await unit.deliveries.finish(delivery, outcome, now)
             delay = self._delay(delivery, outcome)
-            if newer:
-                if outcome.failed:
-                    await unit.deliveries.regroup(delivery.message_id, newer[0].message_id)
+            if newer or outcome.failed:
                 await unit.jobs.retry(job, delay, counted=False)
-            elif outcome.failed:
-                await unit.jobs.retry(job, delay, counted=False)
-                await unit.deliveries.add(delivery.next(self._new_id(), now, now + delay))
             else:
                 await unit.jobs.complete(job)
+            await unit.deliveries.finish(delivery, outcome, now)
+            if newer and outcome.failed:
+                await unit.deliveries.regroup(delivery.message_id, newer[0].message_id)
+            elif outcome.failed:
+                await unit.deliveries.add(delivery.next(self._new_id(), now, now + delay))
+            await self._notices.attempted(unit, delivery, outcome, now)
         self._report(delivery, outcome)
 
     def _delay(self, delivery: Delivery, outcome: Outcome) -> timedelta:

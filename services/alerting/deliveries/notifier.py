@@ -26,11 +26,10 @@ from services.alerting.deliveries.messages import group_key, message_of
 from services.alerting.rules.domain import Rule
 from services.alerting.silences.domain import Quiet
 from services.alerting.silences.quiet import inhibits, quiet
+from services.alerting.timer.kinds import NOTIFY
 from shared.clock import Clock, IdGenerator
 from shared.jobs.queue import NewJob
 
-# The timer of an alert whose next step is due, or whose silence ends.
-NOTIFY_TIMER = "notify"
 ESCALATED, REMINDER = "escalated", "reminder"
 NOBODY = Target("nobody", "email", "nobody")
 NOBODY_REASON = "nobody can be reached: the role is empty, or nobody is on call"
@@ -74,15 +73,15 @@ class Notifier:
         """Look again at open alerts of which somebody was not told: a silence or a window has changed."""
         now = self.clock.now()
         for alert_id in await unit.ledger.open_and_suppressed():
-            await unit.timers.schedule(NOTIFY_TIMER, alert_id, now)
+            await unit.timers.schedule(NOTIFY, alert_id, now)
 
     async def _end(self, unit: Unit, rule: Rule, alert: Alert, now: datetime) -> None:
-        await unit.timers.cancel(NOTIFY_TIMER, alert.id)
+        await unit.timers.cancel(NOTIFY, alert.id)
         await unit.ledger.revoke_links(alert.id, now)
         if inhibits(rule):
             for other in await unit.ledger.open_beside(alert.machine_id):
                 if other.id != alert.id and other.severity < alert.severity:
-                    await unit.timers.schedule(NOTIFY_TIMER, other.id, now)
+                    await unit.timers.schedule(NOTIFY, other.id, now)
 
 
 class _Telling:
@@ -132,7 +131,7 @@ class _Telling:
         }
         # What a silence kept back after something was told is told as the present state.
         for index, at in missed.items():
-            if index in told and at > told[index] and index < len(steps):
+            if index in told and at >= told[index] and index < len(steps):
                 due.setdefault(index, Change.UPDATED)
         hush = await self._quiet() if due else None
         for index, change in due.items():
@@ -140,9 +139,9 @@ class _Telling:
                 await self._tell_step(index, steps[index], change, hush)
         next_at = hush.until if hush is not None else _earliest(coming.next_at, self._silent_until)
         if next_at is not None:
-            await self._unit.timers.schedule(NOTIFY_TIMER, self._alert.id, next_at)
+            await self._unit.timers.schedule(NOTIFY, self._alert.id, next_at)
         else:
-            await self._unit.timers.cancel(NOTIFY_TIMER, self._alert.id)
+            await self._unit.timers.cancel(NOTIFY, self._alert.id)
 
     async def _tell_step(self, index: int, step: Step, change: str, hush: Quiet | None) -> None:
         targets = await self._recipients.of_step(step)

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
-from icalendar.prop import vDDDTypes, vRecur
+from icalendar.prop import vRecur
 
 from services.alerting.maintenance_windows.domain import (
     MAX_DURATION,
@@ -102,12 +101,12 @@ def _schedule(event: Event, time_zone: str) -> Schedule:
         raise ValueError("it was cancelled")
     if event.get("DTSTART") is None:
         raise ValueError("it has no start (DTSTART)")
-    start, end = _value(event["DTSTART"]), event.get("DTEND")
+    start, end = event["DTSTART"].dt, event.get("DTEND")
     starts, zone = _local(start, time_zone)
     if event.get("DURATION") is not None:
-        duration = _value(event["DURATION"])
+        duration = event["DURATION"].dt
     elif end is not None:
-        ends, _ = _local(_value(end), zone)
+        ends, _ = _local(end.dt, zone)
         duration = ends - starts
     else:
         duration = timedelta() if isinstance(start, datetime) else timedelta(days=1)
@@ -129,10 +128,6 @@ def _excluded(event: Event, zone: str) -> list[datetime]:
     if len(dates) > MAX_EXCLUDED:
         raise ValueError(f"it leaves out more than {MAX_EXCLUDED} dates")
     return dates
-
-
-def _value(prop: vDDDTypes) -> Any:
-    return prop.dt
 
 
 def _local(value: date | datetime, time_zone: str) -> tuple[datetime, str]:

@@ -1,7 +1,5 @@
 """How alerts reach people: contact points, rotations, silences, maintenance windows, opt-outs, links that
 acknowledge, and deliveries that go in order per alert and target.
-
-Rows of machines count as incomplete until the consumer group of a new name has read their topic again.
 """
 
 from shared.postgres.ddl import run, tenant_isolation
@@ -55,9 +53,7 @@ CREATE INDEX deliveries_group ON deliveries (organization_id, group_key)
 CREATE INDEX deliveries_grouped ON deliveries (grouped_into) WHERE grouped_into IS NOT NULL;
 CREATE INDEX deliveries_list ON deliveries (organization_id, created_at DESC, id DESC, status);
 CREATE INDEX deliveries_suppressed ON deliveries (organization_id, alert_id) WHERE status = 'suppressed';
-ALTER TABLE machine_refs ADD COLUMN IF NOT EXISTS location TEXT;
-UPDATE machine_refs SET complete_version = -1 WHERE NOT deleted;
-ALTER TABLE organization_refs ADD COLUMN IF NOT EXISTS name TEXT;
+ALTER TABLE organization_refs ADD COLUMN name TEXT;
 """
 
 # A message of the version before has a lane of its own.

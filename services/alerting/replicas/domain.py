@@ -20,6 +20,7 @@ class MachineRef:
     tags: tuple[str, ...] = ()
     legal_hold: bool = False
     location: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ class RotationService:
     @staticmethod
     async def _check_members(unit: Unit, user_ids: Sequence[UUID], pointer: str = "/body/members") -> None:
         for index, user_id in enumerate(user_ids):
-            member = await unit.ledger.member(user_id)
+            member = await unit.replicas.member(user_id)
             if member is None or member.deleted or not member.is_active:
                 raise NotAMember(pointer if pointer.endswith("user_id") else f"{pointer}/{index}")
 

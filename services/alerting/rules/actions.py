@@ -200,8 +200,8 @@ class StepDocument(Document):
     @property
     def made(self) -> Step:
         repeat = to_timedelta(self.repeat) if self.repeat else None
-        unique = (tuple(dict.fromkeys(each)) for each in (self.to, self.channels, self.unless))
-        return Step(to_timedelta(self.after), *unique, repeat)
+        to, channels = tuple(dict.fromkeys(self.to)), tuple(dict.fromkeys(self.channels))
+        return Step(to_timedelta(self.after), to, channels, tuple(dict.fromkeys(self.unless)), repeat)
 
 
 class GroupDocument(Document):

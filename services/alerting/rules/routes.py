@@ -31,11 +31,15 @@ def build_rules_router(
 
     @router.get("", summary="List alert rules")
     async def list_alert_rules(
-        caller: reader, page: PageParameters, machine_id: UUID | None = None, is_active: bool | None = None
+        caller: reader,
+        page: PageParameters,
+        machine_id: UUID | None = None,
+        is_active: bool | None = None,
+        template_id: UUID | None = None,
     ) -> Page[AlertRuleOut]:
         """Newest first."""
         async with units(caller.scope) as unit:
-            found = await service.list(unit, RuleFilter(machine_id, is_active), page)
+            found = await service.list(unit, RuleFilter(machine_id, is_active, template_id), page)
         return Page[AlertRuleOut].of(found, shown(caller))
 
     @router.post("", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 503))

@@ -1,7 +1,7 @@
 """HTTP models of alert rules."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -17,6 +17,7 @@ Name = Annotated[
 ]
 Condition = Annotated[ConditionDocument, BeforeValidator(storable)]
 Actions = Annotated[ActionsDocument, BeforeValidator(storable)]
+TemplateField = Literal["name", "condition", "actions", "severity", "is_active"]
 NO_ACTIONS = ActionsDocument(version=1)
 
 
@@ -43,6 +44,11 @@ class AlertRuleUpdate(BaseModel):
     actions: Annotated[Actions | None, NotNull()] = None
     severity: Annotated[SeverityLabel | None, NotNull()] = None
     is_active: Annotated[bool | None, NotNull()] = None
+    overrides: Annotated[tuple[TemplateField, ...] | None, NotNull()] = Field(
+        default=None,
+        description="Of a rule of a template: the fields that keep their value when the template changes."
+        " Those left out follow the template again",
+    )
 
 
 class AlertRuleOut(BaseModel):
@@ -56,6 +62,8 @@ class AlertRuleOut(BaseModel):
     )
     severity: SeverityLabel
     is_active: bool
+    template_id: UUID | None = Field(description="The template that keeps the rule in step")
+    overrides: list[str] = Field(description="The fields that differ from the template, and stay so")
     created_by: UUID
     created_at: datetime
     updated_at: datetime
@@ -72,6 +80,8 @@ class AlertRuleOut(BaseModel):
             actions=actions,
             severity=rule.severity.label,
             is_active=rule.is_active,
+            template_id=rule.template_id,
+            overrides=list(rule.overrides),
             created_by=rule.created_by,
             created_at=rule.created_at,
             updated_at=rule.updated_at,

@@ -1,57 +1,30 @@
 """In-memory repositories, which pass the same suite as those on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from services.alerting.acknowledgements.domain import Link
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
+from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.unit import Unit, WatchingRule
-from services.alerting.deliveries.domain import Delivery, DeliveryFilter, DeliveryStatus, Outcome, TargetState
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
-from services.alerting.resources.domain import Resource
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.templates.domain import DELETED, RuleTemplate, TemplateCounts
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
-from shared.http.pages import Cursor, PageRequest, Slice
+from shared.http.pages import PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeInbox, FakeOutbox
-from tests.unit.alerting.fakes_people import FakeLedger, FakeResources
+from tests.unit.alerting.fakes_people import FakeDeliveries, FakeLedger, FakeResources
+from tests.unit.alerting.memory import Memory, Scoped, page_of
 
 
-@dataclass
-class Memory:
-    """The contents of the fake database. `seals`: no older version runs."""
-
-    seals: bool = True
-    machines: dict[UUID, MachineRef] = field(default_factory=dict)
-    members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
-    organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
-    deleted_analyses: set[UUID] = field(default_factory=set)
-    rules: dict[UUID, Rule] = field(default_factory=dict)
-    alerts: dict[UUID, Alert] = field(default_factory=dict)
-    changes: list[AlertChange] = field(default_factory=list)
-    deliveries: dict[UUID, Delivery] = field(default_factory=dict)
-    resources: dict[UUID, Resource] = field(default_factory=dict)
-    targets: dict[str, TargetState] = field(default_factory=dict)
-    links: dict[bytes, Link] = field(default_factory=dict)
-
-
-class _Scoped:
-    def __init__(self, memory: Memory, scope: Scope) -> None:
-        self._memory = memory
-        self._scope = scope
-
-    def _mine(self, thing: Any) -> bool:
-        return bool(thing.organization_id == self._scope.organization_id)
-
-
-class FakeReplicas(_Scoped):
+class FakeReplicas(Scoped):
     async def merge_machine(self, machine: MachineRef) -> None:
         known = self._memory.machines.get(machine.id)
         if known is None or (known.version < machine.version and not known.deleted):
@@ -64,6 +37,10 @@ class FakeReplicas(_Scoped):
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
 
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        found = [m for m in self._memory.machines.values() if self._mine(m) and m.id > machine_id]
+        return sorted(found, key=lambda machine: machine.id)[:limit]
+
     async def analysis_deleted(self, analysis_id: UUID) -> bool:
         return analysis_id in self._memory.deleted_analyses
 
@@ -73,13 +50,17 @@ class FakeReplicas(_Scoped):
         if known is None or known.version < member.version:
             self._memory.members[key] = member
 
+    async def member(self, user_id: UUID) -> MemberRef | None:
+        organization_id = self._scope.organization_id
+        return self._memory.members.get((organization_id, user_id)) if organization_id else None
+
     async def merge_organization(self, organization: OrganizationRef) -> None:
         known = self._memory.organizations.get(organization.organization_id)
         if known is None or known.version < organization.version:
             self._memory.organizations[organization.organization_id] = organization
 
 
-class FakeRules(_Scoped):
+class FakeRules(Scoped):
     async def add(self, rule: Rule) -> None:
         self._memory.rules[rule.id] = rule
 
@@ -102,8 +83,15 @@ class FakeRules(_Scoped):
             and rule.deleted_at is None
             and wanted.machine_id in (None, rule.machine_id)
             and wanted.is_active in (None, rule.is_active)
+            and wanted.template_id in (None, rule.template_id)
         ]
-        return _page(rules, page)
+        return page_of(rules, page)
+
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        for rule in self._memory.rules.values():
+            if (rule.template_id, rule.machine_id) == (template_id, machine_id):
+                return rule
+        return None
 
     async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         rules = (await self.list(RuleFilter(machine_id, True), PageRequest(limit=500))).items
@@ -111,7 +99,7 @@ class FakeRules(_Scoped):
         return [
             WatchingRule(rule, machine.name)
             for rule in sorted(rules, key=lambda rule: rule.id)
-            if machine is not None and not machine.deleted
+            if machine is not None and not machine.deleted and machine.status == "active"
         ]
 
     async def update(self, rule: Rule) -> None:
@@ -124,7 +112,39 @@ class FakeRules(_Scoped):
         memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
 
 
-class FakeAlerts(_Scoped):
+class FakeTemplates(Scoped):
+    async def add(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None:
+        found = await self.lock(template_id)
+        return found if found is not None and found.deleted_at is None else None
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        found = self._memory.templates.get(template_id)
+        return found if found is not None and self._mine(found) else None
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        return [t for t in self._memory.templates.values() if self._mine(t) and t.deleted_at is None]
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]:
+        return page_of(list(await self.lock_all()), page)
+
+    async def update(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        template = self._memory.templates[template_id]
+        self._memory.templates[template_id] = replace(template, sync_after=sync_after)
+
+    async def counts(self, template_id: UUID) -> TemplateCounts:
+        rules = [rule for rule in self._memory.rules.values() if rule.template_id == template_id]
+        present = [rule for rule in rules if rule.deleted_at is None]
+        exempt = [rule for rule in rules if rule.deleted_at is not None and DELETED in rule.overrides]
+        return TemplateCounts(len(present), sum(bool(rule.overrides) for rule in present), len(exempt))
+
+
+class FakeAlerts(Scoped):
     async def add(self, alert: Alert) -> bool:
         if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
             return False
@@ -137,6 +157,9 @@ class FakeAlerts(_Scoped):
 
     async def lock(self, alert_id: UUID) -> Alert | None:
         return await self.get(alert_id)
+
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        pass
 
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None:
         for alert in self._memory.alerts.values():
@@ -162,16 +185,39 @@ class FakeAlerts(_Scoped):
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]:
         return [a for a in self._memory.alerts.values() if a.alert_rule_id == rule_id and _is_open(a)]
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]:
+        found = [a for a in self._memory.alerts.values() if a.machine_id == machine_id and _is_open(a)]
+        return found[:limit]
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        alerts = [
+        return page_of(self._wanted(wanted), page)
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        groups = Counter(
+            Group(alert.status, alert.severity.label, alert.acknowledged_at is not None)
+            for alert in self._wanted(wanted)
+        )
+        return AlertCounts.of(list(groups.items()))
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        raise NotImplementedError("summaries are arithmetic of the database")
+
+    def _wanted(self, wanted: AlertFilter) -> "list[Alert]":
+        return [
             alert
             for alert in self._memory.alerts.values()
             if self._mine(alert)
+            and (wanted.status or alert.status is not AlertStatus.PENDING)
             and wanted.status in (None, alert.status)
             and wanted.severity in (None, alert.severity)
             and wanted.machine_id in (None, alert.machine_id)
+            and wanted.alert_rule_id in (None, alert.alert_rule_id)
+            and wanted.assigned_to in (None, alert.assigned_to)
+            and wanted.open in (None, alert.is_open)
+            and wanted.unacknowledged in (None, alert.acknowledged_at is None)
+            and (wanted.since is None or alert.created_at >= wanted.since)
+            and (wanted.until is None or alert.created_at < wanted.until)
         ]
-        return _page(alerts, page)
 
     async def update(self, alert: Alert) -> None:
         self._memory.alerts[alert.id] = alert
@@ -193,81 +239,6 @@ class FakeAlerts(_Scoped):
         return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
 
 
-class FakeDeliveries(_Scoped):
-    def __init__(self, memory: Memory, scope: Scope, queue: MemoryQueue) -> None:
-        super().__init__(memory, scope)
-        self._queue = queue
-
-    async def add(self, delivery: Delivery) -> None:
-        self._memory.deliveries[delivery.id] = delivery
-
-    async def get(self, delivery_id: UUID) -> Delivery | None:
-        found = self._memory.deliveries.get(delivery_id)
-        return found if found is not None and self._mine(found) else None
-
-    async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]:
-        found = [d for d in self._memory.deliveries.values() if d.alert_id == alert_id and self._mine(d)]
-        return sorted(found, key=lambda d: (d.created_at, d.attempt, d.id))
-
-    async def list(self, wanted: DeliveryFilter, page: PageRequest) -> Slice[Delivery]:
-        deliveries = [
-            each
-            for each in self._memory.deliveries.values()
-            if self._mine(each) and wanted.status in (None, each.status)
-        ]
-        return _page(deliveries, page)
-
-    async def pending(self, lane_id: UUID) -> Sequence[Delivery]:
-        found = [
-            each
-            for each in self._memory.deliveries.values()
-            if each.lane == lane_id and each.status is DeliveryStatus.PENDING
-        ]
-        # Of equally old ones, the one that was added last is the newest.
-        return sorted(reversed(found), key=lambda each: each.created_at, reverse=True)
-
-    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
-        members = [
-            each
-            for each in self._memory.deliveries.values()
-            if each.group_key == delivery.group_key
-            and each.status is DeliveryStatus.PENDING
-            and each.attempt == 1
-            and each.message_id != delivery.message_id
-        ]
-        for each in members[:limit]:
-            self._memory.deliveries[each.id] = replace(
-                each, status=DeliveryStatus.GROUPED, grouped_into=delivery.message_id, finished_at=at
-            )
-
-    async def regroup(self, older: UUID, newer: UUID) -> None:
-        for each in await self.grouped_into(older):
-            self._memory.deliveries[each.id] = replace(each, grouped_into=newer)
-
-    async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
-        return [each for each in self._memory.deliveries.values() if each.grouped_into == message_id]
-
-    async def hasten(self, lane_id: UUID, due_at: datetime) -> None:
-        row = self._queue._rows.get(lane_id)
-        if row is not None and row.token is None:
-            row.run_at = min(row.run_at, due_at)
-
-    async def postpone(self, lane_id: UUID, due_at: datetime) -> None:
-        for each in await self.pending(lane_id):
-            self._memory.deliveries[each.id] = replace(each, next_attempt_at=due_at)
-
-    async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
-        self._memory.deliveries[delivery.id] = replace(
-            self._memory.deliveries[delivery.id],
-            status=outcome.status,
-            target=delivery.target,
-            response_status=outcome.response_status,
-            latency_ms=outcome.latency_ms,
-            error=outcome.error,
-            finished_at=at,
-        )
-
-
 class FakeUnits:
     """Without transactions: writes before an error persist."""
 
@@ -283,32 +254,16 @@ class FakeUnits:
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
+            templates=FakeTemplates(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope, self.queue),
             resources=FakeResources(self.memory, scope),
             ledger=FakeLedger(self.memory, scope),
             jobs=self.queue,
-            timers=Timers(self.queue, self._clock),
+            timers=Timers(self.queue, self._clock, scope.organization_id),
             outbox=self.outbox,
             inbox=self._inbox,
         )
-
-
-@dataclass
-class FakeSender:
-    """Records messages, and returns or raises the given outcomes in order, then succeeds."""
-
-    outcomes: list[Outcome | Exception] = field(default_factory=list)
-    sent: list[tuple[str, tuple[str, ...], UUID, Mapping[str, Any]]] = field(default_factory=list)
-
-    async def send(
-        self, url: str, secrets: Sequence[str], message_id: UUID, message: Mapping[str, Any]
-    ) -> Outcome:
-        self.sent.append((url, tuple(secrets), message_id, message))
-        outcome = self.outcomes.pop(0) if self.outcomes else Outcome(DeliveryStatus.DELIVERED, 204, 1.0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
 
 
 def _is_open(alert: Alert) -> bool:
@@ -329,11 +284,3 @@ def _recorded(change: AlertChange) -> RecordedChange:
         alert.severity,
         alert.assigned_to,
     )
-
-
-def _page(items: list[Any], page: PageRequest) -> Slice[Any]:
-    ordered = sorted(items, key=lambda item: (item.created_at, item.id), reverse=True)
-    after = page.after
-    if after is not None:
-        ordered = [item for item in ordered if (item.created_at, item.id) < (after.at, after.id)]
-    return Slice.cut(ordered, page.limit, lambda item: Cursor(item.created_at, item.id))

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from services.alerting.acknowledgements.domain import Link
-from services.alerting.database.unit import OpenAlert
+from services.alerting.database.people.interfaces import OpenAlert
 from services.alerting.deliveries.domain import TargetState, Told
 from services.alerting.replicas.domain import MemberRef
 from services.alerting.rules.domain import Actions
@@ -76,10 +76,6 @@ class PostgresLedger:
     async def members(self, roles: Sequence[str]) -> Sequence[MemberRef]:
         rows = self._queries.members_with_roles(self._connection, roles=list(roles))
         return [_made(MemberRef, row) async for row in rows]
-
-    async def member(self, user_id: UUID) -> MemberRef | None:
-        row = await self._queries.get_member(self._connection, user_id=user_id)
-        return None if row is None else _made(MemberRef, row)
 
     async def organization_name(self) -> str | None:
         row = await self._queries.get_organization(self._connection)

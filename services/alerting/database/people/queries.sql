@@ -127,11 +127,6 @@ WHERE is_active AND NOT deleted AND email IS NOT NULL AND role = ANY (:roles::te
   AND organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
 ORDER BY user_id LIMIT 200;
 
--- name: get_member^
--- One member.
-SELECT * FROM member_refs WHERE user_id = :user_id
-  AND organization_id = nullif(current_setting('app.organization_id', true), '')::uuid;
-
 -- name: get_organization^
 -- The organization of the transaction.
 SELECT * FROM organization_refs

@@ -10,8 +10,9 @@ import pytest
 from dinsight.provision.migrations import configuration, last_before, pending, upgrade
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.deliveries.notifier import Notifier
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.deliveries.escalation import Step
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions, Webhook
 from services.alerting.rules.sealing import WebhookSealer, secret_purpose
@@ -74,7 +75,9 @@ async def test_plain_addresses_are_sealed_when_the_upgrade_is_finished(own_datab
         answers, seal = AnswerSealer(database, encryptor), SealAddresses(units, rules)
         world = World(units)
         sealed = encryptor.encrypt(SECRET, purpose=secret_purpose(world.rule.id, "cmms"))
-        plain = Actions(channels=("webhook:cmms",), webhooks={"cmms": Webhook(HOST + PATH, sealed)})
+        plain = Actions(
+            steps=(Step(channels=("webhook:cmms",)),), webhooks={"cmms": Webhook(HOST + PATH, sealed)}
+        )
         world.rule = replace(world.rule, actions=plain)
         await world.store()
         [delivery] = await world.deliveries(1)
