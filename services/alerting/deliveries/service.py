@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Change
+from services.alerting.alerts.errors import AlertNotFound
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import (
     GIVEN_UP_CHANGE,
@@ -16,7 +17,6 @@ from services.alerting.deliveries.domain import (
 )
 from services.alerting.deliveries.messages import message_of
 from services.alerting.deliveries.notifier import Notifier, enqueue
-from services.alerting.errors import AlertNotFound
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.errors import Conflict, NotFound
