@@ -12,7 +12,7 @@ from services.alerting.deliveries.content import Composer
 
 PICTURE = Path(__file__).with_name("pictures") / "alert-mail.png"
 # The width of a common phone, and a height that the mail fits in.
-WIDTH, HEIGHT = 412, 780
+WIDTH, HEIGHT = 412, 590
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FEATURES = (("bearing_de_rms", 0.52), ("bearing_de_kurtosis", 0.23), ("motor_temperature", 0.14))
 MESSAGE = {

@@ -87,6 +87,7 @@ def _shown(message: Mapping[str, Any]) -> dict[str, Any]:
     data = message["data"]
     change, severity = data.get("change", "test"), data.get("severity", "low")
     title = TITLES.get(change, change.replace("_", " "))
+    machine, summary = data.get("machine_name") or "", data.get("summary") or title
     leading = sorted(data.get("features") or [], key=lambda each: -float(each.get("share") or 0))
     return {
         **dict.fromkeys(("organization_name", "url", "runbook_url", "note", "first_seen_at", "count"), None),
@@ -94,8 +95,9 @@ def _shown(message: Mapping[str, Any]) -> dict[str, Any]:
         "title": title,
         "change": change,
         "severity": severity,
-        "machine_name": data.get("machine_name") or "",
-        "summary": data.get("summary") or title,
+        "machine_name": machine,
+        "summary": summary,
+        "text": summary.removeprefix(f"{machine}: "),
         "rule_name": data.get("rule_name") or "",
         "colour": COLOURS["resolved" if change == "resolved" else severity],
         "features": [
