@@ -97,6 +97,7 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             Query("alerts", "erase_alerts", BATCH_ALERTS),
             Query("alert_rules", "erase_rules", BATCH_ALERTS),
             Query("rule_templates", "erase_templates", BATCH_ALERTS),
+            Query("alert_budgets", "erase_budget"),
             Query("deleted_analyses", "erase_deleted_analyses", BATCH_ALERTS),
             Query("member_refs", "erase_members", BATCH_ALERTS),
             *OF_ORGANIZATION,

@@ -18,6 +18,8 @@ from services.alerting.deliveries import domain as deliveries
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe, subscribe_replicas
+from services.alerting.performance.routes import build_performance_router
+from services.alerting.performance.service import PerformanceService
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
@@ -116,6 +118,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         },
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
+    performance = PerformanceService(clock, auditor)
+    app.include_router(build_performance_router(performance, units, infra.guard))
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))

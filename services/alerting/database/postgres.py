@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
+from services.alerting.database.performance import PostgresPerformanceRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
 from services.alerting.database.templates import PostgresTemplateRepository
@@ -47,6 +48,7 @@ class PostgresUnits:
             rules=PostgresRuleRepository(connection, self.queries),
             templates=PostgresTemplateRepository(connection, self.queries),
             alerts=PostgresAlertRepository(connection, self.queries),
+            performance=PostgresPerformanceRepository(connection, self.queries),
             deliveries=PostgresDeliveryRepository(connection, self.queries),
             jobs=jobs,
             timers=Timers(jobs, self._clock),

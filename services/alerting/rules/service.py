@@ -1,6 +1,6 @@
 """Use cases of alert rules. Callers open the transaction and commit it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -83,6 +83,10 @@ class RuleService:
 
     async def list(self, unit: Unit, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
         return await unit.rules.list(wanted, page)
+
+    async def machine_statuses(self, unit: Unit, rules: Sequence[Rule]) -> Mapping[UUID, str]:
+        """The statuses of the machines that the rules watch: only active ones are judged."""
+        return await unit.replicas.statuses([rule.machine_id for rule in rules])
 
     async def change(self, unit: Unit, caller: Caller, rule_id: UUID, changes: Mapping[str, Any]) -> Rule:
         """Change the given fields only; a rule of a template overrides them from then on.

@@ -13,6 +13,12 @@ from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
+from services.alerting.performance.domain import (
+    AlertBudget,
+    NightlyCalls,
+    PerformanceFilter,
+    RulePerformance,
+)
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from services.alerting.templates.domain import DELETED, RuleTemplate, TemplateCounts
@@ -21,6 +27,7 @@ from shared.access import Scope
 from shared.clock import Clock
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
+from shared.jobs.queue import NewJob
 from tests.support.fakes import FakeInbox, FakeOutbox
 
 
@@ -36,6 +43,7 @@ class Memory:
     rules: dict[UUID, Rule] = field(default_factory=dict)
     templates: dict[UUID, RuleTemplate] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
+    budgets: dict[UUID, AlertBudget] = field(default_factory=dict)
     changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
 
@@ -61,6 +69,10 @@ class FakeReplicas(_Scoped):
 
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
+
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        machines = self._memory.machines
+        return {each: machines[each].status for each in machine_ids if each in machines}
 
     async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
         found = [m for m in self._memory.machines.values() if self._mine(m) and m.id > machine_id]
@@ -264,6 +276,27 @@ class FakeAlerts(_Scoped):
         return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
 
 
+class FakePerformance(_Scoped):
+    """Keeps the budget; what rules did is arithmetic of the database."""
+
+    async def list(self, wanted: PerformanceFilter, page: PageRequest) -> Slice[RulePerformance]:
+        raise NotImplementedError
+
+    async def budget(self) -> AlertBudget | None:
+        organization_id = self._scope.organization_id
+        return self._memory.budgets.get(organization_id) if organization_id else None
+
+    async def set_budget(self, organization_id: UUID, budget: AlertBudget, at: datetime) -> None:
+        self._memory.budgets[organization_id] = budget
+
+    async def remove_budget(self) -> None:
+        if self._scope.organization_id is not None:
+            self._memory.budgets.pop(self._scope.organization_id, None)
+
+    async def calls(self, budget: AlertBudget, since: datetime, until: datetime) -> Sequence[NightlyCalls]:
+        raise NotImplementedError
+
+
 class FakeDeliveries(_Scoped):
     async def add(self, delivery: Delivery) -> None:
         self._memory.deliveries[delivery.id] = delivery
@@ -297,6 +330,19 @@ class FakeDeliveries(_Scoped):
         )
 
 
+class FakeJobs:
+    """The queue of one transaction: jobs belong to its organization."""
+
+    def __init__(self, queue: MemoryQueue, scope: Scope) -> None:
+        self._scope = scope
+        self.hold, self.complete, self.retry = queue.hold, queue.complete, queue.retry
+        self.cancel, self._enqueue = queue.cancel, queue.enqueue
+
+    async def enqueue(self, jobs: Sequence[NewJob]) -> None:
+        mine = self._scope.organization_id
+        await self._enqueue([replace(job, organization_id=job.organization_id or mine) for job in jobs])
+
+
 class FakeUnits:
     """Without transactions: writes before an error persist."""
 
@@ -309,14 +355,16 @@ class FakeUnits:
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        jobs = FakeJobs(self.queue, scope)
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
             templates=FakeTemplates(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
+            performance=FakePerformance(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
-            jobs=self.queue,
-            timers=Timers(self.queue, self._clock),
+            jobs=jobs,
+            timers=Timers(jobs, self._clock),
             outbox=self.outbox,
             inbox=self._inbox,
         )
