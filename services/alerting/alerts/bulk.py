@@ -15,11 +15,13 @@ Action: TypeAlias = Callable[[UUID], Awaitable[Alert]]
 
 
 async def change_all(service: AlertService, unit: Unit, caller: Caller, body: AlertBulk) -> BulkResults:
-    """Raises Unprocessable for a comment without text."""
+    """Raises Unprocessable for a comment without text, and MemberNotFound."""
     if body.action == "comment" and not body.note:
         raise Unprocessable(
             "A comment needs a note.", errors=[FieldError("/body/note", "is needed by the action comment")]
         )
+    if body.user_id is not None:
+        await service.check_member(unit, body.user_id)
     ids = list(dict.fromkeys(body.alert_ids))
     # All locks in the order in which judging takes them.
     await unit.alerts.lock_all(ids)

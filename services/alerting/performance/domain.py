@@ -27,7 +27,7 @@ class Interval:
 def wilson(successes: int, trials: int) -> Interval | None:
     """The share of successes with its score interval, which suits few trials, too; None without any.
 
-    E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927) 209-212.
+    E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
     """
     if trials == 0:
         return None

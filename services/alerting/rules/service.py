@@ -94,15 +94,14 @@ class RuleService:
         Fields that are no override any longer follow the template again. Raises InvalidRule, RuleNotFound.
         """
         if "overrides" in changes:
-            await self._restart_template(unit, rule_id)
+            await self._restart_template(unit, rule_id, changes["overrides"])
         before = await unit.rules.lock(rule_id)
         if before is None:
             raise RuleNotFound(rule_id)
         if not changes:
             return before
-        rule = before.changed(
-            {**changes, **await self._convert(unit, rule_id, changes, before.actions)}, self._clock.now()
-        )
+        converted = await self._convert(unit, rule_id, changes, before.actions)
+        rule = before.changed({**changes, **converted, "overrides": ()}, self._clock.now())
         if before.template_id is not None:
             overrides = {*changes.get("overrides", before.overrides), *(changes.keys() & TEMPLATE_FIELDS)}
             rule = replace(rule, overrides=tuple(sorted(overrides)))
@@ -151,14 +150,15 @@ class RuleService:
             unit.outbox, caller, "alert_rule.deleted", "alert_rule", rule_id, before={"name": rule.name}
         )
 
-    async def _restart_template(self, unit: Unit, rule_id: UUID) -> None:
+    async def _restart_template(self, unit: Unit, rule_id: UUID, overrides: Sequence[str]) -> None:
         """Lock the template, before the rule, and have its rules brought in step."""
         rule = await unit.rules.get(rule_id)
         if rule is None:
             raise RuleNotFound(rule_id)
         if rule.template_id is None:
-            detail = "must be left out: the rule has no template"
-            raise InvalidRule([FieldError("/body/overrides", detail)])
+            if not overrides:
+                return
+            raise InvalidRule([FieldError("/body/overrides", "must be empty: the rule has no template")])
         await unit.templates.lock(rule.template_id)
         await unit.templates.reached(rule.template_id, START)
         await unit.timers.schedule(TEMPLATE_SYNC, rule.template_id, self._clock.now())

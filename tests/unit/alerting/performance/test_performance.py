@@ -19,8 +19,8 @@ def test_without_outcomes_there_is_no_precision() -> None:
 
 @pytest.mark.parametrize(
     ("successes", "trials", "low", "high"),
-    # R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17 (1998),
-    # table I, method 3.
+    # R. G. Newcombe, Two-sided confidence intervals for the single proportion, Statistics in Medicine 17
+    # (1998), table I, method 3.
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_the_interval_is_that_of_the_literature(successes: int, trials: int, low: float, high: float) -> None:

@@ -212,4 +212,4 @@ async def test_a_template_takes_its_rules_with_it(plant: Plant) -> None:
 async def test_only_a_rule_of_a_template_has_overrides(plant: Plant) -> None:
     await plant.world.store()
     with pytest.raises(InvalidRule):
-        await plant.change_rule(plant.world.rule, overrides=[])
+        await plant.change_rule(plant.world.rule, overrides=["name"])
