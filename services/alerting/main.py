@@ -81,7 +81,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     workers = [
         _delivery_worker(infra, units, sender, sealer, settings),
-        timer_worker(units.queue, units, {timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement}),
+        timer_worker(
+            units.queue,
+            units,
+            {
+                timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement,
+                timers.TEMPLATE_SYNC: sync.continue_pass,
+            },
+        ),
         Eraser(
             "alerting",
             infra.database,

@@ -10,7 +10,7 @@ import pytest
 
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.changes import Transition, TransitionKind
-from services.alerting.alerts.domain import AlertStatus
+from services.alerting.alerts.domain import AlertStatus, Resolution
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.alerts.lifecycle import AlertLifecycle
@@ -159,7 +159,7 @@ async def test_resolving_during_a_flood_loses_no_finding(
             async with instances[0].units(world.scope) as unit:
                 alert = await unit.alerts.lock_open(world.organization_id, world.rule.dedupe_key)
                 if alert is not None:
-                    await instances[0].alerts.resolve(unit, caller(world), alert.id, None)
+                    await instances[0].alerts.resolve(unit, caller(world), alert.id, Resolution())
 
     floods = [instance.deliver(world, uuid4()) for _ in range(40) for instance in instances]
     await asyncio.gather(resolve_whatever_is_open(), *floods)
@@ -180,7 +180,7 @@ async def test_resolving_waits_for_a_concurrent_finding_and_is_not_lost(
 
     async def resolve(alert_id: UUID) -> None:
         async with instances[1].units(world.scope) as unit:
-            await instances[1].alerts.resolve(unit, caller(world), alert_id, None)
+            await instances[1].alerts.resolve(unit, caller(world), alert_id, Resolution())
 
     async def waits() -> bool:
         return bool(await admin.fetchval(BLOCKED))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.alerting.alerts.announcer import Announcer
-from services.alerting.alerts.bulk import change_all
+from services.alerting.alerts.bulk import Bulk, change_all
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertOutcome, AlertStatus, Resolution
 from services.alerting.alerts.errors import (
     AlertIsAcknowledged,
@@ -21,7 +21,6 @@ from services.alerting.alerts.errors import (
     MemberNotFound,
 )
 from services.alerting.alerts.notifier import Notifier
-from services.alerting.alerts.schemas import AlertBulk
 from services.alerting.alerts.service import AlertService
 from services.alerting.replicas.domain import MemberRef
 from services.alerting.replicas.service import ReplicaService
@@ -212,10 +211,10 @@ async def test_a_bulk_action_changes_what_it_can_and_says_why_not(desk: Desk) ->
     done = await desk.alert(status=AlertStatus.RESOLVED)
     taken = await desk.alert(acknowledged_by=desk.bob.user_id, acknowledged_at=NOW, dedupe_key="taken")
     free, unknown = await desk.alert(), uuid4()
-    body = AlertBulk(action="acknowledge", alert_ids=[done, taken, free, unknown, free], note="all mine")
+    wanted = Bulk("acknowledge", [done, taken, free, unknown, free], Resolution("all mine"))
     async with desk.units(desk.world.scope) as unit:
-        results = (await change_all(desk.service, unit, desk.ann, body)).results
-    assert [(r.alert_id, r.refused.code if r.refused else None) for r in results] == [
+        results = await change_all(desk.service, unit, desk.ann, wanted)
+    assert [(r.alert_id, r.error.extra["code"] if r.error else None) for r in results] == [
         (done, "alert_resolved"),
         (taken, "alert_acknowledged"),
         (free, None),
@@ -224,7 +223,7 @@ async def test_a_bulk_action_changes_what_it_can_and_says_why_not(desk: Desk) ->
     assert desk.units.memory.alerts[free].acknowledge_note == "all mine"
     with pytest.raises(Unprocessable):
         async with desk.units(desk.world.scope) as unit:
-            await change_all(desk.service, unit, desk.ann, AlertBulk(action="comment", alert_ids=[free]))
+            await change_all(desk.service, unit, desk.ann, Bulk("comment", [free]))
 
 
 async def test_lists_and_counts_show_no_pending_alert_unless_it_is_asked_for(desk: Desk) -> None:
