@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.alerting.performance.domain import AlertBudget, BudgetReport, Interval, RulePerformance
 from services.alerting.rules.leaves import SeverityLabel
@@ -20,14 +20,8 @@ def _known(zone: str) -> str:
     return zone
 
 
-def _of_the_wall(moment: time) -> time:
-    if moment.tzinfo is not None:
-        raise ValueError("must be a time of day without a time zone, such as 22:00")
-    return moment
-
-
 TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_known)]
-WallTime = Annotated[time, AfterValidator(_of_the_wall)]
+WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class IntervalOut(BaseModel):
@@ -77,8 +71,8 @@ class AlertBudgetBody(BaseModel):
             "examples": [
                 {
                     "max_alerts": 2,
-                    "starts_at": "22:00:00",
-                    "ends_at": "06:00:00",
+                    "starts_at": "22:00",
+                    "ends_at": "06:00",
                     "time_zone": "Europe/Berlin",
                     "min_severity": "high",
                 }
@@ -87,21 +81,22 @@ class AlertBudgetBody(BaseModel):
     )
 
     max_alerts: int = Field(ge=0, le=MAX_ALERTS_OF_NIGHT)
-    starts_at: WallTime
+    starts_at: WallTime = Field(description="Hours and minutes of the wall clock")
     ends_at: WallTime = Field(description="If it is the time of starts_at, a night is a whole day")
     time_zone: TimeZone
     min_severity: SeverityLabel = Field(default="low", description="Alerts below it do not count")
 
     def budget(self) -> AlertBudget:
         severity = Severity.parse(self.min_severity)
-        return AlertBudget(self.max_alerts, self.starts_at, self.ends_at, self.time_zone, severity)
+        starts_at, ends_at = time.fromisoformat(self.starts_at), time.fromisoformat(self.ends_at)
+        return AlertBudget(self.max_alerts, starts_at, ends_at, self.time_zone, severity)
 
     @classmethod
     def of(cls, budget: AlertBudget) -> "AlertBudgetBody":
         return cls(
             max_alerts=budget.max_alerts,
-            starts_at=budget.starts_at,
-            ends_at=budget.ends_at,
+            starts_at=f"{budget.starts_at:%H:%M}",
+            ends_at=f"{budget.ends_at:%H:%M}",
             time_zone=budget.time_zone,
             min_severity=budget.min_severity.label,
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from services.alerting.database.unit import Unit
 from services.alerting.performance.domain import (
@@ -53,8 +54,8 @@ class PerformanceService:
             "alert_budget.updated",
             "alert_budget",
             caller.organization_id,
-            before=asdict(before) if before else None,
-            after=asdict(budget),
+            before=_audited(before) if before else None,
+            after=_audited(budget),
         )
         return budget
 
@@ -68,10 +69,14 @@ class PerformanceService:
             "alert_budget.deleted",
             "alert_budget",
             caller.organization_id,
-            before=asdict(before),
+            before=_audited(before),
         )
 
     async def budget_report(self, unit: Unit, since: datetime | None, until: datetime | None) -> BudgetReport:
         """Raises BudgetNotFound, NoPeriod."""
         budget = await self.budget(unit)
         return report(budget, await unit.performance.calls(budget, *self.period(since, until)))
+
+
+def _audited(budget: AlertBudget) -> dict[str, Any]:
+    return asdict(budget) | {"min_severity": budget.min_severity.label}
