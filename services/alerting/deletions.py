@@ -101,6 +101,7 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             rows("notification_resources", "id", OWN),
             rows("delivery_targets", "organization_id, target_key", OWN),
             Query("rule_templates", "erase_templates", BATCH_ALERTS),
+            Query("alert_budgets", "erase_budget"),
             Query("deleted_analyses", "erase_deleted_analyses", BATCH_ALERTS),
             Query("member_refs", "erase_members", BATCH_ALERTS),
             *OF_ORGANIZATION,

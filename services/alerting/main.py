@@ -36,6 +36,8 @@ from services.alerting.maintenance_windows.routes import build_windows_router
 from services.alerting.maintenance_windows.service import MaintenanceWindowService
 from services.alerting.opt_outs.routes import build_opt_outs_router
 from services.alerting.opt_outs.service import OptOutService
+from services.alerting.performance.routes import build_performance_router
+from services.alerting.performance.service import PerformanceService
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.resources.service import ResourceService
 from services.alerting.rotations.routes import build_rotations_router
@@ -112,6 +114,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
             {
                 timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement,
                 timers.NOTIFY: notifier.on_timer,
+                timers.TEMPLATE_SYNC: sync.continue_pass,
             },
         ),
         Eraser(
@@ -150,6 +153,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         },
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
+    performance = PerformanceService(clock, auditor)
+    app.include_router(build_performance_router(performance, units, infra.guard))
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))

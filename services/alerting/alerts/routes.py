@@ -18,6 +18,7 @@ from services.alerting.alerts.schemas import (
     AlertOut,
     AlertResolve,
     AlertSummaryOut,
+    BulkResult,
     BulkResults,
 )
 from services.alerting.alerts.service import AlertService
@@ -91,7 +92,8 @@ def build_alerts_router(service: AlertService, units: PostgresUnits, guard: Guar
     async def change_alerts(caller: writer, body: AlertBulk) -> BulkResults:
         """Applies one action to each alert. Those that it cannot be applied to are refused, one by one."""
         async with units(caller.scope) as unit:
-            return await change_all(service, unit, caller, body)
+            outcomes = await change_all(service, unit, caller, body.bulk())
+        return BulkResults(results=[BulkResult.of(outcome) for outcome in outcomes])
 
     @router.get("/{alert_id}", summary="Get an alert with its deliveries", responses=problem_responses(404))
     async def get_alert(caller: reader, alert_id: UUID) -> AlertDetail:

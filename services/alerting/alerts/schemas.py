@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from services.alerting.alerts.bulk import ActionName, Bulk, BulkOutcome
 from services.alerting.alerts.domain import Alert, AlertOutcome, AlertStatus, Resolution
 from services.alerting.alerts.summary import AlertCounts, AlertSummary
 from services.alerting.deliveries.domain import Delivery
 from services.alerting.deliveries.schemas import DeliveryOut
 from services.alerting.rules.leaves import SeverityLabel
+from shared.errors import DInsightError
 from shared.http.fields import SOMETHING_STORABLE, STORABLE, Moment
 
 MAX_BULK = 200
@@ -61,10 +63,13 @@ class AlertResolve(AlertNote):
 class AlertBulk(AlertResolve):
     """One action on several alerts. Of the other fields, the action takes those of its own request."""
 
-    action: Literal["acknowledge", "unacknowledge", "assign", "comment", "resolve", "reopen"]
+    action: ActionName
     alert_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_BULK)]
     expires_at: Moment | None = None
     user_id: UUID | None = None
+
+    def bulk(self) -> Bulk:
+        return Bulk(self.action, self.alert_ids, self.resolution(), self.expires_at, self.user_id)
 
 
 class Refusal(BaseModel):
@@ -76,11 +81,26 @@ class Refusal(BaseModel):
     code: str
     params: dict[str, Any]
 
+    @classmethod
+    def of(cls, error: DInsightError) -> "Refusal":
+        return cls(
+            title=error.title,
+            status=error.status,
+            detail=error.detail,
+            code=error.extra.get("code", error.code),
+            params=error.extra.get("params", {}),
+        )
+
 
 class BulkResult(BaseModel):
     alert_id: UUID
     status: AlertStatus | None
     refused: Refusal | None
+
+    @classmethod
+    def of(cls, outcome: BulkOutcome) -> "BulkResult":
+        refused = Refusal.of(outcome.error) if outcome.error else None
+        return cls(alert_id=outcome.alert_id, status=outcome.status, refused=refused)
 
 
 class BulkResults(BaseModel):

@@ -146,9 +146,7 @@ class AlertService:
         alert = await self._lock_raised(unit, alert_id)
         await self._replicas.ensure_member(unit, caller)
         if user_id is not None:
-            member = await unit.replicas.member(user_id)
-            if member is None or member.deleted or not member.is_active:
-                raise MemberNotFound(user_id)
+            await self.check_member(unit, user_id)
         if alert.assigned_to == user_id:
             return alert
         assigned = alert.assigned(user_id, self._clock.now())
@@ -192,6 +190,13 @@ class AlertService:
         await self._announcer.announce(unit, rule, change)
         await self._audit(unit, caller, change, {"note": note})
         return reopened
+
+    @staticmethod
+    async def check_member(unit: Unit, user_id: UUID) -> None:
+        """Raises MemberNotFound."""
+        member = await unit.replicas.member(user_id)
+        if member is None or member.deleted or not member.is_active:
+            raise MemberNotFound(user_id)
 
     @staticmethod
     async def _lock_raised(unit: Unit, alert_id: UUID) -> Alert:

@@ -9,6 +9,7 @@ from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
 from services.alerting.database.people.ledger import PostgresLedger
 from services.alerting.database.people.resources import PostgresResourceRepository
+from services.alerting.database.performance import PostgresPerformanceRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
 from services.alerting.database.templates import PostgresTemplateRepository
@@ -51,6 +52,7 @@ class PostgresUnits:
             rules=PostgresRuleRepository(connection, self.queries),
             templates=PostgresTemplateRepository(connection, self.queries),
             alerts=PostgresAlertRepository(connection, self.queries),
+            performance=PostgresPerformanceRepository(connection, self.queries),
             deliveries=PostgresDeliveryRepository(connection, self.queries),
             resources=PostgresResourceRepository(connection, self.people),
             ledger=PostgresLedger(connection, self.people),

@@ -1,6 +1,6 @@
 """Replicas of machines, members and organizations in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,10 @@ class PostgresReplicaRepository:
 
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return _machine(await self._queries.lock_machine(self._connection, id=machine_id))
+
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        rows = self._queries.statuses_of_machines(self._connection, ids=machine_ids)
+        return {row["id"]: row["status"] async for row in rows}
 
     async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
         rows = self._queries.machines_after(self._connection, after=machine_id, limit=limit)

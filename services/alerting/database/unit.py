@@ -1,6 +1,6 @@
 """The repositories that use cases depend on, and the unit of work that bundles them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,6 +11,12 @@ from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.alerts.summary import AlertCounts, AlertSummary
 from services.alerting.database.people.interfaces import Ledger, ResourceRepository
 from services.alerting.deliveries.domain import Delivery, DeliveryFilter, Outcome
+from services.alerting.performance.domain import (
+    AlertBudget,
+    NightlyCalls,
+    PerformanceFilter,
+    RulePerformance,
+)
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from services.alerting.templates.domain import RuleTemplate, TemplateCounts
@@ -37,6 +43,8 @@ class ReplicaRepository(Protocol):
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         """The machine, locked against deletion until the transaction ends."""
         ...
+
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]: ...
 
     async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
         """The next machines in the order of their ids, even deleted ones."""
@@ -208,6 +216,20 @@ class DeliveryRepository(Protocol):
         ...
 
 
+class PerformanceRepository(Protocol):
+    async def list(self, wanted: PerformanceFilter, page: PageRequest) -> Slice[RulePerformance]: ...
+
+    async def budget(self) -> AlertBudget | None: ...
+
+    async def set_budget(self, organization_id: UUID, budget: AlertBudget, at: datetime) -> None: ...
+
+    async def remove_budget(self) -> None: ...
+
+    async def calls(self, budget: AlertBudget, since: datetime, until: datetime) -> Sequence[NightlyCalls]:
+        """The alerts of each rule in each night from `since` to before `until`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """The repositories, queue, timers, outbox and inbox of one transaction."""
@@ -216,6 +238,7 @@ class Unit:
     rules: RuleRepository
     templates: TemplateRepository
     alerts: AlertRepository
+    performance: PerformanceRepository
     deliveries: DeliveryRepository
     resources: ResourceRepository
     ledger: Ledger

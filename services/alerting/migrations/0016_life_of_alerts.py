@@ -1,4 +1,4 @@
-"""Alerts have an assignee, an outcome and a fault code, and their changes are kept; templates and budgets.
+"""Alerts have an assignee, an outcome and a fault code; changes are kept; rule templates; alert budgets.
 
 Rows of machines count as incomplete until the consumer group of a new name has read their topic again.
 """

@@ -5,7 +5,7 @@ acknowledge, and deliveries that go in order per alert and target.
 from shared.postgres.ddl import run, tenant_isolation
 
 revision = "alerting_0017"
-down_revision = "alerting_0016"
+down_revision = "alerting_0018"
 
 TABLES = """
 CREATE TABLE notification_resources (

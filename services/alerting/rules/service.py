@@ -1,6 +1,6 @@
 """Use cases of alert rules. Callers open the transaction and commit it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -85,21 +85,24 @@ class RuleService:
     async def list(self, unit: Unit, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
         return await unit.rules.list(wanted, page)
 
+    async def machine_statuses(self, unit: Unit, rules: Sequence[Rule]) -> Mapping[UUID, str]:
+        """The statuses of the machines that the rules watch: only active ones are judged."""
+        return await unit.replicas.statuses([rule.machine_id for rule in rules])
+
     async def change(self, unit: Unit, caller: Caller, rule_id: UUID, changes: Mapping[str, Any]) -> Rule:
         """Change the given fields only; a rule of a template overrides them from then on.
 
         Fields that are no override any longer follow the template again. Raises InvalidRule, RuleNotFound.
         """
         if "overrides" in changes:
-            await self._restart_template(unit, rule_id)
+            await self._restart_template(unit, rule_id, changes["overrides"])
         before = await unit.rules.lock(rule_id)
         if before is None:
             raise RuleNotFound(rule_id)
         if not changes:
             return before
-        rule = before.changed(
-            {**changes, **await self._convert(unit, rule_id, changes, before.actions)}, self._clock.now()
-        )
+        converted = await self._convert(unit, rule_id, changes, before.actions)
+        rule = before.changed({**changes, **converted, "overrides": ()}, self._clock.now())
         if before.template_id is not None:
             overrides = {*changes.get("overrides", before.overrides), *(changes.keys() & TEMPLATE_FIELDS)}
             rule = replace(rule, overrides=tuple(sorted(overrides)))
@@ -148,14 +151,15 @@ class RuleService:
             unit.outbox, caller, "alert_rule.deleted", "alert_rule", rule_id, before={"name": rule.name}
         )
 
-    async def _restart_template(self, unit: Unit, rule_id: UUID) -> None:
+    async def _restart_template(self, unit: Unit, rule_id: UUID, overrides: Sequence[str]) -> None:
         """Lock the template, before the rule, and have its rules brought in step."""
         rule = await unit.rules.get(rule_id)
         if rule is None:
             raise RuleNotFound(rule_id)
         if rule.template_id is None:
-            detail = "must be left out: the rule has no template"
-            raise InvalidRule([FieldError("/body/overrides", detail)])
+            if not overrides:
+                return
+            raise InvalidRule([FieldError("/body/overrides", "must be empty: the rule has no template")])
         await unit.templates.lock(rule.template_id)
         await unit.templates.reached(rule.template_id, START)
         await unit.timers.schedule(TEMPLATE_SYNC, rule.template_id, self._clock.now())

@@ -1,7 +1,7 @@
 """Keeps one rule per selected machine in step with its template. Callers commit.
 
 A template that changed goes over all machines in a timer, a batch per transaction; a machine that changed
-gets its rules in the transaction of its event. Everything locks in this order: templates, rules, alerts.
+gets its rules in the transaction of its event. The order of locks is: templates, rules, alerts.
 """
 
 from datetime import datetime

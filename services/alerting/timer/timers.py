@@ -25,11 +25,9 @@ def timer_id(kind: str, subject_id: UUID) -> UUID:
 class Timers:
     """The timers of one unit of work. Changes take effect if, and only if, its transaction commits."""
 
-    def __init__(self, jobs: Jobs, clock: Clock, organization_id: UUID | None = None) -> None:
-        """Timers belong to the organization of the transaction; a fake, which has none, names it."""
+    def __init__(self, jobs: Jobs, clock: Clock) -> None:
         self._jobs = jobs
         self._clock = clock
-        self._organization_id = organization_id
         self._firing: Job | None = None
 
     async def schedule(self, kind: str, subject_id: UUID, due_at: datetime) -> None:
@@ -43,8 +41,8 @@ class Timers:
             await self._jobs.retry(firing, max(due_at - self._clock.now(), timedelta()), counted=False)
             return
         await self._jobs.cancel([identity])
-        args, owner = {SUBJECT: str(subject_id)}, self._organization_id
-        await self._jobs.enqueue([NewJob(identity, QUEUE, kind, identity, owner, args, run_at=due_at)])
+        args = {SUBJECT: str(subject_id)}
+        await self._jobs.enqueue([NewJob(identity, QUEUE, kind, identity, args=args, run_at=due_at)])
 
     async def cancel(self, kind: str, subject_id: UUID) -> None:
         """Unset the timer; without effect if it is not set, or fires at this moment in this transaction."""

@@ -1,7 +1,7 @@
 """In-memory repositories, which pass the same suite as those on PostgreSQL."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -21,7 +21,8 @@ from shared.http.pages import PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeInbox, FakeOutbox
 from tests.unit.alerting.fakes_people import FakeDeliveries, FakeLedger, FakeResources
-from tests.unit.alerting.memory import Memory, Scoped, page_of
+from tests.unit.alerting.fakes_performance import FakePerformance
+from tests.unit.alerting.memory import FakeJobs, Memory, Scoped, page_of
 
 
 class FakeReplicas(Scoped):
@@ -36,6 +37,10 @@ class FakeReplicas(Scoped):
 
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
+
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        machines = self._memory.machines
+        return {each: machines[each].status for each in machine_ids if each in machines}
 
     async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
         found = [m for m in self._memory.machines.values() if self._mine(m) and m.id > machine_id]
@@ -251,16 +256,18 @@ class FakeUnits:
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        jobs = FakeJobs(self.queue, scope)
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
             templates=FakeTemplates(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
+            performance=FakePerformance(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope, self.queue),
             resources=FakeResources(self.memory, scope),
             ledger=FakeLedger(self.memory, scope),
-            jobs=self.queue,
-            timers=Timers(self.queue, self._clock, scope.organization_id),
+            jobs=jobs,
+            timers=Timers(jobs, self._clock),
             outbox=self.outbox,
             inbox=self._inbox,
         )

@@ -1,6 +1,7 @@
 """The contents of the fake database."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +9,15 @@ from services.alerting.acknowledgements.domain import Link
 from services.alerting.alerts.changes import AlertChange
 from services.alerting.alerts.domain import Alert
 from services.alerting.deliveries.domain import Delivery, TargetState
+from services.alerting.performance.domain import AlertBudget
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.resources.domain import Resource
 from services.alerting.rules.domain import Rule
 from services.alerting.templates.domain import RuleTemplate
 from shared.access import Scope
 from shared.http.pages import Cursor, PageRequest, Slice
+from shared.jobs.memory import MemoryQueue
+from shared.jobs.queue import NewJob
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Memory:
     rules: dict[UUID, Rule] = field(default_factory=dict)
     templates: dict[UUID, RuleTemplate] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
+    budgets: dict[UUID, AlertBudget] = field(default_factory=dict)
     changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
     resources: dict[UUID, Resource] = field(default_factory=dict)
@@ -50,3 +55,16 @@ def page_of(items: list[Any], page: PageRequest) -> Slice[Any]:
     if after is not None:
         ordered = [item for item in ordered if (item.created_at, item.id) < (after.at, after.id)]
     return Slice.cut(ordered, page.limit, lambda item: Cursor(item.created_at, item.id))
+
+
+class FakeJobs:
+    """The queue of one transaction: jobs belong to its organization."""
+
+    def __init__(self, queue: MemoryQueue, scope: Scope) -> None:
+        self._scope = scope
+        self.hold, self.complete, self.retry = queue.hold, queue.complete, queue.retry
+        self.cancel, self._enqueue = queue.cancel, queue.enqueue
+
+    async def enqueue(self, jobs: Sequence[NewJob]) -> None:
+        mine = self._scope.organization_id
+        await self._enqueue([replace(job, organization_id=job.organization_id or mine) for job in jobs])
