@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
@@ -101,18 +102,18 @@ def _schedule(event: Event, time_zone: str) -> Schedule:
         raise ValueError("it was cancelled")
     if event.get("DTSTART") is None:
         raise ValueError("it has no start (DTSTART)")
-    start, end = event["DTSTART"].dt, event.get("DTEND")
+    start, end, length = (_value(event, name) for name in ("DTSTART", "DTEND", "DURATION"))
     starts, zone = _local(start, time_zone)
-    if event.get("DURATION") is not None:
-        duration = event["DURATION"].dt
+    if length is not None:
+        duration = length
     elif end is not None:
-        ends, _ = _local(end.dt, zone)
+        ends, _ = _local(end, zone)
         duration = ends - starts
     else:
         duration = timedelta() if isinstance(start, datetime) else timedelta(days=1)
     if not isinstance(duration, timedelta) or not timedelta() < duration <= MAX_DURATION:
         raise ValueError("it must be longer than nothing and at most 31 days")
-    rules = event.get("RRULE")
+    rules: Any = event.get("RRULE")
     if isinstance(rules, list):
         raise ValueError("it has more than one RRULE")
     rule = checked_rule(rules.to_ical().decode(), starts, zone) if rules is not None else None
@@ -122,12 +123,18 @@ def _schedule(event: Event, time_zone: str) -> Schedule:
 
 
 def _excluded(event: Event, zone: str) -> list[datetime]:
-    found = event.get("EXDATE", [])
+    found: Any = event.get("EXDATE", [])
     lists = found if isinstance(found, list) else [found]
     dates = [_local(each.dt, zone)[0] for one in lists for each in one.dts]
     if len(dates) > MAX_EXCLUDED:
         raise ValueError(f"it leaves out more than {MAX_EXCLUDED} dates")
     return dates
+
+
+def _value(event: Event, name: str) -> Any:
+    """The time, date or duration of a property, if there is one."""
+    found: Any = event.get(name)
+    return None if found is None else found.dt
 
 
 def _local(value: date | datetime, time_zone: str) -> tuple[datetime, str]:

@@ -111,8 +111,10 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
         summary="List the occurrences of a maintenance window",
         responses=problem_responses(404),
     )
-    async def list_occurrences(caller: reader, window_id: UUID, since: Moment, until: Moment) -> Occurrences:
-        """When it takes place within at most 366 days, at most 500 times."""
+    async def list_occurrences(
+        caller: reader, window_id: UUID, since: Moment | None = None, until: Moment | None = None
+    ) -> Occurrences:
+        """When it takes place within at most 366 days, by default the next 28; at most 500 times."""
         async with units(caller.scope) as unit:
             found = await service.occurrences(unit, window_id, since, until)
         return Occurrences(items=[OccurrenceOut.of(each) for each in found])

@@ -23,7 +23,7 @@ from shared.errors import FieldError, Unprocessable
 from shared.http.pages import PageRequest, Slice
 
 KIND = Kind.MAINTENANCE_WINDOW
-MAX_PERIOD = timedelta(days=366)
+MAX_PERIOD, DEFAULT_PERIOD = timedelta(days=366), timedelta(days=28)
 MAX_OCCURRENCES = 500
 
 
@@ -94,9 +94,11 @@ class MaintenanceWindowService:
         await self._notifier.wake_suppressed(unit)
 
     async def occurrences(
-        self, unit: Unit, window_id: UUID, since: datetime, until: datetime
+        self, unit: Unit, window_id: UUID, since: datetime | None, until: datetime | None
     ) -> Sequence[Occurrence]:
         """Raises ResourceNotFound, InvalidWindow."""
+        since = since or self.now
+        until = until or since + DEFAULT_PERIOD
         if not timedelta() < until - since <= MAX_PERIOD:
             raise InvalidWindow("/query/until", "must be after since, by at most 366 days")
         window = await self.get(unit, window_id)

@@ -69,9 +69,16 @@ def build_rotations_router(service: RotationService, units: PostgresUnits, guard
 
     @router.get("/{rotation_id}/shifts", summary="List shifts", responses=problem_responses(404))
     async def list_shifts(
-        caller: reader, rotation_id: UUID, since: Moment, until: Moment, user_id: UUID | None = None
+        caller: reader,
+        rotation_id: UUID,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        user_id: UUID | None = None,
     ) -> Shifts:
-        """Who is on call from when to when, at most 500 shifts of at most 366 days; or when one person is."""
+        """Who is on call from when to when; or when one person is.
+
+        At most 500 shifts of at most 366 days; by default, of the next 28.
+        """
         async with units(caller.scope) as unit:
             found = await service.shifts(unit, rotation_id, since, until, user_id)
         return Shifts(items=[ShiftOut.of(each) for each in found])

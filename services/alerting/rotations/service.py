@@ -16,7 +16,7 @@ from shared.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessab
 from shared.http.pages import PageRequest, Slice
 
 KIND = Kind.ROTATION
-MAX_PERIOD = timedelta(days=366)
+MAX_PERIOD, DEFAULT_PERIOD = timedelta(days=366), timedelta(days=28)
 
 
 class NotAMember(Unprocessable):
@@ -121,9 +121,16 @@ class RotationService:
         await self._resources.change(unit, caller, before, document=document)
 
     async def shifts(
-        self, unit: Unit, rotation_id: UUID, since: datetime, until: datetime, user_id: UUID | None
+        self,
+        unit: Unit,
+        rotation_id: UUID,
+        since: datetime | None,
+        until: datetime | None,
+        user_id: UUID | None,
     ) -> Sequence[Shift]:
         """Who is on call when, or when `user_id` is. Raises ResourceNotFound, PeriodTooLong."""
+        since = since or self.now
+        until = until or since + DEFAULT_PERIOD
         if not timedelta() < until - since <= MAX_PERIOD:
             raise PeriodTooLong
         rotation = Rotation.load((await self.get(unit, rotation_id)).document)

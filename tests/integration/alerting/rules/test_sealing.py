@@ -99,11 +99,12 @@ async def test_plain_addresses_are_sealed_when_the_upgrade_is_finished(own_datab
         assert "canary" not in after
         async with units(world.scope) as unit:
             assert await unit.rules.are_addresses_sealed()
-            outgoing = await unit.deliveries.pending(delivery.message_id)
+            [outgoing] = await unit.deliveries.pending(delivery.message_id)
+            actions = await unit.ledger.actions(world.rule.id)
             [row] = await unit.deliveries.of_alert(delivery.alert_id)
-        assert outgoing is not None
-        assert outgoing.webhook is not None
-        assert sealer.address(outgoing.rule_id, "cmms", outgoing.webhook) == HOST + PATH
+        webhook = actions.webhook(outgoing.channel) if actions else None
+        assert webhook is not None
+        assert sealer.address(world.rule.id, "cmms", webhook) == HOST + PATH
         assert row.target == HOST
         kept = await admin.fetchrow("SELECT * FROM alerting.idempotency_keys")
         assert kept is not None
