@@ -227,7 +227,7 @@ class FakeAlerts(_Scoped):
         return found[:limit]
 
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        return _page(self._wanted(wanted), page)
+        return _page([*self._wanted(wanted)], page)
 
     async def count(self, wanted: AlertFilter) -> AlertCounts:
         groups = Counter(
@@ -239,7 +239,7 @@ class FakeAlerts(_Scoped):
     async def summary(self, since: datetime, until: datetime) -> AlertSummary:
         raise NotImplementedError("summaries are arithmetic of the database")
 
-    def _wanted(self, wanted: AlertFilter) -> "list[Alert]":
+    def _wanted(self, wanted: AlertFilter) -> Sequence[Alert]:
         return [
             alert
             for alert in self._memory.alerts.values()
