@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
-from services.alerting.templates.domain import DELETED, RuleTemplate, TemplateCounts
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
@@ -21,8 +19,10 @@ from shared.http.pages import PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeInbox, FakeOutbox
 from tests.unit.alerting.fakes_people import FakeDeliveries, FakeLedger, FakeResources
-from tests.unit.alerting.fakes_performance import FakePerformance
-from tests.unit.alerting.memory import FakeJobs, Memory, Scoped, page_of
+from tests.unit.alerting.memory import Memory, Scoped, page_of
+from tests.unit.alerting.performance.fakes import FakePerformance
+from tests.unit.alerting.templates.fakes import FakeTemplates
+from tests.unit.alerting.timer.fakes import FakeJobs
 
 
 class FakeReplicas(Scoped):
@@ -117,38 +117,6 @@ class FakeRules(Scoped):
         memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
 
 
-class FakeTemplates(Scoped):
-    async def add(self, template: RuleTemplate) -> None:
-        self._memory.templates[template.id] = template
-
-    async def get(self, template_id: UUID) -> RuleTemplate | None:
-        found = await self.lock(template_id)
-        return found if found is not None and found.deleted_at is None else None
-
-    async def lock(self, template_id: UUID) -> RuleTemplate | None:
-        found = self._memory.templates.get(template_id)
-        return found if found is not None and self._mine(found) else None
-
-    async def lock_all(self) -> Sequence[RuleTemplate]:
-        return [t for t in self._memory.templates.values() if self._mine(t) and t.deleted_at is None]
-
-    async def list(self, page: PageRequest) -> Slice[RuleTemplate]:
-        return page_of(list(await self.lock_all()), page)
-
-    async def update(self, template: RuleTemplate) -> None:
-        self._memory.templates[template.id] = template
-
-    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
-        template = self._memory.templates[template_id]
-        self._memory.templates[template_id] = replace(template, sync_after=sync_after)
-
-    async def counts(self, template_id: UUID) -> TemplateCounts:
-        rules = [rule for rule in self._memory.rules.values() if rule.template_id == template_id]
-        present = [rule for rule in rules if rule.deleted_at is None]
-        exempt = [rule for rule in rules if rule.deleted_at is not None and DELETED in rule.overrides]
-        return TemplateCounts(len(present), sum(bool(rule.overrides) for rule in present), len(exempt))
-
-
 class FakeAlerts(Scoped):
     async def add(self, alert: Alert) -> bool:
         if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
@@ -195,7 +163,7 @@ class FakeAlerts(Scoped):
         return found[:limit]
 
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        return page_of(self._wanted(wanted), page)
+        return page_of([*self._wanted(wanted)], page)
 
     async def count(self, wanted: AlertFilter) -> AlertCounts:
         groups = Counter(
@@ -207,7 +175,7 @@ class FakeAlerts(Scoped):
     async def summary(self, since: datetime, until: datetime) -> AlertSummary:
         raise NotImplementedError("summaries are arithmetic of the database")
 
-    def _wanted(self, wanted: AlertFilter) -> "list[Alert]":
+    def _wanted(self, wanted: AlertFilter) -> Sequence[Alert]:
         return [
             alert
             for alert in self._memory.alerts.values()
@@ -260,9 +228,9 @@ class FakeUnits:
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
-            templates=FakeTemplates(self.memory, scope),
+            templates=FakeTemplates(self.memory.templates, self.memory.rules, scope),
             alerts=FakeAlerts(self.memory, scope),
-            performance=FakePerformance(self.memory, scope),
+            performance=FakePerformance(self.memory.budgets, scope),
             deliveries=FakeDeliveries(self.memory, scope, self.queue),
             resources=FakeResources(self.memory, scope),
             ledger=FakeLedger(self.memory, scope),

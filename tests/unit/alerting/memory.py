@@ -1,7 +1,6 @@
 """The contents of the fake database."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +15,6 @@ from services.alerting.rules.domain import Rule
 from services.alerting.templates.domain import RuleTemplate
 from shared.access import Scope
 from shared.http.pages import Cursor, PageRequest, Slice
-from shared.jobs.memory import MemoryQueue
-from shared.jobs.queue import NewJob
 
 
 @dataclass
@@ -55,16 +52,3 @@ def page_of(items: list[Any], page: PageRequest) -> Slice[Any]:
     if after is not None:
         ordered = [item for item in ordered if (item.created_at, item.id) < (after.at, after.id)]
     return Slice.cut(ordered, page.limit, lambda item: Cursor(item.created_at, item.id))
-
-
-class FakeJobs:
-    """The queue of one transaction: jobs belong to its organization."""
-
-    def __init__(self, queue: MemoryQueue, scope: Scope) -> None:
-        self._scope = scope
-        self.hold, self.complete, self.retry = queue.hold, queue.complete, queue.retry
-        self.cancel, self._enqueue = queue.cancel, queue.enqueue
-
-    async def enqueue(self, jobs: Sequence[NewJob]) -> None:
-        mine = self._scope.organization_id
-        await self._enqueue([replace(job, organization_id=job.organization_id or mine) for job in jobs])
