@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from services.alerting.acknowledgements.links import LinkMaker
 from services.alerting.acknowledgements.routes import build_acknowledgements_router
@@ -163,12 +163,12 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     app.include_router(build_acknowledgements_router(links))
     app.include_router(build_deliveries_router(DeliveryService(notifier, auditor), units, infra.guard))
     resources = ResourceService(clock, new_id, auditor, replicas)
-    for router in _resource_routers(resources, notifier, courier, encryptor, settings, units, infra.guard):
-        app.include_router(router)
+    _include_resources(app, resources, notifier, courier, encryptor, settings, units, infra.guard)
     return app
 
 
-def _resource_routers(
+def _include_resources(
+    app: FastAPI,
     resources: ResourceService,
     notifier: Notifier,
     courier: Courier,
@@ -176,18 +176,19 @@ def _resource_routers(
     settings: Settings,
     units: PostgresUnits,
     guard: Guard,
-) -> list[APIRouter]:
-    """The routes of what an organization sets up so that alerts reach people."""
+) -> None:
+    """What an organization sets up so that alerts reach people."""
     chat = ChatSender(allow_hosted=settings.webhook_allow_private)
     points = ContactPointService(resources, ContactSealer(encryptor), chat)
     windows = MaintenanceWindowService(resources, notifier)
-    return [
+    for router in (
         build_contact_points_router(points, ContactTester(resources, courier), units, guard),
         build_rotations_router(RotationService(resources), units, guard),
         build_silences_router(SilenceService(resources, notifier), units, guard),
         build_windows_router(windows, units, guard),
         build_opt_outs_router(OptOutService(resources), units, guard),
-    ]
+    ):
+        app.include_router(router)
 
 
 def _courier(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ async def receiver(language: str, folder: Path) -> AsyncIterator[Running]:
     if language == "Go":
         # Built first: `go run` would leave its program running.
         command = (str(folder / "receiver"),)
-        cache = {"GOCACHE": str(folder / "cache"), "HOME": str(folder)}
+        # One cache for all runs: the first one compiles the standard library.
+        cache = {"GOCACHE": str(Path(tempfile.gettempdir()) / "dinsight-go-cache"), "HOME": str(folder)}
         build = await asyncio.create_subprocess_exec(
             program, "build", "-o", command[0], str(FOLDER / file), env=os.environ | cache
         )
