@@ -56,7 +56,9 @@ def fit_baseline(
     if n < MIN_SAMPLES or d == 0:
         raise EngineError(
             f"a baseline needs at least {MIN_SAMPLES} samples and one feature, but this one has {n} samples"
-            f" and {d} features"
+            f" and {d} features",
+            code="too_few_samples",
+            params={"samples": n, "features": d, "minimum": MIN_SAMPLES},
         )
     report = _rising(progress) if progress is not None else _silent
     cells = gross_cells(samples)
@@ -68,7 +70,9 @@ def fit_baseline(
     _require_samples(n, n - gaps.skipped.size)
     if gaps.absent.all():
         raise EngineError(
-            f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger"
+            f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger",
+            code="all_missing",
+            params={"max_share": MAX_ABSENT_SHARE},
         )
     facts = sensor_facts(table)
     roles = assign_roles(features, facts, config)
@@ -226,7 +230,9 @@ def _require_samples(n: int, kept: int) -> None:
     if kept < MIN_SAMPLES:
         raise EngineError(
             f"a baseline needs at least {MIN_SAMPLES} samples of which enough sensors are there, but of these"
-            f" {n} only {kept} are. Check the sensors, or raise max_missing"
+            f" {n} only {kept} are. Check the sensors, or raise max_missing",
+            code="too_few_samples",
+            params={"samples": kept, "minimum": MIN_SAMPLES},
         )
 
 

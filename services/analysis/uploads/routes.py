@@ -61,8 +61,9 @@ UPLOAD_FORM: dict[str, Any] = {
                             "minItems": 1,
                             "items": {"type": "string", "contentMediaType": "application/octet-stream"},
                             "description": (
-                                "CSV, gzipped CSV or Parquet files. Several files must have the same header"
-                                " and are merged in order"
+                                "Text, Excel or Parquet files, also in gzip and zip; their content decides,"
+                                " not their names. Files with one header are read in order, others are"
+                                " joined on time"
                             ),
                         },
                     },

@@ -37,7 +37,6 @@ MAX_CONFIG_BYTES = 2**20
 FORM_OVERHEAD_BYTES = 2**20
 FILES_FIELD = "files"
 VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "config", "time_zone", "baseline_id"})
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 
 
 # Reads what a form says about the configuration.
@@ -265,7 +264,7 @@ class UploadReceiver:
 
 
 def checked_name(filename: str | None) -> str:
-    """Return a file's name. Raises BadUpload if it is none, or not that of a table."""
+    """Return a file's name. Raises BadUpload if it is none. What the file is, only its content says."""
     if not filename or not filename.strip():
         raise BadUpload(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
     if len(filename) > MAX_FILENAME_CHARACTERS:
@@ -274,12 +273,6 @@ def checked_name(filename: str | None) -> str:
         )
     if not filename.isprintable():
         raise BadUpload(FILES_FIELD, "A file name contains non-printable characters. Rename the file.")
-    if not filename.lower().endswith(TABLE_SUFFIXES):
-        raise BadUpload(
-            FILES_FIELD,
-            f"'{filename}' is not a supported file type. Send {', '.join(TABLE_SUFFIXES)}; spreadsheets can"
-            " be exported as CSV.",
-        )
     return filename
 
 

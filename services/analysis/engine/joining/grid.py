@@ -108,6 +108,8 @@ class Grid:
             " that are"
             " allowed. Set resample to a longer interval, or send fewer sensors at once",
             file=self._file,
+            code="expands_too_far",
+            params={"limit": self._max_bytes},
         )
 
     def chunks(self, sensors: int, rows: int) -> Iterator[tuple[Moments, Floats]]:

@@ -110,7 +110,9 @@ class Source:
                 yield file
             return
         if not self.origin.seekable():
-            raise EngineError("the stream is not seekable. Write it to a file first", file=self.name)
+            raise EngineError(
+                "the stream is not seekable. Write it to a file first", file=self.name, code="not_seekable"
+            )
         yield io.BufferedReader(_Borrowed(self.origin, self.lock))
 
 
