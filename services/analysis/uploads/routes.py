@@ -48,6 +48,14 @@ UPLOAD_FORM: dict[str, Any] = {
                                 " the same as time_zone in config"
                             ),
                         },
+                        "labels": {
+                            "type": "string",
+                            "contentMediaType": "text/csv",
+                            "description": (
+                                "A file of what is known of times: start, end and a code per line. Samples"
+                                " get the code as the metadata column `label`, as from `labels` in config"
+                            ),
+                        },
                         "baseline_id": {
                             "type": "string",
                             "format": "uuid",
