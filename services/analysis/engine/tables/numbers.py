@@ -111,6 +111,11 @@ class Numbers:
         else:
             values = _typed(column, place, counts)
         values = self._marked(values, at, place, counts)
+        if pa.types.is_boolean(column.type) and column.null_count < len(column):
+            if self._wide[at]:
+                row = int(np.flatnonzero(~np.isnan(values))[0])
+                raise NoNumber(Fault(row, place, str(bool(values[row])).upper(), "switch_or_status"))
+            self._switched[at] = True
         if not self._wide[at] and len(values):
             self._wide[at] = not (values[0] in (0.0, 1.0) and np.isin(values, (0.0, 1.0)).all())
             if self._switched[at] and self._wide[at]:

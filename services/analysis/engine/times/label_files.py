@@ -13,7 +13,7 @@ from ..errors import TableError
 from ..tables.config import MAX_LABELS
 from ..tables.encoding import decoded, detect_encoding
 from ..tables.records import Record, split_records
-from ..tables.sources import GZIP, ZIP, refuse_foreign
+from ..tables.sources import GZIP, OLE, ZIP, refuse_foreign
 from .finding import recognise
 from .formats import NOT_A_TIME, Moments, TimeFormat
 from .labels import MAX_CODE_CHARACTERS, Label
@@ -130,7 +130,7 @@ def _records(file: LabelFile) -> list[Record]:
             params={"limit": MAX_LABEL_BYTES},
         )
     refuse_foreign(head, file.name)
-    if head.startswith((GZIP, ZIP)):
+    if head.startswith((GZIP, OLE, ZIP)):
         raise TableError("labels must be a text file. Save them as CSV", file=file.name, code="foreign_form")
     encoding = detect_encoding(head, None, file.name)
     text = decoded(file.content, encoding).strip("\x00\x1a")
