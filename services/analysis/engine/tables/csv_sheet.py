@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -14,7 +13,7 @@ import pyarrow.compute as compute
 import pyarrow.csv as arrow_csv
 
 from ..errors import TableError
-from .cells import column_kind
+from .cells import column_kind, kind_of
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_tail import without_cut_line
@@ -27,12 +26,13 @@ from .csv_text import (
     uncommented,
     uncommented_bytes,
     with_tabs,
+    without_headers,
 )
 from .detection import MAX_SAMPLED_RECORDS, detect_dialect
 from .dialect import COMMENTS, NO_DELIMITER, Dialect
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
 from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
-from .records import BLANKS, Record, quotes_fit, split_records, well_quoted
+from .records import BLANKS, Record, quotes_fit, split_records, text_lines, well_quoted
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source, refuse_foreign
 from .understood import LeftOut, Understood
@@ -55,6 +55,7 @@ class CsvSheet:
     header: tuple[str, ...]
     kinds: tuple[str, ...]
     sample: list[list[str]]
+    header_text: bytes = b""
 
     @classmethod
     def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
@@ -70,7 +71,11 @@ class CsvSheet:
         dialect = detect_dialect(text, complete, reading, wanted, source.name, source.limits.columns)
         names = dialect.header or tuple("" for _ in range(dialect.width))
         header = checked_header(names, source.name, dialect.header_line)
-        lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)[dialect.data_line - 1 :]
+        every = text_lines(text)
+        lines = every[dialect.data_line - 1 :]
+        # A header of numbers may be a row as any other.
+        named = dialect.header_line is not None and any(kind_of(name) == "text" for name in header)
+        written = every[dialect.header_line - 1].strip() if named and dialect.header_line else ""
         try:
             rows = split_records(uncommented("".join(lines), dialect.comment), dialect.delimiter)
         except csv.Error:
@@ -79,7 +84,8 @@ class CsvSheet:
         kinds = tuple(
             column_kind([row[place] for row in cells[:SAMPLED_ROWS]]) for place in range(dialect.width)
         )
-        return cls(source, reading, dialect, encoding, header, kinds, cells[:SAMPLED_ROWS])
+        sample = [row for row in cells if [cell.strip() for cell in row] != list(header)][:SAMPLED_ROWS]
+        return cls(source, reading, dialect, encoding, header, kinds, sample, written.encode())
 
     @property
     def name(self) -> str:
@@ -122,6 +128,9 @@ class CsvSheet:
             body = after_lines(chunks, self.dialect.data_line - 1)
             for block in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
                 data = transcoder.utf8(block.data, block.line)
+                data, repeated = without_headers(data, self.header_text)
+                if left_out is not None:
+                    left_out += [self._repeated(block.line + line) for line in repeated]
                 block = Block(data, block.line, block.open_end)
                 if block.open_end:
                     block, cut = without_cut_line(block, before, self.dialect)
@@ -139,6 +148,9 @@ class CsvSheet:
                 if batch.rows:
                     yield batch
                     first_row += batch.rows
+
+    def _repeated(self, line: int) -> LeftOut:
+        return LeftOut(self.name, line, "repeated_header", "the line repeats the header")
 
     def _batch(self, block: Block, columns: list[pa.Array] | None, first_row: int) -> Batch:
         if columns is None:

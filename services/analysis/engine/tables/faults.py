@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from .sheet import Batch, Sheet
 from .words import SWITCHES
 
 MAX_SHOWN_CHARACTERS = 40
+
+MEASURED = re.compile(r"\s*[<>~≈=≤≥±(+\-\u2212]*\s*[.,]?\d")
+"""What begins as a number does, maybe after a sign of comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,12 @@ def _advice(fault: Fault, shown: str) -> tuple[str, list[str]]:
     if kind_of(fault.cell) == "number" or "\x00" in fault.cell:
         return (
             f"'{shown}' is not a number as the others in this file are. Correct it or remove the row",
+            [],
+        )
+    if MEASURED.match(fault.cell):  # 12.5 °C, <0.01, 7*: it was measured, so it is not proposed as missing
+        return (
+            f"'{shown}' is a number with something beside it. Export numbers alone, {listing}, or move the"
+            " column to the metadata",
             [],
         )
     words = [fault.cell] if len(fault.cell) <= MAX_SHOWN_CHARACTERS else []

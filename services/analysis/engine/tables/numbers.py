@@ -100,17 +100,17 @@ class Numbers:
                 raise NoNumber(Fault(int(wide[0]), place, f"{typed[wide[0]]:g}", "switch_or_number"))
             self._wide[at] |= bool(wide.size)
             values = np.where(np.isnan(typed), self._mixed(cells, numbers, at, place, counts), typed)
-            return self._marked(values, at, place, counts)
+            return self._marked(values, counts)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             fast = self._fast(column)
             if fast is None:
-                return self._marked(self._slow(column, at, place, counts), at, place, counts)
+                return self._marked(self._slow(column, at, place, counts), counts)
             values = fast
         elif batch.text:
             values = column.to_numpy()
         else:
             values = _typed(column, place, counts)
-        values = self._marked(values, at, place, counts)
+        values = self._marked(values, counts, single=pa.types.is_float32(column.type))
         if pa.types.is_boolean(column.type) and column.null_count < len(column):
             if self._wide[at]:
                 row = int(np.flatnonzero(~np.isnan(values))[0])
@@ -248,10 +248,11 @@ class Numbers:
         values: Floats = compute.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
         return values
 
-    def _marked(self, values: Floats, at: int, place: int, counts: Counter[str]) -> Floats:
-        """Replace the numbers that the configuration lists as missing."""
+    def _marked(self, values: Floats, counts: Counter[str], *, single: bool = False) -> Floats:
+        """Replace the numbers that the configuration lists as missing; a `single` column has them in
+        float32."""
         for number in self._words.numbers:
-            hits = values == number
+            hits = values == (float(np.float32(number)) if single else number)
             found = int(np.count_nonzero(hits))
             if found:
                 values = np.where(hits, np.nan, values)

@@ -41,7 +41,8 @@ class Style:
         """The pattern of numbers with groups of three digits, if there are any."""
         if not self.thousands:
             return None
-        return rf"^[+-]?\d{{1,3}}({GROUPINGS[self.thousands]}\d{{3}})+({GROUPINGS[self.decimal]}\d*)?$"
+        # Nobody groups what begins with a zero: 0.123 is no 123 in a file of groups either.
+        return rf"^[+-]?[1-9]\d{{0,2}}({GROUPINGS[self.thousands]}\d{{3}})+({GROUPINGS[self.decimal]}\d*)?$"
 
 
 @dataclass(slots=True)
@@ -62,10 +63,10 @@ class _Patterns:
         spaced = f"[{SPACES}{APOSTROPHES}]"
         self.either = rf"^[+-]?[1-9]\d{{0,2}}{mine}\d{{3}}$"
         self.decimal = (
-            rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+)?|\d{{1,3}}({other}\d{{3}})+{mine}\d*"
-            rf"|\d{{1,3}}({spaced}\d{{3}})+{mine}\d*)$"
+            rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+)?|[1-9]\d{{0,2}}({other}\d{{3}})+{mine}\d*"
+            rf"|[1-9]\d{{0,2}}({spaced}\d{{3}})+{mine}\d*)$"
         )
-        self.grouped = rf"^[+-]?\d{{1,3}}({mine}\d{{3}})+({mine}\d{{3}}|{other}\d*)$"
+        self.grouped = rf"^[+-]?[1-9]\d{{0,2}}({mine}\d{{3}})+({mine}\d{{3}}|{other}\d*)$"
 
 
 PATTERNS = {separator: _Patterns(separator) for separator in OTHER}

@@ -255,10 +255,10 @@ def _unread(
                 code="label_time",
                 params={"cell": cell},
             )
-    at = int(np.flatnonzero(starts >= ends)[0])
+    early = int(np.flatnonzero(starts >= ends)[0])
     return TableError(
-        f"the label ends at {texts[1][at][:40]}, before it starts or when it does",
+        f"the label ends at {texts[1][early][:40]}, before it starts or when it does",
         file=name,
-        row=rows[at][0],
+        row=rows[early][0],
         code="label_order",
     )
