@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
 
 from ..errors import TableError
 from .cells import column_kind, kind_of
@@ -140,11 +142,13 @@ class CsvSheet:
                     continue
                 before = block.data[-COMPARED_BYTES:]
                 before = before[before.find(b"\n") + 1 :] if len(before) == COMPARED_BYTES else before
-                columns = None
+                columns = numbers = None
                 if expected is not None and failures < MAX_FAILURES:
                     columns = self.split(block, expected)
-                    failures += columns is None
-                batch = self._batch(block, columns, first_row)
+                    numbers = None if columns is None else _finite(columns, expected)
+                    if numbers is None:
+                        columns, failures = None, failures + 1
+                batch = self._batch(block, columns, first_row, numbers)
                 if batch.rows:
                     yield batch
                     first_row += batch.rows
@@ -152,7 +156,13 @@ class CsvSheet:
     def _repeated(self, line: int) -> LeftOut:
         return LeftOut(self.name, line, "repeated_header", "the line repeats the header")
 
-    def _batch(self, block: Block, columns: list[pa.Array] | None, first_row: int) -> Batch:
+    def _batch(
+        self,
+        block: Block,
+        columns: list[pa.Array] | None,
+        first_row: int,
+        numbers: NDArray[np.float64] | None,
+    ) -> Batch:
         if columns is None:
             columns = self.split(block)
         if columns is None:
@@ -176,12 +186,12 @@ class CsvSheet:
                     code="cell_too_long",
                     params={"limit": limit},
                 )
-        return Batch(columns, first_row, lambda row: self._line(block, row))
+        return Batch(columns, first_row, lambda row: self._line(block, row), numbers=numbers)
 
     def split(self, block: Block, expected: Expected | None = None) -> list[pa.Array] | None:
         """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are.
 
-        The columns that are `expected` to be numbers are; None if one of their cells is none.
+        The columns that are `expected` to be numbers are, or not finite; None if one of their cells is none.
         """
         data = block.data
         mark = self.dialect.comment
@@ -196,32 +206,19 @@ class CsvSheet:
         quoted = b'"' in data
         if quoted and not quotes_fit(data, delimiter):
             return None
-        numbers = expected.places if expected else frozenset()
-        types = {
-            str(place): pa.float64() if place in numbers else pa.string()
-            for place in range(self.dialect.row_cells)
-        }
         try:
             table = arrow_csv.read_csv(
                 pa.py_buffer(data),
                 read_options=arrow_csv.ReadOptions(
-                    column_names=[str(place) for place in range(self.dialect.row_cells)],
+                    column_names=_column_names(self.dialect.row_cells),
                     block_size=max(len(data) + 1, 1024),
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=types,
-                    decimal_point=expected.decimal if expected else ".",
-                    null_values=[],
-                    strings_can_be_null=False,
-                ),
+                convert_options=_conversion(self.dialect.row_cells, expected),
             )
         except pa.ArrowInvalid:
             return None
-        columns = [joined(column) for column in table.columns]
-        if any(not np.isfinite(columns[place].to_numpy()).all() for place in numbers):
-            return None
-        return columns
+        return [joined(column) for column in table.columns]
 
     def split_strictly(self, block: Block) -> list[pa.Array]:
         """Split a block row by row, and name the first row that is wrong."""
@@ -285,3 +282,29 @@ class CsvSheet:
             code="wrong_width",
             params={"cells": len(cells), "columns": width},
         )
+
+
+@lru_cache(8)
+def _column_names(count: int) -> list[str]:
+    return [str(place) for place in range(count)]
+
+
+@lru_cache(8)
+def _conversion(count: int, expected: Expected | None) -> arrow_csv.ConvertOptions:
+    """Return how Arrow is to convert cells: the expected columns to numbers, the others not at all."""
+    numbers = frozenset(expected.places) if expected else frozenset()
+    types = {name: pa.float64() if int(name) in numbers else pa.string() for name in _column_names(count)}
+    return arrow_csv.ConvertOptions(
+        column_types=types,
+        decimal_point=expected.decimal if expected else ".",
+        null_values=[],
+        strings_can_be_null=False,
+    )
+
+
+def _finite(columns: Sequence[pa.Array], expected: Expected) -> NDArray[np.float64] | None:
+    """Return the expected columns as (rows, places); None if a cell is not finite."""
+    values = np.empty((len(columns[0]), len(expected.places)))
+    for at, place in enumerate(expected.places):
+        values[:, at] = columns[place].to_numpy()
+    return values if np.isfinite(values).all() else None

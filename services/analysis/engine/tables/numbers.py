@@ -39,6 +39,7 @@ class Numbers:
     ) -> None:
         self.facts = facts or Facts()
         self._sheet, self._places, self._reading = sheet, places, reading
+        self._present = [place for place in places if place is not None]
         self._words = Words(reading.missing_values)
         self._known: dict[int, set[str]] = {}  # spellings of missing values, by column
         self._wide = np.zeros(len(places), dtype=np.bool_)  # columns with numbers other than 0 and 1
@@ -51,7 +52,7 @@ class Numbers:
     @property
     def expected(self) -> Expected:
         """What speeds up reading the batches to convert."""
-        return Expected(frozenset(place for place in self._places if place is not None), self.style.decimal)
+        return Expected(tuple(self._present), self.style.decimal)
 
     def convert(self, batch: Batch) -> Floats:
         """Return the columns of a batch as (m, d). Raises TableError naming the first cell that is no
@@ -64,6 +65,9 @@ class Numbers:
                 self._settled, self._unread = True, False
 
     def _convert(self, batch: Batch) -> Floats:
+        finite = self._finite(batch)
+        if finite is not None:
+            return finite
         values = np.full((batch.rows, len(self._places)), np.nan)
         faults: list[Fault] = []
         counts: dict[int, Counter[str]] = {}
@@ -84,6 +88,21 @@ class Numbers:
                 self.facts.count_missing(self._sheet.header[place], word, cells)
         if self._reading.missing == "refuse" and np.isnan(values).any():
             raise missing_error(values, self._places, self._sheet, batch)
+        return values
+
+    def _finite(self, batch: Batch) -> Floats | None:
+        """Return the columns of a batch in which all cells are numbers and nothing else is to be heeded."""
+        values = batch.numbers
+        if (
+            values is None
+            or len(self._present) < len(self._places)
+            or self._words.numbers
+            or self._switched.any()
+        ):
+            return None
+        narrow = np.flatnonzero(~self._wide)
+        if narrow.size:
+            self._wide[narrow] = ~np.isin(values[:, narrow], (0.0, 1.0)).all(axis=0)
         return values
 
     def _column(self, batch: Batch, at: int, place: int, counts: Counter[str]) -> Floats:
