@@ -20,7 +20,7 @@ GatewayOption = Annotated[
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option(envvar="DINSIGHT_API_KEY", help="An API key of the organization, with the role engineer."),
+    typer.Option(envvar="DINSIGHT_API_KEY", help="An API key of the organization, with the role admin."),
 ]
 MachineOption = Annotated[str | None, typer.Option(help="The machine's name here.")]
 LabelsOption = Annotated[Path | None, typer.Option(help="CSV with the start and the end of known events.")]

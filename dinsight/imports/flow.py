@@ -12,6 +12,7 @@ from dinsight.imports.dataset import Dataset
 from dinsight.imports.errors import ImportRefused, RequestRefused
 from dinsight.imports.gateway import Gateway, Json
 
+FORBIDDEN = 403
 ALERT_SECONDS = 60.0
 """How long an alert about a run that has anomalies is waited for."""
 
@@ -54,11 +55,23 @@ class Importer:
         baseline = await self._gateway.completed(await self._gateway.analyse(fields, cut.training.path))
         self._say(f"baseline of {cut.training.rows} samples: {baseline['id']}")
         imported = Imported(machine_id, baseline)
-        if dataset.labels:
-            await self._gateway.post("/alert-rules", _rule(machine_id, dataset.service))
+        outcomes = bool(dataset.labels) and await self._watched(imported, dataset.service)
         for piece in cut.runs:
-            await self._monitor(imported, piece)
+            await self._monitor(imported, piece, outcomes)
         return imported
+
+    async def _watched(self, imported: Imported, service: str) -> bool:
+        """Create the rule whose alerts get outcomes; return whether the key may."""
+        try:
+            await self._gateway.post("/alert-rules", _rule(imported.machine_id, service))
+        except RequestRefused as error:
+            if error.status != FORBIDDEN:
+                raise
+            imported.notes.append(
+                "No outcomes were recorded: alert rules need an API key with the role admin."
+            )
+            return False
+        return True
 
     async def _refuse_known(self, name: str) -> None:
         found = await self._gateway.get("/machines", q=name)
@@ -67,7 +80,7 @@ class Importer:
                 f"There is a machine {name!r} already. Delete it, or name this one with --machine."
             )
 
-    async def _monitor(self, imported: Imported, piece: Piece) -> None:
+    async def _monitor(self, imported: Imported, piece: Piece, outcomes: bool) -> None:
         fields = {
             "machine_id": imported.machine_id,
             "analysis_type": "monitoring",
@@ -80,7 +93,7 @@ class Importer:
         anomalies = run["results"]["anomaly_count"]
         what = "" if piece.event is None else f", known as {piece.event.code!r}"
         self._say(f"run from {piece.span.start:%Y-%m-%d %H:%M}: {anomalies} of {piece.rows} anomalous{what}")
-        if anomalies:
+        if anomalies and outcomes:
             await self._judge(imported, piece)
 
     async def _judge(self, imported: Imported, piece: Piece) -> None:

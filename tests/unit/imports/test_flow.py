@@ -28,6 +28,7 @@ class StandIn:
     resolved: list[dict[str, Any]] = field(default_factory=list)
     open_alerts: int = 0
     failure: dict[str, Any] | None = None
+    may_rule: bool = True
 
     async def machine(self, request: web.Request) -> web.Response:
         self.machines.append(await request.json() | {"id": "press"})
@@ -38,6 +39,8 @@ class StandIn:
         return web.json_response({"items": self.machines, "next_cursor": None})
 
     async def rule(self, request: web.Request) -> web.Response:
+        if not self.may_rule:
+            return web.json_response({"detail": "needs admin"}, status=403)
         self.rules.append(await request.json())
         return web.json_response({"id": "rule"}, status=201)
 
@@ -125,6 +128,13 @@ async def test_a_machine_that_is_there_already_is_left_alone(tmp_path: Path) -> 
     with pytest.raises(ImportRefused, match="--machine"):
         await imported(stand_in, tmp_path)
     assert stand_in.uploads == []
+
+
+async def test_a_key_that_may_not_write_rules_imports_without_outcomes(tmp_path: Path) -> None:
+    stand_in = StandIn(may_rule=False)
+    done = await imported(stand_in, tmp_path)
+    assert (done.runs, done.outcomes, stand_in.resolved) == (3, {}, [])
+    assert "role admin" in done.notes[0]
 
 
 async def test_a_failed_analysis_ends_the_import_with_its_reason(tmp_path: Path) -> None:
