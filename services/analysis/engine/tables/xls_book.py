@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import xlrd
+from xlrd.biffh import XLRDError
 from xlrd.compdoc import CompDocError
 
 from ..errors import TableError
@@ -26,7 +27,7 @@ ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 EXACT = 2**53
 
 DAMAGE = (
-    xlrd.XLRDError,
+    XLRDError,
     CompDocError,
     struct.error,
     ArithmeticError,
