@@ -19,7 +19,7 @@ from .words import SWITCHES
 MAX_SHOWN_CHARACTERS = 40
 
 MEASURED = re.compile(r"\s*[<>~≈=≤≥±(+\-\u2212]*\s*[.,]?\d")
-"""What begins as a number does, maybe after a sign of comparison."""
+"""What begins as a number does, maybe after a sign of comparison: 12.5 °C, <0.01, 7*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,13 @@ def _advice(fault: Fault, shown: str) -> tuple[str, list[str]]:
             f"'{shown}' is not a number as the others in this file are. Correct it or remove the row",
             [],
         )
-    if MEASURED.match(fault.cell):  # 12.5 °C, <0.01, 7*: it was measured, so it is not proposed as missing
-        return (
-            f"'{shown}' is a number with something beside it. Export numbers alone, {listing}, or move the"
-            " column to the metadata",
-            [],
-        )
     words = [fault.cell] if len(fault.cell) <= MAX_SHOWN_CHARACTERS else []
+    if MEASURED.match(fault.cell):
+        return (
+            f"'{shown}' is not a number, but has something beside one. Export numbers alone, {listing}, or move"
+            " the column to the metadata",
+            words,
+        )
     return f"'{shown}' is not a number. Correct it, {listing}, or move the column to the metadata", words
 
 

@@ -136,9 +136,10 @@ class Numbers:
                 raise NoNumber(Fault(row, place, str(bool(values[row])).upper(), "switch_or_status"))
             self._switched[at] = True
         if not self._wide[at] and len(values):
-            self._wide[at] = not (values[0] in (0.0, 1.0) and np.isin(values, (0.0, 1.0)).all())
-            if self._switched[at] and self._wide[at]:
-                row = int(np.flatnonzero(~(np.isin(values, (0.0, 1.0)) | np.isnan(values)))[0])
+            wide = np.flatnonzero(~(np.isin(values, (0.0, 1.0)) | np.isnan(values)))
+            self._wide[at] = bool(wide.size)
+            if self._switched[at] and wide.size:
+                row = int(wide[0])
                 raise NoNumber(Fault(row, place, f"{values[row]:g}", "switch_or_number"))
         return values
 
