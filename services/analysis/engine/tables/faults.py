@@ -81,8 +81,8 @@ def _advice(fault: Fault, shown: str) -> tuple[str, list[str]]:
     words = [fault.cell] if len(fault.cell) <= MAX_SHOWN_CHARACTERS else []
     if MEASURED.match(fault.cell):
         return (
-            f"'{shown}' is not a number, but has something beside one. Export numbers alone, {listing}, or move"
-            " the column to the metadata",
+            f"'{shown}' is not a number, but has something beside one. Export numbers alone, {listing}, or"
+            " move the column to the metadata",
             words,
         )
     return f"'{shown}' is not a number. Correct it, {listing}, or move the column to the metadata", words
