@@ -36,6 +36,7 @@ from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
 from services.analysis.timeline.routes import build_timeline_router
 from services.analysis.timeline.service import TimelineService
+from services.analysis.uploads.registering import Registrar
 from services.analysis.uploads.routes import build_upload_router
 from services.analysis.uploads.service import UploadReceiver
 from services.analysis.whatif.routes import build_what_if_router
@@ -69,9 +70,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     configs = ConfigService(infra.clock, auditor)
-    receiver = UploadReceiver(
-        units, storage, directory, settings, infra.clock, infra.new_id, auditor, configs
-    )
+    registrar = Registrar(infra.clock, infra.new_id, auditor, configs)
+    receiver = UploadReceiver(units, storage, directory, settings, infra.new_id, registrar)
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
