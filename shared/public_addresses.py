@@ -1,4 +1,4 @@
-"""Which addresses are on the public internet: servers that users name must not be in a service's own network."""
+"""Which addresses are on the public internet. Servers that users name must not be in a service's network."""
 
 import ipaddress
 

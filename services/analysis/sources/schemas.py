@@ -65,8 +65,8 @@ DELAY = (
 )
 SINCE = "Files last modified before are left alone"
 TAKE_CHANGED = (
-    "Whether a file that changes after it was taken is taken again, as a new analysis. By default it is only shown"
-    " with `changed_at`, so that no sample counts twice"
+    "Whether a file that changes after it was taken is taken again, as a new analysis. By default it is only"
+    " shown with `changed_at`, so that no sample counts twice"
 )
 CONFIG = "How files are read and judged: what POST /file-previews proposes, for example"
 
@@ -86,7 +86,7 @@ class SourceCreate(BaseModel):
 
 
 class SourceUpdate(BaseModel):
-    """Only the fields that are sent change. A `place` is replaced as a whole; its secret stays, if it is the same."""
+    """Only the fields that are sent change. A `place` is replaced as a whole, but for the secret of the same."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"every": "PT15M"}]})
 
