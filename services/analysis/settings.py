@@ -43,8 +43,8 @@ class Settings(ServiceSettings):
     upkeep_seconds: float = Field(default=60.0, gt=0)
     # Longer than any upload takes: an older object that belongs to no upload was left behind by a crash.
     orphan_after_seconds: float = Field(default=24 * 3600.0, gt=0)
-    # The folder below which sources may watch folders: each organization those below `<folder>/<its id>`. Empty
-    # for none: whoever configures sources can read what is there.
+    # Sources may watch folders below it, those of each organization in `<folder>/<its id>`. Empty for none:
+    # whoever configures sources can read what is there.
     sources_folder: str = ""
     # Enable only if SFTP servers are in the plant's own network: sources can then reach into it.
     sources_allow_private: bool = False

@@ -1,8 +1,8 @@
 """Looks at sources in jobs: notes what is there, and takes what is ready.
 
-Each file is taken exactly once: its bytes are copied to the object store under a new key; then one transaction
-checks the lease of the job and the state of the file, adds the analysis, and notes the file as taken. A worker
-that dies before leaves a waiting file, and an object of no upload, which the janitor deletes.
+Each file is taken exactly once: its bytes are copied to the object store under a new key; then one
+transaction checks the lease of the job and the state of the file, adds the analysis, and notes the file as
+taken. A worker that dies before leaves a waiting file, and an object that the janitor deletes.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -102,7 +102,7 @@ class Looker:
     async def _look(self, source: Source, known: Sequence[SourceFile], job: Job, lease: Lease) -> Outcome:
         try:
             async with self._open(source) as place:
-                listed = [entry for entry in await place.list() if wanted(source, entry)]
+                listed = [entry for entry in await place.entries() if wanted(source, entry)]
                 now = self._clock.now()
                 found = look(source, known, listed, now, self._new_id)
                 async with self._units(_scope(job)) as unit:

@@ -24,7 +24,7 @@ EXAMPLE = {
         "path": "pump3",
         "username": "dinsight",
         "password": "example-only",
-        "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9r2cX0mW4k1u0v8b6o5yq3n7d2s4f6h8j0l2p4r6t8",
+        "host_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKrSTkxVGl9k1yGGh72vqZH3fOkkTtoKkgJnlhd/3pHN",
     },
     "pattern": "*.csv",
     "every": "PT5M",
@@ -60,8 +60,8 @@ PATTERN = (
 )
 EVERY = "How often the place is looked at: an ISO 8601 duration from PT10S to PT24H"
 DELAY = (
-    "How long a file must not have changed before it is taken, so that one that is still written, or whose last"
-    " data come late, is waited for"
+    "How long a file must not have changed before it is taken, so that one that is still written, or whose"
+    " last data come late, is waited for"
 )
 SINCE = "Files last modified before are left alone"
 TAKE_CHANGED = (
@@ -86,7 +86,7 @@ class SourceCreate(BaseModel):
 
 
 class SourceUpdate(BaseModel):
-    """Only the fields that are sent change. A `place` is replaced as a whole, but for the secret of the same."""
+    """Only the fields that are sent change. A `place` is replaced as a whole, but keeps its secret."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"every": "PT15M"}]})
 

@@ -59,7 +59,7 @@ SECRETS = {
     "ANALYSIS_DATABASE_PASSWORD": {*JOBS, "analysis", "worker"},
     "ALERTING_DATABASE_PASSWORD": {*JOBS, "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
-    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "alerting", "backup"},
+    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "analysis", "worker", "alerting", "backup"},
     "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
     "S3_SECRET_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
     "GRAFANA_PASSWORD": {"grafana"},

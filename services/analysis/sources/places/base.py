@@ -25,7 +25,7 @@ class PlaceError(Exception):
 class Place(Protocol):
     """A place that is open. Methods raise PlaceError."""
 
-    async def list(self) -> Sequence[Entry]:
+    async def entries(self) -> Sequence[Entry]:
         """The files in it and in its folders."""
         ...
 

@@ -1,7 +1,8 @@
 """Prefixes of S3 buckets, or of stores that speak S3's protocol."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import obstore
 from obstore.exceptions import BaseError
@@ -40,7 +41,7 @@ class BucketPlace:
         self._store = store
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
-    async def list(self) -> Sequence[Entry]:
+    async def entries(self) -> Sequence[Entry]:
         found: list[Entry] = []
         try:
             async for batch in obstore.list(self._store, self._prefix or None):
@@ -74,7 +75,7 @@ class BucketPlace:
         except (OSError, BaseError) as error:
             raise _unavailable(error) from error
 
-    def _entry(self, found: obstore.ObjectMeta) -> Entry:
+    def _entry(self, found: Mapping[str, Any]) -> Entry:
         version = found["e_tag"] or found["last_modified"].isoformat()
         return Entry(found["path"].removeprefix(self._prefix), found["size"], version, found["last_modified"])
 

@@ -25,7 +25,7 @@ class FolderPlace:
         self._parts = tuple(part for part in path.split("/") if part)
         self._shown = path or "."
 
-    async def list(self) -> Sequence[Entry]:
+    async def entries(self) -> Sequence[Entry]:
         return await asyncio.to_thread(self._list)
 
     async def find(self, path: str) -> Entry | None:

@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal, Self
 
+import asyncssh
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -25,6 +26,14 @@ def _no_way_up(path: str) -> str:
     if ".." in PurePosixPath(path).parts:
         raise PydanticCustomError("way_up", "must not contain '..': name the folder itself")
     return path
+
+
+def _public_key(text: str) -> str:
+    try:
+        asyncssh.import_public_key(text)
+    except asyncssh.KeyImportError:
+        raise PydanticCustomError("host_key", "must be a public key as ssh-keyscan prints it") from None
+    return text
 
 
 Path = Annotated[
@@ -84,7 +93,7 @@ class Sftp(_Place):
     username: Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00\r\n]+$")]
     password: Secret | None = Field(None, description="Write-only")
     private_key: Secret | None = Field(None, description="Write-only: an OpenSSH or PEM key, not encrypted")
-    host_key: Annotated[str, StringConstraints(pattern=HOST_KEY)] | None = Field(
+    host_key: Annotated[str, StringConstraints(pattern=HOST_KEY), AfterValidator(_public_key)] | None = Field(
         None, description=HOST_KEY_HELP
     )
 

@@ -87,7 +87,7 @@ class SftpPlace:
         self._sftp = sftp
         self._folder = folder or "."
 
-    async def list(self) -> Sequence[Entry]:
+    async def entries(self) -> Sequence[Entry]:
         found: list[Entry] = []
         try:
             await self._walk(self._folder, "", 0, found)

@@ -15,15 +15,16 @@ async def test_objects_below_the_prefix_are_listed_and_read() -> None:
     for key, content in (("in/a.csv", b"123"), ("in/x/b.csv", b"4" * 3_000_000), ("inner/c.csv", b"5")):
         await obstore.put_async(store, key, content)
     place = BucketPlace(store, "/in/")
-    listed = {entry.path: entry for entry in await place.list()}
+    listed = {entry.path: entry for entry in await place.entries()}
     assert {path: entry.size for path, entry in listed.items()} == {"a.csv": 3, "x/b.csv": 3_000_000}
     assert await place.find("a.csv") == listed["a.csv"]
     assert await place.find("c.csv") is None
     assert b"".join([block async for block in place.read("x/b.csv")]) == b"4" * 3_000_000
     await obstore.put_async(store, "in/a.csv", b"456")
     after = await place.find("a.csv")
-    assert after is not None and after.version != listed["a.csv"].version
-    assert len(await BucketPlace(store, "").list()) == 3
+    assert after is not None
+    assert after.version != listed["a.csv"].version
+    assert len(await BucketPlace(store, "").entries()) == 3
 
 
 async def test_only_the_credentials_of_the_source_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +49,7 @@ async def test_only_the_credentials_of_the_source_are_sent(monkeypatch: pytest.M
     )
     try:
         with pytest.raises(PlaceError) as refused:
-            await BucketPlace(s3_store(bucket, "my-secret"), "in").list()
+            await BucketPlace(s3_store(bucket, "my-secret"), "in").entries()
     finally:
         await runner.cleanup()
     assert refused.value.problem.code == "bucket-refused"

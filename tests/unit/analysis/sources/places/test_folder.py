@@ -24,7 +24,7 @@ def root(tmp_path: Path) -> Path:
 
 async def test_files_are_listed_with_their_folders_and_read(root: Path) -> None:
     place = FolderPlace(root, "line1")
-    listed = {entry.path: entry for entry in await place.list()}
+    listed = {entry.path: entry for entry in await place.entries()}
     assert {path: entry.size for path, entry in listed.items()} == {"a.csv": 3, "deep/b.csv": 3_000_000}
     assert await place.find("deep/b.csv") == listed["deep/b.csv"]
     assert await content(place, "a.csv") == b"123"
@@ -40,7 +40,8 @@ async def test_a_rewritten_file_has_another_version(root: Path) -> None:
     os.utime(fresh, ns=(0, (root / "line1" / "a.csv").stat().st_mtime_ns))
     fresh.rename(root / "line1" / "a.csv")
     after = await place.find("a.csv")
-    assert before is not None and after is not None
+    assert before is not None
+    assert after is not None
     assert before.size == after.size
     assert before.version != after.version
 
@@ -52,7 +53,7 @@ async def test_links_pipes_and_hidden_files_are_not_files(root: Path) -> None:
     os.mkfifo(folder / "pipe.csv")
     (folder / ".hidden.csv").write_bytes(b"1")
     place = FolderPlace(root, "line1")
-    assert {entry.path for entry in await place.list()} == {"a.csv", "deep/b.csv"}
+    assert {entry.path for entry in await place.entries()} == {"a.csv", "deep/b.csv"}
     for path in ("link.csv", "linked/secret.csv", "pipe.csv"):
         with pytest.raises(PlaceError) as refused:
             await content(place, path)
@@ -63,7 +64,7 @@ async def test_links_pipes_and_hidden_files_are_not_files(root: Path) -> None:
 async def test_a_folder_that_is_none_is_named(root: Path, path: str) -> None:
     (root / "linked").symlink_to(root.parent)
     with pytest.raises(PlaceError, match=f"'{path}' cannot be read") as refused:
-        await FolderPlace(root, path).list()
+        await FolderPlace(root, path).entries()
     assert refused.value.problem.code == "folder-missing"
 
 
@@ -72,5 +73,5 @@ async def test_folders_are_followed_to_a_depth(root: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "x.csv").write_bytes(b"1")
     (deep.parent / "y.csv").write_bytes(b"1")
-    names = {entry.path.rpartition("/")[2] for entry in await FolderPlace(root, "line1").list()}
+    names = {entry.path.rpartition("/")[2] for entry in await FolderPlace(root, "line1").entries()}
     assert names == {"a.csv", "b.csv", "y.csv"}

@@ -12,7 +12,7 @@ from services.analysis.sources.places.base import PlaceError
 from services.analysis.sources.places.schemas import Sftp
 from services.analysis.sources.places.sftp import connected
 
-USER, PASSWORD = "plant", "a good password"  # noqa: S105 - of a server that lives for one test
+USER, PASSWORD = "plant", "a good password"
 
 
 class _Users(asyncssh.SSHServer):
@@ -81,7 +81,7 @@ async def test_files_are_listed_and_read(server: Server, with_key: bool) -> None
     if with_key:
         secrets = {"private_key": server.user_key.export_private_key().decode()}
     async with connected(server.place(), secrets, allow_private=True) as place:
-        listed = {entry.path: entry for entry in await place.list()}
+        listed = {entry.path: entry for entry in await place.entries()}
         assert {path: entry.size for path, entry in listed.items()} == {"a.csv": 3, "deep/b.csv": 3_000_000}
         assert await place.find("a.csv") == listed["a.csv"]
         assert await place.find("gone.csv") is None
@@ -93,7 +93,7 @@ async def problem(
 ) -> Any:
     with pytest.raises(PlaceError) as refused:
         async with connected(server.place(**changes), secrets, allow_private=allow_private) as place:
-            await place.list()
+            await place.entries()
     return refused.value.problem
 
 
@@ -105,7 +105,7 @@ async def test_an_unknown_server_is_told_nothing_and_its_key_is_proposed(server:
     async with connected(
         server.place(host_key=found.params["host_key"]), {"password": PASSWORD}, allow_private=True
     ) as place:
-        assert await place.list()
+        assert await place.entries()
 
 
 async def test_a_server_with_another_key_is_told_nothing(server: Server) -> None:
