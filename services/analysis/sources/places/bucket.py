@@ -20,15 +20,23 @@ from services.analysis.sources.places.schemas import Bucket
 
 
 def s3_store(bucket: Bucket, secret: str) -> S3Store:
-    """Only what the source says leads to the bucket: the worker's own credentials never do."""
+    """Only what the source says leads to the bucket.
+
+    What is not given, obstore takes from the worker's environment. A provider leaves nothing to be taken for
+    credentials: given as settings, they would be completed with a session token.
+    """
     endpoint = bucket.endpoint or f"https://s3.{bucket.region}.amazonaws.com"
     return S3Store(
         bucket.bucket,
-        access_key_id=bucket.access_key_id,
-        secret_access_key=secret,
+        credential_provider=lambda: {
+            "access_key_id": bucket.access_key_id,
+            "secret_access_key": secret,
+            "expires_at": None,
+        },
         region=bucket.region,
         endpoint=endpoint,
         virtual_hosted_style_request=False,
+        skip_signature=False,
         client_options={"allow_http": endpoint.startswith("http://"), "timeout": f"{SILENCE_SECONDS:g}s"},
         retry_config={"max_retries": 2},
     )

@@ -31,6 +31,8 @@ async def test_only_the_credentials_of_the_source_are_sent(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-worker")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-worker")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of-the-worker")
+    monkeypatch.setenv("AWS_ENDPOINT", "http://of-the-worker.invalid")
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
     seen: list[web.Request] = []
 
     async def answer(request: web.Request) -> web.Response:
