@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from services.analysis.configs.schemas import ConfigChange
@@ -16,7 +17,7 @@ from shared.http.fields import SOMETHING_STORABLE, Moment, NotNull
 
 MIN_EVERY, MIN_DELAY = timedelta(seconds=10), timedelta(seconds=1)
 DURATION = r"^[Pp][Tt][0-9HMShms.,]+$"
-EXAMPLE = {
+EXAMPLE: JsonDict = {
     "name": "Logger of pump 3",
     "place": {
         "kind": "sftp",

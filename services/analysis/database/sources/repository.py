@@ -110,8 +110,9 @@ class PostgresSources:
 
     async def put_files(self, files: Sequence[SourceFile]) -> None:
         for start in range(0, len(files), BATCH):
-            # The connection encodes JSON itself, given plain values.
-            batch = orjson.loads(orjson.dumps([asdict(file) for file in files[start : start + BATCH]]))
+            # The connection encodes JSON itself, given plain values; ids are UUIDs of asyncpg's own kind.
+            records = [asdict(file) for file in files[start : start + BATCH]]
+            batch = orjson.loads(orjson.dumps(records, default=str))
             await self._queries.put_source_files(self._connection, files=batch)
 
     async def forget_files(self, file_ids: Sequence[UUID]) -> None:

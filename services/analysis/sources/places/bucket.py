@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import obstore
 from obstore.exceptions import BaseError
@@ -18,6 +18,9 @@ from services.analysis.sources.places.base import (
 )
 from services.analysis.sources.places.schemas import Bucket
 
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
+
 
 def s3_store(bucket: Bucket, secret: str) -> S3Store:
     """Only what the source says leads to the bucket.
@@ -26,13 +29,14 @@ def s3_store(bucket: Bucket, secret: str) -> S3Store:
     credentials: given as settings, they would be completed with a session token.
     """
     endpoint = bucket.endpoint or f"https://s3.{bucket.region}.amazonaws.com"
+    credential: S3Credential = {
+        "access_key_id": bucket.access_key_id,
+        "secret_access_key": secret,
+        "expires_at": None,
+    }
     return S3Store(
         bucket.bucket,
-        credential_provider=lambda: {
-            "access_key_id": bucket.access_key_id,
-            "secret_access_key": secret,
-            "expires_at": None,
-        },
+        credential_provider=lambda: credential,
         region=bucket.region,
         endpoint=endpoint,
         virtual_hosted_style_request=False,

@@ -100,6 +100,12 @@ class Scene:
         return self.units.memory.sources[self.source.id]
 
     @property
+    def problem(self) -> str | None:
+        """The code of the source's problem."""
+        problem = self.now.problem
+        return None if problem is None else problem["code"]
+
+    @property
     def files(self) -> dict[str, SourceFile]:
         return {file.path: file for file in self.units.memory.source_files.values()}
 

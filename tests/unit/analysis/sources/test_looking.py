@@ -136,13 +136,13 @@ async def test_without_a_baseline_files_wait_uncopied_and_it_is_said_once(scene:
     scene.place.files = {"a.csv": b"x" * 10}
     for _ in range(4):
         await scene.look(5 * MINUTE)
-    assert scene.now.problem is not None
-    assert scene.now.problem["code"] == "no-baseline"
+    assert scene.problem == "no-baseline"
     assert scene.place.reads == []
     assert [p.code for p in scene.units.outbox.payloads(SOURCE_FAILED)] == ["no-baseline"]
     await scene.with_baseline()
     await scene.look(5 * MINUTE)
-    assert (scene.taken(), scene.now.problem) == (["a.csv"], None)
+    assert scene.taken() == ["a.csv"]
+    assert scene.problem is None
     assert [p.source_id for p in scene.units.outbox.payloads(SOURCE_RECOVERED)] == [scene.source.id]
 
 
@@ -169,8 +169,7 @@ async def test_a_connection_that_breaks_within_a_file_leaves_it_waiting(scene: S
     await scene.look()
     await scene.look()
     assert (scene.files["a.csv"].state, scene.files["a.csv"].problem) == (FileState.WAITING, None)
-    assert scene.now.problem is not None
-    assert scene.now.problem["code"] == "host-unreachable"
+    assert scene.problem == "host-unreachable"
     assert await scene.stored() == []
 
 
@@ -222,10 +221,10 @@ async def test_an_internal_error_is_shown_in_the_end_and_the_source_is_looked_at
     scene.place.error = RuntimeError("a defect")
     for _ in range(3):
         await scene.look()
-    assert scene.now.problem is not None
-    assert scene.now.problem["code"] == "internal"
+    assert scene.problem == "internal"
     scene.place.error = None
     scene.place.files = {"a.csv": b"x" * 10}
     await scene.look(looking.AFTER_GIVING_UP)
     await scene.look()
-    assert (scene.taken(), scene.now.problem) == (["a.csv"], None)
+    assert scene.taken() == ["a.csv"]
+    assert scene.problem is None
