@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
+from services.analysis.configs.domain import ConfigChanges
 from shared.clock import IdGenerator
 
 QUEUE = "sources"
@@ -52,8 +53,9 @@ class Problem:
 class Source:
     """A place that is watched for files of a machine.
 
-    `place` says where, without secrets, which are in `sealed`. `config` is what a user sent for the files;
-    `applied` says which configuration (`config`) was made of it for which one of a baseline (`base`).
+    `place` says where, without secrets, which are in `sealed`. `config` is empty, or what changes in the
+    baseline's configuration: `parameters` and `reading`. `applied` says which configuration (`config`) was
+    made of it for which one of a baseline (`base`).
     `problem` is None, or why the last look failed, with the moment `since` when it began.
     """
 
@@ -79,6 +81,10 @@ class Source:
     created_by: UUID
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def changes(self) -> ConfigChanges | None:
+        return ConfigChanges(**self.config) if self.config else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from uuid import UUID
 import structlog
 from obstore.exceptions import BaseError
 
-from services.analysis.configs.schemas import ConfigChange
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import AnalysisType
 from services.analysis.errors import NoBaseline
@@ -207,10 +206,8 @@ class Looker:
         return AnalysisRequest(
             source.machine_id,
             AnalysisType.MONITORING,
-            config_id=known if source.config else None,
-            config=ConfigChange.model_validate(source.config).changes()
-            if source.config and known is None
-            else None,
+            config_id=known,
+            config=source.changes if known is None else None,
             origin={"source_id": source.id, "path": file.path},
         )
 

@@ -12,7 +12,7 @@ from services.analysis.sources.errors import PlaceNotAllowed
 from services.analysis.sources.places.base import Place, PlaceError
 from services.analysis.sources.places.bucket import BucketPlace, s3_store
 from services.analysis.sources.places.folder import FolderPlace
-from services.analysis.sources.places.schemas import KINDS, AnyPlace, Bucket, Folder
+from services.analysis.sources.places.kinds import KINDS, AnyPlace, Bucket, Folder
 from services.analysis.sources.places.sftp import connected
 from services.analysis.sources.sealing import SecretSealer
 from shared.crypto import EncryptionError

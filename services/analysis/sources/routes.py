@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from services.analysis.database.unit import Units
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.sources.domain import FileState
-from services.analysis.sources.schemas import SourceCreate, SourceFileOut, SourceOut, SourceUpdate
+from services.analysis.sources.schemas import SourceCreate, SourceFileOut, SourceOut, SourceUpdate, fields_of
 from services.analysis.sources.service import SourceService
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
@@ -43,7 +43,7 @@ def build_source_router(
         once; then `problem` says what is wrong with the place."""
         await directory.find(caller, machine_id)
         async with units(caller.scope) as unit:
-            source = await sources.create(unit, caller, machine_id, body)
+            source = await sources.create(unit, caller, machine_id, fields_of(body))
         response.headers["Location"] = f"/api/v1/machines/{machine_id}/sources/{source.id}"
         return SourceOut.of(source)
 
@@ -59,7 +59,8 @@ def build_source_router(
     ) -> SourceOut:
         """Only the fields that are sent change. Files that were taken are not taken again."""
         async with units(caller.scope) as unit:
-            return SourceOut.of(await sources.change(unit, caller, machine_id, source_id, body))
+            changed = await sources.change(unit, caller, machine_id, source_id, fields_of(body))
+        return SourceOut.of(changed)
 
     @router.delete("/{source_id}", status_code=204, summary="Delete a source")
     async def delete_source(caller: writer, machine_id: UUID, source_id: UUID) -> None:

@@ -12,7 +12,7 @@ from services.analysis.configs.schemas import ConfigChange
 from services.analysis.engine.errors import ConfigError
 from services.analysis.engine.times.periods import period, period_text
 from services.analysis.sources.domain import FileState, Source, SourceFile
-from services.analysis.sources.places.schemas import PlaceIn
+from services.analysis.sources.places.kinds import PlaceIn
 from shared.http.fields import SOMETHING_STORABLE, Moment, NotNull
 
 MIN_EVERY, MIN_DELAY = timedelta(seconds=10), timedelta(seconds=1)
@@ -102,6 +102,17 @@ class SourceUpdate(BaseModel):
     is_active: Annotated[bool | None, NotNull()] = None
 
 
+def fields_of(body: SourceCreate | SourceUpdate) -> dict[str, Any]:
+    """What is to be stored: everything of a new source, and what was sent to change one."""
+    names = body.model_fields_set if isinstance(body, SourceUpdate) else type(body).model_fields
+    fields = {name: getattr(body, name) for name in names}
+    for name in fields.keys() & {"every", "delay"}:
+        fields[name] = timedelta(microseconds=period(fields[name], name))
+    if body.config is not None:
+        fields["config"] = body.config.changes()
+    return fields
+
+
 class ProblemOut(BaseModel):
     """Why files do not come: a stable `code` with its `params`, and the same in English as `text`."""
 
@@ -141,7 +152,7 @@ class SourceOut(BaseModel):
         return cls(
             **{name: getattr(source, name) for name in same},
             place=dict(source.place),
-            config=dict(source.config),
+            config={} if source.changes is None else source.changes.sent,
             problem=None if source.problem is None else ProblemOut.model_validate(source.problem),
             has_secret=source.sealed is not None,
             every=period_text(round(source.every / timedelta(microseconds=1))),

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from services.analysis.configs.schemas import ConfigChange
+from services.analysis.configs.domain import ConfigChanges
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import Unit
-from services.analysis.engine.times.periods import period
 from services.analysis.machines.errors import MachineNotFound
 from services.analysis.sources.domain import LOOK, QUEUE, Source
 from services.analysis.sources.errors import (
@@ -20,8 +18,7 @@ from services.analysis.sources.errors import (
     TooManySources,
 )
 from services.analysis.sources.opening import Places
-from services.analysis.sources.places.schemas import KINDS, AnyPlace
-from services.analysis.sources.schemas import SourceCreate, SourceUpdate
+from services.analysis.sources.places.kinds import KINDS, AnyPlace
 from services.analysis.sources.sealing import SecretSealer
 from shared.access import Caller
 from shared.audit import Auditor
@@ -54,42 +51,34 @@ class SourceService:
             raise SourceNotFound(source_id, machine_id)
         return source
 
-    async def create(self, unit: Unit, caller: Caller, machine_id: UUID, body: SourceCreate) -> Source:
-        """Raises MachineNotFound, PlaceNotAllowed, SourceNameTaken, TooManySources, Unprocessable."""
+    async def create(self, unit: Unit, caller: Caller, machine_id: UUID, fields: Mapping[str, Any]) -> Source:
+        """Add a source. `fields` are validated, with `place` and `config` as objects.
+
+        Raises MachineNotFound, PlaceNotAllowed, SecretNeeded, SourceNameTaken, TooManySources, Unprocessable.
+        """
         machine = await unit.machines.lock(machine_id)
         if machine is None or machine.deleted:
             raise MachineNotFound(machine_id)
         # One after the other for a machine, so that neither the number nor a name can be exceeded.
         names = await unit.sources.hold_names(machine_id)
-        if body.name in names.values():
-            raise SourceNameTaken(body.name)
+        if fields["name"] in names.values():
+            raise SourceNameTaken(fields["name"])
         if len(names) >= MAX_SOURCES:
             raise TooManySources(MAX_SOURCES)
         source_id, now = self._new_id(), self._clock.now()
-        place, sealed = self._sealed(source_id, None, body.place)
         source = Source(
             id=source_id,
             organization_id=caller.organization_id,
             machine_id=machine_id,
-            name=body.name,
-            is_active=body.is_active,
-            place=place,
-            sealed=sealed,
-            pattern=body.pattern,
-            every=_duration(body.every),
-            delay=_duration(body.delay),
-            since=body.since,
-            take_changed=body.take_changed,
-            config=await self._config(unit, caller, body.config),
-            applied=None,
             problem=None,
             counts={},
             looked_at=None,
-            next_look_at=now if body.is_active else None,
+            next_look_at=now if fields["is_active"] else None,
             taken_at=None,
             created_by=caller.user_id,
             created_at=now,
             updated_at=now,
+            **fields | await self._stored(unit, caller, source_id, None, fields),
         )
         await unit.sources.add(source)
         await self._schedule(unit, source)
@@ -99,31 +88,21 @@ class SourceService:
         return source
 
     async def change(
-        self, unit: Unit, caller: Caller, machine_id: UUID, source_id: UUID, body: SourceUpdate
+        self, unit: Unit, caller: Caller, machine_id: UUID, source_id: UUID, fields: Mapping[str, Any]
     ) -> Source:
-        """Raises SourceNotFound, PlaceNotAllowed, SourceNameTaken, SecretNeeded, Unprocessable."""
+        """Change only the given fields.
+
+        Raises SourceNotFound, PlaceNotAllowed, SecretNeeded, SourceNameTaken, Unprocessable.
+        """
         names = await unit.sources.hold_names(machine_id)
         before = await self._lock(unit, machine_id, source_id)
-        changes: dict[str, Any] = {
-            name: getattr(body, name)
-            for name in ("name", "pattern", "since", "take_changed", "is_active")
-            if name in body.model_fields_set
-        }
-        if changes.get("name", before.name) in [name for key, name in names.items() if key != source_id]:
-            raise SourceNameTaken(changes["name"])
-        changes |= {
-            name: _duration(text)
-            for name, text in (("every", body.every), ("delay", body.delay))
-            if text is not None
-        }
-        if body.place is not None:
-            changes["place"], changes["sealed"] = self._sealed(source_id, before, body.place)
-        if "config" in body.model_fields_set:
-            changes |= {"config": await self._config(unit, caller, body.config), "applied": None}
-        if not changes:
+        if not fields:
             return before
+        if fields.get("name") in [name for key, name in names.items() if key != source_id]:
+            raise SourceNameTaken(fields["name"])
         now = self._clock.now()
-        source = replace(before, **changes, updated_at=now)
+        stored = await self._stored(unit, caller, source_id, before, fields)
+        source = replace(before, **fields | stored, updated_at=now)
         source = replace(source, next_look_at=now if source.is_active else None)
         await unit.sources.update(source)
         await self._schedule(unit, source)
@@ -171,16 +150,27 @@ class SourceService:
         if source.is_active:
             await unit.jobs.enqueue([look_job(self._new_id(), source)])
 
-    async def _config(self, unit: Unit, caller: Caller, config: ConfigChange | None) -> Mapping[str, Any]:
-        if config is None:
-            return {}
-        current = await self._configs.current(unit, caller)
-        self._configs.check(current, config.changes(), place="/body/config")
-        return config.model_dump(mode="json", exclude_unset=True)
+    async def _stored(
+        self,
+        unit: Unit,
+        caller: Caller,
+        source_id: UUID,
+        before: Source | None,
+        fields: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """The columns of `place` and `config`, if they are among the fields."""
+        stored: dict[str, Any] = {}
+        if "place" in fields:
+            stored |= self._place(source_id, before, fields["place"])
+        if "config" in fields:
+            changes: ConfigChanges | None = fields["config"]
+            if changes is not None:
+                current = await self._configs.current(unit, caller)
+                self._configs.check(current, changes, place="/body/config")
+            stored |= {"config": {} if changes is None else asdict(changes), "applied": None}
+        return stored
 
-    def _sealed(
-        self, source_id: UUID, before: Source | None, place: AnyPlace
-    ) -> tuple[Mapping[str, Any], str | None]:
+    def _place(self, source_id: UUID, before: Source | None, place: AnyPlace) -> dict[str, Any]:
         """What is stored of a place, and its secrets, sealed; those of the same place as before stay."""
         self._places.check(place)
         secrets = {
@@ -188,10 +178,10 @@ class SourceService:
         }
         stored = place.model_dump(mode="json", exclude=set(place.SECRETS))
         if secrets or not place.SECRETS:
-            return stored, self._sealer.sealed(source_id, secrets)
+            return {"place": stored, "sealed": self._sealer.sealed(source_id, secrets)}
         if before is None or not _same_receiver(before, place):
             raise SecretNeeded
-        return stored, before.sealed
+        return {"place": stored, "sealed": before.sealed}
 
 
 def look_job(job_id: UUID, source: Source) -> NewJob:
@@ -211,10 +201,6 @@ def _same_receiver(before: Source, place: AnyPlace) -> bool:
     return isinstance(known, type(place)) and all(
         getattr(known, name) == getattr(place, name) for name in place.RECEIVER
     )
-
-
-def _duration(text: str) -> timedelta:
-    return timedelta(microseconds=period(text, "duration"))
 
 
 def _audited(source: Source) -> dict[str, Any]:

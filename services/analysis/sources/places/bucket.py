@@ -16,7 +16,7 @@ from services.analysis.sources.places.base import (
     PlaceError,
     too_many,
 )
-from services.analysis.sources.places.schemas import Bucket
+from services.analysis.sources.places.kinds import Bucket
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential

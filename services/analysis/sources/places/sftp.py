@@ -19,7 +19,7 @@ from services.analysis.sources.places.base import (
     PlaceError,
     too_many,
 )
-from services.analysis.sources.places.schemas import Sftp
+from services.analysis.sources.places.kinds import Sftp
 from shared.public_addresses import is_public
 
 CONNECT_SECONDS = 20.0

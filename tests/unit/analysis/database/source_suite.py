@@ -26,7 +26,7 @@ class SourceSuite(Organizations):
                 created_at=NOW + number * HOUR,
                 sealed="test.abc",
                 since=NOW,
-                config={"time_zone": "Europe/Berlin"},
+                config={"parameters": {}, "reading": {"time_zone": "Europe/Berlin"}},
             )
             for number, name in enumerate(("first", "second", "third"))
         ]

@@ -174,8 +174,9 @@ async def test_a_connection_that_breaks_within_a_file_leaves_it_waiting(scene: S
 
 
 async def test_all_files_share_one_configuration_until_the_baseline_has_another(scene: Scene) -> None:
+    changes = {"parameters": {"max_missing": 0.25}, "reading": {"time_zone": "Europe/Berlin"}}
     await scene.with_baseline()
-    await watch(scene, config={"time_zone": "Europe/Berlin", "max_missing": 0.25})
+    await watch(scene, config=changes)
     scene.place.files = {f"{n}.csv": b"x" * (n + 5) for n in range(3)}
     await scene.look()
     await scene.look()

@@ -19,8 +19,8 @@ from services.analysis.sources.opening import Places
 from services.analysis.sources.places.base import PlaceError
 from services.analysis.sources.places.bucket import BucketPlace
 from services.analysis.sources.places.folder import FolderPlace
-from services.analysis.sources.places.schemas import PlaceIn
-from services.analysis.sources.schemas import EXAMPLE, SourceCreate, SourceOut, SourceUpdate
+from services.analysis.sources.places.kinds import PlaceIn
+from services.analysis.sources.schemas import EXAMPLE, SourceCreate, SourceOut, SourceUpdate, fields_of
 from services.analysis.sources.sealing import SecretSealer
 from services.analysis.sources.service import SourceService
 from shared.clock import time_ordered_id
@@ -56,12 +56,14 @@ class Desk:
     async def create(self, **fields: Any) -> Source:
         body = SourceCreate.model_validate({"name": "Logger", "place": {"kind": "folder"}} | fields)
         async with self.scene.units(self.scene.scope) as unit:
-            return await self.service.create(unit, self.scene.caller, self.scene.machine.id, body)
+            return await self.service.create(unit, self.scene.caller, self.scene.machine.id, fields_of(body))
 
     async def change(self, source: Source, **fields: Any) -> Source:
         body = SourceUpdate.model_validate(fields)
         async with self.scene.units(self.scene.scope) as unit:
-            return await self.service.change(unit, self.scene.caller, source.machine_id, source.id, body)
+            return await self.service.change(
+                unit, self.scene.caller, source.machine_id, source.id, fields_of(body)
+            )
 
     async def waiting(self) -> int:
         return (await self.scene.units.queue.depth(QUEUE)).waiting
@@ -174,7 +176,7 @@ async def test_a_configuration_that_cannot_be_is_refused_with_its_place(desk: De
         await desk.create(config={"time_zone": "Europe/Atlantis"})
     assert refused.value.errors[0].pointer == "/body/config/time_zone"
     source = await desk.create(config={"time_zone": "Europe/Berlin"})
-    assert source.config == {"time_zone": "Europe/Berlin"}
+    assert SourceOut.of(source).config == {"time_zone": "Europe/Berlin"}
     assert (await desk.change(source, config=None)).config == {}
 
 

@@ -7,7 +7,7 @@ from obstore.store import MemoryStore
 
 from services.analysis.sources.places.base import PlaceError
 from services.analysis.sources.places.bucket import BucketPlace, s3_store
-from services.analysis.sources.places.schemas import Bucket
+from services.analysis.sources.places.kinds import Bucket
 
 
 async def test_objects_below_the_prefix_are_listed_and_read() -> None:

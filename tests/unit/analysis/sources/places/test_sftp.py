@@ -9,7 +9,7 @@ import asyncssh
 import pytest
 
 from services.analysis.sources.places.base import PlaceError
-from services.analysis.sources.places.schemas import Sftp
+from services.analysis.sources.places.kinds import Sftp
 from services.analysis.sources.places.sftp import connected
 
 USER, PASSWORD = "plant", "a good password"

@@ -1,4 +1,4 @@
-"""HTTP models of places. They are stored as they are, except for their secrets, which are sealed."""
+"""The kinds of places, as documents: stored as they are sent, but for secrets, which are sealed."""
 
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal, Self
