@@ -78,7 +78,7 @@ class SourceService:
             created_by=caller.user_id,
             created_at=now,
             updated_at=now,
-            **fields | await self._stored(unit, caller, source_id, None, fields),
+            **dict(fields) | await self._stored(unit, caller, source_id, None, fields),
         )
         await unit.sources.add(source)
         await self._schedule(unit, source)
@@ -102,7 +102,7 @@ class SourceService:
             raise SourceNameTaken(fields["name"])
         now = self._clock.now()
         stored = await self._stored(unit, caller, source_id, before, fields)
-        source = replace(before, **fields | stored, updated_at=now)
+        source = replace(before, **dict(fields) | stored, updated_at=now)
         source = replace(source, next_look_at=now if source.is_active else None)
         await unit.sources.update(source)
         await self._schedule(unit, source)
