@@ -1,6 +1,7 @@
 """Prints what bombs and a million rows cost their reader.
 
-`python -m tests.unit.analysis.engine.tables.print_bombs`. Time and peak resident memory are those of a process that opens and reads the file.
+`python -m tests.unit.analysis.engine.tables.print_bombs`. Time and peak memory are those of a process
+that opens and reads the file.
 """
 
 from __future__ import annotations
