@@ -48,7 +48,7 @@ CREATE TABLE source_files (
     size BIGINT NOT NULL,
     version TEXT NOT NULL,
     modified_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    state VARCHAR(16) NOT NULL CHECK (state IN ('waiting', 'taken', 'failed')),
+    state VARCHAR(16) NOT NULL,
     seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
     same_since TIMESTAMP WITH TIME ZONE NOT NULL,
     taken_at TIMESTAMP WITH TIME ZONE,
@@ -59,7 +59,7 @@ CREATE TABLE source_files (
     UNIQUE (source_id, path)
 );
 CREATE INDEX source_files_organization ON source_files (organization_id);
-CREATE INDEX source_files_analysis ON source_files (analysis_id) WHERE analysis_id IS NOT NULL;
+CREATE INDEX source_files_analysis ON source_files (analysis_id);
 CREATE INDEX source_files_list ON source_files (source_id, seen_at DESC, id DESC);
 CREATE INDEX source_files_state ON source_files (source_id, state, seen_at DESC, id DESC);
 """
