@@ -44,10 +44,10 @@ ADD_MACHINE = """
 INSERT INTO machines.machines (id, organization_id, name, sealed_metadata) VALUES ($1, $2, 'Rig', $3)
 """
 ADD_SOURCE = """
-INSERT INTO analysis.sources (id, organization_id, machine_id, name, is_active, place, sealed, pattern, every, delay,
-                              take_changed, config, counts, created_by, created_at, updated_at)
-VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'Logger', true, '{}', $2, '*', '5 min', '1 min', false, '{}', '{}',
-        gen_random_uuid(), now(), now())
+INSERT INTO analysis.sources (id, organization_id, machine_id, name, is_active, place, sealed, pattern, every,
+                              delay, take_changed, config, counts, created_by, created_at, updated_at)
+VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'Logger', true, '{}', $2, '*', '5 min', '1 min', false,
+        '{}', '{}', gen_random_uuid(), now(), now())
 """
 ADD_ANSWER = """
 INSERT INTO {service}.idempotency_keys (user_id, key, fingerprint, sealed_body) VALUES ($1, 'key', 'f', $2)
