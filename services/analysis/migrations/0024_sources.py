@@ -48,7 +48,7 @@ CREATE TABLE source_files (
     size BIGINT NOT NULL,
     version TEXT NOT NULL,
     modified_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    state VARCHAR(16) NOT NULL,
+    state VARCHAR(20) NOT NULL,
     seen_at TIMESTAMP WITH TIME ZONE NOT NULL,
     same_since TIMESTAMP WITH TIME ZONE NOT NULL,
     taken_at TIMESTAMP WITH TIME ZONE,
