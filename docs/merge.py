@@ -36,6 +36,7 @@ TAGS: Mapping[str, str] = {
     "machines": "The registry of an organization's equipment.",
     "organizations": "Organizations, their members, and invitations to them.",
     "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
+    "sources": "Places that are watched for a machine's files.",
     "stream": "Live events.",
 }
 
