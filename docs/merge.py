@@ -45,6 +45,7 @@ TAGS: Mapping[str, str] = {
     "organizations": "Organizations, their members, and invitations to them.",
     "rule templates": "Alert rules for many machines: one for each that a template selects, kept in step.",
     "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
+    "sources": "Places that are watched for a machine's files.",
     "stream": "Live events.",
 }
 

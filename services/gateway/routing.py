@@ -50,6 +50,7 @@ RULES = (
     Rule("/machines/*/deterioration", Service.ANALYSIS),
     Rule("/machines/*/timeline", Service.ANALYSIS),
     Rule("/machines/*/baselines", Service.ANALYSIS),
+    Rule("/machines/*/sources", Service.ANALYSIS),
     Rule("/fleet", Service.ANALYSIS),
     Rule("/configs", Service.ANALYSIS),
     Rule("/analyses", Service.ANALYSIS, uploads=True),

@@ -24,6 +24,12 @@ RULE = {
     "actions": {"version": 1, "steps": [{"to": ["role:owner"]}]},
     "severity": "high",
 }
+# It is off: what looks find changes what is read, whatever anybody does.
+SOURCE = {
+    "name": "Logger",
+    "place": {"kind": "sftp", "host": "files.example.com", "username": "rig", "password": "example-only"},
+    "is_active": False,
+}
 # An invitation whose letter has been read: its link holds the token.
 INVITE = """
 INSERT INTO auth.invitations (id, organization_id, email, role, token_hash, invited_by, created_at,
@@ -100,6 +106,8 @@ def furnished(client: httpx2.Client, admin_dsn: str, document: Document) -> Tena
     tenant.ids["config_id"] = str(tenant.send("POST", "/configs", json=CONFIG)["id"])
     rule = RULE | {"machine_id": tenant.ids["machine_id"]}
     tenant.ids["rule_id"] = str(tenant.send("POST", "/alert-rules", json=rule)["id"])
+    source = tenant.send("POST", f"/machines/{tenant.ids['machine_id']}/sources", json=SOURCE)
+    tenant.ids["source_id"] = str(source["id"])
     _analyse(tenant)
     known = {operation.name: operation for operation in operations(document)}
     for name in FURNISHING:
