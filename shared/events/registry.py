@@ -19,6 +19,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     analysis.ANALYSIS_ARCHIVED,
     analysis.ANALYSIS_RESTORED,
     analysis.ANOMALY_DETECTED,
+    analysis.SAMPLES_SCORED,
     analysis.ANOMALY_ACKNOWLEDGED,
     alerting.ALERT_RAISED,
     alerting.ALERT_CHANGED,
