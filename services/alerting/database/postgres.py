@@ -9,6 +9,7 @@ from services.alerting.database.deliveries import PostgresDeliveryRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
 from services.alerting.database.unit import Unit
+from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
 from shared.jobs.postgres import PostgresQueue
@@ -35,12 +36,14 @@ class PostgresUnits:
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
+            jobs = self.queue.jobs(connection)
             yield Unit(
                 replicas=PostgresReplicaRepository(connection, self.queries),
                 rules=PostgresRuleRepository(connection, self.queries),
                 alerts=PostgresAlertRepository(connection, self.queries),
                 deliveries=PostgresDeliveryRepository(connection, self.queries),
-                jobs=self.queue.jobs(connection),
+                jobs=jobs,
+                timers=Timers(jobs, self._clock),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),
                 inbox=PostgresInbox(connection),
             )

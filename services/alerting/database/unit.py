@@ -10,6 +10,7 @@ from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.timer.timers import Timers
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox
@@ -117,12 +118,13 @@ class DeliveryRepository(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The repositories, queue, outbox and inbox of one transaction."""
+    """The repositories, queue, timers, outbox and inbox of one transaction."""
 
     replicas: ReplicaRepository
     rules: RuleRepository
     alerts: AlertRepository
     deliveries: DeliveryRepository
     jobs: Jobs
+    timers: Timers
     outbox: Outbox
     inbox: Inbox

@@ -12,6 +12,7 @@ from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
 from shared.http.pages import Cursor, PageRequest, Slice
@@ -201,6 +202,7 @@ class FakeUnits:
     """Without transactions: writes before an error persist."""
 
     def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.memory = Memory()
         self.queue = MemoryQueue(clock)
         self.outbox = FakeOutbox()
@@ -214,6 +216,7 @@ class FakeUnits:
             alerts=FakeAlerts(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
             jobs=self.queue,
+            timers=Timers(self.queue, self._clock),
             outbox=self.outbox,
             inbox=self._inbox,
         )
