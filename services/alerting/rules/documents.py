@@ -84,3 +84,8 @@ def to_timedelta(duration: str) -> timedelta:
     match = DURATION.fullmatch(duration)
     parts = match.groupdict() if match else {}
     return timedelta(**{unit: int(number) for unit, number in parts.items() if number})
+
+
+def microseconds(duration: str) -> int:
+    """Convert a valid `Duration`."""
+    return to_timedelta(duration) // timedelta(microseconds=1)
