@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.evaluator import Evaluator
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
@@ -54,12 +56,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     units = PostgresUnits(infra.database, clock, new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     sealer, answers = WebhookSealer(encryptor), AnswerSealer(infra.database, encryptor)
-    auditor, notifier, replicas = Auditor(clock), Notifier(clock, new_id), ReplicaService()
+    auditor, replicas = Auditor(clock), ReplicaService()
+    announcer = Announcer(Notifier(clock, new_id))
+    lifecycle = AlertLifecycle(clock, new_id, announcer)
     machines = Peer(installation.machines_url, name="machines")
-    rules = RuleService(clock, new_id, auditor, sealer, replicas, notifier)
-    alerts = AlertService(clock, auditor, replicas, notifier)
+    rules = RuleService(clock, new_id, auditor, sealer, replicas, lifecycle)
+    alerts = AlertService(clock, auditor, replicas, announcer)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
+    subscribe(consumer, Evaluator(lifecycle, ConditionCache(compile_condition)))
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
     subscribe_replicas(replicating, replicas)
     sender = WebhookSender(

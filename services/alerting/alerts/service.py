@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus, Change
-from services.alerting.alerts.notifier import Notifier
+from services.alerting.alerts.announcer import Announcer
+from services.alerting.alerts.changes import AlertChange
+from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus, Change, Resolution
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import Delivery
 from services.alerting.errors import AlertIsResolved, AlertNotFound
@@ -16,11 +17,13 @@ from shared.http.pages import PageRequest, Slice
 
 
 class AlertService:
-    def __init__(self, clock: Clock, auditor: Auditor, replicas: ReplicaService, notifier: Notifier) -> None:
+    def __init__(
+        self, clock: Clock, auditor: Auditor, replicas: ReplicaService, announcer: Announcer
+    ) -> None:
         self._clock = clock
         self._auditor = auditor
         self._replicas = replicas
-        self._notifier = notifier
+        self._announcer = announcer
 
     async def list(self, unit: Unit, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
         return await unit.alerts.list(wanted, page)
@@ -48,7 +51,7 @@ class AlertService:
         alert = await self._lock(unit, alert_id)
         if alert.status is AlertStatus.RESOLVED:
             return alert
-        changed = alert.resolved(caller.user_id, note, self._clock.now())
+        changed = alert.resolved(caller.user_id, Resolution(note), self._clock.now())
         await self._write(unit, caller, changed, Change.RESOLVED, note)
         return changed
 
@@ -65,7 +68,9 @@ class AlertService:
         await self._replicas.ensure_member(unit, caller)
         await unit.alerts.update(alert)
         rule = await unit.rules.get(alert.alert_rule_id)
-        await self._notifier.notify(unit, rule, alert, change, by=caller.user_id, note=note)
+        await self._announcer.announce(
+            unit, rule, AlertChange(alert, change, alert.updated_at, note, caller.user_id)
+        )
         await self._auditor.wrote(
             unit.outbox, caller, f"alert.{change}", "alert", alert.id, after={"note": note}
         )

@@ -109,11 +109,11 @@ DELETE FROM alert_rules WHERE machine_id = :machine_id;
 -- name: insert_alert$
 -- Store a new alert, unless an open one has its key.
 INSERT INTO alerts (id, organization_id, alert_rule_id, machine_id, anomaly_id, status, severity, dedupe_key,
-                    data, acknowledged_by, acknowledged_at, resolved_by, resolved_at, created_at, updated_at,
-                    told_at, version)
+                    data, acknowledged_by, acknowledged_at, assigned_to, resolved_by, resolved_at, outcome,
+                    fault_code, created_at, updated_at, told_at, version)
 VALUES (:id, :organization_id, :alert_rule_id, :machine_id, :anomaly_id, :status, :severity, :dedupe_key,
-        :data, :acknowledged_by, :acknowledged_at, :resolved_by, :resolved_at, :created_at, :updated_at,
-        :published_at, :version)
+        :data, :acknowledged_by, :acknowledged_at, :assigned_to, :resolved_by, :resolved_at, :outcome,
+        :fault_code, :created_at, :updated_at, :published_at, :version)
 ON CONFLICT (organization_id, dedupe_key) WHERE status <> 'resolved' DO NOTHING
 RETURNING true;
 
@@ -129,6 +129,13 @@ SELECT * FROM alerts WHERE id = :id FOR NO KEY UPDATE;
 -- The open alert of a key, locked until the transaction ends.
 SELECT * FROM alerts
 WHERE organization_id = :organization_id AND dedupe_key = :dedupe_key AND status <> 'resolved'
+FOR NO KEY UPDATE;
+
+-- name: lock_open_alerts_of_keys
+-- The open alerts of some keys, locked in a fixed order.
+SELECT * FROM alerts
+WHERE organization_id = :organization_id AND dedupe_key = ANY (:dedupe_keys) AND status <> 'resolved'
+ORDER BY dedupe_key
 FOR NO KEY UPDATE;
 
 -- name: lock_alert_resolved_since^
@@ -158,9 +165,25 @@ LIMIT :limit;
 -- Store everything that can change.
 UPDATE alerts
 SET status = :status, severity = :severity, data = :data, acknowledged_by = :acknowledged_by,
-    acknowledged_at = :acknowledged_at, resolved_by = :resolved_by, resolved_at = :resolved_at,
-    updated_at = :updated_at, told_at = :published_at, version = :version
+    acknowledged_at = :acknowledged_at, assigned_to = :assigned_to, resolved_by = :resolved_by,
+    resolved_at = :resolved_at, outcome = :outcome, fault_code = :fault_code, updated_at = :updated_at,
+    told_at = :published_at, version = :version
 WHERE id = :id;
+
+-- name: discard_alert!
+-- Delete a pending alert, of which nobody was told.
+DELETE FROM alerts WHERE id = :id AND status = 'pending';
+
+-- name: insert_alert_change!
+-- Keep a change of an alert for its timeline.
+INSERT INTO alert_changes (alert_id, version, organization_id, kind, at, by_user, reason, code, status, severity,
+                           assigned_to)
+VALUES (:alert_id, :version, :organization_id, :kind, :at, :by_user, :reason, :code, :status, :severity,
+        :assigned_to);
+
+-- name: list_alert_changes
+-- The kept changes of an alert, oldest first.
+SELECT * FROM alert_changes WHERE alert_id = :alert_id ORDER BY version;
 
 -- name: insert_delivery!
 -- Store a pending attempt.

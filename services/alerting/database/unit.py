@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
@@ -87,8 +88,12 @@ class AlertRepository(Protocol):
 
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None: ...
 
-    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
-        """The alert of the rule that was resolved last, if that was not before `since`."""
+    async def lock_open_of(self, organization_id: UUID, dedupe_keys: Sequence[str]) -> Sequence[Alert]:
+        """The open alerts of these keys, locked in a fixed order."""
+        ...
+
+    async def lock_resolved_since(self, rule_id: UUID, dedupe_key: str, since: datetime) -> Alert | None:
+        """The alert of rule and key that was resolved last, if that was not before `since`."""
         ...
 
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]: ...
@@ -96,6 +101,22 @@ class AlertRepository(Protocol):
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]: ...
 
     async def update(self, alert: Alert) -> None: ...
+
+    async def reopen(self, alert: Alert) -> bool:
+        """Store a resolved alert that is open again; False, without that, if another of its key is open."""
+        ...
+
+    async def discard(self, alert_id: UUID) -> None:
+        """Delete a pending alert."""
+        ...
+
+    async def record(self, change: AlertChange) -> None:
+        """Keep the change for the timeline of the alert."""
+        ...
+
+    async def changes_of(self, alert_id: UUID) -> Sequence[RecordedChange]:
+        """The kept changes of the alert, oldest first."""
+        ...
 
 
 class DeliveryRepository(Protocol):

@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from services.alerting.alerts.domain import Change
-from services.alerting.alerts.notifier import Notifier
+from services.alerting.alerts.domain import Resolution
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.database.unit import Unit
 from services.alerting.errors import MachineNotFound, RuleNotFound
 from services.alerting.replicas.service import ReplicaService
@@ -19,7 +19,11 @@ from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
 
-RULE_DELETED_NOTE = "The rule was deleted."
+RULE_DELETED = Resolution("The rule was deleted.", "rule_deleted")
+SWITCHED_OFF = Resolution("The rule was switched off.", "rule_switched_off")
+RULE_CHANGED = Resolution(
+    "The rule was changed. If the fault persists, it opens a new alert.", "rule_changed"
+)
 
 
 class RuleService:
@@ -30,14 +34,14 @@ class RuleService:
         auditor: Auditor,
         sealer: WebhookSealer,
         replicas: ReplicaService,
-        notifier: Notifier,
+        lifecycle: AlertLifecycle,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
         self._sealer = sealer
         self._replicas = replicas
-        self._notifier = notifier
+        self._lifecycle = lifecycle
 
     async def create(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Rule:
         """Create a rule; `values` are validated fields by name. Raises InvalidRule, MachineNotFound."""
@@ -86,6 +90,9 @@ class RuleService:
             {**changes, **await self._convert(unit, rule_id, changes, before.actions)}, self._clock.now()
         )
         await unit.rules.update(rule)
+        if (ended := _ended_by(before, rule)) is not None:
+            await self._replicas.ensure_member(unit, caller)
+            await self._lifecycle.close_of_rule(unit, rule, ended, by=caller.user_id)
         await self._auditor.wrote(
             unit.outbox,
             caller,
@@ -117,15 +124,8 @@ class RuleService:
         if rule is None:
             raise RuleNotFound(rule_id)
         now = self._clock.now()
-        # Every transaction locks in this order: rule, alerts, member.
-        open_alerts = await unit.alerts.lock_open_of_rule(rule_id)
         await self._replicas.ensure_member(unit, caller)
-        for alert in open_alerts:
-            alert = alert.resolved(caller.user_id, RULE_DELETED_NOTE, now)
-            await unit.alerts.update(alert)
-            await self._notifier.notify(
-                unit, rule, alert, Change.RESOLVED, by=caller.user_id, note=RULE_DELETED_NOTE
-            )
+        await self._lifecycle.close_of_rule(unit, rule, RULE_DELETED, by=caller.user_id)
         await unit.rules.update(rule.changed({"is_active": False, "deleted_at": now}, now))
         await self._auditor.wrote(
             unit.outbox, caller, "alert_rule.deleted", "alert_rule", rule_id, before={"name": rule.name}
@@ -146,6 +146,15 @@ class RuleService:
             sealing = await unit.rules.are_addresses_sealed()
             converted["actions"] = self._sealer.sealed(rule_id, made) if sealing else made
         return converted
+
+
+def _ended_by(before: Rule, after: Rule) -> Resolution | None:
+    """Why the open alert of a changed rule is over, if it is: it was judged by what applies no longer."""
+    if before.is_active and not after.is_active:
+        return SWITCHED_OFF
+    if (before.condition, before.severity) != (after.condition, after.severity):
+        return RULE_CHANGED
+    return None
 
 
 def _audited(rule: Rule) -> dict[str, Any]:

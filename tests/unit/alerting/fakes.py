@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
@@ -31,6 +32,7 @@ class Memory:
     deleted_analyses: set[UUID] = field(default_factory=set)
     rules: dict[UUID, Rule] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
+    changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
 
 
@@ -136,11 +138,15 @@ class FakeAlerts(_Scoped):
                 return alert
         return None
 
-    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
+    async def lock_open_of(self, organization_id: UUID, dedupe_keys: Sequence[str]) -> Sequence[Alert]:
+        found = [await self.lock_open(organization_id, key) for key in sorted(dedupe_keys)]
+        return [alert for alert in found if alert is not None]
+
+    async def lock_resolved_since(self, rule_id: UUID, dedupe_key: str, since: datetime) -> Alert | None:
         resolved = [
             (alert.resolved_at, alert)
             for alert in self._memory.alerts.values()
-            if alert.alert_rule_id == rule.id
+            if (alert.alert_rule_id, alert.dedupe_key) == (rule_id, dedupe_key)
             and not _is_open(alert)
             and alert.resolved_at is not None
             and alert.resolved_at >= since
@@ -163,6 +169,22 @@ class FakeAlerts(_Scoped):
 
     async def update(self, alert: Alert) -> None:
         self._memory.alerts[alert.id] = alert
+
+    async def reopen(self, alert: Alert) -> bool:
+        if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
+            return False
+        await self.update(alert)
+        return True
+
+    async def discard(self, alert_id: UUID) -> None:
+        if self._memory.alerts[alert_id].status is AlertStatus.PENDING:
+            del self._memory.alerts[alert_id]
+
+    async def record(self, change: AlertChange) -> None:
+        self._memory.changes.append(change)
+
+    async def changes_of(self, alert_id: UUID) -> Sequence[RecordedChange]:
+        return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
 
 
 class FakeDeliveries(_Scoped):
@@ -239,6 +261,22 @@ class FakeSender:
 
 def _is_open(alert: Alert) -> bool:
     return alert.status is not AlertStatus.RESOLVED
+
+
+def _recorded(change: AlertChange) -> RecordedChange:
+    alert = change.alert
+    return RecordedChange(
+        alert.id,
+        alert.version,
+        change.kind,
+        change.at,
+        change.by,
+        change.reason,
+        change.code,
+        alert.status,
+        alert.severity,
+        alert.assigned_to,
+    )
 
 
 def _page(items: list[Any], page: PageRequest) -> Slice[Any]:

@@ -7,9 +7,11 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.domain import AlertStatus
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
@@ -27,7 +29,7 @@ from shared.postgres.connection import Database
 from tests.integration.alerting.publishing import machine_changed
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
-from tests.unit.alerting.database.repository_suite import World, make_alert
+from tests.unit.alerting.database.repository_suite import World, make_alert, seen_once
 from tests.unit.alerting.examples import anomaly
 
 INSTANCES = 2
@@ -44,12 +46,14 @@ class Instance:
     def __init__(self, database: Database) -> None:
         clock = SystemClock()
         self.units = PostgresUnits(database, clock, time_ordered_id)
-        notifier, replicas, auditor = Notifier(clock, time_ordered_id), ReplicaService(), Auditor(clock)
+        replicas, auditor = ReplicaService(), Auditor(clock)
+        announcer = Announcer(Notifier(clock, time_ordered_id))
+        lifecycle = AlertLifecycle(clock, time_ordered_id, announcer)
         self.replicas = replicas
-        self.evaluator = Evaluator(clock, time_ordered_id, notifier, ConditionCache(compile_condition))
-        self.alerts = AlertService(clock, auditor, replicas, notifier)
+        self.evaluator = Evaluator(lifecycle, ConditionCache(compile_condition))
+        self.alerts = AlertService(clock, auditor, replicas, announcer)
         self.rules = RuleService(
-            clock, time_ordered_id, auditor, WebhookSealer(Encryptor(KEYS)), replicas, notifier
+            clock, time_ordered_id, auditor, WebhookSealer(Encryptor(KEYS)), replicas, lifecycle
         )
 
     async def deliver(self, world: World, event_id: UUID, ratio: float = 2.0) -> None:
@@ -157,7 +161,7 @@ async def test_resolving_waits_for_a_concurrent_finding_and_is_not_lost(
         assert alert is not None
         resolving = asyncio.create_task(resolve(alert.id))
         await eventually(waits, what="the resolve to wait for the finding")
-        await unit.alerts.update(alert.seen(finding, Severity.MEDIUM, alert.created_at)[0])
+        await unit.alerts.update(alert.seen(seen_once(finding, Severity.MEDIUM), alert.created_at)[0])
     await resolving
     async with instances[0].units(world.scope) as unit:
         found = await unit.alerts.get(alert.id)

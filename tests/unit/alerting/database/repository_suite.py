@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
-from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus, Change
+from services.alerting.alerts.domain import (
+    Alert,
+    AlertFilter,
+    AlertOutcome,
+    AlertStatus,
+    Change,
+    Finding,
+    Resolution,
+    Seen,
+)
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus, Outcome
@@ -18,7 +27,7 @@ from shared.http.pages import PageRequest
 from shared.jobs.queue import NewJob
 from tests.unit.alerting.examples import anomaly, condition
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIRST_PAGE = PageRequest()
 ACTIONS = Actions(
     channels=("webhook:cmms",), webhooks={"cmms": Webhook("https://example.org/hook?key=k", "sealed")}
@@ -53,8 +62,12 @@ def make_rule(machine: MachineRef, user_id: UUID, **fields: Any) -> Rule:
 
 
 def make_alert(rule: Rule, severity: Severity = Severity.MEDIUM, **fields: Any) -> Alert:
-    finding = of_anomaly(anomaly(rule.machine_id))
-    return replace(Alert.raised(uuid4(), rule, "Pump 7", finding, severity, NOW), **fields)
+    seen = seen_once(of_anomaly(anomaly(rule.machine_id)), severity)
+    return replace(Alert.opened(uuid4(), rule, "Pump 7", seen, NOW), **fields)
+
+
+def seen_once(finding: Finding, severity: Severity) -> Seen:
+    return Seen(finding, severity, 1, finding.observed_at, finding.observed_at)
 
 
 def make_delivery(alert: Alert, **fields: Any) -> Delivery:
@@ -167,7 +180,9 @@ class RepositorySuite:
         async with units(world.scope) as unit:
             assert not await unit.alerts.add(make_alert(world.rule))
             assert await unit.alerts.lock_open(world.organization_id, alert.dedupe_key) == alert
-            resolved = alert.resolved(world.user_id, "done", NOW)
+            resolved = alert.resolved(
+                world.user_id, Resolution("done", outcome=AlertOutcome.TRUE_ALARM, fault_code="F-7"), NOW
+            )
             await unit.alerts.update(resolved)
             assert await unit.alerts.get(alert.id) == resolved
             assert await unit.alerts.lock_open(world.organization_id, alert.dedupe_key) is None
@@ -179,11 +194,12 @@ class RepositorySuite:
             await world.alert(
                 status=AlertStatus.RESOLVED, resolved_at=NOW + timedelta(minutes=minutes), count=minutes + 1
             )
+        place = world.rule.id, world.rule.dedupe_key
         async with units(world.scope) as unit:
-            found = await unit.alerts.lock_resolved_since(world.rule, NOW + timedelta(minutes=5))
+            found = await unit.alerts.lock_resolved_since(*place, NOW + timedelta(minutes=5))
             assert found is not None
             assert found.count == 11
-            assert await unit.alerts.lock_resolved_since(world.rule, NOW + timedelta(minutes=11)) is None
+            assert await unit.alerts.lock_resolved_since(*place, NOW + timedelta(minutes=11)) is None
 
     async def test_alerts_are_listed_newest_first_with_filters_and_pages(self, units: Units) -> None:
         world = await self.world(units)
