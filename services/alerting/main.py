@@ -7,7 +7,6 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from services.alerting.alerts.announcer import Announcer
-from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
@@ -18,14 +17,18 @@ from services.alerting.deliveries import domain as deliveries
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe, subscribe_replicas
+from services.alerting.judging.judge import Judge, judging_worker
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
-from services.alerting.rules.compiled import ConditionCache
+from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
+from services.alerting.series.domain import JUDGE_TIMER
+from services.alerting.series.service import SeriesService
 from services.alerting.settings import Settings
+from services.alerting.timer.runner import timer_worker
 from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.erasure.eraser import Eraser
@@ -63,7 +66,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     rules = RuleService(clock, new_id, auditor, sealer, replicas, lifecycle)
     alerts = AlertService(clock, auditor, replicas, announcer)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, Evaluator(lifecycle, ConditionCache(compile_condition)))
+    series = SeriesService(clock, new_id)
+    subscribe(consumer, series)
+    judge = Judge(units, lifecycle, ProgramCache(compile_condition), clock)
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
     subscribe_replicas(replicating, replicas)
     sender = WebhookSender(
@@ -73,6 +78,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     workers = [
         _delivery_worker(infra, units, sender, sealer, settings),
+        judging_worker(units.queue, judge),
+        timer_worker(units.queue, units, {JUDGE_TIMER: series.time_passed}),
         Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
     ]
     chores: dict[str, Chore] = {

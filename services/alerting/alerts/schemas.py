@@ -47,6 +47,9 @@ class AlertOut(BaseModel):
     resolved_by: UUID | None
     resolved_at: datetime | None
     resolve_note: str | None
+    untold: bool = Field(
+        description="Whether nobody was notified that it is open: its samples were late, or its rule muted"
+    )
     created_at: datetime
     updated_at: datetime
 

@@ -4,10 +4,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from services.alerting.database import series
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
+from services.alerting.database.series import PostgresSeriesRepository
 from services.alerting.database.unit import Unit
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
@@ -30,6 +32,7 @@ class PostgresUnits:
         self._clock = clock
         self._new_id = new_id
         self.queries = load_queries(__file__)
+        self._series_queries = load_queries(series.__file__)
         self.queue = PostgresQueue(database, service="alerting")
         self._targets_are_short = False
 
@@ -42,6 +45,7 @@ class PostgresUnits:
                 rules=PostgresRuleRepository(connection, self.queries),
                 alerts=PostgresAlertRepository(connection, self.queries),
                 deliveries=PostgresDeliveryRepository(connection, self.queries),
+                series=PostgresSeriesRepository(connection, self._series_queries),
                 jobs=jobs,
                 timers=Timers(jobs, self._clock),
                 outbox=PostgresOutbox(connection, self._clock, self._new_id),

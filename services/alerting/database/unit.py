@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
+from services.alerting.database.series import SeriesRepository
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
@@ -62,8 +63,12 @@ class RuleRepository(Protocol):
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
 
-    async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
-        """The active rules of the machine, locked, always in the same order."""
+    async def watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
+        """The active rules of the machine, unless it is deleted."""
+        ...
+
+    async def lock_all(self, rule_ids: Sequence[UUID]) -> Sequence[Rule]:
+        """These rules, locked, always in the same order."""
         ...
 
     async def update(self, rule: Rule) -> None: ...
@@ -145,6 +150,7 @@ class Unit:
     rules: RuleRepository
     alerts: AlertRepository
     deliveries: DeliveryRepository
+    series: SeriesRepository
     jobs: Jobs
     timers: Timers
     outbox: Outbox

@@ -13,16 +13,17 @@ from uuid import UUID
 
 import numpy as np
 
+from services.alerting.alerts.domain import Finding
 from services.alerting.judging.findings import describe
 from services.alerting.judging.lifecycle import Scene, advance
 from services.alerting.judging.state import (
-    Finding,
     Lane,
     Phase,
     Quiet,
     State,
     Transition,
     TransitionKind,
+    loaded_finding,
 )
 from services.alerting.judging.steps import Places, brings, judged_steps, step_of_time
 from services.alerting.rules.program import MICROSECONDS_PER_SECOND, Program
@@ -102,7 +103,7 @@ def tick(rule: Judged, state: State, now: datetime) -> Judgement:
     clock = _clock(live, at)
     if live.phase is Phase.PENDING and live.since is not None and clock - live.since >= program.trigger.hold:
         live.phase = Phase.ACTIVE
-        transitions.append(Transition(TransitionKind.RAISED, moment(clock), quiet=_muted(program, at, at)))
+        transitions.append(_raised_by_time(rule, live, clock, at))
     if _is_clear(program, state, clock, at):
         live.phase, live.levels = Phase.IDLE, {}
         transitions.append(Transition(TransitionKind.CLEARED, moment(clock)))
@@ -125,7 +126,7 @@ def due(rule: Judged, state: State, now: datetime) -> datetime | None:
     clear = program.clear
     if live.phase.is_open and clear and clear.auto_resolve and clear.after and live.last is not None:
         kept = program.no_data is not None and program.no_data.state == "keep" and state.no_data
-        if not kept:
+        if not kept and state.no_data != "raised":
             marks.append(live.last + clear.after + behind)
     if program.no_data and not state.no_data:
         marks.append(_no_data_at(rule, state))
@@ -186,6 +187,21 @@ def _aged(rule: Judged, state: State, at: int) -> list[Transition]:
     # Samples may still come whose times lie before this step.
     lane.at = newest
     return transitions
+
+
+def _raised_by_time(rule: Judged, lane: Lane, clock: int, at: int) -> Transition:
+    """The condition was satisfied for long enough while nothing came that says otherwise."""
+    finding = loaded_finding(lane.held) if lane.held else Finding(rule.machine_id, moment(clock), "")
+    level = max((int(level) for level in lane.levels), default=int(rule.severity))
+    return Transition(
+        TransitionKind.RAISED,
+        moment(clock),
+        severity=Severity(level),
+        finding=finding,
+        first_at=finding.observed_at,
+        last_at=moment(clock),
+        quiet=_muted(rule.program, at, at),
+    )
 
 
 def _is_clear(program: Program, state: State, clock: int, at: int) -> bool:

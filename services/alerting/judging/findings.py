@@ -5,7 +5,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from services.alerting.judging.state import Finding
+from services.alerting.alerts.domain import Finding
 from services.alerting.rules.signals import HEALTH_STATES, Severity, Source
 from services.alerting.series.domain import Block, moment
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.alerting.judging.state import Finding, Lane, Phase, Quiet, Transition, TransitionKind
+from services.alerting.alerts.domain import Finding
+from services.alerting.judging.state import Lane, Phase, Quiet, Transition, TransitionKind, stored_finding
 from services.alerting.judging.steps import Places, Steps
 from services.alerting.rules.program import Clear, Flags, Program, Trigger
 from services.alerting.rules.signals import Severity
@@ -44,7 +45,9 @@ def advance(program: Program, lane: Lane, steps: Steps, scene: Scene) -> list[Tr
         transitions.append(Transition(TransitionKind.RECOVERING, moment(int(steps.times[-1]))))
     elif lane.phase is Phase.IDLE and program.trigger.hold and satisfied:
         lane.phase = Phase.PENDING
-        transitions.append(_found(TransitionKind.PENDING, lane, steps, scene, steps.places.size - 1, None))
+        pending = _found(TransitionKind.PENDING, lane, steps, scene, steps.places.size - 1, None)
+        lane.held = stored_finding(pending.finding) if pending.finding else None
+        transitions.append(pending)
     elif lane.phase is Phase.PENDING and not satisfied:
         lane.phase = Phase.IDLE
         transitions.append(Transition(TransitionKind.WITHDRAWN, moment(int(steps.times[-1]))))

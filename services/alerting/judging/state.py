@@ -7,6 +7,9 @@ from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
+import orjson
+
+from services.alerting.alerts.domain import Finding
 from services.alerting.rules.signals import Severity
 
 Quiet: TypeAlias = Literal["late", "muted"]
@@ -32,7 +35,8 @@ class Lane:
     `at` is its newest step, which arrived at `received`. `codes` says of each leaf whether it was satisfied
     then: 1, 0, or -1 if that is not known; `latched` whether its hysteresis holds it. `recent` are the
     newest steps as a text of 0 and 1. `since` is when the condition became satisfied without interruption
-    since, `last` when it was last satisfied, `levels` when each severity was last reached.
+    since, `last` when it was last satisfied, `levels` when each severity was last reached. `held` is the
+    finding of a pending alert.
     """
 
     at: int | None = None
@@ -44,19 +48,22 @@ class Lane:
     last: int | None = None
     levels: dict[str, int] = field(default_factory=dict)
     phase: Phase = Phase.IDLE
+    held: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class State:
     """The memory of one version of a rule.
 
-    `number` is the last record that was judged. Samples that are late, or older than those judged before, run
-    in a lane of their own, which begins anew with each analysis. `newest` is the time of the machine's newest
-    sample, and `received` when samples came last. `no_data` is `raised` if the lack of data opened the alert.
-    `muted` is set while people wait to be told; `paused` is when the machine was last not judged.
+    `judges` stands for how the rule judges, and `number` is the last record that was judged. Samples that are
+    late, or older than those judged before, run in a lane of their own, which begins anew with each analysis.
+    `newest` is the time of the machine's newest sample, and `received` when samples came last. `no_data` is
+    `raised` if the lack of data opened the alert. `muted` is set while people wait to be told; `paused` is
+    when the machine was last not judged.
     """
 
     version: int
+    judges: str
     number: int = 0
     live: Lane = field(default_factory=Lane)
     late: Lane = field(default_factory=Lane)
@@ -94,19 +101,6 @@ class TransitionKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a step says about a machine. `text` follows "<machine>: "; times are those of the sample."""
-
-    machine_id: UUID
-    observed_at: datetime
-    text: str
-    anomaly_id: UUID | None = None
-    analysis_id: UUID | None = None
-    distance_ratio: float | None = None
-    features: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Transition:
     """A change that a judgement asks for; `at` is on the samples' clock.
 
@@ -124,3 +118,22 @@ class Transition:
     last_at: datetime | None = None
     quiet: Quiet | None = None
     reason: str | None = None
+
+
+def stored_finding(finding: Finding) -> dict[str, Any]:
+    """The finding as JSON."""
+    stored: dict[str, Any] = orjson.loads(orjson.dumps(finding))
+    return stored
+
+
+def loaded_finding(stored: Mapping[str, Any]) -> Finding:
+    ids = {name: UUID(stored[name]) if stored[name] else None for name in ("anomaly_id", "analysis_id")}
+    return Finding(
+        **{
+            **stored,
+            **ids,
+            "machine_id": UUID(stored["machine_id"]),
+            "observed_at": datetime.fromisoformat(stored["observed_at"]),
+            "features": tuple(stored["features"]),
+        }
+    )

@@ -3,7 +3,7 @@
 from shared.postgres.ddl import run, tenant_isolation
 
 revision = "alerting_0016"
-down_revision = "alerting_0014"
+down_revision = "alerting_0015"
 
 TABLES = """
 ALTER TABLE alerts ADD COLUMN assigned_to UUID, ADD COLUMN outcome VARCHAR(20),

@@ -90,7 +90,7 @@ class NumberLeaf(Leaf):
         reduce, recover = getattr(self, "reduce", None), self.recover
         if self.needs_reduce and (self.window is None) != (reduce is None):
             present, absent = ("window", "reduce") if reduce is None else ("reduce", "window")
-            raise invalid([((absent,), f"is required with {present}")])
+            raise invalid([((present,), f"needs {absent}, too")])
         if recover is None:
             return self
         if self.op not in (*RISING, *FALLING):

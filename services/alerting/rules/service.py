@@ -14,6 +14,7 @@ from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions, Rule, RuleFilter
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.signals import Severity
+from services.alerting.series.domain import JUDGE_TIMER
 from shared.access import Caller, Permission
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -65,6 +66,7 @@ class RuleService:
             **converted,
         )
         await unit.rules.add(rule)
+        await unit.timers.schedule(JUDGE_TIMER, rule.machine_id, now)
         await self._auditor.wrote(
             unit.outbox, caller, "alert_rule.created", "alert_rule", rule.id, after=_audited(rule)
         )
@@ -90,6 +92,7 @@ class RuleService:
             {**changes, **await self._convert(unit, rule_id, changes, before.actions)}, self._clock.now()
         )
         await unit.rules.update(rule)
+        await unit.timers.schedule(JUDGE_TIMER, rule.machine_id, rule.updated_at)
         if (ended := _ended_by(before, rule)) is not None:
             await self._replicas.ensure_member(unit, caller)
             await self._lifecycle.close_of_rule(unit, rule, ended, by=caller.user_id)

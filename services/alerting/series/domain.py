@@ -17,6 +17,8 @@ from services.alerting.rules.signals import HEALTH_STATES, Severity, Source
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 
+# The timer of a machine: when a judgement may be due although no data come.
+JUDGE_TIMER = "judge"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -42,10 +44,9 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A stored piece of a machine's history. `number` orders those of a machine by their arrival."""
+class NewRecord:
+    """A piece of a machine's history, with the times of its first and last sample."""
 
-    number: int
     organization_id: UUID
     machine_id: UUID
     analysis_id: UUID
@@ -55,6 +56,13 @@ class Record:
     samples: int
     received_at: datetime
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record(NewRecord):
+    """A stored record. `number` orders those of a machine by their arrival; 0 is what was before."""
+
+    number: int
 
     def blocks(self) -> list["Block"]:
         """Read the record: at most its samples, and then its run."""

@@ -116,8 +116,8 @@ class Joiner:
                     tuple(work.upload.features),
                     len(positions),
                 )
-                run = run_of(results, len(positions), self._clock.now())
-                await self._publish(unit, work, summaries, scored, model.threshold, column, run)
+                end = run_of(results, len(positions), self._clock.now())
+                await self._publish(unit, work, summaries, scored, model.threshold, column, end)
                 if summary is not None:
                     await unit.summaries.add(analysis.machine_id, summary)
                 await unit.chunks.delete(analysis.id)

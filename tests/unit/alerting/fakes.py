@@ -2,23 +2,36 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
+from services.alerting.database.series import RecordedAlert, RuleMemory, SeriesRange
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
+from services.alerting.judging.state import Phase, State
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.series.domain import NewRecord, Record
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
+from shared.jobs.queue import NewJob
 from tests.support.fakes import FakeInbox, FakeOutbox
+
+
+@dataclass
+class Head:
+    """How far a machine is judged."""
+
+    last: int = 0
+    judged: int = 0
+    queued: bool = False
 
 
 @dataclass
@@ -34,6 +47,9 @@ class Memory:
     alerts: dict[UUID, Alert] = field(default_factory=dict)
     changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
+    records: dict[tuple[UUID, int], Record] = field(default_factory=dict)
+    heads: dict[UUID, Head] = field(default_factory=dict)
+    states: dict[UUID, State] = field(default_factory=dict)
 
 
 class _Scoped:
@@ -99,7 +115,11 @@ class FakeRules(_Scoped):
         ]
         return _page(rules, page)
 
-    async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
+    async def lock_all(self, rule_ids: Sequence[UUID]) -> Sequence[Rule]:
+        found = [await self.get(rule_id) for rule_id in sorted(rule_ids)]
+        return [rule for rule in found if rule is not None]
+
+    async def watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         rules = (await self.list(RuleFilter(machine_id, True), PageRequest(limit=500))).items
         machine = self._memory.machines[machine_id] if rules else None
         return [
@@ -187,6 +207,104 @@ class FakeAlerts(_Scoped):
         return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
 
 
+class FakeSeries(_Scoped):
+    def _records(self, machine_id: UUID) -> list[Record]:
+        found = [record for (machine, _), record in self._memory.records.items() if machine == machine_id]
+        return sorted((record for record in found if self._mine(record)), key=lambda record: record.number)
+
+    async def append(self, record: NewRecord) -> bool:
+        machine = self._memory.machines.get(record.machine_id)
+        if record.analysis_id in self._memory.deleted_analyses or (machine and machine.deleted):
+            return False
+        head = self._memory.heads.setdefault(record.machine_id, Head())
+        head.last += 1
+        self._memory.records[record.machine_id, head.last] = Record(**_values(record), number=head.last)
+        watched = any(
+            rule.machine_id == record.machine_id and rule.is_active and rule.deleted_at is None
+            for rule in self._memory.rules.values()
+        )
+        if head.queued:
+            return False
+        head.queued = watched
+        if not watched:
+            head.judged = head.last
+        return watched
+
+    async def add_history(self, record: NewRecord) -> None:
+        self._memory.records.setdefault((record.machine_id, 0), Record(**_values(record), number=0))
+
+    async def queue_judgement(self, organization_id: UUID, machine_id: UUID) -> bool:
+        head = self._memory.heads.setdefault(machine_id, Head())
+        fresh, head.queued = not head.queued, True
+        return fresh
+
+    async def judged_number(self, machine_id: UUID) -> int:
+        return self._memory.heads[machine_id].judged if machine_id in self._memory.heads else 0
+
+    async def finish_judging(self, machine_id: UUID, number: int) -> bool:
+        head = self._memory.heads[machine_id]
+        head.judged = max(head.judged, number)
+        head.queued = head.queued and head.last > number
+        return head.queued
+
+    async def after(self, machine_id: UUID, number: int, limit: int) -> Sequence[Record]:
+        return [record for record in self._records(machine_id) if record.number > number][:limit]
+
+    async def between(
+        self, machine_id: UUID, number: int, since: datetime, until: datetime, limit: int
+    ) -> Sequence[Record]:
+        found = [
+            record
+            for record in self._records(machine_id)
+            if record.number <= number and record.last_at > since and record.first_at <= until
+        ]
+        newest = sorted(found, key=lambda record: (record.last_at, record.number))[-limit:]
+        return sorted(newest, key=lambda record: (record.first_at, record.number))
+
+    async def range(self, machine_id: UUID) -> SeriesRange:
+        found = self._records(machine_id)
+        return SeriesRange(
+            min((record.first_at for record in found), default=None),
+            max((record.last_at for record in found), default=None),
+            sum(record.samples for record in found),
+        )
+
+    async def replace(self, record: Record) -> None:
+        self._memory.records[record.machine_id, record.number] = record
+
+    async def memories(self, machine_id: UUID) -> dict[UUID, RuleMemory]:
+        phases = {
+            alert.alert_rule_id: Phase(alert.status.value)
+            for alert in self._memory.alerts.values()
+            if self._mine(alert) and _is_open(alert)
+        }
+        return {
+            rule.id: RuleMemory(self._memory.states.get(rule.id), phases.get(rule.id, Phase.IDLE))
+            for rule in self._memory.rules.values()
+            if rule.machine_id == machine_id and rule.is_active and rule.deleted_at is None
+        }
+
+    async def remember(self, states: Sequence[tuple[UUID, State]]) -> None:
+        for rule_id, state in states:
+            if self._memory.rules[rule_id].version == state.version:
+                self._memory.states[rule_id] = State.load(state.stored())
+
+    async def recorded_alerts(
+        self, machine_id: UUID, rule_id: UUID | None, since: datetime, until: datetime, limit: int
+    ) -> Sequence[RecordedAlert]:
+        found = [
+            alert
+            for alert in self._memory.alerts.values()
+            if alert.machine_id == machine_id
+            and rule_id in (None, alert.alert_rule_id)
+            and alert.status is not AlertStatus.PENDING
+            and alert.first_seen_at < until
+            and alert.last_seen_at >= since
+        ]
+        newest = sorted(found, key=lambda alert: alert.created_at, reverse=True)[:limit]
+        return [RecordedAlert(alert.first_seen_at, alert.last_seen_at, alert.outcome) for alert in newest]
+
+
 class FakeDeliveries(_Scoped):
     async def add(self, delivery: Delivery) -> None:
         self._memory.deliveries[delivery.id] = delivery
@@ -220,6 +338,21 @@ class FakeDeliveries(_Scoped):
         )
 
 
+class _OwnedJobs:
+    """Jobs that belong to the organization of their transaction, as in the database."""
+
+    def __init__(self, queue: MemoryQueue, scope: Scope) -> None:
+        self._queue = queue
+        self._scope = scope
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+    async def enqueue(self, jobs: Sequence[NewJob]) -> None:
+        own = self._scope.organization_id
+        await self._queue.enqueue([replace(job, organization_id=job.organization_id or own) for job in jobs])
+
+
 class FakeUnits:
     """Without transactions: writes before an error persist."""
 
@@ -237,8 +370,9 @@ class FakeUnits:
             rules=FakeRules(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
+            series=FakeSeries(self.memory, scope),
             jobs=self.queue,
-            timers=Timers(self.queue, self._clock),
+            timers=Timers(_OwnedJobs(self.queue, scope), self._clock),
             outbox=self.outbox,
             inbox=self._inbox,
         )
@@ -257,6 +391,10 @@ class FakeSender:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+
+def _values(record: NewRecord) -> dict[str, Any]:
+    return {each.name: getattr(record, each.name) for each in fields(NewRecord)}
 
 
 def _is_open(alert: Alert) -> bool:
