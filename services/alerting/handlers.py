@@ -6,6 +6,7 @@ from uuid import UUID
 from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.series.service import SeriesService
+from services.alerting.templates.sync import TemplateSync
 from shared.erasure import eraser
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
@@ -35,11 +36,14 @@ def _owner(event: Event[Any]) -> UUID:
     return event.organization_id
 
 
-def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService) -> None:
+def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService, templates: TemplateSync) -> None:
     """The handlers keep replicas by versions, so they may run again for an event."""
 
     async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
         await replicas.machine_changed(unit, _owner(event), event.payload)
+        machine = await unit.replicas.machine(event.payload.machine_id)
+        if machine is not None and not machine.deleted:
+            await templates.machine_changed(unit, machine)
 
     async def on_membership_changed(event: Event[MembershipChanged], unit: Unit) -> None:
         await replicas.membership_changed(unit, event.payload)

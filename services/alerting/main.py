@@ -18,6 +18,8 @@ from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe, subscribe_replicas
 from services.alerting.judging.judge import Judge, judging_worker
+from services.alerting.performance.routes import build_performance_router
+from services.alerting.performance.service import PerformanceService
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.conditions import compile_condition
@@ -25,9 +27,12 @@ from services.alerting.rules.routes import build_rules_router
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
-from services.alerting.series.domain import JUDGE_TIMER
 from services.alerting.series.service import SeriesService
 from services.alerting.settings import Settings
+from services.alerting.templates.routes import build_templates_router
+from services.alerting.templates.service import TemplateService
+from services.alerting.templates.sync import TemplateSync
+from services.alerting.timer import kinds as timers
 from services.alerting.timer.runner import timer_worker
 from shared.audit import Auditor
 from shared.crypto import Encryptor
@@ -50,7 +55,7 @@ JANITOR_SECONDS = 60.0
 
 # A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
 # the group `alerting` had read them. Whoever adds such a column gives the group a new name again.
-REPLICAS_GROUP = "alerting-replicas"
+REPLICAS_GROUP = "alerting-replicas-2"
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -70,7 +75,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     subscribe(consumer, series)
     judge = Judge(units, lifecycle, ProgramCache(compile_condition), clock)
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
-    subscribe_replicas(replicating, replicas)
+    sync = TemplateSync(clock, new_id, auditor, sealer, lifecycle)
+    subscribe_replicas(replicating, replicas, sync)
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
@@ -79,8 +85,24 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     workers = [
         _delivery_worker(infra, units, sender, sealer, settings),
         judging_worker(units.queue, judge),
-        timer_worker(units.queue, units, {JUDGE_TIMER: series.time_passed}),
-        Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
+        timer_worker(
+            units.queue,
+            units,
+            {
+                timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement,
+                timers.JUDGEMENT: series.time_passed,
+                timers.TEMPLATE_SYNC: sync.continue_pass,
+            },
+        ),
+        Eraser(
+            "alerting",
+            infra.database,
+            units.queue,
+            clock,
+            new_id,
+            units.queries,
+            steps(units, lifecycle, clock),
+        ).worker(),
     ]
     chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,
@@ -108,7 +130,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         },
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
+    performance = PerformanceService(clock, auditor)
+    app.include_router(build_performance_router(performance, units, infra.guard))
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
+    templates = TemplateService(clock, new_id, auditor, sealer, replicas)
+    app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
     return app
 

@@ -261,9 +261,16 @@ class Alert:
             fault_code=how.fault_code,
         )
 
-    def judged(self, outcome: AlertOutcome | None, fault_code: str | None, now: datetime) -> "Alert":
-        """The resolved alert with an outcome that became known later."""
-        return replace(self._changed(now), outcome=outcome, fault_code=fault_code)
+    def learned(self, how: Resolution, now: datetime) -> "Alert":
+        """The resolved alert with what became known later; itself if nothing did."""
+        known = {
+            "resolve_note": how.note or self.resolve_note,
+            "outcome": how.outcome or self.outcome,
+            "fault_code": how.fault_code or self.fault_code,
+        }
+        if all(getattr(self, name) == value for name, value in known.items()):
+            return self
+        return replace(self._changed(now), **known)
 
     def _changed(self, now: datetime) -> "Alert":
         return replace(self, updated_at=now, published_at=now, version=self.version + 1)
@@ -321,9 +328,20 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
+    """Pending alerts, of which nobody was told, are only shown to those who ask for that status.
+
+    `since` and `until` are about when an alert was raised; `until` is excluded.
+    """
+
     status: AlertStatus | None = None
     severity: Severity | None = None
     machine_id: UUID | None = None
+    alert_rule_id: UUID | None = None
+    assigned_to: UUID | None = None
+    open: bool | None = None
+    unacknowledged: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 def _passed_power_of_ten(before: int, after: int) -> bool:

@@ -59,18 +59,28 @@ class AlertLifecycle:
         self, unit: Unit, rule: Rule, how: Resolution, *, by: UUID | None = None
     ) -> Sequence[AlertChange]:
         """Resolve the open alerts of a rule, which the caller has locked, because of the rule itself."""
-        changes = []
-        for alert in await unit.alerts.lock_open_of_rule(rule.id):
-            if alert.status is AlertStatus.PENDING:
-                await unit.alerts.discard(alert.id)
-                continue
-            now = self._clock.now()
-            resolved = alert.resolved(by, how, now)
-            await unit.alerts.update(resolved)
-            change = AlertChange(resolved, Change.RESOLVED, now, how.note, by, how.code, resolved.untold)
-            await self._announcer.announce(unit, rule, change)
-            changes.append(change)
-        return changes
+        found = await unit.alerts.lock_open_of_rule(rule.id)
+        return [c for alert in found if (c := await self._close(unit, rule, alert, how, by))]
+
+    async def close_of_machine(self, unit: Unit, machine_id: UUID, how: Resolution, limit: int) -> int:
+        """Resolve up to `limit` open alerts of a machine, while its rules still exist. Returns how many."""
+        found = await unit.alerts.lock_open_of_machine(machine_id, limit)
+        for alert in found:
+            await self._close(unit, await unit.rules.get(alert.alert_rule_id), alert, how, None)
+        return len(found)
+
+    async def _close(
+        self, unit: Unit, rule: Rule | None, alert: Alert, how: Resolution, by: UUID | None
+    ) -> AlertChange | None:
+        if alert.status is AlertStatus.PENDING:
+            await unit.alerts.discard(alert.id)
+            return None
+        now = self._clock.now()
+        resolved = alert.resolved(by, how, now)
+        await unit.alerts.update(resolved)
+        change = AlertChange(resolved, Change.RESOLVED, now, how.note, by, how.code, resolved.untold)
+        await self._announcer.announce(unit, rule, change)
+        return change
 
     async def _apply(
         self, unit: Unit, alert: Alert | None, transition: Transition

@@ -1,7 +1,7 @@
 """Alerts in PostgreSQL."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ import asyncpg
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertOutcome, AlertStatus, Change
+from services.alerting.alerts.summary import AlertCounts, AlertSummary, Busy, Group
 from services.alerting.database.paging import page_parameters
 from services.alerting.rules.signals import Severity
 from shared.http.pages import Cursor, PageRequest, Slice
@@ -38,6 +39,10 @@ ALERT_DATA = (
 LATER_DATA = {"acknowledge_expires_at": None, "resolve_code": None, "untold": False}
 
 
+# Of machines and of rules in a summary.
+MAX_BUSIEST = 10
+
+
 class PostgresAlertRepository:
     def __init__(self, connection: Connection, queries: Any) -> None:
         self._connection = connection
@@ -51,6 +56,9 @@ class PostgresAlertRepository:
 
     async def lock(self, alert_id: UUID) -> Alert | None:
         return _alert(await self._queries.lock_alert(self._connection, id=alert_id))
+
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        await self._queries.lock_alerts(self._connection, ids=alert_ids)
 
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None:
         return _alert(
@@ -76,16 +84,36 @@ class PostgresAlertRepository:
         rows = self._queries.lock_open_alerts_of_rule(self._connection, alert_rule_id=rule_id)
         return [alert async for row in rows if (alert := _alert(row))]
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]:
+        rows = self._queries.lock_open_alerts_of_machine(self._connection, machine_id=machine_id, limit=limit)
+        return [alert async for row in rows if (alert := _alert(row))]
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        rows = self._queries.list_alerts(
-            self._connection,
-            status=wanted.status,
-            severity=wanted.severity.label if wanted.severity else None,
-            machine_id=wanted.machine_id,
-            **page_parameters(page),
-        )
+        rows = self._queries.list_alerts(self._connection, **_filter(wanted), **page_parameters(page))
         alerts = [alert async for row in rows if (alert := _alert(row))]
         return Slice.cut(alerts, page.limit, lambda alert: Cursor(alert.created_at, alert.id))
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        rows = self._queries.count_alerts(self._connection, **_filter(wanted))
+        return AlertCounts.of(
+            [
+                (Group(row["status"], row["severity"], row["acknowledged"]), row["alerts"])
+                async for row in rows
+            ]
+        )
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        period = {"since": since, "until": until}
+        totals = await self._queries.summarize_alerts(self._connection, **period)
+        machines = self._queries.busiest_machines(self._connection, **period, limit=MAX_BUSIEST)
+        rules = self._queries.busiest_rules(self._connection, **period, limit=MAX_BUSIEST)
+        return AlertSummary(
+            since,
+            until,
+            **dict(totals),
+            machines=[Busy(**dict(row)) async for row in machines],
+            rules=[Busy(**dict(row)) async for row in rules],
+        )
 
     async def update(self, alert: Alert) -> None:
         row = _alert_row(alert)
@@ -126,6 +154,10 @@ class PostgresAlertRepository:
     async def changes_of(self, alert_id: UUID) -> Sequence[RecordedChange]:
         rows = self._queries.list_alert_changes(self._connection, alert_id=alert_id)
         return [_recorded(row) async for row in rows]
+
+
+def _filter(wanted: AlertFilter) -> dict[str, Any]:
+    return asdict(wanted) | {"severity": wanted.severity.label if wanted.severity else None}
 
 
 def _alert_row(alert: Alert) -> dict[str, Any]:

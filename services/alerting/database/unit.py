@@ -1,6 +1,6 @@
 """The repositories that use cases depend on, and the unit of work that bundles them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,10 +8,18 @@ from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
+from services.alerting.alerts.summary import AlertCounts, AlertSummary
 from services.alerting.database.series import SeriesRepository
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
+from services.alerting.performance.domain import (
+    AlertBudget,
+    NightlyCalls,
+    PerformanceFilter,
+    RulePerformance,
+)
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.templates.domain import RuleTemplate, TemplateCounts
 from services.alerting.timer.timers import Timers
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
@@ -36,11 +44,19 @@ class ReplicaRepository(Protocol):
         """The machine, locked against deletion until the transaction ends."""
         ...
 
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]: ...
+
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        """The next machines in the order of their ids, even deleted ones."""
+        ...
+
     async def analysis_deleted(self, analysis_id: UUID) -> bool: ...
 
     async def merge_member(self, member: MemberRef) -> None:
         """Store a newer version; older ones are ignored."""
         ...
+
+    async def member(self, user_id: UUID) -> MemberRef | None: ...
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         """Store a newer version; older ones are ignored."""
@@ -63,6 +79,10 @@ class RuleRepository(Protocol):
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
 
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        """The rule that a template has for a machine, even a deleted one, locked."""
+        ...
+
     async def watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         """The active rules of the machine, unless it is deleted."""
         ...
@@ -82,6 +102,30 @@ class RuleRepository(Protocol):
         ...
 
 
+class TemplateRepository(Protocol):
+    async def add(self, template: RuleTemplate) -> None: ...
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None: ...
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        """The template, even a deleted one, locked against changes until the transaction ends."""
+        ...
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        """All templates of the organization, locked likewise."""
+        ...
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]: ...
+
+    async def update(self, template: RuleTemplate) -> None: ...
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        """Note how far the pass over the machines has come."""
+        ...
+
+    async def counts(self, template_id: UUID) -> TemplateCounts: ...
+
+
 class AlertRepository(Protocol):
     async def add(self, alert: Alert) -> bool:
         """Store a new alert; False, without storing it, if an open one has the same dedupe key."""
@@ -90,6 +134,10 @@ class AlertRepository(Protocol):
     async def get(self, alert_id: UUID) -> Alert | None: ...
 
     async def lock(self, alert_id: UUID) -> Alert | None: ...
+
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        """Lock these alerts in a fixed order, which is that of `lock_open_of`."""
+        ...
 
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None: ...
 
@@ -103,7 +151,17 @@ class AlertRepository(Protocol):
 
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]: ...
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]: ...
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]: ...
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        """The alerts that `list` shows, on all pages."""
+        ...
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        """What happened from `since` to before `until`, and what is open now."""
+        ...
 
     async def update(self, alert: Alert) -> None: ...
 
@@ -142,13 +200,29 @@ class DeliveryRepository(Protocol):
         ...
 
 
+class PerformanceRepository(Protocol):
+    async def list(self, wanted: PerformanceFilter, page: PageRequest) -> Slice[RulePerformance]: ...
+
+    async def budget(self) -> AlertBudget | None: ...
+
+    async def set_budget(self, organization_id: UUID, budget: AlertBudget, at: datetime) -> None: ...
+
+    async def remove_budget(self) -> None: ...
+
+    async def calls(self, budget: AlertBudget, since: datetime, until: datetime) -> Sequence[NightlyCalls]:
+        """The alerts of each rule in each night from `since` to before `until`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """The repositories, queue, timers, outbox and inbox of one transaction."""
 
     replicas: ReplicaRepository
     rules: RuleRepository
+    templates: TemplateRepository
     alerts: AlertRepository
+    performance: PerformanceRepository
     deliveries: DeliveryRepository
     series: SeriesRepository
     jobs: Jobs

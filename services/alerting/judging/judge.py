@@ -24,8 +24,9 @@ from services.alerting.judging.state import State, Transition, TransitionKind
 from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.domain import Rule
 from services.alerting.rules.program import Program
-from services.alerting.series.domain import JUDGE_TIMER, MICROSECOND, Record
+from services.alerting.series.domain import MICROSECOND, Record
 from services.alerting.series.service import JUDGE_JOB, QUEUE
+from services.alerting.timer.kinds import JUDGEMENT
 from shared.access import Scope
 from shared.clock import Clock
 from shared.jobs.queue import Job, Lease, Queue
@@ -170,9 +171,9 @@ class Judge:
                 return
             if due_at is not None:
                 soonest = self._clock.now() + MIN_PAUSE
-                await unit.timers.schedule(JUDGE_TIMER, machine_id, max(due_at, soonest))
+                await unit.timers.schedule(JUDGEMENT, machine_id, max(due_at, soonest))
             else:
-                await unit.timers.cancel(JUDGE_TIMER, machine_id)
+                await unit.timers.cancel(JUDGEMENT, machine_id)
             await unit.jobs.complete(job)
 
 

@@ -17,8 +17,6 @@ from services.alerting.rules.signals import HEALTH_STATES, Severity, Source
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
 
-# The timer of a machine: when a judgement may be due although no data come.
-JUDGE_TIMER = "judge"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 

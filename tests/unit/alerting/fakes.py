@@ -1,5 +1,6 @@
 """In-memory repositories, which pass the same suite as those on PostgreSQL."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -9,13 +10,21 @@ from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
+from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.series import RecordedAlert, RuleMemory, SeriesRange
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
 from services.alerting.judging.state import Phase, State
+from services.alerting.performance.domain import (
+    AlertBudget,
+    NightlyCalls,
+    PerformanceFilter,
+    RulePerformance,
+)
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
 from services.alerting.series.domain import NewRecord, Record
+from services.alerting.templates.domain import DELETED, RuleTemplate, TemplateCounts
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
@@ -44,7 +53,9 @@ class Memory:
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
     deleted_analyses: set[UUID] = field(default_factory=set)
     rules: dict[UUID, Rule] = field(default_factory=dict)
+    templates: dict[UUID, RuleTemplate] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
+    budgets: dict[UUID, AlertBudget] = field(default_factory=dict)
     changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
     records: dict[tuple[UUID, int], Record] = field(default_factory=dict)
@@ -74,6 +85,14 @@ class FakeReplicas(_Scoped):
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
 
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        machines = self._memory.machines
+        return {each: machines[each].status for each in machine_ids if each in machines}
+
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        found = [m for m in self._memory.machines.values() if self._mine(m) and m.id > machine_id]
+        return sorted(found, key=lambda machine: machine.id)[:limit]
+
     async def analysis_deleted(self, analysis_id: UUID) -> bool:
         return analysis_id in self._memory.deleted_analyses
 
@@ -82,6 +101,10 @@ class FakeReplicas(_Scoped):
         known = self._memory.members.get(key)
         if known is None or known.version < member.version:
             self._memory.members[key] = member
+
+    async def member(self, user_id: UUID) -> MemberRef | None:
+        organization_id = self._scope.organization_id
+        return self._memory.members.get((organization_id, user_id)) if organization_id else None
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         known = self._memory.organizations.get(organization.organization_id)
@@ -112,8 +135,15 @@ class FakeRules(_Scoped):
             and rule.deleted_at is None
             and wanted.machine_id in (None, rule.machine_id)
             and wanted.is_active in (None, rule.is_active)
+            and wanted.template_id in (None, rule.template_id)
         ]
         return _page(rules, page)
+
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        for rule in self._memory.rules.values():
+            if (rule.template_id, rule.machine_id) == (template_id, machine_id):
+                return rule
+        return None
 
     async def lock_all(self, rule_ids: Sequence[UUID]) -> Sequence[Rule]:
         found = [await self.get(rule_id) for rule_id in sorted(rule_ids)]
@@ -125,7 +155,7 @@ class FakeRules(_Scoped):
         return [
             WatchingRule(rule, machine.name)
             for rule in sorted(rules, key=lambda rule: rule.id)
-            if machine is not None and not machine.deleted
+            if machine is not None and not machine.deleted and machine.status == "active"
         ]
 
     async def update(self, rule: Rule) -> None:
@@ -136,6 +166,38 @@ class FakeRules(_Scoped):
         memory.rules = {k: v for k, v in memory.rules.items() if v.machine_id != machine_id}
         memory.alerts = {k: v for k, v in memory.alerts.items() if v.machine_id != machine_id}
         memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
+
+
+class FakeTemplates(_Scoped):
+    async def add(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None:
+        found = await self.lock(template_id)
+        return found if found is not None and found.deleted_at is None else None
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        found = self._memory.templates.get(template_id)
+        return found if found is not None and self._mine(found) else None
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        return [t for t in self._memory.templates.values() if self._mine(t) and t.deleted_at is None]
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]:
+        return _page(list(await self.lock_all()), page)
+
+    async def update(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        template = self._memory.templates[template_id]
+        self._memory.templates[template_id] = replace(template, sync_after=sync_after)
+
+    async def counts(self, template_id: UUID) -> TemplateCounts:
+        rules = [rule for rule in self._memory.rules.values() if rule.template_id == template_id]
+        present = [rule for rule in rules if rule.deleted_at is None]
+        exempt = [rule for rule in rules if rule.deleted_at is not None and DELETED in rule.overrides]
+        return TemplateCounts(len(present), sum(bool(rule.overrides) for rule in present), len(exempt))
 
 
 class FakeAlerts(_Scoped):
@@ -151,6 +213,9 @@ class FakeAlerts(_Scoped):
 
     async def lock(self, alert_id: UUID) -> Alert | None:
         return await self.get(alert_id)
+
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        pass
 
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None:
         for alert in self._memory.alerts.values():
@@ -176,16 +241,39 @@ class FakeAlerts(_Scoped):
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]:
         return [a for a in self._memory.alerts.values() if a.alert_rule_id == rule_id and _is_open(a)]
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]:
+        found = [a for a in self._memory.alerts.values() if a.machine_id == machine_id and _is_open(a)]
+        return found[:limit]
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        alerts = [
+        return _page(self._wanted(wanted), page)
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        groups = Counter(
+            Group(alert.status, alert.severity.label, alert.acknowledged_at is not None)
+            for alert in self._wanted(wanted)
+        )
+        return AlertCounts.of(list(groups.items()))
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        raise NotImplementedError("summaries are arithmetic of the database")
+
+    def _wanted(self, wanted: AlertFilter) -> "list[Alert]":
+        return [
             alert
             for alert in self._memory.alerts.values()
             if self._mine(alert)
+            and (wanted.status or alert.status is not AlertStatus.PENDING)
             and wanted.status in (None, alert.status)
             and wanted.severity in (None, alert.severity)
             and wanted.machine_id in (None, alert.machine_id)
+            and wanted.alert_rule_id in (None, alert.alert_rule_id)
+            and wanted.assigned_to in (None, alert.assigned_to)
+            and wanted.open in (None, alert.is_open)
+            and wanted.unacknowledged in (None, alert.acknowledged_at is None)
+            and (wanted.since is None or alert.created_at >= wanted.since)
+            and (wanted.until is None or alert.created_at < wanted.until)
         ]
-        return _page(alerts, page)
 
     async def update(self, alert: Alert) -> None:
         self._memory.alerts[alert.id] = alert
@@ -305,6 +393,27 @@ class FakeSeries(_Scoped):
         return [RecordedAlert(alert.first_seen_at, alert.last_seen_at, alert.outcome) for alert in newest]
 
 
+class FakePerformance(_Scoped):
+    """Keeps the budget; what rules did is arithmetic of the database."""
+
+    async def list(self, wanted: PerformanceFilter, page: PageRequest) -> Slice[RulePerformance]:
+        raise NotImplementedError
+
+    async def budget(self) -> AlertBudget | None:
+        organization_id = self._scope.organization_id
+        return self._memory.budgets.get(organization_id) if organization_id else None
+
+    async def set_budget(self, organization_id: UUID, budget: AlertBudget, at: datetime) -> None:
+        self._memory.budgets[organization_id] = budget
+
+    async def remove_budget(self) -> None:
+        if self._scope.organization_id is not None:
+            self._memory.budgets.pop(self._scope.organization_id, None)
+
+    async def calls(self, budget: AlertBudget, since: datetime, until: datetime) -> Sequence[NightlyCalls]:
+        raise NotImplementedError
+
+
 class FakeDeliveries(_Scoped):
     async def add(self, delivery: Delivery) -> None:
         self._memory.deliveries[delivery.id] = delivery
@@ -338,19 +447,17 @@ class FakeDeliveries(_Scoped):
         )
 
 
-class _OwnedJobs:
-    """Jobs that belong to the organization of their transaction, as in the database."""
+class FakeJobs:
+    """The queue of one transaction: jobs belong to its organization."""
 
     def __init__(self, queue: MemoryQueue, scope: Scope) -> None:
-        self._queue = queue
         self._scope = scope
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
+        self.hold, self.complete, self.retry = queue.hold, queue.complete, queue.retry
+        self.cancel, self._enqueue = queue.cancel, queue.enqueue
 
     async def enqueue(self, jobs: Sequence[NewJob]) -> None:
-        own = self._scope.organization_id
-        await self._queue.enqueue([replace(job, organization_id=job.organization_id or own) for job in jobs])
+        mine = self._scope.organization_id
+        await self._enqueue([replace(job, organization_id=job.organization_id or mine) for job in jobs])
 
 
 class FakeUnits:
@@ -365,14 +472,17 @@ class FakeUnits:
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        jobs = FakeJobs(self.queue, scope)
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
+            templates=FakeTemplates(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
+            performance=FakePerformance(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
             series=FakeSeries(self.memory, scope),
-            jobs=self.queue,
-            timers=Timers(_OwnedJobs(self.queue, scope), self._clock),
+            jobs=jobs,
+            timers=Timers(jobs, self._clock),
             outbox=self.outbox,
             inbox=self._inbox,
         )

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from services.alerting.alerts.announcer import Announcer
-from services.alerting.alerts.domain import AlertStatus
+from services.alerting.alerts.changes import Transition, TransitionKind
+from services.alerting.alerts.domain import AlertStatus, Resolution
 from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.service import AlertService
@@ -33,6 +35,7 @@ from tests.unit.alerting.database.repository_suite import World, make_alert, see
 from tests.unit.alerting.examples import anomaly, of_anomaly
 
 INSTANCES = 2
+CONSUMERS = 20
 BLOCKED = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
@@ -48,7 +51,7 @@ class Instance:
         self.units = PostgresUnits(database, clock, time_ordered_id)
         replicas, auditor = ReplicaService(), Auditor(clock)
         announcer = Announcer(Notifier(clock, time_ordered_id))
-        lifecycle = AlertLifecycle(clock, time_ordered_id, announcer)
+        self.lifecycle = lifecycle = AlertLifecycle(clock, time_ordered_id, announcer)
         self.replicas = replicas
         self.series = SeriesService(clock, time_ordered_id)
         judge = Judge(self.units, lifecycle, ProgramCache(compile_condition), clock)
@@ -125,6 +128,32 @@ async def test_the_unique_index_allows_one_open_alert(instances: Sequence[Instan
     assert sorted(await asyncio.gather(*(add(instance) for instance in instances))) == [False, True]
 
 
+async def test_twenty_consumers_without_any_lock_open_one_alert_and_lose_nothing(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """The unique index decides, also when the alert is resolved and raised again in between."""
+    finding = of_anomaly(anomaly(world.machine.id))
+    raises = Transition(
+        TransitionKind.RAISE, world.rule, "Pump 7", finding.observed_at, Severity.MEDIUM, finding
+    )
+    clears = replace(raises, kind=TransitionKind.CLEAR)
+
+    async def consume(number: int) -> None:
+        instance = instances[number % INSTANCES]
+        for transition in (raises, raises, clears) if number % 5 == 0 else (raises, raises):
+            async with instance.units(world.scope) as unit:
+                await instance.lifecycle.apply(unit, [transition])
+
+    await asyncio.gather(*(consume(number) for number in range(CONSUMERS)))
+    rows = await admin.fetch(
+        "SELECT status, (data->>'count')::int AS count FROM alerting.alerts WHERE machine_id = $1",
+        world.machine.id,
+    )
+    assert sum(row["count"] for row in rows) == 2 * CONSUMERS
+    assert sum(row["status"] != AlertStatus.RESOLVED for row in rows) <= 1
+    assert await raised(admin, world) == len(rows)
+
+
 async def test_resolving_during_a_flood_loses_no_finding(
     instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -133,7 +162,7 @@ async def test_resolving_during_a_flood_loses_no_finding(
             async with instances[0].units(world.scope) as unit:
                 alert = await unit.alerts.lock_open(world.organization_id, world.rule.dedupe_key)
                 if alert is not None:
-                    await instances[0].alerts.resolve(unit, caller(world), alert.id, None)
+                    await instances[0].alerts.resolve(unit, caller(world), alert.id, Resolution())
 
     floods = [instance.deliver(world, uuid4()) for _ in range(40) for instance in instances]
     await asyncio.gather(resolve_whatever_is_open(), *floods)
@@ -154,7 +183,7 @@ async def test_resolving_waits_for_a_concurrent_finding_and_is_not_lost(
 
     async def resolve(alert_id: UUID) -> None:
         async with instances[1].units(world.scope) as unit:
-            await instances[1].alerts.resolve(unit, caller(world), alert_id, None)
+            await instances[1].alerts.resolve(unit, caller(world), alert_id, Resolution())
 
     async def waits() -> bool:
         return bool(await admin.fetchval(BLOCKED))

@@ -17,8 +17,8 @@ from services.alerting.judging.judge import Judge, judging_worker
 from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.program import Program
-from services.alerting.series.domain import JUDGE_TIMER
 from services.alerting.series.service import SeriesService
+from services.alerting.timer.kinds import JUDGEMENT
 from services.alerting.timer.runner import timer_worker
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED
 from shared.events.analysis import AnalysisCompleted, AnomalyDetected, SamplesScored
@@ -49,7 +49,7 @@ class Bench:
         self.series = SeriesService(self.clock, uuid4)
         judge = Judge(self.units, self.lifecycle, ProgramCache(self.compiler), self.clock)
         self._judging = judging_worker(self.units.queue, judge)
-        self._timers = timer_worker(self.units.queue, self.units, {JUDGE_TIMER: self.series.time_passed})
+        self._timers = timer_worker(self.units.queue, self.units, {JUDGEMENT: self.series.time_passed})
 
     def given(self, document: dict[str, Any]) -> None:
         self.world.rule = replace(self.world.rule, condition=document)
