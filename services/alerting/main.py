@@ -11,6 +11,8 @@ from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
+from services.alerting.backtest.routes import build_backtest_router
+from services.alerting.backtest.service import BacktestService
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.deletions import steps
 from services.alerting.deliveries import domain as deliveries
@@ -28,6 +30,7 @@ from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.series.service import SeriesService
+from services.alerting.series.thinning import ThinOut
 from services.alerting.settings import Settings
 from services.alerting.templates.routes import build_templates_router
 from services.alerting.templates.service import TemplateService
@@ -73,7 +76,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
     series = SeriesService(clock, new_id)
     subscribe(consumer, series)
-    judge = Judge(units, lifecycle, ProgramCache(compile_condition), clock)
+    programs = ProgramCache(compile_condition)
+    judge = Judge(units, lifecycle, programs, clock)
+    analysis = Peer(installation.analysis_url, name="analysis")
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
     sync = TemplateSync(clock, new_id, auditor, sealer, lifecycle)
     subscribe_replicas(replicating, replicas, sync)
@@ -106,6 +111,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     ]
     chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,
+        "old samples": ThinOut(units, units, clock),
         "plain addresses": SealAddresses(units, rules),
         "targets with a path": units.shorten_targets,
         "plain answers": answers.seal_all,
@@ -115,7 +121,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with sender.open(), infra.running(*loops, workers=workers, peers=[machines]):
+        async with sender.open(), infra.running(*loops, workers=workers, peers=[machines, analysis]):
             yield
 
     app = build_application(
@@ -132,7 +138,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     performance = PerformanceService(clock, auditor)
     app.include_router(build_performance_router(performance, units, infra.guard))
-    app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
+    directory = MachineDirectory(units, machines)
+    backtests = BacktestService(clock, analysis)
+    # Its fixed path comes before those with the id of a rule.
+    app.include_router(build_backtest_router(backtests, rules, programs, directory, units, infra.guard))
+    app.include_router(build_rules_router(rules, directory, units, infra.guard))
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from uuid import UUID
 
 from services.alerting.database import series
@@ -78,6 +79,12 @@ class PostgresUnits:
             async with self._database.transaction(Scope()) as connection:
                 last = await self.queries.shorten_targets(connection, after=last, limit=BATCH)
         self._targets_are_short = True
+
+    async def old_records(self, before: datetime, limit: int) -> Sequence[tuple[UUID, UUID, int]]:
+        """Some records of all organizations that are not thinned out: organization, machine and number."""
+        async with self._database.transaction(Scope()) as connection:
+            rows = self._series_queries.old_records(connection, before=before, limit=limit)
+            return [(row["organization_id"], row["machine_id"], row["number"]) async for row in rows]
 
     async def adopt_deliveries(self) -> int:
         """Enqueue deliveries that an older version wrote without a job, and count them."""

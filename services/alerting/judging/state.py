@@ -122,7 +122,7 @@ class Transition:
 
 def stored_finding(finding: Finding) -> dict[str, Any]:
     """The finding as JSON."""
-    stored: dict[str, Any] = orjson.loads(orjson.dumps(finding))
+    stored: dict[str, Any] = orjson.loads(orjson.dumps(finding, default=str))
     return stored
 
 

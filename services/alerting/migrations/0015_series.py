@@ -49,11 +49,11 @@ RETURNS TABLE (organization_id uuid, machine_id uuid, number bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = alerting, public, pg_temp AS
 $$
 SELECT s.organization_id, s.machine_id, s.number FROM series s
-WHERE s.kind <> 'buckets' AND s.last_at < before AND s.samples > 1 LIMIT wanted
+WHERE s.kind = 'samples.scored' AND s.last_at < before LIMIT wanted
 $$;
 REVOKE EXECUTE ON FUNCTION old_records(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION old_records(timestamptz, integer) TO dinsight_alerting;
-CREATE INDEX series_to_thin ON series (last_at) WHERE kind <> 'buckets' AND samples > 1;
+CREATE INDEX series_to_thin ON series (last_at) WHERE kind = 'samples.scored';
 """
 
 

@@ -232,6 +232,8 @@ def _buckets(content: Mapping[str, Any], number: int, analysis_id: UUID, receive
     blocks = []
     if times.size:
         high = np.array(content["max"], dtype=np.float64)
+        # What was fetched from analysis has ratios only.
+        threshold = np.nan if content["threshold"] is None else content["threshold"]
         blocks.append(
             Block(
                 number,
@@ -241,7 +243,7 @@ def _buckets(content: Mapping[str, Any], number: int, analysis_id: UUID, receive
                 times,
                 {
                     "anomaly.distance_ratio": high,
-                    "anomaly.distance": high * content["threshold"],
+                    "anomaly.distance": high * threshold,
                     "anomaly.severity": np.array(content["severity"], dtype=np.float64),
                     "quality.missing": np.array(content["missing"], dtype=np.float64),
                 },
@@ -249,9 +251,7 @@ def _buckets(content: Mapping[str, Any], number: int, analysis_id: UUID, receive
                 np.array(content["anomalies"], dtype=np.float64),
             )
         )
-    if content["run"] is not None:
-        blocks.append(_run(content["run"], number, analysis_id, received, content["run"]["at"]))
-    return blocks
+    return blocks + [_run(run, number, analysis_id, received, run["at"]) for run in content["runs"]]
 
 
 def _one(

@@ -354,7 +354,7 @@ class FakeSeries(_Scoped):
         return SeriesRange(
             min((record.first_at for record in found), default=None),
             max((record.last_at for record in found), default=None),
-            sum(record.samples for record in found),
+            any(record.number == 0 for record in found),
         )
 
     async def replace(self, record: Record) -> None:

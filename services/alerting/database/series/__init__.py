@@ -34,11 +34,14 @@ class RecordedAlert:
 
 @dataclass(frozen=True, slots=True)
 class SeriesRange:
-    """What is stored of a machine; without records, there are no times."""
+    """What is stored of a machine; without records, there are no times.
+
+    It `has_history` if what was before the first record was fetched.
+    """
 
     since: datetime | None
     until: datetime | None
-    samples: int
+    has_history: bool
 
 
 class SeriesRepository(Protocol):
@@ -139,7 +142,7 @@ class PostgresSeriesRepository:
 
     async def range(self, machine_id: UUID) -> SeriesRange:
         row = await self._queries.series_range(self._connection, machine_id=machine_id)
-        return SeriesRange(row["since"], row["until"], row["samples"])
+        return SeriesRange(row["since"], row["until"], row["has_history"])
 
     async def replace(self, record: Record) -> None:
         await self._queries.replace_record(
@@ -186,4 +189,7 @@ class PostgresSeriesRepository:
 
 
 def _record(row: Any) -> Record:
-    return Record(**{name: row[name] for name in RECORD_FIELDS} | {"kind": Kind(row["kind"])})
+    # Drivers have a type of their own for these, which JSON does not know.
+    analysis_id = UUID(int=row["analysis_id"].int)
+    values = {name: row[name] for name in RECORD_FIELDS}
+    return Record(**values | {"kind": Kind(row["kind"]), "analysis_id": analysis_id})

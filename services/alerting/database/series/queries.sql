@@ -55,8 +55,8 @@ SELECT * FROM (
 ORDER BY first_at, number;
 
 -- name: series_range^
--- When the records of the machine begin and end, and how many samples they hold.
-SELECT min(first_at) AS since, max(last_at) AS until, coalesce(sum(samples), 0) AS samples
+-- When the records of the machine begin and end, and whether one of them is what was before the others.
+SELECT min(first_at) AS since, max(last_at) AS until, coalesce(bool_or(number = 0), false) AS has_history
 FROM series WHERE machine_id = :machine_id;
 
 -- name: replace_record!
