@@ -14,7 +14,7 @@ from services.alerting.series.domain import Block, Floats, Times, microseconds, 
 from services.alerting.series.windows import View
 
 MAX_ALERTS = 500
-# A timer that is due again and again, as of a rule over the age of data, is followed this often between blocks.
+# A timer that is due again and again is followed this often between two blocks.
 MAX_TICKS = 10
 WEEK = timedelta(weeks=1)
 PHASES = {
