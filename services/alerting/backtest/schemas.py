@@ -11,7 +11,6 @@ from services.alerting.backtest.service import Backtest
 from services.alerting.rules.leaves import SeverityLabel
 from services.alerting.rules.schemas import Condition
 from services.alerting.series.domain import moment
-from shared.http.columns import Columns
 
 
 class BacktestRequest(BaseModel):
@@ -36,7 +35,7 @@ class BacktestAlertOut(BaseModel):
     quiet: Literal["late", "muted"] | None = Field(description="Why nobody would have been notified")
 
 
-class BacktestSeriesOut(Columns):
+class BacktestSeriesOut(BaseModel):
     """Parallel columns with one entry per bucket that has judged samples; ratios of distance to threshold."""
 
     at: list[datetime] = Field(description="The time of the bucket's first sample")

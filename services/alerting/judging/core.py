@@ -5,7 +5,6 @@ file of yesterday neither clears nor opens an alert by being a day old.
 """
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
@@ -50,7 +49,7 @@ def reconciled(state: State, phase: Phase, now: datetime) -> State:
     """The state beside the alert that there is: people resolve alerts, too."""
     if state.live.phase is phase:
         return state
-    state = deepcopy(state)
+    state = state.copied()
     live = state.live
     if phase is Phase.IDLE:
         # The trigger begins anew, as after an alert that cleared.
@@ -65,7 +64,7 @@ def reconciled(state: State, phase: Phase, now: datetime) -> State:
 def judge(rule: Judged, state: State, view: View, now: datetime) -> Judgement:
     """Judge a block, whose record is newer than those judged before."""
     program, block = rule.program, view.block
-    state = deepcopy(state)
+    state = state.copied()
     state.number = max(state.number, block.number)
     had_no_data = state.no_data
     if block.source is Source.SAMPLES:
@@ -95,7 +94,7 @@ def judge(rule: Judged, state: State, view: View, now: datetime) -> Judgement:
 
 def tick(rule: Judged, state: State, now: datetime) -> Judgement:
     """Judge the passing of time."""
-    state = deepcopy(state)
+    state = state.copied()
     program, live, at = rule.program, state.live, microseconds(now)
     transitions: list[Transition] = []
     if Source.TIME in program.sources:

@@ -1,7 +1,7 @@
 """What is remembered of a rule between two judgements, and what a judgement says. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal, TypeAlias
@@ -50,6 +50,9 @@ class Lane:
     phase: Phase = Phase.IDLE
     held: dict[str, Any] | None = None
 
+    def copied(self) -> "Lane":
+        return replace(self, codes=list(self.codes), latched=list(self.latched), levels=dict(self.levels))
+
 
 @dataclass(slots=True)
 class State:
@@ -73,6 +76,10 @@ class State:
     no_data: Literal["", "noted", "raised"] = ""
     muted: bool = False
     paused: int | None = None
+
+    def copied(self) -> "State":
+        """A copy that may be changed."""
+        return replace(self, live=self.live.copied(), late=self.late.copied())
 
     def stored(self) -> dict[str, Any]:
         return asdict(self)

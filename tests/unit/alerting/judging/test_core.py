@@ -248,9 +248,8 @@ def test_the_example_of_the_documentation_does_what_it_says() -> None:
     assert rule.samples(1.6) == [], "1 of the 21 samples of the hour is less than 5 %"
     assert rule.samples(1.6, 0.9, 1.6) == [], "two of ten"
     assert rule.samples(1.6) == ["raised"], "three of ten"
-    assert rule.last.severity == Severity.HIGH
     assert rule.samples(3.5) == ["found"]
-    assert rule.last.severity == Severity.CRITICAL
+    assert [each.severity for each in rule.said] == [Severity.HIGH, Severity.CRITICAL]
     assert rule.samples(*[0.5] * 5) == ["recovering"]
     assert rule.wait(hours=5, minutes=50) == []
     assert rule.wait(minutes=10) == ["cleared"]
