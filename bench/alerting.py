@@ -1,42 +1,93 @@
-"""The cost of evaluating a rule with and without a cached condition: `python -m bench.alerting`."""
+"""The cost of judging rules, without database and broker: `python -m bench.alerting`.
+
+A thousand rules on one machine judge anomalies in blocks, as they come from analysis, and one by one, as they
+came before there were blocks; and a rule is tried on a hundred thousand samples.
+"""
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import uuid4
 
+import numpy as np
 from rich.console import Console
 
-from services.alerting.alerts.findings import of_anomaly
-from services.alerting.rules.compiled import Condition, ConditionCache
+from services.alerting.backtest.domain import in_order, replay
+from services.alerting.judging.assessment import Pass, Watched, assess
+from services.alerting.judging.core import Judged
+from services.alerting.judging.state import Phase, State
 from services.alerting.rules.conditions import EXAMPLE, compile_condition
 from services.alerting.rules.signals import Severity
+from services.alerting.series.domain import Record
 from tests.unit.alerting.database.repository_suite import make_machine, make_rule
-from tests.unit.alerting.examples import anomaly
+from tests.unit.alerting.examples import SAMPLE_TIME, condition, recorded, scored
 
-EVENTS = 2_000
-ROUNDS = 5
+RULES = 1000
+SAMPLES = 512
+HISTORY = 100_000
+ROUNDS = 3
 
 
-def microseconds(condition: Callable[[], Condition]) -> float:
-    """The time per event in the fastest round; slower rounds were disturbed by other programs."""
-    observation = of_anomaly(anomaly(uuid4())).observation
+def seconds(work: Callable[[], object]) -> float:
+    """The time of the fastest round; slower rounds were disturbed by other programs."""
     best = float("inf")
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        for _ in range(EVENTS):
-            condition().judge(observation, Severity.LOW)
+        work()
         best = min(best, time.perf_counter() - began)
-    return best / EVENTS * 1e6
+    return best
+
+
+def watched(documents: list[dict[str, object]]) -> list[Watched]:
+    machine = make_machine(uuid4())
+    programs = [compile_condition(document) for document in documents]
+    rules = [make_rule(machine, uuid4()) for _ in range(RULES)]
+    return [
+        Watched(
+            rule,
+            Judged(machine.id, programs[place % len(programs)], Severity.MEDIUM, SAMPLE_TIME),
+            State(1, ""),
+            Phase.IDLE,
+        )
+        for place, rule in enumerate(rules)
+    ]
+
+
+def judged(rules: list[Watched], records: list[Record]) -> Callable[[], object]:
+    now = SAMPLE_TIME + timedelta(days=1)
+    return lambda: assess(rules, Pass(records, (), now, caught_up=True, active=True))
 
 
 def main() -> None:
-    rule = make_rule(make_machine(uuid4()), uuid4(), condition=EXAMPLE)
-    cache = ConditionCache(compile_condition)
-    parsed = microseconds(lambda: compile_condition(EXAMPLE))
-    cached = microseconds(lambda: cache.of(rule))
     console = Console()
-    console.print(f"parsed for every event: {parsed:6.1f} us per event")
-    console.print(f"parsed once per version: {cached:5.1f} us per event, {parsed / cached:.0f} times less")
+    machine_id = uuid4()
+    rules = watched([condition(), condition(clear={"no_recurrence_for": "PT1H"}), dict(EXAMPLE)])
+    block = recorded(scored(machine_id, [2.0] * SAMPLES))
+    took = seconds(judged(rules, [block]))
+    rate = RULES * SAMPLES / took
+    console.print(f"{RULES} rules, {SAMPLES} anomalies in one block: {rate:,.0f} evaluations/s")
+    few = 20
+    singles = [recorded(scored(machine_id, [2.0]), number) for number in range(1, few + 1)]
+    alone = RULES * few / seconds(judged(rules, singles))
+    console.print(
+        f"{RULES} rules, anomalies one by one: {alone:,.0f} evaluations/s, {rate / alone:.0f} times less"
+    )
+    ratios = np.random.default_rng(1).gamma(2.0, 0.25, HISTORY).round(3).tolist()
+    records = [
+        recorded(
+            scored(machine_id, ratios[first : first + SAMPLES], start=SAMPLE_TIME + timedelta(minutes=first)),
+            first + 1,
+        )
+        for first in range(0, HISTORY, SAMPLES)
+    ]
+
+    def backtest() -> int:
+        end = SAMPLE_TIME + timedelta(minutes=HISTORY)
+        blocks = in_order([each for record in records for each in record.blocks()], SAMPLE_TIME, end)
+        return len(replay(rules[2].judged, blocks, SAMPLE_TIME, end).alerts)
+
+    took = seconds(backtest)
+    console.print(f"backtest of {HISTORY:,} samples: {took:.2f} s, {backtest()} alerts")
 
 
 if __name__ == "__main__":

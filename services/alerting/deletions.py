@@ -15,6 +15,7 @@ from shared.access import Scope
 from shared.clock import Clock
 from shared.erasure.eraser import Steps
 from shared.erasure.steps import (
+    BATCH_ROWS,
     CANCEL_JOBS,
     MENTIONS,
     OF_ORGANIZATION,
@@ -82,6 +83,8 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             Query(
                 "alerts (detached)", "detach_alerts_of_machine", BATCH_ALERTS, {"note": MACHINE_DELETED.note}
             ),
+            Query("series", "erase_series_of_machine", BATCH_ROWS),
+            Query("", "erase_heads_of_machine"),
             Query("alert_rules", "erase_rules_of_machine", BATCH_ALERTS),
             *MENTIONS,
         ),
@@ -89,6 +92,7 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             Query("", "tombstone_analyses"),
             Query("", "detach_deliveries_of_analyses", BATCH_ALERTS),
             Query("alerts (detached)", "detach_alerts_of_analyses", BATCH_ALERTS),
+            Query("series", "erase_series_of_analyses", BATCH_ROWS),
             *MENTIONS,
         ),
         "organization": (
@@ -97,9 +101,12 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             CANCEL_JOBS,
             Query("deliveries", "erase_deliveries", BATCH_ALERTS),
             Query("alerts", "erase_alerts", BATCH_ALERTS),
+            Query("rule_states", "erase_rule_states", BATCH_ALERTS),
             Query("alert_rules", "erase_rules", BATCH_ALERTS),
             rows("notification_resources", "id", OWN),
             rows("delivery_targets", "organization_id, target_key", OWN),
+            Query("series", "erase_series", BATCH_ROWS),
+            Query("series_heads", "erase_heads", BATCH_ALERTS),
             Query("rule_templates", "erase_templates", BATCH_ALERTS),
             Query("alert_budgets", "erase_budget"),
             Query("deleted_analyses", "erase_deleted_analyses", BATCH_ALERTS),

@@ -1,19 +1,23 @@
 """Subscriptions of the alerting service."""
 
-from services.alerting.alerts import findings
-from services.alerting.alerts.evaluator import Evaluator
+from typing import Any
+from uuid import UUID
+
 from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import ReplicaService
+from services.alerting.series.service import SeriesService
 from services.alerting.templates.sync import TemplateSync
 from shared.erasure import eraser
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
     ANALYSIS_FAILED,
     ANOMALY_DETECTED,
+    SAMPLES_SCORED,
     SOURCE_FAILED,
     AnalysisCompleted,
     AnalysisFailed,
     AnomalyDetected,
+    SamplesScored,
     SourceFailed,
 )
 from shared.events.auth import (
@@ -28,13 +32,17 @@ from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
 
+def _owner(event: Event[Any]) -> UUID:
+    if event.organization_id is None:
+        raise ValueError(f"{event.topic.name} must carry its organization in organizationid")
+    return event.organization_id
+
+
 def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService, templates: TemplateSync) -> None:
     """The handlers keep replicas by versions, so they may run again for an event."""
 
     async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
-        if event.organization_id is None:
-            raise ValueError("machine.changed must carry its organization in organizationid")
-        await replicas.machine_changed(unit, event.organization_id, event.payload)
+        await replicas.machine_changed(unit, _owner(event), event.payload)
         machine = await unit.replicas.machine(event.payload.machine_id)
         if machine is not None and not machine.deleted:
             await templates.machine_changed(unit, machine)
@@ -50,27 +58,27 @@ def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService, templ
     consumer.on(ORGANIZATION_CHANGED, on_organization_changed, repeatable=True)
 
 
-def subscribe(consumer: Consumer[Unit], evaluator: Evaluator) -> None:
+def subscribe(consumer: Consumer[Unit], series: SeriesService) -> None:
+    async def on_samples_scored(event: Event[SamplesScored], unit: Unit) -> None:
+        await series.scored(unit, _owner(event), event.payload)
+
     async def on_anomaly_detected(event: Event[AnomalyDetected], unit: Unit) -> None:
-        payload = event.payload
-        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_anomaly(payload))
+        await series.detected(unit, _owner(event), event.payload)
 
     async def on_analysis_completed(event: Event[AnalysisCompleted], unit: Unit) -> None:
-        payload = event.payload
-        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_completed(payload))
+        await series.completed(unit, _owner(event), event.payload)
 
     async def on_analysis_failed(event: Event[AnalysisFailed], unit: Unit) -> None:
-        payload = event.payload
-        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_failed(payload))
+        await series.failed(unit, _owner(event), event.payload)
 
     async def on_source_failed(event: Event[SourceFailed], unit: Unit) -> None:
-        payload = event.payload
-        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_source(payload))
+        await series.source_failed(unit, _owner(event), event.payload)
 
     async def on_deletion_requested(event: Event[DeletionRequested], unit: Unit) -> None:
         await eraser.accept(unit.jobs, event)
 
     consumer.on(DELETION_REQUESTED, on_deletion_requested)
+    consumer.on(SAMPLES_SCORED, on_samples_scored)
     consumer.on(ANOMALY_DETECTED, on_anomaly_detected)
     consumer.on(ANALYSIS_COMPLETED, on_analysis_completed)
     consumer.on(ANALYSIS_FAILED, on_analysis_failed)

@@ -11,10 +11,11 @@ from services.alerting.acknowledgements.links import LinkMaker
 from services.alerting.acknowledgements.routes import build_acknowledgements_router
 from services.alerting.acknowledgements.service import LinkService
 from services.alerting.alerts.announcer import Announcer
-from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
+from services.alerting.backtest.routes import build_backtest_router
+from services.alerting.backtest.service import BacktestService
 from services.alerting.contact_points.routes import build_contact_points_router
 from services.alerting.contact_points.sealing import ContactSealer
 from services.alerting.contact_points.service import ContactPointService
@@ -32,6 +33,7 @@ from services.alerting.deliveries.routes import build_deliveries_router
 from services.alerting.deliveries.service import DeliveryService
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe, subscribe_replicas
+from services.alerting.judging.judge import Judge, judging_worker
 from services.alerting.maintenance_windows.routes import build_windows_router
 from services.alerting.maintenance_windows.service import MaintenanceWindowService
 from services.alerting.opt_outs.routes import build_opt_outs_router
@@ -42,12 +44,14 @@ from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.resources.service import ResourceService
 from services.alerting.rotations.routes import build_rotations_router
 from services.alerting.rotations.service import RotationService
-from services.alerting.rules.compiled import ConditionCache
+from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
+from services.alerting.series.service import SeriesService
+from services.alerting.series.thinning import ThinOut
 from services.alerting.settings import Settings
 from services.alerting.silences.routes import build_silences_router
 from services.alerting.silences.service import SilenceService
@@ -96,7 +100,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     rules = RuleService(clock, new_id, auditor, sealer, replicas, lifecycle)
     alerts = AlertService(clock, auditor, replicas, announcer)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, Evaluator(lifecycle, ConditionCache(compile_condition)))
+    series = SeriesService(clock, new_id)
+    subscribe(consumer, series)
+    programs = ProgramCache(compile_condition)
+    judge = Judge(units, lifecycle, programs, clock)
+    analysis = Peer(installation.analysis_url, name="analysis")
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
     sync = TemplateSync(clock, new_id, auditor, sealer, lifecycle)
     subscribe_replicas(replicating, replicas, sync)
@@ -108,12 +116,14 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     courier = _courier(sender, sealer, encryptor, settings)
     workers = [
         _delivery_worker(infra, units, courier, settings),
+        judging_worker(units.queue, judge),
         timer_worker(
             units.queue,
             units,
             {
                 timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement,
                 timers.NOTIFY: notifier.on_timer,
+                timers.JUDGEMENT: series.time_passed,
                 timers.TEMPLATE_SYNC: sync.continue_pass,
             },
         ),
@@ -129,6 +139,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     ]
     chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,
+        "old samples": ThinOut(units, units, clock),
         "plain addresses": SealAddresses(units, rules),
         "targets with a path": units.shorten_targets,
         "plain answers": answers.seal_all,
@@ -138,7 +149,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with sender.open(), infra.running(*loops, workers=workers, peers=[machines]):
+        async with sender.open(), infra.running(*loops, workers=workers, peers=[machines, analysis]):
             yield
 
     app = build_application(
@@ -155,7 +166,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     performance = PerformanceService(clock, auditor)
     app.include_router(build_performance_router(performance, units, infra.guard))
-    app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
+    directory = MachineDirectory(units, machines)
+    backtests = BacktestService(clock, analysis)
+    # Its fixed path comes before those with the id of a rule.
+    app.include_router(build_backtest_router(backtests, rules, programs, directory, units, infra.guard))
+    app.include_router(build_rules_router(rules, directory, units, infra.guard))
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))

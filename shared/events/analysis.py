@@ -71,6 +71,7 @@ class AnalysisCompleted(Payload):
     health: Health | None = None
     results: dict[str, Any]
     completed_at: datetime
+    scored: bool = Field(False, description="Whether `samples.scored` tells of the run, too")
 
 
 class AnalysisFailed(Payload):
@@ -156,6 +157,63 @@ class AnomalyDetected(Payload):
     y: float
     features: tuple[FeatureContribution, ...]
     metadata: dict[str, Any]
+    scored: bool = Field(False, description="Whether `samples.scored` holds the sample, too")
+
+
+class ScoredAnomaly(Payload):
+    """A sample outside normal; `sample` is its place in the block, from 0."""
+
+    sample: int
+    anomaly_id: UUID
+    severity: Severity
+
+
+class ScoredFeature(Payload):
+    """What a feature contributes to anomalies of the block: parallel lists, `samples` being places in it.
+
+    Of each anomaly, the ten features with the largest shares are here; `anomaly.detected` has all of them.
+    """
+
+    name: str
+    samples: tuple[int, ...]
+    shares: tuple[float, ...]
+    deviations: tuple[float, ...]
+    expected: tuple[float, ...]
+    observed: tuple[float, ...]
+
+
+class ScoredRun(Payload):
+    """What a run says as a whole, in its last block. `wear` and its slope are in standard deviations."""
+
+    samples: int
+    not_judged: int
+    anomaly_count: int
+    anomaly_fraction: float
+    health: HealthState
+    wear: float | None
+    wear_slope_per_day: float | None
+    completed_at: datetime
+
+
+class SamplesScored(Payload):
+    """Successive samples of a monitoring run, normal ones included, in the order of their file.
+
+    `times` (microseconds since 1970, UTC), `ratios` (distance / threshold) and `missing` (the share of
+    missing features) are parallel lists; a ratio is null where too much was missing to judge the sample, and
+    `missing` is empty if nothing was missing. `first_sample` counts from 0. The blocks of a run are published
+    in order, and `run` is in the last one.
+    """
+
+    analysis_id: UUID
+    machine_id: UUID
+    first_sample: int
+    threshold: float
+    times: tuple[int, ...]
+    ratios: tuple[float | None, ...]
+    missing: tuple[float, ...] = ()
+    anomalies: tuple[ScoredAnomaly, ...] = ()
+    features: tuple[ScoredFeature, ...] = ()
+    run: ScoredRun | None = None
 
 
 class AnomalyAcknowledged(Payload):
@@ -229,6 +287,13 @@ ANOMALY_DETECTED = Topic(
     producer="analysis",
     key="machine_id",
     description="A monitored sample is an anomaly: it lies outside the machine's normal range.",
+)
+SAMPLES_SCORED = Topic(
+    "samples.scored",
+    SamplesScored,
+    producer="analysis",
+    key="machine_id",
+    description="A block of monitored samples was scored: normal ones, anomalies, and the end of the run.",
 )
 ANOMALY_ACKNOWLEDGED = Topic(
     "anomaly.acknowledged",

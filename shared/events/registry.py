@@ -21,6 +21,7 @@ TOPICS: tuple[Topic[Any], ...] = (
     analysis.SOURCE_FAILED,
     analysis.SOURCE_RECOVERED,
     analysis.ANOMALY_DETECTED,
+    analysis.SAMPLES_SCORED,
     analysis.ANOMALY_ACKNOWLEDGED,
     alerting.ALERT_RAISED,
     alerting.ALERT_CHANGED,

@@ -51,6 +51,7 @@ class TransitionKind(StrEnum):
     - no_data: like raise, because data are missing.
     - severity: the severity from now on, higher or lower. The first three only raise it.
     - recover: the condition holds no longer; the alert is recovering until it is raised again or cleared.
+    - tell: if people were not told that it is open, they are now.
     - clear: the alert is over. Resolves it; a pending one was none, and disappears.
     """
 
@@ -59,6 +60,7 @@ class TransitionKind(StrEnum):
     NO_DATA = "no_data"
     SEVERITY = "severity"
     RECOVER = "recover"
+    TELL = "tell"
     CLEAR = "clear"
 
 
@@ -71,7 +73,8 @@ class Transition:
 
     `at` is the time of the newest sample, `first_at` of the oldest one if it stands for several. A transition
     that may open an alert needs a `finding`: the worst of the `count` that it stands for. `reason` and `code`
-    say why an alert is cleared. `quiet`: publish and record it, but notify nobody, as of late samples.
+    say why an alert is cleared. `quiet`: publish and record it, but notify nobody, as of late samples; people
+    are told of the alert with the next transition that is not quiet and raises it.
     """
 
     kind: TransitionKind

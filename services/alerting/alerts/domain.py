@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services.alerting.rules.domain import Rule
-from services.alerting.rules.signals import Observation, Severity
+from services.alerting.rules.signals import Severity
 
 # A screen that shows an alert need not see each of 100,000 anomalies. An ongoing alert publishes an event at
 # its second finding, at each power of ten, whenever its severity changes, and else once in this interval.
@@ -59,7 +59,6 @@ class Finding:
     """What one message says about a machine. `text` follows "<machine>: "; times are those of the sample."""
 
     machine_id: UUID
-    observation: Observation
     observed_at: datetime
     text: str
     anomaly_id: UUID | None = None
@@ -93,7 +92,8 @@ class Resolution:
 class Alert:
     """`version` rises with every change. `summary`, `worst_...` and `features` describe the worst finding.
 
-    `published_at` is when an event was last published about it.
+    `published_at` is when an event was last published about it. It is `untold` while nobody was notified that
+    it is open.
     """
 
     id: UUID
@@ -129,6 +129,7 @@ class Alert:
     updated_at: datetime
     published_at: datetime
     version: int
+    untold: bool = False
 
     @classmethod
     def opened(
@@ -141,6 +142,7 @@ class Alert:
         *,
         status: AlertStatus = AlertStatus.ACTIVE,
         dedupe_key: str | None = None,
+        untold: bool = False,
     ) -> "Alert":
         return cls(
             id=alert_id,
@@ -176,6 +178,7 @@ class Alert:
             updated_at=now,
             published_at=now,
             version=1,
+            untold=untold,
         )
 
     @property
@@ -213,6 +216,10 @@ class Alert:
     def reopened(self, now: datetime) -> "Alert":
         """The resolved alert, open again because a person says that it is not over."""
         return self._changed(now)._open_again(now)
+
+    def told(self, now: datetime) -> "Alert":
+        """The alert that people are told of only now."""
+        return replace(self._changed(now), untold=False)
 
     def rated(self, severity: Severity, now: datetime) -> "Alert":
         """The alert at another severity. It was acknowledged at a lower one, if that is higher."""

@@ -4,6 +4,7 @@ Callers open the transaction and commit it. Every transaction locks in this orde
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from shared.clock import Clock, IdGenerator
 
 # A pending alert that ends was none.
 ENDING = (TransitionKind.RECOVER, TransitionKind.CLEAR)
+# People are told of an alert that they were not told of.
+TELLING = (TransitionKind.RAISE, TransitionKind.NO_DATA, TransitionKind.TELL)
 # The code of an alert that its rule cleared without giving one.
 CLEARED = "cleared"
 
@@ -75,7 +78,7 @@ class AlertLifecycle:
         now = self._clock.now()
         resolved = alert.resolved(by, how, now)
         await unit.alerts.update(resolved)
-        change = AlertChange(resolved, Change.RESOLVED, now, how.note, by, how.code)
+        change = AlertChange(resolved, Change.RESOLVED, now, how.note, by, how.code, resolved.untold)
         await self._announcer.announce(unit, rule, change)
         return change
 
@@ -92,7 +95,7 @@ class AlertLifecycle:
         if alert.status is AlertStatus.PENDING and transition.kind in ENDING:
             await unit.alerts.discard(alert.id)
             return None, None
-        after, kind = self._continued(alert, transition)
+        after, kind = self._told(alert, transition, *self._continued(alert, transition))
         if after is not alert:
             await unit.alerts.update(after)
         return after, self._change(after, kind, transition)
@@ -106,7 +109,7 @@ class AlertLifecycle:
             since = now - transition.reopen_within
             recent = await unit.alerts.lock_resolved_since(rule.id, transition.dedupe_key, since)
             if recent is not None:
-                alert = recent.reopened_with(seen, now)
+                alert = replace(recent.reopened_with(seen, now), untold=transition.quiet)
                 if not await unit.alerts.reopen(alert):
                     return None
                 return alert, self._change(alert, Change.REOPENED, transition)
@@ -119,7 +122,14 @@ class AlertLifecycle:
     def _new(self, transition: Transition, seen: Seen, now: datetime, status: AlertStatus) -> Alert:
         key = transition.dedupe_key
         return Alert.opened(
-            self._new_id(), transition.rule, transition.machine_name, seen, now, status=status, dedupe_key=key
+            self._new_id(),
+            transition.rule,
+            transition.machine_name,
+            seen,
+            now,
+            status=status,
+            dedupe_key=key,
+            untold=transition.quiet,
         )
 
     def _continued(self, alert: Alert, transition: Transition) -> tuple[Alert, Change | None]:
@@ -140,9 +150,24 @@ class AlertLifecycle:
                 return alert, None
             case TransitionKind.RECOVER:
                 return alert.recovering(now), Change.RECOVERING
+            case TransitionKind.TELL:
+                return alert, None
             case TransitionKind.CLEAR:
                 how = Resolution(transition.reason, transition.code or CLEARED)
                 return alert.resolved(None, how, now), Change.RESOLVED
+
+    def _told(
+        self, before: Alert, transition: Transition, after: Alert, kind: Change | None
+    ) -> tuple[Alert, Change | None]:
+        """People are told of an alert as soon as they may be."""
+        if before.status is AlertStatus.PENDING:
+            return replace(after, untold=transition.quiet), kind
+        if transition.quiet:
+            risen = after.severity > before.severity
+            return (replace(after, untold=True) if risen else after), kind
+        if before.untold and transition.kind in TELLING:
+            return after.told(self._clock.now()), Change.REOPENED
+        return after, kind
 
     def _change(self, alert: Alert, kind: Change | None, transition: Transition) -> AlertChange | None:
         if kind is None:
@@ -153,7 +178,7 @@ class AlertLifecycle:
             self._clock.now(),
             transition.reason,
             code=alert.resolve_code if kind is Change.RESOLVED else transition.code,
-            quiet=transition.quiet,
+            quiet=transition.quiet or alert.untold,
         )
 
 

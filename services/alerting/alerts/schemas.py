@@ -137,6 +137,9 @@ class AlertOut(BaseModel):
     resolved_by: UUID | None
     resolved_at: datetime | None
     resolve_note: str | None
+    untold: bool = Field(
+        description="Whether nobody was notified that it is open: its samples were late, or its rule muted"
+    )
     resolve_code: str | None = Field(
         description="Why the service itself resolved the alert: cleared, rule_changed, rule_switched_off,"
         " rule_deleted, machine_deleted or template_changed"

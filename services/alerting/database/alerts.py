@@ -33,9 +33,10 @@ ALERT_DATA = (
     "acknowledge_expires_at",
     "resolve_note",
     "resolve_code",
+    "untold",
 )
 # Those that rows of an older version lack.
-LATER_DATA = {"acknowledge_expires_at": None, "resolve_code": None}
+LATER_DATA = {"acknowledge_expires_at": None, "resolve_code": None, "untold": False}
 
 
 # Of machines and of rules in a summary.

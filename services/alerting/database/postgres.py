@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from uuid import UUID
 
-from services.alerting.database import people
+from services.alerting.database import people, series
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
 from services.alerting.database.people.ledger import PostgresLedger
@@ -12,6 +13,7 @@ from services.alerting.database.people.resources import PostgresResourceReposito
 from services.alerting.database.performance import PostgresPerformanceRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
+from services.alerting.database.series import PostgresSeriesRepository
 from services.alerting.database.templates import PostgresTemplateRepository
 from services.alerting.database.unit import Unit
 from services.alerting.timer.timers import Timers
@@ -36,6 +38,7 @@ class PostgresUnits:
         self._new_id = new_id
         self.queries = load_queries(__file__)
         self.people = load_queries(people.__file__)
+        self._series_queries = load_queries(series.__file__)
         self.queue = PostgresQueue(database, service="alerting")
         self._targets_are_short = False
 
@@ -56,6 +59,7 @@ class PostgresUnits:
             deliveries=PostgresDeliveryRepository(connection, self.queries),
             resources=PostgresResourceRepository(connection, self.people),
             ledger=PostgresLedger(connection, self.people),
+            series=PostgresSeriesRepository(connection, self._series_queries),
             jobs=jobs,
             timers=Timers(jobs, self._clock),
             outbox=PostgresOutbox(connection, self._clock, self._new_id),
@@ -80,6 +84,12 @@ class PostgresUnits:
             async with self._database.transaction(Scope()) as connection:
                 last = await self.queries.shorten_targets(connection, after=last, limit=BATCH)
         self._targets_are_short = True
+
+    async def old_records(self, before: datetime, limit: int) -> Sequence[tuple[UUID, UUID, int]]:
+        """Some records of all organizations that are not thinned out: organization, machine and number."""
+        async with self._database.transaction(Scope()) as connection:
+            rows = self._series_queries.old_records(connection, before=before, limit=limit)
+            return [(row["organization_id"], row["machine_id"], row["number"]) async for row in rows]
 
     async def adopt_deliveries(self) -> int:
         """Enqueue deliveries that an older version wrote without a job, and count them."""

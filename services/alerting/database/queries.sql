@@ -82,15 +82,17 @@ WHERE deleted_at IS NULL
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
--- name: lock_rules_watching
--- The active rules of a machine and its name, locked in a fixed order. Transactions that evaluate, change or delete
--- a rule lock the rule first and its alerts second, so they cannot deadlock.
+-- name: rules_watching
+-- The active rules of a machine and its name.
 SELECT r.*, m.name AS machine_name
 FROM alert_rules r JOIN machine_refs m ON m.id = r.machine_id
 WHERE r.machine_id = :machine_id AND r.is_active AND r.deleted_at IS NULL AND NOT m.deleted
-  AND m.status = 'active'
-ORDER BY r.id
-FOR NO KEY UPDATE OF r;
+ORDER BY r.id;
+
+-- name: lock_rules
+-- Rules, locked in a fixed order. Transactions that judge, change or delete a rule lock the rule first and its alerts
+-- second, so they cannot deadlock.
+SELECT * FROM alert_rules WHERE id = ANY (:ids::uuid[]) AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE;
 
 -- name: update_rule!
 -- Store everything that can change.
@@ -548,6 +550,57 @@ WITH detached AS (
     RETURNING 1
 )
 SELECT count(*) FROM detached;
+
+-- name: erase_series_of_machine$
+-- Delete a batch of the samples of a deleted machine.
+WITH gone AS (
+    DELETE FROM series WHERE (machine_id, number) IN (
+        SELECT machine_id, number FROM series WHERE machine_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_series_of_analyses$
+-- Delete a batch of the samples of deleted analyses.
+WITH gone AS (
+    DELETE FROM series WHERE (machine_id, number) IN (
+        SELECT machine_id, number FROM series WHERE analysis_id::text = ANY (:subjects::text[]) LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_heads_of_machine$
+-- Delete how far a deleted machine is judged, and what its rules remembered.
+WITH heads AS (DELETE FROM series_heads WHERE machine_id = :subject RETURNING 1),
+     states AS (DELETE FROM rule_states WHERE machine_id = :subject RETURNING 1)
+SELECT (SELECT count(*) FROM heads) + (SELECT count(*) FROM states);
+
+-- name: erase_series$
+-- Delete a batch of the samples of a deleted organization.
+WITH gone AS (
+    DELETE FROM series WHERE (machine_id, number) IN (
+        SELECT machine_id, number FROM series WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_heads$
+-- Delete a batch of how far the machines of a deleted organization are judged.
+WITH gone AS (
+    DELETE FROM series_heads WHERE machine_id IN (
+        SELECT machine_id FROM series_heads WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: erase_rule_states$
+-- Delete a batch of what rules of a deleted organization remembered.
+WITH gone AS (
+    DELETE FROM rule_states WHERE rule_id IN (
+        SELECT rule_id FROM rule_states WHERE organization_id = :subject LIMIT :batch)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
 
 -- name: erase_rules_of_machine$
 -- Delete a batch of the rules of a deleted machine that never opened an alert.

@@ -41,9 +41,13 @@ class PostgresRuleRepository:
         rules = [rule async for row in rows if (rule := _rule(row))]
         return Slice.cut(rules, page.limit, lambda rule: Cursor(rule.created_at, rule.id))
 
-    async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
-        rows = self._queries.lock_rules_watching(self._connection, machine_id=machine_id)
+    async def watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
+        rows = self._queries.rules_watching(self._connection, machine_id=machine_id)
         return [WatchingRule(rule, row["machine_name"]) async for row in rows if (rule := _rule(row))]
+
+    async def lock_all(self, rule_ids: Sequence[UUID]) -> Sequence[Rule]:
+        rows = self._queries.lock_rules(self._connection, ids=list(rule_ids))
+        return [rule async for row in rows if (rule := _rule(row))]
 
     async def update(self, rule: Rule) -> None:
         row = _rule_row(rule)

@@ -10,6 +10,7 @@ from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.alerts.summary import AlertCounts, AlertSummary
 from services.alerting.database.people.interfaces import Ledger, ResourceRepository
+from services.alerting.database.series import SeriesRepository
 from services.alerting.deliveries.domain import Delivery, DeliveryFilter, Outcome
 from services.alerting.performance.domain import (
     AlertBudget,
@@ -83,8 +84,12 @@ class RuleRepository(Protocol):
         """The rule that a template has for a machine, even a deleted one, locked."""
         ...
 
-    async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
-        """The active rules of the machine, locked, always in the same order."""
+    async def watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
+        """The active rules of the machine, unless it is deleted."""
+        ...
+
+    async def lock_all(self, rule_ids: Sequence[UUID]) -> Sequence[Rule]:
+        """These rules, locked, always in the same order."""
         ...
 
     async def update(self, rule: Rule) -> None: ...
@@ -242,6 +247,7 @@ class Unit:
     deliveries: DeliveryRepository
     resources: ResourceRepository
     ledger: Ledger
+    series: SeriesRepository
     jobs: Jobs
     timers: Timers
     outbox: Outbox

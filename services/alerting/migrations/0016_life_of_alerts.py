@@ -6,7 +6,7 @@ Rows of machines count as incomplete until the consumer group of a new name has 
 from shared.postgres.ddl import run, tenant_isolation
 
 revision = "alerting_0016"
-down_revision = "alerting_0014"
+down_revision = "alerting_0015"
 
 TABLES = """
 ALTER TABLE alerts ADD COLUMN assigned_to UUID, ADD COLUMN outcome VARCHAR(20),

@@ -1,12 +1,15 @@
 """The condition language of alert rules: pydantic models that check a document and compile it.
 
-A node is `{"all": [...]}`, `{"any": [...]}`, `{"not": {...}}` or a leaf `{signal, op, value, feature?}`.
+A node is `{"all": [...]}`, `{"any": [...]}`, `{"not": {...}}` or a leaf `{signal, op, value, ...}`.
 """
 
 from collections.abc import Mapping
+from datetime import time
 from typing import Annotated, Any, Literal, Never, TypeAlias
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -14,6 +17,7 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PlainValidator,
     PrivateAttr,
+    StringConstraints,
     Tag,
     model_validator,
 )
@@ -22,82 +26,87 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
-from services.alerting.rules.compiled import Condition, Predicate
 from services.alerting.rules.documents import (
     Document,
     Duration,
-    NotEvaluated,
     Version,
     invalid,
 )
-from services.alerting.rules.durations import to_timedelta
+from services.alerting.rules.durations import microseconds, to_timedelta
 from services.alerting.rules.leaves import SeverityLabel, SignalLeaf
-from services.alerting.rules.limits import exceeded, mixed_sources, raw_nodes
-from services.alerting.rules.signals import SOURCES, Observation, Severity, Source
+from services.alerting.rules.limits import exceeded, raw_nodes
+from services.alerting.rules.program import Clear, Leaf, NoData, Node, Program, Trigger
+from services.alerting.rules.schedule import MIDNIGHT, Mute, Schedule
+from services.alerting.rules.signals import SOURCES, Severity
 from shared.http.fields import NotNull
 
 MAX_BRANCHES = 50
 MAX_STEPS = 10
+MAX_SAMPLES = 1000
+MAX_MUTES = 20
 EXAMPLE: JsonDict = {
     "version": 1,
     "when": {
-        "any": [
-            {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5},
-            {"signal": "anomaly.severity", "op": "gte", "value": "high"},
+        "all": [
+            {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5, "recover": 1.2},
+            {
+                "any": [
+                    {"signal": "anomaly.fraction", "op": "gte", "value": 0.05, "window": "PT1H"},
+                    {"signal": "health.state", "op": "eq", "value": "failing"},
+                ]
+            },
         ]
     },
+    "trigger": {"mode": "m_of_n", "m": 3, "n": 10},
+    "clear": {"no_recurrence_for": "PT6H", "auto_resolve": True},
     "severity": [
         {"level": "high"},
         {"level": "critical", "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 3}},
     ],
+    "no_data": {"after": "P1D", "state": "alert"},
+    "schedule": {"tz": "Europe/Berlin", "mute": [{"days": ["sat", "sun"]}]},
     "dedupe": {"by": ["rule", "machine"], "reopen_within": "PT1H"},
 }
 
-LATER_SIGNALS = ("wear.distance", "wear.slope", "data.age")
-LATER_TRIGGERS = ("duration", "m_of_n")
+
+def _refuse_leaf(_leaf: Any) -> Never:
+    raise invalid([(("signal",), f"must be one of {', '.join(SOURCES)}")])
 
 
-def _refuse_leaf(leaf: Any) -> Never:
-    signals = ", ".join(SOURCES)
-    if leaf["signal"] in LATER_SIGNALS:
-        raise invalid([(("signal",), f"{leaf['signal']} is not evaluated yet: use {signals}")])
-    raise invalid([(("signal",), f"must be one of {signals}")])
+class Leaves:
+    """Collects the leaves of a condition while it is compiled."""
+
+    def __init__(self) -> None:
+        self.found: list[Leaf] = []
+
+    def add(self, leaf: Leaf) -> Node:
+        self.found.append(leaf)
+        return Node("leaf", leaf=len(self.found) - 1)
 
 
 class AllOf(Document):
     all: "Nodes"
 
-    @property
-    def source(self) -> Source:
-        return self.all[0].source
-
-    def compile(self) -> Predicate:
-        nodes = [node.compile() for node in self.all]
-        return lambda observation: all(holds(observation) for holds in nodes)
+    def compile(self, leaves: Leaves) -> Node:
+        return Node("all", nodes=tuple(compile_node(node, leaves) for node in self.all))
 
 
 class AnyOf(Document):
     any: "Nodes"
 
-    @property
-    def source(self) -> Source:
-        return self.any[0].source
-
-    def compile(self) -> Predicate:
-        nodes = [node.compile() for node in self.any]
-        return lambda observation: any(holds(observation) for holds in nodes)
+    def compile(self, leaves: Leaves) -> Node:
+        return Node("any", nodes=tuple(compile_node(node, leaves) for node in self.any))
 
 
 class Not(Document):
     node: "ConditionNode" = Field(alias="not")
 
-    @property
-    def source(self) -> Source:
-        return self.node.source
+    def compile(self, leaves: Leaves) -> Node:
+        return Node("not", nodes=(compile_node(self.node, leaves),))
 
-    def compile(self) -> Predicate:
-        holds = self.node.compile()
-        return lambda observation: not holds(observation)
+
+def compile_node(node: "AllOf | AnyOf | Not | SignalLeaf", leaves: Leaves) -> Node:
+    return node.compile(leaves) if isinstance(node, AllOf | AnyOf | Not) else leaves.add(node.compile())
 
 
 def _kind(node: Any) -> str | None:
@@ -137,40 +146,120 @@ class SeverityStep(Document):
     level: SeverityLabel
     when: Annotated[ConditionNode | None, NotNull()] = None
 
-    def compile(self) -> tuple[Severity, Predicate]:
-        return Severity.parse(self.level), self.when.compile() if self.when else _always
+    def compile(self, leaves: Leaves) -> tuple[Severity, Node | None]:
+        return Severity.parse(self.level), compile_node(self.when, leaves) if self.when else None
 
 
-def _always(_observation: Observation) -> bool:
-    return True
-
-
-def _refuse_trigger(trigger: Any) -> Never:
-    raise invalid([(("mode",), f"{trigger['mode']} is not evaluated yet: use simple")])
-
-
-class Trigger(Document):
-    """When the alert opens: `simple`, as soon as the condition is satisfied."""
+class SimpleTrigger(Document):
+    """The alert opens as soon as the condition is satisfied."""
 
     mode: Literal["simple"]
 
+    def compile(self) -> Trigger:
+        return Trigger()
 
-def _mode(trigger: Any) -> str:
-    return "Later" if isinstance(trigger, dict) and trigger.get("mode") in LATER_TRIGGERS else "Now"
+
+class DurationTrigger(Document):
+    """The alert opens once the condition has been satisfied for so long without interruption."""
+
+    mode: Literal["duration"]
+    hold: Annotated[Duration, AfterValidator(lambda hold: _positive(hold))] = Field(alias="for")
+
+    def compile(self) -> Trigger:
+        return Trigger(hold=microseconds(self.hold))
 
 
-AnyTrigger: TypeAlias = Annotated[
-    Annotated[Trigger, Tag("Now")]
-    | Annotated[Never, PlainValidator(_refuse_trigger), SkipJsonSchema(), Tag("Later")],
-    Discriminator(_mode),
-]
+class CountTrigger(Document):
+    """The alert opens if `m` of the last `n` samples satisfy the condition; of runs, if no sample matters."""
+
+    mode: Literal["m_of_n"]
+    m: Annotated[int, Field(strict=True, ge=1)]
+    n: Annotated[int, Field(strict=True, ge=1, le=MAX_SAMPLES)]
+
+    @model_validator(mode="after")
+    def _check_m(self) -> "CountTrigger":
+        if self.m > self.n:
+            raise invalid([(("m",), "must not be greater than n")])
+        return self
+
+    def compile(self) -> Trigger:
+        return Trigger(self.m, self.n)
+
+
+AnyTrigger: TypeAlias = Annotated[SimpleTrigger | DurationTrigger | CountTrigger, Discriminator("mode")]
+
+
+class ClearDocument(Document):
+    """The alert is recovering while its condition is not satisfied, and resolved after some time of that.
+
+    Without `auto_resolve`, people resolve it. The same time passes before its severity falls.
+    """
+
+    no_recurrence_for: Duration = "PT0S"
+    auto_resolve: bool = True
+
+
+class NoDataDocument(Document):
+    """What happens if no sample has come for some time.
+
+    `alert` raises the alert, until data come again; `resolve` resolves an open one; `keep` only keeps an open
+    alert from clearing. `grace` is added once after the rule was created or changed.
+    """
+
+    after: Annotated[Duration, AfterValidator(lambda after: _positive(after))]
+    grace: Duration = "PT0S"
+    state: Literal["alert", "resolve", "keep"] = "alert"
+
+
+def _positive(duration: str) -> str:
+    if not microseconds(duration):
+        raise PydanticCustomError("duration", "must be longer than PT0S")
+    return duration
+
+
+Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+ALL_DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LocalTime: TypeAlias = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+
+
+class MuteDocument(Document):
+    """From `from` until before `to` on these days, local time; past midnight if `to` is not after `from`."""
+
+    days: Annotated[tuple[Day, ...], Field(min_length=1, max_length=7)] = ALL_DAYS
+    start: LocalTime = Field(default="00:00", alias="from")
+    end: LocalTime = Field(default="24:00", alias="to")
+
+    def compile(self) -> Mute:
+        return Mute(frozenset(ALL_DAYS.index(day) for day in self.days), _time(self.start), _time(self.end))
+
+
+def _time(text: str) -> time:
+    return MIDNIGHT if text == "24:00" else time.fromisoformat(text)
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise PydanticCustomError("zone", "must be a time zone such as Europe/Berlin or UTC") from None
+    return name
+
+
+class ScheduleDocument(Document):
+    """When the alert pages nobody. If it is still open at the end of such a time, people are told then."""
+
+    tz: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_known_zone)]
+    mute: Annotated[tuple[MuteDocument, ...], Field(min_length=1, max_length=MAX_MUTES)]
+
+    def compile(self) -> Schedule:
+        return Schedule(ZoneInfo(self.tz), tuple(mute.compile() for mute in self.mute))
 
 
 def _check_keys(by: Any) -> Any:
     # A rule has one machine, so the key of the rule already separates machines.
     if isinstance(by, list) and "rule" in by and all(key in ("rule", "machine") for key in by):
         return by
-    raise PydanticCustomError("dedupe", 'must be ["rule", "machine"]: nothing else is evaluated yet')
+    raise PydanticCustomError("dedupe", 'must be ["rule", "machine"]: a rule has one machine and one alert')
 
 
 class Dedupe(Document):
@@ -181,18 +270,23 @@ class Dedupe(Document):
 
 
 class ConditionDocument(Document):
-    """When a rule fires. All signals of one condition must arrive with the same message."""
+    """When a rule fires. Signals of other messages count with their newest value.
+
+    Time is that of the samples. Samples that are older than `late_after` when they arrive are recorded, and
+    page nobody; with null, none is too old.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     version: Version
     when: ConditionNode
     trigger: Annotated[AnyTrigger | None, NotNull()] = None
+    clear: Annotated[ClearDocument | None, NotNull()] = None
     severity: list[SeverityStep] = Field(default_factory=list, min_length=1, max_length=MAX_STEPS)
+    no_data: Annotated[NoDataDocument | None, NotNull()] = None
+    schedule: Annotated[ScheduleDocument | None, NotNull()] = None
+    late_after: Duration | None = "P1D"
     dedupe: Dedupe = Field(default_factory=Dedupe)
-    clear: NotEvaluated = None
-    no_data: NotEvaluated = None
-    schedule: NotEvaluated = None
 
     _sent: Mapping[str, Any] = PrivateAttr()
 
@@ -201,12 +295,9 @@ class ConditionDocument(Document):
     def _check_whole(
         cls, value: Any, handler: ModelWrapValidatorHandler["ConditionDocument"]
     ) -> "ConditionDocument":
-        nodes = raw_nodes(value)
-        if problems := exceeded(nodes):
+        if problems := exceeded(raw_nodes(value)):
             raise invalid(problems)
         document = handler(value)
-        if problems := mixed_sources(nodes):
-            raise invalid(problems)
         document._sent = value
         return document
 
@@ -215,16 +306,26 @@ class ConditionDocument(Document):
         """The document as its author wrote it, to be stored and returned."""
         return self._sent
 
-    def compile(self) -> Condition:
-        reopen_within = self.dedupe.reopen_within
-        return Condition(
-            source=self.when.source,
-            when=self.when.compile(),
-            severity=tuple(step.compile() for step in self.severity),
+    def compile(self) -> Program:
+        leaves = Leaves()
+        when = compile_node(self.when, leaves)
+        steps = tuple(step.compile(leaves) for step in self.severity)
+        clear, no_data, reopen_within = self.clear, self.no_data, self.dedupe.reopen_within
+        return Program(
+            leaves=tuple(leaves.found),
+            when=when,
+            steps=steps,
+            trigger=self.trigger.compile() if self.trigger else Trigger(),
+            clear=Clear(microseconds(clear.no_recurrence_for), clear.auto_resolve) if clear else None,
+            no_data=NoData(microseconds(no_data.after), microseconds(no_data.grace), no_data.state)
+            if no_data
+            else None,
+            schedule=self.schedule.compile() if self.schedule else None,
             reopen_within=to_timedelta(reopen_within) if reopen_within else None,
+            late_after=microseconds(self.late_after) if self.late_after else None,
         )
 
 
-def compile_condition(document: Mapping[str, Any]) -> Condition:
+def compile_condition(document: Mapping[str, Any]) -> Program:
     """Compile a stored document."""
     return ConditionDocument.model_validate(document).compile()

@@ -17,6 +17,11 @@ def to_timedelta(duration: str) -> timedelta:
     return timedelta(**{unit: int(number) for unit, number in parts.items() if number})
 
 
+def microseconds(duration: str) -> int:
+    """Convert a valid ISO 8601 duration."""
+    return to_timedelta(duration) // timedelta(microseconds=1)
+
+
 def to_duration(length: timedelta) -> str:
     """The ISO 8601 duration of whole seconds."""
     days, seconds = length.days, length.seconds

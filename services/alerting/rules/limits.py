@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.alerting.rules.documents import Location, Problem
-from services.alerting.rules.signals import SOURCES
 
 # A deeper or larger condition is not readable.
 MAX_DEPTH = 10
@@ -64,19 +63,4 @@ def exceeded(nodes: Sequence[RawNode]) -> list[Problem]:
     return [
         *((location, f"exceeds the maximum depth of {MAX_DEPTH}") for location in deep),
         *((location, f"exceeds the maximum of {MAX_LEAVES} conditions") for location in surplus),
-    ]
-
-
-def mixed_sources(nodes: Sequence[RawNode]) -> list[Problem]:
-    """The signals that arrive with another message than the first one. All leaves must be valid."""
-    signals = [(node.location, str(node.content["signal"])) for node in nodes if node.is_leaf]
-    first = SOURCES[signals[0][1]]
-    return [
-        (
-            (*location, "signal"),
-            f"{signal} arrives with {SOURCES[signal]}, earlier signals of this condition with {first}:"
-            " signals of different messages are not evaluated together yet; create two rules",
-        )
-        for location, signal in signals
-        if SOURCES[signal] is not first
     ]

@@ -8,9 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from services.alerting.rules.actions import ActionsDocument
-from services.alerting.rules.conditions import ConditionDocument
+from services.alerting.rules.conditions import ConditionDocument, compile_condition
 from services.alerting.rules.domain import Rule
 from services.alerting.rules.leaves import SeverityLabel
+from services.alerting.rules.warnings import warnings_of
 from shared.http.fields import SOMETHING_STORABLE, NotNull, storable
 
 Name = Annotated[
@@ -53,6 +54,14 @@ class AlertRuleUpdate(BaseModel):
     )
 
 
+class RuleWarning(BaseModel):
+    """What `code` and `params` say; `text` is the same in English."""
+
+    code: Literal["can_never_fire", "severity_never_reached", "fires_when_in_order"]
+    params: dict[str, Any]
+    text: str
+
+
 class AlertRuleOut(BaseModel):
     id: UUID
     organization_id: UUID
@@ -67,6 +76,7 @@ class AlertRuleOut(BaseModel):
     not_judged: NotJudged | None = Field(
         description="Why the rule is not judged now: it is switched off, or its machine is not active"
     )
+    warnings: list[RuleWarning] = Field(description="Of a condition that is valid and can hardly be meant")
     template_id: UUID | None = Field(description="The template that keeps the rule in step")
     overrides: list[str] = Field(description="The fields that differ from the template, and stay so")
     created_by: UUID
@@ -86,6 +96,10 @@ class AlertRuleOut(BaseModel):
             severity=rule.severity.label,
             is_active=rule.is_active,
             not_judged=_not_judged(rule, machine_status),
+            warnings=[
+                RuleWarning.model_validate(each, from_attributes=True)
+                for each in warnings_of(compile_condition(rule.condition))
+            ],
             template_id=rule.template_id,
             overrides=list(rule.overrides),
             created_by=rule.created_by,

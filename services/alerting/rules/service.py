@@ -16,7 +16,7 @@ from services.alerting.rules.domain import Actions, Rule, RuleFilter
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.signals import Severity
 from services.alerting.templates.domain import DELETED, FIELDS, START
-from services.alerting.timer.kinds import TEMPLATE_SYNC
+from services.alerting.timer.kinds import JUDGEMENT, TEMPLATE_SYNC
 from shared.access import Caller, Permission
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -71,6 +71,7 @@ class RuleService:
             **converted,
         )
         await unit.rules.add(rule)
+        await unit.timers.schedule(JUDGEMENT, rule.machine_id, now)
         await self._auditor.wrote(
             unit.outbox, caller, "alert_rule.created", "alert_rule", rule.id, after=_audited(rule)
         )
@@ -109,6 +110,7 @@ class RuleService:
             if not overrides.issuperset(before.overrides):
                 rule = replace(rule, template_version=None)
         await unit.rules.update(rule)
+        await unit.timers.schedule(JUDGEMENT, rule.machine_id, rule.updated_at)
         if (ended := ended_by(before, rule)) is not None:
             await self._close(unit, caller, rule, ended)
         await self._auditor.wrote(

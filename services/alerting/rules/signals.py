@@ -1,12 +1,8 @@
-"""The signals that rules watch, and observations of them. Pure."""
+"""The signals that rules watch, and what brings them. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from types import MappingProxyType
-from typing import TypeAlias
-
-Value: TypeAlias = float | str | bool
 
 
 class Severity(IntEnum):
@@ -28,31 +24,30 @@ class Severity(IntEnum):
 
 
 class Source(StrEnum):
-    """The message that carries a signal."""
+    """What brings a signal: each sample, the end of a run, a failed analysis, or the passing of time."""
 
-    ANOMALY = "anomaly.detected"
-    COMPLETED = "analysis.completed"
-    FAILED = "analysis.failed"
+    SAMPLES = "samples"
+    RUN = "run"
+    FAILURE = "failure"
+    TIME = "time"
 
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
     {
-        "anomaly.distance": Source.ANOMALY,
-        "anomaly.distance_ratio": Source.ANOMALY,
-        "anomaly.severity": Source.ANOMALY,
-        "feature.contribution": Source.ANOMALY,
-        "anomaly.count": Source.COMPLETED,
-        "anomaly.fraction": Source.COMPLETED,
-        "health.state": Source.COMPLETED,
-        "analysis.failed": Source.FAILED,
+        "anomaly.distance": Source.SAMPLES,
+        "anomaly.distance_ratio": Source.SAMPLES,
+        "anomaly.severity": Source.SAMPLES,
+        "feature.contribution": Source.SAMPLES,
+        "quality.missing": Source.SAMPLES,
+        # Of a run; with a window, of the samples in it.
+        "anomaly.count": Source.RUN,
+        "anomaly.fraction": Source.RUN,
+        "wear.distance": Source.RUN,
+        "wear.slope": Source.RUN,
+        "health.state": Source.RUN,
+        "analysis.failed": Source.FAILURE,
+        "data.age": Source.TIME,
     }
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """The content of one message: signal values by name, and the share of each feature in the anomaly."""
-
-    source: Source
-    values: Mapping[str, Value]
-    contributions: Mapping[str, float]
+# States as numbers, so that all signals are columns of numbers.
+HEALTH_STATES = ("ok", "deteriorating", "failing", "unknown")

@@ -16,7 +16,7 @@ from services.alerting.rules.domain import Rule
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import ended_by
 from services.alerting.templates.domain import DELETED, FIELDS, RuleTemplate
-from services.alerting.timer.kinds import TEMPLATE_SYNC
+from services.alerting.timer.kinds import JUDGEMENT, TEMPLATE_SYNC
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 
@@ -67,6 +67,7 @@ class TemplateSync:
         elif rule is None:
             rule = await self._new(unit, template, machine, now)
             await unit.rules.add(rule)
+            await unit.timers.schedule(JUDGEMENT, machine.id, now)
             await self._audit(unit, rule, "alert_rule.created")
         elif DELETED not in rule.overrides and (
             rule.deleted_at is not None or rule.template_version != template.version
@@ -105,6 +106,7 @@ class TemplateSync:
         if before.deleted_at is None and (how := ended_by(before, after)) is not None:
             await self._lifecycle.close_of_rule(unit, after, how)
         await unit.rules.update(after)
+        await unit.timers.schedule(JUDGEMENT, after.machine_id, after.updated_at)
         await self._audit(unit, after, "alert_rule.updated")
 
     async def _audit(self, unit: Unit, rule: Rule, action: str) -> None:

@@ -5,3 +5,5 @@ ACKNOWLEDGEMENT_EXPIRY = "acknowledgement_expiry"
 TEMPLATE_SYNC = "template_sync"
 # A step of the rule is due, or a silence ends.
 NOTIFY = "notify"
+# The subject is a machine, whose rules are judged because time has passed.
+JUDGEMENT = "judgement"

@@ -64,6 +64,8 @@ class ScoredSummary:
     process_order: int
     summary: Mapping[str, Any]
     has_anomalies: bool
+    # The share of missing features of each sample; empty if nothing is missing.
+    missing: Sequence[float] = ()
 
 
 class Chunks(Protocol):
@@ -79,6 +81,7 @@ class Chunks(Protocol):
         points: MonitorRow,
         summary: Mapping[str, Any],
         anomalies: Sequence[Mapping[str, Any]],
+        missing: Sequence[float] = (),
     ) -> bool:
         """Store the scores of a chunk; False, without storing them, if it is scored or does not exist."""
         ...
@@ -130,6 +133,7 @@ class PostgresChunks:
         points: MonitorRow,
         summary: Mapping[str, Any],
         anomalies: Sequence[Mapping[str, Any]],
+        missing: Sequence[float] = (),
     ) -> bool:
         done = await self._queries.complete_chunk(
             self._connection,
@@ -137,6 +141,7 @@ class PostgresChunks:
             process_order=chunk.process_order,
             summary=summary,
             anomalies=list(anomalies) or None,
+            missing=list(missing) or None,
         )
         if done is not True:
             return False
@@ -151,7 +156,10 @@ class PostgresChunks:
     async def summaries(self, analysis_id: UUID) -> Sequence[ScoredSummary]:
         found = self._queries.chunk_summaries(self._connection, analysis_id=analysis_id)
         return [
-            ScoredSummary(row["process_order"], row["summary"], row["has_anomalies"]) async for row in found
+            ScoredSummary(
+                row["process_order"], row["summary"], row["has_anomalies"], tuple(row["missing"] or ())
+            )
+            async for row in found
         ]
 
     async def placed(self, analysis_id: UUID) -> tuple[Floats, Floats]:

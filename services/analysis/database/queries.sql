@@ -277,7 +277,7 @@ WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary 
 
 -- name: complete_chunk$
 -- Store the scores of a chunk, once.
-UPDATE monitor_chunks SET summary = :summary, anomalies = :anomalies
+UPDATE monitor_chunks SET summary = :summary, anomalies = :anomalies, missing = :missing
 WHERE analysis_id = :analysis_id AND process_order = :process_order AND summary IS NULL
 RETURNING true;
 
@@ -287,7 +287,7 @@ UPDATE monitor_chunks SET state = :state WHERE analysis_id = :analysis_id AND pr
 
 -- name: chunk_summaries
 -- The results of a run's chunks, in order.
-SELECT process_order, summary, anomalies IS NOT NULL AS has_anomalies FROM monitor_chunks
+SELECT process_order, summary, anomalies IS NOT NULL AS has_anomalies, missing FROM monitor_chunks
 WHERE analysis_id = :analysis_id ORDER BY process_order;
 
 -- name: chunk_anomalies$

@@ -7,7 +7,7 @@ from uuid import UUID
 from services.analysis.baselines.domain import activation
 from services.analysis.database.results import MapRow
 from services.analysis.database.unit import Unit, Units
-from services.analysis.domain import Analysis, Status
+from services.analysis.domain import Analysis, AnalysisType, Status
 from services.analysis.engine import EngineError, TableError
 from services.analysis.jobs.domain import MAX_ATTEMPTS, SCORED_SHARE, Stage
 from services.analysis.jobs.fit import Fitted
@@ -115,6 +115,7 @@ class Finalizer:
             health=results.get("health"),
             results=dict(results),
             completed_at=now,
+            scored=analysis.analysis_type is AnalysisType.MONITORING,
         )
         await unit.outbox.add(
             ANALYSIS_COMPLETED, analysis.machine_id, payload, organization_id=analysis.organization_id

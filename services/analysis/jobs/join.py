@@ -16,16 +16,17 @@ from services.analysis.domain import Analysis
 from services.analysis.engine import BaselineModel, ScoreSummary, held_out, judged_by, latest_wear, promise
 from services.analysis.health.assessment import assess, runs_in_order
 from services.analysis.health.domain import LeadingFeatures, regimes_of
+from services.analysis.jobs.blocks import block_of, run_of
 from services.analysis.jobs.domain import SCORED_SHARE, Stage
 from services.analysis.jobs.drift import drift_results
 from services.analysis.jobs.finalize import Finalizer
 from services.analysis.jobs.progress import Stopwatch, publish_progress
-from services.analysis.jobs.summarize import Summarizer
+from services.analysis.jobs.summarize import ScoredSamples, Summarizer
 from services.analysis.jobs.work import Work, continued, scope_of
 from services.analysis.objects.models import ModelStore
 from services.analysis.quality.domain import time_column, told
 from shared.clock import Clock, IdGenerator
-from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
+from shared.events.analysis import ANOMALY_DETECTED, SAMPLES_SCORED, AnomalyDetected, ScoredRun
 from shared.jobs.queue import Job, Lease, LeaseLost
 from shared.months import month_of
 from shared.postgres.partitions import Partitions
@@ -97,8 +98,9 @@ class Joiner:
             }
             column = time_column(quality)
             await self._make_partitions(work, summaries, column)
+            scored = await self._summarizer.read(analysis, work.upload.created_at, work.lease)
             summary = await self._summarizer.summarize(
-                analysis, work.upload.created_at, model.threshold, severities, held_out(model), work.lease
+                analysis.id, scored, model.threshold, severities, held_out(model), work.lease
             )
             run = summary.levels if summary is not None else None
             drift = await drift_results(self._units, work.lease, analysis, model, run, len(positions))
@@ -114,9 +116,8 @@ class Joiner:
                     tuple(work.upload.features),
                     len(positions),
                 )
-                for chunk in summaries:
-                    if chunk.has_anomalies:
-                        await self._publish(unit, work, chunk.process_order, column)
+                end = run_of(results, len(positions), self._clock.now())
+                await self._publish(unit, work, summaries, scored, model.threshold, column, end)
                 if summary is not None:
                     await unit.summaries.add(analysis.machine_id, summary)
                 await unit.chunks.delete(analysis.id)
@@ -154,7 +155,41 @@ class Joiner:
         assessment = await assess(unit, runs)
         return assessment.results() if assessment is not None else {}
 
-    async def _publish(self, unit: Unit, work: Work, process_order: int, column: str | None) -> None:
+    async def _publish(
+        self,
+        unit: Unit,
+        work: Work,
+        chunks: Sequence[ScoredSummary],
+        scored: ScoredSamples,
+        threshold: float,
+        column: str | None,
+        run: ScoredRun,
+    ) -> None:
+        """Store and publish the anomalies, and publish all samples in blocks."""
+        analysis, first = work.analysis, 0
+        for chunk in chunks:
+            anomalies: Sequence[Anomaly] = ()
+            if chunk.has_anomalies:
+                anomalies = await self._store_anomalies(unit, work, chunk.process_order, column)
+            times = scored.times[chunk.process_order]
+            block = block_of(
+                analysis,
+                first,
+                threshold,
+                times,
+                scored.distances[chunk.process_order],
+                chunk.missing,
+                anomalies,
+                run if chunk is chunks[-1] else None,
+            )
+            await unit.outbox.add(
+                SAMPLES_SCORED, analysis.machine_id, block, organization_id=analysis.organization_id
+            )
+            first += times.size
+
+    async def _store_anomalies(
+        self, unit: Unit, work: Work, process_order: int, column: str | None
+    ) -> Sequence[Anomaly]:
         """Store the anomalies of a chunk, and publish them."""
         staged = await unit.chunks.anomalies(work.analysis.id, process_order)
         anomalies = [self._anomaly(work, found, column) for found in staged]
@@ -167,6 +202,7 @@ class Joiner:
             ],
             organization_id=work.analysis.organization_id,
         )
+        return anomalies
 
     def _anomaly(self, work: Work, found: Mapping[str, Any], column: str | None) -> Anomaly:
         time = sample_time(found["metadata"], found["sample_index"], work.upload.created_at, column)
@@ -224,4 +260,5 @@ def _detected(anomaly: Anomaly, ratio: float) -> AnomalyDetected:
         y=anomaly.y,
         features=anomaly.features.get("features", ()),
         metadata=dict(anomaly.metadata or {}),
+        scored=True,
     )

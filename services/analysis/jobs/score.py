@@ -93,7 +93,9 @@ class ChunkScorer:
             if await unit.analyses.lock(analysis.id) is None:
                 raise LeaseLost(str(analysis.id))
             await unit.jobs.complete(work.job)
-            if not await unit.chunks.complete(chunk, row, asdict(scores.summary), anomalies):
+            if not await unit.chunks.complete(
+                chunk, row, asdict(scores.summary), anomalies, _missing(samples)
+            ):
                 raise LeaseLost(str(analysis.id))
             scoring = await unit.analyses.count_scored(analysis.id)
             await self._publish_progress(unit, work, scoring)
@@ -147,6 +149,12 @@ def _scored(
         }
         for row, explanation in zip(anomalous, explanations, strict=True)
     ]
+
+
+def _missing(samples: Samples) -> list[float]:
+    """Return the share of missing features of each sample; nothing if nothing is missing."""
+    missing = np.isnan(samples.features)
+    return missing.mean(axis=1).tolist() if missing.any() else []
 
 
 def _explained(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -30,6 +31,16 @@ from shared.access import Scope
 from shared.jobs.queue import Lease
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredSamples:
+    """The samples of a run: their times and distances by the order of their chunk."""
+
+    times: Mapping[int, Times]
+    distances: Mapping[int, Floats]
+
+
 # 64 chunks of 512 samples are a few megabytes of metadata.
 CHUNKS_PER_PAGE = 64
 # Runs that the janitor summarizes in a round; the next round follows at once while there are more.
@@ -40,10 +51,37 @@ class Summarizer:
     def __init__(self, units: Units) -> None:
         self._units = units
 
+    async def read(
+        self, analysis: Analysis, uploaded_at: datetime, lease: Lease | None = None
+    ) -> ScoredSamples:
+        """Return what is stored of a scored run.
+
+        Samples without a time of their own get that of the upload.
+        """
+        compute = _compute(lease)
+        scope = Scope(organization_id=analysis.organization_id)
+        times: dict[int, Times] = {}
+        distances: dict[int, Floats] = {}
+        after = -1
+        async with self._units(scope) as unit:
+            column = time_column(await unit.qualities.get(analysis.id))
+        while True:
+            async with self._units(scope) as unit:
+                page = await unit.summaries.scored(analysis.id, after, CHUNKS_PER_PAGE)
+            for chunk in page:
+                times[chunk.process_order] = await compute(_times, chunk, uploaded_at, column)
+                distances[chunk.process_order] = chunk.distance
+            if len(page) < CHUNKS_PER_PAGE:
+                break
+            after = page[-1].process_order
+            if lease is not None:
+                await lease.turn()
+        return ScoredSamples(times, distances)
+
+    @staticmethod
     async def summarize(
-        self,
-        analysis: Analysis,
-        uploaded_at: datetime,
+        analysis_id: UUID,
+        scored: ScoredSamples,
         threshold: float | None,
         severities: Mapping[int, str],
         own: Floats | None,
@@ -52,33 +90,15 @@ class Summarizer:
         """Return the summary of a scored run, or None if nothing of it is stored.
 
         `severities` are those of its anomalies, by the index of their sample; `own` are the held-out
-        distances of its baseline. Samples without a time of their own get that of the upload.
+        distances of its baseline.
         """
-        compute: Callable[..., Any] = lease.compute if lease is not None else asyncio.to_thread
-        scope = Scope(organization_id=analysis.organization_id)
-        times: list[Times] = []
-        distances: list[Floats] = []
-        after = -1
-        async with self._units(scope) as unit:
-            column = time_column(await unit.qualities.get(analysis.id))
-        while True:
-            async with self._units(scope) as unit:
-                page = await unit.summaries.scored(analysis.id, after, CHUNKS_PER_PAGE)
-            for chunk in page:
-                times.append(await compute(_times, chunk, uploaded_at, column))
-                distances.append(chunk.distance)
-            if len(page) < CHUNKS_PER_PAGE:
-                break
-            after = page[-1].process_order
-            if lease is not None:
-                await lease.turn()
-        if not times:
+        if not scored.times:
             return None
-        summary: RunSummary = await compute(
+        summary: RunSummary = await _compute(lease)(
             _summary,
-            analysis.id,
-            np.concatenate(times),
-            np.concatenate(distances),
+            analysis_id,
+            np.concatenate(list(scored.times.values())),
+            np.concatenate(list(scored.distances.values())),
             threshold,
             severities,
             own,
@@ -104,7 +124,8 @@ class Summarizer:
             severities = await unit.summaries.severities(analysis_id)
             own = await _own_distances(unit, analysis.baseline_id)
         threshold = (analysis.results or {}).get("threshold")
-        summary = await self.summarize(analysis, upload.created_at, threshold, severities, own)
+        scored = await self.read(analysis, upload.created_at)
+        summary = await self.summarize(analysis_id, scored, threshold, severities, own)
         if summary is None:
             # Imported without results: there is nothing to count but the run itself.
             summary = RunSummary(
@@ -112,6 +133,10 @@ class Summarizer:
             )
         async with self._units(scope) as unit:
             return await unit.summaries.add(analysis.machine_id, summary)
+
+
+def _compute(lease: Lease | None) -> Callable[..., Any]:
+    return lease.compute if lease is not None else asyncio.to_thread
 
 
 async def _own_distances(unit: Unit, baseline_id: UUID | None) -> Floats | None:

@@ -21,6 +21,7 @@ from tests.support.fakes import FakeInbox, FakeOutbox
 from tests.unit.alerting.fakes_people import FakeDeliveries, FakeLedger, FakeResources
 from tests.unit.alerting.memory import Memory, Scoped, page_of
 from tests.unit.alerting.performance.fakes import FakePerformance
+from tests.unit.alerting.series.fakes import FakeSeries
 from tests.unit.alerting.templates.fakes import FakeTemplates
 from tests.unit.alerting.timer.fakes import FakeJobs
 
@@ -98,7 +99,11 @@ class FakeRules(Scoped):
                 return rule
         return None
 
-    async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
+    async def lock_all(self, rule_ids: Sequence[UUID]) -> Sequence[Rule]:
+        found = [await self.get(rule_id) for rule_id in sorted(rule_ids)]
+        return [rule for rule in found if rule is not None]
+
+    async def watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         rules = (await self.list(RuleFilter(machine_id, True), PageRequest(limit=500))).items
         machine = self._memory.machines[machine_id] if rules else None
         return [
@@ -234,6 +239,7 @@ class FakeUnits:
             deliveries=FakeDeliveries(self.memory, scope, self.queue),
             resources=FakeResources(self.memory, scope),
             ledger=FakeLedger(self.memory, scope),
+            series=FakeSeries(self.memory, scope),
             jobs=jobs,
             timers=Timers(jobs, self._clock),
             outbox=self.outbox,

@@ -8,13 +8,24 @@ from services.alerting.acknowledgements.domain import Link
 from services.alerting.alerts.changes import AlertChange
 from services.alerting.alerts.domain import Alert
 from services.alerting.deliveries.domain import Delivery, TargetState
+from services.alerting.judging.state import State
 from services.alerting.performance.domain import AlertBudget
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.resources.domain import Resource
 from services.alerting.rules.domain import Rule
+from services.alerting.series.domain import Record
 from services.alerting.templates.domain import RuleTemplate
 from shared.access import Scope
 from shared.http.pages import Cursor, PageRequest, Slice
+
+
+@dataclass
+class Head:
+    """How far a machine is judged."""
+
+    last: int = 0
+    judged: int = 0
+    queued: bool = False
 
 
 @dataclass
@@ -35,6 +46,9 @@ class Memory:
     resources: dict[UUID, Resource] = field(default_factory=dict)
     targets: dict[str, TargetState] = field(default_factory=dict)
     links: dict[bytes, Link] = field(default_factory=dict)
+    records: dict[tuple[UUID, int], Record] = field(default_factory=dict)
+    heads: dict[UUID, Head] = field(default_factory=dict)
+    states: dict[UUID, State] = field(default_factory=dict)
 
 
 class Scoped:

@@ -162,6 +162,32 @@ EXAMPLES: dict[str, Payload] = {
             analysis.FeatureContribution(name="f_7", expected=1.0, observed=2.0, deviation=8.0, share=0.75),
         ),
         metadata={"participant": "run 3"},
+        scored=True,
+    ),
+    "samples.scored": analysis.SamplesScored(
+        analysis_id=_id(1),
+        machine_id=_id(3),
+        first_sample=512,
+        threshold=3.0,
+        times=(1767323045000000, 1767323105000000, 1767323165000000),
+        ratios=(0.5, 2.5, None),
+        missing=(0.0, 0.0, 0.75),
+        anomalies=(analysis.ScoredAnomaly(sample=1, anomaly_id=_id(4), severity="high"),),
+        features=(
+            analysis.ScoredFeature(
+                name="f_7", samples=(1,), shares=(0.75,), deviations=(8.0,), expected=(1.0,), observed=(2.0,)
+            ),
+        ),
+        run=analysis.ScoredRun(
+            samples=515,
+            not_judged=1,
+            anomaly_count=1,
+            anomaly_fraction=1 / 514,
+            health="ok",
+            wear=0.25,
+            wear_slope_per_day=None,
+            completed_at=_AT,
+        ),
     ),
     "anomaly.acknowledged": analysis.AnomalyAcknowledged(
         anomaly_id=_id(4), analysis_id=_id(1), machine_id=_id(3), acknowledged_by=_id(2), acknowledged_at=_AT

@@ -18,7 +18,7 @@ RULES = "/api/v1/alert-rules"
     [
         ({"condition": condition(leaf("much"))}, "/body/condition/when/value"),
         ({"condition": {"version": 2, "when": leaf()}}, "/body/condition/version"),
-        ({"condition": condition(clear={"auto_resolve": True})}, "/body/condition/clear"),
+        ({"condition": condition(clear={"after": "P1D"})}, "/body/condition/clear/after"),
         ({"actions": actions(url="ftp://example.org")}, "/body/actions/webhooks/cmms/url"),
         ({"actions": {"version": 1, "steps": [{"channels": ["email"]}]}}, "/body/actions/steps/0/channels/0"),
         ({"severity": "awful"}, "/body/severity"),

@@ -7,10 +7,9 @@ from uuid import uuid4
 import pytest
 
 from services.alerting.alerts.domain import Alert, AlertStatus, Change, Resolution
-from services.alerting.alerts.findings import of_anomaly
 from services.alerting.rules.signals import Severity
 from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule, seen_once
-from tests.unit.alerting.examples import SAMPLE_TIME, anomaly
+from tests.unit.alerting.examples import SAMPLE_TIME, anomaly, of_anomaly
 
 MACHINE = make_machine(uuid4())
 RULE = make_rule(MACHINE, uuid4())

@@ -10,13 +10,12 @@ import pytest
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.changes import Transition, TransitionKind
 from services.alerting.alerts.domain import Alert, AlertStatus, Change, Resolution
-from services.alerting.alerts.findings import of_anomaly
 from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.deliveries.notifier import Notifier
 from services.alerting.rules.signals import Severity
 from tests.support.fakes import FakeClock
 from tests.unit.alerting.database.repository_suite import NOW, World
-from tests.unit.alerting.examples import SAMPLE_TIME, anomaly
+from tests.unit.alerting.examples import SAMPLE_TIME, anomaly, of_anomaly
 from tests.unit.alerting.fakes import FakeUnits
 
 PENDING, RAISE, NO_DATA = TransitionKind.PENDING, TransitionKind.RAISE, TransitionKind.NO_DATA

@@ -144,16 +144,6 @@ class LifeSuite:
             assert await unit.templates.lock(template.id) is None
             assert await unit.replicas.machines_after(UUID(int=0), 10) == []
 
-    async def test_the_rules_of_a_machine_that_is_not_active_are_not_judged(self, units: Units) -> None:
-        world = await World(units).store()
-        async with units(world.scope) as unit:
-            for version, status in enumerate(("inactive", "maintenance", "retired"), start=2):
-                machine = replace(world.machine, status=status, version=version)
-                await unit.replicas.merge_machine(machine)
-                assert await unit.rules.lock_watching(world.machine.id) == []
-            await unit.replicas.merge_machine(replace(world.machine, version=9))
-            assert len(await unit.rules.lock_watching(world.machine.id)) == 1
-
     async def test_an_organization_has_one_budget(self, units: Units) -> None:
         world = await World(units).store()
         budget = AlertBudget(2, time(22), time(6), "Europe/Berlin", Severity.HIGH)

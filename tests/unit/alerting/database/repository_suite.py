@@ -16,7 +16,6 @@ from services.alerting.alerts.domain import (
     Resolution,
     Seen,
 )
-from services.alerting.alerts.findings import of_anomaly
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus, Outcome
 from services.alerting.deliveries.escalation import Step
@@ -26,7 +25,7 @@ from services.alerting.rules.signals import Severity
 from shared.access import Scope
 from shared.http.pages import PageRequest
 from shared.jobs.queue import NewJob
-from tests.unit.alerting.examples import anomaly, condition
+from tests.unit.alerting.examples import anomaly, condition, of_anomaly
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIRST_PAGE = PageRequest()
@@ -161,7 +160,7 @@ class RepositorySuite:
             await unit.rules.update(changed.changed({"is_active": False, "deleted_at": NOW}, NOW))
             assert await unit.rules.get(world.rule.id) is None
             assert (await unit.rules.list(RuleFilter(), FIRST_PAGE)).items == []
-            assert await unit.rules.lock_watching(world.machine.id) == []
+            assert await unit.rules.watching(world.machine.id) == []
 
     async def test_only_active_rules_watch_their_machine(self, units: Units) -> None:
         world = await self.world(units)
@@ -170,11 +169,11 @@ class RepositorySuite:
             await unit.replicas.merge_machine(other)
             await unit.rules.add(make_rule(other, world.user_id))
             await unit.rules.add(make_rule(world.machine, world.user_id, is_active=False))
-            watching = await unit.rules.lock_watching(world.machine.id)
+            watching = await unit.rules.watching(world.machine.id)
             assert [(watch.rule, watch.machine_name) for watch in watching] == [(world.rule, "Pump 7")]
-            assert await unit.rules.lock_watching(uuid4()) == []
+            assert await unit.rules.watching(uuid4()) == []
         async with units(Scope(organization_id=uuid4())) as unit:
-            assert await unit.rules.lock_watching(world.machine.id) == []
+            assert await unit.rules.watching(world.machine.id) == []
 
     async def test_at_most_one_alert_per_key_is_open(self, units: Units) -> None:
         world = await self.world(units)

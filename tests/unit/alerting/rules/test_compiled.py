@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import uuid4
 
-from services.alerting.rules.compiled import ConditionCache
+from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.conditions import compile_condition
 from tests.unit.alerting.database.repository_suite import make_machine, make_rule
 
@@ -11,7 +11,7 @@ RULE = make_rule(make_machine(uuid4()), uuid4())
 
 
 def test_a_version_is_compiled_once() -> None:
-    cache = ConditionCache(compile_condition)
+    cache = ProgramCache(compile_condition)
     compiled = cache.of(RULE)
     assert cache.of(replace(RULE, name="Renamed")) is compiled
     assert cache.of(replace(RULE, version=2)) is not compiled
@@ -19,7 +19,7 @@ def test_a_version_is_compiled_once() -> None:
 
 
 def test_the_cache_drops_the_least_recently_used_condition() -> None:
-    cache = ConditionCache(compile_condition, max_size=2)
+    cache = ProgramCache(compile_condition, max_size=2)
     used, unused, new = (replace(RULE, id=uuid4()) for _ in range(3))
     kept, dropped = cache.of(used), cache.of(unused)
     cache.of(used)

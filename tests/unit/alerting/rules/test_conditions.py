@@ -1,6 +1,5 @@
 """The condition language: evaluation, and validation with pointers."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -8,24 +7,29 @@ from uuid import uuid4
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from services.alerting.alerts.findings import of_anomaly, of_completed, of_failed
 from services.alerting.rules.conditions import ConditionDocument, compile_condition
-from services.alerting.rules.signals import Observation, Severity
+from services.alerting.rules.signals import Severity
 from tests.unit.alerting import examples
 from tests.unit.alerting.examples import anomaly, completed, condition, failed, leaf
+from tests.unit.alerting.judging.simulation import Simulation
 
 MACHINE = uuid4()
 
 
-def seen(ratio: float = 2.0, severity: str = "high") -> Observation:
-    return of_anomaly(anomaly(MACHINE, ratio, severity=severity)).observation
+def judged(
+    document: dict[str, Any], *payloads: BaseModel, default: Severity = Severity.LOW
+) -> Severity | None:
+    """The severity at which a rule with this condition fires; None if it does not."""
+    simulation = Simulation(document, severity=default)
+    for payload in payloads:
+        simulation.send(payload)
+    return simulation.said[-1].severity if simulation.said else None
 
 
-def holds(when: dict[str, Any], observation: Observation | None = None) -> bool:
-    judged = compile_condition(condition(when)).judge(observation or seen(), Severity.LOW)
-    return judged is not None
+def holds(when: dict[str, Any], payload: BaseModel | None = None) -> bool:
+    return judged(condition(when), payload or anomaly(MACHINE, 2.0, severity="high")) is not None
 
 
 def refused(document: Any) -> dict[str, str]:
@@ -68,20 +72,17 @@ def test_features_are_found_by_name_and_contribute_0_if_not_mentioned() -> None:
 
 
 def test_runs_and_failures_have_their_own_signals() -> None:
-    run = of_completed(completed(MACHINE))
-    assert run is not None
-    assert holds(leaf("deteriorating", signal="health.state", op="eq"), run.observation)
-    assert holds(leaf(["failing", "deteriorating"], signal="health.state", op="in"), run.observation)
-    assert holds(leaf(10, signal="anomaly.count"), run.observation)
-    assert not holds(leaf(0.06, signal="anomaly.fraction"), run.observation)
-    assert of_completed(completed(MACHINE, analysis_type="baseline")) is None
-    failure = of_failed(failed(MACHINE)).observation
-    assert holds(leaf(True, signal="analysis.failed", op="eq"), failure)
-    assert not holds(leaf(False, signal="analysis.failed", op="eq"), failure)
+    run = completed(MACHINE)
+    assert holds(leaf("deteriorating", signal="health.state", op="eq"), run)
+    assert holds(leaf(["failing", "deteriorating"], signal="health.state", op="in"), run)
+    assert holds(leaf(10, signal="anomaly.count"), run)
+    assert not holds(leaf(0.06, signal="anomaly.fraction"), run)
+    assert holds(leaf(True, signal="analysis.failed", op="eq"), failed(MACHINE))
+    assert not holds(leaf(False, signal="analysis.failed", op="eq"), failed(MACHINE))
 
 
 def test_messages_of_another_source_do_not_satisfy_a_condition() -> None:
-    assert not holds({"not": leaf(100)}, of_failed(failed(MACHINE)).observation)
+    assert not holds({"not": leaf(100)}, failed(MACHINE))
 
 
 NODES: st.SearchStrategy[tuple[dict[str, Any], bool]] = st.recursive(
@@ -111,12 +112,12 @@ def test_branches_combine_their_nodes(pair: tuple[dict[str, Any], bool]) -> None
 
 def test_the_highest_severity_step_that_applies_sets_the_severity() -> None:
     steps = [{"level": "critical", "when": leaf(3)}, {"level": "medium"}]
-    staged = compile_condition(condition(severity=steps))
-    assert staged.judge(seen(2), Severity.HIGH) is Severity.MEDIUM
-    assert staged.judge(seen(3), Severity.HIGH) is Severity.CRITICAL
-    assert staged.judge(seen(1), Severity.HIGH) is None
-    only = replace(staged, severity=staged.severity[:1])
-    assert only.judge(seen(2), Severity.HIGH) is Severity.HIGH
+    staged = condition(severity=steps)
+    assert judged(staged, anomaly(MACHINE, 2), default=Severity.HIGH) is Severity.MEDIUM
+    assert judged(staged, anomaly(MACHINE, 3), default=Severity.HIGH) is Severity.CRITICAL
+    assert judged(staged, anomaly(MACHINE, 1), default=Severity.HIGH) is None
+    only = condition(severity=steps[:1])
+    assert judged(only, anomaly(MACHINE, 2), default=Severity.HIGH) is Severity.HIGH
 
 
 def test_a_condition_with_all_keys_is_compiled() -> None:
@@ -139,19 +140,34 @@ def test_a_condition_with_all_keys_is_compiled() -> None:
         ({"version": True, "when": leaf()}, "/version", "must be 1"),
         ({"version": 1}, "/when", "required"),
         (condition(colour="red"), "/colour", "not permitted"),
-        (condition(clear={"auto_resolve": True}), "/clear", "clear is not evaluated yet"),
-        (condition(no_data={"after": "P1D"}), "/no_data", "not evaluated yet"),
-        (condition(schedule={}), "/schedule", "not evaluated yet"),
+        (condition(clear={"after": "PT1H"}), "/clear/after", "not permitted"),
+        (condition(no_data={}), "/no_data/after", "required"),
+        (condition(no_data={"after": "PT0S"}), "/no_data/after", "longer than PT0S"),
+        (condition(no_data={"after": "P1D", "state": "ok"}), "/no_data/state", "should be 'alert'"),
+        (condition(schedule={"tz": "Mars/Olympus", "mute": [{}]}), "/schedule/tz", "time zone"),
+        (condition(schedule={"tz": "UTC", "mute": []}), "/schedule/mute", "at least 1 item"),
+        (condition(schedule={"tz": "UTC", "mute": [{"days": ["day"]}]}), "/schedule/mute/0/days/0", "'mon'"),
+        (condition(schedule={"tz": "UTC", "mute": [{"from": "25:00"}]}), "/schedule/mute/0/from", "match"),
+        (condition(late_after="soon"), "/late_after", "ISO 8601"),
         (condition({"all": []}), "/when/all", "at least 1 item"),
         (condition({"all": {}}), "/when/all", "list"),
         (condition({"all": [leaf()], "any": [leaf()]}), "/when/any", "not permitted"),
         (condition({"not": []}), "/when/not", "must be a condition"),
         (condition({"signal": "anomaly.distance"}), "/when/value", "required"),
-        (condition({"all": [leaf(), leaf() | {"window": "PT1H"}]}), "/when/all/1/window", "not evaluated"),
-        (condition(leaf() | {"recover": 1.2}), "/when/recover", "recover is not evaluated yet"),
-        (condition(leaf() | {"reduce": "max"}), "/when/reduce", "not evaluated yet"),
+        (condition({"all": [leaf(), leaf() | {"window": "PT1H"}]}), "/when/all/1/window", "needs reduce"),
+        (condition(leaf() | {"reduce": "max"}), "/when/reduce", "needs window"),
+        (condition(leaf() | {"reduce": "max", "window": "P31D"}), "/when/window", "at most P30D"),
+        (condition(leaf() | {"reduce": "sum", "window": "PT1H"}), "/when/reduce", "should be 'min'"),
+        (condition(leaf() | {"recover": 1.6}), "/when/recover", "must not be above value"),
+        (condition(leaf(op="lt") | {"recover": 1.2}), "/when/recover", "must not be below value"),
+        (condition(leaf(op="eq") | {"recover": 1.2}), "/when/recover", "gt, gte, lt and lte only"),
+        (
+            condition(leaf("ok", signal="health.state", op="eq") | {"window": "PT1H"}),
+            "/when/window",
+            "permitted",
+        ),
+        (condition(leaf(3600, signal="data.age")), "/when/value", "string"),
         (condition(leaf() | {"feature": "f_1"}), "/when/feature", "not permitted"),
-        (condition(leaf(signal="wear.slope")), "/when/signal", "not evaluated yet"),
         (condition(leaf(signal="noise")), "/when/signal", "one of anomaly.distance"),
         (condition(leaf(0.1, signal="feature.contribution")), "/when/feature", "required"),
         (condition(leaf(op="above")), "/when/op", "should be 'gt'"),
@@ -173,18 +189,15 @@ def test_a_condition_with_all_keys_is_compiled() -> None:
         (condition(leaf([1, "x"], op="in")), "/when/value/1", "number"),
         (condition(leaf("bad", signal="anomaly.severity")), "/when/value", "should be 'low'"),
         (condition(leaf(1, signal="analysis.failed", op="eq")), "/when/value", "boolean"),
-        (
-            condition({"all": [leaf(), {"not": leaf("ok", signal="health.state", op="eq")}]}),
-            "/when/all/1/not/signal",
-            "not evaluated together yet",
-        ),
-        (condition(trigger={"mode": "m_of_n", "m": 3, "n": 10}), "/trigger/mode", "use simple"),
-        (condition(trigger={"mode": "sometimes"}), "/trigger/mode", "should be 'simple'"),
-        (condition(trigger={}), "/trigger/mode", "required"),
+        (condition(trigger={"mode": "m_of_n", "m": 3, "n": 2}), "/trigger/m", "greater than n"),
+        (condition(trigger={"mode": "m_of_n", "m": 3}), "/trigger/n", "required"),
+        (condition(trigger={"mode": "duration", "for": "PT0S"}), "/trigger/for", "longer than PT0S"),
+        (condition(trigger={"mode": "sometimes"}), "/trigger", "simple"),
+        (condition(trigger={}), "/trigger", "mode"),
         (condition(severity=[{"level": "awful"}]), "/severity/0/level", "should be 'low'"),
         (condition(severity=[{"level": "low", "when": {}}]), "/severity/0/when", "signal, op and value"),
         (condition(severity=[]), "/severity", "at least 1 item"),
-        (condition(dedupe={"by": ["machine"]}), "/dedupe/by", "nothing else"),
+        (condition(dedupe={"by": ["machine"]}), "/dedupe/by", "one machine"),
         (condition(dedupe={"reopen_within": "1 hour"}), "/dedupe/reopen_within", "ISO 8601"),
         (condition(dedupe={"reopen_within": "P"}), "/dedupe/reopen_within", "ISO 8601"),
         (condition(dedupe={"reopen_within": "PT"}), "/dedupe/reopen_within", "ISO 8601"),
@@ -197,10 +210,10 @@ def test_an_invalid_condition_is_refused_with_a_pointer(document: Any, pointer: 
 
 
 def test_all_errors_are_reported_at_once() -> None:
-    assert set(refused(condition({"all": [leaf("x"), leaf(op="?")]}, clear={}))) == {
+    assert set(refused(condition({"all": [leaf("x"), leaf(op="?")]}, clear={"x": 1}))) == {
         "/when/all/0/value",
         "/when/all/1/op",
-        "/clear",
+        "/clear/x",
     }
 
 
@@ -235,8 +248,18 @@ def test_a_condition_is_kept_as_it_was_sent() -> None:
     assert (sent, repr(sent)) == (document, repr(document))
 
 
-def test_the_json_schema_omits_what_is_not_evaluated_yet() -> None:
+def test_the_json_schema_describes_the_whole_language() -> None:
     schema = str(ConditionDocument.model_json_schema())
-    for later in ("recover", "window", "clear", "no_data", "schedule", "wear.slope", "m_of_n"):
-        assert later not in schema
+    for key in (
+        "recover",
+        "window",
+        "reduce",
+        "clear",
+        "no_data",
+        "schedule",
+        "wear.slope",
+        "m_of_n",
+        "late_after",
+    ):
+        assert key in schema
     assert "{}" not in schema, "no schema that accepts anything"

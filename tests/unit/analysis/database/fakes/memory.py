@@ -32,6 +32,7 @@ class StoredChunk:
     new: NewChunk
     summary: Mapping[str, Any] | None = None
     anomalies: Sequence[Mapping[str, Any]] = ()
+    missing: Sequence[float] = ()
 
 
 @dataclass

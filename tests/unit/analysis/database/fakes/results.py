@@ -51,11 +51,12 @@ class FakeChunks(Scoped):
         points: MonitorRow,
         summary: Mapping[str, Any],
         anomalies: Sequence[Mapping[str, Any]],
+        missing: Sequence[float] = (),
     ) -> bool:
         if await self.get(chunk.analysis_id, chunk.process_order) is None:
             return False
         stored = self._memory.chunks[chunk.analysis_id, chunk.process_order]
-        stored.summary, stored.anomalies = summary, anomalies
+        stored.summary, stored.anomalies, stored.missing = summary, anomalies, missing
         self._memory.points[chunk.analysis_id, chunk.process_order] = points
         return True
 
@@ -65,7 +66,9 @@ class FakeChunks(Scoped):
 
     async def summaries(self, analysis_id: UUID) -> Sequence[ScoredSummary]:
         return [
-            ScoredSummary(chunk.new.process_order, chunk.summary or {}, bool(chunk.anomalies))
+            ScoredSummary(
+                chunk.new.process_order, chunk.summary or {}, bool(chunk.anomalies), tuple(chunk.missing)
+            )
             for chunk in self._stored(analysis_id)
         ]
 

@@ -1,0 +1,123 @@
+"""Judges all rules of a machine on what has come since, in one pass. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.alerting.judging.core import Judged, due, judge, reconciled, tick
+from services.alerting.judging.state import Phase, State, Transition, TransitionKind
+from services.alerting.rules.domain import Rule
+from services.alerting.rules.signals import Severity
+from services.alerting.series.domain import Block, Record, microseconds
+from services.alerting.series.windows import View
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A rule with its memory, and the phase of its open alert."""
+
+    rule: Rule
+    judged: Judged
+    state: State
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    watched: Watched
+    state: State
+    transitions: Sequence[Transition]
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What has come since the last judgement (`records`), and what came before it, as far as windows reach.
+
+    `caught_up` if there is nothing more: then time passes, too. A machine that is not `active` is not judged.
+    """
+
+    records: Sequence[Record]
+    before: Sequence[Record]
+    now: datetime
+    caught_up: bool
+    active: bool
+
+
+def assess(rules: Sequence[Watched], work: Pass) -> tuple[Sequence[Assessed], datetime | None]:
+    """Judge the rules; also return when they are to be judged again if no data come."""
+    blocks = [block for record in work.records for block in record.blocks()]
+    window = max((each.judged.program.window for each in rules), default=0)
+    views = _views(blocks, [block for record in work.before for block in record.blocks()], window)
+    assessed, marks = [], []
+    newest = max((record.number for record in work.records), default=0)
+    for each in rules:
+        if not work.active:
+            number = max(each.state.number, newest)
+            paused = replace(each.state, number=number, paused=microseconds(work.now))
+            assessed.append(Assessed(each, paused, ()))
+            continue
+        state, transitions = reconciled(each.state, each.phase, work.now), list[Transition]()
+        # The blocks of a record have its number: they are judged together or not at all.
+        judged_before = state.number
+        for view in views:
+            if view.block.number > judged_before:
+                state, found = judge(each.judged, state, view, work.now)
+                transitions += found
+        if work.caught_up:
+            state, found = tick(each.judged, state, work.now)
+            transitions += found
+            if (mark := due(each.judged, state, work.now)) is not None:
+                marks.append(mark)
+        # A record may hold no sample.
+        state = replace(state, number=max(state.number, newest))
+        assessed.append(Assessed(each, state, merged(transitions)))
+    return assessed, min(marks, default=None)
+
+
+def merged(transitions: Sequence[Transition]) -> Sequence[Transition]:
+    """The same with findings that follow each other as one, so that an alert is written once per pass."""
+    joined: list[Transition] = []
+    for each in transitions:
+        before = joined[-1] if joined else None
+        if (
+            before is not None
+            and each.kind is TransitionKind.FOUND
+            and before.kind in (TransitionKind.RAISED, TransitionKind.FOUND)
+            and before.quiet == each.quiet
+        ):
+            joined[-1] = _joined(before, each)
+        else:
+            joined.append(each)
+    return joined
+
+
+def _joined(before: Transition, after: Transition) -> Transition:
+    firsts = [at for at in (before.first_at, after.first_at) if at is not None]
+    lasts = [at for at in (before.last_at, after.last_at) if at is not None]
+    return replace(
+        before,
+        severity=max(before.severity or Severity.LOW, after.severity or Severity.LOW),
+        settled=after.settled,
+        finding=after.finding if _ratio(after) > _ratio(before) else before.finding,
+        count=before.count + after.count,
+        first_at=min(firsts, default=None),
+        last_at=max(lasts, default=None),
+    )
+
+
+def _ratio(transition: Transition) -> float:
+    finding = transition.finding
+    return -1.0 if finding is None or finding.distance_ratio is None else finding.distance_ratio
+
+
+def _views(blocks: Sequence[Block], before: Sequence[Block], window: int) -> Sequence[View]:
+    """The blocks, each with those before it that its windows reach."""
+    if not window:
+        return [View(block) for block in blocks]
+    views, earlier = [], list(before)
+    for block in blocks:
+        since = int(block.times[0]) - window
+        reached = [each for each in earlier if int(each.times[-1]) > since]
+        views.append(View(block, reached))
+        earlier.append(block)
+    return views

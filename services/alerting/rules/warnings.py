@@ -1,0 +1,135 @@
+"""Warns of conditions that nothing can satisfy, or that every normal sample satisfies. Pure."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from services.alerting.rules.program import Leaf, Node, Program
+from services.alerting.rules.signals import HEALTH_STATES, Severity
+
+Key: TypeAlias = tuple[str, str | None, int | None, str | None]
+# What a leaf can be at all; both ends are included.
+BOUNDS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "anomaly.distance": (0.0, math.inf),
+        "anomaly.distance_ratio": (0.0, math.inf),
+        "anomaly.severity": (float(Severity.LOW), float(Severity.CRITICAL)),
+        "anomaly.count": (0.0, math.inf),
+        "anomaly.fraction": (0.0, 1.0),
+        "feature.contribution": (0.0, 1.0),
+        "quality.missing": (0.0, 1.0),
+        "health.state": (0.0, len(HEALTH_STATES) - 1.0),
+        "analysis.failed": (0.0, 1.0),
+        "data.age": (0.0, math.inf),
+    }
+)
+# A machine in order. Its samples are no anomalies, so these have no severity and no features.
+IN_ORDER: Mapping[str, float] = MappingProxyType(
+    {
+        "anomaly.distance_ratio": 0.5,
+        "anomaly.count": 0.0,
+        "anomaly.fraction": 0.0,
+        "quality.missing": 0.0,
+        "wear.distance": 0.0,
+        "wear.slope": 0.0,
+        "health.state": 0.0,
+        "analysis.failed": 0.0,
+        "data.age": 0.0,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWarning:
+    """`text` says in English what `code` and `params` say."""
+
+    code: str
+    params: Mapping[str, Any]
+    text: str
+
+
+def warnings_of(program: Program) -> Sequence[RuleWarning]:
+    """What its author should know of a condition that was accepted."""
+    return [*_never(program), *_always(program)]
+
+
+def _never(program: Program) -> Iterator[RuleWarning]:
+    if _impossible(program, program.when):
+        signals = sorted({leaf.signal for leaf in program.leaves})
+        text = f"The rule can never fire: no {' or '.join(signals)} satisfies its condition."
+        yield RuleWarning("can_never_fire", {"signals": signals}, text)
+    for level, node in program.steps:
+        if node is not None and _impossible(program, node):
+            text = f"The severity {level.label} is never reached: nothing satisfies its condition."
+            yield RuleWarning("severity_never_reached", {"severity": level.label}, text)
+
+
+def _always(program: Program) -> Iterator[RuleWarning]:
+    truths = []
+    for leaf in program.leaves:
+        value = IN_ORDER.get(leaf.signal)
+        holds = value is not None and bool(leaf.satisfied(np.array([value]))[0])
+        truths.append((np.array([holds]), np.array([value is not None and not holds])))
+    satisfied, _ = program.when.judge(truths)
+    if satisfied[0]:
+        yield RuleWarning(
+            "fires_when_in_order",
+            {},
+            "The rule fires while the machine is in order: its condition is satisfied by normal samples.",
+        )
+
+
+def _impossible(program: Program, node: Node) -> bool:
+    """Whether no values satisfy a node. What lies below a `not` counts as possible."""
+    if node.kind == "any":
+        return all(_impossible(program, each) for each in node.nodes)
+    if node.kind == "not":
+        return False
+    leaves: dict[Key, list[Leaf]] = {}
+    for each in _conjoined(node):
+        if each.kind == "leaf":
+            leaf = program.leaves[each.leaf]
+            # A leaf with hysteresis is satisfied between its two values, too.
+            key = (leaf.signal, leaf.feature, leaf.window, leaf.reduce)
+            leaves.setdefault(key, []).append(leaf)
+        elif _impossible(program, each):
+            return True
+    return any(_empty(found) for found in leaves.values())
+
+
+def _conjoined(node: Node) -> Iterator[Node]:
+    """The nodes that must all be satisfied."""
+    if node.kind == "all":
+        for each in node.nodes:
+            yield from _conjoined(each)
+    else:
+        yield node
+
+
+def _empty(leaves: Sequence[Leaf]) -> bool:
+    """Whether no value satisfies all of these leaves, which are of one signal.
+
+    The leaves are tried on every number that they name, between each two of them, and on the signal's bounds.
+    """
+    low, high = BOUNDS.get(leaves[0].signal, (-math.inf, math.inf))
+    named = {
+        float(value)
+        for leaf in leaves
+        for value in (*(leaf.value if isinstance(leaf.value, list) else [leaf.value]), leaf.recover)
+        if value is not None
+    }
+    marks = sorted(named | {mark for mark in (low, high) if math.isfinite(mark)})
+    between = [(a + b) / 2 for a, b in itertools.pairwise(marks)]
+    beyond = [marks[0] - 1, marks[-1] + 1]
+    if leaves[0].signal in ("anomaly.severity", "health.state", "analysis.failed"):
+        between, beyond = [], [float(each) for each in range(int(low), int(high) + 1)]
+    tried = np.array([value for value in (*marks, *between, *beyond) if low <= value <= high])
+    holds = np.ones(tried.size, dtype=np.bool_)
+    for leaf in leaves:
+        holds &= leaf.satisfied(tried) | (leaf.keeps(tried) if leaf.recover is not None else False)
+    return not holds.any()
