@@ -208,7 +208,7 @@ async def test_an_alert_is_raised_once_updated_rarely_and_notifies_its_channels(
     assert delivery.message["type"] == "alert.raised"
     assert delivery.message["data"]["alert_id"] == str(raised.alert_id)
     [job] = await bench.units.queue.claim(QUEUE, 10, lease=LEASE)
-    assert (job.id, job.subject_id) == (delivery.message_id, raised.alert_id)
+    assert (job.id, job.subject_id) == (delivery.lane, raised.alert_id)
     assert job.organization_id == bench.world.organization_id
 
 
