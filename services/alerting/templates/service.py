@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from services.alerting.contact_points.references import check_recipients
 from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions
@@ -53,7 +54,7 @@ class TemplateService:
             deleted_at=None,
             sync_after=START,
             version=1,
-            **self._converted(template_id, values),
+            **await self._converted(unit, template_id, values),
         )
         await unit.templates.add(template)
         await self._start(unit, template)
@@ -77,7 +78,7 @@ class TemplateService:
         before = await self._lock(unit, template_id)
         if not changes:
             return before
-        converted = self._converted(template_id, changes, before.actions)
+        converted = await self._converted(unit, template_id, changes, before.actions)
         template = before.changed(converted, self._clock.now())
         await unit.templates.update(template)
         await self._start(unit, template)
@@ -117,8 +118,8 @@ class TemplateService:
     async def _start(self, unit: Unit, template: RuleTemplate) -> None:
         await unit.timers.schedule(TEMPLATE_SYNC, template.id, self._clock.now())
 
-    def _converted(
-        self, template_id: UUID, values: Mapping[str, Any], actions: Actions | None = None
+    async def _converted(
+        self, unit: Unit, template_id: UUID, values: Mapping[str, Any], actions: Actions | None = None
     ) -> dict[str, Any]:
         converted = dict(values)
         if "severity" in values:
@@ -129,6 +130,7 @@ class TemplateService:
             converted["condition"] = values["condition"].as_sent
         if "actions" in values:
             made = values["actions"].sealed(partial(self._sealer.secret, template_id), actions)
+            await check_recipients(unit, made, self._clock.now())
             converted["actions"] = self._sealer.sealed(template_id, made)
         return converted
 

@@ -20,7 +20,8 @@ from services.alerting.deliveries.domain import (
 )
 from services.alerting.replicas.domain import MemberRef
 from services.alerting.resources.domain import Kind, Resource, ResourceFilter
-from services.alerting.rules.domain import Actions
+from services.alerting.rules.domain import Actions, Rule
+from services.alerting.templates.domain import RuleTemplate
 from shared.access import Scope
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
@@ -151,10 +152,11 @@ class FakeResources(Scoped):
         return sum(self._mine(each) and each.kind is kind for each in self._memory.resources.values())
 
     async def rule_that_names(self, recipient: str) -> str | None:
-        for rule in self._memory.rules.values():
-            named = any(recipient in step.to for step in rule.actions.steps)
-            if self._mine(rule) and rule.deleted_at is None and named:
-                return rule.name
+        named: list[Rule | RuleTemplate] = [*self._memory.rules.values(), *self._memory.templates.values()]
+        for each in named:
+            tells = any(recipient in step.to for step in each.actions.steps)
+            if self._mine(each) and each.deleted_at is None and tells:
+                return each.name
         return None
 
 

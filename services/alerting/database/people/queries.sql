@@ -44,10 +44,12 @@ DELETE FROM notification_resources WHERE id = :id;
 SELECT count(*) FROM notification_resources WHERE kind = :kind;
 
 -- name: rule_that_names$
--- The name of a rule that notifies a recipient, such as contact:plant.
-SELECT name FROM alert_rules
-WHERE deleted_at IS NULL
-  AND jsonb_path_exists(actions, '$.steps[*].to[*] ? (@ == $who)', jsonb_build_object('who', :recipient::text))
+-- The name of a rule or template that notifies a recipient, such as contact:plant.
+SELECT name FROM (
+    SELECT name, actions, created_at FROM alert_rules WHERE deleted_at IS NULL
+    UNION ALL
+    SELECT name, actions, created_at FROM rule_templates WHERE deleted_at IS NULL) named
+WHERE jsonb_path_exists(actions, '$.steps[*].to[*] ? (@ == $who)', jsonb_build_object('who', :recipient::text))
 ORDER BY created_at LIMIT 1;
 
 -- name: last_opened^

@@ -213,3 +213,10 @@ async def test_only_a_rule_of_a_template_has_overrides(plant: Plant) -> None:
     await plant.world.store()
     with pytest.raises(InvalidRule):
         await plant.change_rule(plant.world.rule, overrides=["name"])
+
+
+async def test_a_template_names_recipients_that_exist(plant: Plant) -> None:
+    steps = [{"after": "PT0S", "to": ["contact:nobody"]}]
+    with pytest.raises(InvalidRule) as refused:
+        await plant.template(actions={"version": 1, "steps": steps})
+    assert [error.pointer for error in refused.value.errors] == ["/body/actions/steps/0/to/0"]
