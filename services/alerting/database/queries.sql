@@ -289,12 +289,12 @@ FOR NO KEY UPDATE;
 
 -- name: lock_open_alerts_of_rule
 -- The open alerts of a rule, locked.
-SELECT * FROM alerts WHERE alert_rule_id = :alert_rule_id AND status <> 'resolved' ORDER BY id
+SELECT * FROM alerts WHERE alert_rule_id = :alert_rule_id AND status <> 'resolved' ORDER BY dedupe_key
 FOR NO KEY UPDATE;
 
 -- name: lock_open_alerts_of_machine
 -- Some open alerts of a machine, locked.
-SELECT * FROM alerts WHERE machine_id = :machine_id AND status <> 'resolved' ORDER BY id LIMIT :limit
+SELECT * FROM alerts WHERE machine_id = :machine_id AND status <> 'resolved' ORDER BY dedupe_key LIMIT :limit
 FOR NO KEY UPDATE;
 
 -- name: list_alerts
@@ -371,8 +371,8 @@ GROUP BY alert_rule_id ORDER BY count(*) DESC, alert_rule_id LIMIT :limit;
 UPDATE alerts
 SET status = :status, severity = :severity, data = :data, acknowledged_by = :acknowledged_by,
     acknowledged_at = :acknowledged_at, assigned_to = :assigned_to, resolved_by = :resolved_by,
-    resolved_at = :resolved_at, outcome = :outcome, fault_code = :fault_code, updated_at = :updated_at,
-    told_at = :published_at, version = :version
+    resolved_at = :resolved_at, outcome = :outcome, fault_code = :fault_code, created_at = :created_at,
+    updated_at = :updated_at, told_at = :published_at, version = :version
 WHERE id = :id;
 
 -- name: discard_alert!
