@@ -203,7 +203,7 @@ class Alert:
         return alert, None
 
     def activated(self, seen: Seen, now: datetime) -> "Alert":
-        """The pending alert whose trigger has fired: it is raised now, whenever its condition began to hold."""
+        """The pending alert whose trigger has fired: it is raised now, not when it became pending."""
         return replace(self._with(seen, now), status=AlertStatus.ACTIVE, created_at=now, published_at=now)
 
     def reopened_with(self, seen: Seen, now: datetime) -> "Alert":

@@ -92,6 +92,13 @@ WHERE r.machine_id = :machine_id AND r.is_active AND r.deleted_at IS NULL AND NO
 ORDER BY r.id
 FOR NO KEY UPDATE OF r;
 
+-- name: lock_rules_of_alerts$
+-- Lock the rules of some alerts in the order in which judging locks them, and count them.
+SELECT count(*) FROM (
+    SELECT id FROM alert_rules WHERE id IN (SELECT alert_rule_id FROM alerts WHERE id = ANY (:alert_ids))
+    ORDER BY id FOR NO KEY UPDATE
+) AS r;
+
 -- name: update_rule!
 -- Store everything that can change.
 UPDATE alert_rules
@@ -118,6 +125,16 @@ SELECT * FROM rule_templates WHERE id = :id AND deleted_at IS NULL;
 -- name: lock_template^
 -- One rule template, even a deleted one, locked against changes until the transaction ends.
 SELECT * FROM rule_templates WHERE id = :id FOR NO KEY UPDATE;
+
+-- name: enter_machine_of_templates$
+-- Have passes of templates over the machines of the organization wait for this transaction, which stores a machine.
+SELECT pg_advisory_xact_lock_shared(
+    hashtextextended('alerting.rule_templates/' || current_setting('app.organization_id', true), 0)) IS NULL;
+
+-- name: await_machines_of_templates$
+-- Wait for these transactions. What they store is visible to the next statement.
+SELECT pg_advisory_xact_lock(
+    hashtextextended('alerting.rule_templates/' || current_setting('app.organization_id', true), 0)) IS NULL;
 
 -- name: lock_templates
 -- All rule templates of the organization, locked against changes until the transaction ends.
