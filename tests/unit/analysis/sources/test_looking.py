@@ -101,17 +101,18 @@ async def test_a_file_that_goes_while_it_is_copied_is_forgotten(scene: Scene) ->
 async def test_a_file_that_is_too_large_is_refused_and_the_others_are_taken(scene: Scene) -> None:
     await scene.with_baseline()
     await watch(scene, pattern="*")
-    scene.place.files = {"a.csv": b"x" * (MAX_BYTES + 1), "b.csv": b"y" * 10, "c.pdf": b"z"}
+    unnamable = "c" * 300 + ".csv"
+    scene.place.files = {"a.csv": b"x" * (MAX_BYTES + 1), "b.csv": b"y" * 10, unnamable: b"z"}
     await scene.look()
     await scene.look()
     assert scene.taken() == ["b.csv"]
     assert scene.now.counts == {"failed": 2, "taken": 1}
     problems = {path: file.problem["code"] for path, file in scene.files.items() if file.problem}
-    assert problems == {"a.csv": "too-large", "c.pdf": "file-name"}
+    assert problems == {"a.csv": "too-large", unnamable: "file-name"}
     failed = scene.units.outbox.payloads(SOURCE_FAILED)
     assert [(p.code, p.file, p.machine_id) for p in failed] == [
         ("too-large", "a.csv", scene.machine.id),
-        ("file-name", "c.pdf", scene.machine.id),
+        ("file-name", unnamable, scene.machine.id),
     ]
     await scene.look(HOUR)
     assert len(scene.units.outbox.payloads(SOURCE_FAILED)) == 2
