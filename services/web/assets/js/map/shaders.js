@@ -46,7 +46,6 @@ float within(vec2 p, float k) {
 }
 void main() {
   vec2 p = gl_PointCoord * 2.0 - 1.0;
-  p.y = -p.y;
   float edge = within(p, kind);
   if (edge > 1.0) discard;
   vec3 own = kind > 0.5

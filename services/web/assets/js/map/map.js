@@ -147,6 +147,12 @@ export class ScatterMap {
     this.draw();
   }
 
+  /** Show where a sample lies, without telling. @param {number} index */
+  hover(index) {
+    this.#pointed = index;
+    this.draw();
+  }
+
   /** @param {number} px @param {number} py */
   pick(px, py) {
     this.select(this.#under(px, py), true);
