@@ -62,6 +62,7 @@ class MachinePage {
 
   /** @param {HTMLElement} map */
   async #read(map) {
+    /** @type {import("../map/map.js").Places} */
     let ground = { x: new Float32Array(0), y: new Float32Array(0) };
     if (map.dataset.baseline)
       await readColumns(map.dataset.baseline, (columns) => {
