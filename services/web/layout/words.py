@@ -1,0 +1,125 @@
+"""Words for the API's codes, in the visitor's language.
+
+A code that is not known here is shown in the API's own English words: a newer service must not empty a page.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Gettext = Callable[[str], str]
+
+
+def N_(text: str) -> str:
+    """Marks a text for translators."""
+    return text
+
+
+SEVERITIES: Mapping[str, str] = {
+    "low": N_("low"),
+    "medium": N_("medium"),
+    "high": N_("high"),
+    "critical": N_("critical"),
+}
+STATES: Mapping[str, str] = {
+    "ok": N_("Healthy"),
+    "deteriorating": N_("Deteriorating"),
+    "failing": N_("Failing"),
+    "unknown": N_("Not known yet"),
+}
+# The mark beside a state: as pressing as a severity, or none.
+STATE_MARKS: Mapping[str, str] = {
+    "ok": "ok",
+    "deteriorating": "medium",
+    "failing": "critical",
+    "unknown": "unknown",
+}
+ALERT_STATES: Mapping[str, str] = {
+    "pending": N_("pending"),
+    "active": N_("open"),
+    "acknowledged": N_("acknowledged"),
+    "recovering": N_("recovering"),
+    "resolved": N_("resolved"),
+}
+ROLES: Mapping[str, str] = {
+    "owner": N_("Owner"),
+    "admin": N_("Administrator"),
+    "operator": N_("Operator"),
+    "viewer": N_("Viewer"),
+}
+OUTCOMES: Mapping[str, str] = {
+    "true_alarm": N_("The machine had a fault"),
+    "false_alarm": N_("False alarm"),
+    "maintenance": N_("Maintenance was going on"),
+    "unknown": N_("Not known"),
+}
+
+
+class Words:
+    """What templates say for a code. Every method takes what the API sent and gives a text."""
+
+    def __init__(self, gettext: Gettext, ngettext: Callable[[str, str, int], str]) -> None:
+        self._gettext = gettext
+        self._ngettext = ngettext
+        self.severities, self.roles, self.outcomes, self.states = SEVERITIES, ROLES, OUTCOMES, STATES
+
+    def severity(self, code: str) -> str:
+        return self._of(SEVERITIES, code)
+
+    def state(self, code: str) -> str:
+        return self._of(STATES, code)
+
+    def mark(self, state: str) -> str:
+        return STATE_MARKS.get(state, "unknown")
+
+    def alert_state(self, code: str) -> str:
+        return self._of(ALERT_STATES, code)
+
+    def role(self, code: str) -> str:
+        return self._of(ROLES, code)
+
+    def outcome(self, code: str) -> str:
+        return self._of(OUTCOMES, code)
+
+    def problem(self, error: Any) -> str:
+        """What went wrong, by its code; else in the words of whoever reports it."""
+        known = PROBLEMS.get(error.code)
+        if known is None:
+            return str(error.detail)
+        try:
+            return self._gettext(known).format(**getattr(error, "params", {}))
+        except (KeyError, IndexError, ValueError):
+            return str(error.detail)
+
+    def ago(self, seconds: float) -> str:
+        """A length of time in its largest unit."""
+        for size, one, many in UNITS:
+            if seconds >= size:
+                count = int(seconds // size)
+                return self._ngettext(one, many, count).format(n=count)
+        return self._gettext("less than a minute")
+
+    def _of(self, known: Mapping[str, str], code: str) -> str:
+        return self._gettext(known[code]) if code in known else code
+
+
+UNITS: tuple[tuple[int, str, str], ...] = (
+    (86_400, "{n} day", "{n} days"),
+    (3_600, "{n} hour", "{n} hours"),
+    (60, "{n} minute", "{n} minutes"),
+)
+PROBLEMS: Mapping[str, str] = {
+    "not-found": N_("This does not exist, or it belongs to another organization."),
+    "forbidden": N_("Your role does not allow this. Ask an administrator of your organization."),
+    "unavailable": N_("The service is not available at the moment. Nothing was changed; try again shortly."),
+    "service-down": N_("The service is not available at the moment. Nothing was changed; try again shortly."),
+    "api-broken": N_("The platform does not respond. Nothing is lost; try again shortly."),
+    "answer-broken": N_("The connection broke. Check whether your change was made before you repeat it."),
+    "answer-too-late": N_(
+        "The answer took too long. Check whether your change was made before you repeat it."
+    ),
+    "too-many-requests": N_("Too many requests. Wait a minute, then try again."),
+    "signed-out": N_("Your session has ended. Sign in again."),
+    "foreign-form": N_("This form is no longer current. Reload the page and try again."),
+    "wrong-credentials": N_("The e-mail address or the password is wrong."),
+    "email-not-verified": N_("Your e-mail address is not verified yet. We have sent you a link."),
+}
