@@ -62,8 +62,8 @@ class Visit:
         """A JSON object. Query parameters that are None or empty are not sent. Raises ApiError, SignedOut."""
         return await self._call("GET", target(path, query))
 
-    async def post(self, path: str, body: object = None) -> Json:
-        return await self._call("POST", target(path), body)
+    async def post(self, path: str, body: object = None, **query: Any) -> Json:
+        return await self._call("POST", target(path, query), body)
 
     async def patch(self, path: str, body: object) -> Json:
         return await self._call("PATCH", target(path), body)

@@ -10,3 +10,6 @@ export function drawFigures(part) {
   for (const box of /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll("[data-trend]")))
     drawTrend(box, JSON.parse(box.dataset.trend ?? ""));
 }
+
+// Modules that draw parts which arrive later import this one, too: what the page began with is drawn here.
+drawFigures(document);

@@ -9,7 +9,7 @@ const TOKENS = {
   hatch: "--map-hatch",
   early: "--map-early",
   late: "--map-late",
-  point: "--map-point",
+  point: "--point",
   low: "--low",
   medium: "--medium",
   high: "--high",
