@@ -1,5 +1,6 @@
 """Renders pages: one frame, the visitor's language, and a policy that lets nothing foreign run."""
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from babel import Locale
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent, format_scientific
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -18,6 +19,8 @@ from services.web.layout import texts, words
 from services.web.sessions.visit import FORM_TOKEN_HEADER, Visit
 from shared.access import Role
 
+# Outside, a value is written with a power of ten.
+MIN_PLAIN, MAX_PLAIN = 1e-4, 1e7
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -93,6 +96,8 @@ class Pages:
             "number": partial(number, locale=locale),
             "percent": partial(format_percent, format="#,##0.#%", locale=locale),
             "when": when,
+            "measure": lambda value: measure(value, locale),
+            "pairs": lambda values: [(value, value) for value in values],
         }
         return environment
 
@@ -114,6 +119,17 @@ def may(context: Context, role: str) -> bool:
 
 def number(value: float, digits: int = 2, *, locale: Locale) -> str:
     return format_decimal(round(float(value), digits), locale=locale)
+
+
+def measure(value: Any, locale: Locale) -> str:
+    """A measured value to four digits, however large or small it is."""
+    number = float(value)
+    if not math.isfinite(number):
+        return "–"
+    if number and not MIN_PLAIN <= abs(number) < MAX_PLAIN:
+        return format_scientific(float(f"{number:.3e}"), locale=locale, format="0.###E0")
+    digits = max(0, 3 - math.floor(math.log10(abs(number)))) if number else 0
+    return format_decimal(round(number, digits), locale=locale, format=f"#,##0.{'#' * digits}")
 
 
 def when(value: str) -> datetime:

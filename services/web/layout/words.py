@@ -6,12 +6,10 @@ A code that is not known here is shown in the API's own English words: a newer s
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from services.web.layout.marked import N_
+from services.web.layout.terms import Terms
+
 Gettext = Callable[[str], str]
-
-
-def N_(text: str) -> str:
-    """Marks a text for translators."""
-    return text
 
 
 SEVERITIES: Mapping[str, str] = {
@@ -54,10 +52,11 @@ OUTCOMES: Mapping[str, str] = {
 }
 
 
-class Words:
+class Words(Terms):
     """What templates say for a code. Every method takes what the API sent and gives a text."""
 
     def __init__(self, gettext: Gettext, ngettext: Callable[[str, str, int], str]) -> None:
+        super().__init__(gettext)
         self._gettext = gettext
         self._ngettext = ngettext
         self.severities, self.roles, self.outcomes, self.states = SEVERITIES, ROLES, OUTCOMES, STATES

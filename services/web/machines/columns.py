@@ -53,9 +53,7 @@ def packed(
     if sys.byteorder == "big":
         for column in floats:
             column.byteswap()
-    return b"".join(
-        [struct.pack("<II", len(index), 0), *(column.tobytes() for column in floats), marks]
-    )
+    return b"".join([struct.pack("<II", len(index), 0), *(column.tobytes() for column in floats), marks])
 
 
 def time_of(metadata: Mapping[str, Any] | None, column: str | None, otherwise: float) -> float:

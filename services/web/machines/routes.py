@@ -25,7 +25,9 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         return await pages.show(visit, "machines/map.html", **await machines.map(visit, machine_id))
 
     @router.get("/machines/{machine_id}/sample")
-    async def machine_sample(visit: member, machine_id: UUID, run: UUID, sample: int | None = None) -> Response:
+    async def machine_sample(
+        visit: member, machine_id: UUID, run: UUID, sample: int | None = None
+    ) -> Response:
         return pages.render(
             visit, "machines/panel.html", panel=await machines.sample(visit, machine_id, run, sample)
         )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -64,7 +65,7 @@ def numbered(names: Sequence[str]) -> Sequence[int] | None:
     if len(parts) < len(names) or len({prefix for prefix, _ in parts}) > 1:
         return None
     numbers = [number for _, number in parts]
-    return numbers if all(a < b for a, b in zip(numbers, numbers[1:], strict=False)) else None
+    return numbers if all(a < b for a, b in pairwise(numbers)) else None
 
 
 def similar(anomaly: Json, others: Iterable[Json], alerts: Sequence[Json]) -> Sequence[Similar]:

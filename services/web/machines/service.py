@@ -62,7 +62,9 @@ class MachinePages:
             "panel": panel,
         }
 
-    async def sample(self, visit: Visit, machine_id: UUID, run_id: UUID, sample: int | None) -> dict[str, Any]:
+    async def sample(
+        self, visit: Visit, machine_id: UUID, run_id: UUID, sample: int | None
+    ) -> dict[str, Any]:
         """The panel of a sample; nothing of it if there is no such sample."""
         if sample is None or sample < 0:
             return EMPTY
@@ -217,7 +219,9 @@ class MachinePages:
             "machine": machine,
             "health": health,
             "last_run": wear[-1]["analysis_id"] if wear else None,
-            "active_baseline": next((each["analysis_id"] for each in baselines["items"] if each["active"]), None),
+            "active_baseline": next(
+                (each["analysis_id"] for each in baselines["items"] if each["active"]), None
+            ),
             "open_alerts": [each for each in alerts["items"] if each["status"] != "resolved"],
         }
 
