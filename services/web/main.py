@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from services.web.analyses import routes as analyses
 from services.web.api.client import ApiClient
 from services.web.assets import routes as assets
 from services.web.assets.service import Assets
 from services.web.layout.pages import Pages
 from services.web.layout.problems import Problems
 from services.web.live import routes as live
+from services.web.machines import routes as machines
 from services.web.overview import routes as overview
 from services.web.sessions.cookies import SessionCookies
 from services.web.sessions.service import Sessions
@@ -54,6 +56,8 @@ def create_app(
     app.include_router(live.build_router(visitors))
     app.include_router(sign_in.build_router(pages, visitors))
     app.include_router(overview.build_router(pages, visitors))
+    app.include_router(machines.build_router(pages, visitors))
+    app.include_router(analyses.build_router(pages, visitors))
     return app
 
 

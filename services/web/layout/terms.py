@@ -23,7 +23,6 @@ ANALYSIS_STATUSES: Mapping[str, str] = {
 }
 STAGES: Mapping[str, str] = {
     "reading": N_("reading the files"),
-    "scaling": N_("scaling the features"),
     "fitting": N_("fitting the map"),
     "scoring": N_("placing the samples"),
     "storing": N_("storing the results"),
@@ -58,6 +57,23 @@ VERDICTS: Mapping[str, str] = {
     "usable": N_("Usable"),
     "unreliable": N_("Unreliable"),
 }
+FILE_FORMS: Mapping[str, str] = {"csv": N_("Text"), "excel": N_("Excel"), "parquet": N_("Parquet")}
+CONFIG_FIELDS: Mapping[str, str] = {
+    "decimal": N_("Decimal separator"),
+    "thousands": N_("Thousands separator"),
+    "delimiter": N_("Delimiter"),
+    "encoding": N_("Encoding"),
+    "header": N_("Line of the column names"),
+    "missing_values": N_("Not measured"),
+    "time_column": N_("Time column"),
+    "time_format": N_("Format of times"),
+    "time_zone": N_("Time zone"),
+    "metadata_columns": N_("Metadata"),
+    "end_meta": N_("Last metadata column"),
+    "start_dim": N_("First feature"),
+    "end_dim": N_("Last feature"),
+    "sheet": N_("Sheet"),
+}
 UNITS = ((86_400, N_("{n:g} d")), (3_600, N_("{n:g} h")), (60, N_("{n:g} min")), (1, N_("{n:g} s")))
 
 
@@ -80,6 +96,18 @@ class Terms:
 
     def analysis_status(self, code: str) -> str:
         return self._word(ANALYSIS_STATUSES, code)
+
+    def analysis_types(self) -> list[tuple[str, str]]:
+        return [(code, self._text(text)) for code, text in ANALYSIS_TYPES.items()]
+
+    def analysis_statuses(self) -> list[tuple[str, str]]:
+        return [(code, self._text(text)) for code, text in ANALYSIS_STATUSES.items()]
+
+    def file_form(self, code: str) -> str:
+        return self._word(FILE_FORMS, code)
+
+    def config_field(self, code: str) -> str:
+        return self._word(CONFIG_FIELDS, code)
 
     def stage(self, code: str) -> str:
         return self._word(STAGES, code)

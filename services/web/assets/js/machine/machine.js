@@ -35,7 +35,6 @@ class MachinePage {
   }
 
   async #start() {
-    drawFigures(this.#root);
     const box = this.#find("[data-time-axis]");
     if (box) this.#startAxis(box);
     const map = this.#find("[data-map]");
@@ -207,7 +206,7 @@ class MachinePage {
     const step = { "[": -1, "]": 1 }[event.key];
     const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea, select");
     if (!step || typing || !this.#map || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (document.documentElement.dataset.keys === "off") return;
+    if (localStorage.getItem("keys") === "off") return;
     const next = Math.min(this.#map.samples - 1, Math.max(0, this.#map.selected + step));
     this.#map.select(next, true);
   }
