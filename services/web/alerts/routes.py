@@ -73,8 +73,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         if asked["status"] == "all":
             asked = {**asked, "status": None}
         alerts = await visit.get("/alerts", limit=PAGE, cursor=query.get("cursor"), **asked)
-        context = {"changed": 0, "failed": []} | context
-        return await pages.show(visit, "alerts/inbox.html", alerts=alerts, filters=filters, **context)
+        shown: dict[str, Any] = {"changed": 0, "failed": []} | context
+        return await pages.show(visit, "alerts/inbox.html", alerts=alerts, filters=filters, **shown)
 
     async def _alert(visit: Visit, alert_id: UUID, error: ApiError | None = None) -> Response:
         alert, names = await asyncio.gather(visit.get(f"/alerts/{alert_id}"), names_of_members(visit))
@@ -94,7 +94,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
 
 async def _or_none(visit: Visit, path: str) -> Mapping[str, Any] | None:
-    """What an alert is about may have been deleted, archived, or be unavailable: the alert is shown all the same."""
+    """What an alert is about may have been deleted or archived: the alert is shown all the same."""
     try:
         return await visit.get(path)
     except ApiError:
