@@ -19,7 +19,8 @@ class ApiError(DInsightError):
         self.status = status  # type: ignore[misc]
         self.title = str(problem.get("title") or "")  # type: ignore[misc]
         self.code = str(problem.get("type") or "").rpartition(":")[2]  # type: ignore[misc]
-        self.params: Mapping[str, Any] = problem.get("params") or {}
+        self.reason_code = str(problem.get("code") or self.code)  # type: ignore[misc]
+        self.params = problem.get("params") or {}
         self.trace_id = str(problem.get("trace_id") or "")
 
     @property

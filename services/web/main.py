@@ -6,6 +6,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
+from services.web.account import routes as account
+from services.web.accounts import routes as accounts
+from services.web.alerts import routes as alerts
 from services.web.analyses import routes as analyses
 from services.web.api.client import ApiClient
 from services.web.assets import routes as assets
@@ -14,12 +17,16 @@ from services.web.layout.pages import Pages
 from services.web.layout.problems import Problems
 from services.web.live import routes as live
 from services.web.machines import routes as machines
+from services.web.organization import routes as organization
 from services.web.overview import routes as overview
+from services.web.reports import routes as reports
+from services.web.rules import routes as rules
 from services.web.sessions.cookies import SessionCookies
 from services.web.sessions.service import Sessions
 from services.web.sessions.visit import Visitors
 from services.web.settings import Settings
 from services.web.sign_in import routes as sign_in
+from services.web.sign_in.provider import ProviderSignIn
 from shared.http.application import build_application
 from shared.observability.setup import set_up
 from shared.process import serve
@@ -54,10 +61,16 @@ def create_app(
     Problems(pages, visitors).install(app)
     app.include_router(assets.build_router(files))
     app.include_router(live.build_router(visitors))
-    app.include_router(sign_in.build_router(pages, visitors))
+    app.include_router(sign_in.build_router(pages, visitors, ProviderSignIn(api), settings.provider_name))
+    app.include_router(accounts.build_router(pages, visitors))
+    app.include_router(account.build_router(pages, visitors))
     app.include_router(overview.build_router(pages, visitors))
     app.include_router(machines.build_router(pages, visitors))
     app.include_router(analyses.build_router(pages, visitors))
+    app.include_router(reports.build_router(pages, visitors))
+    app.include_router(alerts.build_router(pages, visitors))
+    app.include_router(rules.build_router(pages, visitors))
+    app.include_router(organization.build_router(pages, visitors))
     return app
 
 

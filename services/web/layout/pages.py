@@ -125,7 +125,7 @@ def measure(value: Any, locale: Locale) -> str:
     """A measured value to four digits, however large or small it is."""
     number = float(value)
     if not math.isfinite(number):
-        return "–"
+        return "-"
     if number and not MIN_PLAIN <= abs(number) < MAX_PLAIN:
         return format_scientific(float(f"{number:.3e}"), locale=locale, format="0.###E0")
     digits = max(0, 3 - math.floor(math.log10(abs(number)))) if number else 0

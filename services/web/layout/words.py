@@ -38,6 +38,18 @@ ALERT_STATES: Mapping[str, str] = {
     "recovering": N_("recovering"),
     "resolved": N_("resolved"),
 }
+MACHINE_STATES: Mapping[str, str] = {
+    "active": N_("active"),
+    "inactive": N_("inactive"),
+    "maintenance": N_("in maintenance"),
+    "retired": N_("retired"),
+}
+DELIVERIES: Mapping[str, str] = {
+    "pending": N_("Being sent"),
+    "delivered": N_("Delivered"),
+    "failed": N_("Not delivered"),
+    "cancelled": N_("Cancelled"),
+}
 ROLES: Mapping[str, str] = {
     "owner": N_("Owner"),
     "admin": N_("Administrator"),
@@ -70,8 +82,20 @@ class Words(Terms):
     def mark(self, state: str) -> str:
         return STATE_MARKS.get(state, "unknown")
 
+    def machine_status(self, code: str) -> str:
+        return self._of(MACHINE_STATES, code)
+
+    def delivery(self, code: str) -> str:
+        return self._of(DELIVERIES, code)
+
     def alert_state(self, code: str) -> str:
         return self._of(ALERT_STATES, code)
+
+    def browser(self, agent: str) -> str:
+        """What people call the program of a User-Agent; its first word where it is no browser."""
+        name = next((name for mark, name in BROWSERS if mark in agent), agent.partition("/")[0][:40])
+        system = next((name for mark, name in SYSTEMS if mark in agent), "")
+        return f"{name}, {system}" if system else name or self._gettext("unknown program")
 
     def role(self, code: str) -> str:
         return self._of(ROLES, code)
@@ -81,11 +105,11 @@ class Words(Terms):
 
     def problem(self, error: Any) -> str:
         """What went wrong, by its code; else in the words of whoever reports it."""
-        known = PROBLEMS.get(error.code)
+        known = PROBLEMS.get(error.reason_code) or PROBLEMS.get(error.code)
         if known is None:
             return str(error.detail)
         try:
-            return self._gettext(known).format(**getattr(error, "params", {}))
+            return self._gettext(known).format(**error.params)
         except (KeyError, IndexError, ValueError):
             return str(error.detail)
 
@@ -101,6 +125,16 @@ class Words(Terms):
         return self._gettext(known[code]) if code in known else code
 
 
+# The first that matches: Edge says that it is Chrome, and Chrome that it is Safari.
+BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
 UNITS: tuple[tuple[int, str, str], ...] = (
     (86_400, "{n} day", "{n} days"),
     (3_600, "{n} hour", "{n} hours"),

@@ -1,8 +1,8 @@
 """Packs the points of an analysis as columns of numbers, which a browser reads without parsing.
 
-Little-endian: two 32-bit counters (samples, 0), then per sample a column after the other: time (64-bit float, seconds
-since 1970), x, y, ratio of distance to threshold (32-bit floats), and mark (a byte: 0 normal, 1 low to 4 critical).
-What is unknown is NaN.
+Little-endian: two 32-bit counters (samples, 0), then a column after the other: time (64-bit float,
+seconds since 1970), x, y, ratio of distance to threshold (32-bit floats), and mark (a byte: 0 normal to 4
+critical). What is unknown is NaN.
 """
 
 import math
@@ -33,14 +33,8 @@ def packed(
     A sample without a time of its own has that of the upload plus a microsecond per sample, as everywhere.
     """
     index: Sequence[int] = points["index"]
-    distances: Sequence[float | None] = points["distance"]
     scale = threshold or NAN
-    ratios = array("f", (NAN if distance is None else distance / scale for distance in distances))
-    # Rounded to the floats that are sent: a sample at the threshold is on the same side here and there.
-    marks = bytes(
-        0 if not flag else 1 + bisect_right(bands, (distance or 0.0) / scale)
-        for flag, distance in zip(points["anomaly"], distances, strict=True)
-    )
+    ratios = array("f", (NAN if distance is None else distance / scale for distance in points["distance"]))
     base = uploaded_at.timestamp()
     times = array(
         "d",
@@ -53,7 +47,22 @@ def packed(
     if sys.byteorder == "big":
         for column in floats:
             column.byteswap()
-    return b"".join([struct.pack("<II", len(index), 0), *(column.tobytes() for column in floats), marks])
+    return b"".join(
+        [
+            struct.pack("<II", len(index), 0),
+            *(column.tobytes() for column in floats),
+            marks_of(points, threshold, bands),
+        ]
+    )
+
+
+def marks_of(points: Mapping[str, Any], threshold: float | None, bands: Sequence[float]) -> bytes:
+    """A byte per sample: 0 normal, 1 low, 2 medium, 3 high, 4 critical."""
+    scale = threshold or NAN
+    return bytes(
+        0 if not flag else 1 + bisect_right(bands, (distance or 0.0) / scale)
+        for flag, distance in zip(points["anomaly"], points["distance"], strict=True)
+    )
 
 
 def time_of(metadata: Mapping[str, Any] | None, column: str | None, otherwise: float) -> float:

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.web.layout.pages import HEADERS, Pages, moved
+from services.web.live.routes import passed_on
 from services.web.machines import forms
 from services.web.machines.service import MachinePages
-from services.web.sessions.visit import Visit, Visitors
+from services.web.sessions.visit import Visit, Visitors, target
 
 # An analysis that is complete does not change; a restored one has the same points.
+AS_CSV = {"Accept": "text/csv"}
 KEPT = {**HEADERS, "Cache-Control": "private, max-age=86400", "Vary": "Cookie"}
 
 
@@ -34,7 +36,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     @router.get("/machines/{machine_id}/wear")
     async def machine_wear(visit: member, machine_id: UUID) -> Response:
-        return await pages.show(visit, "machines/wear.html", **await machines.wear(visit, machine_id))
+        found = await machines.wear(visit, machine_id, pages.gettext(visit))
+        return await pages.show(visit, "machines/wear.html", **found)
 
     @router.get("/machines/{machine_id}/quality")
     async def machine_quality(visit: member, machine_id: UUID) -> Response:
@@ -76,5 +79,22 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         """The samples of an analysis for the map: see `columns.py`."""
         content = await machines.columns(visit, analysis_id, start, stop)
         return Response(content, media_type="application/octet-stream", headers=KEPT)
+
+    @router.get("/analyses/{analysis_id}/anomalies.csv")
+    async def export_anomalies(visit: member, analysis_id: UUID) -> Response:
+        asked = target("/anomalies", {"analysis_id": analysis_id})
+        return await passed_on(visit, asked, headers=AS_CSV, filename="anomalies.csv")
+
+    @router.get("/uploads/{upload_id}/samples.csv")
+    async def export_samples(
+        visit: member, upload_id: UUID, start: int = 0, stop: int | None = None
+    ) -> Response:
+        asked = target(f"/file-uploads/{upload_id}/features", {"start": start, "stop": stop})
+        return await passed_on(visit, asked, headers=AS_CSV, filename="samples.csv")
+
+    @router.get("/analyses/{analysis_id}/map.svg")
+    async def map_picture(visit: member, analysis_id: UUID) -> Response:
+        content = await machines.picture(visit, analysis_id)
+        return Response(content, media_type="image/svg+xml", headers=KEPT)
 
     return router

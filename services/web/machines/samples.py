@@ -1,4 +1,4 @@
-"""What is shown of one sample: its explanation, its spectrum beside what is normal, and similar earlier ones."""
+"""What is shown of one sample: its spectrum beside what is normal, and similar earlier anomalies."""
 
 import math
 import re

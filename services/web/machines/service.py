@@ -1,25 +1,30 @@
 """Reads what the pages of a machine show."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from markupsafe import Markup
 from starlette.datastructures import FormData
 
 from services.web.errors import ApiError
 from services.web.machines import forms
-from services.web.machines.columns import packed, severity_bands, time_column, time_of
+from services.web.machines.columns import marks_of, packed, severity_bands, time_column, time_of
+from services.web.machines.picture import picture
 from services.web.machines.samples import anomaly_window, similar, spectrum
+from services.web.machines.wear import trend_figure
 from services.web.machines.window import DEFAULT_PERIOD, PERIODS, chosen_run, window
 from services.web.sessions.visit import Visit
 
 Json = Mapping[str, Any]
+Say = Callable[[str], str]
 
 # Buckets of the time axis: one for each pixel of a wide screen, at most.
 POINTS = 1_200
-ANOMALIES = 100
+# The newest; the map shows all of them.
+ANOMALIES = 25
 RUNS = 100
 # Earlier anomalies among which similar ones are looked for.
 EARLIER = 200
@@ -33,10 +38,14 @@ EMPTY: dict[str, Any] = {"sample": None}
 
 
 class MachinePages:
-    async def map(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
-        """The time axis, and the run whose samples the map shows."""
-        query = visit.request.query_params
-        frame, newest = await asyncio.gather(self._frame(visit, machine_id), self._newest(visit, machine_id))
+    async def map(
+        self, visit: Visit, machine_id: UUID, query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """The time axis, and the run whose samples the map shows; by default, as the address asks."""
+        query = visit.request.query_params if query is None else query
+        frame, newest = await asyncio.gather(
+            self._frame(visit, machine_id), self._newest(visit, machine_id, query)
+        )
         shown = window(query, newest)
         timeline = await visit.get(
             f"/machines/{machine_id}/timeline", since=shown.since, until=shown.until, points=POINTS
@@ -108,7 +117,7 @@ class MachinePages:
             "similar": similar(anomaly, others, alerts["items"]) if anomaly else (),
         }
 
-    async def wear(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
+    async def wear(self, visit: Visit, machine_id: UUID, say: Say) -> dict[str, Any]:
         """Wear over a metadata column, or over the samples in their order."""
         frame = await self._frame(visit, machine_id)
         by = visit.request.query_params.get("by") or None
@@ -119,7 +128,15 @@ class MachinePages:
                 raise
             found, error = None, problem
         columns = await self._columns_of(visit, frame["last_run"])
-        return {**frame, "tab": "wear", "wear": found, "error": error, "by": by, "columns": columns}
+        return {
+            **frame,
+            "tab": "wear",
+            "wear": found,
+            "trend": trend_figure(found, by, say) if found else None,
+            "error": error,
+            "by": by,
+            "columns": columns,
+        }
 
     async def quality(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
         """What was read of a run's files, and the facts of its sensors."""
@@ -206,6 +223,21 @@ class MachinePages:
             uploaded_at=datetime.fromisoformat(analysis["created_at"]),
         )
 
+    async def picture(self, visit: Visit, analysis_id: UUID, selected: int | None = None) -> Markup:
+        """The map of an analysis over its baseline."""
+        analysis = await visit.get(f"/analyses/{analysis_id}")
+        points, baseline = await asyncio.gather(
+            visit.get(f"/analyses/{analysis_id}/points", stop=MAX_COLUMNS),
+            optional(visit.get(f"/analyses/{analysis['baseline_id']}/points", stop=MAX_COLUMNS))
+            if analysis["baseline_id"]
+            else _nothing(),
+        )
+        results = analysis["results"] or {}
+        if not analysis["baseline_id"]:
+            return picture(points, None)
+        marks = marks_of(points, results.get("threshold"), severity_bands(results))
+        return picture(baseline, {**points, "mark": marks}, selected=selected)
+
     async def _frame(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
         """What stands above every tab."""
         machine, health, baselines, alerts = await asyncio.gather(
@@ -226,9 +258,9 @@ class MachinePages:
         }
 
     @staticmethod
-    async def _newest(visit: Visit, machine_id: UUID) -> str | None:
+    async def _newest(visit: Visit, machine_id: UUID, query: Mapping[str, str]) -> str | None:
         """The time of the newest sample, if it is needed to know where the window begins."""
-        if visit.request.query_params.get("period", DEFAULT_PERIOD) == DEFAULT_PERIOD:
+        if query.get("period", DEFAULT_PERIOD) == DEFAULT_PERIOD:
             return None
         return str((await visit.get(f"/machines/{machine_id}/timeline", points=10))["until"])
 

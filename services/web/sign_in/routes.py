@@ -11,11 +11,15 @@ from services.web.layout.pages import Pages, moved
 from services.web.sessions.cookies import cookie
 from services.web.sessions.visit import Visit, Visitors
 from services.web.sign_in.domain import safe_target
+from services.web.sign_in.provider import COOKIE, FLOW_SECONDS, PATH, ProviderSignIn
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
-def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
+def build_router(
+    pages: Pages, visitors: Visitors, provider: ProviderSignIn, provider_name: str = ""
+) -> APIRouter:
+    """`provider_name` is what people call the provider of single sign-on; without one it is not offered."""
     router = APIRouter(include_in_schema=False)
     anyone = Annotated[Visit, Depends(visitors.anyone)]
     user = Annotated[Visit, Depends(visitors.user)]
@@ -48,6 +52,32 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             return await _sign_in_form(visit, status=error.status, error=error, email=email, next=target)
         return moved(visit, safe_target(target))
 
+    @router.get("/sign-in/provider")
+    async def begin_at_provider(visit: anyone) -> Response:
+        place = visit.holder.place
+        if place.cookie is None:
+            raise SessionsRefused(place.host)
+        try:
+            target, secret = await provider.begin(visit)
+        except ApiError as error:
+            return await _sign_in_form(visit, status=error.status, error=error)
+        answer = moved(visit, target)
+        flow = cookie(COOKIE, secret, place, FLOW_SECONDS, path=PATH)
+        answer.headers.append("Set-Cookie", flow)
+        return answer
+
+    @router.get("/sign-in/return")
+    async def return_from_provider(visit: anyone, request: Request) -> Response:
+        place = visit.holder.place
+        try:
+            secret = request.cookies.get(COOKIE, "")
+            visit.holder.session = await provider.finish(visit, request.url.query, secret)
+        except ApiError as error:
+            return await _sign_in_form(visit, status=error.status, error=error)
+        answer = moved(visit, "/")
+        answer.headers.append("Set-Cookie", cookie(COOKIE, "", place, 0, path=PATH))
+        return answer
+
     @router.post("/sign-out")
     async def sign_out(visit: anyone) -> Response:
         await visit.form()
@@ -67,7 +97,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         return answer
 
     async def _sign_in_form(visit: Visit, *, status: int = 200, **context: Any) -> Response:
-        context = {"error": None, "email": "", "next": "/"} | context
+        context = {"error": None, "email": "", "next": "/", "provider_name": provider_name} | context
         return await pages.show(visit, "sign_in/sign_in.html", status=status, **context)
 
     return router

@@ -2,6 +2,8 @@
 import { writeTimes } from "./times.js";
 import { followEvents } from "./live.js";
 import { listenToKeys } from "./keys.js";
+import { judgePasswords } from "./password.js";
+import { askBefore, offerKeySwitch } from "./confirm.js";
 import { takeFragmentToken } from "./fragment.js";
 
 function prepare(root) {
@@ -11,6 +13,9 @@ function prepare(root) {
 document.addEventListener("htmx:after:swap", () => prepare(document));
 prepare(document);
 takeFragmentToken();
+judgePasswords();
+askBefore();
+offerKeySwitch();
 followEvents();
 listenToKeys();
 // Long pages stay open for days: "3 min ago" must not lie.
