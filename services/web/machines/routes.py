@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.web.layout.pages import HEADERS, Pages, moved
-from services.web.live.routes import passed_on
+from services.web.live.passing import passed_on
 from services.web.machines import forms
 from services.web.machines.service import MachinePages
 from services.web.sessions.visit import Visit, Visitors, target

@@ -71,6 +71,15 @@ class MachinePages:
             "panel": panel,
         }
 
+    async def at_alert(self, visit: Visit, alert: Json) -> dict[str, Any]:
+        """The machine while an alert was open, with the worst anomaly."""
+        query = {"from": alert["first_seen_at"], "to": alert["last_seen_at"]}
+        worst_id = alert["worst_anomaly_id"]
+        worst = await optional(visit.get(f"/anomalies/{worst_id}")) if worst_id else None
+        if worst is not None:
+            query |= {"run": worst["analysis_id"], "sample": str(worst["sample_index"])}
+        return await self.map(visit, UUID(alert["machine_id"]), query)
+
     async def sample(
         self, visit: Visit, machine_id: UUID, run_id: UUID, sample: int | None
     ) -> dict[str, Any]:

@@ -28,5 +28,5 @@ def trend_figure(wear: Mapping[str, Any], by: str | None, say: Callable[[str], s
             {"at": wear["deteriorating_wear"], "text": say("Deteriorating")},
             {"at": wear["failing_wear"], "text": say("Failing")},
         ],
-        "words": {"x": by or say("sample"), "y": say("wear (σ)")},
+        "words": {"x": by or say("sample"), "y": say("wear in standard deviations")},
     }

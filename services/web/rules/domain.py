@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.web.layout.words import N_
+from services.web.layout.marked import N_
 from shared.errors import Unprocessable
 
 Gettext = Callable[[str], str]
