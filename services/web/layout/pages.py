@@ -90,7 +90,7 @@ class Pages:
             "languages": texts.LANGUAGES,
             "may": may,
             "form_token_header": FORM_TOKEN_HEADER,
-            "words": words.Words(translations.gettext, translations.ngettext),
+            "words": words.Words(translations.gettext),
         }
         environment.filters |= {
             "number": partial(number, locale=locale),

@@ -67,10 +67,9 @@ OUTCOMES: Mapping[str, str] = {
 class Words(Terms):
     """What templates say for a code. Every method takes what the API sent and gives a text."""
 
-    def __init__(self, gettext: Gettext, ngettext: Callable[[str, str, int], str]) -> None:
+    def __init__(self, gettext: Gettext) -> None:
         super().__init__(gettext)
         self._gettext = gettext
-        self._ngettext = ngettext
         self.severities, self.roles, self.outcomes, self.states = SEVERITIES, ROLES, OUTCOMES, STATES
 
     def severity(self, code: str) -> str:
@@ -113,14 +112,6 @@ class Words(Terms):
         except (KeyError, IndexError, ValueError):
             return str(error.detail)
 
-    def ago(self, seconds: float) -> str:
-        """A length of time in its largest unit."""
-        for size, one, many in UNITS:
-            if seconds >= size:
-                count = int(seconds // size)
-                return self._ngettext(one, many, count).format(n=count)
-        return self._gettext("less than a minute")
-
     def _of(self, known: Mapping[str, str], code: str) -> str:
         return self._gettext(known[code]) if code in known else code
 
@@ -134,11 +125,6 @@ SYSTEMS = (
     ("Windows", "Windows"),
     ("Mac OS", "macOS"),
     ("Linux", "Linux"),
-)
-UNITS: tuple[tuple[int, str, str], ...] = (
-    (86_400, "{n} day", "{n} days"),
-    (3_600, "{n} hour", "{n} hours"),
-    (60, "{n} minute", "{n} minutes"),
 )
 PROBLEMS: Mapping[str, str] = {
     "not-found": N_("This does not exist, or it belongs to another organization."),

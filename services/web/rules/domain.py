@@ -94,7 +94,7 @@ def document(text: str) -> Any:
 
 
 def new_rule_of(fields: Mapping[str, str]) -> Json:
-    """The body of `POST /alert-rules`. JSON that was written counts before the sentence. Raises BadCondition."""
+    """The body of `POST /alert-rules`. Written JSON counts before the sentence. Raises BadCondition."""
     written = fields.get("condition", "").strip()
     return {
         "machine_id": fields.get("machine_id", ""),
