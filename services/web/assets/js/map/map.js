@@ -14,8 +14,10 @@ import { Painter } from "./painter.js";
 import { drawScales } from "./scales.js";
 import { View } from "./view.js";
 
-/** Above, samples are drawn as a density while the map moves. */
+/** Above, samples are drawn as a density while the map moves; below, if drawing all of them is too slow here. */
 const MAX_MOVING = 250_000;
+/** Milliseconds between two frames of a moving map, at most: beyond it, a hand runs ahead of the picture. */
+const MAX_FRAME = 60;
 /** From here on, samples are drawn small. */
 const CROWDED = 20_000;
 const STILL_AFTER = 160;
@@ -42,6 +44,9 @@ export class ScatterMap {
   #colours;
   #frame = 0;
   #moving = false;
+  /** Whether this browser draws slowly: known once the map has moved. */
+  #slow = false;
+  #drawnAt = 0;
   #still = 0;
   #origin = { x: 0, y: 0 };
   /** @type {Places} */ #baseline = { x: new Float32Array(0), y: new Float32Array(0) };
@@ -192,7 +197,10 @@ export class ScatterMap {
   drawNow() {
     const ratio = this.#canvas.width / this.#view.width;
     const crowded = this.samples > CROWDED;
-    const moving = this.#moving && this.samples > MAX_MOVING;
+    const now = performance.now();
+    if (this.#moving && this.#drawnAt && now - this.#drawnAt > MAX_FRAME) this.#slow = true;
+    this.#drawnAt = this.#moving ? now : 0;
+    const moving = this.#moving && this.samples > (this.#slow ? CROWDED : MAX_MOVING);
     this.#painter.draw(this.#view, this.#colours, this.#range, { ratio, moving, size: crowded ? 3 : 5 });
     this.#drawOver(ratio);
   }
@@ -272,7 +280,7 @@ export class ScatterMap {
     this.#painter.setSamples(this.#samples);
     const ground = { x: moved(this.#baseline.x, this.#origin.x), y: moved(this.#baseline.y, this.#origin.y) };
     this.#painter.setBaseline(density(ground.x, ground.y, bounds));
-    if (this.samples > MAX_MOVING) this.#painter.setCrowd(density(this.#samples.x, this.#samples.y, bounds));
+    if (this.samples > CROWDED) this.#painter.setCrowd(density(this.#samples.x, this.#samples.y, bounds));
   }
 
   /** @param {number} px @param {number} py */

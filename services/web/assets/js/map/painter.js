@@ -2,7 +2,7 @@
 /** Draws the map with WebGL2. It knows places, colours and shapes, and nothing of the mouse or of machines. */
 
 import { SIDE } from "./density.js";
-import { GROUND_FRAGMENT, GROUND_VERTEX, POINT_FRAGMENT, POINT_VERTEX } from "./shaders.js";
+import { DISC_FRAGMENT, GROUND_FRAGMENT, GROUND_VERTEX, MARK_FRAGMENT, POINT_VERTEX } from "./shaders.js";
 
 /**
  * @typedef {object} Samples columns of equal length; places relative to the origin of the map
@@ -21,12 +21,15 @@ const [PLACE, TIME, MARK, MARKED] = [0, 1, 2, 3];
 
 export class Painter {
   #gl;
-  #points;
+  #discs;
+  #marks;
   #ground;
   #buffer;
   #vertices;
   #quad;
   #count = 0;
+  /** Of them, those before the first anomaly. */
+  #normal = 0;
   /** Where each sample stands in the buffer: worse ones are drawn later. @type {Uint32Array} */
   #slots = new Uint32Array(0);
   /** @type {ArrayBuffer} */ #content = new ArrayBuffer(0);
@@ -38,7 +41,9 @@ export class Painter {
     const gl = canvas.getContext("webgl2", { antialias: false, alpha: false, depth: false });
     if (!gl) throw new Error("WebGL2 is not available");
     this.#gl = gl;
-    this.#points = program(gl, POINT_VERTEX, POINT_FRAGMENT, { place: PLACE, time: TIME, mark: MARK, marked: MARKED });
+    const columns = { place: PLACE, time: TIME, mark: MARK, marked: MARKED };
+    this.#discs = program(gl, POINT_VERTEX, DISC_FRAGMENT, columns);
+    this.#marks = program(gl, POINT_VERTEX, MARK_FRAGMENT, columns);
     this.#ground = program(gl, GROUND_VERTEX, GROUND_FRAGMENT, { corner: 0 });
     this.#buffer = gl.createBuffer();
     this.#vertices = gl.createVertexArray();
@@ -81,6 +86,7 @@ export class Painter {
       bytes[slot * STRIDE + 13] = 1;
     }
     this.#count = count;
+    this.#normal = samples.mark.reduce((sum, mark) => sum + (mark === 0 ? 1 : 0), 0);
     this.#upload();
   }
 
@@ -115,13 +121,19 @@ export class Painter {
     gl.clear(gl.COLOR_BUFFER_BIT);
     if (this.#baseline) this.#drawGround(this.#baseline, view, colours, colours.ground, true);
     if (moving && this.#crowd) this.#drawGround(this.#crowd, view, colours, colours.late, false);
-    else this.#drawPoints(view, colours, range, size * ratio);
+    else this.#drawPoints(this.#discs, 0, this.#normal, view, colours, range, size * ratio);
+    // Anomalies are never left out.
+    this.#drawPoints(this.#marks, this.#normal, this.#count - this.#normal, view, colours, range, size * ratio);
   }
 
-  /** @param {import("./view.js").View} view @param {import("./colours.js").Colours} colours @param {Range} range @param {number} size */
-  #drawPoints(view, colours, range, size) {
+  /**
+   * @param {ReturnType<typeof program>} kind @param {number} first @param {number} count
+   * @param {import("./view.js").View} view @param {import("./colours.js").Colours} colours
+   * @param {Range} range @param {number} size
+   */
+  #drawPoints({ program: points, at }, first, count, view, colours, range, size) {
+    if (count === 0) return;
     const gl = this.#gl;
-    const { program: points, at } = this.#points;
     gl.useProgram(points);
     gl.bindVertexArray(this.#vertices);
     gl.uniform2f(at("centre"), view.x, view.y);
@@ -134,7 +146,7 @@ export class Painter {
     gl.uniform3f(at("timeless"), ...colours.point);
     const severities = [colours.low, colours.medium, colours.high, colours.critical];
     gl.uniform3fv(at("severities"), severities.flat());
-    gl.drawArrays(gl.POINTS, 0, this.#count);
+    gl.drawArrays(gl.POINTS, first, count);
   }
 
   /**

@@ -11,32 +11,39 @@ uniform vec2 centre;
 uniform vec2 perUnit;
 uniform float size;
 uniform vec2 range;
-in vec2 place;
-in float time;
-in float mark;
-in float marked;
-flat out float kind;
-flat out float lightness;
-flat out float faded;
-void main() {
-  kind = mark;
-  lightness = time;
-  bool outside = time < range.x || time > range.y || (marked < 0.5);
-  faded = outside ? 1.0 : 0.0;
-  gl_Position = vec4((place - centre) * perUnit, 0.0, 1.0);
-  gl_PointSize = mark > 0.5 ? size * (2.0 + 0.25 * mark) : size;
-}`;
-
-export const POINT_FRAGMENT = `#version 300 es
-precision mediump float;
 uniform vec3 surface;
 uniform vec3 early;
 uniform vec3 late;
 uniform vec3 timeless;
 uniform vec3 severities[4];
-flat in float kind;
-flat in float lightness;
-flat in float faded;
+in vec2 place;
+in float time;
+in float mark;
+in float marked;
+flat out vec4 shade;
+void main() {
+  vec3 own = mark > 0.5 ? severities[int(mark) - 1] : time < 0.0 ? timeless : mix(early, late, time);
+  bool outside = time < range.x || time > range.y || marked < 0.5;
+  shade = vec4(outside ? mix(own, surface, 0.8) : own, mark);
+  gl_Position = vec4((place - centre) * perUnit, 0.0, 1.0);
+  gl_PointSize = mark > 0.5 ? size * (2.0 + 0.25 * mark) : size;
+}`;
+
+/** Normal samples, of which there are many: discs. */
+export const DISC_FRAGMENT = `#version 300 es
+precision mediump float;
+flat in vec4 shade;
+out vec4 colour;
+void main() {
+  vec2 p = gl_PointCoord * 2.0 - 1.0;
+  if (dot(p, p) > 1.0) discard;
+  colour = vec4(shade.rgb, 1.0);
+}`;
+
+export const MARK_FRAGMENT = `#version 300 es
+precision highp float;
+uniform vec3 surface;
+flat in vec4 shade;
 out vec4 colour;
 float within(vec2 p, float k) {
   if (k > 3.5) return max(abs(p.x), abs(p.y)) / 0.8;
@@ -45,13 +52,9 @@ float within(vec2 p, float k) {
   return length(p);
 }
 void main() {
-  vec2 p = gl_PointCoord * 2.0 - 1.0;
-  float edge = within(p, kind);
+  float edge = within(gl_PointCoord * 2.0 - 1.0, shade.a);
   if (edge > 1.0) discard;
-  vec3 own = kind > 0.5
-    ? (edge > 0.72 ? surface : severities[int(kind + 0.5) - 1])
-    : (lightness < 0.0 ? timeless : mix(early, late, lightness));
-  colour = vec4(faded > 0.5 ? mix(own, surface, 0.8) : own, 1.0);
+  colour = vec4(edge > 0.72 ? surface : shade.rgb, 1.0);
 }`;
 
 /** The whole screen: grey where samples of the baseline lie, hatched where none has ever been. */
