@@ -1,4 +1,4 @@
-"""Brings the catalogues up to date with the texts in code and templates: `python -m services.web.texts.update`.
+"""Brings the catalogues up to date with code and templates: `python -m services.web.texts.update`.
 
 What has no translation yet is left empty; a test fails until somebody writes it.
 """
