@@ -88,12 +88,18 @@ class Browser:
 
 @asynccontextmanager
 async def browser(
-    api: FakeApi, *, origin: str = ORIGIN, settings: Settings | None = None, **headers: str
+    api: FakeApi,
+    *,
+    origin: str = ORIGIN,
+    settings: Settings | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Browser]:
     app = create_app(InstallationSettings(), settings or Settings(), api)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     scheme, _, host = origin.partition("://")
     # As the gateway sends them.
-    seen = {"X-Forwarded-Proto": scheme, "X-Forwarded-Host": host, "X-DInsight-Client": "ticket", **headers}
+    seen = {"X-Forwarded-Proto": scheme, "X-Forwarded-Host": host, "X-DInsight-Client": "ticket"} | dict(
+        headers or {}
+    )
     async with httpx2.AsyncClient(transport=transport, base_url=origin, headers=seen) as client:
         yield Browser(client, origin)

@@ -146,7 +146,7 @@ def test_the_language_is_the_chosen_one_or_the_best_that_the_browser_accepts(
 
 
 async def test_pages_are_in_the_language_of_their_reader() -> None:
-    async with browser(FakeApi(fleet("Pump")), **{"Accept-Language": "de"}) as visitor:
+    async with browser(FakeApi(fleet("Pump")), headers={"Accept-Language": "de"}) as visitor:
         await visitor.sign_in()
         page = await visitor.get(OVERVIEW)
     assert '<html lang="de">' in page.text

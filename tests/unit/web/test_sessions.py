@@ -1,6 +1,7 @@
 """Sessions in cookies: where they may be kept, how long tokens fit, and how they are refreshed."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from services.web.settings import Settings
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, access_token, browser
 
 OVERVIEW = f"/o/{ORGANIZATION}/overview"
-EMPTY = {
+EMPTY: dict[tuple[str, str], Any] = {
     ("GET", "/fleet"): {"items": [], "next_cursor": None},
     ("GET", "/alerts"): {"items": [], "next_cursor": None},
 }
@@ -100,7 +101,9 @@ async def test_nobody_signs_in_over_plain_http_unless_it_is_allowed_and_then_eve
 async def test_an_unprefixed_cookie_is_no_session_over_https() -> None:
     value = domain.written(Session(access_token(), "r0"))[0]
     cookies = f"session_local_8000={value}; session_plain={value}; session={value}"
-    async with browser(FakeApi(EMPTY), origin="https://plant.example.org", Cookie=cookies) as visitor:
+    async with browser(
+        FakeApi(EMPTY), origin="https://plant.example.org", headers={"Cookie": cookies}
+    ) as visitor:
         assert (await visitor.get(OVERVIEW)).status_code == 303
 
 
@@ -134,7 +137,7 @@ async def test_a_session_that_has_ended_elsewhere_leads_to_signing_in_and_back()
 
 async def test_the_api_hears_of_the_browser_and_not_of_the_page() -> None:
     api = FakeApi(EMPTY)
-    async with browser(api, **{"User-Agent": "A browser"}) as visitor:
+    async with browser(api, headers={"User-Agent": "A browser"}) as visitor:
         await visitor.sign_in()
         await visitor.get(OVERVIEW)
     assert {headers["X-DInsight-Client"] for headers in api.headers} == {"ticket"}
