@@ -26,7 +26,7 @@ def extracted() -> Catalog:
     catalogue = Catalog(project="DInsight", charset="utf-8")
     found = extract_from_dir(WEB, METHODS, {"**.html": TEMPLATES}, KEYWORDS, comment_tags=("Translators:",))
     for name, _line, message, comments, context in sorted(found, key=lambda each: (each[0], each[1])):
-        catalogue.add(message, locations=[(name, None)], auto_comments=comments, context=context)
+        catalogue.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
     return catalogue
 
 

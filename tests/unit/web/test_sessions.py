@@ -100,10 +100,8 @@ async def test_nobody_signs_in_over_plain_http_unless_it_is_allowed_and_then_eve
 
 async def test_an_unprefixed_cookie_is_no_session_over_https() -> None:
     value = domain.written(Session(access_token(), "r0"))[0]
-    cookies = f"session_local_8000={value}; session_plain={value}; session={value}"
-    async with browser(
-        FakeApi(EMPTY), origin="https://plant.example.org", headers={"Cookie": cookies}
-    ) as visitor:
+    unprefixed = {"Cookie": f"session_local_8000={value}; session_plain={value}; session={value}"}
+    async with browser(FakeApi(EMPTY), origin="https://plant.example.org", headers=unprefixed) as visitor:
         assert (await visitor.get(OVERVIEW)).status_code == 303
 
 
