@@ -27,6 +27,7 @@ from services.web.sessions.visit import Visitors
 from services.web.settings import Settings
 from services.web.sign_in import routes as sign_in
 from services.web.sign_in.provider import ProviderSignIn
+from shared.clock import SystemClock
 from shared.http.application import build_application
 from shared.observability.setup import set_up
 from shared.process import serve
@@ -70,7 +71,7 @@ def create_app(
     app.include_router(reports.build_router(pages, visitors))
     app.include_router(alerts.build_router(pages, visitors))
     app.include_router(rules.build_router(pages, visitors))
-    app.include_router(organization.build_router(pages, visitors))
+    app.include_router(organization.build_router(pages, visitors, SystemClock()))
     return app
 
 

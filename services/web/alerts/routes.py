@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from services.web.alerts.service import ACTIONS, change_alerts
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.people.service import names_of_members
@@ -17,10 +18,6 @@ PAGE = 50
 FILTERS = ("status", "severity", "machine_id")
 # The inbox shows what is open, whatever else the visitor looks at: a time filter must not hide an alarm.
 OPEN = "active"
-ACTIONS = frozenset({"acknowledge", "resolve"})
-# Of one page, at most; changes are made side by side and each is one of its own.
-MAX_BULK = PAGE
-AT_ONCE = 8
 
 
 def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
@@ -35,21 +32,9 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     async def change_several(visit: member) -> Response:
         """Acknowledge or resolve the selected alerts. What failed is said; what was done stays done."""
         form = await visit.form()
-        action, ids = str(form.get("action", "")), [str(each) for each in form.getlist("alert")][:MAX_BULK]
-        note = {"note": form.get("note") or None}
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def change(alert_id: str) -> ApiError | None:
-            async with gate:
-                try:
-                    await visit.post(f"/alerts/{UUID(alert_id)}/{action}", note)
-                except ApiError as error:
-                    return error
-                return None
-
-        outcomes = await asyncio.gather(*map(change, ids)) if action in ACTIONS else []
-        failed = [error for error in outcomes if error is not None]
-        return await _inbox(visit, changed=len(outcomes) - len(failed), failed=failed)
+        action, ids = str(form.get("action", "")), [str(each) for each in form.getlist("alert")]
+        changed, failed = await change_alerts(visit, action, ids, str(form.get("note", "")))
+        return await _inbox(visit, changed=changed, failed=failed)
 
     @router.get("/{alert_id}")
     async def alert_page(visit: member, alert_id: UUID) -> Response:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from services.web.assets.service import Assets
+from services.web.assets.service import Asset, Assets
 from services.web.errors import UnknownPage
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -16,15 +16,15 @@ def build_router(assets: Assets) -> APIRouter:
         found = assets.get(name)
         if found is None:
             raise UnknownPage(request.url.path)
-        # During an upgrade, a page of the other version must not be kept with files of this one.
-        headers = {
-            "Cache-Control": FOREVER if version == assets.version else "no-store",
-            "Vary": "Accept-Encoding",
-        }
-        if found.compressed is not None and "gzip" in request.headers.get("Accept-Encoding", ""):
-            return Response(
-                found.compressed, media_type=found.media_type, headers={**headers, "Content-Encoding": "gzip"}
-            )
-        return Response(found.content, media_type=found.media_type, headers=headers)
+        return _response(found, request, is_current=version == assets.version)
 
     return router
+
+
+def _response(asset: Asset, request: Request, *, is_current: bool) -> Response:
+    # During an upgrade, a page of the other version must not be kept with files of this one.
+    headers = {"Cache-Control": FOREVER if is_current else "no-store", "Vary": "Accept-Encoding"}
+    if asset.compressed is None or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return Response(asset.content, media_type=asset.media_type, headers=headers)
+    headers["Content-Encoding"] = "gzip"
+    return Response(asset.compressed, media_type=asset.media_type, headers=headers)

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from babel import Locale, negotiate_locale
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -17,16 +18,18 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch"}
 COOKIE = "language"
 
 
+def catalogue(language: str) -> Catalog:
+    """The `.po` file of a language."""
+    with (CATALOGUES / language / "messages.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
 @cache
 def translations(language: str) -> NullTranslations:
-    """The catalogue of a language, read from its `.po` file."""
-    path = CATALOGUES / language / "messages.po"
-    if not path.exists():
+    if language == DEFAULT:
         return NullTranslations()
-    with path.open("rb") as file:
-        catalogue = read_po(file, locale=language)
     compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
+    write_mo(compiled, catalogue(language))
     compiled.seek(0)
     return Translations(compiled)
 

@@ -15,6 +15,7 @@ from services.web.layout.pages import Pages, moved
 from services.web.live.passing import passed_on
 from services.web.people.service import names_of_members
 from services.web.sessions.visit import Visit, Visitors, target
+from shared.clock import Clock
 
 PAGE = 50
 AUDIT_FILTERS = ("action", "user_id", "resource_type", "since", "until")
@@ -22,7 +23,7 @@ AS_CSV = {"Accept": "text/csv"}
 TABS = ("organization", "members", "keys", "audit")
 
 
-def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
+def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/o/{organization_id}/settings", include_in_schema=False)
     member = Annotated[Visit, Depends(visitors.member)]
 
@@ -119,7 +120,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         """The key is in this one page only: nobody can read it again."""
         form = await visit.form()
         try:
-            key = await visit.post(f"{base(visit)}/api-keys", _new_key(form))
+            key = await visit.post(f"{base(visit)}/api-keys", _new_key(form, clock.now()))
         except ApiError as error:
             return await show(visit, "keys", error)
         return await show(visit, "keys", new_key=key)
@@ -137,11 +138,11 @@ def _audit_filters(visit: Visit) -> Mapping[str, str]:
     return {name: query[name] for name in AUDIT_FILTERS if query.get(name)}
 
 
-def _new_key(form: FormData) -> Mapping[str, Any]:
+def _new_key(form: FormData, now: datetime) -> Mapping[str, Any]:
     body: dict[str, Any] = {"name": form.get("name", ""), "role": form.get("role", "viewer")}
     days = str(form.get("days", ""))
     if days.isdecimal() and 0 < int(days) <= 3_650:
-        body["expires_at"] = (datetime.now(UTC) + timedelta(days=int(days))).isoformat()
+        body["expires_at"] = (now + timedelta(days=int(days))).isoformat()
     return body
 
 

@@ -1,6 +1,5 @@
 """HTTP of the overview."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -8,11 +7,9 @@ from starlette.responses import Response
 
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
-from services.web.overview.domain import SAMPLE_RIG, Row
+from services.web.overview.domain import SAMPLE_RIG
+from services.web.overview.service import read_fleet
 from services.web.sessions.visit import Visit, Visitors
-
-PAGE = 100
-FILTERS = ("q", "location", "tag", "state", "sort")
 
 
 def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
@@ -21,35 +18,18 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     @router.get("/overview")
     async def overview(visit: member) -> Response:
-        query = visit.request.query_params
-        filters = {name: query[name] for name in FILTERS if query.get(name)}
-        fleet, alerts = await asyncio.gather(
-            visit.get("/fleet", limit=PAGE, cursor=query.get("cursor"), **filters),
-            visit.get("/alerts", status="active", limit=1),
-        )
-        rows = [Row(machine) for machine in fleet["items"]]
-        if not rows and not filters and not query.get("cursor"):
+        fleet = await read_fleet(visit)
+        if fleet.is_empty:
             return await pages.show(visit, "overview/first_steps.html", error=None)
-        return await pages.show(
-            visit,
-            "overview/overview.html",
-            rows=rows,
-            filters=filters,
-            next_cursor=fleet["next_cursor"],
-            has_alerts=bool(alerts["items"]),
-        )
+        return await pages.show(visit, "overview/overview.html", fleet=fleet)
 
     @router.post("/machines")
     async def add_machine(visit: member) -> Response:
         """A machine of the visitor's own, or the sample rig, which they can delete like any other."""
         form = await visit.form()
-        body = (
-            SAMPLE_RIG
-            if form.get("sample")
-            else {"name": form.get("name"), "location": form.get("location") or None}
-        )
+        own = {"name": form.get("name"), "location": form.get("location") or None}
         try:
-            machine = await visit.post("/machines", body)
+            machine = await visit.post("/machines", SAMPLE_RIG if form.get("sample") else own)
         except ApiError as error:
             return await pages.show(visit, "overview/first_steps.html", status=error.status, error=error)
         return moved(visit, f"/o/{visit.organization_id}/analyses/new?machine={machine['id']}")

@@ -51,18 +51,21 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     @router.post("/{rule_id}")
     async def change_rule(visit: member, rule_id: UUID) -> Response:
         form = await visit.form()
-        if form.get("action") == "delete":
-            try:
-                await visit.delete(f"/alert-rules/{rule_id}")
-            except ApiError as error:
-                return await _rule(visit, rule_id, error)
-            return moved(visit, f"/o/{visit.organization_id}/rules")
         try:
             change = {"condition": document(str(form.get("condition", ""))), "name": form.get("name")}
             await visit.patch(f"/alert-rules/{rule_id}", change)
         except (ApiError, BadCondition) as error:
             return await _rule(visit, rule_id, error)
         return moved(visit, f"/o/{visit.organization_id}/rules/{rule_id}")
+
+    @router.post("/{rule_id}/delete")
+    async def delete_rule(visit: member, rule_id: UUID) -> Response:
+        await visit.form()
+        try:
+            await visit.delete(f"/alert-rules/{rule_id}")
+        except ApiError as error:
+            return await _rule(visit, rule_id, error)
+        return moved(visit, f"/o/{visit.organization_id}/rules")
 
     @router.post("/{rule_id}/switch")
     async def switch(visit: member, rule_id: UUID) -> Response:

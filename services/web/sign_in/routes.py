@@ -41,9 +41,7 @@ def build_router(
     @router.post("/sign-in")
     async def sign_in(visit: anyone) -> Response:
         visit.check_origin()
-        place = visit.holder.place
-        if place.cookie is None:
-            raise SessionsRefused(place.host)
+        _require_cookies(visit)
         form = await visit.request.form(max_files=0, max_fields=10)
         email, target = str(form.get("email", "")), str(form.get("next", "/"))
         try:
@@ -54,15 +52,13 @@ def build_router(
 
     @router.get("/sign-in/provider")
     async def begin_at_provider(visit: anyone) -> Response:
-        place = visit.holder.place
-        if place.cookie is None:
-            raise SessionsRefused(place.host)
+        _require_cookies(visit)
         try:
             target, secret = await provider.begin(visit)
         except ApiError as error:
             return await _sign_in_form(visit, status=error.status, error=error)
         answer = moved(visit, target)
-        flow = cookie(COOKIE, secret, place, FLOW_SECONDS, path=PATH)
+        flow = cookie(COOKIE, secret, visit.holder.place, FLOW_SECONDS, path=PATH)
         answer.headers.append("Set-Cookie", flow)
         return answer
 
@@ -101,3 +97,9 @@ def build_router(
         return await pages.show(visit, "sign_in/sign_in.html", status=status, **context)
 
     return router
+
+
+def _require_cookies(visit: Visit) -> None:
+    """Raises SessionsRefused where a session could be read on the way."""
+    if visit.holder.place.cookie is None:
+        raise SessionsRefused(visit.holder.place.host)

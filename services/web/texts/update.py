@@ -1,4 +1,4 @@
-"""Brings the catalogues up to date with the texts in code and templates: `python -m services.web.texts.update`.
+"""Brings the catalogues up to date with code and templates: `python -m services.web.texts.update`.
 
 What has no translation yet is left empty; a test fails until somebody writes it.
 """
@@ -6,6 +6,7 @@ What has no translation yet is left empty; a test fails until somebody writes it
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
@@ -16,7 +17,8 @@ from services.web.layout.texts import DEFAULT, LANGUAGES
 WEB = Path(__file__).resolve().parents[1]
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
 TEMPLATES = {"trim_blocks": "true", "lstrip_blocks": "true", "newstyle_gettext": "true"}
-KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "_gettext": None}
+# A text by its position among the arguments; None for the first alone.
+KEYWORDS: Any = {"_": None, "gettext": None, "ngettext": (1, 2), "N_": None, "_gettext": None}
 
 
 def extracted() -> Catalog:
@@ -24,7 +26,7 @@ def extracted() -> Catalog:
     catalogue = Catalog(project="DInsight", charset="utf-8")
     found = extract_from_dir(WEB, METHODS, {"**.html": TEMPLATES}, KEYWORDS, comment_tags=("Translators:",))
     for name, _line, message, comments, context in sorted(found, key=lambda each: (each[0], each[1])):
-        catalogue.add(message, locations=[(name, None)], auto_comments=comments, context=context)
+        catalogue.add(message, locations=[(name, 0)], auto_comments=comments, context=context)
     return catalogue
 
 
@@ -41,7 +43,7 @@ def updated(language: str, template: Catalog) -> bytes:
         catalogue.obsolete.clear()
     else:
         catalogue = template
-        catalogue.locale = language  # type: ignore[assignment]
+        catalogue.locale = language
     written = BytesIO()
     # Without a header: it would hold the time of the update, and nothing that is read.
     write_po(written, catalogue, width=110, sort_by_file=True, omit_header=True, include_lineno=False)
