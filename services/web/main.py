@@ -13,6 +13,7 @@ from services.web.analyses import routes as analyses
 from services.web.api.client import ApiClient
 from services.web.assets import routes as assets
 from services.web.assets.service import Assets
+from services.web.help import routes as help_pages
 from services.web.layout.pages import Pages
 from services.web.layout.problems import Problems
 from services.web.live import routes as live
@@ -68,6 +69,7 @@ def create_app(
     app.include_router(overview.build_router(pages, visitors))
     app.include_router(machines.build_router(pages, visitors))
     app.include_router(analyses.build_router(pages, visitors))
+    app.include_router(help_pages.build_router(pages, visitors))
     app.include_router(reports.build_router(pages, visitors))
     app.include_router(alerts.build_router(pages, visitors))
     app.include_router(rules.build_router(pages, visitors))
