@@ -4,6 +4,7 @@ A code without a sentence here, or a parameter that is missing, is said in the A
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from services.web.layout.marked import N_
@@ -73,6 +74,23 @@ SENTENCES: Mapping[str, str] = {
         "Version {version} of the machine's baseline does not judge, because somebody has activated "
         "another one. Compare the two, and activate the new one if it is better."
     ),
+    "rebaseline_proposed": N_(
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since about "
+        "{onset}, and steady since {steady_since}. If this is its new normal, as after maintenance, upload a "
+        "baseline from then on; if not, it is a fault that stays."
+    ),
+    "drift_moving": N_(
+        "The machine has been changing since about {onset} (between {earliest} and {latest}), and still is; it "
+        "is {shift:+.1f} standard deviations from the normal of its baseline."
+    ),
+    "drift_outside": N_(
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since about "
+        "{onset}, and is not steady enough for a new normal."
+    ),
+    "drift_settled": N_(
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since about "
+        "{onset}: the baseline may be wider than what it does now."
+    ),
     # Wear
     "no_trend": N_("There is no significant trend (p = {p_value:.2g})."),
     "wear_decreasing": N_("The wear is decreasing and will not cross the failing level."),
@@ -99,10 +117,23 @@ class Findings:
         known = SENTENCES.get(str(finding.get("code")))
         if known is not None:
             try:
-                return self._gettext(known).format(**finding.get("params") or {})
+                return self._gettext(known).format(**readable(finding.get("params") or {}))
             except (KeyError, IndexError, ValueError, TypeError):
                 pass
         return sentence(str(finding.get("text") or ""))
+
+
+def readable(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters, with times as people write them."""
+    return {name: _time(value) if isinstance(value, str) else value for name, value in params.items()}
+
+
+def _time(text: str) -> str:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if time.tzinfo else text
 
 
 def sentence(text: str) -> str:

@@ -87,13 +87,19 @@ function drawLimits(u, element, limits) {
   ctx.fillStyle = ctx.strokeStyle = token(element, "--muted");
   ctx.lineWidth = ratio;
   ctx.setLineDash([5 * ratio, 3 * ratio]);
+  ctx.textAlign = "left";
+  let free = Infinity;
   for (const { at, text } of limits) {
     const y = Math.round(u.valToPos(at, "y", true)) + 0.5;
     ctx.beginPath();
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(text, bbox.left + 6 * ratio, y - 4 * ratio);
+    // Of two limits that are close together, the lower one has its name.
+    if (free - y > 14 * ratio) {
+      ctx.fillText(text, bbox.left + 6 * ratio, y - 4 * ratio);
+      free = y;
+    }
   }
   ctx.restore();
 }

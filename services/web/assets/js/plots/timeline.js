@@ -149,6 +149,7 @@ export class TimeAxis {
       ctx.fillRect(from, bbox.top + bbox.height - 4 * ratio, Math.max(2 * ratio, clamp(u, seconds(run.last_at)) - from - ratio), 4 * ratio);
     }
     ctx.font = `${11 * ratio}px ${getComputedStyle(this.#element).fontFamily}`;
+    ctx.textAlign = "left";
     let free = -Infinity;
     for (const mark of [...this.#timeline.marks].reverse()) {
       const at = u.valToPos(seconds(mark.at), "x", true);
