@@ -26,6 +26,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
     " connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# The embeddings and overrides of Unicode's bidirectional algorithm (UAX 9). Isolates end with their element.
+TURNING = dict.fromkeys(range(0x202A, 0x202F))
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     # Forms must name their origin, and no other site may learn which page led to it.
@@ -76,6 +78,7 @@ class Pages:
         environment = Environment(
             loader=FileSystemLoader(ROOT),
             autoescape=True,
+            finalize=upright,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
@@ -100,6 +103,11 @@ class Pages:
             "pairs": lambda values: [(value, value) for value in values],
         }
         return environment
+
+
+def upright(value: Any) -> Any:
+    """Text without marks that turn the direction of all that follows: a name could disguise a sentence."""
+    return value.translate(TURNING) if isinstance(value, str) and not value.isascii() else value
 
 
 @pass_context

@@ -25,6 +25,10 @@ class Sessions:
         """Raises ApiError."""
         return started(await self._post("/auth/login", {"email": email, "password": password}, headers))
 
+    async def resume(self, refresh_token: str, headers: Mapping[str, str]) -> Session:
+        """A session for whoever brings its refresh token, which is used up by it. Raises ApiError."""
+        return started(await self._post("/auth/refresh", {"refresh_token": refresh_token}, headers))
+
     async def fresh(self, session: Session, headers: Mapping[str, str], *, force: bool = False) -> Session:
         """The session with an access token that is valid for a while. Raises SignedOut, ApiError.
 

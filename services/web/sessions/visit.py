@@ -91,6 +91,10 @@ class Visit:
         """Raises ApiError."""
         self.holder.session = await self._sessions.start(email, password, self.client_headers)
 
+    async def resume(self, refresh_token: str) -> None:
+        """Raises ApiError."""
+        self.holder.session = await self._sessions.resume(refresh_token, self.client_headers)
+
     async def sign_out(self) -> None:
         session, self.holder.session = self.session, None
         if session is not None:

@@ -50,6 +50,23 @@ def build_router(
             return await _sign_in_form(visit, status=error.status, error=error, email=email, next=target)
         return moved(visit, safe_target(target))
 
+    @router.get("/sign-in/link")
+    async def link_page(visit: anyone, next: str = "/") -> Response:
+        return await pages.show(visit, "sign_in/link.html", error=None, next=next)
+
+    @router.post("/sign-in/link")
+    async def follow_link(visit: anyone) -> Response:
+        """A link that a program made with the refresh token of its own sign-in. It works once."""
+        visit.check_origin()
+        _require_cookies(visit)
+        form = await visit.request.form(max_files=0, max_fields=10)
+        target = str(form.get("next", "/"))
+        try:
+            await visit.resume(str(form.get("token", "")))
+        except ApiError as error:
+            return await pages.show(visit, "sign_in/link.html", status=error.status, error=error, next=target)
+        return moved(visit, safe_target(target))
+
     @router.get("/sign-in/provider")
     async def begin_at_provider(visit: anyone) -> Response:
         _require_cookies(visit)
