@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.web.layout.marked import N_
+
 # Points in a figure; the trend is that of all of them.
 MAX_POINTS = 1_000
 
@@ -25,8 +27,8 @@ def trend_figure(wear: Mapping[str, Any], by: str | None, say: Callable[[str], s
         "fit": [trend["intercept"], trend["slope"], sum(positions) / len(positions)] if positions else None,
         "slopes": [trend["slope_low"], trend["slope_high"]],
         "limits": [
-            {"at": wear["deteriorating_wear"], "text": say("Deteriorating")},
-            {"at": wear["failing_wear"], "text": say("Failing")},
+            {"at": wear["deteriorating_wear"], "text": say(N_("Deteriorating"))},
+            {"at": wear["failing_wear"], "text": say(N_("Failing"))},
         ],
-        "words": {"x": by or say("sample"), "y": say("wear in standard deviations")},
+        "words": {"x": by or say(N_("sample")), "y": say(N_("wear in standard deviations"))},
     }
