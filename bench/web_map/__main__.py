@@ -3,8 +3,8 @@
 `python -m bench.web_map [--counts 100000] [--repeats 3]` needs Chromium, and npm to fetch Plotly (compared
 with the checksum below). Each measurement is a fresh page: the time until the first picture is complete, the
 median time of a frame while the map is moved and zoomed, and the size of the scripts, compressed. A picture
-counts only if its pixels show samples. Under a policy Plotly logs errors and still resolves, so it is measured
-without one; the page's map is measured under the page's own policy. Both take turns, so that other load meets
+counts only if its pixels show samples. Under a policy Plotly logs errors and still resolves, so it is
+measured without one; the page's map is measured under the page's own policy. Both take turns, so that other load meets
 both. Where a browser draws slowly, the page's map shows samples as a density while it moves: "all" is a frame
 with all samples.
 """
@@ -43,7 +43,7 @@ MODULES = (
     "map/grid.js",
     "map/painter.js",
 )
-MODULES = (*MODULES, "map/scales.js", "map/shaders.js", "map/view.js")
+MODULES = (*MODULES, "map/samples.js", "map/scales.js", "map/shaders.js", "map/view.js")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 PATIENCE_MS = 180_000
 # A picture of nothing has one colour; hatching and axes have a few.

@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from services.web.errors import ApiBroken, ApiError, UnknownPage
-from services.web.machines.service import optional
+from services.web.machines.reading import optional
 from services.web.sessions.visit import Visit
 
 Json = Mapping[str, Any]

@@ -19,20 +19,20 @@ SENTENCES: Mapping[str, str] = {
         "{share:.1%} of the latest {samples} samples are anomalies, at or above the limit of {limit:.1%}."
     ),
     "anomalies_too_few": N_(
-        "{share:.1%} of the latest {samples} samples are anomalies, which so few samples could show "
-        "by chance."
+        "{share:.1%} of the latest {samples} samples are anomalies, which so few samples could show by "
+        "chance."
     ),
     "wear_below_limit": N_(
         "The latest samples are {wear:.1f} baseline standard deviations away from normal, below the "
         "limit of {limit:g}."
     ),
     "wear_at_limit": N_(
-        "The latest samples are {wear:.1f} baseline standard deviations away from normal, at or "
-        "above the limit of {limit:g}."
+        "The latest samples are {wear:.1f} baseline standard deviations away from normal, at or above "
+        "the limit of {limit:g}."
     ),
     "wear_of_too_few": N_(
-        "The latest samples are {wear:.1f} baseline standard deviations away from normal, but there "
-        "are only {samples} of them."
+        "The latest samples are {wear:.1f} baseline standard deviations away from normal, but there are "
+        "only {samples} of them."
     ),
     "some_not_judged": N_(
         "{not_judged} of {samples} samples could not be judged, because too many of their values are missing."
@@ -44,8 +44,8 @@ SENTENCES: Mapping[str, str] = {
     # Baselines
     "sound": N_("This baseline is sound. There is nothing to do."),
     "nothing_varies": N_(
-        "Every feature is constant, so there is nothing to learn. Check that the sensors were "
-        "connected and the machine was running."
+        "Every feature is constant, so there is nothing to learn. Check that the sensors were connected "
+        "and the machine was running."
     ),
     "too_few_samples": N_(
         "The {samples} samples carry as much information as {effective} independent ones; with fewer "
@@ -53,20 +53,20 @@ SENTENCES: Mapping[str, str] = {
         "intervals."
     ),
     "few_samples_per_feature": N_(
-        "There are only {samples} samples for {features} informative features, so small faults may "
-        "be missed. About {suffices} samples of normal operation suffice."
+        "There are only {samples} samples for {features} informative features, so small faults may be "
+        "missed. About {suffices} samples of normal operation suffice."
     ),
     "uncertain_rate": N_(
-        "{expected:.2%} of normal samples are expected to alarm, but the baseline shows only that it "
-        "is between {least:.2%} and {most:.1%}. Add normal samples, or raise the alarm threshold."
+        "{expected:.2%} of normal samples are expected to alarm, but the baseline shows only that it is "
+        "between {least:.2%} and {most:.1%}. Add normal samples, or raise the alarm threshold."
     ),
     "separate_groups": N_(
         "The baseline consists of {groups} separate groups, such as loads or speeds. Faults between "
         "them are hard to detect. A separate baseline for each would be more precise."
     ),
     "constant_features": N_(
-        "{features} features are constant in this baseline and not on the map; a change of their "
-        "values is reported as an anomaly."
+        "{features} features are constant in this baseline and not on the map; a change of their values "
+        "is reported as an anomaly."
     ),
     "duplicate_features": N_("Some features are nearly identical. Remove duplicate channels."),
     "baseline_activated": N_("Version {version} of the machine's baseline judges its next samples."),
@@ -75,21 +75,21 @@ SENTENCES: Mapping[str, str] = {
         "another one. Compare the two, and activate the new one if it is better."
     ),
     "rebaseline_proposed": N_(
-        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since about "
-        "{onset}, and steady since {steady_since}. If this is its new normal, as after maintenance, upload a "
-        "baseline from then on; if not, it is a fault that stays."
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
+        "about {onset}, and steady since {steady_since}. If this is its new normal, as after "
+        "maintenance, upload a baseline from then on; if not, it is a fault that stays."
     ),
     "drift_moving": N_(
-        "The machine has been changing since about {onset} (between {earliest} and {latest}), and still is; it "
-        "is {shift:+.1f} standard deviations from the normal of its baseline."
+        "The machine has been changing since about {onset} (between {earliest} and {latest}), and still "
+        "is; it is {shift:+.1f} standard deviations from the normal of its baseline."
     ),
     "drift_outside": N_(
-        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since about "
-        "{onset}, and is not steady enough for a new normal."
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
+        "about {onset}, and is not steady enough for a new normal."
     ),
     "drift_settled": N_(
-        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since about "
-        "{onset}: the baseline may be wider than what it does now."
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
+        "about {onset}: the baseline may be wider than what it does now."
     ),
     # Wear
     "no_trend": N_("There is no significant trend (p = {p_value:.2g})."),

@@ -1,8 +1,8 @@
 """Reads what the pages of a machine show."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from services.web.errors import ApiError
 from services.web.machines import forms
 from services.web.machines.columns import marks_of, packed, severity_bands, time_column, time_of
 from services.web.machines.picture import picture
+from services.web.machines.reading import MISSING, index_of, iso, nothing, optional
 from services.web.machines.samples import anomaly_window, similar, spectrum
 from services.web.machines.wear import trend_figure
 from services.web.machines.window import DEFAULT_PERIOD, PERIODS, chosen_run, window
@@ -32,8 +33,6 @@ EARLIER = 200
 MAX_COLUMNS = 100_000
 # Raw values in a panel; the list of all is a file.
 MAX_VALUES = 200
-# What is simply not there yet: no run, no baseline, an archived analysis.
-MISSING = (404, 409, 422)
 EMPTY: dict[str, Any] = {"sample": None}
 
 
@@ -56,7 +55,7 @@ class MachinePages:
         anomalies = (
             await visit.get("/anomalies", analysis_id=run_id, limit=ANOMALIES) if run else {"items": ()}
         )
-        sample = _index(query.get("sample"))
+        sample = index_of(query.get("sample"))
         panel = await self.sample(visit, machine_id, UUID(run["id"]), sample) if run else EMPTY
         return {
             **frame,
@@ -100,7 +99,7 @@ class MachinePages:
         normal, others, alerts = await asyncio.gather(
             self._sensors(visit, run["baseline_id"]),
             self._earlier(visit, machine_id, anomaly),
-            visit.get("/alerts", machine_id=machine_id, limit=EARLIER) if anomaly else _nothing(),
+            visit.get("/alerts", machine_id=machine_id, limit=EARLIER) if anomaly else nothing(),
         )
         threshold = (run["results"] or {}).get("threshold")
         distance = points["distance"][0]
@@ -109,7 +108,7 @@ class MachinePages:
             "sample": sample,
             "run": run,
             "machine_id": machine_id,
-            "at": (anomaly or {}).get("timestamp") or _iso(at),
+            "at": (anomaly or {}).get("timestamp") or iso(at),
             "timed": time_column(run["results"]) is not None,
             "distance": distance,
             "ratio": distance / threshold if threshold and distance is not None else None,
@@ -239,7 +238,7 @@ class MachinePages:
             visit.get(f"/analyses/{analysis_id}/points", stop=MAX_COLUMNS),
             optional(visit.get(f"/analyses/{analysis['baseline_id']}/points", stop=MAX_COLUMNS))
             if analysis["baseline_id"]
-            else _nothing(),
+            else nothing(),
         )
         results = analysis["results"] or {}
         if not analysis["baseline_id"]:
@@ -299,25 +298,3 @@ class MachinePages:
         points = await optional(visit.get(f"/analyses/{run_id}/points", start=0, stop=1)) if run_id else None
         metadata = (points or {}).get("metadata") or ()
         return sorted(metadata[0]) if metadata and metadata[0] else ()
-
-
-async def optional(call: Awaitable[Json]) -> Json | None:
-    """The response; None for what is not there (yet)."""
-    try:
-        return await call
-    except ApiError as error:
-        if error.status in MISSING:
-            return None
-        raise
-
-
-async def _nothing() -> Json:
-    return {"items": ()}
-
-
-def _index(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <link rel="stylesheet" href="/assets/css/tokens.css"><link rel="stylesheet" href="/assets/css/style.css">
-<link rel="stylesheet" href="/assets/vendor/uplot.min.css"><link rel="stylesheet" href="/assets/css/machine.css">
+<link rel="stylesheet" href="/assets/vendor/uplot.min.css">
+<link rel="stylesheet" href="/assets/css/machine.css">
 </head>
 <body><div class="figure map" id="map" tabindex="0"></div></body></html>"""
 

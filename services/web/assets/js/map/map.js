@@ -11,6 +11,7 @@ import { boundsOf, density } from "./density.js";
 import { Gestures } from "./gestures.js";
 import { Grid } from "./grid.js";
 import { Painter } from "./painter.js";
+import { extent, moved, none } from "./samples.js";
 import { drawScales } from "./scales.js";
 import { View } from "./view.js";
 
@@ -25,14 +26,7 @@ const STILL_AFTER = 160;
 const REACH = 14;
 const MAX_RATIO = 2;
 
-/**
- * @typedef {object} Columns of one run; places in map coordinates, NaN where a sample was not judged
- * @property {Float32Array} x
- * @property {Float32Array} y
- * @property {Float64Array} time in seconds since 1970; NaN where it is unknown
- * @property {Uint8Array} mark 0 normal, 1 low, 2 medium, 3 high, 4 critical
- */
-
+/** @typedef {import("./samples.js").Columns} Columns */
 /** @typedef {{x: Float32Array, y: Float32Array}} Places */
 
 export class ScatterMap {
@@ -298,24 +292,4 @@ export class ScatterMap {
   #tell(name, detail) {
     this.#element.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
   }
-}
-
-/** @param {Float32Array} values @param {number} by */
-function moved(values, by) {
-  return values.map((value) => value - by);
-}
-
-/** @param {Float64Array} values @returns {[number, number]} */
-function extent(values) {
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of values) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  return low <= high ? [low, high] : [0, 1];
-}
-
-/** @returns {Columns} */
-function none() {
-  return { x: new Float32Array(0), y: new Float32Array(0), time: new Float64Array(0), mark: new Uint8Array(0) };
 }
