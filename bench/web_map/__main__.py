@@ -4,9 +4,9 @@
 with the checksum below). Each measurement is a fresh page: the time until the first picture is complete, the
 median time of a frame while the map is moved and zoomed, and the size of the scripts, compressed. A picture
 counts only if its pixels show samples. Under a policy Plotly logs errors and still resolves, so it is
-measured without one; the page's map is measured under the page's own policy. Both take turns, so that other load meets
-both. Where a browser draws slowly, the page's map shows samples as a density while it moves: "all" is a frame
-with all samples.
+measured without one; the page's map is measured under the page's own policy. Both take turns, so that other
+load meets both. Where a browser draws slowly, the page's map shows samples as a density while it moves: "all"
+is a frame with all samples.
 """
 
 import argparse
@@ -168,7 +168,7 @@ def best(runs: list[dict[str, Any]], name: str) -> float:
 
 
 def best_frame(runs: list[dict[str, Any]], name: str) -> float:
-    return min(statistics.median(run[name]) for run in runs)
+    return min(float(statistics.median(run[name])) for run in runs)
 
 
 def compressed(file: Path) -> int:

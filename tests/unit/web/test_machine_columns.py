@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.web.machines.columns import packed, severity_bands, time_column
-from services.web.machines.picture import picture
+from services.web.machines.picture import Columns, picture
 from services.web.machines.samples import numbered, outcome_at, similar, spectrum
 from services.web.machines.wear import trend_figure
 from services.web.machines.window import chosen_run, window
@@ -134,8 +134,8 @@ def test_an_address_that_is_broken_shows_the_usual_time(broken: str) -> None:
 
 
 def test_the_picture_draws_anomalies_over_normal_samples() -> None:
-    normal = {"x": [0.0, 1.0, None], "y": [0.0, 1.0, None]}
-    run = {"x": [0.5, 0.6], "y": [0.5, 0.6], "mark": [4, 0]}
+    normal: Columns = {"x": [0.0, 1.0, None], "y": [0.0, 1.0, None]}
+    run: Columns = {"x": [0.5, 0.6], "y": [0.5, 0.6], "mark": [4, 0]}
     drawn = picture(normal, run, selected=0)
     assert drawn.index("#cbd5df") < drawn.index("#5b6570") < drawn.index("#46075a") < drawn.index("#1257c9")
     assert picture(None, None) == ""

@@ -134,7 +134,7 @@ async def test_a_machine_without_runs_says_what_to_do() -> None:
     gone = ApiError(404, {"detail": "nothing"})
     empty |= {("GET", f"/machines/{MACHINE}/health"): gone, ("GET", f"/analyses/{RUN}"): gone}
     timeline = empty["GET", f"/machines/{MACHINE}/timeline"]
-    nothing = {name: [] for name in timeline["series"]}
+    nothing: dict[str, list[Any]] = {name: [] for name in timeline["series"]}
     empty["GET", f"/machines/{MACHINE}/timeline"] = {**timeline, "series": nothing, "runs": [], "marks": []}
     async with browser(FakeApi(empty)) as visitor:
         await visitor.sign_in()
