@@ -35,15 +35,21 @@ from services.web.layout.pages import CONTENT_SECURITY_POLICY
 HERE = Path(__file__).resolve().parent
 PLOTLY = "plotly.js-gl2d-dist-min@3.7.0"
 PLOTLY_SHA256 = "d396c0d59e2844a167dc4aca8469fe1653060cb105f4d7cbd47b3c7788b1e750"
-MODULES = (
-    "map/map.js",
-    "map/colours.js",
-    "map/density.js",
-    "map/gestures.js",
-    "map/grid.js",
-    "map/painter.js",
+MODULES = tuple(
+    f"map/{name}.js"
+    for name in (
+        "map",
+        "colours",
+        "density",
+        "gestures",
+        "grid",
+        "painter",
+        "samples",
+        "scales",
+        "shaders",
+        "view",
+    )
 )
-MODULES = (*MODULES, "map/samples.js", "map/scales.js", "map/shaders.js", "map/view.js")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 PATIENCE_MS = 180_000
 # A picture of nothing has one colour; hatching and axes have a few.

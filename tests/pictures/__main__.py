@@ -1,6 +1,6 @@
 """`python -m tests.pictures GATEWAY`: pictures of the pages into docs/pictures, from a generated machine.
 
-The platform runs already (`make up` prints its address). The pictures are looked at by whoever changes a page.
+The platform runs already (`make up` prints its address). Whoever changes a page looks at its pictures.
 """
 
 import argparse
