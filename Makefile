@@ -16,7 +16,7 @@ ready:
 
 ready-test:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
-	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL --redis
+	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL --redis --chromium
 
 ready-bench: ready
 	@"$(PYTHON)" -I tools/bootstrap.py --rivals
