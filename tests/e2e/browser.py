@@ -16,9 +16,9 @@ PATIENCE_MS = 120_000
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 # The rules of WCAG 2.2 AA, by axe's tags.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-VIOLATIONS = (
-    "addEventListener('securitypolicyviolation', e => console.error('policy ' + e.violatedDirective))"
-)
+VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => console.error("policy", event.violatedDirective));
+"""
 # The browser says these of every answer that is an error; the test that provokes one looks at the page.
 ANSWERS = "Failed to load resource: the server responded with a status of 4"
 
