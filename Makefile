@@ -2,6 +2,8 @@
 PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
 BIN := .venv/bin
 RIVALS := .venv-bench/bin
+# Files of tests are shared out to a process per core, in their order; each process has servers of its own.
+SHARED_OUT := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz kills drill lint bench \
@@ -16,7 +18,7 @@ ready:
 
 ready-test:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
-	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL --redis
+	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL --redis --chromium
 
 ready-bench: ready
 	@"$(PYTHON)" -I tools/bootstrap.py --rivals
@@ -37,17 +39,17 @@ demo: up ## Show the platform at work on a generated rig
 	@$(BIN)/dinsight demo
 
 test: ready-test ## Run all tests; servers are started where none are named
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SHARED_OUT)
 
 test-unit: ready-test ## Run the tests that need no server
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest $(SHARED_OUT) tests/unit
 
 flakes: ready-test ## Run all tests RUNS=3 times in random order beside a busy process; name what failed
-	@$(BIN)/python -m tests.flakes --runs $(or $(RUNS),3) $(TESTS)
+	@$(BIN)/python -m tests.flakes --runs $(or $(RUNS),3) $(SHARED_OUT) $(TESTS)
 
 test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn and Java 17)
 	@$(BIN)/python -m tools.local.kafka
-	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest tests/integration tests/e2e
+	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest $(SHARED_OUT) tests/integration tests/e2e
 
 kills: ready-test ## Kill random programs under load, and count what is lost or doubled (KILLS=120)
 	@$(BIN)/python -m tests.kills $(if $(KILLS),--kills $(KILLS))

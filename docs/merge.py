@@ -23,6 +23,7 @@ DESCRIPTION = (
 )
 TAGS: Mapping[str, str] = {
     "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
+    "alert budget": "How many alerts a night may bring, and which rules spend that.",
     "alert rules": "Conditions that open alerts, and who is notified.",
     "alerts": "Open and resolved alerts, with their deliveries.",
     "analyses": "Uploads of samples, their analyses, and the map positions and features of each sample.",
@@ -35,6 +36,7 @@ TAGS: Mapping[str, str] = {
     "health": "A machine's state, wear and trend.",
     "machines": "The registry of an organization's equipment.",
     "organizations": "Organizations, their members, and invitations to them.",
+    "rule templates": "Alert rules for many machines: one for each that a template selects, kept in step.",
     "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
     "stream": "Live events.",
 }

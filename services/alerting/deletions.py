@@ -1,24 +1,85 @@
 """What this service deletes of an organization, a machine, an analysis or an account.
 
-The alerts of a deleted machine stay until their retention, as what people were told: resolved, with the names
-of the machine and the rule, and without what refers to the data that are gone.
+The alerts of a deleted machine are resolved like others: everybody who was told of them is told of that. They
+stay until their retention, as what people were told, with the names of the machine and the rule, and without
+what refers to the data that are gone.
 """
 
+import asyncio
+from datetime import timedelta
+
+from services.alerting.alerts.domain import Resolution
+from services.alerting.alerts.lifecycle import AlertLifecycle
+from services.alerting.database.postgres import PostgresUnits
+from shared.access import Scope
+from shared.clock import Clock
 from shared.erasure.eraser import Steps
-from shared.erasure.steps import CANCEL_JOBS, MENTIONS, OF_ORGANIZATION, OF_USER, TURNS, Query
+from shared.erasure.steps import (
+    CANCEL_JOBS,
+    MENTIONS,
+    OF_ORGANIZATION,
+    OF_USER,
+    TURNS,
+    Erased,
+    Erasing,
+    Query,
+    Step,
+)
+from shared.events.deletions import DeletionRequested
+from shared.postgres.connection import Database
 
 BATCH_ALERTS = 500
-NOTE = "The machine was deleted."
+MACHINE_DELETED = Resolution("The machine was deleted.", "machine_deleted")
+# The last messages about alerts of a deleted machine close the incidents that other systems opened for them.
+# They get this long: a receiver that does not answer by then must not delay the deletion.
+PATIENCE = timedelta(seconds=30)
+PAUSE_SECONDS = 0.2
 
 
-def steps() -> Steps:
+class ResolveAlerts(Step):
+    """Resolves the open alerts of a deleted machine, with their events and messages."""
+
+    def __init__(self, units: PostgresUnits, lifecycle: AlertLifecycle) -> None:
+        self._units = units
+        self._lifecycle = lifecycle
+
+    async def erase(self, erasing: Erasing) -> Erased:
+        unit = self._units.on(erasing.connection)
+        machine_id = erasing.deletion.subject_id
+        closed = await self._lifecycle.close_of_machine(unit, machine_id, MACHINE_DELETED, BATCH_ALERTS)
+        return Erased(more=closed >= BATCH_ALERTS)
+
+
+class AwaitMessages(Step):
+    """Waits for those events and messages, before the next step cancels what is not sent."""
+
+    def __init__(self, units: PostgresUnits, clock: Clock) -> None:
+        self._units = units
+        self._clock = clock
+
+    async def prepare(self, database: Database, scope: Scope, deletion: DeletionRequested) -> None:
+        while self._clock.now() < deletion.requested_at + PATIENCE:
+            async with database.transaction(scope) as connection:
+                if not await self._units.queries.is_being_told(connection, machine_id=deletion.subject_id):
+                    return
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def erase(self, erasing: Erasing) -> Erased:
+        return Erased()
+
+
+def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Steps:
     return {
         "machine": (
             Query("", "tombstone_machine"),
+            ResolveAlerts(units, lifecycle),
+            AwaitMessages(units, clock),
             Query("", "retire_rules"),
             Query("", "erase_messages_of_machine"),
             Query("deliveries", "erase_deliveries_of_machine", BATCH_ALERTS),
-            Query("alerts (detached)", "detach_alerts_of_machine", BATCH_ALERTS, {"note": NOTE}),
+            Query(
+                "alerts (detached)", "detach_alerts_of_machine", BATCH_ALERTS, {"note": MACHINE_DELETED.note}
+            ),
             Query("alert_rules", "erase_rules_of_machine", BATCH_ALERTS),
             *MENTIONS,
         ),
@@ -35,6 +96,8 @@ def steps() -> Steps:
             Query("deliveries", "erase_deliveries", BATCH_ALERTS),
             Query("alerts", "erase_alerts", BATCH_ALERTS),
             Query("alert_rules", "erase_rules", BATCH_ALERTS),
+            Query("rule_templates", "erase_templates", BATCH_ALERTS),
+            Query("alert_budgets", "erase_budget"),
             Query("deleted_analyses", "erase_deleted_analyses", BATCH_ALERTS),
             Query("member_refs", "erase_members", BATCH_ALERTS),
             *OF_ORGANIZATION,

@@ -4,4 +4,8 @@ from services.alerting.rules.sealing import renewed
 from shared.crypto import EncryptedColumn
 from shared.http.kept_answers import KEPT_ANSWERS
 
-COLUMNS = (EncryptedColumn("alert_rules", "actions", renewed), KEPT_ANSWERS)
+COLUMNS = (
+    EncryptedColumn("alert_rules", "actions", renewed),
+    EncryptedColumn("rule_templates", "actions", renewed),
+    KEPT_ANSWERS,
+)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.errors import Conflict, FieldError, NotFound, Unprocessable
+from shared.errors import FieldError, NotFound, Unprocessable
 
 
 class MachineNotFound(NotFound):
@@ -17,21 +17,6 @@ class RuleNotFound(NotFound):
     def __init__(self, rule_id: UUID) -> None:
         super().__init__(
             f"Alert rule {rule_id} does not exist in your organization. List its rules with GET /alert-rules."
-        )
-
-
-class AlertNotFound(NotFound):
-    def __init__(self, alert_id: UUID) -> None:
-        super().__init__(
-            f"Alert {alert_id} does not exist in your organization. List its alerts with GET /alerts."
-        )
-
-
-class AlertIsResolved(Conflict):
-    def __init__(self, alert_id: UUID) -> None:
-        super().__init__(
-            f"Alert {alert_id} is already resolved, so it cannot be acknowledged. If the fault recurs, the"
-            " rule opens an alert again."
         )
 
 

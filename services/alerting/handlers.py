@@ -4,6 +4,7 @@ from services.alerting.alerts import findings
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import ReplicaService
+from services.alerting.templates.sync import TemplateSync
 from shared.erasure import eraser
 from shared.events.analysis import (
     ANALYSIS_COMPLETED,
@@ -25,13 +26,16 @@ from shared.events.machines import MACHINE_CHANGED, MachineChanged
 from shared.kafka.consumer import Consumer
 
 
-def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService) -> None:
+def subscribe_replicas(consumer: Consumer[Unit], replicas: ReplicaService, templates: TemplateSync) -> None:
     """The handlers keep replicas by versions, so they may run again for an event."""
 
     async def on_machine_changed(event: Event[MachineChanged], unit: Unit) -> None:
         if event.organization_id is None:
             raise ValueError("machine.changed must carry its organization in organizationid")
         await replicas.machine_changed(unit, event.organization_id, event.payload)
+        machine = await unit.replicas.machine(event.payload.machine_id)
+        if machine is not None and not machine.deleted:
+            await templates.machine_changed(unit, machine)
 
     async def on_membership_changed(event: Event[MembershipChanged], unit: Unit) -> None:
         await replicas.membership_changed(unit, event.payload)

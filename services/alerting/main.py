@@ -6,7 +6,9 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.evaluator import Evaluator
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
@@ -16,6 +18,8 @@ from services.alerting.deliveries import domain as deliveries
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe, subscribe_replicas
+from services.alerting.performance.routes import build_performance_router
+from services.alerting.performance.service import PerformanceService
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
@@ -24,6 +28,11 @@ from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
+from services.alerting.templates.routes import build_templates_router
+from services.alerting.templates.service import TemplateService
+from services.alerting.templates.sync import TemplateSync
+from services.alerting.timer import kinds as timers
+from services.alerting.timer.runner import timer_worker
 from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.erasure.eraser import Eraser
@@ -45,7 +54,7 @@ JANITOR_SECONDS = 60.0
 
 # A group of this name starts at the beginning of its topics, which fills the columns that replicas got since
 # the group `alerting` had read them. Whoever adds such a column gives the group a new name again.
-REPLICAS_GROUP = "alerting-replicas"
+REPLICAS_GROUP = "alerting-replicas-2"
 
 
 def create_app(installation: InstallationSettings, settings: Settings) -> FastAPI:
@@ -54,14 +63,17 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     units = PostgresUnits(infra.database, clock, new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     sealer, answers = WebhookSealer(encryptor), AnswerSealer(infra.database, encryptor)
-    auditor, notifier, replicas = Auditor(clock), Notifier(clock, new_id), ReplicaService()
+    auditor, replicas = Auditor(clock), ReplicaService()
+    announcer = Announcer(Notifier(clock, new_id))
+    lifecycle = AlertLifecycle(clock, new_id, announcer)
     machines = Peer(installation.machines_url, name="machines")
-    rules = RuleService(clock, new_id, auditor, sealer, replicas, notifier)
-    alerts = AlertService(clock, auditor, replicas, notifier)
+    rules = RuleService(clock, new_id, auditor, sealer, replicas, lifecycle)
+    alerts = AlertService(clock, auditor, replicas, announcer)
     consumer = Consumer(infra.kafka, infra.database, units, new_id, group="alerting")
-    subscribe(consumer, Evaluator(clock, new_id, notifier, ConditionCache(compile_condition)))
+    subscribe(consumer, Evaluator(lifecycle, ConditionCache(compile_condition)))
     replicating = Consumer(infra.kafka, infra.database, units, new_id, group=REPLICAS_GROUP)
-    subscribe_replicas(replicating, replicas)
+    sync = TemplateSync(clock, new_id, auditor, sealer, lifecycle)
+    subscribe_replicas(replicating, replicas, sync)
     sender = WebhookSender(
         clock,
         allow_private=settings.webhook_allow_private,
@@ -69,7 +81,23 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     workers = [
         _delivery_worker(infra, units, sender, sealer, settings),
-        Eraser("alerting", infra.database, units.queue, clock, new_id, units.queries, steps()).worker(),
+        timer_worker(
+            units.queue,
+            units,
+            {
+                timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement,
+                timers.TEMPLATE_SYNC: sync.continue_pass,
+            },
+        ),
+        Eraser(
+            "alerting",
+            infra.database,
+            units.queue,
+            clock,
+            new_id,
+            units.queries,
+            steps(units, lifecycle, clock),
+        ).worker(),
     ]
     chores: dict[str, Chore] = {
         "deliveries without a job": units.adopt_deliveries,
@@ -97,7 +125,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         },
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
+    performance = PerformanceService(clock, auditor)
+    app.include_router(build_performance_router(performance, units, infra.guard))
     app.include_router(build_rules_router(rules, MachineDirectory(units, machines), units, infra.guard))
+    templates = TemplateService(clock, new_id, auditor, sealer, replicas)
+    app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
     return app
 

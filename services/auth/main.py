@@ -19,7 +19,6 @@ from services.auth.keys.tokens import AccessTokens
 from services.auth.mail import domain as mail
 from services.auth.mail.messages import MessageWriter
 from services.auth.mail.sender import MailSender
-from services.auth.mail.transports import transport_for
 from services.auth.members.service import MemberService
 from services.auth.oidc.provider import Provider, ProviderAccess
 from services.auth.oidc.service import OidcService
@@ -55,6 +54,7 @@ from shared.jobs.queue import JobHandler
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
+from shared.mail.transports import transport_for
 from shared.observability.setup import set_up
 from shared.postgres.partitions import MonthPartitions, Partitions
 from shared.process import serve

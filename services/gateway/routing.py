@@ -58,6 +58,8 @@ RULES = (
     Rule("/file-previews", Service.ANALYSIS, uploads=True),
     Rule("/anomalies", Service.ANALYSIS),
     Rule("/alert-rules", Service.ALERTING),
+    Rule("/rule-templates", Service.ALERTING),
+    Rule("/alert-budget", Service.ALERTING),
     Rule("/alerts", Service.ALERTING),
 )
 

@@ -70,7 +70,7 @@ def create_app(
     app.include_router(machines.build_router(pages, visitors))
     app.include_router(analyses.build_router(pages, visitors))
     app.include_router(help_pages.build_router(pages, visitors))
-    app.include_router(reports.build_router(pages, visitors))
+    app.include_router(reports.build_router(pages, visitors, SystemClock()))
     app.include_router(alerts.build_router(pages, visitors))
     app.include_router(rules.build_router(pages, visitors))
     app.include_router(organization.build_router(pages, visitors, SystemClock()))

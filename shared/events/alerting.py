@@ -12,7 +12,8 @@ AlertStatus = Literal["pending", "active", "recovering", "resolved"]
 class AlertState(Payload):
     """The alert after the change. Seen are times of samples; the other times are of the clock.
 
-    `outcome` of a resolved alert is true_alarm, false_alarm, maintenance or unknown.
+    `outcome` of a resolved alert is true_alarm, false_alarm, maintenance or unknown, once a person has said so;
+    `fault_code` is that person's, too. An acknowledgement ends at `acknowledge_expires_at`, if it has one.
     """
 
     alert_id: UUID
@@ -31,6 +32,12 @@ class AlertState(Payload):
     acknowledged_at: datetime | None = None
     resolved_at: datetime | None = None
     outcome: str | None = None
+    fault_code: str | None = None
+    machine_name: str | None = None
+    analysis_id: UUID | None = None
+    acknowledged_by: UUID | None = None
+    acknowledge_expires_at: datetime | None = None
+    assigned_to: UUID | None = None
     version: int
 
 
@@ -39,11 +46,17 @@ class AlertRaised(AlertState):
 
 
 class AlertChanged(AlertState):
-    """`change` is updated, severity_changed, acknowledged, reopened or resolved."""
+    """`change` is updated, severity_changed, acknowledged, unacknowledged, assigned, commented, recovering,
+    reopened or resolved.
+
+    `note` is what a person wrote, or a sentence of the service, which then has a stable `code`.
+    """
 
     change: str
     changed_by: UUID | None = None
     note: str | None = None
+    code: str | None = None
+    changed_at: datetime | None = None
 
 
 ALERT_RAISED = Topic(
@@ -58,5 +71,5 @@ ALERT_CHANGED = Topic(
     AlertChanged,
     producer="alerting",
     key="machine_id",
-    description="An open alert changed, was acknowledged or was resolved.",
+    description="An alert changed, was acknowledged, assigned, resolved or reopened.",
 )

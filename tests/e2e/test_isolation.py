@@ -29,6 +29,16 @@ NOT_RECORDED = {
     "preview_file": "it reads a file and stores nothing",
     "send_verification": "a link that was sent moments ago, with the registration, is not sent again",
 }
+# A changed rule resolves its alert, so these come before it.
+LIFE = (
+    "acknowledge_alert",
+    "unacknowledge_alert",
+    "assign_alert",
+    "change_alerts",
+    "comment_on_alert",
+    "resolve_alert",
+    "reopen_alert",
+)
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,7 @@ def _records(operation: Operation) -> bool:
     return operation.writes and operation.secured and operation.id not in NOT_RECORDED
 
 
-def _order(operation: Operation) -> tuple[bool, str]:
-    """What is made and changed comes before what is deleted."""
-    return operation.method == "DELETE", operation.path
+def _order(operation: Operation) -> tuple[bool, int, str]:
+    """What is made and changed comes before what is deleted; an alert first goes through its life."""
+    place = LIFE.index(operation.id) if operation.id in LIFE else len(LIFE)
+    return operation.method == "DELETE", place, operation.path

@@ -44,6 +44,8 @@ def payload(document: Document, operation: Operation, ids: Mapping[str, str]) ->
     if operation.id == "create_config":
         # The tables above have few columns; the next configuration must fit them still.
         return Payload(json=CONFIG)
+    if operation.id == "change_alerts":
+        return Payload(json={"action": "comment", "alert_ids": [ids["alert_id"]], "note": "changed"})
     value = sample(document, operation.body, ids)
     if "legal_hold" in (value if isinstance(value, dict) else ()):
         # It would refuse the deletions that are to come.

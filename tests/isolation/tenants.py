@@ -34,6 +34,8 @@ JOIN = "INSERT INTO auth.user_organizations (user_id, organization_id, role) VAL
 FURNISHING = (
     "POST /organizations/{organization_id}/invitations",
     "POST /organizations/{organization_id}/api-keys",
+    "POST /rule-templates",
+    "PUT /alert-budget",
 )
 TRAIL = "list_audit_logs"
 # Grows with time, whatever anybody does.
@@ -103,6 +105,8 @@ def furnished(client: httpx2.Client, admin_dsn: str, document: Document) -> Tena
     eventually(lambda: _certified(tenant), seconds=60, what="the complete certificate of a deletion")
     name_the_rest(tenant)
     tenant.ids["resource_id"] = tenant.ids["machine_id"]
+    tenant.ids["alert_rule_id"] = tenant.ids["rule_id"]
+    tenant.ids["assigned_to"] = tenant.ids["user_id"]
     return tenant
 
 

@@ -133,6 +133,14 @@ SELECT pg_temp.id(:salt, 'rule', n), pg_temp.id(:salt, 'machine', m), 'Rule ' ||
        pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations))
 FROM (SELECT n, (n - 1) % :machines + 1 AS m FROM generate_series(1, :machines::integer * 4) AS n) AS numbered;
 
+-- name: templates!
+INSERT INTO alerting.rule_templates (id, organization_id, name, selector, condition, actions, severity, is_active,
+                                     created_by, created_at, updated_at, version)
+SELECT pg_temp.id(:salt, 'template', n), pg_temp.id(:salt, 'organization', n % :organizations + 1), 'Template ' || n,
+       '{}', :condition, :actions, 'high', true, pg_temp.id(:salt, 'user', 1),
+       :now::timestamptz - (n / 4) * interval '1 minute', :now, 1
+FROM generate_series(1, :organizations::integer * 8) AS n;
+
 -- name: alerts!
 INSERT INTO alerting.alerts (id, alert_rule_id, machine_id, status, data, created_at, organization_id, severity, dedupe_key)
 SELECT gen_random_uuid(), pg_temp.id(:salt, 'rule', m), pg_temp.id(:salt, 'machine', m),

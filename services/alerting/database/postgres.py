@@ -6,15 +6,18 @@ from uuid import UUID
 
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
+from services.alerting.database.performance import PostgresPerformanceRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
+from services.alerting.database.templates import PostgresTemplateRepository
 from services.alerting.database.unit import Unit
+from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
 from shared.jobs.postgres import PostgresQueue
 from shared.kafka.inbox import PostgresInbox
 from shared.kafka.outbox import PostgresOutbox
-from shared.postgres.connection import Database
+from shared.postgres.connection import Connection, Database
 from shared.postgres.queries import load_queries
 
 # Rows of a batch are locked until it commits: few enough that no request waits long.
@@ -35,15 +38,23 @@ class PostgresUnits:
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
         async with self._database.transaction(scope) as connection:
-            yield Unit(
-                replicas=PostgresReplicaRepository(connection, self.queries),
-                rules=PostgresRuleRepository(connection, self.queries),
-                alerts=PostgresAlertRepository(connection, self.queries),
-                deliveries=PostgresDeliveryRepository(connection, self.queries),
-                jobs=self.queue.jobs(connection),
-                outbox=PostgresOutbox(connection, self._clock, self._new_id),
-                inbox=PostgresInbox(connection),
-            )
+            yield self.on(connection)
+
+    def on(self, connection: Connection) -> Unit:
+        """A unit of work in a transaction that is open already."""
+        jobs = self.queue.jobs(connection)
+        return Unit(
+            replicas=PostgresReplicaRepository(connection, self.queries),
+            rules=PostgresRuleRepository(connection, self.queries),
+            templates=PostgresTemplateRepository(connection, self.queries),
+            alerts=PostgresAlertRepository(connection, self.queries),
+            performance=PostgresPerformanceRepository(connection, self.queries),
+            deliveries=PostgresDeliveryRepository(connection, self.queries),
+            jobs=jobs,
+            timers=Timers(jobs, self._clock),
+            outbox=PostgresOutbox(connection, self._clock, self._new_id),
+            inbox=PostgresInbox(connection),
+        )
 
     async def rules_with_plain_addresses(self) -> Sequence[tuple[UUID, UUID]]:
         """Some rules of all organizations, as pairs of organization and rule."""

@@ -29,6 +29,13 @@ class PostgresRuleRepository:
     async def lock(self, rule_id: UUID, *, deleted: bool = False) -> Rule | None:
         return _rule(await self._queries.lock_rule(self._connection, id=rule_id, deleted=deleted))
 
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        return _rule(
+            await self._queries.lock_rule_of_template(
+                self._connection, template_id=template_id, machine_id=machine_id
+            )
+        )
+
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
         rows = self._queries.list_rules(self._connection, **asdict(wanted), **page_parameters(page))
         rules = [rule async for row in rows if (rule := _rule(row))]
@@ -40,7 +47,7 @@ class PostgresRuleRepository:
 
     async def update(self, rule: Rule) -> None:
         row = _rule_row(rule)
-        for fixed in ("organization_id", "machine_id", "created_by", "created_at"):
+        for fixed in ("organization_id", "machine_id", "created_by", "created_at", "template_id"):
             del row[fixed]
         await self._queries.update_rule(self._connection, **row)
 
@@ -69,6 +76,9 @@ def _rule_row(rule: Rule) -> dict[str, Any]:
         "updated_at": rule.updated_at,
         "deleted_at": rule.deleted_at,
         "version": rule.version,
+        "template_id": rule.template_id,
+        "template_version": rule.template_version,
+        "overrides": rule.overrides,
     }
 
 
@@ -89,4 +99,7 @@ def _rule(row: asyncpg.Record | None) -> Rule | None:
         updated_at=row["updated_at"],
         deleted_at=row["deleted_at"],
         version=row["version"],
+        template_id=row["template_id"],
+        template_version=row["template_version"],
+        overrides=tuple(row["overrides"]),
     )

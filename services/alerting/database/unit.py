@@ -1,15 +1,25 @@
 """The repositories that use cases depend on, and the unit of work that bundles them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
+from services.alerting.alerts.summary import AlertCounts, AlertSummary
 from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
+from services.alerting.performance.domain import (
+    AlertBudget,
+    NightlyCalls,
+    PerformanceFilter,
+    RulePerformance,
+)
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.templates.domain import RuleTemplate, TemplateCounts
+from services.alerting.timer.timers import Timers
 from shared.http.pages import PageRequest, Slice
 from shared.jobs.queue import Jobs
 from shared.kafka.inbox import Inbox
@@ -33,11 +43,19 @@ class ReplicaRepository(Protocol):
         """The machine, locked against deletion until the transaction ends."""
         ...
 
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]: ...
+
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        """The next machines in the order of their ids, even deleted ones."""
+        ...
+
     async def analysis_deleted(self, analysis_id: UUID) -> bool: ...
 
     async def merge_member(self, member: MemberRef) -> None:
         """Store a newer version; older ones are ignored."""
         ...
+
+    async def member(self, user_id: UUID) -> MemberRef | None: ...
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         """Store a newer version; older ones are ignored."""
@@ -60,6 +78,10 @@ class RuleRepository(Protocol):
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
 
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        """The rule that a template has for a machine, even a deleted one, locked."""
+        ...
+
     async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         """The active rules of the machine, locked, always in the same order."""
         ...
@@ -75,6 +97,30 @@ class RuleRepository(Protocol):
         ...
 
 
+class TemplateRepository(Protocol):
+    async def add(self, template: RuleTemplate) -> None: ...
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None: ...
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        """The template, even a deleted one, locked against changes until the transaction ends."""
+        ...
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        """All templates of the organization, locked likewise."""
+        ...
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]: ...
+
+    async def update(self, template: RuleTemplate) -> None: ...
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        """Note how far the pass over the machines has come."""
+        ...
+
+    async def counts(self, template_id: UUID) -> TemplateCounts: ...
+
+
 class AlertRepository(Protocol):
     async def add(self, alert: Alert) -> bool:
         """Store a new alert; False, without storing it, if an open one has the same dedupe key."""
@@ -84,17 +130,51 @@ class AlertRepository(Protocol):
 
     async def lock(self, alert_id: UUID) -> Alert | None: ...
 
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        """Lock these alerts in a fixed order, which is that of `lock_open_of`."""
+        ...
+
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None: ...
 
-    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
-        """The alert of the rule that was resolved last, if that was not before `since`."""
+    async def lock_open_of(self, organization_id: UUID, dedupe_keys: Sequence[str]) -> Sequence[Alert]:
+        """The open alerts of these keys, locked in a fixed order."""
+        ...
+
+    async def lock_resolved_since(self, rule_id: UUID, dedupe_key: str, since: datetime) -> Alert | None:
+        """The alert of rule and key that was resolved last, if that was not before `since`."""
         ...
 
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]: ...
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]: ...
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]: ...
 
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        """The alerts that `list` shows, on all pages."""
+        ...
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        """What happened from `since` to before `until`, and what is open now."""
+        ...
+
     async def update(self, alert: Alert) -> None: ...
+
+    async def reopen(self, alert: Alert) -> bool:
+        """Store a resolved alert that is open again; False, without that, if another of its key is open."""
+        ...
+
+    async def discard(self, alert_id: UUID) -> None:
+        """Delete a pending alert."""
+        ...
+
+    async def record(self, change: AlertChange) -> None:
+        """Keep the change for the timeline of the alert."""
+        ...
+
+    async def changes_of(self, alert_id: UUID) -> Sequence[RecordedChange]:
+        """The kept changes of the alert, oldest first."""
+        ...
 
 
 class DeliveryRepository(Protocol):
@@ -115,14 +195,31 @@ class DeliveryRepository(Protocol):
         ...
 
 
+class PerformanceRepository(Protocol):
+    async def list(self, wanted: PerformanceFilter, page: PageRequest) -> Slice[RulePerformance]: ...
+
+    async def budget(self) -> AlertBudget | None: ...
+
+    async def set_budget(self, organization_id: UUID, budget: AlertBudget, at: datetime) -> None: ...
+
+    async def remove_budget(self) -> None: ...
+
+    async def calls(self, budget: AlertBudget, since: datetime, until: datetime) -> Sequence[NightlyCalls]:
+        """The alerts of each rule in each night from `since` to before `until`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The repositories, queue, outbox and inbox of one transaction."""
+    """The repositories, queue, timers, outbox and inbox of one transaction."""
 
     replicas: ReplicaRepository
     rules: RuleRepository
+    templates: TemplateRepository
     alerts: AlertRepository
+    performance: PerformanceRepository
     deliveries: DeliveryRepository
     jobs: Jobs
+    timers: Timers
     outbox: Outbox
     inbox: Inbox

@@ -19,6 +19,8 @@ class MachineRef:
     version: int
     tags: tuple[str, ...] = ()
     legal_hold: bool = False
+    location: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

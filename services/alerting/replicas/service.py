@@ -49,6 +49,8 @@ class MachineDirectory:
             # A machines service of the previous version answers without them.
             tuple(answer.get("tags", ())),
             answer.get("legal_hold", False),
+            answer.get("location"),
+            answer.get("model"),
         )
         async with self._units(caller.scope) as unit:
             await unit.replicas.merge_machine(machine)
@@ -68,6 +70,8 @@ class ReplicaService:
             payload.version,
             () if payload.deleted else payload.tags,
             payload.legal_hold,
+            None if payload.deleted else payload.location,
+            None if payload.deleted else payload.model,
         )
         # The tombstone first: it waits for rules that are being created, and prevents new ones.
         await unit.replicas.merge_machine(machine)

@@ -89,7 +89,10 @@ class Actions:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Watches one machine. `condition` is the document as its author wrote it."""
+    """Watches one machine. `condition` is the document as its author wrote it.
+
+    A rule of a template is as `template_version` of it, except for the fields in `overrides`.
+    """
 
     id: UUID
     organization_id: UUID
@@ -104,6 +107,9 @@ class Rule:
     updated_at: datetime
     deleted_at: datetime | None
     version: int
+    template_id: UUID | None = None
+    template_version: int | None = None
+    overrides: tuple[str, ...] = ()
 
     @property
     def dedupe_key(self) -> str:
@@ -118,3 +124,4 @@ class Rule:
 class RuleFilter:
     machine_id: UUID | None = None
     is_active: bool | None = None
+    template_id: UUID | None = None

@@ -1,12 +1,13 @@
 """HTTP routes of alert rules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.database.unit import Unit
 from services.alerting.replicas.service import MachineDirectory
 from services.alerting.rules.domain import Rule, RuleFilter
 from services.alerting.rules.schemas import AlertRuleCreate, AlertRuleOut, AlertRuleUpdate
@@ -26,17 +27,24 @@ def build_rules_router(
     reader = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_READ))]
     writer = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_WRITE))]
 
-    def shown(caller: Caller) -> Callable[[Rule], AlertRuleOut]:
-        return lambda rule: AlertRuleOut.of(rule, service.shown_actions(caller, rule))
+    async def shown(unit: Unit, caller: Caller, rules: Sequence[Rule]) -> Callable[[Rule], AlertRuleOut]:
+        statuses = await service.machine_statuses(unit, rules)
+        return lambda rule: AlertRuleOut.of(
+            rule, service.shown_actions(caller, rule), statuses.get(rule.machine_id, "")
+        )
 
     @router.get("", summary="List alert rules")
     async def list_alert_rules(
-        caller: reader, page: PageParameters, machine_id: UUID | None = None, is_active: bool | None = None
+        caller: reader,
+        page: PageParameters,
+        machine_id: UUID | None = None,
+        is_active: bool | None = None,
+        template_id: UUID | None = None,
     ) -> Page[AlertRuleOut]:
         """Newest first."""
         async with units(caller.scope) as unit:
-            found = await service.list(unit, RuleFilter(machine_id, is_active), page)
-        return Page[AlertRuleOut].of(found, shown(caller))
+            found = await service.list(unit, RuleFilter(machine_id, is_active, template_id), page)
+            return Page[AlertRuleOut].of(found, await shown(unit, caller, found.items))
 
     @router.post("", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 503))
     async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
@@ -44,21 +52,23 @@ def build_rules_router(
         await directory.ensure(caller, body.machine_id)
         async with units(caller.scope) as unit:
             rule = await service.create(unit, caller, dict(body))
-        response.headers["Location"] = f"/api/v1/alert-rules/{rule.id}"
-        return shown(caller)(rule)
+            response.headers["Location"] = f"/api/v1/alert-rules/{rule.id}"
+            return (await shown(unit, caller, [rule]))(rule)
 
     @router.get("/{rule_id}", summary="Get an alert rule", responses=problem_responses(404))
     async def get_alert_rule(caller: reader, rule_id: UUID) -> AlertRuleOut:
         """The condition, the actions and whether the rule is active."""
         async with units(caller.scope) as unit:
-            return shown(caller)(await service.get(unit, rule_id))
+            rule = await service.get(unit, rule_id)
+            return (await shown(unit, caller, [rule]))(rule)
 
     @router.patch("/{rule_id}", summary="Update an alert rule", responses=problem_responses(404))
     async def update_alert_rule(caller: writer, rule_id: UUID, body: AlertRuleUpdate) -> AlertRuleOut:
         """Only the fields that are sent change."""
         changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
-            return shown(caller)(await service.change(unit, caller, rule_id, changes))
+            rule = await service.change(unit, caller, rule_id, changes)
+            return (await shown(unit, caller, [rule]))(rule)
 
     @router.delete(
         "/{rule_id}",

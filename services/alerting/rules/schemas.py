@@ -1,7 +1,8 @@
 """HTTP models of alert rules."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -17,6 +18,8 @@ Name = Annotated[
 ]
 Condition = Annotated[ConditionDocument, BeforeValidator(storable)]
 Actions = Annotated[ActionsDocument, BeforeValidator(storable)]
+NotJudged = Literal["rule_switched_off", "machine_inactive", "machine_maintenance", "machine_retired"]
+TemplateField = Literal["name", "condition", "actions", "severity", "is_active"]
 NO_ACTIONS = ActionsDocument(version=1)
 
 
@@ -43,6 +46,11 @@ class AlertRuleUpdate(BaseModel):
     actions: Annotated[Actions | None, NotNull()] = None
     severity: Annotated[SeverityLabel | None, NotNull()] = None
     is_active: Annotated[bool | None, NotNull()] = None
+    overrides: Annotated[tuple[TemplateField, ...] | None, NotNull()] = Field(
+        default=None,
+        description="Of a rule of a template: the fields that keep their value when the template changes."
+        " Those left out follow the template again",
+    )
 
 
 class AlertRuleOut(BaseModel):
@@ -56,12 +64,17 @@ class AlertRuleOut(BaseModel):
     )
     severity: SeverityLabel
     is_active: bool
+    not_judged: NotJudged | None = Field(
+        description="Why the rule is not judged now: it is switched off, or its machine is not active"
+    )
+    template_id: UUID | None = Field(description="The template that keeps the rule in step")
+    overrides: list[str] = Field(description="The fields that differ from the template, and stay so")
     created_by: UUID
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, rule: Rule, actions: dict[str, Any]) -> "AlertRuleOut":
+    def of(cls, rule: Rule, actions: dict[str, Any], machine_status: str) -> "AlertRuleOut":
         """`actions` as the caller may see them."""
         return cls(
             id=rule.id,
@@ -72,7 +85,21 @@ class AlertRuleOut(BaseModel):
             actions=actions,
             severity=rule.severity.label,
             is_active=rule.is_active,
+            not_judged=_not_judged(rule, machine_status),
+            template_id=rule.template_id,
+            overrides=list(rule.overrides),
             created_by=rule.created_by,
             created_at=rule.created_at,
             updated_at=rule.updated_at,
         )
+
+
+def _not_judged(rule: Rule, machine_status: str) -> NotJudged | None:
+    if not rule.is_active:
+        return "rule_switched_off"
+    reasons: Mapping[str, NotJudged] = {
+        "inactive": "machine_inactive",
+        "maintenance": "machine_maintenance",
+        "retired": "machine_retired",
+    }
+    return reasons.get(machine_status)

@@ -50,6 +50,20 @@ class WebhookSealer:
             return webhook.url
         return self._encryptor.decrypt(webhook.sealed_url, purpose=address_purpose(rule_id, name))
 
+    def moved(self, source_id: UUID, target_id: UUID, actions: Actions) -> Actions:
+        """The actions of one place, for another one: with secrets of that place and plain addresses.
+
+        Raises EncryptionError.
+        """
+        webhooks = {
+            name: Webhook(
+                self.address(source_id, name, hook),
+                self.secret(target_id, name, self.opened_secret(source_id, name, hook)),
+            )
+            for name, hook in actions.webhooks.items()
+        }
+        return replace(actions, webhooks=webhooks)
+
     def shown(self, rule_id: UUID, name: str, webhook: Webhook) -> str:
         """The whole address, or the host if the key of the address is lost: the rest can still be read."""
         try:

@@ -1,25 +1,34 @@
 """Use cases of alert rules. Callers open the transaction and commit it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from services.alerting.alerts.domain import Change
-from services.alerting.alerts.notifier import Notifier
+from services.alerting.alerts.domain import Resolution
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.database.unit import Unit
-from services.alerting.errors import MachineNotFound, RuleNotFound
+from services.alerting.errors import InvalidRule, MachineNotFound, RuleNotFound
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions, Rule, RuleFilter
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.signals import Severity
+from services.alerting.templates.domain import DELETED, FIELDS, START
+from services.alerting.timer.kinds import TEMPLATE_SYNC
 from shared.access import Caller, Permission
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
+from shared.errors import FieldError
 from shared.http.pages import PageRequest, Slice
 
-RULE_DELETED_NOTE = "The rule was deleted."
+# The fields that a template sets in its rules.
+TEMPLATE_FIELDS = frozenset(FIELDS)
+RULE_DELETED = Resolution("The rule was deleted.", "rule_deleted")
+SWITCHED_OFF = Resolution("The rule was switched off.", "rule_switched_off")
+RULE_CHANGED = Resolution(
+    "The rule was changed. If the fault persists, it opens a new alert.", "rule_changed"
+)
 
 
 class RuleService:
@@ -30,14 +39,14 @@ class RuleService:
         auditor: Auditor,
         sealer: WebhookSealer,
         replicas: ReplicaService,
-        notifier: Notifier,
+        lifecycle: AlertLifecycle,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
         self._sealer = sealer
         self._replicas = replicas
-        self._notifier = notifier
+        self._lifecycle = lifecycle
 
     async def create(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Rule:
         """Create a rule; `values` are validated fields by name. Raises InvalidRule, MachineNotFound."""
@@ -75,17 +84,32 @@ class RuleService:
     async def list(self, unit: Unit, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]:
         return await unit.rules.list(wanted, page)
 
+    async def machine_statuses(self, unit: Unit, rules: Sequence[Rule]) -> Mapping[UUID, str]:
+        """The statuses of the machines that the rules watch: only active ones are judged."""
+        return await unit.replicas.statuses([rule.machine_id for rule in rules])
+
     async def change(self, unit: Unit, caller: Caller, rule_id: UUID, changes: Mapping[str, Any]) -> Rule:
-        """Change the given fields only. Raises InvalidRule, RuleNotFound."""
+        """Change the given fields only; a rule of a template overrides them from then on.
+
+        Fields that are no override any longer follow the template again. Raises InvalidRule, RuleNotFound.
+        """
+        if "overrides" in changes:
+            await self._restart_template(unit, rule_id, changes["overrides"])
         before = await unit.rules.lock(rule_id)
         if before is None:
             raise RuleNotFound(rule_id)
         if not changes:
             return before
-        rule = before.changed(
-            {**changes, **await self._convert(unit, rule_id, changes, before.actions)}, self._clock.now()
-        )
+        converted = await self._convert(unit, rule_id, changes, before.actions)
+        rule = before.changed({**changes, **converted, "overrides": ()}, self._clock.now())
+        if before.template_id is not None:
+            overrides = {*changes.get("overrides", before.overrides), *(changes.keys() & TEMPLATE_FIELDS)}
+            rule = replace(rule, overrides=tuple(sorted(overrides)))
+            if not overrides.issuperset(before.overrides):
+                rule = replace(rule, template_version=None)
         await unit.rules.update(rule)
+        if (ended := ended_by(before, rule)) is not None:
+            await self._close(unit, caller, rule, ended)
         await self._auditor.wrote(
             unit.outbox,
             caller,
@@ -117,19 +141,33 @@ class RuleService:
         if rule is None:
             raise RuleNotFound(rule_id)
         now = self._clock.now()
-        # Every transaction locks in this order: rule, alerts, member.
-        open_alerts = await unit.alerts.lock_open_of_rule(rule_id)
-        await self._replicas.ensure_member(unit, caller)
-        for alert in open_alerts:
-            alert = alert.resolved(caller.user_id, RULE_DELETED_NOTE, now)
-            await unit.alerts.update(alert)
-            await self._notifier.notify(
-                unit, rule, alert, Change.RESOLVED, by=caller.user_id, note=RULE_DELETED_NOTE
-            )
-        await unit.rules.update(rule.changed({"is_active": False, "deleted_at": now}, now))
+        await self._close(unit, caller, rule, RULE_DELETED)
+        # The machine of a rule of a template gets no new one.
+        overrides = (*rule.overrides, DELETED) if rule.template_id else ()
+        gone = {"is_active": False, "deleted_at": now, "overrides": overrides}
+        await unit.rules.update(rule.changed(gone, now))
         await self._auditor.wrote(
             unit.outbox, caller, "alert_rule.deleted", "alert_rule", rule_id, before={"name": rule.name}
         )
+
+    async def _restart_template(self, unit: Unit, rule_id: UUID, overrides: Sequence[str]) -> None:
+        """Lock the template, before the rule, and have its rules brought in step."""
+        rule = await unit.rules.get(rule_id)
+        if rule is None:
+            raise RuleNotFound(rule_id)
+        if rule.template_id is None:
+            if not overrides:
+                return
+            raise InvalidRule([FieldError("/body/overrides", "must be empty: the rule has no template")])
+        await unit.templates.lock(rule.template_id)
+        await unit.templates.reached(rule.template_id, START)
+        await unit.timers.schedule(TEMPLATE_SYNC, rule.template_id, self._clock.now())
+
+    async def _close(self, unit: Unit, caller: Caller, rule: Rule, how: Resolution) -> None:
+        # Every transaction locks in this order: rules, alerts, members.
+        if await unit.alerts.lock_open_of_rule(rule.id):
+            await self._replicas.ensure_member(unit, caller)
+            await self._lifecycle.close_of_rule(unit, rule, how, by=caller.user_id)
 
     async def _convert(
         self, unit: Unit, rule_id: UUID, values: Mapping[str, Any], actions: Actions | None = None
@@ -146,6 +184,15 @@ class RuleService:
             sealing = await unit.rules.are_addresses_sealed()
             converted["actions"] = self._sealer.sealed(rule_id, made) if sealing else made
         return converted
+
+
+def ended_by(before: Rule, after: Rule) -> Resolution | None:
+    """Why the open alert of a changed rule is over, if it is: it was judged by what applies no longer."""
+    if before.is_active and not after.is_active:
+        return SWITCHED_OFF
+    if (before.condition, before.severity) != (after.condition, after.severity):
+        return RULE_CHANGED
+    return None
 
 
 def _audited(rule: Rule) -> dict[str, Any]:

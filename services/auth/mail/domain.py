@@ -47,11 +47,3 @@ class StoredMessage:
     created_at: datetime
     # The user or the organization that it is about, with whom it is deleted.
     about: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """How an attempt to send a message ended. A `permanent` error is not retried; `error` has no address."""
-
-    error: str | None
-    permanent: bool = False

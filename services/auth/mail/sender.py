@@ -11,14 +11,15 @@ import structlog
 from opentelemetry import metrics
 
 from services.auth.database.unit import Units
-from services.auth.mail.domain import Delivery, MailStatus, StoredMessage
+from services.auth.mail.domain import MailStatus, StoredMessage
 from services.auth.mail.messages import unseal
-from services.auth.mail.transports import Transport
 from shared.access import Scope
 from shared.clock import Clock
 from shared.crypto import EncryptionError, Encryptor
 from shared.jobs.queue import Job, Lease
 from shared.jobs.retry import RetryPolicy
+from shared.mail.domain import Delivery, Mail
+from shared.mail.transports import Transport
 
 logger = structlog.get_logger(__name__)
 
@@ -82,7 +83,11 @@ class MailSender:
             content = unseal(self._encryptor, message)
         except EncryptionError as error:
             return Delivery(f"it cannot be decrypted: {error}", permanent=True)
-        return await self._transport.send(message, content)
+        return await self._transport.send(
+            Mail(
+                message.id, message.kind, message.created_at, content.recipient, content.subject, content.text
+            )
+        )
 
     async def _finish(self, job: Job, status: MailStatus, error: str | None) -> None:
         async with self._units(Scope(organization_id=job.organization_id)) as unit:

@@ -1,23 +1,20 @@
 """HTTP of the inbox of alerts, and of one alert."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.web.alerts.service import ACTIONS, change_alerts
+from services.web.alerts.domain import story
+from services.web.alerts.service import change_alert, change_alerts, read_inbox, user_id
+from services.web.api.client import Json
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.people.service import names_of_members
 from services.web.sessions.visit import Visit, Visitors
-
-PAGE = 50
-FILTERS = ("status", "severity", "machine_id")
-# The inbox shows what is open, whatever else the visitor looks at: a time filter must not hide an alarm.
-OPEN = "active"
 
 
 def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
@@ -30,11 +27,13 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     @router.post("")
     async def change_several(visit: member) -> Response:
-        """Acknowledge or resolve the selected alerts. What failed is said; what was done stays done."""
+        """Change the selected alerts. What failed is said; what was done stays done."""
         form = await visit.form()
-        action, ids = str(form.get("action", "")), [str(each) for each in form.getlist("alert")]
-        changed, failed = await change_alerts(visit, action, ids, str(form.get("note", "")))
-        return await _inbox(visit, changed=changed, failed=failed)
+        try:
+            changed, failed = await change_alerts(visit, form)
+        except ApiError as error:
+            changed, failed = 0, [error]
+        return await _inbox(visit, changed, failed)
 
     @router.get("/{alert_id}")
     async def alert_page(visit: member, alert_id: UUID) -> Response:
@@ -43,26 +42,24 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     @router.post("/{alert_id}")
     async def change_one(visit: member, alert_id: UUID) -> Response:
         form = await visit.form()
-        action = str(form.get("action", ""))
         try:
-            if action in ACTIONS:
-                await visit.post(f"/alerts/{alert_id}/{action}", {"note": form.get("note") or None})
+            await change_alert(visit, alert_id, form)
         except ApiError as error:
             return await _alert(visit, alert_id, error=error)
         return moved(visit, f"/o/{visit.organization_id}/alerts/{alert_id}")
 
-    async def _inbox(visit: Visit, **context: Any) -> Response:
-        query = visit.request.query_params
-        filters = {name: query[name] for name in FILTERS if query.get(name)}
-        asked: Mapping[str, Any] = {"status": OPEN} | filters
-        if asked["status"] == "all":
-            asked = {**asked, "status": None}
-        alerts = await visit.get("/alerts", limit=PAGE, cursor=query.get("cursor"), **asked)
-        shown: dict[str, Any] = {"changed": 0, "failed": []} | context
-        return await pages.show(visit, "alerts/inbox.html", alerts=alerts, filters=filters, **shown)
+    async def _inbox(visit: Visit, changed: int = 0, failed: Sequence[ApiError] = ()) -> Response:
+        found, names = await asyncio.gather(read_inbox(visit), names_of_members(visit))
+        return await pages.show(
+            visit, "alerts/inbox.html", inbox=found, changed=changed, failed=failed, names=names
+        )
 
     async def _alert(visit: Visit, alert_id: UUID, error: ApiError | None = None) -> Response:
-        alert, names = await asyncio.gather(visit.get(f"/alerts/{alert_id}"), names_of_members(visit))
+        alert, names, timeline = await asyncio.gather(
+            visit.get(f"/alerts/{alert_id}"),
+            names_of_members(visit),
+            _or_none(visit, f"/alerts/{alert_id}/timeline"),
+        )
         anomaly_id = alert["worst_anomaly_id"]
         anomaly = await _or_none(visit, f"/anomalies/{anomaly_id}") if anomaly_id else None
         return await pages.show(
@@ -72,13 +69,15 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             alert=alert,
             anomaly=anomaly,
             names=names,
+            timeline=timeline["items"] if timeline else story(alert),
+            me=user_id(visit),
             error=error,
         )
 
     return router
 
 
-async def _or_none(visit: Visit, path: str) -> Mapping[str, Any] | None:
+async def _or_none(visit: Visit, path: str) -> Json | None:
     """What an alert is about may have been deleted or archived: the alert is shown all the same."""
     try:
         return await visit.get(path)

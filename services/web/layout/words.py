@@ -44,11 +44,32 @@ MACHINE_STATES: Mapping[str, str] = {
     "maintenance": N_("in maintenance"),
     "retired": N_("retired"),
 }
+NOT_JUDGED: Mapping[str, str] = {
+    "rule_switched_off": N_("The rule is switched off."),
+    "machine_inactive": N_("The machine is inactive."),
+    "machine_maintenance": N_("The machine is in maintenance."),
+    "machine_in_maintenance": N_("The machine is in maintenance."),
+    "machine_retired": N_("The machine is retired."),
+}
+CHANGES: Mapping[str, str] = {
+    "raised": N_("Raised"),
+    "updated": N_("More findings"),
+    "severity_changed": N_("Severity changed"),
+    "acknowledged": N_("Acknowledged"),
+    "unacknowledged": N_("Acknowledgement withdrawn"),
+    "assigned": N_("Assigned"),
+    "commented": N_("Commented"),
+    "reopened": N_("Reopened"),
+    "recovering": N_("Recovering"),
+    "resolved": N_("Resolved"),
+}
 DELIVERIES: Mapping[str, str] = {
     "pending": N_("Being sent"),
     "delivered": N_("Delivered"),
     "failed": N_("Not delivered"),
     "cancelled": N_("Cancelled"),
+    "suppressed": N_("Held back"),
+    "superseded": N_("Replaced by a newer message"),
 }
 ROLES: Mapping[str, str] = {
     "owner": N_("Owner"),
@@ -83,6 +104,15 @@ class Words(Terms):
 
     def machine_status(self, code: str) -> str:
         return self._of(MACHINE_STATES, code)
+
+    def not_judged(self, code: str) -> str:
+        return self._of(NOT_JUDGED, code)
+
+    def change(self, code: str) -> str:
+        return self._of(CHANGES, code)
+
+    def outcome_options(self) -> list[tuple[str, str]]:
+        return [(code, self.outcome(code)) for code in OUTCOMES]
 
     def delivery(self, code: str) -> str:
         return self._of(DELIVERIES, code)

@@ -31,7 +31,7 @@ async def read_fleet(visit: Visit) -> Fleet:
     cursor = query.get("cursor")
     fleet, alerts = await asyncio.gather(
         visit.get("/fleet", limit=PAGE, cursor=cursor, **filters),
-        visit.get("/alerts", status="active", limit=1),
+        visit.get("/alerts", open=True, limit=1),
     )
     rows = [Row(machine) for machine in fleet["items"]]
     return Fleet(rows, filters, fleet["next_cursor"], not cursor, bool(alerts["items"]))

@@ -1,6 +1,5 @@
 """HTTP of reports."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,9 +9,10 @@ from starlette.responses import Response
 from services.web.layout.pages import Pages
 from services.web.machines.service import MachinePages
 from services.web.sessions.visit import Visit, Visitors
+from shared.clock import Clock
 
 
-def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
+def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/o/{organization_id}/reports", include_in_schema=False)
     member = Annotated[Visit, Depends(visitors.member)]
     machines = MachinePages()
@@ -23,7 +23,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         shown = await machines.map(visit, machine_id)
         run, sample = shown["run"], shown["panel"]["sample"]
         drawn = await machines.picture(visit, UUID(run["id"]), sample) if run else None
-        made = datetime.now(UTC).isoformat()
+        made = clock.now().isoformat()
         return await pages.show(visit, "reports/machine.html", picture=drawn, made=made, **shown)
 
     @router.get("/alerts/{alert_id}")
@@ -33,7 +33,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         shown = await machines.at_alert(visit, alert)
         run, sample = shown["run"], shown["panel"]["sample"]
         drawn = await machines.picture(visit, UUID(run["id"]), sample) if run else None
-        made = datetime.now(UTC).isoformat()
+        made = clock.now().isoformat()
         return await pages.show(visit, "reports/machine.html", alert=alert, picture=drawn, made=made, **shown)
 
     return router

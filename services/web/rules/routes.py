@@ -111,9 +111,10 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     async def _rules(visit: Visit, error: ApiError | None = None) -> Response:
         query = visit.request.query_params
         filters = {name: query[name] for name in FILTERS if query.get(name)}
-        found, machines = await asyncio.gather(
+        found, machines, performance = await asyncio.gather(
             visit.get("/alert-rules", limit=PAGE, cursor=query.get("cursor"), **filters),
             visit.get("/machines", limit=MAX_MACHINES),
+            _or_none(visit.get("/alert-rules/performance", limit=MAX_MACHINES)),
         )
         gettext = pages.gettext(visit)
         return await pages.show(
@@ -122,6 +123,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             status=error.status if error else 200,
             rules=[(rule, sentence(rule["condition"], gettext)) for rule in found["items"]],
             next_cursor=found["next_cursor"],
+            performance={each["rule_id"]: each for each in (performance or {"items": ()})["items"]},
             names={machine["id"]: machine["name"] for machine in machines["items"]},
             filters=filters,
             error=error,

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from services.auth.mail.domain import MESSAGE_JOB, QUEUE
 from services.auth.mail.sender import MailSender
-from services.auth.mail.transports import transport_for
 from shared.clock import SystemClock
 from shared.crypto import Encryptor
 from shared.jobs.postgres import PostgresQueue
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
+from shared.mail.transports import transport_for
 from shared.postgres.connection import Database
 from shared.process import background
 from tests.integration.auth.units import units_of

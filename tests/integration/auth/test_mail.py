@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,23 +11,21 @@ from uuid import uuid4
 
 import pytest
 
-from services.auth.mail.domain import Delivery, Message, StoredMessage
-from services.auth.mail.transports import transport_for
+from shared.mail.domain import Delivery, Mail
+from shared.mail.transports import transport_for
 from tests.integration.auth.smtp_server import HOST, PASSWORD, USER, mail_server, self_signed
 
 SENDER = "DInsight <dinsight@plant.example>"
 LINK = f"http://127.0.0.1:8000/reset-password#token={'abc-' * 11}"
-MESSAGE = Message("ada@example.org", "DInsight: Grüße", f"Zum Öffnen des Kontos:\n\n{LINK}\n")
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MESSAGE = Mail(
+    uuid4(), "test", NOW, "ada@example.org", "DInsight: Grüße", f"Zum Öffnen des Kontos:\n\n{LINK}\n"
+)
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}@"
 
 
-def stored() -> StoredMessage:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    return StoredMessage(uuid4(), "test", "", now, now)
-
-
-async def send(url: str, message: Message = MESSAGE, *, seconds: float = 10) -> Delivery:
-    return await transport_for(url, SENDER, seconds).send(stored(), message)
+async def send(url: str, message: Mail = MESSAGE, *, seconds: float = 10) -> Delivery:
+    return await transport_for(url, SENDER, seconds).send(message)
 
 
 def parsed(content: bytes | str | None) -> EmailMessage:
@@ -49,7 +48,7 @@ async def test_a_message_is_transmitted_unchanged() -> None:
 
 async def test_internationalized_addresses_are_supported() -> None:
     async with mail_server() as server:
-        await send(f"smtp://{HOST}:{server.port}", Message("дизель@пример.рф", "S", "T\n"))
+        await send(f"smtp://{HOST}:{server.port}", replace(MESSAGE, recipient="дизель@пример.рф"))
     assert [envelope.rcpt_tos for envelope in server.handler.received] == [["дизель@пример.рф"]]
 
 
@@ -136,6 +135,6 @@ async def test_a_folder_that_cannot_be_created_is_a_temporary_error(tmp_path: Pa
     ],
 )
 def test_an_invalid_url_is_reported_without_its_password(url: str, sender: str) -> None:
-    with pytest.raises(ValueError, match="DINSIGHT_AUTH_MAIL_") as refused:
+    with pytest.raises(ValueError, match="MAIL_") as refused:
         transport_for(url, sender, 10)
     assert "hush" not in str(refused.value)

@@ -52,6 +52,7 @@ COPIED: dict[str, dict[str, str]] = {
     "analysis.analyses": {"id": NEW},
     "analysis.anomalies": {"id": NEW},
     "alerting.alert_rules": {"id": NEW},
+    "alerting.rule_templates": {"id": NEW},
     "alerting.alerts": {"id": NEW, "dedupe_key": TEXT},
 }
 

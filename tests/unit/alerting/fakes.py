@@ -1,5 +1,6 @@
 """In-memory repositories, which pass the same suite as those on PostgreSQL."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -7,15 +8,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
+from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
+from services.alerting.performance.domain import (
+    AlertBudget,
+    NightlyCalls,
+    PerformanceFilter,
+    RulePerformance,
+)
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
+from services.alerting.templates.domain import DELETED, RuleTemplate, TemplateCounts
+from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
+from shared.jobs.queue import NewJob
 from tests.support.fakes import FakeInbox, FakeOutbox
 
 
@@ -29,7 +41,10 @@ class Memory:
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
     deleted_analyses: set[UUID] = field(default_factory=set)
     rules: dict[UUID, Rule] = field(default_factory=dict)
+    templates: dict[UUID, RuleTemplate] = field(default_factory=dict)
     alerts: dict[UUID, Alert] = field(default_factory=dict)
+    budgets: dict[UUID, AlertBudget] = field(default_factory=dict)
+    changes: list[AlertChange] = field(default_factory=list)
     deliveries: dict[UUID, Delivery] = field(default_factory=dict)
 
 
@@ -55,6 +70,14 @@ class FakeReplicas(_Scoped):
     async def lock_machine(self, machine_id: UUID) -> MachineRef | None:
         return await self.machine(machine_id)
 
+    async def statuses(self, machine_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+        machines = self._memory.machines
+        return {each: machines[each].status for each in machine_ids if each in machines}
+
+    async def machines_after(self, machine_id: UUID, limit: int) -> Sequence[MachineRef]:
+        found = [m for m in self._memory.machines.values() if self._mine(m) and m.id > machine_id]
+        return sorted(found, key=lambda machine: machine.id)[:limit]
+
     async def analysis_deleted(self, analysis_id: UUID) -> bool:
         return analysis_id in self._memory.deleted_analyses
 
@@ -63,6 +86,10 @@ class FakeReplicas(_Scoped):
         known = self._memory.members.get(key)
         if known is None or known.version < member.version:
             self._memory.members[key] = member
+
+    async def member(self, user_id: UUID) -> MemberRef | None:
+        organization_id = self._scope.organization_id
+        return self._memory.members.get((organization_id, user_id)) if organization_id else None
 
     async def merge_organization(self, organization: OrganizationRef) -> None:
         known = self._memory.organizations.get(organization.organization_id)
@@ -93,8 +120,15 @@ class FakeRules(_Scoped):
             and rule.deleted_at is None
             and wanted.machine_id in (None, rule.machine_id)
             and wanted.is_active in (None, rule.is_active)
+            and wanted.template_id in (None, rule.template_id)
         ]
         return _page(rules, page)
+
+    async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
+        for rule in self._memory.rules.values():
+            if (rule.template_id, rule.machine_id) == (template_id, machine_id):
+                return rule
+        return None
 
     async def lock_watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         rules = (await self.list(RuleFilter(machine_id, True), PageRequest(limit=500))).items
@@ -102,7 +136,7 @@ class FakeRules(_Scoped):
         return [
             WatchingRule(rule, machine.name)
             for rule in sorted(rules, key=lambda rule: rule.id)
-            if machine is not None and not machine.deleted
+            if machine is not None and not machine.deleted and machine.status == "active"
         ]
 
     async def update(self, rule: Rule) -> None:
@@ -113,6 +147,38 @@ class FakeRules(_Scoped):
         memory.rules = {k: v for k, v in memory.rules.items() if v.machine_id != machine_id}
         memory.alerts = {k: v for k, v in memory.alerts.items() if v.machine_id != machine_id}
         memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
+
+
+class FakeTemplates(_Scoped):
+    async def add(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def get(self, template_id: UUID) -> RuleTemplate | None:
+        found = await self.lock(template_id)
+        return found if found is not None and found.deleted_at is None else None
+
+    async def lock(self, template_id: UUID) -> RuleTemplate | None:
+        found = self._memory.templates.get(template_id)
+        return found if found is not None and self._mine(found) else None
+
+    async def lock_all(self) -> Sequence[RuleTemplate]:
+        return [t for t in self._memory.templates.values() if self._mine(t) and t.deleted_at is None]
+
+    async def list(self, page: PageRequest) -> Slice[RuleTemplate]:
+        return _page(list(await self.lock_all()), page)
+
+    async def update(self, template: RuleTemplate) -> None:
+        self._memory.templates[template.id] = template
+
+    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
+        template = self._memory.templates[template_id]
+        self._memory.templates[template_id] = replace(template, sync_after=sync_after)
+
+    async def counts(self, template_id: UUID) -> TemplateCounts:
+        rules = [rule for rule in self._memory.rules.values() if rule.template_id == template_id]
+        present = [rule for rule in rules if rule.deleted_at is None]
+        exempt = [rule for rule in rules if rule.deleted_at is not None and DELETED in rule.overrides]
+        return TemplateCounts(len(present), sum(bool(rule.overrides) for rule in present), len(exempt))
 
 
 class FakeAlerts(_Scoped):
@@ -129,17 +195,24 @@ class FakeAlerts(_Scoped):
     async def lock(self, alert_id: UUID) -> Alert | None:
         return await self.get(alert_id)
 
+    async def lock_all(self, alert_ids: Sequence[UUID]) -> None:
+        pass
+
     async def lock_open(self, organization_id: UUID, dedupe_key: str) -> Alert | None:
         for alert in self._memory.alerts.values():
             if self._mine(alert) and alert.dedupe_key == dedupe_key and _is_open(alert):
                 return alert
         return None
 
-    async def lock_resolved_since(self, rule: Rule, since: datetime) -> Alert | None:
+    async def lock_open_of(self, organization_id: UUID, dedupe_keys: Sequence[str]) -> Sequence[Alert]:
+        found = [await self.lock_open(organization_id, key) for key in sorted(dedupe_keys)]
+        return [alert for alert in found if alert is not None]
+
+    async def lock_resolved_since(self, rule_id: UUID, dedupe_key: str, since: datetime) -> Alert | None:
         resolved = [
             (alert.resolved_at, alert)
             for alert in self._memory.alerts.values()
-            if alert.alert_rule_id == rule.id
+            if (alert.alert_rule_id, alert.dedupe_key) == (rule_id, dedupe_key)
             and not _is_open(alert)
             and alert.resolved_at is not None
             and alert.resolved_at >= since
@@ -149,19 +222,79 @@ class FakeAlerts(_Scoped):
     async def lock_open_of_rule(self, rule_id: UUID) -> Sequence[Alert]:
         return [a for a in self._memory.alerts.values() if a.alert_rule_id == rule_id and _is_open(a)]
 
+    async def lock_open_of_machine(self, machine_id: UUID, limit: int) -> Sequence[Alert]:
+        found = [a for a in self._memory.alerts.values() if a.machine_id == machine_id and _is_open(a)]
+        return found[:limit]
+
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        alerts = [
+        return _page(self._wanted(wanted), page)
+
+    async def count(self, wanted: AlertFilter) -> AlertCounts:
+        groups = Counter(
+            Group(alert.status, alert.severity.label, alert.acknowledged_at is not None)
+            for alert in self._wanted(wanted)
+        )
+        return AlertCounts.of(list(groups.items()))
+
+    async def summary(self, since: datetime, until: datetime) -> AlertSummary:
+        raise NotImplementedError("summaries are arithmetic of the database")
+
+    def _wanted(self, wanted: AlertFilter) -> "list[Alert]":
+        return [
             alert
             for alert in self._memory.alerts.values()
             if self._mine(alert)
+            and (wanted.status or alert.status is not AlertStatus.PENDING)
             and wanted.status in (None, alert.status)
             and wanted.severity in (None, alert.severity)
             and wanted.machine_id in (None, alert.machine_id)
+            and wanted.alert_rule_id in (None, alert.alert_rule_id)
+            and wanted.assigned_to in (None, alert.assigned_to)
+            and wanted.open in (None, alert.is_open)
+            and wanted.unacknowledged in (None, alert.acknowledged_at is None)
+            and (wanted.since is None or alert.created_at >= wanted.since)
+            and (wanted.until is None or alert.created_at < wanted.until)
         ]
-        return _page(alerts, page)
 
     async def update(self, alert: Alert) -> None:
         self._memory.alerts[alert.id] = alert
+
+    async def reopen(self, alert: Alert) -> bool:
+        if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
+            return False
+        await self.update(alert)
+        return True
+
+    async def discard(self, alert_id: UUID) -> None:
+        if self._memory.alerts[alert_id].status is AlertStatus.PENDING:
+            del self._memory.alerts[alert_id]
+
+    async def record(self, change: AlertChange) -> None:
+        self._memory.changes.append(change)
+
+    async def changes_of(self, alert_id: UUID) -> Sequence[RecordedChange]:
+        return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
+
+
+class FakePerformance(_Scoped):
+    """Keeps the budget; what rules did is arithmetic of the database."""
+
+    async def list(self, wanted: PerformanceFilter, page: PageRequest) -> Slice[RulePerformance]:
+        raise NotImplementedError
+
+    async def budget(self) -> AlertBudget | None:
+        organization_id = self._scope.organization_id
+        return self._memory.budgets.get(organization_id) if organization_id else None
+
+    async def set_budget(self, organization_id: UUID, budget: AlertBudget, at: datetime) -> None:
+        self._memory.budgets[organization_id] = budget
+
+    async def remove_budget(self) -> None:
+        if self._scope.organization_id is not None:
+            self._memory.budgets.pop(self._scope.organization_id, None)
+
+    async def calls(self, budget: AlertBudget, since: datetime, until: datetime) -> Sequence[NightlyCalls]:
+        raise NotImplementedError
 
 
 class FakeDeliveries(_Scoped):
@@ -197,10 +330,24 @@ class FakeDeliveries(_Scoped):
         )
 
 
+class FakeJobs:
+    """The queue of one transaction: jobs belong to its organization."""
+
+    def __init__(self, queue: MemoryQueue, scope: Scope) -> None:
+        self._scope = scope
+        self.hold, self.complete, self.retry = queue.hold, queue.complete, queue.retry
+        self.cancel, self._enqueue = queue.cancel, queue.enqueue
+
+    async def enqueue(self, jobs: Sequence[NewJob]) -> None:
+        mine = self._scope.organization_id
+        await self._enqueue([replace(job, organization_id=job.organization_id or mine) for job in jobs])
+
+
 class FakeUnits:
     """Without transactions: writes before an error persist."""
 
     def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.memory = Memory()
         self.queue = MemoryQueue(clock)
         self.outbox = FakeOutbox()
@@ -208,12 +355,16 @@ class FakeUnits:
 
     @asynccontextmanager
     async def __call__(self, scope: Scope) -> AsyncIterator[Unit]:
+        jobs = FakeJobs(self.queue, scope)
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
+            templates=FakeTemplates(self.memory, scope),
             alerts=FakeAlerts(self.memory, scope),
+            performance=FakePerformance(self.memory, scope),
             deliveries=FakeDeliveries(self.memory, scope),
-            jobs=self.queue,
+            jobs=jobs,
+            timers=Timers(jobs, self._clock),
             outbox=self.outbox,
             inbox=self._inbox,
         )
@@ -236,6 +387,22 @@ class FakeSender:
 
 def _is_open(alert: Alert) -> bool:
     return alert.status is not AlertStatus.RESOLVED
+
+
+def _recorded(change: AlertChange) -> RecordedChange:
+    alert = change.alert
+    return RecordedChange(
+        alert.id,
+        alert.version,
+        change.kind,
+        change.at,
+        change.by,
+        change.reason,
+        change.code,
+        alert.status,
+        alert.severity,
+        alert.assigned_to,
+    )
 
 
 def _page(items: list[Any], page: PageRequest) -> Slice[Any]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from services.auth.database.unit import Unit
 from services.auth.invitations.service import InvitationService
-from services.auth.mail.domain import LEASE, MESSAGE_JOB, QUEUE, Message
+from services.auth.mail.domain import LEASE, MESSAGE_JOB, QUEUE
 from services.auth.mail.messages import MessageWriter
 from services.auth.mail.sender import MailSender
 from services.auth.oidc.service import OidcService
@@ -31,6 +31,7 @@ from shared.events.auth import AUDIT_RECORDED
 from shared.jobs.queue import JobHandler
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
+from shared.mail.domain import Mail
 from shared.retention import RetentionSettings
 from tests.support.fakes import FakeClock
 from tests.unit.auth.database.fakes.unit import FakeUnits
@@ -99,7 +100,7 @@ class AccountsSetting:
         user, _ = await self.registration.register(self.unit, email, PASSWORD, "Ada", "Plant")
         return user
 
-    async def mail(self) -> list[Message]:
+    async def mail(self) -> list[Mail]:
         """Send what is due, and return what was sent since the last call."""
         await self.worker.run_due()
         sent, self.transport.sent = self.transport.sent, []
@@ -109,6 +110,6 @@ class AccountsSetting:
         return [payload.action for payload in self.units.outbox.payloads(AUDIT_RECORDED)]
 
 
-def token_in(message: Message) -> str:
+def token_in(message: Mail) -> str:
     [token] = re.findall(r"#token=(\S+)", message.text)
     return str(token)

@@ -27,6 +27,11 @@ _ALERT = {
     "last_seen_at": _AT,
     "worst_distance_ratio": 2.5,
     "summary": "Pump 7: 2.5 times the threshold",
+    "machine_name": "Pump 7",
+    "analysis_id": _id(5),
+    "acknowledged_by": _id(6),
+    "outcome": "true_alarm",
+    "fault_code": "BRG-02",
     "version": 2,
 }
 

@@ -74,12 +74,16 @@ class Browser:
     async def get(self, path: str, **headers: str) -> httpx2.Response:
         return await self._client.get(path, headers={**HTML, **headers})
 
-    async def post(self, path: str, fields: Mapping[str, str], **headers: str) -> httpx2.Response:
+    async def post(self, path: str, fields: Mapping[str, Any], **headers: str) -> httpx2.Response:
         return await self._client.post(path, data=fields, headers={**HTML, "Origin": self._origin, **headers})
 
     async def sign_in(self) -> None:
         answer = await self.post("/sign-in", {"email": "ada@example.org", "password": "secret", "next": "/"})
         assert answer.status_code == 303, answer.text
+
+    @property
+    def form_token(self) -> str:
+        return next(iter(self.cookies.values())).partition(".")[0]
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ Thrift's compact protocol (apache/parquet-format, parquet.thrift; apache/thrift,
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ class Page:
 def pages(file: BinaryIO, start: int, length: int) -> Iterator[Page]:
     """Yield the pages of a column chunk. Raises BadPage."""
     at, end = start, start + length
+    if start < 0 or end > file.seek(0, io.SEEK_END):
+        raise BadPage("a column lies outside the file")
     while at < end:
         header, used = _header(file, at, end)
         size, packed = header.get(2), header.get(3)

@@ -17,6 +17,7 @@ from .columns import checked_header
 from .limits import Limits, size_words
 from .metadata import texts
 from .parquet_pages import DELTA_BYTE_ARRAY, DICTIONARY_PAGE, BadPage, pages
+from .parquet_text import check_text, is_text, text_bytes
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source
 from .understood import LeftOut, Understood
@@ -115,32 +116,13 @@ class ParquetSheet:
         for place, length in zip(self.order, self.spread, strict=True):
             column = _without_extension(batch.column(place))
             columns += self._spread(column, length, first_row) if length else [column]
-        self._check_text(columns, first_row)
+        check_text(columns, self.header, self.source, first_row)
         whole = Batch(columns, first_row, lambda row: first_row + row + 1, text=False)
         rows = whole.rows
-        while rows > 1 and _text_bytes(columns) * rows // max(1, whole.rows) > self.source.limits.batch_bytes:
+        while rows > 1 and text_bytes(columns) * rows // max(1, whole.rows) > self.source.limits.batch_bytes:
             rows //= 2
         for start in range(0, whole.rows, max(1, rows)):
             yield whole.part(start, min(start + rows, whole.rows))
-
-    def _check_text(self, columns: list[pa.Array], first_row: int) -> None:
-        """Refuse a cell that is too long, and count what the text expands to."""
-        limit = self.source.limits.cell_characters
-        for place, column in enumerate(columns):
-            values = column.dictionary if pa.types.is_dictionary(column.type) else column
-            if not _is_text(values.type):
-                continue
-            longest = compute.max(compute.binary_length(values)).as_py() or 0
-            if longest > limit * 4:
-                raise TableError(
-                    f"a cell has {longest} bytes of text, but at most {limit} characters are allowed",
-                    file=self.name,
-                    row=first_row + 1,
-                    column=self.header[place],
-                    code="cell_too_long",
-                    params={"limit": limit},
-                )
-        self.source.meter.add(_text_bytes(columns), self.name, self.source.limits)
 
     def _spread(self, column: pa.Array, length: int, first_row: int) -> list[pa.Array]:
         lengths = compute.list_value_length(column)
@@ -201,7 +183,7 @@ def _checked(
     if metadata.num_rows * max(1, width) * 8 > limits.expanded_bytes:
         raise too_large(source.name, limits)
     rows = BATCH_ROWS
-    recurring = {field.name for field in file.schema_arrow if _is_text(field.type)}
+    recurring = {field.name for field in file.schema_arrow if is_text(field.type)}
     for group in range(metadata.num_row_groups):
         largest, row_group = 0, metadata.row_group(group)
         for place in range(width):
@@ -289,28 +271,8 @@ def _list_length(column: pa.Array) -> int:
     return int(lengths.pop()) if len(lengths) == 1 else 0
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-    )
-
-
 def _without_extension(column: pa.Array) -> pa.Array:
     return column.storage if isinstance(column, pa.ExtensionArray) else column
-
-
-def _text_bytes(columns: list[pa.Array]) -> int:
-    total = 0
-    for column in columns:
-        if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
-            lengths = compute.take(compute.binary_length(column.dictionary), column.indices)
-            total += compute.sum(lengths).as_py() or 0
-        elif _is_text(column.type):
-            total += compute.sum(compute.binary_length(column)).as_py() or 0
-    return total
 
 
 def _kind(column: pa.Array, cells: list[str | None]) -> str:

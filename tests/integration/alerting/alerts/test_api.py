@@ -132,6 +132,7 @@ async def test_an_anomaly_opens_one_alert_that_continues_and_is_resolved(
         assert [e.payload.change for e in changed] == ["acknowledged", "severity_changed", "resolved"]
         assert [e.payload.changed_by for e in changed] == [user, None, user]
         assert [e.payload.version for e in changed] == [2, 3, 4]
+        assert changed[0].payload.acknowledged_by == user
         audited = await reader.wait_for(AUDIT_RECORDED, 2, resource_id=UUID(alert["id"]))
         assert [e.payload.action for e in audited] == ["alert.acknowledged", "alert.resolved"]
 

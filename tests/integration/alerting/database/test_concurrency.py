@@ -2,14 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
-from services.alerting.alerts.domain import AlertStatus
+from services.alerting.alerts.announcer import Announcer
+from services.alerting.alerts.changes import Transition, TransitionKind
+from services.alerting.alerts.domain import AlertStatus, Resolution
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
@@ -27,10 +31,11 @@ from shared.postgres.connection import Database
 from tests.integration.alerting.publishing import machine_changed
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
-from tests.unit.alerting.database.repository_suite import World, make_alert
+from tests.unit.alerting.database.repository_suite import World, make_alert, seen_once
 from tests.unit.alerting.examples import anomaly
 
 INSTANCES = 2
+CONSUMERS = 20
 BLOCKED = """
 SELECT count(*) FROM pg_stat_activity
 WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0
@@ -44,12 +49,14 @@ class Instance:
     def __init__(self, database: Database) -> None:
         clock = SystemClock()
         self.units = PostgresUnits(database, clock, time_ordered_id)
-        notifier, replicas, auditor = Notifier(clock, time_ordered_id), ReplicaService(), Auditor(clock)
+        replicas, auditor = ReplicaService(), Auditor(clock)
+        announcer = Announcer(Notifier(clock, time_ordered_id))
+        self.lifecycle = lifecycle = AlertLifecycle(clock, time_ordered_id, announcer)
         self.replicas = replicas
-        self.evaluator = Evaluator(clock, time_ordered_id, notifier, ConditionCache(compile_condition))
-        self.alerts = AlertService(clock, auditor, replicas, notifier)
+        self.evaluator = Evaluator(lifecycle, ConditionCache(compile_condition))
+        self.alerts = AlertService(clock, auditor, replicas, announcer)
         self.rules = RuleService(
-            clock, time_ordered_id, auditor, WebhookSealer(Encryptor(KEYS)), replicas, notifier
+            clock, time_ordered_id, auditor, WebhookSealer(Encryptor(KEYS)), replicas, lifecycle
         )
 
     async def deliver(self, world: World, event_id: UUID, ratio: float = 2.0) -> None:
@@ -118,6 +125,32 @@ async def test_the_unique_index_allows_one_open_alert(instances: Sequence[Instan
     assert sorted(await asyncio.gather(*(add(instance) for instance in instances))) == [False, True]
 
 
+async def test_twenty_consumers_without_any_lock_open_one_alert_and_lose_nothing(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """The unique index decides, also when the alert is resolved and raised again in between."""
+    finding = of_anomaly(anomaly(world.machine.id))
+    raises = Transition(
+        TransitionKind.RAISE, world.rule, "Pump 7", finding.observed_at, Severity.MEDIUM, finding
+    )
+    clears = replace(raises, kind=TransitionKind.CLEAR)
+
+    async def consume(number: int) -> None:
+        instance = instances[number % INSTANCES]
+        for transition in (raises, raises, clears) if number % 5 == 0 else (raises, raises):
+            async with instance.units(world.scope) as unit:
+                await instance.lifecycle.apply(unit, [transition])
+
+    await asyncio.gather(*(consume(number) for number in range(CONSUMERS)))
+    rows = await admin.fetch(
+        "SELECT status, (data->>'count')::int AS count FROM alerting.alerts WHERE machine_id = $1",
+        world.machine.id,
+    )
+    assert sum(row["count"] for row in rows) == 2 * CONSUMERS
+    assert sum(row["status"] != AlertStatus.RESOLVED for row in rows) <= 1
+    assert await raised(admin, world) == len(rows)
+
+
 async def test_resolving_during_a_flood_loses_no_finding(
     instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
@@ -126,7 +159,7 @@ async def test_resolving_during_a_flood_loses_no_finding(
             async with instances[0].units(world.scope) as unit:
                 alert = await unit.alerts.lock_open(world.organization_id, world.rule.dedupe_key)
                 if alert is not None:
-                    await instances[0].alerts.resolve(unit, caller(world), alert.id, None)
+                    await instances[0].alerts.resolve(unit, caller(world), alert.id, Resolution())
 
     floods = [instance.deliver(world, uuid4()) for _ in range(40) for instance in instances]
     await asyncio.gather(resolve_whatever_is_open(), *floods)
@@ -147,7 +180,7 @@ async def test_resolving_waits_for_a_concurrent_finding_and_is_not_lost(
 
     async def resolve(alert_id: UUID) -> None:
         async with instances[1].units(world.scope) as unit:
-            await instances[1].alerts.resolve(unit, caller(world), alert_id, None)
+            await instances[1].alerts.resolve(unit, caller(world), alert_id, Resolution())
 
     async def waits() -> bool:
         return bool(await admin.fetchval(BLOCKED))
@@ -157,7 +190,7 @@ async def test_resolving_waits_for_a_concurrent_finding_and_is_not_lost(
         assert alert is not None
         resolving = asyncio.create_task(resolve(alert.id))
         await eventually(waits, what="the resolve to wait for the finding")
-        await unit.alerts.update(alert.seen(finding, Severity.MEDIUM, alert.created_at)[0])
+        await unit.alerts.update(alert.seen(seen_once(finding, Severity.MEDIUM), alert.created_at)[0])
     await resolving
     async with instances[0].units(world.scope) as unit:
         found = await unit.alerts.get(alert.id)

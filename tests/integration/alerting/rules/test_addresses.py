@@ -61,7 +61,16 @@ async def places(
         items = (await api.get("/api/v1/alerts", headers=admin)).json()["items"]
         return str(items[0]["id"]) if items else ""
 
-    ids = {"rule_id": made.json()["id"], "alert_id": await eventually(alert_id, what="the alert")}
+    template = {name: value for name, value in body.items() if name != "machine_id"} | {"selector": {}}
+    made_template = await api.post("/api/v1/rule-templates", json=template, headers=admin)
+    assert PATH + QUERY in made_template.text
+    budget = {"max_alerts": 2, "starts_at": "22:00", "ends_at": "06:00", "time_zone": "UTC"}
+    assert (await api.put("/api/v1/alert-budget", json=budget, headers=admin)).status_code == 200
+    ids = {
+        "rule_id": made.json()["id"],
+        "template_id": made_template.json()["id"],
+        "alert_id": await eventually(alert_id, what="the alert"),
+    }
     return {operation: path.format(**ids) for operation, path in reads(application.openapi())}
 
 
@@ -73,11 +82,12 @@ async def test_only_administrators_see_the_path_of_a_webhook(
     answers = {operation: await api.get(path, headers=headers) for operation, path in places.items()}
     assert {answer.status_code for answer in answers.values()} == {200}
     showing = {operation for operation, answer in answers.items() if HOST in answer.text}
-    assert showing == {"list_alert_rules", "get_alert_rule", "get_alert"}
+    documents = {"list_alert_rules", "get_alert_rule", "list_rule_templates", "get_rule_template"}
+    assert showing == documents | {"get_alert"}
     whole = {operation for operation, answer in answers.items() if PATH in answer.text}
     with_query = {operation for operation, answer in answers.items() if QUERY in answer.text}
     if role >= Role.ADMIN:
-        assert whole == with_query == {"list_alert_rules", "get_alert_rule"}
+        assert whole == with_query == documents
     else:
         assert whole == with_query == set()
 

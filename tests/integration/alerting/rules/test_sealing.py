@@ -8,6 +8,8 @@ import asyncpg
 import pytest
 
 from dinsight.provision.migrations import configuration, last_before, pending, upgrade
+from services.alerting.alerts.announcer import Announcer
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.replicas.service import ReplicaService
@@ -62,7 +64,12 @@ async def test_plain_addresses_are_sealed_when_the_upgrade_is_finished(own_datab
         units = PostgresUnits(database, SystemClock(), time_ordered_id)
         clock = SystemClock()
         rules = RuleService(
-            clock, time_ordered_id, Auditor(clock), sealer, ReplicaService(), Notifier(clock, time_ordered_id)
+            clock,
+            time_ordered_id,
+            Auditor(clock),
+            sealer,
+            ReplicaService(),
+            AlertLifecycle(clock, time_ordered_id, Announcer(Notifier(clock, time_ordered_id))),
         )
         answers, seal = AnswerSealer(database, encryptor), SealAddresses(units, rules)
         world = World(units)

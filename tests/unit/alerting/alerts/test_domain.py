@@ -1,14 +1,15 @@
 """The life cycle of an alert, and when it publishes events."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from services.alerting.alerts.domain import Alert, AlertStatus, Change, is_power_of_ten
+from services.alerting.alerts.domain import Alert, AlertStatus, Change, Resolution
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.rules.signals import Severity
-from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule
+from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule, seen_once
 from tests.unit.alerting.examples import SAMPLE_TIME, anomaly
 
 MACHINE = make_machine(uuid4())
@@ -16,14 +17,16 @@ RULE = make_rule(MACHINE, uuid4())
 
 
 def seen(alert: Alert, ratio: float, severity: Severity, **moment: float) -> tuple[Alert, Change | None]:
-    return alert.seen(of_anomaly(anomaly(MACHINE.id, ratio)), severity, NOW + timedelta(**moment))
+    return alert.seen(seen_once(of_anomaly(anomaly(MACHINE.id, ratio)), severity), NOW + timedelta(**moment))
 
 
 def test_a_flood_of_findings_publishes_a_handful_of_events() -> None:
     alert, published = make_alert(RULE), 0
     for number in range(100_000):
         # Three minutes of flood.
-        alert, change = alert.seen(FINDING, Severity.MEDIUM, NOW + timedelta(milliseconds=1.8 * number))
+        alert, change = alert.seen(
+            seen_once(FINDING, Severity.MEDIUM), NOW + timedelta(milliseconds=1.8 * number)
+        )
         published += change is not None
     assert alert.count == 100_001
     assert alert.version == 100_001
@@ -59,7 +62,7 @@ def test_a_rise_in_severity_revokes_the_acknowledgement_and_a_fall_changes_nothi
 def test_summary_and_features_describe_the_worst_finding() -> None:
     alert = make_alert(RULE)
     worst = of_anomaly(anomaly(MACHINE.id, 9.0, timestamp=SAMPLE_TIME - timedelta(hours=1)))
-    alert, _ = alert.seen(worst, Severity.MEDIUM, NOW)
+    alert, _ = alert.seen(seen_once(worst, Severity.MEDIUM), NOW)
     alert, _ = seen(alert, 3, Severity.MEDIUM, seconds=1)
     assert alert.summary.startswith("Pump 7: high anomaly at 9.00 times")
     assert alert.worst_anomaly_id == worst.anomaly_id
@@ -68,8 +71,8 @@ def test_summary_and_features_describe_the_worst_finding() -> None:
 
 
 def test_a_reopened_alert_is_neither_acknowledged_nor_resolved() -> None:
-    alert = make_alert(RULE).acknowledged(uuid4(), "a", NOW).resolved(uuid4(), "r", NOW)
-    again = alert.reopened(FINDING, Severity.CRITICAL, NOW)
+    alert = make_alert(RULE).acknowledged(uuid4(), "a", NOW).resolved(uuid4(), Resolution("r"), NOW)
+    again = alert.reopened_with(seen_once(FINDING, Severity.CRITICAL), NOW)
     assert again.status is AlertStatus.ACTIVE
     assert (again.count, again.version, again.severity) == (2, 4, Severity.CRITICAL)
     touched = (again.acknowledged_by, again.acknowledged_at, again.acknowledge_note)
@@ -78,7 +81,12 @@ def test_a_reopened_alert_is_neither_acknowledged_nor_resolved() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"), [(1, False), (10, True), (100, True), (101, False), (20, False)]
+    ("before", "after", "expected"),
+    [(1, 9, False), (9, 10, True), (10, 99, False), (50, 1200, True), (100, 101, False)],
 )
-def test_powers_of_ten(count: int, expected: bool) -> None:
-    assert is_power_of_ten(count) is expected
+def test_a_block_of_findings_that_passes_a_power_of_ten_publishes_an_event(
+    before: int, after: int, expected: bool
+) -> None:
+    alert = replace(make_alert(RULE), count=before)
+    block = replace(seen_once(FINDING, Severity.MEDIUM), count=after - before)
+    assert alert.seen(block, NOW)[1] is (Change.UPDATED if expected else None)

@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from services.alerting.alerts.domain import Finding
+from services.alerting.alerts.announcer import Announcer
+from services.alerting.alerts.domain import Finding, Resolution
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly, of_failed
+from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.notifier import Notifier
 from services.alerting.deliveries.domain import LEASE, QUEUE
 from services.alerting.rules.compiled import Condition, ConditionCache
@@ -37,9 +39,8 @@ class Bench:
         self.units = FakeUnits(self.clock)
         self.world = World(self.units)
         self.compiler = CountingCompiler()
-        self.evaluator = Evaluator(
-            self.clock, uuid4, Notifier(self.clock, uuid4), ConditionCache(self.compiler)
-        )
+        lifecycle = AlertLifecycle(self.clock, uuid4, Announcer(Notifier(self.clock, uuid4)))
+        self.evaluator = Evaluator(lifecycle, ConditionCache(self.compiler))
 
     async def observe(self, interpret: Callable[[], Finding | None]) -> None:
         async with self.units(self.world.scope) as unit:
@@ -97,7 +98,7 @@ async def test_a_resolved_alert_reopens_only_within_its_interval() -> None:
     await bench.anomaly()
     for waited, change in ((timedelta(hours=1), "reopened"), (timedelta(hours=1, seconds=1), "raised")):
         (alert,) = [a for a in bench.units.memory.alerts.values() if a.resolved_at is None]
-        bench.units.memory.alerts[alert.id] = alert.resolved(uuid4(), None, bench.clock.now())
+        bench.units.memory.alerts[alert.id] = alert.resolved(uuid4(), Resolution(), bench.clock.now())
         bench.clock.time += waited
         await bench.anomaly()
         assert bench.published[-1] == change

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from services.auth.mail.domain import Delivery, Message, StoredMessage
+from shared.mail.domain import Delivery, Mail
 
 
 @dataclass
@@ -10,12 +10,12 @@ class FakeTransport:
     """Returns or raises the given answers in order; after that, sends everything."""
 
     answers: list[Delivery | Exception] = field(default_factory=list)
-    sent: list[Message] = field(default_factory=list)
+    sent: list[Mail] = field(default_factory=list)
 
-    async def send(self, stored: StoredMessage, message: Message) -> Delivery:
+    async def send(self, mail: Mail) -> Delivery:
         answer = self.answers.pop(0) if self.answers else Delivery(None)
         if isinstance(answer, Exception):
             raise answer
         if answer.error is None:
-            self.sent.append(message)
+            self.sent.append(mail)
         return answer

@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from services.auth.mail.domain import LEASE, QUEUE, Delivery, MailStatus, Message, StoredMessage
-from services.auth.mail.transports import transport_for
+from services.auth.mail.domain import LEASE, QUEUE, MailStatus
 from shared.crypto import Encryptor
 from shared.jobs.leases import HeldLease, Priority
 from shared.jobs.queue import LeaseLost
+from shared.mail.domain import Delivery, Mail
+from shared.mail.transports import transport_for
 from tests.unit.auth.accounts_setting import FIRST_RETRY, MAX_ATTEMPTS, AccountsSetting
 from tests.unit.auth.database.fakes.mail import Row
 
@@ -146,7 +147,6 @@ async def test_an_outcome_without_the_lease_is_not_recorded(setting: AccountsSet
 
 async def test_a_message_that_cannot_be_composed_is_a_failed_delivery(tmp_path: Path) -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    stored = StoredMessage(uuid4(), "test", "sealed", now, now)
     transport = transport_for(tmp_path.as_uri(), "DInsight <dinsight@example.org>", 1)
-    delivery = await transport.send(stored, Message("ada@example.org", "two\nlines", "text"))
+    delivery = await transport.send(Mail(uuid4(), "test", now, "ada@example.org", "two\nlines", "text"))
     assert delivery.error is not None

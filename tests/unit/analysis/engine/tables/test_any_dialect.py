@@ -67,7 +67,7 @@ class Written:
         """Return the file, or one with other lines."""
         data = "".join(self.lines if lines is None else lines).encode(self.dialect.encoding)
         if self.dialect.packed == "gzip":
-            return gzip.compress(data)
+            return gzip.compress(data, mtime=0)
         if self.dialect.packed == "zip":
             buffer = io.BytesIO()
             with zipfile.ZipFile(buffer, "w") as archive:

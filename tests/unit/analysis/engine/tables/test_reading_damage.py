@@ -130,7 +130,7 @@ def test_damaged_text(delimiter: bytes, line_end: bytes, chosen: list[tuple[Dama
 @settings(max_examples=150, deadline=None)
 @given(chosen=st.lists(damages, min_size=1, max_size=2))
 def test_damaged_gzip(chosen: list[tuple[Damage, int, bytes]]) -> None:
-    content = gzip.compress(table())
+    content = gzip.compress(table(), mtime=0)
     for damage, at, put in chosen:
         content = damage(content, at % (len(content) + 1), put)
     consume(content)
@@ -217,3 +217,19 @@ def test_times_that_python_cannot_represent_are_read(column: pa.Array, expected:
     with open_table(io.BytesIO(buffer.getvalue()), name=NAME, config=CONFIG) as reader:
         (part,) = reader
     assert part.metadata[0] == {"m": expected}
+
+
+@pytest.mark.parametrize("cell", [b"\x80", b"a\x00b", b"\xed\xa0\x80"], ids=["bytes", "NUL", "surrogate"])
+@pytest.mark.parametrize("row", [0, 1500])
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_a_parquet_cell_that_is_no_text(cell: bytes, row: int, dictionary: bool) -> None:
+    cells = [b"x"] * 2000
+    cells[row] = cell
+    text = pa.Array.from_buffers(pa.string(), 2000, pa.array(cells, pa.binary()).buffers())
+    buffer = io.BytesIO()
+    columns = {"m": text} | dict.fromkeys("abc", np.arange(2000.0))
+    arrow_parquet.write_table(pa.table(columns), buffer, use_dictionary=dictionary)
+    error = consume(buffer.getvalue())
+    assert error is not None
+    assert (error.code, error.column) == ("undecodable", "m")
+    assert error.row == row + 1 or dictionary

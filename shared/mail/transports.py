@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 import aiosmtplib
 from aiosmtplib import errors as smtp
 
-from services.auth.mail.domain import Delivery, Message, StoredMessage
+from shared.mail.domain import Delivery, Mail
 
 SMTP_PORTS: Mapping[str, int] = {"smtp": 587, "smtps": 465}
 # The first digit of permanent negative replies (RFC 5321, section 4.2.1).
@@ -23,7 +23,7 @@ STARTTLS: Mapping[str, bool] = {"true": True, "false": False}
 
 
 class Transport(Protocol):
-    async def send(self, stored: StoredMessage, message: Message) -> Delivery:
+    async def send(self, mail: Mail) -> Delivery:
         """Try once. A failure is returned, not raised, and names neither the recipient nor the content."""
         ...
 
@@ -32,12 +32,12 @@ def transport_for(url: str, sender: str, timeout_seconds: float) -> Transport:
     """Raises ValueError for an invalid address; its message does not repeat the URL's password."""
     parts = urlsplit(url)
     if "@" not in parseaddr(sender)[1]:
-        raise ValueError("DINSIGHT_AUTH_MAIL_SENDER must look like DInsight <dinsight@example.org>")
+        raise ValueError("the setting MAIL_SENDER must look like DInsight <dinsight@example.org>")
     if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
         return FolderTransport(Path(unquote(parts.path)), sender)
     if parts.scheme in SMTP_PORTS and parts.hostname:
         return SmtpTransport(parts, sender, timeout_seconds)
-    raise ValueError("DINSIGHT_AUTH_MAIL_URL must be smtp://host:port, smtps://host or file:///folder")
+    raise ValueError("the setting MAIL_URL must be smtp://host:port, smtps://host or file:///folder")
 
 
 class FolderTransport:
@@ -47,19 +47,19 @@ class FolderTransport:
         self._folder = folder
         self._sender = sender
 
-    async def send(self, stored: StoredMessage, message: Message) -> Delivery:
+    async def send(self, mail: Mail) -> Delivery:
         # People read the file as it is: quoted-printable or base64 would break links and their tokens.
         try:
-            content = compose(self._sender, stored, message, encoding="8bit").as_bytes()
-            await asyncio.to_thread(self._write, stored, content)
+            content = compose(self._sender, mail, encoding="8bit").as_bytes()
+            await asyncio.to_thread(self._write, mail, content)
         except (OSError, ValueError) as error:
             return _failure(error)
         return Delivery(None)
 
-    def _write(self, stored: StoredMessage, content: bytes) -> None:
+    def _write(self, mail: Mail, content: bytes) -> None:
         """Only the owner may read the file: it contains one-time links."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._folder / f"{stored.created_at:%Y%m%dT%H%M%S}-{stored.kind}-{stored.id}.eml"
+        path = self._folder / f"{mail.created_at:%Y%m%dT%H%M%S}-{mail.kind}-{mail.id}.eml"
         scratch = path.with_suffix(".part")
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -80,14 +80,14 @@ class SmtpTransport:
         self._sender = sender
         self._timeout = timeout_seconds
 
-    async def send(self, stored: StoredMessage, message: Message) -> Delivery:
+    async def send(self, mail: Mail) -> Delivery:
         try:
             # aiosmtplib's timeout bounds each step, this one all of them.
             async with asyncio.timeout(self._timeout):
                 await aiosmtplib.send(
-                    compose(self._sender, stored, message),
+                    compose(self._sender, mail),
                     sender=parseaddr(self._sender)[1],
-                    recipients=[message.recipient],
+                    recipients=[mail.recipient],
                     hostname=self._host,
                     port=self._port,
                     username=self._username,
@@ -106,24 +106,26 @@ class SmtpTransport:
         return STARTTLS.get(requested, True if self._username else None)
 
 
-def compose(
-    sender: str, stored: StoredMessage, message: Message, *, encoding: str | None = None
-) -> EmailMessage:
+def compose(sender: str, mail: Mail, *, encoding: str | None = None) -> EmailMessage:
     """The Message-ID is the same in every attempt, so that a receiver can drop duplicates.
 
     Without an `encoding` the text gets one that every server accepts.
     """
-    ascii_only = message.recipient.isascii()
+    ascii_only = mail.recipient.isascii()
     composed = EmailMessage(policy=SMTP if ascii_only else SMTPUTF8)
     name, address = parseaddr(sender)
     composed["From"] = Address(name, addr_spec=address)
-    composed["To"] = message.recipient
-    composed["Subject"] = message.subject
-    composed["Date"] = format_datetime(stored.created_at)
-    composed["Message-ID"] = f"<{stored.id}@{address.rpartition('@')[2]}>"
+    composed["To"] = mail.recipient
+    composed["Subject"] = mail.subject
+    composed["Date"] = format_datetime(mail.created_at)
+    composed["Message-ID"] = f"<{mail.id}@{address.rpartition('@')[2]}>"
     # Out-of-office programs must not answer (RFC 3834).
     composed["Auto-Submitted"] = "auto-generated"
-    composed.set_content(message.text, cte=encoding)
+    for header, value in mail.headers.items():
+        composed[header] = value
+    composed.set_content(mail.text, cte=encoding)
+    if mail.html is not None:
+        composed.add_alternative(mail.html, subtype="html", cte=encoding)
     return composed
 
 
