@@ -1,8 +1,8 @@
 """`python -m docs.lint`: the OpenAPI and AsyncAPI documents by the recommended rules of Redocly and Spectral,
 and the types of the page's modules.
 
-The programs need Node; their versions stand in package-lock.json, and they are installed into `.node/`. So
-are Swagger UI and uPlot, whose files the gateway and the page serve: `--vendor` copies them, and without it they
+The programs need Node; their versions stand in package-lock.json, and they are installed in `.node/`. So are
+Swagger UI and uPlot, whose files the gateway and the page serve: `--vendor` copies them, without it they
 are compared.
 """
 

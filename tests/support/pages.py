@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 NO_CHROMIUM = "Chromium is not installed: apt-get install chromium"
@@ -33,6 +33,7 @@ def visiting(gateway_url: str, email: str, *, width: int = 1440, height: int = 9
     """A page signed in at `localhost`. Errors of scripts and violations of the policy fail at the end."""
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM)
+    expect.set_options(timeout=PATIENCE_MS)
     errors: list[str] = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False)

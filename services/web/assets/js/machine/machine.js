@@ -31,7 +31,14 @@ class MachinePage {
     root.addEventListener("time-point", (event) => this.#pointAt(detail(event)));
     root.addEventListener("click", (event) => this.#click(event));
     document.addEventListener("keydown", (event) => this.#key(event));
+    document.addEventListener("dinsight:event", (event) => this.#heard(detail(event)));
     this.#start();
+  }
+
+  /** Offer a run that has completed since; what somebody looks at is not taken from them. @param {{type: string, data: string}} event */
+  #heard({ type, data }) {
+    if (type !== "analysis.completed" || !data.includes(this.#root.dataset.machinePage ?? "-")) return;
+    this.#show("[data-newer]");
   }
 
   async #start() {
