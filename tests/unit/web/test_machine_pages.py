@@ -206,6 +206,14 @@ async def test_every_document_of_the_help_is_shown_and_its_links_lead_somewhere(
         assert "night-alert" in (await visitor.get("/help?q=night+alert")).text
 
 
+def test_every_document_of_the_help_is_in_the_image() -> None:
+    copied = (DOCS.parent / "deploy" / "Dockerfile").read_text()
+    for names in SECTIONS.values():
+        for name in names:
+            assert name.startswith("help/") or f"docs/{name}.md" in copied, name
+    assert "COPY docs/help ./docs/help" in copied
+
+
 def test_commands_and_calls_in_the_help_exist() -> None:
     """Of the pages that are written for the help; the references have tests of their own."""
     targets = set(re.findall(r"^([a-z-]+):", (DOCS.parent / "Makefile").read_text(), re.MULTILINE))
