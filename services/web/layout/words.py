@@ -50,7 +50,6 @@ NOT_JUDGED: Mapping[str, str] = {
     "rule_switched_off": N_("The rule is switched off."),
     "machine_inactive": N_("The machine is inactive."),
     "machine_maintenance": N_("The machine is in maintenance."),
-    "machine_in_maintenance": N_("The machine is in maintenance."),
     "machine_retired": N_("The machine is retired."),
 }
 CHANGES: Mapping[str, str] = {
