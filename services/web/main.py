@@ -17,6 +17,7 @@ from services.web.layout.problems import Problems
 from services.web.live import routes as live
 from services.web.organization import routes as organization
 from services.web.overview import routes as overview
+from services.web.reaching import routes as reaching
 from services.web.rules import routes as rules
 from services.web.sessions.cookies import SessionCookies
 from services.web.sessions.service import Sessions
@@ -65,6 +66,7 @@ def create_app(
     app.include_router(overview.build_router(pages, visitors))
     app.include_router(alerts.build_router(pages, visitors))
     app.include_router(rules.build_router(pages, visitors))
+    app.include_router(reaching.build_router(pages, visitors))
     app.include_router(organization.build_router(pages, visitors, SystemClock()))
     return app
 

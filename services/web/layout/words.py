@@ -64,6 +64,14 @@ CHANGES: Mapping[str, str] = {
     "recovering": N_("Recovering"),
     "resolved": N_("Resolved"),
 }
+CONTACT_KINDS: Mapping[str, str] = {
+    "email": N_("E-mail address"),
+    "webhook": N_("Another system (webhook)"),
+    "apprise": N_("Chat or phone service"),
+    "role": N_("Everybody with a role"),
+    "user": N_("One person"),
+    "rotation": N_("Whoever is on call"),
+}
 DELIVERIES: Mapping[str, str] = {
     "pending": N_("Being sent"),
     "delivered": N_("Delivered"),
@@ -110,6 +118,12 @@ class Words:
 
     def change(self, code: str) -> str:
         return self._of(CHANGES, code)
+
+    def contact_kind(self, code: str) -> str:
+        return self._of(CONTACT_KINDS, code)
+
+    def contact_kinds(self) -> list[tuple[str, str]]:
+        return [(code, self.contact_kind(code)) for code in ("email", "webhook", "apprise", "role")]
 
     def outcome_options(self) -> list[tuple[str, str]]:
         return [(code, self.outcome(code)) for code in OUTCOMES]
