@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
 
+from dinsight import administrator
 from dinsight.backup.errors import BackupError
 from dinsight.backup.manifest import Server
 from dinsight.backup.wal import parse_lsn
@@ -52,11 +53,8 @@ class Written(NamedTuple):
 
 @asynccontextmanager
 async def connected(dsn: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(dsn, server_settings={"application_name": "dinsight-backup"})
-    try:
+    async with administrator.connected(dsn, program="dinsight-backup") as connection:
         yield connection
-    finally:
-        await connection.close()
 
 
 def environment(dsn: str) -> Mapping[str, str]:
@@ -84,8 +82,8 @@ async def migrations(connection: Connection) -> dict[str, str]:
     """The newest migration of every service's schema that is there."""
     found = {}
     for service in SERVICES:
-        if await connection.fetchval("SELECT to_regclass($1)", f"{service}.alembic_version"):
-            found[service] = await connection.fetchval(f"SELECT version_num FROM {service}.alembic_version")  # noqa: S608 - our own names
+        if revision := await administrator.revision_of(connection, service):
+            found[service] = revision
     return found
 
 

@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 import structlog
 
+from dinsight.administrator import acting_as
 from dinsight.backup.archive import archived
 from dinsight.backup.base import take_backup
 from dinsight.backup.context import BackupContext
@@ -19,7 +20,6 @@ from dinsight.backup.retention import expire
 from dinsight.backup.targets import choose
 from dinsight.backup.verify import verify
 from dinsight.backup.wal import parse_lsn
-from dinsight.slices import acting_as
 from shared.clock import Clock
 from shared.jobs.nightly import is_due
 from shared.postgres.connection import Connection

@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import obstore
 from obstore.store import ObjectStore
 
+from dinsight.administrator import acting_as
 from dinsight.backup.database import migrations
 from dinsight.backup.errors import BackupError
 from dinsight.backup.objects import StoredFile, choose_files, put_back
@@ -23,7 +24,6 @@ from dinsight.backup.targets import Target
 from dinsight.installation import DATABASE_URL
 from dinsight.republish.outboxes import PUBLISH_AGAIN
 from dinsight.servers.account import Account, server_account
-from dinsight.slices import acting_as
 
 # A file may be a little younger than the change that refers to it, by the clock of its store.
 CLOCKS_DIFFER = timedelta(minutes=5)

@@ -98,18 +98,13 @@ def replay_records(
 
 async def _replay(installation: Installation, chosen: Sequence[DeadLetter]) -> dict[str, str]:
     """The outcome of each record, by id."""
-    import asyncpg
-
+    from dinsight.administrator import acting_as, connected
     from dinsight.dead_letters.records import newer_states, put_back, set_aside
-    from dinsight.slices import acting_as
-    from shared.postgres.connection import prepare_connection
 
     waiting = [letter for letter in chosen if not letter.replayed]
     superseded = await newer_states(installation.kafka_bootstrap, waiting)
     outcomes = {letter.id: "already replayed" for letter in chosen}
-    connection = await asyncpg.connect(installation.admin_dsn)
-    try:
-        await prepare_connection(connection)
+    async with connected(installation.admin_dsn) as connection:
         for letter in waiting:
             service = _service(letter.group)
             async with connection.transaction(), acting_as(connection, service):
@@ -118,8 +113,6 @@ async def _replay(installation: Installation, chosen: Sequence[DeadLetter]) -> d
                     outcomes[letter.id] = "skipped: its topic has a newer state of the same key"
                 elif await put_back(connection, letter):
                     outcomes[letter.id] = f"queued for the relay of {service}"
-    finally:
-        await connection.close()
     return outcomes
 
 

@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from dinsight.slices import acting_as
+from dinsight.administrator import acting_as, connected
 from services.auth.deletions.domain import Deletion
-from shared.postgres.connection import Connection, prepare_connection
+from shared.postgres.connection import Connection
 
 COLUMNS = tuple(field.name for field in fields(Deletion))
 
@@ -37,13 +37,12 @@ def as_json(deletion: Deletion) -> str:
 
 @asynccontextmanager
 async def _owner(admin_dsn: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(admin_dsn)
-    try:
-        await prepare_connection(connection)
-        async with connection.transaction(), acting_as(connection, "auth"):
-            yield connection
-    finally:
-        await connection.close()
+    async with (
+        connected(admin_dsn) as connection,
+        connection.transaction(),
+        acting_as(connection, "auth"),
+    ):
+        yield connection
 
 
 def _deletion(row: asyncpg.Record) -> Deletion:

@@ -1,21 +1,21 @@
 """The import: one transaction on the installation's database, which commits everything or nothing."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from dinsight.administrator import acting_as, connected
 from dinsight.legacy_import.announcing import Announcer
 from dinsight.legacy_import.checking import Content, contents_of_source, contents_of_target, must_be_equal
 from dinsight.legacy_import.copying import copy_table
 from dinsight.legacy_import.errors import ImportRefused
 from dinsight.legacy_import.tables import TABLES
-from dinsight.slices import acting_as
 from shared.clock import Clock, IdGenerator
-from shared.postgres.connection import Connection, prepare_connection
+from shared.postgres.connection import Connection
 from shared.postgres.partitions import make_months
 from shared.postgres.queries import load_queries
 
@@ -242,12 +242,9 @@ async def _share_staged_rows(target: Connection) -> None:
 
 @asynccontextmanager
 async def _reached(dsn: str) -> AsyncIterator[Connection]:
-    try:
-        connection = await asyncpg.connect(dsn)
-    except (OSError, asyncpg.PostgresError, ValueError) as error:
-        raise ImportRefused(f"A database is not available: {type(error).__name__}: {error}") from error
-    try:
-        await prepare_connection(connection)
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(connected(dsn))
+        except (OSError, asyncpg.PostgresError, ValueError) as error:
+            raise ImportRefused(f"A database is not available: {type(error).__name__}: {error}") from error
         yield connection
-    finally:
-        await connection.close()

@@ -16,9 +16,9 @@ import asyncpg
 import numpy as np
 import structlog
 
+from dinsight.administrator import acting_as, owning
 from dinsight.maintenance import columnstore
 from dinsight.maintenance.context import Done, MaintenanceContext
-from dinsight.slices import acting_as
 from services.analysis.database.arrays import decode_floats, encode_floats
 from services.analysis.database.packing import pack_floats, pack_points, unpack_floats, unpack_points
 from services.analysis.results.domain import PointChunk
@@ -188,16 +188,13 @@ async def drop_emptied(admin: Connection, now: datetime) -> Sequence[str]:
 
     A query over all time locks every month, so months must not pile up.
     """
-    await admin.execute("SET ROLE dinsight_analysis_owner")
     dropped: list[str] = []
     try:
-        for table in EMPTIED:
-            dropped += await drop_empty(admin, table, now - MONITOR_AFTER)
+        async with owning(admin, "analysis"):
+            for table in EMPTIED:
+                dropped += await drop_empty(admin, table, now - MONITOR_AFTER)
     except BLOCKED:
         return ("an empty month could not be dropped while a long transaction is in the way",)
-    finally:
-        await admin.execute("RESET ROLE")
-        await admin.execute("RESET lock_timeout")
     return [f"{name}: dropped, as it was empty" for name in dropped]
 
 

@@ -13,10 +13,10 @@ from uuid import UUID
 
 import asyncpg
 
-from dinsight.slices import acting_as
+from dinsight.administrator import acting_as, connected
 from services.analysis.objects.store import Storage
 from shared.clock import Clock, IdGenerator, SystemClock, time_ordered_id
-from shared.postgres.connection import SET_SCOPE, Connection, prepare_connection
+from shared.postgres.connection import SET_SCOPE, Connection
 from shared.retention import Limits, RetentionSettings
 from shared.settings import InstallationSettings
 
@@ -74,14 +74,8 @@ class MaintenanceContext:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Connection]:
-        connection = await asyncpg.connect(
-            self.admin_dsn, server_settings={"application_name": "dinsight-maintenance"}
-        )
-        try:
-            await prepare_connection(connection)
+        async with connected(self.admin_dsn, program="dinsight-maintenance") as connection:
             yield connection
-        finally:
-            await connection.close()
 
     @asynccontextmanager
     async def alone(self, name: str) -> AsyncIterator[Connection]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from dinsight.administrator import owning
 from dinsight.maintenance.context import Done, MaintenanceContext, within
+from shared.digests import sha256_of
 from shared.postgres.connection import Connection
 from shared.postgres.copies import Column, to_copy, to_parquet
 from shared.postgres.partitions import drop_before, drop_empty, partitions
@@ -110,15 +111,12 @@ async def _dropped(
     connection: Connection,
     before: datetime,
 ) -> Done:
-    await connection.execute("SET ROLE dinsight_auth_owner")
     try:
-        names = await drop(connection, TRAIL, before)
+        async with owning(connection, SERVICE):
+            names = await drop(connection, TRAIL, before)
     except BLOCKED:
         # Nobody sees the entries of the month any more.
         return Done(notes=("a month is dropped the next time: a long transaction is in the way",))
-    finally:
-        await connection.execute("RESET ROLE")
-        await connection.execute("RESET lock_timeout")
     return Done(notes=tuple(f"{name} was dropped" for name in names))
 
 
@@ -167,13 +165,13 @@ async def _export(
             await connection.copy_from_query(EXPORT, ids, first, last, output=rows, format="binary")
         with rows.open("rb") as source:
             to_parquet(source, COLUMNS, parquet)
-        digest = hashlib.sha256(rows.read_bytes()).hexdigest()
+        digest = sha256_of(rows)
         key = f"{EXPORTS}/{organization}/{first:%Y-%m-%d}-{digest[:16]}.parquet"
         await context.storage.upload(key, parquet)
         await context.storage.download(key, parquet)
         with back.open("wb") as target:
             to_copy(parquet, target)
-        if hashlib.sha256(back.read_bytes()).hexdigest() != digest:
+        if sha256_of(back) != digest:
             raise ExportDamaged(key)
     return key
 

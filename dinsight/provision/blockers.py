@@ -6,6 +6,8 @@ from typing import Self
 
 import asyncpg
 
+from dinsight.administrator import connected
+
 LOOK_EVERY_SECONDS = 0.2
 # A service's session shows its queries to administrators only, whose connection this is.
 BLOCKING = """
@@ -37,12 +39,9 @@ class Watch:
             await self._task
 
     async def _look(self) -> None:
-        connection = await asyncpg.connect(self._dsn)
-        try:
+        async with connected(self._dsn) as connection:
             while True:
                 blocking = [row[0] for row in await connection.fetch(BLOCKING, self._pid)]
                 if blocking:
                     self._found[:] = blocking
                 await asyncio.sleep(LOOK_EVERY_SECONDS)
-        finally:
-            await connection.close()

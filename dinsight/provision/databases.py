@@ -7,7 +7,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import asyncpg
 
+from dinsight.administrator import connected
 from dinsight.installation import SERVICES
+from shared.postgres.connection import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +29,15 @@ async def ensure_database(admin_dsn: str) -> None:
     parts = urlsplit(admin_dsn)
     name = unquote(parts.path.lstrip("/"))
     try:
-        await (await asyncpg.connect(admin_dsn)).close()
+        async with connected(admin_dsn):
+            pass
     except asyncpg.InvalidCatalogNameError:
         maintenance = urlunsplit(parts._replace(path="/postgres"))
-        connection = await asyncpg.connect(maintenance)
-        try:
+        async with connected(maintenance) as connection:
             quoted = await connection.fetchval("SELECT quote_ident($1)", name)
             # Another command may have created it meanwhile.
             with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
                 await connection.execute(f"CREATE DATABASE {quoted}")
-        finally:
-            await connection.close()
 
 
 async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
@@ -45,8 +45,7 @@ async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
 
     `admin_dsn` must be allowed to create roles, schemas and the needed extensions.
     """
-    connection = await asyncpg.connect(admin_dsn)
-    try:
+    async with connected(admin_dsn) as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", PROVISION_LOCK)
         await _extensions(connection)
         database = await connection.fetchval("SELECT quote_ident(current_database())")
@@ -55,11 +54,9 @@ async def provision(admin_dsn: str, passwords: Mapping[str, str]) -> None:
         for service in SERVICES:
             await _service(connection, database, service, passwords[service])
         await _background_jobs(connection)
-    finally:
-        await connection.close()
 
 
-async def _extensions(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def _extensions(connection: Connection) -> None:
     available = {row["name"] for row in await connection.fetch("SELECT name FROM pg_available_extensions")}
     for name in NEEDED_EXTENSIONS:
         await connection.execute(f'CREATE EXTENSION IF NOT EXISTS "{name}" SCHEMA public')
@@ -72,9 +69,7 @@ async def _extensions(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
             logger.warning("extension %s is installed but cannot be used: %s", name, error)
 
 
-async def _service(
-    connection: "asyncpg.Connection[asyncpg.Record]", database: str, service: str, password: str
-) -> None:
+async def _service(connection: Connection, database: str, service: str, password: str) -> None:
     owner, login = f"dinsight_{service}_owner", f"dinsight_{service}"
     for role in (owner, login):
         if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
@@ -98,7 +93,7 @@ async def _service(
     await connection.execute(f"{defaults} USAGE, SELECT ON SEQUENCES TO {login}")
 
 
-async def _background_jobs(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+async def _background_jobs(connection: Connection) -> None:
     """Let TimescaleDB, where it is, run the policies of the schema that has a hypertable."""
     role = f"dinsight_{HYPERTABLES_OF}_owner"
     if await connection.fetchval(

@@ -7,12 +7,12 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.exc import DBAPIError
 
+from dinsight.administrator import connected, revision_of
 from dinsight.installation import SERVICES, CommandError
 from shared.jobs.retry import RetryPolicy
 from shared.postgres.online import is_blocked
@@ -90,23 +90,16 @@ def phase_of(script: Script) -> Phase:
 
 async def pending(admin_dsn: str) -> list[str]:
     """The newest revisions that schemas do not have yet, which are those that wait for `after`."""
-    connection = await asyncpg.connect(admin_dsn)
     waiting = []
-    try:
+    async with connected(admin_dsn) as connection:
         for service in SERVICES:
             scripts = ScriptDirectory.from_config(configuration(service, admin_dsn))
             newest = scripts.get_current_head()
-            current = f"SELECT version_num FROM {service}.alembic_version"  # noqa: S608 - our own names
-            if newest != await connection.fetchval(current):
+            if newest != await revision_of(connection, service):
                 waiting.append(str(newest))
-    finally:
-        await connection.close()
     return waiting
 
 
 async def _is_new(service: str, admin_dsn: str) -> bool:
-    connection = await asyncpg.connect(admin_dsn)
-    try:
-        return not await connection.fetchval("SELECT to_regclass($1)", f"{service}.alembic_version")
-    finally:
-        await connection.close()
+    async with connected(admin_dsn) as connection:
+        return await revision_of(connection, service) is None

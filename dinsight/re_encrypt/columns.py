@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dinsight.slices import acting_as
+from dinsight.administrator import acting_as
 from services.alerting import encrypted as alerting
 from services.auth import encrypted as auth
 from services.machines import encrypted as machines

@@ -46,20 +46,14 @@ def re_encrypt(
 
 
 async def _move(admin_dsn: str, encryptor: Encryptor, batch: int, say: Callable[[str], None]) -> list[Moved]:
-    import asyncpg
-
+    from dinsight.administrator import connected
     from dinsight.re_encrypt.columns import move
-    from shared.postgres.connection import prepare_connection
 
-    connection = await asyncpg.connect(admin_dsn)
-    try:
-        await prepare_connection(connection)
-        moved = []
+    moved = []
+    async with connected(admin_dsn) as connection:
         async for column in move(connection, encryptor, batch):
             moved.append(column)
             say(f"{column.place}: {column.rows} rows, {column.renewed} re-encrypted")
             for id_ in column.unreadable:
                 say(f"  {id_}: cannot be decrypted with any of the keys")
-    finally:
-        await connection.close()
     return moved

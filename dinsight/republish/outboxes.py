@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import asyncio
 
-import asyncpg
-
-from dinsight.slices import acting_as
+from dinsight.administrator import acting_as, connected
 from shared.kafka.leadership import relay_lock
 from shared.postgres.connection import Connection
 
@@ -36,14 +34,12 @@ class RelayKeptItsLock(Exception):
 
 async def republish(admin_dsn: str, service: str) -> int:
     """Reset the service's published events, but for those that are worthless later; gives how many."""
-    holder = await asyncpg.connect(admin_dsn)
-    try:
-        await _take(holder, await asyncpg.connect(admin_dsn), relay_lock(service))
+    async with connected(admin_dsn) as holder:
+        async with connected(admin_dsn) as other:
+            await _take(holder, other, relay_lock(service))
         async with holder.transaction(), acting_as(holder, service):
             status: str = await holder.execute(PUBLISH_AGAIN)
-        return int(status.split()[1])
-    finally:
-        await holder.close()
+    return int(status.split()[1])
 
 
 async def _take(holder: Connection, other: Connection, lock: int) -> None:
@@ -60,4 +56,3 @@ async def _take(holder: Connection, other: Connection, lock: int) -> None:
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await other.close()

@@ -1,7 +1,6 @@
 """Files of archives: rows become Parquet and come back, and every file is verified in both directions."""
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from services.analysis.archives.errors import ArchiveDamaged
 from services.analysis.archives.expanding import expanded
 from services.analysis.database.archives import ANOMALIES, PACKED_POINTS, POINTS
 from services.analysis.objects.store import Storage
+from shared.digests import sha256_of
 from shared.postgres.copies import Column, to_copy, to_parquet
 
 # The column by which the rows of a table are partitioned.
@@ -65,11 +65,6 @@ class Packer:
         # Points that were packed in the database are expanded in the archive.
         target = POINTS if table.name == PACKED_POINTS else table.name
         return Stream(target, columns, rows, months)
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _months(parquet: Path, table: str) -> Sequence[datetime]:

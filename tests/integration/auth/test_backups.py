@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
+from dinsight.administrator import acting_as
 from dinsight.backup.nightly import NOTE
-from dinsight.slices import acting_as
 from services.auth.backups.domain import LateBackup
 from shared.access import Scope
 from shared.postgres.connection import Connection, Database

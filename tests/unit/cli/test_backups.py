@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -19,8 +20,10 @@ from tools.local.errors import LocalError
 from tools.local.home import LocalHome
 from tools.local.layout import Layout
 from tools.local.metrics import SAMPLE
+from tools.local.plan import choose_ports
 from tools.local.processes import ProcessRef, identify
 from tools.local.secrets import LocalSecrets, load_secrets
+from tools.local.settings import LocalSettings
 from tools.local.state import ProgramState, RunState, save_state
 
 AGE, WAL_AGE = "dinsight_backup_age_seconds", "dinsight_backup_wal_age_seconds"
@@ -30,6 +33,13 @@ AGE, WAL_AGE = "dinsight_backup_age_seconds", "dinsight_backup_wal_age_seconds"
 def layout(tmp_path: Path) -> Layout:
     made = Layout(root=tmp_path, state_dir=tmp_path / "state")
     made.create()
+    # Whatever runs on the default port beside the tests.
+    choose_ports(
+        made,
+        LocalSettings.from_environ({"DINSIGHT_GATEWAY_PORT": str(reserve_port())}),
+        workers=1,
+        rng=random.Random(),
+    )
     return made
 
 
