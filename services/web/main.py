@@ -20,6 +20,7 @@ from services.web.live import routes as live
 from services.web.machines import routes as machines
 from services.web.organization import routes as organization
 from services.web.overview import routes as overview
+from services.web.reaching import routes as reaching
 from services.web.reports import routes as reports
 from services.web.rules import routes as rules
 from services.web.sessions.cookies import SessionCookies
@@ -73,6 +74,7 @@ def create_app(
     app.include_router(reports.build_router(pages, visitors, SystemClock()))
     app.include_router(alerts.build_router(pages, visitors))
     app.include_router(rules.build_router(pages, visitors))
+    app.include_router(reaching.build_router(pages, visitors))
     app.include_router(organization.build_router(pages, visitors, SystemClock()))
     return app
 

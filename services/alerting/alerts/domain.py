@@ -256,14 +256,13 @@ class Alert:
 
     def learned(self, how: Resolution, now: datetime) -> "Alert":
         """The resolved alert with what became known later; itself if nothing did."""
-        known = {
-            "resolve_note": how.note or self.resolve_note,
-            "outcome": how.outcome or self.outcome,
-            "fault_code": how.fault_code or self.fault_code,
-        }
-        if all(getattr(self, name) == value for name, value in known.items()):
-            return self
-        return replace(self._changed(now), **known)
+        known = replace(
+            self,
+            resolve_note=how.note or self.resolve_note,
+            outcome=how.outcome or self.outcome,
+            fault_code=how.fault_code or self.fault_code,
+        )
+        return self if known == self else known._changed(now)
 
     def _changed(self, now: datetime) -> "Alert":
         return replace(self, updated_at=now, published_at=now, version=self.version + 1)

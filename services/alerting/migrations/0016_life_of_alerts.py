@@ -48,8 +48,7 @@ CREATE INDEX rule_templates_list ON rule_templates (organization_id, created_at 
 CREATE INDEX rule_templates_created_by ON rule_templates (organization_id, created_by);
 ALTER TABLE alert_rules ADD COLUMN template_id UUID REFERENCES rule_templates(id),
     ADD COLUMN template_version BIGINT, ADD COLUMN overrides TEXT[] NOT NULL DEFAULT '{}';
-CREATE UNIQUE INDEX alert_rules_template ON alert_rules (template_id, machine_id)
-    WHERE template_id IS NOT NULL;
+CREATE UNIQUE INDEX alert_rules_template ON alert_rules (template_id, machine_id);
 CREATE TABLE alert_budgets (
     organization_id UUID PRIMARY KEY,
     max_alerts INTEGER NOT NULL,

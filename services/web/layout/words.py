@@ -48,7 +48,6 @@ NOT_JUDGED: Mapping[str, str] = {
     "rule_switched_off": N_("The rule is switched off."),
     "machine_inactive": N_("The machine is inactive."),
     "machine_maintenance": N_("The machine is in maintenance."),
-    "machine_in_maintenance": N_("The machine is in maintenance."),
     "machine_retired": N_("The machine is retired."),
 }
 CHANGES: Mapping[str, str] = {
@@ -62,6 +61,14 @@ CHANGES: Mapping[str, str] = {
     "reopened": N_("Reopened"),
     "recovering": N_("Recovering"),
     "resolved": N_("Resolved"),
+}
+CONTACT_KINDS: Mapping[str, str] = {
+    "email": N_("E-mail address"),
+    "webhook": N_("Another system (webhook)"),
+    "apprise": N_("Chat or phone service"),
+    "role": N_("Everybody with a role"),
+    "user": N_("One person"),
+    "rotation": N_("Whoever is on call"),
 }
 DELIVERIES: Mapping[str, str] = {
     "pending": N_("Being sent"),
@@ -110,6 +117,12 @@ class Words(Terms):
 
     def change(self, code: str) -> str:
         return self._of(CHANGES, code)
+
+    def contact_kind(self, code: str) -> str:
+        return self._of(CONTACT_KINDS, code)
+
+    def contact_kinds(self) -> list[tuple[str, str]]:
+        return [(code, self.contact_kind(code)) for code in ("email", "webhook", "apprise", "role")]
 
     def outcome_options(self) -> list[tuple[str, str]]:
         return [(code, self.outcome(code)) for code in OUTCOMES]

@@ -127,6 +127,8 @@ def _value(type_name: str) -> Any:
         return json.dumps({})
     if type_name == "date":
         return datetime(2026, 1, 1, tzinfo=UTC).date()
+    if type_name.startswith("time "):
+        return datetime.now(UTC).time()
     if type_name.startswith("timestamp"):
         # Tables that are partitioned by month have this one.
         return datetime.now(UTC)

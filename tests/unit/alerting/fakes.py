@@ -13,22 +13,19 @@ from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.unit import Unit, WatchingRule
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
-from services.alerting.performance.domain import (
-    AlertBudget,
-    NightlyCalls,
-    PerformanceFilter,
-    RulePerformance,
-)
+from services.alerting.performance.domain import AlertBudget
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
-from services.alerting.templates.domain import DELETED, RuleTemplate, TemplateCounts
+from services.alerting.templates.domain import RuleTemplate
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
-from shared.jobs.queue import NewJob
 from tests.support.fakes import FakeInbox, FakeOutbox
+from tests.unit.alerting.performance.fakes import FakePerformance
+from tests.unit.alerting.templates.fakes import FakeTemplates
+from tests.unit.alerting.timer.fakes import FakeJobs
 
 
 @dataclass
@@ -149,38 +146,6 @@ class FakeRules(_Scoped):
         memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
 
 
-class FakeTemplates(_Scoped):
-    async def add(self, template: RuleTemplate) -> None:
-        self._memory.templates[template.id] = template
-
-    async def get(self, template_id: UUID) -> RuleTemplate | None:
-        found = await self.lock(template_id)
-        return found if found is not None and found.deleted_at is None else None
-
-    async def lock(self, template_id: UUID) -> RuleTemplate | None:
-        found = self._memory.templates.get(template_id)
-        return found if found is not None and self._mine(found) else None
-
-    async def lock_all(self) -> Sequence[RuleTemplate]:
-        return [t for t in self._memory.templates.values() if self._mine(t) and t.deleted_at is None]
-
-    async def list(self, page: PageRequest) -> Slice[RuleTemplate]:
-        return _page(list(await self.lock_all()), page)
-
-    async def update(self, template: RuleTemplate) -> None:
-        self._memory.templates[template.id] = template
-
-    async def reached(self, template_id: UUID, sync_after: UUID | None) -> None:
-        template = self._memory.templates[template_id]
-        self._memory.templates[template_id] = replace(template, sync_after=sync_after)
-
-    async def counts(self, template_id: UUID) -> TemplateCounts:
-        rules = [rule for rule in self._memory.rules.values() if rule.template_id == template_id]
-        present = [rule for rule in rules if rule.deleted_at is None]
-        exempt = [rule for rule in rules if rule.deleted_at is not None and DELETED in rule.overrides]
-        return TemplateCounts(len(present), sum(bool(rule.overrides) for rule in present), len(exempt))
-
-
 class FakeAlerts(_Scoped):
     async def add(self, alert: Alert) -> bool:
         if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
@@ -227,7 +192,7 @@ class FakeAlerts(_Scoped):
         return found[:limit]
 
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        return _page(self._wanted(wanted), page)
+        return _page([*self._wanted(wanted)], page)
 
     async def count(self, wanted: AlertFilter) -> AlertCounts:
         groups = Counter(
@@ -239,7 +204,7 @@ class FakeAlerts(_Scoped):
     async def summary(self, since: datetime, until: datetime) -> AlertSummary:
         raise NotImplementedError("summaries are arithmetic of the database")
 
-    def _wanted(self, wanted: AlertFilter) -> "list[Alert]":
+    def _wanted(self, wanted: AlertFilter) -> Sequence[Alert]:
         return [
             alert
             for alert in self._memory.alerts.values()
@@ -276,27 +241,6 @@ class FakeAlerts(_Scoped):
         return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
 
 
-class FakePerformance(_Scoped):
-    """Keeps the budget; what rules did is arithmetic of the database."""
-
-    async def list(self, wanted: PerformanceFilter, page: PageRequest) -> Slice[RulePerformance]:
-        raise NotImplementedError
-
-    async def budget(self) -> AlertBudget | None:
-        organization_id = self._scope.organization_id
-        return self._memory.budgets.get(organization_id) if organization_id else None
-
-    async def set_budget(self, organization_id: UUID, budget: AlertBudget, at: datetime) -> None:
-        self._memory.budgets[organization_id] = budget
-
-    async def remove_budget(self) -> None:
-        if self._scope.organization_id is not None:
-            self._memory.budgets.pop(self._scope.organization_id, None)
-
-    async def calls(self, budget: AlertBudget, since: datetime, until: datetime) -> Sequence[NightlyCalls]:
-        raise NotImplementedError
-
-
 class FakeDeliveries(_Scoped):
     async def add(self, delivery: Delivery) -> None:
         self._memory.deliveries[delivery.id] = delivery
@@ -330,19 +274,6 @@ class FakeDeliveries(_Scoped):
         )
 
 
-class FakeJobs:
-    """The queue of one transaction: jobs belong to its organization."""
-
-    def __init__(self, queue: MemoryQueue, scope: Scope) -> None:
-        self._scope = scope
-        self.hold, self.complete, self.retry = queue.hold, queue.complete, queue.retry
-        self.cancel, self._enqueue = queue.cancel, queue.enqueue
-
-    async def enqueue(self, jobs: Sequence[NewJob]) -> None:
-        mine = self._scope.organization_id
-        await self._enqueue([replace(job, organization_id=job.organization_id or mine) for job in jobs])
-
-
 class FakeUnits:
     """Without transactions: writes before an error persist."""
 
@@ -359,9 +290,9 @@ class FakeUnits:
         yield Unit(
             replicas=FakeReplicas(self.memory, scope),
             rules=FakeRules(self.memory, scope),
-            templates=FakeTemplates(self.memory, scope),
+            templates=FakeTemplates(self.memory.templates, self.memory.rules, scope),
             alerts=FakeAlerts(self.memory, scope),
-            performance=FakePerformance(self.memory, scope),
+            performance=FakePerformance(self.memory.budgets, scope),
             deliveries=FakeDeliveries(self.memory, scope),
             jobs=jobs,
             timers=Timers(jobs, self._clock),

@@ -136,6 +136,7 @@ def test_each_service_gets_its_own_login_only(layout: Layout) -> None:
         "worker-1": {"DINSIGHT_ANALYSIS_DATABASE_URL"},
         "worker-2": {"DINSIGHT_ANALYSIS_DATABASE_URL"},
         "gateway": set(),
+        "web": set(),
         # It acts as the owner of every schema.
         "maintenance": {"DINSIGHT_DATABASE_URL"},
     }

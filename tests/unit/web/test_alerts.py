@@ -48,7 +48,7 @@ def an_alert(number: int, severity: str, **values: Any) -> dict[str, Any]:
 class AlertsApi(FakeApi):
     """Gives the alerts of the severity that is asked for."""
 
-    def __init__(self, *alerts: dict[str, Any], limit: int = 50) -> None:
+    def __init__(self, *alerts: dict[str, Any]) -> None:
         super().__init__(
             {("GET", "/alerts/counts"): COUNTS, ("GET", MEMBERS): {"items": [], "next_cursor": None}}
         )

@@ -1,5 +1,5 @@
 // What every page does: times in the reader's zone, live regions, keys.
-import { writeTimes } from "./times.js";
+import { offerZone, writeTimes } from "./times.js";
 import { followEvents } from "./live.js";
 import { listenToKeys } from "./keys.js";
 import { judgePasswords } from "./password.js";
@@ -16,6 +16,7 @@ takeFragmentToken();
 judgePasswords();
 askBefore();
 offerKeySwitch();
+offerZone();
 followEvents();
 listenToKeys();
 // Long pages stay open for days: "3 min ago" must not lie.

@@ -12,6 +12,12 @@ export function ago(date, now = Date.now()) {
   return relative.format(Math.trunc(seconds), "second");
 }
 
+// Windows follow the wall clock of a zone: usually that of whoever makes them.
+export function offerZone() {
+  const field = document.querySelector("input[data-zone]");
+  if (field && !field.value) field.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
 export function writeTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]")) {
     const date = new Date(element.dateTime);

@@ -8,6 +8,7 @@ from services.alerting.database.postgres import PostgresUnits
 from shared.clock import SystemClock, time_ordered_id
 from shared.postgres.connection import Database
 from tests.support.installation import TestDatabase
+from tests.unit.alerting.database.life_suite import LifeSuite
 from tests.unit.alerting.database.repository_suite import RepositorySuite
 
 
@@ -17,7 +18,7 @@ async def pool(quiet_database: TestDatabase) -> AsyncIterator[Database]:
         yield opened
 
 
-class TestPostgresRepositories(RepositorySuite):
+class TestPostgresRepositories(LifeSuite, RepositorySuite):
     @pytest.fixture
     def units(self, pool: Database) -> PostgresUnits:
         return PostgresUnits(pool, SystemClock(), time_ordered_id)
