@@ -143,7 +143,7 @@ def measure(browser: Browser, address: str, plotly: Path, count: int, repeats: i
 def shown(browser: Browser, address: str) -> dict[str, Any]:
     page = browser.new_page(viewport={"width": 940, "height": 640})
     try:
-        page.goto(address)
+        page.goto(address, wait_until="commit")
         page.wait_for_function("() => window.found !== undefined", timeout=PATIENCE_MS)
         found: dict[str, Any] = page.evaluate("() => window.found")
         if "error" in found:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from tests.e2e.browser import AXE, RULES
 from tests.stack import Stack
 from tests.support.pages import registered, visiting
 from tests.support.tables import as_csv, spectra, with_fault
@@ -20,6 +21,12 @@ def upload(page: Page, kind: str, file: Path) -> None:
     page.check(f'input[name="analysis_type"][value="{kind}"]')
     page.click("[data-start]")
     page.wait_for_url(re.compile("/analyses/[0-9a-f-]{36}"))
+
+
+def accessible(page: Page) -> None:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("(rules) => axe.run({ runOnly: rules }).then((all) => all.violations)", RULES)
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
 
 
 def test_from_two_files_to_an_explanation(stack: Stack, tmp_path: Path) -> None:
@@ -46,6 +53,7 @@ def test_from_two_files_to_an_explanation(stack: Stack, tmp_path: Path) -> None:
         expect(panel).to_contain_text("What deviates")
         panel.locator(".uplot").wait_for()
         assert f"sample={FIRST_FAULTY + 5}" in page.url
+        accessible(page)
 
         page.keyboard.press("]")
         expect(panel.get_by_role("heading", name=f"Sample {FIRST_FAULTY + 6}")).to_be_visible()
@@ -60,3 +68,4 @@ def test_from_two_files_to_an_explanation(stack: Stack, tmp_path: Path) -> None:
 
         page.goto(page.url.partition("?")[0].replace("/machines/", "/reports/machines/"))
         expect(page.locator(".map-print svg")).to_be_visible()
+        accessible(page)

@@ -17,7 +17,7 @@ Columns = Mapping[str, Sequence[Any]]
 def picture(baseline: Columns | None, run: Columns | None, *, selected: int | None = None) -> Markup:
     """A map of the baseline's samples (`x`, `y`), and of the run's (also `mark`: 0 normal, to 4 critical).
 
-    Of many samples, every n-th is drawn; of anomalies, the worst.
+    Of many samples, every n-th is drawn; of anomalies, the worst. Words beside it say what it shows.
     """
     everything = [*_places(baseline), *_places(run)]
     if not everything:
@@ -37,7 +37,7 @@ def picture(baseline: Columns | None, run: Columns | None, *, selected: int | No
             for i, x, y in _places(run)
             if i == selected
         ]
-    box = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+    box = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true"'
     return Markup(f"<svg {box}>{''.join(parts)}</svg>")  # noqa: S704 - made of numbers and our own colours
 
 
