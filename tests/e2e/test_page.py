@@ -45,7 +45,16 @@ def test_a_new_person_gets_from_nothing_to_a_machine_and_settings(browser: Brows
         assert tab.inaccessible() == []
         tab.fill(name=HOSTILE, location="Hall 3")
         tab.press("Register it")
-        for path in ("/overview", "/alerts", "/rules", "/rules/new", "/settings/members", "/settings/keys"):
+        for path in (
+            "/overview",
+            "/alerts",
+            "/rules",
+            "/rules/new",
+            "/settings/members",
+            "/settings/contacts",
+            "/settings/maintenance",
+            "/settings/keys",
+        ):
             tab.open(home + path)
             assert tab.inaccessible() == [], path
         tab.fill(name="Collector")
