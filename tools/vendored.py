@@ -1,7 +1,7 @@
 """The files of npm packages that the page and its tests hold: `python -m tools.vendored` checks them.
 
-`python -m tools.vendored --renew` fetches them anew, in the versions of the manifest, with `npm pack`. Node is
-needed for that only.
+`python -m tools.vendored --renew` fetches them anew, in the versions of the manifest, with `npm pack`; only
+that needs Node.
 """
 
 from __future__ import annotations

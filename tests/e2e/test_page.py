@@ -13,6 +13,9 @@ from tests.e2e.plant import PASSWORD, Plant
 from tests.stack import Stack
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (package chromium)")
+PLACES = ("/overview", "/alerts", "/rules", "/rules/new")
+# The last one is worked on.
+TABS = ("members", "contacts", "maintenance", "keys")
 HOSTILE = "<script>alert(1)</script> \u202egnp"
 
 
