@@ -13,6 +13,9 @@ from tests.e2e.plant import PASSWORD, Plant
 from tests.stack import Stack
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (package chromium)")
+PLACES = ("/overview", "/alerts", "/rules", "/rules/new")
+# The last one is worked on.
+TABS = ("members", "contacts", "maintenance", "keys")
 HOSTILE = "<script>alert(1)</script> \u202egnp"
 
 
@@ -45,7 +48,16 @@ def test_a_new_person_gets_from_nothing_to_a_machine_and_settings(browser: Brows
         assert tab.inaccessible() == []
         tab.fill(name=HOSTILE, location="Hall 3")
         tab.press("Register it")
-        for path in ("/overview", "/alerts", "/rules", "/rules/new", "/settings/members", "/settings/keys"):
+        for path in (
+            "/overview",
+            "/alerts",
+            "/rules",
+            "/rules/new",
+            "/settings/members",
+            "/settings/contacts",
+            "/settings/maintenance",
+            "/settings/keys",
+        ):
             tab.open(home + path)
             assert tab.inaccessible() == [], path
         tab.fill(name="Collector")

@@ -10,6 +10,7 @@ from services.web.errors import ApiError
 from services.web.layout import texts
 from services.web.texts.update import extracted, path_of, updated
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
+from tools import vendored
 
 WEB = Path(texts.__file__).resolve().parents[1]
 TEMPLATES = sorted(WEB.rglob("*.html"))
@@ -62,6 +63,10 @@ def test_scripts_evaluate_nothing_and_write_no_markup(path: Path) -> None:
     assert not re.search(
         r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\.style\b", text
     )
+
+
+def test_vendored_files_are_those_of_their_packages() -> None:
+    assert vendored.changed() == [], "run python -m tools.vendored --renew"
 
 
 async def test_what_strangers_wrote_is_text() -> None:
