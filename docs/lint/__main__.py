@@ -1,9 +1,8 @@
 """`python -m docs.lint`: the OpenAPI and AsyncAPI documents by the recommended rules of Redocly and Spectral,
 and the types of the page's modules.
 
-The programs need Node; their versions stand in package-lock.json, and they are installed in `.node/`. So are
-Swagger UI and uPlot, whose files the gateway and the page serve: `--vendor` copies them, without it they
-are compared.
+The programs need Node; their versions stand in package-lock.json, and they are installed into `.node/`. So is
+Swagger UI, whose files the gateway serves: `--vendor` copies them, and without it they are compared.
 """
 
 import argparse
@@ -23,12 +22,6 @@ MODULES = INSTALLED / "node_modules"
 PACKAGE_FILES = ("package.json", "package-lock.json", ".npmrc")
 DOCUMENTS = ("docs/openapi.json", "docs/asyncapi.json")
 SWAGGER_UI = ROOT / "services" / "gateway" / "docs" / "page" / "swagger-ui"
-VENDOR = ROOT / "services" / "web" / "assets" / "vendor"
-UPLOT = {
-    "dist/uPlot.iife.min.js": "uplot.min.js",
-    "dist/uPlot.min.css": "uplot.min.css",
-    "LICENSE": "uplot.LICENSE",
-}
 # No telemetry is sent, and no update is looked for.
 QUIET = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_UPDATE_NOTIFIER": "1"}
 
@@ -65,17 +58,23 @@ def install(npm: str) -> bool:
     return True
 
 
-def vendored() -> Iterator[tuple[Path, Path]]:
-    """Files of packages, and where their copies are that the programs serve."""
+def vendored() -> list[str]:
+    """The files of Swagger UI that are not those of the package."""
+    package = MODULES / "swagger-ui-dist"
+    _, differing, missing = filecmp.cmpfiles(
+        package, SWAGGER_UI, [path.name for path in SWAGGER_UI.iterdir()], shallow=False
+    )
+    return differing + missing
+
+
+def vendor() -> None:
     for path in SWAGGER_UI.iterdir():
-        yield MODULES / "swagger-ui-dist" / path.name, path
-    for name, copy in UPLOT.items():
-        yield MODULES / "uplot" / name, VENDOR / copy
+        shutil.copyfile(MODULES / "swagger-ui-dist" / path.name, path)
 
 
 def main(arguments: Sequence[str]) -> int:
     reader = argparse.ArgumentParser(prog="python -m docs.lint", description=__doc__)
-    reader.add_argument("--vendor", action="store_true", help="take the served files from the packages")
+    reader.add_argument("--vendor", action="store_true", help="take Swagger UI's files from the package")
     wanted = reader.parse_args(arguments)
     say = sys.stdout.write
     npm = shutil.which("npm")
@@ -86,11 +85,10 @@ def main(arguments: Sequence[str]) -> int:
         say("The packages cannot be installed: documents and modules are not checked.\n")
         return 0
     if wanted.vendor:
-        for original, copy in vendored():
-            shutil.copyfile(original, copy)
-    changed = [copy for original, copy in vendored() if not filecmp.cmp(original, copy, shallow=False)]
-    for copy in changed:
-        say(f"{copy.relative_to(ROOT)} is not the file of its package\n")
+        vendor()
+    changed = vendored()
+    for name in changed:
+        say(f"{SWAGGER_UI.relative_to(ROOT) / name} is not the file of swagger-ui-dist\n")
     codes = [run(command) for command in checks()]
     return 1 if changed or any(codes) else 0
 
