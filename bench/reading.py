@@ -2,7 +2,8 @@
 
 `python -m bench.reading [--megabytes 200] [--columns 64] [--reference FOLDER]`. The same rows are written in
 every dialect, and read as a worker reads them. With a checkout of another version as reference, that version
-reads the plain file, too; rounds alternate, and the fastest counts. The files are in a temporary folder.
+reads the plain file, too; rounds alternate, and the fastest counts. The seconds of a core (of all threads)
+hold on a busy machine, too. The files are in a temporary folder.
 """
 
 import argparse
@@ -25,10 +26,10 @@ READ = """
 import sys, time
 from services.analysis.engine import EngineConfig, open_table
 config = EngineConfig(end_meta="machine", start_dim="f_0", end_dim=sys.argv[2])
-began = time.perf_counter()
+began, busy = time.perf_counter(), time.process_time()
 rows = sum(len(c.metadata) for c in open_table(sys.argv[1], name="t", config=config,
 chunk_rows=int(sys.argv[3])))
-print(time.perf_counter() - began)
+print(time.perf_counter() - began, time.process_time() - busy)
 """
 
 
@@ -93,11 +94,21 @@ def write(path: Path, kind: str, rows: list[list[str]], size: int) -> None:
             file.write(content)
 
 
-def seconds(path: Path, last: str, folder: Path) -> float:
-    """Read a file with the code in a folder, in a process of its own."""
+def seconds(path: Path, last: str, folder: Path) -> tuple[float, float]:
+    """Read a file with the code in a folder, in a process of its own: seconds by the clock, and of a core."""
     command = [sys.executable, "-c", READ, str(path), last, str(CHUNK_SAMPLES)]
     done = subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True)  # noqa: S603
-    return float(done.stdout)
+    clock, core = map(float, done.stdout.split())
+    return clock, core
+
+
+Times = list[tuple[tuple[float, float], tuple[float, float]]]
+
+
+def row_of(kind: str, times: Times) -> tuple[str, str, str, str, str]:
+    """Return a row of the table: the fastest round of the plain file and of this one, by either measure."""
+    base, mine = (tuple(min(each[side][measure] for each in times) for measure in (0, 1)) for side in (0, 1))
+    return kind, f"{mine[0]:.2f}", f"{mine[0] / base[0]:.2f}", f"{mine[1]:.2f}", f"{mine[1] / base[1]:.2f}"
 
 
 def main() -> None:
@@ -111,7 +122,7 @@ def main() -> None:
     rows, last = rows_of(arguments.columns), f"f_{arguments.columns - 1}"
     here = Path.cwd()
     table = Table(title=f"{arguments.megabytes:g} MB, {arguments.columns} columns; ratios to plain")
-    for heading in ("dialect", "seconds", "ratio"):
+    for heading in ("dialect", "seconds", "ratio", "core seconds", "core ratio"):
         table.add_column(heading, justify="left" if heading == "dialect" else "right")
     with scratch() as folder:
         plain = folder / "plain.csv"
@@ -120,14 +131,12 @@ def main() -> None:
             path = folder / "table.csv"
             write(path, kind, rows, int(arguments.megabytes * 1e6))
             times = [(seconds(plain, last, here), seconds(path, last, here)) for _ in range(ROUNDS)]
-            base, mine = min(time for time, _ in times), min(time for _, time in times)
-            table.add_row(kind, f"{mine:.2f}", f"{mine / base:.2f}")
+            table.add_row(*row_of(kind, times))
             path.unlink()
         if arguments.reference:
             other = arguments.reference
             times = [(seconds(plain, last, here), seconds(plain, last, other)) for _ in range(ROUNDS)]
-            base, reference = min(time for time, _ in times), min(time for _, time in times)
-            table.add_row("plain, by the reference", f"{reference:.2f}", f"{reference / base:.2f}")
+            table.add_row(*row_of("plain, by the reference", times))
     Console().print(table)
 
 

@@ -16,6 +16,7 @@ from dinsight.backup import command as backup
 from dinsight.backup.restore_command import HOME, FindHome, restore
 from dinsight.dead_letters import command as dead_letters
 from dinsight.deletions import command as deletions
+from dinsight.imports import command as imports
 from dinsight.installation import AT_REST, CommandError, Find, named_by_environment
 from dinsight.legacy_import.command import import_legacy
 from dinsight.maintenance.command import maintenance
@@ -64,6 +65,7 @@ def build(find: Find, stopped: Find | None = None, home: FindHome | None = None)
     app.command()(restore)
     app.command("re-encrypt")(re_encrypt)
     app.command("import-legacy")(import_legacy)
+    app.add_typer(imports.app, name="import")
     return app
 
 

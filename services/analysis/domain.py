@@ -30,7 +30,8 @@ class Status(StrEnum):
 class Analysis:
     """`dinsight_id` is the map that a baseline created, or that a monitoring run is placed on.
 
-    `progress` runs from 0 to 1. `error` has the keys message, file, row, column and suggestion.
+    `progress` runs from 0 to 1. `error` has the keys message, code, params, file, row, column, suggestion and
+    proposal; those of earlier versions have fewer.
     """
 
     id: UUID

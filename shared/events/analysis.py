@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from shared.events.base import Payload, Topic
 
 AnalysisType = Literal["baseline", "monitoring"]
@@ -79,6 +81,8 @@ class AnalysisFailed(Payload):
     machine_id: UUID
     analysis_type: AnalysisType
     error: str
+    code: str | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
     file: str | None = None
     row: int | None = None
     column: str | None = None

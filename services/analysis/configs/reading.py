@@ -10,6 +10,7 @@ from services.analysis.engine.tables.config import (
     MAX_LABELS,
     MAX_METADATA_COLUMNS,
     MAX_MISSING_VALUES,
+    MAX_SHEETS,
     MAX_TIME_COLUMNS,
     MAX_WORD_CHARACTERS,
 )
@@ -50,6 +51,11 @@ class ReadingFields(BaseModel):
     missing: Literal["use", "previous", "linear", "refuse"] | None = Field(
         None,
         description="What happens to missing values: judge without them, fill them in, or refuse the file",
+    )
+    sheets: Annotated[list[Name], Field(max_length=MAX_SHEETS)] | None = Field(
+        None,
+        description="The worksheets of a workbook to read. Default: the first one with the configured"
+        " columns, or else with numbers, and those that go on with the same columns",
     )
     time_column: TimeColumns | None = Field(
         None, description="The column of the times, or two: date and time of day"

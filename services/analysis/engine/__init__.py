@@ -20,6 +20,7 @@ from .tables.columns import check_same_features
 from .tables.config import ReadingConfig
 from .tables.limits import Limits
 from .tables.reading import Chunk, TableReader, open_table, open_tables, read_all, require_samples
+from .times.label_files import MAX_LABEL_BYTES, LabelFile, read_labels
 from .verdict.deterioration import Deterioration, Trend, deterioration, latest_wear
 from .verdict.drift import Drift, assess_drift, describe_drift
 from .verdict.explanation import BandShare, Explanation, FeatureShare
@@ -48,6 +49,7 @@ from .verdict.versions import Comparison, SensorShift, compare, judge, moved_sen
 __all__ = [
     "AVERAGE",
     "JUDGING",
+    "MAX_LABEL_BYTES",
     "READING",
     "SEVERITIES",
     "STATES",
@@ -65,6 +67,7 @@ __all__ = [
     "FeatureShare",
     "Health",
     "Ignored",
+    "LabelFile",
     "Levels",
     "Limits",
     "NormalRate",
@@ -106,6 +109,7 @@ __all__ = [
     "preview_file",
     "promise",
     "read_all",
+    "read_labels",
     "require_samples",
     "spread_starts",
     "standardise",

@@ -81,7 +81,9 @@ def unpack_model(arrays: Mapping[str, NDArray[Any]]) -> BaselineModel:
     if version != VERSION:
         raise EngineError(
             f"the stored baseline has format version {version}, but version {VERSION} is required: "
-            "upload the baseline again"
+            "upload the baseline again",
+            code="model_version",
+            params={"version": version, "required": VERSION},
         )
     document = json.loads(arrays["document"].tobytes())
     config = _config(document["config"])

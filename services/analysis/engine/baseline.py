@@ -48,7 +48,9 @@ def fit_baseline(
     if n < MIN_SAMPLES or d == 0:
         raise EngineError(
             f"a baseline needs at least {MIN_SAMPLES} samples and one feature, but this one has {n} samples"
-            f" and {d} features"
+            f" and {d} features",
+            code="too_few_samples",
+            params={"samples": n, "features": d, "minimum": MIN_SAMPLES},
         )
     report = _rising(progress) if progress is not None else _silent
     prepared = prepare(samples, features, config)

@@ -278,6 +278,8 @@ def _column(name: str, columns: Sequence[str], file: str) -> str:
         f"off_when names '{name}', which is not among the {len(columns)} columns{offer}",
         file=file,
         column=name,
+        code="unknown_column",
+        params={"field": FIELD},
     )
 
 

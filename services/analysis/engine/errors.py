@@ -10,18 +10,26 @@ class EngineError(ValueError):
 
     `str()` is the whole sentence: what is wrong, where, and what to do. `file` is the file name, `row` the
     1-based line of the file including the header (for Parquet, which has no header line, the 1-based
-    sample), `column` the column name; each is None where it does not apply.
+    sample), `column` the column name; each is None where it does not apply. `code` names the kind of the
+    problem in words that stay, and `params` holds its particulars. `proposal` holds the fields of a
+    configuration that would make the input readable, if a change of it would.
     """
 
     def __init__(
         self,
         message: str,
         *,
+        code: str,
         file: str | None = None,
         row: int | None = None,
         column: str | None = None,
+        params: dict[str, Any] | None = None,
+        proposal: dict[str, Any] | None = None,
     ) -> None:
         self.message = message
+        self.code = code
+        self.params = params or {}
+        self.proposal = proposal
         self.file = file
         self.row = row
         self.column = column
@@ -40,28 +48,32 @@ class EngineError(ValueError):
 class TableError(EngineError):
     """A file that cannot be read as a table of samples.
 
-    `code` names the kind of the problem, and `params` holds its particulars. If the configured column names
-    do not match the file, `suggestion` holds `end_meta`, `start_dim` and `end_dim` as detected in it. If a
-    change of the reading configuration makes the file readable, `proposal` holds the changed fields.
+    If the configured column names do not match the file, `suggestion` holds `end_meta`, `start_dim` and
+    `end_dim` as detected in it, which are the proposal as long as there is no other.
     """
 
     def __init__(
         self,
         message: str,
         *,
+        code: str,
         file: str | None = None,
         row: int | None = None,
         column: str | None = None,
         suggestion: dict[str, str] | None = None,
-        code: str = "unreadable",
         params: dict[str, Any] | None = None,
         proposal: dict[str, Any] | None = None,
     ) -> None:
         self.suggestion = suggestion
-        self.code = code
-        self.params = params or {}
-        self.proposal = proposal
-        super().__init__(message, file=file, row=row, column=column)
+        super().__init__(
+            message,
+            code=code,
+            file=file,
+            row=row,
+            column=column,
+            params=params,
+            proposal=proposal if proposal is not None or suggestion is None else dict(suggestion),
+        )
 
 
 class ConfigError(EngineError):
@@ -69,4 +81,4 @@ class ConfigError(EngineError):
 
     def __init__(self, message: str, *, field: str) -> None:
         self.field = field
-        super().__init__(message)
+        super().__init__(message, code="config_invalid", params={"field": field})

@@ -61,7 +61,9 @@ def prepare(samples: Floats, features: Sequence[str], config: EngineConfig) -> P
     _require_samples(n, n - gaps.skipped.size)
     if gaps.absent.all():
         raise EngineError(
-            f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger"
+            f"more than {MAX_ABSENT_SHARE:.0%} of every feature is missing. Check the sensors and the logger",
+            code="all_missing",
+            params={"max_share": MAX_ABSENT_SHARE},
         )
     facts = sensor_facts(table)
     roles = assign_roles(features, facts, config)
@@ -91,5 +93,7 @@ def _require_samples(n: int, kept: int) -> None:
     if kept < MIN_SAMPLES:
         raise EngineError(
             f"a baseline needs at least {MIN_SAMPLES} samples of which enough sensors are there, but of these"
-            f" {n} only {kept} are. Check the sensors, or raise max_missing"
+            f" {n} only {kept} are. Check the sensors, or raise max_missing",
+            code="too_few_samples",
+            params={"samples": kept, "minimum": MIN_SAMPLES},
         )

@@ -159,7 +159,8 @@ def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:
     if samples.ndim != 2 or samples.shape[1] != len(names):
         raise EngineError(
             f"the samples have the shape {samples.shape}, but one row per sample and {len(names)} features"
-            " are required"
+            " are required",
+            code="wrong_shape",
         )
     for rows in row_chunks(*samples.shape):
         bad = np.abs(samples[rows]) > MAX_VALUE  # False for NaN
@@ -170,6 +171,8 @@ def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:
                 f"sample {first_row + rows.start + row + 1} has the value {value!r}, but a finite number "
                 f"below {MAX_VALUE:g} is required",
                 column=names[column],
+                code="too_large",
+                params={"value": repr(float(value)), "limit": MAX_VALUE},
             )
     return samples
 

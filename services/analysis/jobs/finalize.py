@@ -128,14 +128,18 @@ class Finalizer:
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
         """Fail the analysis after its last attempt (no `error` if its workers died). Raises LeaseLost."""
-        message = WORKER_DIED if error is None else INTERNAL_ERROR
+        failure = (
+            {"message": WORKER_DIED, "code": "worker_died", "params": {"attempts": MAX_ATTEMPTS}}
+            if error is None
+            else {"message": INTERNAL_ERROR, "code": "internal_error", "params": {}}
+        )
         async with self._units(scope_of(job)) as unit:
             analysis = await unit.analyses.get(job.subject_id)
             if analysis is None:
                 await unit.jobs.complete(job)
                 return
             upload = await unit.uploads.get(analysis.file_upload_id)
-            await self._fail(unit, job, analysis, upload, {"message": message})
+            await self._fail(unit, job, analysis, upload, failure)
 
     async def _fail(
         self, unit: Unit, job: Job, analysis: Analysis, upload: FileUpload | None, error: Mapping[str, Any]
@@ -157,6 +161,8 @@ class Finalizer:
             machine_id=analysis.machine_id,
             analysis_type=analysis.analysis_type.value,
             error=error["message"],
+            code=error.get("code"),
+            params=error.get("params") or {},
             file=error.get("file"),
             row=error.get("row"),
             column=error.get("column"),
@@ -168,11 +174,14 @@ class Finalizer:
 
 
 def _explained(error: EngineError) -> Mapping[str, Any]:
-    """Return the error for clients: a whole sentence, and its location in the file."""
+    """Return the error for clients: a sentence with its code, its place in the file, and what would help."""
     return {
         "message": str(error),
+        "code": error.code,
+        "params": error.params,
         "file": error.file,
         "row": error.row,
         "column": error.column,
         "suggestion": error.suggestion if isinstance(error, TableError) else None,
+        "proposal": error.proposal,
     }

@@ -14,11 +14,18 @@ from shared.http.columns import Columns
 
 class AnalysisError(BaseModel):
     message: str
+    code: str | None = Field(None, description="The kind of the error, which stays when the wording changes")
+    params: dict[str, Any] = Field({}, description="The particulars of the message, by name")
     file: str | None = None
     row: int | None = None
     column: str | None = None
     suggestion: dict[str, str] | None = Field(
         None, description="end_meta, start_dim and end_dim as detected in the file"
+    )
+    proposal: dict[str, Any] | None = Field(
+        None,
+        description="Fields of a configuration that would make the file readable: check them, and send them"
+        " as `config` with the file",
     )
 
 

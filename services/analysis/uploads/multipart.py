@@ -39,13 +39,18 @@ class Part:
         while isinstance(item := await self._form.next_item(), bytes):
             yield item
 
-    async def text(self, max_bytes: int = MAX_VALUE_BYTES) -> str:
-        """Return a plain value. Raises BrokenForm if it is too long or not UTF-8."""
+    async def content(self, max_bytes: int) -> bytes:
+        """Return the whole content. Raises BrokenForm if it is too long."""
         value = b""
         async for chunk in self.chunks():
             value += chunk
             if len(value) > max_bytes:
                 raise BrokenForm(f"The form field {self.name} is longer than {max_bytes} bytes.")
+        return value
+
+    async def text(self, max_bytes: int = MAX_VALUE_BYTES) -> str:
+        """Return a plain value. Raises BrokenForm if it is too long or not UTF-8."""
+        value = await self.content(max_bytes)
         try:
             return value.decode().strip()
         except UnicodeDecodeError:

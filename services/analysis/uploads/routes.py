@@ -48,6 +48,14 @@ UPLOAD_FORM: dict[str, Any] = {
                                 " the same as time_zone in config"
                             ),
                         },
+                        "labels": {
+                            "type": "string",
+                            "contentMediaType": "text/csv",
+                            "description": (
+                                "A file of what is known of times: start, end and a code per line. Samples"
+                                " get the code as the metadata column `label`, as from `labels` in config"
+                            ),
+                        },
                         "baseline_id": {
                             "type": "string",
                             "format": "uuid",
@@ -61,8 +69,9 @@ UPLOAD_FORM: dict[str, Any] = {
                             "minItems": 1,
                             "items": {"type": "string", "contentMediaType": "application/octet-stream"},
                             "description": (
-                                "CSV, gzipped CSV or Parquet files. Several files must have the same header"
-                                " and are merged in order"
+                                "Text, Excel or Parquet files, also in gzip and zip; their content decides,"
+                                " not their names. Files with one header are read in order, others are"
+                                " joined on time"
                             ),
                         },
                     },

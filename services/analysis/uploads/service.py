@@ -13,6 +13,7 @@ from services.analysis.configs.errors import ConfigNotFound
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import Unit, Units
 from services.analysis.domain import Analysis, AnalysisType, Status
+from services.analysis.engine import MAX_LABEL_BYTES, LabelFile
 from services.analysis.errors import AnalysisNotFound, NoBaseline
 from services.analysis.jobs.domain import QUEUE, Kind, size_of
 from services.analysis.machines.directory import MachineDirectory
@@ -22,6 +23,7 @@ from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import FileUpload, StoredFile, file_key, upload_prefix
 from services.analysis.uploads.errors import BadUpload, UploadTooLarge
+from services.analysis.uploads.labels import with_labels
 from services.analysis.uploads.multipart import Form, Part
 from shared.access import Caller
 from shared.audit import Auditor
@@ -35,9 +37,8 @@ MAX_FILENAME_CHARACTERS = 255
 MAX_CONFIG_BYTES = 2**20
 # The size of a form besides its files: boundaries, headers and values.
 FORM_OVERHEAD_BYTES = 2**20
-FILES_FIELD = "files"
+FILES_FIELD, LABELS_FIELD = "files", "labels"
 VALUE_FIELDS = frozenset({"machine_id", "analysis_type", "config_id", "config", "time_zone", "baseline_id"})
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".parquet")
 
 
 # Reads what a form says about the configuration.
@@ -51,6 +52,7 @@ class ReceivedForm:
     upload_id: UUID
     values: dict[str, str] = field(default_factory=dict)
     files: list[StoredFile] = field(default_factory=list)
+    labels: LabelFile | None = None
     size: int = 0
 
 
@@ -119,11 +121,14 @@ class UploadReceiver:
         async for part in form.parts():
             if part.name == FILES_FIELD:
                 await self._store(received, part)
+            elif part.name == LABELS_FIELD:
+                content = await part.content(MAX_LABEL_BYTES)
+                received.labels = LabelFile(part.filename or LABELS_FIELD, content)
             elif part.name in VALUE_FIELDS:
                 long = part.name == "config"
                 received.values[part.name] = await (part.text(MAX_CONFIG_BYTES) if long else part.text())
             else:
-                known = ", ".join(sorted([*VALUE_FIELDS, FILES_FIELD]))
+                known = ", ".join(sorted([*VALUE_FIELDS, FILES_FIELD, LABELS_FIELD]))
                 raise BadUpload(part.name, f"Unknown form field {part.name!r}. The fields are {known}.")
         if not received.files:
             raise BadUpload(FILES_FIELD, "Send at least one file in the form field 'files'.")
@@ -163,8 +168,9 @@ class UploadReceiver:
         if request.analysis_type is AnalysisType.MONITORING:
             baseline = await self._baseline(unit, request, machine.name)
         config = await self._config(unit, caller, request, baseline)
-        if request.config is not None:
-            config = await self._configs.for_analysis(unit, caller, config, request.config)
+        changes = with_labels(request.config, received.labels, config)
+        if changes is not None:
+            config = await self._configs.for_analysis(unit, caller, config, changes)
         now = self._clock.now()
         upload = FileUpload(
             id=received.upload_id,
@@ -215,8 +221,8 @@ class UploadReceiver:
             "files": [file.filename for file in received.files],
             "file_size": received.size,
         }
-        if request.config is not None:
-            after["config"] = request.config.sent
+        if changes is not None:
+            after["config"] = changes.sent
         await self._auditor.wrote(
             unit.outbox, caller, "analysis.created", "analysis", analysis.id, after=after
         )
@@ -265,7 +271,7 @@ class UploadReceiver:
 
 
 def checked_name(filename: str | None) -> str:
-    """Return a file's name. Raises BadUpload if it is none, or not that of a table."""
+    """Return a file's name. Raises BadUpload if it is none. What the file is, only its content says."""
     if not filename or not filename.strip():
         raise BadUpload(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
     if len(filename) > MAX_FILENAME_CHARACTERS:
@@ -274,12 +280,6 @@ def checked_name(filename: str | None) -> str:
         )
     if not filename.isprintable():
         raise BadUpload(FILES_FIELD, "A file name contains non-printable characters. Rename the file.")
-    if not filename.lower().endswith(TABLE_SUFFIXES):
-        raise BadUpload(
-            FILES_FIELD,
-            f"'{filename}' is not a supported file type. Send {', '.join(TABLE_SUFFIXES)}; spreadsheets can"
-            " be exported as CSV.",
-        )
     return filename
 
 

@@ -68,7 +68,7 @@ async def test_an_empty_file_is_rejected_immediately(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("report.xlsx", "exported as CSV"), ("a" * 252 + ".csv", "255 characters"), ("a\u200bb.csv", "Rename")],
+    [("a" * 252 + ".csv", "255 characters"), ("a\u200bb.csv", "Rename")],
 )
 async def test_an_invalid_file_name_is_rejected_immediately(
     client: AnalysisClient, name: str, words: str

@@ -41,6 +41,7 @@ def test_help_names_every_command() -> None:
         "logs",
         "provision",
         "demo",
+        "import",
         "import-legacy",
         "re-encrypt",
         "dead-letters",

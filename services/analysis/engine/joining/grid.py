@@ -58,7 +58,8 @@ class Grid:
     """Rows by time with a column per sensor; NaN where there is no value.
 
     `how`: of several values in one row, their `mean`, the `last` by time, or the `max`. `join`: `outer` keeps
-    every row, `inner` those to which every source contributed. Raises TableError if it exceeds `max_bytes`.
+    every row, `inner` those to which every source contributed. `merged` counts the values that share a cell
+    with an earlier one, once chunks are read. Raises TableError if it exceeds `max_bytes`.
     """
 
     def __init__(self, raster: Raster, how: str, join: str, *, file: str, max_bytes: int) -> None:
@@ -71,6 +72,7 @@ class Grid:
         self._pending: list[Moments] = []
         self._sensors = 0
         self._sources = 0
+        self.merged = 0
 
     def add(self, source: int, moments: Moments, values: Floats, places: Places) -> None:
         """Add rows of a file: times (m,), values (m, k), and the columns of the grid that they belong to
@@ -108,6 +110,8 @@ class Grid:
             " that are"
             " allowed. Set resample to a longer interval, or send fewer sensors at once",
             file=self._file,
+            code="expands_too_far",
+            params={"limit": self._max_bytes},
         )
 
     def chunks(self, sensors: int, rows: int) -> Iterator[tuple[Moments, Floats]]:
@@ -157,6 +161,7 @@ class Grid:
         target = cell[starts]
         before = flat[target]
         empty = np.isnan(before)
+        self.merged += len(cell) - int(empty.sum())
         if self._how == "max":
             flat[target] = np.fmax(before, np.maximum.reduceat(value, starts))
         elif self._how == "last":

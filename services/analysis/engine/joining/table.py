@@ -197,6 +197,12 @@ class JoinedTable:
             metadata: list[dict[str, Any]] = [{self.time_name: text} for text in isos(moments)]
             yield Chunk(values[:, : len(self.features)], metadata, first)
             first += len(metadata)
+        if self._grid.merged and self._reading.resample is None:
+            said = (
+                f"{self._grid.merged} values have the time of another value of their sensor, and were taken"
+                f" together by resample_by ({self._reading.resample_by})"
+            )
+            self.facts.left_out.append(LeftOut(self.name, None, "values_merged", said))
 
 
 def _moments(part: Batch, time: TimeColumn, columns: Sequence[int], zone: ZoneReader) -> Moments:

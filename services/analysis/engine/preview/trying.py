@@ -91,7 +91,7 @@ def _advised(error: EngineError, settings: Settings) -> dict[str, Any] | None:
     """Return the change that would make the file readable, if it is new."""
     if not isinstance(error, TableError):
         return None
-    change: dict[str, Any] | None = error.proposal or error.suggestion
+    change: dict[str, Any] | None = error.proposal
     if change is None and error.code in ("not_a_number", "not_numbers", "switch_or_number") and error.column:
         change = {"metadata_columns": [*settings.reading.metadata_columns, error.column]}
     if change is None or all(settings.proposed.get(name) == value for name, value in change.items()):
@@ -100,11 +100,9 @@ def _advised(error: EngineError, settings: Settings) -> dict[str, Any] | None:
 
 
 def _problem(error: EngineError, change: Mapping[str, Any] | None) -> dict[str, Any]:
-    code = getattr(error, "code", "config_invalid")
-    params = dict(getattr(error, "params", {}))
     return {
-        "code": code,
-        "params": params,
+        "code": error.code,
+        "params": dict(error.params),
         "text": error.message,
         "row": error.row,
         "column": error.column,

@@ -64,11 +64,18 @@ def checked_header(cells: Sequence[str], file: str, row: int | None) -> tuple[st
     for name in names:
         if name in seen:
             raise TableError(
-                "two columns have this name. Rename one of them", file=file, row=row, column=name
+                "two columns have this name. Rename one of them",
+                file=file,
+                row=row,
+                column=name,
+                code="duplicate_column",
             )
         if "\x00" in name:
             raise TableError(
-                "a column name contains a NUL character. Export the file again", file=file, row=row
+                "a column name contains a NUL character. Export the file again",
+                file=file,
+                row=row,
+                code="bad_column_name",
             )
         seen.add(name)
     return names
@@ -84,8 +91,9 @@ def select_columns(
     `end_meta` and `start_dim` are metadata, too.
     """
     wanted = {"end_meta": config.end_meta, "start_dim": config.start_dim, "end_dim": config.end_dim}
-    missing = [f"{field} '{name}'" for field, name in wanted.items() if name and name not in header]
-    if missing:
+    absent = {field: name for field, name in wanted.items() if name and name not in header}
+    if absent:
+        missing = [f"{field} '{name}'" for field, name in absent.items()]
         suggestion = suggest(header, kinds)
         offer = ""
         if suggestion is not None:
@@ -97,8 +105,10 @@ def select_columns(
             "Correct the column names in the configuration",
             file=file,
             row=row,
-            column=next(name for name in wanted.values() if name and name not in header),
+            column=next(iter(absent.values())),
             suggestion=suggestion,
+            code="columns_not_found",
+            params={"missing": absent},
         )
     start, stop = header.index(config.start_dim), header.index(config.end_dim) + 1
     if stop <= start:
@@ -108,6 +118,8 @@ def select_columns(
             file=file,
             row=row,
             column=config.start_dim,
+            code="columns_out_of_order",
+            params={"first": config.end_dim, "second": config.start_dim},
             suggestion=suggest(header, kinds),
         )
     if config.end_meta and header.index(config.end_meta) >= start:
@@ -117,6 +129,8 @@ def select_columns(
             file=file,
             row=row,
             column=config.end_meta,
+            code="columns_out_of_order",
+            params={"first": config.start_dim, "second": config.end_meta},
             suggestion=suggest(header, kinds),
         )
     return Columns.between(header, start, stop)
@@ -221,6 +235,8 @@ def _compare(
                 f"{what} {place} is '{mine}' here, but '{theirs}' in {other}. {advice}",
                 file=file,
                 column=mine,
+                code="different_columns",
+                params={"place": place, "found": mine, "expected": theirs},
             )
     if len(found) != len(expected):
         extra = (found if len(found) > len(expected) else expected)[min(len(found), len(expected))]
@@ -229,4 +245,6 @@ def _compare(
             f"counterpart is '{extra}'. {advice}",
             file=file,
             column=extra,
+            code="different_columns",
+            params={"found": len(found), "expected": len(expected)},
         )

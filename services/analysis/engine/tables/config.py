@@ -27,6 +27,9 @@ MAX_MISSING_VALUES, MAX_WORD_CHARACTERS = 100, 100
 MAX_TIME_COLUMNS, MAX_METADATA_COLUMNS, MAX_LABELS = 2, 1000, 10_000
 """A date and a time of day; more columns or labels than anybody lists."""
 
+MAX_SHEETS = 100
+"""Worksheets that are named; a day per sheet makes 31."""
+
 MAX_HEADER_LINE = 1000
 """A header further down than this is not a preamble's end."""
 
@@ -40,6 +43,7 @@ class ReadingConfig:
     - `encoding`: the name of a text encoding, such as `cp1252` or `utf-16`;
     - `header`: the line of the column names, counted from 1; 0 if there is none (`column_1`, `column_2` ...);
     - `missing_values`: words and numbers that mean "not measured", beside the known words;
+    - `sheets`: the worksheets of a workbook to read, in this order;
     - `missing`: `use` leaves them to the analysis, `previous` and `linear` fill them in, `refuse` rejects
       the file.
 
@@ -63,6 +67,7 @@ class ReadingConfig:
     header: int | None = None
     missing_values: tuple[str, ...] = ()
     missing: str = "use"
+    sheets: tuple[str, ...] = ()
 
     # Times, shape and conditions.
     time_column: tuple[str, ...] = ()
@@ -113,6 +118,7 @@ class ReadingConfig:
     def _validate_times(self) -> None:
         self._names("time_column", MAX_TIME_COLUMNS)
         self._names("metadata_columns", MAX_METADATA_COLUMNS)
+        self._names("sheets", MAX_SHEETS)
         self._choice("resample_by", HOWS)
         self._choice("join", JOINS)
         for name in ("series_column", "value_column", "time_zone", "time_format"):
@@ -138,7 +144,7 @@ class ReadingConfig:
     def _names(self, field: str, count: int) -> None:
         names = getattr(self, field)
         if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
-            raise ConfigError(f"{field} must be a list of column names", field=field)
+            raise ConfigError(f"{field} must be a list of names", field=field)
         if len(names) > count or len(set(names)) < len(names):
             raise ConfigError(f"{field} must be at most {count} different names", field=field)
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
 
 from ..errors import TableError
-from .cells import column_kind
+from .cells import column_kind, kind_of
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_tail import without_cut_line
@@ -27,12 +28,13 @@ from .csv_text import (
     uncommented,
     uncommented_bytes,
     with_tabs,
+    without_headers,
 )
 from .detection import MAX_SAMPLED_RECORDS, detect_dialect
 from .dialect import COMMENTS, NO_DELIMITER, Dialect
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
 from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
-from .records import BLANKS, Record, quotes_fit, split_records, well_quoted
+from .records import BLANKS, Record, quotes_fit, split_records, text_lines, well_quoted
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source, refuse_foreign
 from .understood import LeftOut, Understood
@@ -55,6 +57,7 @@ class CsvSheet:
     header: tuple[str, ...]
     kinds: tuple[str, ...]
     sample: list[list[str]]
+    header_text: bytes = b""
 
     @classmethod
     def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
@@ -70,7 +73,11 @@ class CsvSheet:
         dialect = detect_dialect(text, complete, reading, wanted, source.name, source.limits.columns)
         names = dialect.header or tuple("" for _ in range(dialect.width))
         header = checked_header(names, source.name, dialect.header_line)
-        lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+$", text)[dialect.data_line - 1 :]
+        every = text_lines(text)
+        lines = every[dialect.data_line - 1 :]
+        # A header of numbers may be a row as any other.
+        named = dialect.header_line is not None and any(kind_of(name) == "text" for name in header)
+        written = every[dialect.header_line - 1].strip() if named and dialect.header_line else ""
         try:
             rows = split_records(uncommented("".join(lines), dialect.comment), dialect.delimiter)
         except csv.Error:
@@ -79,7 +86,8 @@ class CsvSheet:
         kinds = tuple(
             column_kind([row[place] for row in cells[:SAMPLED_ROWS]]) for place in range(dialect.width)
         )
-        return cls(source, reading, dialect, encoding, header, kinds, cells[:SAMPLED_ROWS])
+        sample = [row for row in cells if [cell.strip() for cell in row] != list(header)][:SAMPLED_ROWS]
+        return cls(source, reading, dialect, encoding, header, kinds, sample, written.encode())
 
     @property
     def name(self) -> str:
@@ -122,6 +130,9 @@ class CsvSheet:
             body = after_lines(chunks, self.dialect.data_line - 1)
             for block in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
                 data = transcoder.utf8(block.data, block.line)
+                data, repeated = without_headers(data, self.header_text)
+                if left_out is not None:
+                    left_out += [self._repeated(block.line + line) for line in repeated]
                 block = Block(data, block.line, block.open_end)
                 if block.open_end:
                     block, cut = without_cut_line(block, before, self.dialect)
@@ -131,16 +142,27 @@ class CsvSheet:
                     continue
                 before = block.data[-COMPARED_BYTES:]
                 before = before[before.find(b"\n") + 1 :] if len(before) == COMPARED_BYTES else before
-                columns = None
+                columns = numbers = None
                 if expected is not None and failures < MAX_FAILURES:
                     columns = self.split(block, expected)
-                    failures += columns is None
-                batch = self._batch(block, columns, first_row)
+                    numbers = None if columns is None else _finite(columns, expected)
+                    if numbers is None:
+                        columns, failures = None, failures + 1
+                batch = self._batch(block, columns, first_row, numbers)
                 if batch.rows:
                     yield batch
                     first_row += batch.rows
 
-    def _batch(self, block: Block, columns: list[pa.Array] | None, first_row: int) -> Batch:
+    def _repeated(self, line: int) -> LeftOut:
+        return LeftOut(self.name, line, "repeated_header", "the line repeats the header")
+
+    def _batch(
+        self,
+        block: Block,
+        columns: list[pa.Array] | None,
+        first_row: int,
+        numbers: NDArray[np.float64] | None,
+    ) -> Batch:
         if columns is None:
             columns = self.split(block)
         if columns is None:
@@ -164,12 +186,12 @@ class CsvSheet:
                     code="cell_too_long",
                     params={"limit": limit},
                 )
-        return Batch(columns, first_row, lambda row: self._line(block, row))
+        return Batch(columns, first_row, lambda row: self._line(block, row), numbers=numbers)
 
     def split(self, block: Block, expected: Expected | None = None) -> list[pa.Array] | None:
         """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are.
 
-        The columns that are `expected` to be numbers are; None if one of their cells is none.
+        The columns that are `expected` to be numbers are, or not finite; None if one of their cells is none.
         """
         data = block.data
         mark = self.dialect.comment
@@ -184,32 +206,19 @@ class CsvSheet:
         quoted = b'"' in data
         if quoted and not quotes_fit(data, delimiter):
             return None
-        numbers = expected.places if expected else frozenset()
-        types = {
-            str(place): pa.float64() if place in numbers else pa.string()
-            for place in range(self.dialect.row_cells)
-        }
         try:
             table = arrow_csv.read_csv(
                 pa.py_buffer(data),
                 read_options=arrow_csv.ReadOptions(
-                    column_names=[str(place) for place in range(self.dialect.row_cells)],
+                    column_names=_column_names(self.dialect.row_cells),
                     block_size=max(len(data) + 1, 1024),
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=types,
-                    decimal_point=expected.decimal if expected else ".",
-                    null_values=[],
-                    strings_can_be_null=False,
-                ),
+                convert_options=_conversion(self.dialect.row_cells, expected),
             )
         except pa.ArrowInvalid:
             return None
-        columns = [joined(column) for column in table.columns]
-        if any(not np.isfinite(columns[place].to_numpy()).all() for place in numbers):
-            return None
-        return columns
+        return [joined(column) for column in table.columns]
 
     def split_strictly(self, block: Block) -> list[pa.Array]:
         """Split a block row by row, and name the first row that is wrong."""
@@ -273,3 +282,29 @@ class CsvSheet:
             code="wrong_width",
             params={"cells": len(cells), "columns": width},
         )
+
+
+@lru_cache(8)
+def _column_names(count: int) -> list[str]:
+    return [str(place) for place in range(count)]
+
+
+@lru_cache(8)
+def _conversion(count: int, expected: Expected | None) -> arrow_csv.ConvertOptions:
+    """Return how Arrow is to convert cells: the expected columns to numbers, the others not at all."""
+    numbers = frozenset(expected.places) if expected else frozenset()
+    types = {name: pa.float64() if int(name) in numbers else pa.string() for name in _column_names(count)}
+    return arrow_csv.ConvertOptions(
+        column_types=types,
+        decimal_point=expected.decimal if expected else ".",
+        null_values=[],
+        strings_can_be_null=False,
+    )
+
+
+def _finite(columns: Sequence[pa.Array], expected: Expected) -> NDArray[np.float64] | None:
+    """Return the expected columns as (rows, places); None if a cell is not finite."""
+    values = np.empty((len(columns[0]), len(expected.places)))
+    for at, place in enumerate(expected.places):
+        values[:, at] = columns[place].to_numpy()
+    return values if np.isfinite(values).all() else None

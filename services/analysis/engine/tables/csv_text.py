@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from ..errors import TableError
+from .lines import count_lines
 from .records import BLANKS
 from .sources import HEAD_BYTES, Source
 
@@ -16,6 +17,8 @@ MAX_HEAD_BYTES = 2**21
 """Lines that are looked at to find the layout; with very long lines, fewer."""
 
 MIN_ROWS_OF_LONG_LINES = 3
+
+EXCEL_ERRORS = r"N/A|NA|NV|VALUE!|WERT!|REF!|BEZUG!|DIV/0!|NUM!|ZAHL!|NAME\?|NULL!"
 
 
 def read_head(source: Source) -> tuple[bytes, bool]:
@@ -96,12 +99,30 @@ def with_tabs(data: bytes, delimiter: str) -> bytes:
     return data.lstrip(b"\t ")
 
 
+def _comment(mark: str) -> str:
+    """Return the pattern of a comment. A row that begins with an error of Excel (#N/A) is none."""
+    no_error = rf"(?!(?:{EXCEL_ERRORS})(?:[,;|\s]|\Z))" if mark == "#" else ""
+    return rf"(?:\A|(?<=[\r\n]))[ \t]*{re.escape(mark)}{no_error}[^\r\n]*"
+
+
 def uncommented(text: str, mark: str | None) -> str:
     """Empty the lines that are comments; their ends stay, so that lines keep their numbers."""
     if mark is None or mark not in text:
         return text
-    return re.sub(rf"(?:\A|(?<=[\r\n]))[ \t]*{re.escape(mark)}[^\r\n]*", "", text)
+    return re.sub(_comment(mark), "", text)
 
 
 def uncommented_bytes(data: bytes, mark: bytes) -> bytes:
-    return re.sub(rb"(?:\A|(?<=[\r\n]))[ \t]*" + re.escape(mark) + rb"[^\r\n]*", b"", data)
+    return re.sub(_comment(mark.decode()).encode(), b"", data)
+
+
+def without_headers(data: bytes, header: bytes) -> tuple[bytes, list[int]]:
+    """Empty the lines that repeat the header, as appended exports have them.
+
+    Their ends stay, so that lines keep their numbers. Returns the text and the lines, counted from 0.
+    """
+    if not header or header not in data:
+        return data, []
+    pattern = rb"(?:\A|(?<=[\r\n]))(?:\xef\xbb\xbf)?" + re.escape(header) + rb"[ \t]*(?=[\r\n]|\Z)"
+    lines = [count_lines(data[: found.start()]) for found in re.finditer(pattern, data)]
+    return (re.sub(pattern, b"", data), lines) if lines else (data, [])

@@ -1,17 +1,12 @@
-"""A worksheet of an Excel workbook (.xlsx) as a sheet, read row by row by openpyxl, which uses defusedxml."""
+"""Worksheets of an Excel workbook as sheets, whatever the workbook's format is."""
 
 from __future__ import annotations
 
 import datetime
-import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Self
+from dataclasses import dataclass, replace
+from typing import Any
 
-import openpyxl
 import pyarrow as pa
 
 from ..errors import TableError
@@ -20,44 +15,16 @@ from .columns import checked_header
 from .config import ReadingConfig
 from .detection import MAX_SAMPLED_RECORDS, dialect_of
 from .dialect import Dialect
-from .limits import MIB
 from .mixed import mixed
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source
 from .understood import LeftOut, Note, Understood
-from .unpacking import check_ratio, too_large
+from .workbooks import Row, Workbook, open_workbook
 
 BATCH_ROWS = 1024
 
-MAX_STRINGS_BYTES, MAX_PARTS_BYTES = 128 * MIB, 32 * MIB
-"""The shared strings and each other part of a workbook but its sheets are held in memory."""
-
-MAX_EMPTY_ROWS = 10_000
-"""After so many rows without a cell, nothing follows but formats."""
-
 MAX_CELL_CHARACTERS = 32_767
 """What Excel allows (support.microsoft.com, "Excel specifications and limits")."""
-
-PROLOGUE_BYTES = 65_536
-
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
-"""What openpyxl raises for workbooks that are damaged; XML's ParseError is a SyntaxError."""
-
-Row = Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +37,43 @@ class ExcelSheet:
     header: tuple[str, ...]
     kinds: tuple[str, ...]
     sample: list[list[str]]
-    others: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    several: bool = False
 
     @classmethod
-    def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
-        """Choose the first worksheet with the wanted columns, or else with numbers. Raises TableError."""
-        best: ExcelSheet | None = None
-        with _workbook(source) as book:
-            titles = [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"]
-            for title in titles:
-                found = cls._sheet(source, book, title, titles, reading, wanted)
-                if found is not None and (best is None or _rank(found, wanted) > _rank(best, wanted)):
-                    best = found
-        if best is None:
+    def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> list[ExcelSheet]:
+        """Return the worksheets that the configuration names; or else the first one with the wanted columns,
+        or with numbers, and those that go on where it ends. Raises TableError."""
+        with open_workbook(source) as book:
+            titles = book.titles
+            absent = [title for title in reading.sheets if title not in titles]
+            if absent:
+                raise _absent(source, absent[0], titles)
+            found = [
+                sheet
+                for title in reading.sheets or titles
+                if (sheet := cls._sheet(source, book, title, reading, wanted)) is not None
+            ]
+        if not found:
             raise TableError("the workbook has no cells", file=source.name, code="empty")
-        return best  # type: ignore[return-value]  # Self of a final class
+        if not reading.sheets:
+            found = _continued(found, max(found, key=lambda sheet: _rank(sheet, wanted)))
+        taken = {sheet.title for sheet in found}
+        others = tuple(title for title in titles if title not in taken)
+        several = len(found) > 1
+        return [replace(sheet, others=others, several=several) for sheet in found]
 
     @classmethod
     def _sheet(
         cls,
         source: Source,
-        book: Any,
+        book: Workbook,
         title: str,
-        titles: list[str],
         reading: ReadingConfig,
         wanted: Sequence[str],
     ) -> ExcelSheet | None:
         rows: list[tuple[int, Row]] = []
-        for line, row in _rows(book[title], source, source.limits.columns + 1):
+        for line, row in book.rows(title, source.limits.columns + 1):
             filled = _trimmed(row)
             if filled:
                 rows.append((line, filled))
@@ -122,13 +98,12 @@ class ExcelSheet:
         header = checked_header(names, source.name, dialect.header_line)
         cells = [row[: dialect.width] for line, row in records if line >= dialect.data_line]
         kinds = tuple(column_kind([row[place] for row in cells]) for place in range(dialect.width))
-        others = tuple(other for other in titles if other != title)
-        return cls(source, title, dialect, header, kinds, cells[:SAMPLED_ROWS], others)
+        return cls(source, title, dialect, header, kinds, cells[:SAMPLED_ROWS])
 
     @property
     def name(self) -> str:
-        """The file's name."""
-        return self.source.name
+        """The file's name, and the sheet's if there are several."""
+        return f"{self.source.name}/{self.title}" if self.several else self.source.name
 
     @property
     def header_row(self) -> int | None:
@@ -163,8 +138,8 @@ class ExcelSheet:
         width, first_row = self.dialect.width, 0
         lines: list[int] = []
         rows: list[Row] = []
-        with _workbook(self.source) as book:
-            for line, row in _rows(book[self.title], self.source, width + 1):
+        with open_workbook(self.source) as book:
+            for line, row in book.rows(self.title, width + 1):
                 if line < self.dialect.data_line or not _trimmed(row):
                     continue
                 if len(row) > width and row[width] is not None:
@@ -190,88 +165,36 @@ class ExcelSheet:
         return Batch(columns, first_row, lines.__getitem__, text=False)
 
 
+def _continued(sheets: Sequence[ExcelSheet], first: ExcelSheet) -> list[ExcelSheet]:
+    """Return the sheets that hold one table: those with the same columns whose rows are not the same ones.
+
+    A month per sheet is one table. A cleaned copy beside the raw data is not: it begins with the same cell.
+    """
+    taken = [first]
+    for sheet in sheets:
+        begins = sheet.sample[0][:1] if sheet.sample else []
+        if (
+            sheet is not first
+            and sheet.header == first.header
+            and "number" in sheet.kinds
+            and all(begins != each.sample[0][:1] for each in taken if each.sample)
+        ):
+            taken.append(sheet)
+    return [sheet for sheet in sheets if sheet in taken]
+
+
+def _absent(source: Source, title: str, titles: Sequence[str]) -> TableError:
+    shown = ", ".join(f"'{each}'" for each in titles[:10])
+    return TableError(
+        f"the workbook has no visible sheet '{title}', but {shown}. Correct sheets in the configuration",
+        file=source.name,
+        code="sheet_absent",
+        params={"sheet": title, "sheets": list(titles)},
+    )
+
+
 def _rank(sheet: ExcelSheet, wanted: Sequence[str]) -> int:
     return 2 * (bool(wanted) and set(wanted) <= set(sheet.header)) + ("number" in sheet.kinds)
-
-
-@contextmanager
-def _workbook(source: Source) -> Iterator[Any]:
-    with source.open_seekable() as stream:
-        try:
-            _check_parts(source, stream)
-            stream.seek(0)
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
-        except DAMAGE as error:
-            raise _damaged(source, error) from error
-        try:
-            yield book
-        finally:
-            book.close()
-
-
-def _check_parts(source: Source, stream: BinaryIO) -> None:
-    """Refuse a workbook that expands too far, or whose XML declares entities."""
-    limits = source.limits
-    with zipfile.ZipFile(stream) as archive:
-        infos = archive.infolist()
-        total = sum(info.file_size for info in infos)
-        if total > limits.expanded_bytes:
-            raise too_large(source.name, limits)
-        check_ratio(total, sum(info.compress_size for info in infos), source.name, limits)
-        source.meter.add(total, source.name, limits)
-        for info in infos:
-            if not info.filename.endswith((".xml", ".rels")):
-                continue
-            sheet = info.filename.startswith("xl/worksheets/")
-            limit = MAX_STRINGS_BYTES if "sharedStrings" in info.filename else MAX_PARTS_BYTES
-            if not sheet and info.file_size > limit:
-                raise too_large(source.name, limits)
-            with archive.open(info) as part:
-                start = part.read(PROLOGUE_BYTES)
-            root = re.search(rb"<[A-Za-z_]", start)
-            if b"<!" in start[: root.start() if root else len(start)].replace(b"<!--", b"") or not root:
-                raise TableError(
-                    f"'{info.filename}' in the workbook declares what no workbook needs. Save it again with"
-                    " Excel",
-                    file=source.name,
-                    code="damaged_file",
-                )
-
-
-def _rows(sheet: Any, source: Source, width: int) -> Iterator[tuple[int, Row]]:
-    """Yield the rows that have a cell, with their numbers."""
-    sheet.reset_dimensions()
-    empty = count = 0
-    blank: Row = ()  # openpyxl puts one and the same row into gaps
-    try:
-        for row in sheet.iter_rows(max_col=width, values_only=True):
-            count += 1
-            if count > source.limits.rows:
-                raise TableError(
-                    f"the sheet has more than {source.limits.rows:,} rows. Split it up",
-                    file=source.name,
-                    code="too_many_rows",
-                    params={"limit": source.limits.rows},
-                )
-            if row is blank or all(value is None for value in row):
-                empty, blank = empty + 1, row
-                if empty > MAX_EMPTY_ROWS:
-                    return
-                continue
-            empty = 0
-            yield count, row
-    except DAMAGE as error:
-        raise _damaged(source, error) from error
-
-
-def _damaged(source: Source, error: Exception) -> Exception:
-    if isinstance(error, TableError):
-        return error
-    return TableError(
-        f"the Excel file is damaged ({str(error)[:200] or type(error).__name__}). Save it again",
-        file=source.name,
-        code="damaged_file",
-    )
 
 
 def _trimmed(row: Row) -> Row:
@@ -305,7 +228,12 @@ def _array(values: Sequence[Any]) -> pa.Array:
         return pa.array(values, pa.timestamp("us"))
     if kinds == {str}:
         return pa.array(values, pa.string())
+    # TRUE among numbers is a word, as it is in a text file: whether it means 1 is not for us to say.
+    typed = [isinstance(value, int | float) and not isinstance(value, bool) for value in values]
     return mixed(
-        [float(value) if isinstance(value, int | float) else None for value in values],
-        [None if value is None or isinstance(value, int | float) else _text(value) for value in values],
+        [float(value) if number else None for value, number in zip(values, typed, strict=True)],
+        [
+            None if value is None or number else _text(value)
+            for value, number in zip(values, typed, strict=True)
+        ],
     )

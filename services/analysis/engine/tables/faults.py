@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ from .sheet import Batch, Sheet
 from .words import SWITCHES
 
 MAX_SHOWN_CHARACTERS = 40
+
+MEASURED = re.compile(r"\s*[<>~≈=≤≥±(+\-\u2212]*\s*[.,]?\d")
+"""What begins as a number does, maybe after a sign of comparison: 12.5 °C, <0.01, 7*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,12 @@ def _advice(fault: Fault, shown: str) -> tuple[str, list[str]]:
             [],
         )
     words = [fault.cell] if len(fault.cell) <= MAX_SHOWN_CHARACTERS else []
+    if MEASURED.match(fault.cell):
+        return (
+            f"'{shown}' is not a number, but has something beside one. Export numbers alone, {listing}, or"
+            " move the column to the metadata",
+            words,
+        )
     return f"'{shown}' is not a number. Correct it, {listing}, or move the column to the metadata", words
 
 

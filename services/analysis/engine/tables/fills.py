@@ -42,6 +42,9 @@ FILLS = (
 """Marks of loggers (Campbell: -7999, 6999; SCPI: 9.9E37; well logs: -999.25), of 16 and 32 bits, of
 float32."""
 
+MARKS = {0.0: 0.0} | {float(np.float32(mark)): mark for mark in FILLS} | {mark: mark for mark in FILLS}
+"""The marks by the values that they have in float64 and, from loggers that store float32, in that."""
+
 MIN_DISTANCE = 5.0
 """A mark lies this many times the range of the other values away from them."""
 
@@ -68,10 +71,10 @@ def propose_fills(features: NDArray[np.float64], names: Sequence[str]) -> list[F
         for value in {float(values.min()), float(values.max()), 0.0}:
             hits = values == value
             rest = values[~hits]
-            if value not in (*FILLS, 0.0) or not hits.any() or rest.size < 2:
+            if value not in MARKS or not hits.any() or rest.size < 2:
                 continue
             low, high = float(rest.min()), float(rest.max())
             away = max(low - value, value - high)
             if away > MIN_DISTANCE * (high - low) and away > 0 and high > low:
-                found.append(Fill(name, value, int(hits.sum())))
+                found.append(Fill(name, MARKS[value], int(hits.sum())))
     return found

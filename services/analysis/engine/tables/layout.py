@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 
 from ..errors import TableError
 from .cells import column_kind, kind_of, looks_like_units
@@ -24,29 +25,47 @@ class Layout:
     def __init__(self, delimiter: str, records: list[Record], *, fits: bool = True) -> None:
         self.delimiter = delimiter
         self.records = records
-        body = [cells for _, cells in records[-max(1, len(records) // 3) :]]
-        widths = Counter(len(cells) for cells in body)
+        self._fits = fits
+        self._tail = [cells for _, cells in records[-max(1, len(records) // 3) :]]
+        widths = Counter(len(cells) for cells in self._tail)
         self.width = max(widths, key=lambda width: (widths[width], width), default=1)
-        self.body = [cells for cells in body if len(cells) == self.width]
+        self.body = [cells for cells in self._tail if len(cells) == self.width]
         self.kinds = [column_kind(column) for column in zip(*self.body, strict=True)]
         self.trailing = (
             self.width > 1 and self.kinds[-1] == "empty" and all(not row[-1].strip() for row in self.body)
         )
-        share = len(self.body) / max(1, len(body))
+
+    @cached_property
+    def _share(self) -> float:
+        """The share of the rows that have the usual width."""
+        return len(self.body) / max(1, len(self._tail))
+
+    @cached_property
+    def _clean(self) -> float:
+        """The share of the cells that are no text."""
         cells = self.width * len(self.body)
-        clean = sum(kind_of(cell) != "text" for row in self.body for cell in row) / max(1, cells)
-        self.agrees = any(
+        return sum(kind_of(cell) != "text" for row in self.body for cell in row) / max(1, cells)
+
+    @cached_property
+    def agrees(self) -> bool:
+        """Whether a row of names has the width of the rows."""
+        return any(
             abs(len(cells) - self.width) <= self.trailing and sum(map(_is_name, cells)) * 2 >= len(cells)
-            for _, cells in records[: MAX_PREAMBLE_LINES + 1]
+            for _, cells in self.records[: MAX_PREAMBLE_LINES + 1]
         )
-        self.perfect = self.width > 1 and fits and self.agrees and share == 1 and clean >= MIN_CLEAN_SHARE
-        plain = CANDIDATES.index(delimiter) if delimiter in CANDIDATES else 0
-        self.score = (
-            self.width > 1,
-            fits,
-            share + clean + self.agrees - 0.02 * plain - 0.2 * (plain > 3),
-            self.width,
-        )
+
+    @cached_property
+    def perfect(self) -> bool:
+        """Whether the delimiter is right beyond doubt."""
+        whole = self.width > 1 and self._fits and self.agrees and self._share == 1
+        return whole and self._clean >= MIN_CLEAN_SHARE
+
+    @cached_property
+    def score(self) -> tuple[bool, bool, float, int]:
+        """How well the delimiter fits, to be compared with others."""
+        plain = CANDIDATES.index(self.delimiter) if self.delimiter in CANDIDATES else 0
+        fitting = self._share + self._clean + self.agrees - 0.02 * plain - 0.2 * (plain > 3)
+        return self.width > 1, self._fits, fitting, self.width
 
     def holds(self, wanted: Sequence[str]) -> bool:
         """Tell whether a row holds all wanted names."""

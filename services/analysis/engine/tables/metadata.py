@@ -34,6 +34,9 @@ class Metadata:
         columns = [self._column(batch, place) for place in self._places]
         if not columns:
             return [{} for _ in range(batch.rows)]
+        if len(names) == 1:  # the usual case, in half the time
+            name = names[0]
+            return [{name: value} for value in columns[0]]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _column(self, batch: Batch, place: int) -> list[Value]:

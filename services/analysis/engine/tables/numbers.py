@@ -39,6 +39,7 @@ class Numbers:
     ) -> None:
         self.facts = facts or Facts()
         self._sheet, self._places, self._reading = sheet, places, reading
+        self._present = [place for place in places if place is not None]
         self._words = Words(reading.missing_values)
         self._known: dict[int, set[str]] = {}  # spellings of missing values, by column
         self._wide = np.zeros(len(places), dtype=np.bool_)  # columns with numbers other than 0 and 1
@@ -51,7 +52,7 @@ class Numbers:
     @property
     def expected(self) -> Expected:
         """What speeds up reading the batches to convert."""
-        return Expected(frozenset(place for place in self._places if place is not None), self.style.decimal)
+        return Expected(tuple(self._present), self.style.decimal)
 
     def convert(self, batch: Batch) -> Floats:
         """Return the columns of a batch as (m, d). Raises TableError naming the first cell that is no
@@ -64,6 +65,9 @@ class Numbers:
                 self._settled, self._unread = True, False
 
     def _convert(self, batch: Batch) -> Floats:
+        finite = self._finite(batch)
+        if finite is not None:
+            return finite
         values = np.full((batch.rows, len(self._places)), np.nan)
         faults: list[Fault] = []
         counts: dict[int, Counter[str]] = {}
@@ -86,6 +90,21 @@ class Numbers:
             raise missing_error(values, self._places, self._sheet, batch)
         return values
 
+    def _finite(self, batch: Batch) -> Floats | None:
+        """Return the columns of a batch in which all cells are numbers and nothing else is to be heeded."""
+        values = batch.numbers
+        if (
+            values is None
+            or len(self._present) < len(self._places)
+            or self._words.numbers
+            or self._switched.any()
+        ):
+            return None
+        narrow = np.flatnonzero(~self._wide)
+        if narrow.size:
+            self._wide[narrow] = ~np.isin(values[:, narrow], (0.0, 1.0)).all(axis=0)
+        return values
+
     def _column(self, batch: Batch, at: int, place: int, counts: Counter[str]) -> Floats:
         column = batch.columns[place]
         if pa.types.is_dictionary(column.type):
@@ -100,21 +119,27 @@ class Numbers:
                 raise NoNumber(Fault(int(wide[0]), place, f"{typed[wide[0]]:g}", "switch_or_number"))
             self._wide[at] |= bool(wide.size)
             values = np.where(np.isnan(typed), self._mixed(cells, numbers, at, place, counts), typed)
-            return self._marked(values, at, place, counts)
+            return self._marked(values, counts)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             fast = self._fast(column)
             if fast is None:
-                return self._marked(self._slow(column, at, place, counts), at, place, counts)
+                return self._marked(self._slow(column, at, place, counts), counts)
             values = fast
         elif batch.text:
             values = column.to_numpy()
         else:
             values = _typed(column, place, counts)
-        values = self._marked(values, at, place, counts)
+        values = self._marked(values, counts, single=pa.types.is_float32(column.type))
+        if pa.types.is_boolean(column.type) and column.null_count < len(column):
+            if self._wide[at]:
+                row = int(np.flatnonzero(~np.isnan(values))[0])
+                raise NoNumber(Fault(row, place, str(bool(values[row])).upper(), "switch_or_status"))
+            self._switched[at] = True
         if not self._wide[at] and len(values):
-            self._wide[at] = not (values[0] in (0.0, 1.0) and np.isin(values, (0.0, 1.0)).all())
-            if self._switched[at] and self._wide[at]:
-                row = int(np.flatnonzero(~(np.isin(values, (0.0, 1.0)) | np.isnan(values)))[0])
+            wide = np.flatnonzero(~(np.isin(values, (0.0, 1.0)) | np.isnan(values)))
+            self._wide[at] = bool(wide.size)
+            if self._switched[at] and wide.size:
+                row = int(wide[0])
                 raise NoNumber(Fault(row, place, f"{values[row]:g}", "switch_or_number"))
         return values
 
@@ -243,10 +268,11 @@ class Numbers:
         values: Floats = compute.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
         return values
 
-    def _marked(self, values: Floats, at: int, place: int, counts: Counter[str]) -> Floats:
-        """Replace the numbers that the configuration lists as missing."""
+    def _marked(self, values: Floats, counts: Counter[str], *, single: bool = False) -> Floats:
+        """Replace the numbers that the configuration lists as missing; a `single` column has them in
+        float32."""
         for number in self._words.numbers:
-            hits = values == number
+            hits = values == (float(np.float32(number)) if single else number)
             found = int(np.count_nonzero(hits))
             if found:
                 values = np.where(hits, np.nan, values)

@@ -285,7 +285,10 @@ def require_samples(count: int, *, file: str, minimum: int = MIN_SAMPLES) -> Non
     if count < minimum:
         plural = "" if count == 1 else "s"
         raise TableError(
-            f"the file has {count} sample{plural}, but at least {minimum} are required", file=file
+            f"the file has {count} sample{plural}, but at least {minimum} are required",
+            file=file,
+            code="too_few_samples",
+            params={"samples": count, "minimum": minimum},
         )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from .understood import LeftOut, Understood
 
@@ -20,14 +22,15 @@ class Batch:
 
     `first_row` is the 0-based index of the first; `locate` gives the row number for error messages (1-based,
     of the line in a text file) of a row, counted within the batch. `text` tells that the cells are a text
-    file's,
-    whose types nobody has stated.
+    file's, whose types nobody has stated. `numbers` holds the expected columns (rows, places) if all their
+    cells are finite.
     """
 
     columns: list[pa.Array]
     first_row: int
     locate: Callable[[int], int]
     text: bool = True
+    numbers: NDArray[np.float64] | None = None
 
     @property
     def rows(self) -> int:
@@ -41,14 +44,15 @@ class Batch:
             self.first_row + start,
             lambda row: self.locate(start + row),
             self.text,
+            None if self.numbers is None else self.numbers[start:stop],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Columns of a text file that are expected to be numbers, and their decimal separator."""
+    """Columns of a text file that are expected to be numbers, in order, and their decimal separator."""
 
-    places: frozenset[int]
+    places: tuple[int, ...]
     decimal: str
 
 
@@ -90,7 +94,6 @@ class Sheet(Protocol):
     ) -> Iterator[Batch]:
         """Yield all rows; what is not read is added to `left_out`. Raises TableError.
 
-        The `expected` columns of a text file are float64 in those batches where all their cells are finite
-        numbers.
+        The `expected` columns of a text file are `numbers` in those batches where all their cells are finite.
         """
         ...

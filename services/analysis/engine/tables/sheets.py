@@ -13,7 +13,7 @@ from .excel_sheet import ExcelSheet
 from .limits import Limits
 from .parquet_sheet import ParquetSheet
 from .sheet import Sheet
-from .sources import PARQUET, ZIP, Source, expanded
+from .sources import OLE, PARQUET, ZIP, Source, expanded
 from .understood import LeftOut
 from .unpacking import Meter
 
@@ -38,8 +38,8 @@ def open_sheets(
     refusal: TableError | None = None
     for source in sources:
         try:
-            sheet = open_sheet(source, reading, wanted)
-            if len(sources) > 1 and "number" not in sheet.kinds:
+            found = _open(source, reading, wanted)
+            if len(sources) > 1 and not any("number" in sheet.kinds for sheet in found):
                 raise TableError("the file has no column of numbers", file=source.name, code="no_numbers")
         except TableError as error:
             if len(sources) == 1 or error.code not in ("foreign_form", "no_numbers", "empty"):
@@ -48,17 +48,17 @@ def open_sheets(
             if left_out is not None:
                 left_out.append(LeftOut(source.name, None, error.code, error.message))
         else:
-            sheets.append(sheet)
+            sheets += found
     if not sheets and refusal is not None:
         raise refusal
     return sheets
 
 
-def open_sheet(source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Sheet:
-    """Return the table of a source that is no archive. Content determines the form. Raises TableError."""
+def _open(source: Source, reading: ReadingConfig, wanted: Sequence[str]) -> Sequence[Sheet]:
+    """Return the tables of a source that is no archive. Content determines the form. Raises TableError."""
     head = source.head(16)
     if head.startswith(PARQUET):
-        return ParquetSheet.open(source)
-    if head.startswith(ZIP):
+        return [ParquetSheet.open(source)]
+    if head.startswith((ZIP, OLE)):
         return ExcelSheet.open(source, reading, wanted)
-    return CsvSheet.open(source, reading, wanted)
+    return [CsvSheet.open(source, reading, wanted)]

@@ -23,9 +23,10 @@ SPOOL_MEMORY_BYTES = 16 * 2**20
 """A packed Parquet or Excel file is read in any order; larger ones are unpacked to a temporary file."""
 
 GZIP, ZIP, PARQUET = b"\x1f\x8b", b"PK\x03\x04", b"PAR1"
+OLE = b"\xd0\xcf\x11\xe0"
+"""The container of Office's documents of 1997."""
 
 FOREIGN = {
-    b"\xd0\xcf\x11\xe0": "an Excel or Office file in the old format. Save it as .xlsx or CSV",
     b"%PDF": "a PDF document. Upload the table itself as CSV, Excel or Parquet",
     b"\x89PNG": "a PNG image. Upload the table itself as CSV, Excel or Parquet",
     b"\xff\xd8\xff": "a JPEG image. Upload the table itself as CSV, Excel or Parquet",
@@ -110,7 +111,9 @@ class Source:
                 yield file
             return
         if not self.origin.seekable():
-            raise EngineError("the stream is not seekable. Write it to a file first", file=self.name)
+            raise EngineError(
+                "the stream is not seekable. Write it to a file first", file=self.name, code="not_seekable"
+            )
         yield io.BufferedReader(_Borrowed(self.origin, self.lock))
 
 

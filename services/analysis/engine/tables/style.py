@@ -41,17 +41,20 @@ class Style:
         """The pattern of numbers with groups of three digits, if there are any."""
         if not self.thousands:
             return None
-        return rf"^[+-]?\d{{1,3}}({GROUPINGS[self.thousands]}\d{{3}})+({GROUPINGS[self.decimal]}\d*)?$"
+        # Nobody groups what begins with a zero: 0.123 is no 123 in a file of groups either.
+        return rf"^[+-]?[1-9]\d{{0,2}}({GROUPINGS[self.thousands]}\d{{3}})+({GROUPINGS[self.decimal]}\d*)?$"
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the cells of one column say about a separator: how many, and where the first is."""
+    """What the cells of one column say about a separator: how many, where the first is, and where the first
+    is in which it can only be decimal."""
 
     decimal: int = 0
     grouped: int = 0
     either: int = 0
     example: tuple[int, str] | None = None
+    proof: tuple[int, str] | None = None
 
 
 class _Patterns:
@@ -62,10 +65,10 @@ class _Patterns:
         spaced = f"[{SPACES}{APOSTROPHES}]"
         self.either = rf"^[+-]?[1-9]\d{{0,2}}{mine}\d{{3}}$"
         self.decimal = (
-            rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+)?|\d{{1,3}}({other}\d{{3}})+{mine}\d*"
-            rf"|\d{{1,3}}({spaced}\d{{3}})+{mine}\d*)$"
+            rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+)?|[1-9]\d{{0,2}}({other}\d{{3}})+{mine}\d*"
+            rf"|[1-9]\d{{0,2}}({spaced}\d{{3}})+{mine}\d*)$"
         )
-        self.grouped = rf"^[+-]?\d{{1,3}}({mine}\d{{3}})+({mine}\d{{3}}|{other}\d*)$"
+        self.grouped = rf"^[+-]?[1-9]\d{{0,2}}({mine}\d{{3}})+({mine}\d{{3}}|{other}\d*)$"
 
 
 PATTERNS = {separator: _Patterns(separator) for separator in OTHER}
@@ -91,12 +94,12 @@ class Evidence:
             seen.either += compute.sum(either).as_py() or 0
             seen.decimal += compute.sum(decimal).as_py() or 0
             seen.grouped += compute.sum(grouped).as_py() or 0
+            rows = compute.indices_nonzero(holds)
             if seen.example is None:
                 marked = compute.or_(compute.or_(either, decimal), grouped)
-                at = compute.index(marked, True).as_py()
-                if at >= 0:
-                    row = compute.indices_nonzero(holds)[at].as_py()
-                    seen.example = (first_row + row, cells[at].as_py())
+                seen.example = _first(marked, cells, rows, first_row)
+            if seen.proof is None:
+                seen.proof = _first(decimal, cells, rows, first_row)
 
     def total(self, kind: str, separator: str) -> int:
         """Return how many cells of all columns are of a kind (`decimal`, `grouped`, `either`)."""
@@ -207,15 +210,22 @@ def _without_decimals(evidence: Evidence, reading: ReadingConfig, delimiter: str
     return Question("ambiguous_number", place, *example, proposal=proposal)
 
 
+def _first(mask: pa.Array, cells: pa.Array, rows: pa.Array, first_row: int) -> tuple[int, str] | None:
+    """Return the row and the text of the first cell that a mask marks."""
+    at = compute.index(mask, True).as_py()
+    return None if at < 0 else (first_row + rows[at].as_py(), cells[at].as_py())
+
+
+def _evident(evidence: Evidence, mark: str) -> tuple[int, int, str]:
+    """Return the place, row and text of a cell that shows what a separator is."""
+    seen = [(place, each) for (place, of), each in evidence.seen.items() if of == mark]
+    proofs = [(place, *each.proof) for place, each in seen if each.proof is not None]
+    groups = [(place, *each.example) for place, each in seen if each.example is not None and each.grouped]
+    return (proofs or groups)[0]
+
+
 def _mixed(evidence: Evidence) -> Question:
-    first, second = (
-        next(
-            (place, *seen.example)
-            for (place, of), seen in evidence.seen.items()
-            if of == mark and seen.example is not None and (seen.decimal or seen.grouped)
-        )
-        for mark in OTHER
-    )
+    first, second = (_evident(evidence, mark) for mark in OTHER)
     if first[1] < second[1]:
         first, second = second, first
     return Question("mixed_decimals", *first, other=second[2])

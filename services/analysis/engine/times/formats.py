@@ -52,7 +52,8 @@ DIRECTIVES = {
     "b": r"(?P<b>\pL+\.?)",
     "H": r"(?P<H>\d{1,2})",
     "M": r"(?P<M>\d{1,2})",
-    "S": r"(?P<S>\d{1,2})(?:[.,:](?P<f>\d{1,9}))?",
+    # After a colon, a count of milliseconds need not be padded: only three digits are beyond doubt.
+    "S": r"(?P<S>\d{1,2})(?:[.,](?P<f>\d{1,9})|:(?P<g>\d{3}))?",
     "p": r"(?P<p>[AaPp])\.?[Mm]\.?",
     "z": r"(?P<z>[Zz]|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?|\pL{2,5}|\pL+(?:/[\pL_+-]+\d*)+)",
     "a": r"\pL+\.?",
@@ -60,7 +61,7 @@ DIRECTIVES = {
 ALIASES = {"B": "b", "A": "a", "I": "H", "Z": "z", "e": "d", "k": "H", "l": "H"}
 FIXED = {letter: rf"(?P<{letter}>\d{{2}})" for letter in "mdHMy"} | {
     "j": r"(?P<j>\d{3})",
-    "S": r"(?P<S>\d{2})(?:[.,:](?P<f>\d{1,9}))?",
+    "S": r"(?P<S>\d{2})(?:[.,](?P<f>\d{1,9})|:(?P<g>\d{3}))?",
 }
 """Widths where no separator tells one number from the next."""
 
@@ -316,10 +317,11 @@ def _clock(parts: dict[str, pa.Array], matched: NDArray[np.bool_]) -> tuple[Mome
         hour = np.where(stated, hour % 12 + 12 * afternoon, hour)
     valid &= (hour < 24) | ((hour == 24) & (minute == 0) & (second == 0))
     micro = np.zeros(n, dtype=np.int64)
-    if "f" in parts:
-        padded = compute.utf8_slice_codeunits(compute.utf8_rpad(parts["f"], 6, "0"), 0, 6)
-        stated_fraction = compute.not_equal(parts["f"], "")
-        micro = _integers(compute.if_else(stated_fraction, padded, ""), 0, n)
+    for name in ("f", "g"):
+        if name in parts:
+            padded = compute.utf8_slice_codeunits(compute.utf8_rpad(parts[name], 6, "0"), 0, 6)
+            stated_fraction = compute.not_equal(parts[name], "")
+            micro += _integers(compute.if_else(stated_fraction, padded, ""), 0, n)
     return ((hour * 60 + minute) * 60 + second) * SECOND + micro, valid
 
 

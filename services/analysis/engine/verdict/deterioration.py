@@ -118,13 +118,16 @@ def deterioration(
     coordinates = np.asarray(coordinates, dtype=np.float64)
     if len(order) != coordinates.shape[0] or len(order) != len(distances):
         raise EngineError(
-            f"there are {len(order)} order values for {coordinates.shape[0]} samples; each sample needs one"
+            f"there are {len(order)} order values for {coordinates.shape[0]} samples; each sample needs one",
+            code="wrong_shape",
         )
     wear, labels = wear_of(regimes, coordinates, np.asarray(distances, dtype=np.float64))
     judged = np.isfinite(wear)
     if not judged.any():
         raise EngineError(
-            f"none of the {len(order)} samples was judged, since too many of their values are missing"
+            f"none of the {len(order)} samples was judged, since too many of their values are missing",
+            code="none_judged",
+            params={"samples": len(order)},
         )
     wear, labels = wear[judged], labels[judged]
     names, groups = _groups(np.asarray(order)[judged])
@@ -160,7 +163,9 @@ def _groups(values: NDArray[Any]) -> tuple[tuple[float | str, ...], Labels]:
     if values.dtype.kind in "iufb":
         numbers = values.astype(np.float64)
         if not np.isfinite(numbers).all():
-            raise EngineError("an order value is missing or not a finite number. Choose another column")
+            raise EngineError(
+                "an order value is missing or not a finite number. Choose another column", code="no_order"
+            )
         unique, groups = np.unique(numbers, return_inverse=True)
         return tuple(unique.tolist()), groups
     texts = values.astype(np.str_)

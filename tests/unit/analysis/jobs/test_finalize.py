@@ -74,16 +74,21 @@ async def test_a_rejected_file_fails_its_analysis(place: Place) -> None:
     following = work.next_job(uuid4(), Kind.CHUNK, process_order=0)
     await place.units.queue.enqueue([following])
     suggestion = {"end_meta": "load", "start_dim": "f_0", "end_dim": "f_0"}
-    error = TableError("the cell is empty", file="normal.csv", row=3, column="f_0", suggestion=suggestion)
+    error = TableError(
+        "the cell is empty", file="normal.csv", row=3, column="f_0", suggestion=suggestion, code="empty"
+    )
     await place.finalizer.reject(work, error)
     failed = place.analysis(work)
     assert (failed.status, failed.completed_at) == (Status.FAILED, NOW)
     assert failed.error == {
         "message": "file 'normal.csv', row 3, column 'f_0': the cell is empty",
+        "code": "empty",
+        "params": {},
         "file": "normal.csv",
         "row": 3,
         "column": "f_0",
         "suggestion": suggestion,
+        "proposal": suggestion,
     }
     memory = place.units.memory
     assert memory.features == []
@@ -92,23 +97,30 @@ async def test_a_rejected_file_fails_its_analysis(place: Place) -> None:
     assert await place.units.queue.cancel([failed.id]) == 0
     (event,) = place.units.outbox.payloads(ANALYSIS_FAILED)
     assert (event.error, event.row, event.column) == (failed.error["message"], 3, "f_0")
+    assert event.code == "empty"
 
 
 @pytest.mark.parametrize(
-    ("error", "message"), [(None, WORKER_DIED), (MemoryError("no memory"), INTERNAL_ERROR)]
+    ("error", "message", "code"),
+    [
+        (None, WORKER_DIED, "worker_died"),
+        (MemoryError("no memory"), INTERNAL_ERROR, "internal_error"),
+    ],
 )
 async def test_the_files_of_an_analysis_that_is_given_up_are_kept(
-    place: Place, error: Exception | None, message: str
+    place: Place, error: Exception | None, message: str, code: str
 ) -> None:
     work = await place.claimed()
     await place.finalizer.give_up(work.job, error)
-    assert place.analysis(work).error == {"message": message}
+    failure = place.analysis(work).error
+    assert failure is not None
+    assert (failure["message"], failure["code"]) == (message, code)
     assert place.units.memory.discarded == {}
 
 
 async def test_an_analysis_fails_once(place: Place) -> None:
     work = await place.claimed()
-    await place.finalizer.reject(work, TableError("the file is empty"))
+    await place.finalizer.reject(work, TableError("the file is empty", code="empty"))
     await place.units.queue.enqueue([work.next_job(uuid4(), Kind.CHUNK, process_order=0)])
     await place.finalizer.give_up(await place.claim(), None)
     assert place.analysis(work).error != {"message": WORKER_DIED}
@@ -121,7 +133,7 @@ async def test_a_worker_that_lost_its_lease_cannot_fail_the_analysis(place: Plac
     place.clock.advance(minutes=2)
     taken_over = await place.claim()
     with pytest.raises(LeaseLost):
-        await place.finalizer.reject(work, TableError("the file is empty"))
+        await place.finalizer.reject(work, TableError("the file is empty", code="empty"))
     with pytest.raises(LeaseLost):
         await place.finalizer.give_up(work.job, None)
     assert place.units.outbox.payloads(ANALYSIS_FAILED) == []

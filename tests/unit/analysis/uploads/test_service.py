@@ -109,20 +109,41 @@ async def test_an_upload_is_stored_enqueued_and_published(place: Place) -> None:
     assert [p.action for p in place.units.outbox.payloads(AUDIT_RECORDED)] == ["analysis.created"]
 
 
+async def test_labels_may_come_as_a_file(place: Place) -> None:
+    analysis = await place.send(
+        ("a.csv", TABLE),
+        labels="Von;Bis;Code\n01.07.2024 12:00;01.07.2024 13:00;seal\n",
+        time_zone="Europe/Berlin",
+    )
+    assert analysis.config_id is not None
+    async with place.units(place.scope) as unit:
+        config = await unit.configs.get(analysis.config_id)
+    assert config is not None
+    assert config.reading["labels"] == [
+        {"start": "2024-07-01T10:00:00Z", "end": "2024-07-01T11:00:00Z", "code": "seal"}
+    ]
+
+
 async def test_a_large_upload_is_a_large_job(place: Place) -> None:
     await place.send(("x.csv", b"1" * (MAX_SMALL_BYTES + 1)))
     assert [job.size for job in await place.jobs()] == [Size.LARGE]
 
 
+@pytest.mark.parametrize("name", ["book.xlsx", "week.zip", "daq.lvm", "Tag_07", "old.xls", "export.CSV"])
+async def test_a_files_name_says_nothing_about_its_form(place: Place, name: str) -> None:
+    await place.send((name, TABLE))
+    assert len(await place.jobs()) == 1
+
+
 @pytest.mark.parametrize(
     ("files", "fields", "error", "says"),
     [
-        ([("a.csv", TABLE), ("book.xlsx", TABLE)], {}, BadUpload, "not a supported file type"),
         ([("a.csv", TABLE), ("b.csv", b"")], {}, BadUpload, "'b.csv' is empty"),
         ([("a.csv", TABLE)] * 3, {}, BadUpload, "at most 2 files"),
         ([("a.csv", b"1" * (2 * MAX_SMALL_BYTES + 1))], {}, UploadTooLarge, "exceeds the maximum of 2 MiB"),
         ([("a.csv", TABLE)], {"config_id": "first"}, BadUpload, "must be the id of a configuration"),
         ([("a.csv", TABLE)], {"threshold": "2"}, BadUpload, "Unknown form field 'threshold'"),
+        ([("a.csv", TABLE)], {"labels": "start,end\n1,2\n"}, BadUpload, "row 2: '1' is not a time"),
         ([("a.csv", TABLE)], {"baseline_id": uuid4()}, BadUpload, "Omit baseline_id"),
         ([("a.csv", TABLE)], {"kind": AnalysisType.MONITORING}, NoBaseline, "no completed baseline yet"),
     ],

@@ -16,6 +16,7 @@ from services.analysis.engine.tables import reading
 
 from .files import advised, read, refusal
 from .test_containers import parquet, workbook, zipped
+from .test_workbooks import xls
 
 NAN = np.nan
 PAGE = (Path(__file__).parents[5] / "docs" / "files.md").read_text()
@@ -74,7 +75,10 @@ READ: dict[str, list[bytes | str]] = {
         zipped({"a.csv": GOOD.encode(), "README.txt": b"Hello\nyou\n"}),
     ],
     "Parquet": [parquet({"m": ["x", "y"], "a": [1.5, 3.25], "b": ["2", "4"]})],
-    "Excel (.xlsx)": [workbook([["Report"], ["m", "a", "b"], ["x", 1.5, 2], ["y", 3.25, "4"]])],
+    "Excel (.xlsx, .xls)": [
+        write([["Report"], ["m", "a", "b"], ["x", 1.5, 2], ["y", 3.25, "4"]]) for write in (workbook, xls)
+    ],
+    "lines that repeat the header": [GOOD.replace("y,", "m,a,b\ny,")],
 }
 
 EXPECTED = {
@@ -116,7 +120,11 @@ def test_what_the_page_says_is_asked(row: list[str], case: tuple[str, dict[str, 
 REFUSED: list[tuple[bytes | str, str]] = [
     ("m;a;b\nx;1.5;2\nx;2,5;2\n", "mixed_decimals"),
     ("m,a,b\nx,1.23.4,2\nx,1,2\n", "not_a_number"),
+    (GOOD.replace(".5", ".5 °C"), "not_a_number"),
     ("m,a,b\nx,1e999,2\n", "too_large"),
+    ("m,a,c\nx,1,2\n", "columns_not_found"),
+    ("m,b,a\nx,1,2\n", "columns_out_of_order"),
+    ("m,a,b,b\nx,1,2,3\n", "duplicate_column"),
     ("m,a,b\nx,1\nx,1,2\n", "wrong_width"),
     ('m,a,b\nx,"1"2,2\nx,1,2\n', "stray_quote"),
     ("m,a,b\nö,1,2\n".encode() + b"\xf6,1,2\n", "undecodable"),
@@ -155,5 +163,13 @@ def test_the_limits_of_the_page() -> None:
 def test_the_page_knows_every_error() -> None:
     folder = Path(str(reading.__file__)).parent
     codes = {code for path in folder.glob("*.py") for code in re.findall(r'code="(\w+)"', path.read_text())}
-    rare = {"unparsable", "empty_archive", "no_numbers", "list_length", "bad_metadata", "no_file"}
+    rare = {
+        "unparsable",
+        "empty_archive",
+        "no_numbers",
+        "list_length",
+        "bad_metadata",
+        "no_file",
+        "not_seekable",
+    }
     assert {code for code in codes - rare if f"`{code}`" not in PAGE} == set()
