@@ -12,8 +12,8 @@ AlertStatus = Literal["pending", "active", "recovering", "resolved"]
 class AlertState(Payload):
     """The alert after the change. Seen are times of samples; the other times are of the clock.
 
-    `outcome` of a resolved alert is true_alarm, false_alarm, maintenance or unknown, once a person has said so;
-    `fault_code` is that person's, too. An acknowledgement ends at `acknowledge_expires_at`, if it has one.
+    `outcome` is true_alarm, false_alarm, maintenance or unknown, once a person has said so.
+    An acknowledgement ends at `acknowledge_expires_at`, if it has one.
     """
 
     alert_id: UUID

@@ -46,6 +46,8 @@ async def change_all(service: AlertService, unit: Unit, caller: Caller, bulk: Bu
         await service.check_member(unit, bulk.user_id)
     ids = list(dict.fromkeys(bulk.alert_ids))
     # All locks in the order in which judging takes them.
+    if bulk.action == "reopen":
+        await unit.rules.lock_of_alerts(ids)
     await unit.alerts.lock_all(ids)
     act = _actions(service, unit, caller, bulk)[bulk.action]
     return [await _outcome(act, alert_id) for alert_id in ids]

@@ -203,8 +203,8 @@ class Alert:
         return alert, None
 
     def activated(self, seen: Seen, now: datetime) -> "Alert":
-        """The pending alert whose trigger has fired."""
-        return replace(self._with(seen, now), status=AlertStatus.ACTIVE, published_at=now)
+        """The pending alert whose trigger has fired: it is raised now, not when it became pending."""
+        return replace(self._with(seen, now), status=AlertStatus.ACTIVE, created_at=now, published_at=now)
 
     def reopened_with(self, seen: Seen, now: datetime) -> "Alert":
         """The resolved alert, open again because its fault recurred."""

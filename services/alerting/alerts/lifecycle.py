@@ -4,6 +4,7 @@ Callers open the transaction and commit it. Every transaction locks in this orde
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from shared.clock import Clock, IdGenerator
 
 # A pending alert that ends was none.
 ENDING = (TransitionKind.RECOVER, TransitionKind.CLEAR)
+RAISING = (TransitionKind.RAISE, TransitionKind.NO_DATA)
 # The code of an alert that its rule cleared without giving one.
 CLEARED = "cleared"
 
@@ -89,32 +91,54 @@ class AlertLifecycle:
                 return opened
             # The unique index decides, whatever the locks: another transaction opened the alert.
             alert = await unit.alerts.lock_open(transition.rule.organization_id, transition.dedupe_key)
-        if alert.status is AlertStatus.PENDING and transition.kind in ENDING:
-            await unit.alerts.discard(alert.id)
-            return None, None
+        if alert.status is AlertStatus.PENDING:
+            if transition.kind in ENDING:
+                await unit.alerts.discard(alert.id)
+                return None, None
+            if transition.kind in RAISING and (back := await self._reopen_for(unit, alert, transition)):
+                return back
         after, kind = self._continued(alert, transition)
         if after is not alert:
             await unit.alerts.update(after)
         return after, self._change(after, kind, transition)
 
     async def _open(self, unit: Unit, transition: Transition) -> tuple[Alert, AlertChange | None] | None:
-        rule, now, seen = transition.rule, self._clock.now(), _seen(transition)
+        now, seen = self._clock.now(), _seen(transition)
         if transition.kind is TransitionKind.PENDING:
             alert = self._new(transition, seen, now, AlertStatus.PENDING)
             return (alert, None) if await unit.alerts.add(alert) else None
-        if transition.reopen_within is not None:
-            since = now - transition.reopen_within
-            recent = await unit.alerts.lock_resolved_since(rule.id, transition.dedupe_key, since)
-            if recent is not None:
-                alert = recent.reopened_with(seen, now)
-                if not await unit.alerts.reopen(alert):
-                    return None
-                return alert, self._change(alert, Change.REOPENED, transition)
+        if (recent := await self._recent(unit, transition)) is not None:
+            alert = recent.reopened_with(seen, now)
+            if not await unit.alerts.reopen(alert):
+                return None
+            return alert, self._change(alert, Change.REOPENED, transition)
         alert = self._new(transition, seen, now, AlertStatus.ACTIVE)
         if not await unit.alerts.add(alert):
             return None
         self._raised.add(1, {"severity": alert.severity.label})
         return alert, self._change(alert, Change.RAISED, transition)
+
+    async def _reopen_for(
+        self, unit: Unit, pending: Alert, transition: Transition
+    ) -> tuple[Alert, AlertChange | None] | None:
+        """Continue the alert that was resolved recently, instead of raising the pending one beside it."""
+        if (recent := await self._recent(unit, transition)) is None:
+            return None
+        seen = _seen(transition)
+        seen = replace(
+            seen, count=seen.count + pending.count, first_at=min(seen.first_at, pending.first_seen_at)
+        )
+        await unit.alerts.discard(pending.id)
+        alert = recent.reopened_with(seen, self._clock.now())
+        await unit.alerts.update(alert)
+        return alert, self._change(alert, Change.REOPENED, transition)
+
+    async def _recent(self, unit: Unit, transition: Transition) -> Alert | None:
+        """The alert of the key that a rule wants reopened, if it was resolved recently enough."""
+        if transition.reopen_within is None:
+            return None
+        since = self._clock.now() - transition.reopen_within
+        return await unit.alerts.lock_resolved_since(transition.rule.id, transition.dedupe_key, since)
 
     def _new(self, transition: Transition, seen: Seen, now: datetime, status: AlertStatus) -> Alert:
         key = transition.dedupe_key

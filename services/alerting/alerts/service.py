@@ -175,10 +175,12 @@ class AlertService:
 
     async def reopen(self, unit: Unit, caller: Caller, alert_id: UUID, note: str | None) -> Alert:
         """Open a resolved alert again. Raises AlertNotFound, AlertIsOpen, AnotherIsOpen."""
+        known = await unit.alerts.get(alert_id)
+        # Before the alert: who deletes the rule meanwhile would not find this alert open and resolve it.
+        rule = await unit.rules.lock(known.alert_rule_id) if known else None
         alert = await self._lock_raised(unit, alert_id)
         if alert.is_open:
             raise AlertIsOpen(alert_id)
-        rule = await unit.rules.get(alert.alert_rule_id)
         if rule is None:
             raise AlertIsResolved(alert_id, "reopened", "Its rule was deleted.")
         await self._replicas.ensure_member(unit, caller)

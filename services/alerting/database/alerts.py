@@ -116,9 +116,7 @@ class PostgresAlertRepository:
 
     async def update(self, alert: Alert) -> None:
         row = _alert_row(alert)
-        for fixed in (
-            "organization_id", "alert_rule_id", "machine_id", "anomaly_id", "dedupe_key", "created_at"
-        ):  # fmt: skip
+        for fixed in ("organization_id", "alert_rule_id", "machine_id", "anomaly_id", "dedupe_key"):
             del row[fixed]
         await self._queries.update_alert(self._connection, **row)
 

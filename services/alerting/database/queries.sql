@@ -92,6 +92,13 @@ WHERE r.machine_id = :machine_id AND r.is_active AND r.deleted_at IS NULL AND NO
 ORDER BY r.id
 FOR NO KEY UPDATE OF r;
 
+-- name: lock_rules_of_alerts$
+-- Lock the rules of some alerts in the order in which judging locks them, and count them.
+SELECT count(*) FROM (
+    SELECT id FROM alert_rules WHERE id IN (SELECT alert_rule_id FROM alerts WHERE id = ANY (:alert_ids))
+    ORDER BY id FOR NO KEY UPDATE
+) AS r;
+
 -- name: update_rule!
 -- Store everything that can change.
 UPDATE alert_rules
@@ -118,6 +125,16 @@ SELECT * FROM rule_templates WHERE id = :id AND deleted_at IS NULL;
 -- name: lock_template^
 -- One rule template, even a deleted one, locked against changes until the transaction ends.
 SELECT * FROM rule_templates WHERE id = :id FOR NO KEY UPDATE;
+
+-- name: enter_machine_of_templates$
+-- Have passes of templates over the machines of the organization wait for this transaction, which stores a machine.
+SELECT pg_advisory_xact_lock_shared(
+    hashtextextended('alerting.rule_templates/' || current_setting('app.organization_id', true), 0)) IS NULL;
+
+-- name: await_machines_of_templates$
+-- Wait for these transactions. What they store is visible to the next statement.
+SELECT pg_advisory_xact_lock(
+    hashtextextended('alerting.rule_templates/' || current_setting('app.organization_id', true), 0)) IS NULL;
 
 -- name: lock_templates
 -- All rule templates of the organization, locked against changes until the transaction ends.
@@ -289,12 +306,12 @@ FOR NO KEY UPDATE;
 
 -- name: lock_open_alerts_of_rule
 -- The open alerts of a rule, locked.
-SELECT * FROM alerts WHERE alert_rule_id = :alert_rule_id AND status <> 'resolved' ORDER BY id
+SELECT * FROM alerts WHERE alert_rule_id = :alert_rule_id AND status <> 'resolved' ORDER BY dedupe_key
 FOR NO KEY UPDATE;
 
 -- name: lock_open_alerts_of_machine
 -- Some open alerts of a machine, locked.
-SELECT * FROM alerts WHERE machine_id = :machine_id AND status <> 'resolved' ORDER BY id LIMIT :limit
+SELECT * FROM alerts WHERE machine_id = :machine_id AND status <> 'resolved' ORDER BY dedupe_key LIMIT :limit
 FOR NO KEY UPDATE;
 
 -- name: list_alerts
@@ -371,8 +388,8 @@ GROUP BY alert_rule_id ORDER BY count(*) DESC, alert_rule_id LIMIT :limit;
 UPDATE alerts
 SET status = :status, severity = :severity, data = :data, acknowledged_by = :acknowledged_by,
     acknowledged_at = :acknowledged_at, assigned_to = :assigned_to, resolved_by = :resolved_by,
-    resolved_at = :resolved_at, outcome = :outcome, fault_code = :fault_code, updated_at = :updated_at,
-    told_at = :published_at, version = :version
+    resolved_at = :resolved_at, outcome = :outcome, fault_code = :fault_code, created_at = :created_at,
+    updated_at = :updated_at, told_at = :published_at, version = :version
 WHERE id = :id;
 
 -- name: discard_alert!

@@ -45,6 +45,9 @@ class PostgresRuleRepository:
         rows = self._queries.lock_rules_watching(self._connection, machine_id=machine_id)
         return [WatchingRule(rule, row["machine_name"]) async for row in rows if (rule := _rule(row))]
 
+    async def lock_of_alerts(self, alert_ids: Sequence[UUID]) -> None:
+        await self._queries.lock_rules_of_alerts(self._connection, alert_ids=alert_ids)
+
     async def update(self, rule: Rule) -> None:
         row = _rule_row(rule)
         for fixed in ("organization_id", "machine_id", "created_by", "created_at", "template_id"):

@@ -29,7 +29,11 @@ class PostgresTemplateRepository:
     async def lock(self, template_id: UUID) -> RuleTemplate | None:
         return _template(await self._queries.lock_template(self._connection, id=template_id))
 
+    async def await_machines(self) -> None:
+        await self._queries.await_machines_of_templates(self._connection)
+
     async def lock_all(self) -> Sequence[RuleTemplate]:
+        await self._queries.enter_machine_of_templates(self._connection)
         rows = self._queries.lock_templates(self._connection)
         return [template async for row in rows if (template := _template(row))]
 

@@ -86,6 +86,10 @@ class RuleRepository(Protocol):
         """The active rules of the machine, locked, always in the same order."""
         ...
 
+    async def lock_of_alerts(self, alert_ids: Sequence[UUID]) -> None:
+        """Lock the rules of these alerts in the order of `lock_watching`."""
+        ...
+
     async def update(self, rule: Rule) -> None: ...
 
     async def are_addresses_sealed(self) -> bool:
@@ -107,7 +111,11 @@ class TemplateRepository(Protocol):
         ...
 
     async def lock_all(self) -> Sequence[RuleTemplate]:
-        """All templates of the organization, locked likewise."""
+        """All templates of the organization, locked likewise, for a machine that this transaction stores."""
+        ...
+
+    async def await_machines(self) -> None:
+        """Wait for transactions that called `lock_all`, so that a pass sees the machines that they store."""
         ...
 
     async def list(self, page: PageRequest) -> Slice[RuleTemplate]: ...

@@ -41,6 +41,8 @@ class TemplateSync:
 
     async def continue_pass(self, unit: Unit, template_id: UUID) -> None:
         """Bring the rules of the next machines in step: the handler of the template's timer."""
+        # Before the template: a machine whose transaction has not seen it yet would get no rule of it.
+        await unit.templates.await_machines()
         template = await unit.templates.lock(template_id)
         if template is None or template.sync_after is None:
             return

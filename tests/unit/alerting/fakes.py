@@ -136,6 +136,9 @@ class FakeRules(_Scoped):
             if machine is not None and not machine.deleted and machine.status == "active"
         ]
 
+    async def lock_of_alerts(self, alert_ids: Sequence[UUID]) -> None:
+        pass
+
     async def update(self, rule: Rule) -> None:
         self._memory.rules[rule.id] = rule
 

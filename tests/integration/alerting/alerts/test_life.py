@@ -60,9 +60,8 @@ async def test_a_shift_with_its_alerts_and_what_they_say_of_their_rules(
     assert (summary["open"], summary["open_unacknowledged"], summary["open_unassigned"]) == (1, 1, 1)
     assert summary["median_seconds_to_acknowledge"] >= 0
     assert {rule["name"] for rule in summary["rules"]} == {"true", "false", "open"}
-    refused = await api.get(
-        f"{ALERTS}/summary", params={"since": datetime.now(UTC) + timedelta(days=1)}, headers=headers
-    )
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    refused = await api.get(f"{ALERTS}/summary", params={"since": tomorrow}, headers=headers)
     assert refused.status_code == 422
 
     found = {rule["rule_name"]: rule for rule in (await get(f"{RULES}/performance"))["items"]}

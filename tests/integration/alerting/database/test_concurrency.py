@@ -1,7 +1,7 @@
 """Two concurrent instances on real transactions: no alert is duplicated, no finding is lost."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ import pytest
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.changes import Transition, TransitionKind
 from services.alerting.alerts.domain import AlertStatus, Resolution
+from services.alerting.alerts.errors import AlertIsResolved
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.alerts.lifecycle import AlertLifecycle
@@ -20,9 +21,12 @@ from services.alerting.database.postgres import PostgresUnits
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
+from services.alerting.rules.domain import Actions
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.signals import Severity
+from services.alerting.templates.domain import START
+from services.alerting.templates.sync import TemplateSync
 from shared.access import Caller, Role, Scope
 from shared.audit import Auditor
 from shared.clock import SystemClock, time_ordered_id
@@ -31,7 +35,8 @@ from shared.postgres.connection import Database
 from tests.integration.alerting.publishing import machine_changed
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
-from tests.unit.alerting.database.repository_suite import World, make_alert, seen_once
+from tests.unit.alerting.database.life_suite import make_template
+from tests.unit.alerting.database.repository_suite import World, make_alert, make_machine, seen_once
 from tests.unit.alerting.examples import anomaly
 
 INSTANCES = 2
@@ -53,6 +58,8 @@ class Instance:
         announcer = Announcer(Notifier(clock, time_ordered_id))
         self.lifecycle = lifecycle = AlertLifecycle(clock, time_ordered_id, announcer)
         self.replicas = replicas
+        sealer = WebhookSealer(Encryptor(KEYS))
+        self.templates = TemplateSync(clock, time_ordered_id, auditor, sealer, lifecycle)
         self.evaluator = Evaluator(lifecycle, ConditionCache(compile_condition))
         self.alerts = AlertService(clock, auditor, replicas, announcer)
         self.rules = RuleService(
@@ -237,3 +244,49 @@ async def test_severity_rising_on_two_instances_ends_at_the_maximum(
     assert alert is not None
     assert (alert.worst_distance_ratio, alert.count, alert.version) == (3.9, 20, 20)
     assert alert.severity is Severity.MEDIUM
+
+
+async def test_an_alert_does_not_reopen_while_its_rule_is_deleted(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    alert = await world.alert(status=AlertStatus.RESOLVED)
+
+    async def reopen() -> None:
+        async with instances[1].units(world.scope) as unit:
+            await instances[1].alerts.reopen(unit, caller(world), alert.id, None)
+
+    async with instances[0].units(world.scope) as unit:
+        await instances[0].rules.remove(unit, caller(world), world.rule.id)
+        reopening = asyncio.create_task(reopen())
+        await eventually(blocked(admin), what="the reopening to wait for the deletion")
+    with pytest.raises(AlertIsResolved):
+        await reopening
+
+
+async def test_a_machine_that_comes_while_a_template_does_gets_its_rule(
+    instances: Sequence[Instance], world: World, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    machine = make_machine(world.organization_id, tags=("pump",))
+    template = make_template(world, sync_after=START, actions=Actions())
+
+    async def cover() -> None:
+        async with instances[1].units(world.scope) as unit:
+            await unit.templates.add(template)
+        async with instances[1].units(world.scope) as unit:
+            await instances[1].templates.continue_pass(unit, template.id)
+
+    async with instances[0].units(world.scope) as unit:
+        await unit.replicas.merge_machine(machine)
+        await instances[0].templates.machine_changed(unit, machine)
+        covering = asyncio.create_task(cover())
+        await eventually(blocked(admin), what="the pass to wait for the machine")
+    await covering
+    async with instances[0].units(world.scope) as unit:
+        assert await unit.rules.lock_of_template(template.id, machine.id) is not None
+
+
+def blocked(admin: "asyncpg.Connection[asyncpg.Record]") -> Callable[[], Awaitable[bool]]:
+    async def waits() -> bool:
+        return bool(await admin.fetchval(BLOCKED))
+
+    return waits

@@ -47,6 +47,10 @@ class Bench:
         return list(self.units.memory.alerts.values())
 
     @property
+    def statuses(self) -> list[AlertStatus]:
+        return [alert.status for alert in self.alerts]
+
+    @property
     def published(self) -> list[str]:
         return [getattr(e.payload, "change", "raised") for e in self.units.outbox.events]
 
@@ -60,13 +64,13 @@ async def bench() -> Bench:
 
 async def test_an_alert_goes_through_its_whole_life(bench: Bench) -> None:
     assert await bench.say(PENDING) == []
-    assert bench.alerts[0].status is AlertStatus.PENDING
+    assert bench.statuses == [AlertStatus.PENDING]
     assert bench.published == [], "nobody is told of a pending alert"
     assert await bench.say(RAISE) == [Change.RAISED]
     assert await bench.say(RECOVER) == [Change.RECOVERING]
     assert await bench.say(RECOVER) == []
     assert await bench.say(RAISE) == [Change.UPDATED], "the fault is back"
-    assert bench.alerts[0].status is AlertStatus.ACTIVE
+    assert bench.statuses == [AlertStatus.ACTIVE]
     assert await bench.say(RECOVER, CLEAR, reason="No finding for 6 hours.") == ["recovering", "resolved"]
     [alert] = bench.alerts
     assert (alert.status, alert.resolve_code, alert.resolve_note) == (
@@ -82,6 +86,30 @@ async def test_a_pending_alert_that_ends_was_none(bench: Bench, end: TransitionK
     assert await bench.say(PENDING, PENDING, end) == []
     assert (bench.alerts, bench.published) == ([], [])
     assert await bench.say(RAISE) == [Change.RAISED]
+
+
+async def test_an_alert_is_raised_when_its_trigger_fires_not_when_it_was_pending(bench: Bench) -> None:
+    await bench.say(PENDING)
+    bench.clock.time = NOW + timedelta(hours=6)
+    assert await bench.say(RAISE) == [Change.RAISED]
+    assert bench.alerts[0].created_at == NOW + timedelta(hours=6), "it counts for this shift"
+
+
+@pytest.mark.parametrize(("later", "reopens"), [(timedelta(hours=1), True), (timedelta(hours=3), False)])
+async def test_a_pending_alert_continues_the_one_resolved_recently(
+    bench: Bench, later: timedelta, reopens: bool
+) -> None:
+    within = timedelta(hours=2)
+    await bench.say(PENDING, RAISE, CLEAR)
+    [first] = bench.alerts
+    bench.clock.time = NOW + later
+    assert await bench.say(PENDING, reopen_within=within) == []
+    change = Change.REOPENED if reopens else Change.RAISED
+    assert await bench.say(RAISE, reopen_within=within) == [change]
+    present = next(alert for alert in bench.alerts if alert.is_open)
+    assert (present.id == first.id) is reopens
+    assert present.count == (4 if reopens else 2), "no finding is lost"
+    assert len(bench.alerts) == (1 if reopens else 2)
 
 
 @pytest.mark.parametrize("kind", [SEVERITY, RECOVER, CLEAR])

@@ -27,6 +27,9 @@ class FakeTemplates:
         found = self._templates.get(template_id)
         return found if found is not None and found.organization_id == self._scope.organization_id else None
 
+    async def await_machines(self) -> None:
+        pass
+
     async def lock_all(self) -> Sequence[RuleTemplate]:
         return [
             t
