@@ -26,6 +26,13 @@ TAGS: Mapping[str, str] = {
     "alert budget": "How many alerts a night may bring, and which rules spend that.",
     "alert rules": "Conditions that open alerts, and who is notified.",
     "alerts": "Open and resolved alerts, with their deliveries.",
+    "deliveries": "Attempts to tell somebody of an alert, and the timeline of an alert.",
+    "contact points": "Named ways to reach somebody: mail, webhooks, chat services, roles, rotations.",
+    "rotations": "Who is on call when.",
+    "silences": "Alerts that notify nobody for a while.",
+    "maintenance windows": "When machines are maintained, once or again and again.",
+    "opt-outs": "Mail that somebody does not want.",
+    "acknowledgements": "Links that acknowledge an alert without a sign-in.",
     "analyses": "Uploads of samples, their analyses, and the map positions and features of each sample.",
     "anomalies": "Samples outside a machine's normal range, each with the features that explain it.",
     "api-keys": "Credentials for programs.",
@@ -38,6 +45,7 @@ TAGS: Mapping[str, str] = {
     "organizations": "Organizations, their members, and invitations to them.",
     "rule templates": "Alert rules for many machines: one for each that a template selects, kept in step.",
     "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
+    "sources": "Places that are watched for a machine's files.",
     "stream": "Live events.",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dinsight.administrator import acting_as
 from services.alerting import encrypted as alerting
+from services.analysis import encrypted as analysis
 from services.auth import encrypted as auth
 from services.machines import encrypted as machines
 from shared.crypto import EncryptedColumn, EncryptionError, Encryptor
@@ -16,6 +17,7 @@ from shared.postgres.connection import Connection
 COLUMNS: Mapping[str, Sequence[EncryptedColumn]] = {
     "auth": auth.COLUMNS,
     "machines": machines.COLUMNS,
+    "analysis": analysis.COLUMNS,
     "alerting": alerting.COLUMNS,
 }
 # Rows of a batch are locked until it commits: few enough that no request waits long.

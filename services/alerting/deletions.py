@@ -24,11 +24,13 @@ from shared.erasure.steps import (
     Erasing,
     Query,
     Step,
+    rows,
 )
 from shared.events.deletions import DeletionRequested
 from shared.postgres.connection import Database
 
 BATCH_ALERTS = 500
+OWN = "organization_id = :subject"
 MACHINE_DELETED = Resolution("The machine was deleted.", "machine_deleted")
 # The last messages about alerts of a deleted machine close the incidents that other systems opened for them.
 # They get this long: a receiver that does not answer by then must not delay the deletion.
@@ -96,6 +98,8 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             Query("deliveries", "erase_deliveries", BATCH_ALERTS),
             Query("alerts", "erase_alerts", BATCH_ALERTS),
             Query("alert_rules", "erase_rules", BATCH_ALERTS),
+            rows("notification_resources", "id", OWN),
+            rows("delivery_targets", "organization_id, target_key", OWN),
             Query("rule_templates", "erase_templates", BATCH_ALERTS),
             Query("alert_budgets", "erase_budget"),
             Query("deleted_analyses", "erase_deleted_analyses", BATCH_ALERTS),

@@ -10,9 +10,11 @@ from shared.events.analysis import (
     ANALYSIS_COMPLETED,
     ANALYSIS_FAILED,
     ANOMALY_DETECTED,
+    SOURCE_FAILED,
     AnalysisCompleted,
     AnalysisFailed,
     AnomalyDetected,
+    SourceFailed,
 )
 from shared.events.auth import (
     MEMBERSHIP_CHANGED,
@@ -61,6 +63,10 @@ def subscribe(consumer: Consumer[Unit], evaluator: Evaluator) -> None:
         payload = event.payload
         await evaluator.observe(unit, payload.machine_id, lambda: findings.of_failed(payload))
 
+    async def on_source_failed(event: Event[SourceFailed], unit: Unit) -> None:
+        payload = event.payload
+        await evaluator.observe(unit, payload.machine_id, lambda: findings.of_source(payload))
+
     async def on_deletion_requested(event: Event[DeletionRequested], unit: Unit) -> None:
         await eraser.accept(unit.jobs, event)
 
@@ -68,3 +74,4 @@ def subscribe(consumer: Consumer[Unit], evaluator: Evaluator) -> None:
     consumer.on(ANOMALY_DETECTED, on_anomaly_detected)
     consumer.on(ANALYSIS_COMPLETED, on_analysis_completed)
     consumer.on(ANALYSIS_FAILED, on_analysis_failed)
+    consumer.on(SOURCE_FAILED, on_source_failed)

@@ -1,26 +1,47 @@
 """Composition root of the alerting service."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.alerting.acknowledgements.links import LinkMaker
+from services.alerting.acknowledgements.routes import build_acknowledgements_router
+from services.alerting.acknowledgements.service import LinkService
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
+from services.alerting.contact_points.routes import build_contact_points_router
+from services.alerting.contact_points.sealing import ContactSealer
+from services.alerting.contact_points.service import ContactPointService
+from services.alerting.contact_points.testing import ContactTester
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.deletions import steps
 from services.alerting.deliveries import domain as deliveries
+from services.alerting.deliveries.chat import ChatSender
+from services.alerting.deliveries.content import Composer
+from services.alerting.deliveries.courier import Courier
 from services.alerting.deliveries.dispatcher import Dispatcher
+from services.alerting.deliveries.notices import Notices
+from services.alerting.deliveries.notifier import Notifier
+from services.alerting.deliveries.routes import build_deliveries_router
+from services.alerting.deliveries.service import DeliveryService
 from services.alerting.deliveries.webhooks import WebhookSender
 from services.alerting.handlers import subscribe, subscribe_replicas
+from services.alerting.maintenance_windows.routes import build_windows_router
+from services.alerting.maintenance_windows.service import MaintenanceWindowService
+from services.alerting.opt_outs.routes import build_opt_outs_router
+from services.alerting.opt_outs.service import OptOutService
 from services.alerting.performance.routes import build_performance_router
 from services.alerting.performance.service import PerformanceService
 from services.alerting.replicas.service import MachineDirectory, ReplicaService
+from services.alerting.resources.service import ResourceService
+from services.alerting.rotations.routes import build_rotations_router
+from services.alerting.rotations.service import RotationService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.routes import build_rules_router
@@ -28,6 +49,8 @@ from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
 from services.alerting.rules.upkeep import SealAddresses
 from services.alerting.settings import Settings
+from services.alerting.silences.routes import build_silences_router
+from services.alerting.silences.service import SilenceService
 from services.alerting.templates.routes import build_templates_router
 from services.alerting.templates.service import TemplateService
 from services.alerting.templates.sync import TemplateSync
@@ -37,6 +60,7 @@ from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.erasure.eraser import Eraser
 from shared.http.application import build_application
+from shared.http.caller import Guard
 from shared.http.idempotency import Idempotency
 from shared.http.kept_answers import AnswerSealer
 from shared.http.peers import Peer
@@ -45,6 +69,7 @@ from shared.jobs.janitor import Chore, Janitor
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
+from shared.mail.transports import transport_for
 from shared.observability.setup import set_up
 from shared.process import serve
 from shared.settings import InstallationSettings
@@ -64,7 +89,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     sealer, answers = WebhookSealer(encryptor), AnswerSealer(infra.database, encryptor)
     auditor, replicas = Auditor(clock), ReplicaService()
-    announcer = Announcer(Notifier(clock, new_id))
+    notifier = Notifier(clock, new_id, settings.public_url)
+    announcer = Announcer(notifier)
     lifecycle = AlertLifecycle(clock, new_id, announcer)
     machines = Peer(installation.machines_url, name="machines")
     rules = RuleService(clock, new_id, auditor, sealer, replicas, lifecycle)
@@ -79,13 +105,15 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         allow_private=settings.webhook_allow_private,
         timeout_seconds=settings.webhook_timeout_seconds,
     )
+    courier = _courier(sender, sealer, encryptor, settings)
     workers = [
-        _delivery_worker(infra, units, sender, sealer, settings),
+        _delivery_worker(infra, units, courier, settings),
         timer_worker(
             units.queue,
             units,
             {
                 timers.ACKNOWLEDGEMENT_EXPIRY: alerts.expire_acknowledgement,
+                timers.NOTIFY: notifier.on_timer,
                 timers.TEMPLATE_SYNC: sync.continue_pass,
             },
         ),
@@ -131,14 +159,52 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
+    links = LinkService(units, clock, auditor, announcer)
+    app.include_router(build_acknowledgements_router(links))
+    app.include_router(build_deliveries_router(DeliveryService(notifier, auditor), units, infra.guard))
+    resources = ResourceService(clock, new_id, auditor, replicas)
+    _include_resources(app, resources, notifier, courier, encryptor, settings, units, infra.guard)
     return app
+
+
+def _include_resources(
+    app: FastAPI,
+    resources: ResourceService,
+    notifier: Notifier,
+    courier: Courier,
+    encryptor: Encryptor,
+    settings: Settings,
+    units: PostgresUnits,
+    guard: Guard,
+) -> None:
+    """What an organization sets up so that alerts reach people."""
+    chat = ChatSender(allow_hosted=settings.webhook_allow_private)
+    points = ContactPointService(resources, ContactSealer(encryptor), chat)
+    windows = MaintenanceWindowService(resources, notifier)
+    for router in (
+        build_contact_points_router(points, ContactTester(resources, courier), units, guard),
+        build_rotations_router(RotationService(resources), units, guard),
+        build_silences_router(SilenceService(resources, notifier), units, guard),
+        build_windows_router(windows, units, guard),
+        build_opt_outs_router(OptOutService(resources), units, guard),
+    ):
+        app.include_router(router)
+
+
+def _courier(
+    sender: WebhookSender, sealer: WebhookSealer, encryptor: Encryptor, settings: Settings
+) -> Courier:
+    mail = transport_for(
+        settings.mail_url.get_secret_value(), settings.mail_sender, settings.mail_timeout_seconds
+    )
+    chat = ChatSender(allow_hosted=settings.webhook_allow_private)
+    return Courier(sender, mail, chat, Composer(), sealer, ContactSealer(encryptor))
 
 
 def _delivery_worker(
     infra: Infrastructure,
     units: PostgresUnits,
-    sender: WebhookSender,
-    sealer: WebhookSealer,
+    courier: Courier,
     settings: Settings,
 ) -> Worker:
     retry = RetryPolicy(
@@ -147,7 +213,8 @@ def _delivery_worker(
         max_delay=deliveries.MAX_RETRY_DELAY,
         factor=deliveries.RETRY_FACTOR,
     )
-    dispatcher = Dispatcher(units, sender, sealer, infra.clock, infra.new_id, retry)
+    links, notices = LinkMaker(settings.public_url, secrets.token_bytes), Notices(infra.new_id)
+    dispatcher = Dispatcher(units, courier, links, notices, infra.clock, infra.new_id, retry)
     pace = Pace(
         deliveries.LEASE,
         deliveries.HEARTBEAT_SECONDS,

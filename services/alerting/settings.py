@@ -1,6 +1,6 @@
 """Settings of the alerting service, read from `DINSIGHT_ALERTING_...`."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
@@ -18,5 +18,13 @@ class Settings(ServiceSettings):
     webhook_attempts: int = Field(default=14, ge=1, le=50)
     webhook_first_retry_seconds: float = Field(default=5, gt=0)
     webhook_concurrency: int = Field(default=16, ge=1)
-    # An organization whose receiver hangs occupies at most this many of them, so that others are served.
-    webhook_per_organization: int = Field(default=4, ge=1)
+    # An organization whose receivers hang occupies at most this many of them, so that others are served. Each
+    # target occupies one.
+    webhook_per_organization: int = Field(default=8, ge=1)
+    # `smtp://user:password@host:587?starttls=true`, `smtps://...`, or a folder that messages are written to.
+    mail_url: SecretStr = SecretStr("file:///var/lib/dinsight/mail")
+    mail_sender: str = "DInsight <dinsight@localhost>"
+    # For one message, from connecting to the server's last reply.
+    mail_timeout_seconds: float = Field(default=30, gt=0, le=120)
+    # The start of the links in messages: where people reach the platform.
+    public_url: str = "http://127.0.0.1:8000"

@@ -34,13 +34,19 @@ from services.analysis.quality.service import QualityService
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
+from services.analysis.sources.opening import Places
+from services.analysis.sources.routes import build_source_router
+from services.analysis.sources.sealing import SecretSealer
+from services.analysis.sources.service import SourceService
 from services.analysis.timeline.routes import build_timeline_router
 from services.analysis.timeline.service import TimelineService
+from services.analysis.uploads.registering import Registrar
 from services.analysis.uploads.routes import build_upload_router
 from services.analysis.uploads.service import UploadReceiver
 from services.analysis.whatif.routes import build_what_if_router
 from services.analysis.whatif.service import WhatIfService
 from shared.audit import Auditor
+from shared.crypto import Encryptor
 from shared.erasure.eraser import Eraser
 from shared.erasure.requests import DeletionRequests
 from shared.http.application import build_application
@@ -69,9 +75,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     configs = ConfigService(infra.clock, auditor)
-    receiver = UploadReceiver(
-        units, storage, directory, settings, infra.clock, infra.new_id, auditor, configs
-    )
+    registrar = Registrar(infra.clock, infra.new_id, auditor, configs)
+    receiver = UploadReceiver(units, storage, directory, settings, infra.new_id, registrar)
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
@@ -112,6 +117,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     previews = PreviewService(units, configs, settings)
     app.include_router(build_preview_router(previews, infra.guard, max_body_bytes=max_body_bytes))
     app.include_router(build_archive_router(ArchiveService(infra.new_id, auditor), units, infra.guard))
+    sealer = SecretSealer(Encryptor(installation.encryption_keys.get_secret_value()))
+    places = Places(settings, sealer)
+    sources = SourceService(infra.clock, infra.new_id, auditor, configs, places, sealer)
+    app.include_router(build_source_router(sources, directory, units, infra.guard))
     deletions = DeletionService(units, directory, DeletionRequests(infra.clock, infra.new_id), auditor)
     app.include_router(build_deletion_router(deletions, units, infra.guard))
     app.include_router(build_anomaly_router(AnomalyService(infra.clock, auditor), units, infra.guard))

@@ -3,7 +3,7 @@
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from shared.settings import CommaSeparated, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -43,6 +43,15 @@ class Settings(ServiceSettings):
     upkeep_seconds: float = Field(default=60.0, gt=0)
     # Longer than any upload takes: an older object that belongs to no upload was left behind by a crash.
     orphan_after_seconds: float = Field(default=24 * 3600.0, gt=0)
+    # Sources may watch folders below it, those of each organization in `<folder>/<its id>`. Empty for none:
+    # whoever configures sources can read what is there.
+    sources_folder: str = ""
+    # Enable only if SFTP servers are in the plant's own network: sources can then reach into it.
+    sources_allow_private: bool = False
+    # Stores other than AWS of which sources may read buckets, such as https://minio.example.com:9000.
+    sources_endpoints: CommaSeparated = ()
+    # How many sources a worker looks at concurrently: one that is slow or silent must not hold up the others.
+    sources_concurrency: int = Field(default=4, ge=1)
 
 
 class WorkerSettings(BaseSettings):

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from services.analysis.archives.archiver import Archiver
 from services.analysis.archives.jobs import ArchiveJobs
+from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import PostgresUnits, Units
 from services.analysis.engine import Limits
 from services.analysis.jobs.chunks import ChunkStore
@@ -26,7 +27,15 @@ from services.analysis.jobs.split import Splitter
 from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings, WorkerSettings
+from services.analysis.sources import domain as sources
+from services.analysis.sources.events import Announcer
+from services.analysis.sources.looking import Looker
+from services.analysis.sources.opening import Opener, Places
+from services.analysis.sources.sealing import SecretSealer
+from services.analysis.uploads.registering import Registrar
+from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
+from shared.crypto import Encryptor
 from shared.http.application import build_application
 from shared.infrastructure import Infrastructure
 from shared.jobs.queue import JobHandler, Queue, Size
@@ -90,6 +99,34 @@ def build_worker(
     return Worker(queue, QUEUE, handlers, LANES, pace, RETRY)
 
 
+def build_source_worker(
+    units: Units,
+    queue: Queue,
+    storage: Storage,
+    opener: Opener,
+    settings: Settings,
+    clock: Clock,
+    new_id: IdGenerator,
+) -> Worker:
+    """Looks at sources, in lanes of its own: a silent server must not hold up an analysis."""
+    auditor = Auditor(clock)
+    registrar = Registrar(clock, new_id, auditor, ConfigService(clock, auditor))
+    looker = Looker(
+        units,
+        storage,
+        opener,
+        registrar,
+        Announcer(clock),
+        clock,
+        new_id,
+        max_bytes=settings.max_upload_bytes,
+    )
+    pace = Pace(timedelta(seconds=settings.lease_seconds), settings.heartbeat_seconds)
+    return Worker(
+        queue, sources.QUEUE, {sources.LOOK: looker}, (Lane(settings.sources_concurrency),), pace, RETRY
+    )
+
+
 def create_worker(installation: InstallationSettings, settings: Settings) -> FastAPI:
     infra = Infrastructure("analysis", installation, settings)
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
@@ -99,9 +136,16 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
         units, units.queue, partitions, storage, settings, retention, infra.clock, infra.new_id
     )
 
+    encryptor = Encryptor(installation.encryption_keys.get_secret_value())
+    places = Places(settings, SecretSealer(encryptor))
+    watching = build_source_worker(
+        units, units.queue, storage, places.open, settings, infra.clock, infra.new_id
+    )
+    workers = [worker, watching]
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with infra.running(workers=[worker]):
+        async with infra.running(workers=workers):
             yield
 
     return build_application(
@@ -109,7 +153,7 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
         description="Runs the jobs of analyses. It has no API besides health and metrics.",
         lifespan=lifespan,
         # Its events wait in the outbox, which the API's relay empties.
-        checks=infra.checks(workers=[worker], needs_broker=False),
+        checks=infra.checks(workers=workers, needs_broker=False),
         openapi_url=None,
     )
 

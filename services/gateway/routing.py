@@ -51,6 +51,7 @@ RULES = (
     Rule("/machines/*/deterioration", Service.ANALYSIS),
     Rule("/machines/*/timeline", Service.ANALYSIS),
     Rule("/machines/*/baselines", Service.ANALYSIS),
+    Rule("/machines/*/sources", Service.ANALYSIS),
     Rule("/fleet", Service.ANALYSIS),
     Rule("/configs", Service.ANALYSIS),
     Rule("/analyses", Service.ANALYSIS, uploads=True),
@@ -61,13 +62,20 @@ RULES = (
     Rule("/rule-templates", Service.ALERTING),
     Rule("/alert-budget", Service.ALERTING),
     Rule("/alerts", Service.ALERTING),
+    Rule("/deliveries", Service.ALERTING),
+    Rule("/contact-points", Service.ALERTING),
+    Rule("/rotations", Service.ALERTING),
+    Rule("/silences", Service.ALERTING),
+    Rule("/maintenance-windows", Service.ALERTING),
+    Rule("/opt-outs", Service.ALERTING),
+    Rule("/acknowledgements", Service.ALERTING),
 )
 
 # Everything that is neither API nor the gateway's own is a page, or what a page loads. Pages pass uploads on.
 PAGES = Rule("", Service.WEB, uploads=True)
 NOT_PAGES = frozenset({"api", "asyncapi", "docs", "health", "internal", "metrics", "openapi.json"})
 
-# What somebody without a token needs to get one. Everything else requires a token.
+# What somebody without a token needs to get one, and links that acknowledge. Everything else requires one.
 OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
@@ -81,6 +89,10 @@ OPEN = frozenset(
         ("GET", f"{PREFIX}/auth/oidc/login"),
         ("GET", f"{PREFIX}/auth/oidc/callback"),
         ("GET", f"{PREFIX}/auth/jwks.json"),
+        # The token of the link in the body decides.
+        ("GET", f"{PREFIX}/acknowledgements"),
+        ("POST", f"{PREFIX}/acknowledgements"),
+        ("POST", f"{PREFIX}/acknowledgements/preview"),
     }
 )
 

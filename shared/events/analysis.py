@@ -108,6 +108,28 @@ class AnalysisRestored(Payload):
     kept_until: datetime
 
 
+class SourceFailed(Payload):
+    """Files of a source do not come, or one `file` was refused: `code` with `params`; `error` is the same."""
+
+    source_id: UUID
+    machine_id: UUID
+    name: str
+    code: str
+    params: dict[str, Any]
+    error: str
+    file: str | None = None
+    failed_at: datetime
+
+
+class SourceRecovered(Payload):
+    """The first look in order after one that failed."""
+
+    source_id: UUID
+    machine_id: UUID
+    name: str
+    recovered_at: datetime
+
+
 class FeatureContribution(Payload):
     """A feature's contribution to an anomaly. `deviation` is signed, in standard deviations."""
 
@@ -186,6 +208,20 @@ ANALYSIS_RESTORED = Topic(
     producer="analysis",
     key="machine_id",
     description="An archived analysis was restored.",
+)
+SOURCE_FAILED = Topic(
+    "source.failed",
+    SourceFailed,
+    producer="analysis",
+    key="machine_id",
+    description="Files of a watched place do not come, or one of them was refused.",
+)
+SOURCE_RECOVERED = Topic(
+    "source.recovered",
+    SourceRecovered,
+    producer="analysis",
+    key="machine_id",
+    description="A watched place can be read again.",
 )
 ANOMALY_DETECTED = Topic(
     "anomaly.detected",

@@ -18,6 +18,8 @@ TOPICS: tuple[Topic[Any], ...] = (
     analysis.ANALYSIS_FAILED,
     analysis.ANALYSIS_ARCHIVED,
     analysis.ANALYSIS_RESTORED,
+    analysis.SOURCE_FAILED,
+    analysis.SOURCE_RECOVERED,
     analysis.ANOMALY_DETECTED,
     analysis.ANOMALY_ACKNOWLEDGED,
     alerting.ALERT_RAISED,

@@ -1,7 +1,8 @@
 """A body that each write accepts: from the document's examples, and from here where those do not do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -46,6 +47,8 @@ def payload(document: Document, operation: Operation, ids: Mapping[str, str]) ->
         return Payload(json=CONFIG)
     if operation.id == "change_alerts":
         return Payload(json={"action": "comment", "alert_ids": [ids["alert_id"]], "note": "changed"})
+    if operation.id in PEOPLE:
+        return Payload(json=PEOPLE[operation.id](ids))
     value = sample(document, operation.body, ids)
     if "legal_hold" in (value if isinstance(value, dict) else ()):
         # It would refuse the deletions that are to come.
@@ -53,6 +56,58 @@ def payload(document: Document, operation: Operation, ids: Mapping[str, str]) ->
     if operation.id == "change_password":
         value = {"current_password": PASSWORD, "new_password": PASSWORD}
     return Payload(json=value)
+
+
+def override(user_id: str) -> dict[str, Any]:
+    """Of a rotation, whose members are those of the organization."""
+    return {"user_id": user_id, "starts_at": "2035-01-01T00:00:00Z", "ends_at": "2035-01-02T00:00:00Z"}
+
+
+def _handle() -> str:
+    """A name that no other contact point or rotation has."""
+    return f"n{uuid4().hex}"
+
+
+CALENDAR = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:tests
+BEGIN:VEVENT
+UID:1
+DTSTART:20350101T000000Z
+DURATION:PT1H
+END:VEVENT
+END:VCALENDAR
+"""
+# How alerts reach people: names are unique, and ends lie in the future.
+PEOPLE: Mapping[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {
+    "create_contact_point": lambda _: {"name": _handle(), "target": {"kind": "role", "role": "admin"}},
+    "update_contact_point": lambda _: {"name": _handle()},
+    "create_rotation": lambda ids: {
+        "name": _handle(),
+        "members": [ids["owner_id"]],
+        "starts": "2026-01-05T06:00:00",
+    },
+    "update_rotation": lambda _: {"name": _handle()},
+    "create_override": lambda ids: override(ids["owner_id"]),
+    "create_silence": lambda ids: {
+        "name": "Bearing",
+        "reason": "Repair",
+        # Of a machine that raises nothing, so that other alerts notify as usual.
+        "matcher": {"tags": ["none"], "machine_ids": [ids["machine_id"]]},
+        "ends_at": (datetime.now(UTC) + timedelta(days=1)).isoformat(),
+    },
+    "update_silence": lambda _: {"reason": "Later"},
+    "create_maintenance_window": lambda ids: {
+        "name": "Oil",
+        "reason": "Service",
+        "matcher": {"machine_ids": [ids["machine_id"]]},
+        "starts": "2035-01-01T00:00:00",
+        "duration": "PT1H",
+    },
+    "update_maintenance_window": lambda _: {"reason": "Later"},
+    "import_maintenance_windows": lambda _: {"calendar": CALENDAR, "matcher": {"tags": ["none"]}},
+    "create_opt_out": lambda ids: {"rule_ids": [ids["rule_id"]], "below": "low"},
+}
 
 
 CONFIG = {"end_dim": f"f_{FEATURES - 1}"}

@@ -180,6 +180,7 @@ class LocalEnvironment:
             "DINSIGHT_ENCRYPTION_KEYS": self.secrets.encryption_keys,
             "DINSIGHT_PASSWORD_PEPPER": self.secrets.password_pepper,
             "DINSIGHT_AUTH_MAIL_URL": self.layout.mail.as_uri(),
+            "DINSIGHT_ALERTING_MAIL_URL": self.layout.mail.as_uri(),
             # A server that somebody else runs is somebody else's to back up, unless a repository is named.
             BACKUP_URL: NO_BACKUPS if self.settings.database_url else self.layout.backups.as_uri(),
             SPOOL: str(self.layout.spool),
@@ -203,6 +204,7 @@ class LocalEnvironment:
             ours[port_variable("gateway")] = str(self.ports["gateway"])
             ours["DINSIGHT_GATEWAY_URL"] = self.gateway_url
             ours["DINSIGHT_AUTH_PUBLIC_URL"] = self.page_url
+            ours["DINSIGHT_ALERTING_PUBLIC_URL"] = self.page_url
         if "web" in self.ports:
             ours[port_variable("web")] = str(self.ports["web"])
             ours["DINSIGHT_WEB_URL"] = f"http://{HOST}:{self.ports['web']}"

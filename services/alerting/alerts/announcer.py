@@ -2,9 +2,9 @@
 
 from services.alerting.alerts.changes import AlertChange
 from services.alerting.alerts.domain import Change
-from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.payloads import changed, raised
 from services.alerting.database.unit import Unit
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.rules.domain import Rule
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED
 

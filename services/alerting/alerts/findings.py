@@ -2,7 +2,7 @@
 
 from services.alerting.alerts.domain import Finding
 from services.alerting.rules.signals import Observation, Severity, Source
-from shared.events.analysis import AnalysisCompleted, AnalysisFailed, AnomalyDetected
+from shared.events.analysis import AnalysisCompleted, AnalysisFailed, AnomalyDetected, SourceFailed
 
 # Enough to recognise the fault; the anomaly holds the full explanation.
 MAX_FEATURES_SHOWN = 3
@@ -65,4 +65,14 @@ def of_failed(payload: AnalysisFailed) -> Finding:
         observed_at=payload.failed_at,
         text=f"{payload.analysis_type} analysis failed: {payload.error}",
         analysis_id=payload.analysis_id,
+    )
+
+
+def of_source(payload: SourceFailed) -> Finding:
+    """Files that do not come are analyses that fail: one signal watches both."""
+    return Finding(
+        machine_id=payload.machine_id,
+        observation=Observation(Source.FAILED, {"analysis.failed": True}, {}),
+        observed_at=payload.failed_at,
+        text=f"source '{payload.name}' failed: {payload.error}",
     )

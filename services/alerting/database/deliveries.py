@@ -8,9 +8,9 @@ from uuid import UUID
 
 import asyncpg
 
-from services.alerting.alerts.domain import Change
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
-from services.alerting.rules.domain import Actions
+from services.alerting.database.paging import page_parameters
+from services.alerting.deliveries.domain import Delivery, DeliveryFilter, DeliveryStatus, Outcome
+from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
 DELIVERY_COLUMNS = tuple(field.name for field in fields(Delivery))
@@ -24,19 +24,48 @@ class PostgresDeliveryRepository:
     async def add(self, delivery: Delivery) -> None:
         await self._queries.insert_delivery(self._connection, **asdict(delivery))
 
+    async def get(self, delivery_id: UUID) -> Delivery | None:
+        row = await self._queries.get_delivery(self._connection, id=delivery_id)
+        return None if row is None else _delivery(row)
+
     async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]:
         rows = self._queries.list_deliveries(self._connection, alert_id=alert_id)
         return [_delivery(row) async for row in rows]
 
-    async def pending(self, message_id: UUID) -> Outgoing | None:
-        row = await self._queries.get_pending_delivery(self._connection, message_id=message_id)
-        if row is None:
-            return None
-        delivery = _delivery(row)
-        return Outgoing(delivery, row["rule_id"], Actions.load(row["actions"]).webhook(delivery.channel))
+    async def list(self, wanted: DeliveryFilter, page: PageRequest) -> Slice[Delivery]:
+        rows = self._queries.page_of_deliveries(
+            self._connection, status=wanted.status, **page_parameters(page)
+        )
+        deliveries = [_delivery(row) async for row in rows]
+        return Slice.cut(deliveries, page.limit, lambda each: Cursor(each.created_at, each.id))
 
-    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
-        await self._queries.postpone_delivery(self._connection, message_id=message_id, due_at=due_at)
+    async def pending(self, lane_id: UUID) -> Sequence[Delivery]:
+        rows = self._queries.pending_deliveries(self._connection, lane_id=lane_id)
+        return [_delivery(row) async for row in rows]
+
+    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
+        taken = self._queries.take_group(
+            self._connection,
+            organization_id=delivery.organization_id,
+            group_key=delivery.group_key,
+            message_id=delivery.message_id,
+            at=at,
+            limit=limit,
+        )
+        [row async for row in taken]
+
+    async def regroup(self, older: UUID, newer: UUID) -> None:
+        await self._queries.regroup(self._connection, older=older, newer=newer)
+
+    async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
+        rows = self._queries.grouped_into(self._connection, message_id=message_id)
+        return [_delivery(row) async for row in rows]
+
+    async def hasten(self, lane_id: UUID, due_at: datetime) -> None:
+        await self._queries.hasten_lane(self._connection, lane_id=lane_id, at=due_at)
+
+    async def postpone(self, lane_id: UUID, due_at: datetime) -> None:
+        await self._queries.postpone_delivery(self._connection, lane_id=lane_id, due_at=due_at)
 
     async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
         await self._queries.finish_delivery(
@@ -52,7 +81,5 @@ class PostgresDeliveryRepository:
 
 
 def _delivery(row: asyncpg.Record) -> Delivery:
-    return Delivery(
-        **{name: row[name] for name in DELIVERY_COLUMNS}
-        | {"change": Change(row["change"]), "status": DeliveryStatus(row["status"])}
-    )
+    values = {name: row[name] for name in DELIVERY_COLUMNS}
+    return Delivery(**values | {"status": DeliveryStatus(row["status"])})

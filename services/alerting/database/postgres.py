@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from services.alerting.database import people
 from services.alerting.database.alerts import PostgresAlertRepository
 from services.alerting.database.deliveries import PostgresDeliveryRepository
+from services.alerting.database.people.ledger import PostgresLedger
+from services.alerting.database.people.resources import PostgresResourceRepository
 from services.alerting.database.performance import PostgresPerformanceRepository
 from services.alerting.database.replicas import PostgresReplicaRepository
 from services.alerting.database.rules import PostgresRuleRepository
@@ -32,6 +35,7 @@ class PostgresUnits:
         self._clock = clock
         self._new_id = new_id
         self.queries = load_queries(__file__)
+        self.people = load_queries(people.__file__)
         self.queue = PostgresQueue(database, service="alerting")
         self._targets_are_short = False
 
@@ -50,6 +54,8 @@ class PostgresUnits:
             alerts=PostgresAlertRepository(connection, self.queries),
             performance=PostgresPerformanceRepository(connection, self.queries),
             deliveries=PostgresDeliveryRepository(connection, self.queries),
+            resources=PostgresResourceRepository(connection, self.people),
+            ledger=PostgresLedger(connection, self.people),
             jobs=jobs,
             timers=Timers(jobs, self._clock),
             outbox=PostgresOutbox(connection, self._clock, self._new_id),

@@ -48,12 +48,12 @@ SELECT * FROM member_refs WHERE user_id = :user_id;
 
 -- name: merge_organization!
 -- Store what an event says about an organization, unless it is older.
-INSERT INTO organization_refs AS o (organization_id, retention, version, deleted, changed_at)
-VALUES (:organization_id, :retention, :version, :deleted, :changed_at)
+INSERT INTO organization_refs AS o (organization_id, name, retention, version, deleted, changed_at)
+VALUES (:organization_id, :name, :retention, :version, :deleted, :changed_at)
 ON CONFLICT (organization_id) DO UPDATE
-SET retention = excluded.retention, version = excluded.version, deleted = excluded.deleted,
+SET name = excluded.name, retention = excluded.retention, version = excluded.version, deleted = excluded.deleted,
     changed_at = excluded.changed_at
-WHERE o.version < excluded.version;
+WHERE o.version <= excluded.version;
 
 -- name: insert_rule!
 -- Store a new rule.
@@ -408,27 +408,63 @@ VALUES (:alert_id, :version, :organization_id, :kind, :at, :by_user, :reason, :c
 SELECT * FROM alert_changes WHERE alert_id = :alert_id ORDER BY version;
 
 -- name: insert_delivery!
--- Store a pending attempt.
-INSERT INTO deliveries (id, organization_id, alert_id, message_id, channel, target, change, message, attempt,
-                        status, next_attempt_at, response_status, latency_ms, error, created_at, finished_at)
-VALUES (:id, :organization_id, :alert_id, :message_id, :channel, :target, :change, :message, :attempt,
-        :status, :next_attempt_at, :response_status, :latency_ms, :error, :created_at, :finished_at);
+-- Store an attempt.
+INSERT INTO deliveries (id, organization_id, alert_id, message_id, lane_id, channel, target_key, target, change, step,
+                        group_key, grouped_into, message, attempt, status, next_attempt_at, response_status,
+                        latency_ms, error, created_at, finished_at)
+VALUES (:id, :organization_id, :alert_id, :message_id, :lane_id, :channel, :target_key, :target, :change, :step,
+        :group_key, :grouped_into, :message, :attempt, :status, :next_attempt_at, :response_status,
+        :latency_ms, :error, :created_at, :finished_at);
 
 -- name: list_deliveries
 -- All delivery attempts of an alert, oldest first.
 SELECT * FROM deliveries WHERE alert_id = :alert_id ORDER BY created_at, attempt, id;
 
--- name: get_pending_delivery^
--- The pending attempt of a message, and the current actions of its rule.
-SELECT d.*, r.id AS rule_id, r.actions
-FROM deliveries d
-JOIN alerts a ON a.id = d.alert_id
-JOIN alert_rules r ON r.id = a.alert_rule_id
-WHERE d.message_id = :message_id AND d.status = 'pending';
+-- name: get_delivery^
+-- One attempt.
+SELECT * FROM deliveries WHERE id = :id;
+
+-- name: page_of_deliveries
+-- Attempts of all alerts, newest first, after an optional cursor.
+SELECT * FROM deliveries
+WHERE (:status::text IS NULL OR status = :status)
+  AND organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC LIMIT :limit;
+
+-- name: pending_deliveries
+-- The pending attempts of a lane, newest first. Messages from before there were lanes are a lane each.
+SELECT * FROM deliveries WHERE lane_id = :lane_id AND status = 'pending'
+UNION ALL
+SELECT * FROM deliveries WHERE message_id = :lane_id AND lane_id IS NULL AND status = 'pending'
+ORDER BY created_at DESC, id DESC;
+
+-- name: take_group
+-- Take the other first attempts of a group along with a message.
+UPDATE deliveries SET status = 'grouped', grouped_into = :message_id, finished_at = :at
+WHERE id IN (
+    SELECT id FROM deliveries
+    WHERE organization_id = :organization_id AND group_key = :group_key AND status = 'pending' AND attempt = 1
+      AND message_id <> :message_id
+    ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED)
+RETURNING *;
+
+-- name: regroup!
+-- Hand what a message took along to the one that replaces it.
+UPDATE deliveries SET grouped_into = :newer WHERE grouped_into = :older;
+
+-- name: grouped_into
+-- The messages that a message took along, oldest first.
+SELECT * FROM deliveries WHERE grouped_into = :message_id ORDER BY created_at, id;
+
+-- name: hasten_lane!
+-- Let the job of a lane that waits run earlier.
+UPDATE jobs SET run_at = least(run_at, :at) WHERE id = :lane_id AND lease_token IS NULL;
 
 -- name: postpone_delivery!
--- Change when the pending attempt of a message is due.
-UPDATE deliveries SET next_attempt_at = :due_at WHERE message_id = :message_id AND status = 'pending';
+-- Change when the pending attempts of a lane are due.
+UPDATE deliveries SET next_attempt_at = :due_at
+WHERE (lane_id = :lane_id OR (lane_id IS NULL AND message_id = :lane_id)) AND status = 'pending';
 
 -- name: finish_delivery!
 -- Record the target and the outcome of an attempt.
@@ -464,8 +500,8 @@ SELECT count(*) FROM tombstoned;
 -- name: tombstone_organization$
 -- Make the replica of a deleted organization a tombstone.
 WITH tombstoned AS (
-    UPDATE organization_refs SET deleted = true, retention = '{}'
-    WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}') RETURNING 1
+    UPDATE organization_refs SET deleted = true, retention = '{}', name = NULL
+    WHERE organization_id = :subject AND (NOT deleted OR retention <> '{}' OR name IS NOT NULL) RETURNING 1
 )
 SELECT count(*) FROM tombstoned;
 
@@ -544,7 +580,7 @@ SELECT count(*) FROM gone;
 -- name: detach_deliveries_of_analyses$
 -- Take the anomaly out of a batch of messages about alerts of deleted analyses.
 WITH detached AS (
-    UPDATE deliveries SET message = jsonb_set(message, '{data,anomaly_id}', 'null')
+    UPDATE deliveries SET message = jsonb_set(message, '{data,anomaly_id}', 'null') #- '{data,features}'
     WHERE id IN (
         SELECT d.id FROM deliveries d JOIN alerts a ON a.id = d.alert_id
         WHERE a.data ->> 'analysis_id' = ANY (:subjects::text[])

@@ -9,7 +9,8 @@ from uuid import UUID
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter
 from services.alerting.alerts.summary import AlertCounts, AlertSummary
-from services.alerting.deliveries.domain import Delivery, Outcome, Outgoing
+from services.alerting.database.people.interfaces import Ledger, ResourceRepository
+from services.alerting.deliveries.domain import Delivery, DeliveryFilter, Outcome
 from services.alerting.performance.domain import (
     AlertBudget,
     NightlyCalls,
@@ -188,14 +189,34 @@ class AlertRepository(Protocol):
 class DeliveryRepository(Protocol):
     async def add(self, delivery: Delivery) -> None: ...
 
+    async def get(self, delivery_id: UUID) -> Delivery | None: ...
+
     async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]: ...
 
-    async def pending(self, message_id: UUID) -> Outgoing | None:
-        """The pending attempt of a message."""
+    async def list(self, wanted: DeliveryFilter, page: PageRequest) -> Slice[Delivery]: ...
+
+    async def pending(self, lane_id: UUID) -> Sequence[Delivery]:
+        """The pending attempts of a lane, newest first."""
         ...
 
-    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
-        """Change when the pending attempt of a message is due."""
+    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
+        """Let the message take the other first attempts of its group along."""
+        ...
+
+    async def regroup(self, older: UUID, newer: UUID) -> None:
+        """Hand what a message took along to the one that replaces it."""
+        ...
+
+    async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
+        """What a message has taken along."""
+        ...
+
+    async def hasten(self, lane_id: UUID, due_at: datetime) -> None:
+        """Let the job of a lane that waits run at a time, unless it runs earlier anyway."""
+        ...
+
+    async def postpone(self, lane_id: UUID, due_at: datetime) -> None:
+        """Change when the pending attempts of a lane are due."""
         ...
 
     async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
@@ -227,6 +248,8 @@ class Unit:
     alerts: AlertRepository
     performance: PerformanceRepository
     deliveries: DeliveryRepository
+    resources: ResourceRepository
+    ledger: Ledger
     jobs: Jobs
     timers: Timers
     outbox: Outbox

@@ -3,8 +3,11 @@
 import ipaddress
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,33 +16,17 @@ import orjson
 from aiohttp.abc import AbstractResolver
 from standardwebhooks import Webhook as Signer
 
-from services.alerting.deliveries.domain import DeliveryStatus, Outcome
+from services.alerting.deliveries.domain import MAX_RETRY_AFTER, DeliveryStatus, Outcome
 from shared.clock import Clock
+from shared.public_addresses import is_public
 
 USER_AGENT = "DInsight-Webhook/1"
 # The receiver asks for no further messages.
 GONE = 410
-# Carries an IPv4 address in its last 32 bits (RFC 6052); IPv6-only networks reach IPv4 through it.
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-# All allocated unicast IPv6 space. Everything outside it (IPv4-compatible and translated addresses, local
-# NAT64, site-local, segment routing) leads into private networks or nowhere.
-GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-# Within it but not on the public internet: tunnels that carry an IPv4 address, and documentation prefixes.
-NOT_PUBLIC = (
-    ipaddress.IPv6Network("2001::/32"),
-    ipaddress.IPv6Network("2002::/16"),
-    ipaddress.IPv6Network("3fff::/20"),
-    ipaddress.IPv4Network("192.0.0.0/24"),
-    ipaddress.IPv4Network("192.88.99.0/24"),
-)
-# The interface identifier of an ISATAP address starts with one of these; an IPv4 address follows (RFC 5214).
-ISATAP = (0x00005EFE, 0x02005EFE)
 REFUSED = (
     "the receiver's address is not public, so no connection was made; an operator can allow private addresses"
     " with DINSIGHT_ALERTING_WEBHOOK_ALLOW_PRIVATE=true"
 )
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class AddressRefused(OSError):
@@ -47,23 +34,6 @@ class AddressRefused(OSError):
 
     def __init__(self) -> None:
         super().__init__(REFUSED)
-
-
-def is_public(address: Address) -> bool:
-    """Whether the address is on the public internet, in every IPv4-in-IPv6 notation."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped
-        if inner is None and address in NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.scope_id is not None or address not in GLOBAL_UNICAST:
-            return False
-        if int(address) >> 32 & 0xFFFFFFFF in ISATAP:
-            return False
-    if any(address in network for network in NOT_PUBLIC):
-        return False
-    return address.is_global and not address.is_multicast
 
 
 def public_socket(info: Any) -> socket.socket:
@@ -113,17 +83,22 @@ class WebhookSender:
             yield
         self._session = None
 
-    async def send(self, url: str, secret: str, message_id: UUID, message: Mapping[str, Any]) -> Outcome:
-        """Make one attempt. Only a 2xx response counts; redirects are not followed, bodies are not read."""
+    async def send(
+        self, url: str, secrets: Sequence[str], message_id: UUID, message: Mapping[str, Any]
+    ) -> Outcome:
+        """Make one attempt, signed with each of the secrets.
+
+        Only a 2xx response counts; redirects are not followed, bodies are not read.
+        """
         if self._session is None:
             raise RuntimeError("the webhook sender is not open")
         body = orjson.dumps(message)
         started = time.perf_counter()
         try:
             async with self._session.post(
-                url, data=body, headers=self._headers(secret, message_id, body), allow_redirects=False
+                url, data=body, headers=self._headers(secrets, message_id, body), allow_redirects=False
             ) as response:
-                return _answered(response.status, started)
+                return self._answered(response, started)
         except TimeoutError:
             return _failed("the receiver did not respond in time", started)
         except aiohttp.ClientConnectorError as error:
@@ -135,25 +110,43 @@ class WebhookSender:
         except (aiohttp.ClientError, OSError) as error:
             return _failed(f"the request failed: {type(error).__name__}", started)
 
-    def _headers(self, secret: str, message_id: UUID, body: bytes) -> dict[str, str]:
+    def _headers(self, secrets: Sequence[str], message_id: UUID, body: bytes) -> dict[str, str]:
         """Headers of Standard Webhooks: the id is the same for every attempt, the timestamp is not."""
         identifier, now = f"msg_{message_id}", self._clock.now()
+        signatures = [Signer(secret).sign(identifier, now, body.decode()) for secret in secrets]
         return {
             "Content-Type": "application/json",
             "webhook-id": identifier,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Signer(secret).sign(identifier, now, body.decode()),
+            "webhook-signature": " ".join(signatures),
         }
 
+    def _answered(self, response: aiohttp.ClientResponse, started: float) -> Outcome:
+        status = response.status
+        if 200 <= status < 300:
+            return Outcome(DeliveryStatus.DELIVERED, status, _since(started))
+        if 300 <= status < 400:
+            error = f"the receiver responded with a redirect ({status}), which is not followed"
+        else:
+            error = f"the receiver responded with {status}"
+        if status == GONE:
+            gone = f"{error}: it wants no more messages"
+            return replace(_failed(gone, started, status, permanent=True), gone=True)
+        asked = _retry_after(response.headers.get("Retry-After", ""), self._clock.now())
+        return replace(_failed(error, started, status), retry_after=asked)
 
-def _answered(status: int, started: float) -> Outcome:
-    if 200 <= status < 300:
-        return Outcome(DeliveryStatus.DELIVERED, status, _since(started))
-    if 300 <= status < 400:
-        error = f"the receiver responded with a redirect ({status}), which is not followed"
-    else:
-        error = f"the receiver responded with {status}"
-    return _failed(error, started, status, permanent=status == GONE)
+
+def _retry_after(text: str, now: datetime) -> timedelta | None:
+    """How long the receiver asks to wait, in seconds or until a date (RFC 9110, section 10.2.3)."""
+    if text.isascii() and text.isdigit():
+        return min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        return None
+    return min(max(until - now, timedelta()), MAX_RETRY_AFTER)
 
 
 def _failed(error: str, started: float, status: int | None = None, *, permanent: bool = False) -> Outcome:

@@ -46,3 +46,4 @@ class OrganizationRef:
     version: int
     deleted: bool
     changed_at: datetime
+    name: str | None = None

@@ -99,6 +99,7 @@ class ReplicaService:
             version=payload.version,
             deleted=payload.deleted,
             changed_at=payload.changed_at,
+            name=None if payload.deleted else payload.name,
         )
         await unit.replicas.merge_organization(organization)
 

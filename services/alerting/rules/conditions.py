@@ -29,8 +29,8 @@ from services.alerting.rules.documents import (
     NotEvaluated,
     Version,
     invalid,
-    to_timedelta,
 )
+from services.alerting.rules.durations import to_timedelta
 from services.alerting.rules.leaves import SeverityLabel, SignalLeaf
 from services.alerting.rules.limits import exceeded, mixed_sources, raw_nodes
 from services.alerting.rules.signals import SOURCES, Observation, Severity, Source

@@ -1,8 +1,6 @@
 """What the two documents of a rule, `condition` and `actions`, have in common."""
 
-import re
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
@@ -17,14 +15,10 @@ from pydantic import (
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from services.alerting.rules.durations import DURATION
+
 Location: TypeAlias = tuple[str | int, ...]
 Problem: TypeAlias = tuple[Location, str]
-
-# Durations have no years or months, whose length varies.
-DURATION = re.compile(
-    r"P(?=.)(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,5})D)?"
-    r"(?:T(?=.)(?:(?P<hours>\d{1,6})H)?(?:(?P<minutes>\d{1,8})M)?(?:(?P<seconds>\d{1,9})S)?)?"
-)
 
 
 class Document(BaseModel):
@@ -77,10 +71,3 @@ def _check_duration(text: str) -> str:
 Duration: TypeAlias = Annotated[
     str, AfterValidator(_check_duration), WithJsonSchema({"type": "string", "format": "duration"})
 ]
-
-
-def to_timedelta(duration: str) -> timedelta:
-    """Convert a valid `Duration`."""
-    match = DURATION.fullmatch(duration)
-    parts = match.groupdict() if match else {}
-    return timedelta(**{unit: int(number) for unit, number in parts.items() if number})

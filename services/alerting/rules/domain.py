@@ -2,15 +2,29 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from services.alerting.deliveries.escalation import Step
+from services.alerting.rules.durations import to_duration, to_timedelta
 from services.alerting.rules.signals import Severity
 
 CHANNEL_PREFIX = "webhook:"
-Notifiable: TypeAlias = Literal["raised", "severity_changed", "acknowledged", "reopened", "resolved"]
+EMAIL = "email"
+Notifiable: TypeAlias = Literal[
+    "raised",
+    "updated",
+    "severity_changed",
+    "acknowledged",
+    "unacknowledged",
+    "assigned",
+    "commented",
+    "reopened",
+    "recovering",
+    "resolved",
+]
 DEFAULT_ON: tuple[Notifiable, ...] = ("raised", "severity_changed", "reopened", "resolved")
 
 
@@ -42,19 +56,30 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Grouping:
+    """What people read of alerts that have all of `by` in common within `wait` comes as one message."""
+
+    by: tuple[str, ...]
+    wait: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Actions:
-    """`on` lists the changes that notify `channels`, each of them once and without delay."""
+    """`on` lists the changes that notify those whom `steps` have reached.
+
+    While an alert of a rule that `inhibits` is open, less severe alerts of its machine notify nobody. None:
+    it does if its condition asks for the health state `failing`.
+    """
 
     on: tuple[str, ...] = DEFAULT_ON
-    channels: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    runbook_url: str | None = None
+    group: Grouping | None = None
+    inhibits: bool | None = None
 
     def webhook(self, channel: str) -> Webhook | None:
         return self.webhooks.get(channel.removeprefix(CHANNEL_PREFIX))
-
-    def notified(self, change: str) -> tuple[str, ...]:
-        """The channels that are notified of `change`."""
-        return self.channels if change in self.on else ()
 
     def stored(self) -> dict[str, Any]:
         """The document as it is stored, with sealed secrets and addresses."""
@@ -73,8 +98,19 @@ class Actions:
         )
 
     def _document(self, webhooks: Mapping[str, Any]) -> dict[str, Any]:
-        steps = [{"after": "PT0S", "channels": list(self.channels)}] if self.channels else []
-        return {"version": 1, "on": list(self.on), "steps": steps, "webhooks": dict(webhooks)}
+        document = {
+            "version": 1,
+            "on": list(self.on),
+            "steps": [_step_document(step) for step in self.steps],
+            "webhooks": dict(webhooks),
+        }
+        if self.runbook_url is not None:
+            document["runbook_url"] = self.runbook_url
+        if self.group is not None:
+            document["group"] = {"by": list(self.group.by), "wait": to_duration(self.group.wait)}
+        if self.inhibits is not None:
+            document["inhibits"] = self.inhibits
+        return document
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> "Actions":
@@ -83,8 +119,36 @@ class Actions:
             name: Webhook(hook["url"], hook["secret"], hook.get("sealed_url"))
             for name, hook in stored["webhooks"].items()
         }
-        channels = [channel for step in stored["steps"] for channel in step["channels"]]
-        return cls(tuple(stored["on"]), tuple(channels), webhooks)
+        group = stored.get("group")
+        return cls(
+            tuple(stored["on"]),
+            tuple(_load_step(step) for step in stored["steps"]),
+            webhooks,
+            stored.get("runbook_url"),
+            Grouping(tuple(group["by"]), to_timedelta(group["wait"])) if group else None,
+            stored.get("inhibits"),
+        )
+
+
+def _step_document(step: Step) -> dict[str, Any]:
+    document: dict[str, Any] = {"after": to_duration(step.after)}
+    for name in ("to", "channels", "unless"):
+        if values := getattr(step, name):
+            document[name] = list(values)
+    if step.repeat is not None:
+        document["repeat"] = to_duration(step.repeat)
+    return document
+
+
+def _load_step(stored: Mapping[str, Any]) -> Step:
+    repeat = stored.get("repeat")
+    return Step(
+        to_timedelta(stored["after"]),
+        tuple(stored.get("to", ())),
+        tuple(stored.get("channels", ())),
+        tuple(stored.get("unless", ())),
+        to_timedelta(repeat) if repeat else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)

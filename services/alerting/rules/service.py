@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.alerting.alerts.domain import Resolution
 from services.alerting.alerts.lifecycle import AlertLifecycle
+from services.alerting.contact_points.references import check_recipients
 from services.alerting.database.unit import Unit
 from services.alerting.errors import InvalidRule, MachineNotFound, RuleNotFound
 from services.alerting.replicas.service import ReplicaService
@@ -180,6 +181,9 @@ class RuleService:
             converted["condition"] = values["condition"].as_sent
         if "actions" in values:
             made = values["actions"].sealed(partial(self._sealer.secret, rule_id), actions)
+            await check_recipients(unit, made, self._clock.now())
+            # What failed at an old address says nothing about the new one.
+            await unit.ledger.forget_targets(f"rule:{rule_id}/")
             # An older version that still runs would send messages to the bare host.
             sealing = await unit.rules.are_addresses_sealed()
             converted["actions"] = self._sealer.sealed(rule_id, made) if sealing else made

@@ -41,9 +41,8 @@ class Timers:
             await self._jobs.retry(firing, max(due_at - self._clock.now(), timedelta()), counted=False)
             return
         await self._jobs.cancel([identity])
-        await self._jobs.enqueue(
-            [NewJob(identity, QUEUE, kind, identity, args={SUBJECT: str(subject_id)}, run_at=due_at)]
-        )
+        args = {SUBJECT: str(subject_id)}
+        await self._jobs.enqueue([NewJob(identity, QUEUE, kind, identity, args=args, run_at=due_at)])
 
     async def cancel(self, kind: str, subject_id: UUID) -> None:
         """Unset the timer; without effect if it is not set, or fires at this moment in this transaction."""

@@ -50,6 +50,23 @@ class ConfigService:
         await unit.configs.lock_current(caller.organization_id, self._clock.now())
         return await self._add(unit, caller, base, change, inline=True, place="/body/config")
 
+    @staticmethod
+    def check(
+        base: Configuration, change: ConfigChanges, *, place: str
+    ) -> tuple[dict[str, Any], Mapping[str, Any]]:
+        """Return the parameters of `base` with a change, and what they say about files.
+
+        Raises Unprocessable with a pointer below `place` to the field.
+        """
+        values = {name: getattr(base, name) for name in PARAMETERS} | dict(change.parameters)
+        try:
+            EngineConfig(**values).validate()
+            return values, ReadingConfig.from_json(merged(base.reading, change.reading)).to_json()
+        except ConfigError as error:
+            raise Unprocessable(
+                str(error), errors=[FieldError(f"{place}/{error.field}", str(error))]
+            ) from error
+
     async def _add(
         self,
         unit: Unit,
@@ -60,14 +77,7 @@ class ConfigService:
         inline: bool,
         place: str,
     ) -> Configuration:
-        values = {name: getattr(base, name) for name in PARAMETERS} | dict(change.parameters)
-        try:
-            EngineConfig(**values).validate()
-            reading = ReadingConfig.from_json(merged(base.reading, change.reading)).to_json()
-        except ConfigError as error:
-            raise Unprocessable(
-                str(error), errors=[FieldError(f"{place}/{error.field}", str(error))]
-            ) from error
+        values, reading = self.check(base, change, place=place)
         return await unit.configs.add(
             values
             | {

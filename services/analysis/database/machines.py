@@ -50,6 +50,7 @@ class PostgresMachines:
         locked = queries.lock_analyses_of_machine(connection, machine_id=machine_id)
         # A worker that is busy with one of them loses its lease.
         await self._jobs.cancel([row["id"] async for row in locked])
+        await queries.delete_sources_of_machine(connection, machine_id=machine_id)
         await queries.discard_objects_of_machine(connection, machine_id=machine_id)
         await queries.delete_anomalies_of_machine(connection, machine_id=machine_id)
         await queries.delete_counts_of_machine(connection, machine_id=machine_id)

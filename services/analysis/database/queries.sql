@@ -24,6 +24,10 @@ RETURNING true;
 -- The first lock: workers, too, lock an analysis before anything that belongs to it.
 SELECT id FROM analyses WHERE machine_id = :machine_id ORDER BY id FOR UPDATE;
 
+-- name: delete_sources_of_machine!
+-- Delete the sources of a machine; their jobs find nothing to do.
+DELETE FROM sources WHERE machine_id = :machine_id;
+
 -- name: discard_objects_of_machine!
 -- Discard the objects of a machine's uploads and archives (all below a prefix) and its models.
 INSERT INTO discarded_objects (prefix)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from services.analysis.database import fleet
+from services.analysis.database import fleet, sources
 from services.analysis.database.analyses import Analyses, PostgresAnalyses
 from services.analysis.database.anomalies import Anomalies, PostgresAnomalies
 from services.analysis.database.archives import Archives, PostgresArchives
@@ -18,6 +18,7 @@ from services.analysis.database.machines import Machines, PostgresMachines
 from services.analysis.database.organizations import Organizations, PostgresOrganizations
 from services.analysis.database.quality import PostgresQualities, Qualities
 from services.analysis.database.results import PostgresResults, Results
+from services.analysis.database.sources.repository import PostgresSources, Sources
 from services.analysis.database.upkeep import PostgresUpkeep, Upkeep
 from services.analysis.database.uploads import PostgresUploads, Uploads
 from shared.access import Scope
@@ -48,6 +49,7 @@ class Unit:
     deletions: Deletions
     summaries: Summaries
     fleet: Fleet
+    sources: Sources
     upkeep: Upkeep
     jobs: Jobs
     outbox: Outbox
@@ -66,6 +68,7 @@ class PostgresUnits:
         self._new_id = new_id
         self.queries = load_queries(__file__)
         self._fleet_queries = load_queries(fleet.__file__)
+        self._source_queries = load_queries(sources.__file__)
         self.queue = PostgresQueue(database, service="analysis")
 
     @asynccontextmanager
@@ -91,6 +94,7 @@ class PostgresUnits:
             deletions=PostgresDeletions(connection, self.queries),
             summaries=PostgresSummaries(connection, self._fleet_queries),
             fleet=PostgresFleet(connection, self._fleet_queries),
+            sources=PostgresSources(connection, self._source_queries),
             upkeep=PostgresUpkeep(connection, self.queries),
             jobs=jobs,
             outbox=PostgresOutbox(connection, self._clock, self._new_id),

@@ -98,6 +98,14 @@ def _sums(owner: str) -> tuple[Step, ...]:
     )
 
 
+def _sources(owner: str) -> tuple[Step, ...]:
+    of_subject = f"source_id IN (SELECT id FROM sources WHERE {owner} = :subject)"  # noqa: S608
+    return (
+        rows("source_files", "id", of_subject, batch=BATCH_COUNTS),
+        rows("sources", "id", f"{owner} = :subject"),
+    )
+
+
 def steps(storage: Storage, queries: Queries) -> Steps:
     objects = DiscardedObjects(storage, queries)
     marked = (
@@ -114,6 +122,8 @@ def steps(storage: Storage, queries: Queries) -> Steps:
         "analysis": (*marked, objects, *MENTIONS),
         "machine": (
             Query("", "tombstone_machine"),
+            # First of all, so that nothing new is taken.
+            *_sources("machine_id"),
             DoomedAnalyses(),
             *marked,
             *_sums("machine_id"),
@@ -124,6 +134,7 @@ def steps(storage: Storage, queries: Queries) -> Steps:
             Query("", "tombstone_machines"),
             Query("", "tombstone_organization"),
             CANCEL_JOBS,
+            *_sources("organization_id"),
             DoomedAnalyses(),
             *marked,
             Query("monitor_data", "erase_monitor_of_organization", BATCH_ROWS),

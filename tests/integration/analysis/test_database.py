@@ -11,6 +11,7 @@ from tests.integration.analysis.workplace import NOW, Workplace
 from tests.unit.analysis.database.baseline_suite import BaselineSuite
 from tests.unit.analysis.database.examples import a_machine
 from tests.unit.analysis.database.result_suite import ResultSuite
+from tests.unit.analysis.database.source_suite import SourceSuite
 from tests.unit.analysis.database.suite import RepositorySuite
 
 OLDER_PROGRAM = """
@@ -36,7 +37,7 @@ async def test_a_replica_that_an_older_program_stored_is_completed(place: Workpl
         assert not await unit.machines.merge(machine)
 
 
-class TestPostgres(RepositorySuite, ResultSuite, BaselineSuite):
+class TestPostgres(RepositorySuite, ResultSuite, BaselineSuite, SourceSuite):
     @pytest.fixture
     async def units(self, place: Workplace) -> PostgresUnits:
         for table in ("anomalies", "monitor_data"):

@@ -15,6 +15,7 @@ from dinsight.provision.databases import provision
 from dinsight.re_encrypt.columns import COLUMNS, Moved, move
 from services.alerting.rules.sealing import address_purpose
 from services.alerting.rules.sealing import secret_purpose as webhook_purpose
+from services.analysis.sources.sealing import purpose as source_purpose
 from services.auth.keys.service import KeyRing
 from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.secrets import secret_purpose as settings_purpose
@@ -41,6 +42,12 @@ VALUES ($1, 'test', $2, now(), now())
 """
 ADD_MACHINE = """
 INSERT INTO machines.machines (id, organization_id, name, sealed_metadata) VALUES ($1, $2, 'Rig', $3)
+"""
+ADD_SOURCE = """
+INSERT INTO analysis.sources (id, organization_id, machine_id, name, is_active, place, sealed, pattern, every,
+                              delay, take_changed, config, counts, created_by, created_at, updated_at)
+VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'Logger', true, '{}', $2, '*', '5 min', '1 min', false,
+        '{}', '{}', gen_random_uuid(), now(), now())
 """
 ADD_ANSWER = """
 INSERT INTO {service}.idempotency_keys (user_id, key, fingerprint, sealed_body) VALUES ($1, 'key', 'f', $2)
@@ -84,6 +91,9 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
     machine = uuid4()
     sealed = encryptor.encrypt('"secret"', purpose=value_purpose(machine, "plc"))
     await admin.execute(ADD_MACHINE, machine, uuid4(), {"plc": sealed})
+    source = uuid4()
+    sealed = encryptor.encrypt('{"password": "secret"}', purpose=source_purpose(source))
+    await admin.execute(ADD_SOURCE, source, sealed)
     for service in ("machines", "alerting"):
         user = uuid4()
         sealed = encryptor.encrypt("{}", purpose=f"idempotency_keys/{user}/key")
@@ -126,6 +136,7 @@ async def test_every_secret_is_re_encrypted_and_the_old_key_can_be_removed(
     settings = counts["auth.organizations.settings"]
     assert (settings.rows, settings.renewed) == (ORGANIZATIONS, ORGANIZATIONS // 2)
     assert counts["alerting.alert_rules.actions"].renewed == len(rules)
+    assert counts["analysis.sources.sealed"].renewed == 1
     assert counts["auth.signing_keys.private_jwk"].renewed == 1
     assert not any(column.unreadable for column in counts.values())
     assert await under_the_old_key(admin) == set()

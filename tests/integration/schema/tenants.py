@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -129,6 +129,8 @@ def _value(type_name: str) -> Any:
         return datetime(2026, 1, 1, tzinfo=UTC).date()
     if type_name.startswith("time "):
         return datetime.now(UTC).time()
+    if type_name == "interval":
+        return timedelta(minutes=1)
     if type_name.startswith("timestamp"):
         # Tables that are partitioned by month have this one.
         return datetime.now(UTC)

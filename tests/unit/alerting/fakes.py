@@ -3,58 +3,29 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from services.alerting.alerts.changes import AlertChange, RecordedChange
 from services.alerting.alerts.domain import Alert, AlertFilter, AlertStatus
 from services.alerting.alerts.summary import AlertCounts, AlertSummary, Group
 from services.alerting.database.unit import Unit, WatchingRule
-from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome, Outgoing
-from services.alerting.performance.domain import AlertBudget
 from services.alerting.replicas.domain import MachineRef, MemberRef, OrganizationRef
 from services.alerting.rules.domain import Rule, RuleFilter
-from services.alerting.templates.domain import RuleTemplate
 from services.alerting.timer.timers import Timers
 from shared.access import Scope
 from shared.clock import Clock
-from shared.http.pages import Cursor, PageRequest, Slice
+from shared.http.pages import PageRequest, Slice
 from shared.jobs.memory import MemoryQueue
 from tests.support.fakes import FakeInbox, FakeOutbox
+from tests.unit.alerting.fakes_people import FakeDeliveries, FakeLedger, FakeResources
+from tests.unit.alerting.memory import Memory, Scoped, page_of
 from tests.unit.alerting.performance.fakes import FakePerformance
 from tests.unit.alerting.templates.fakes import FakeTemplates
 from tests.unit.alerting.timer.fakes import FakeJobs
 
 
-@dataclass
-class Memory:
-    """The contents of the fake database. `seals`: no older version runs."""
-
-    seals: bool = True
-    machines: dict[UUID, MachineRef] = field(default_factory=dict)
-    members: dict[tuple[UUID, UUID], MemberRef] = field(default_factory=dict)
-    organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
-    deleted_analyses: set[UUID] = field(default_factory=set)
-    rules: dict[UUID, Rule] = field(default_factory=dict)
-    templates: dict[UUID, RuleTemplate] = field(default_factory=dict)
-    alerts: dict[UUID, Alert] = field(default_factory=dict)
-    budgets: dict[UUID, AlertBudget] = field(default_factory=dict)
-    changes: list[AlertChange] = field(default_factory=list)
-    deliveries: dict[UUID, Delivery] = field(default_factory=dict)
-
-
-class _Scoped:
-    def __init__(self, memory: Memory, scope: Scope) -> None:
-        self._memory = memory
-        self._scope = scope
-
-    def _mine(self, thing: Any) -> bool:
-        return bool(thing.organization_id == self._scope.organization_id)
-
-
-class FakeReplicas(_Scoped):
+class FakeReplicas(Scoped):
     async def merge_machine(self, machine: MachineRef) -> None:
         known = self._memory.machines.get(machine.id)
         if known is None or (known.version < machine.version and not known.deleted):
@@ -94,7 +65,7 @@ class FakeReplicas(_Scoped):
             self._memory.organizations[organization.organization_id] = organization
 
 
-class FakeRules(_Scoped):
+class FakeRules(Scoped):
     async def add(self, rule: Rule) -> None:
         self._memory.rules[rule.id] = rule
 
@@ -119,7 +90,7 @@ class FakeRules(_Scoped):
             and wanted.is_active in (None, rule.is_active)
             and wanted.template_id in (None, rule.template_id)
         ]
-        return _page(rules, page)
+        return page_of(rules, page)
 
     async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
         for rule in self._memory.rules.values():
@@ -149,7 +120,7 @@ class FakeRules(_Scoped):
         memory.deliveries = {k: v for k, v in memory.deliveries.items() if v.alert_id in memory.alerts}
 
 
-class FakeAlerts(_Scoped):
+class FakeAlerts(Scoped):
     async def add(self, alert: Alert) -> bool:
         if await self.lock_open(alert.organization_id, alert.dedupe_key) is not None:
             return False
@@ -195,7 +166,7 @@ class FakeAlerts(_Scoped):
         return found[:limit]
 
     async def list(self, wanted: AlertFilter, page: PageRequest) -> Slice[Alert]:
-        return _page([*self._wanted(wanted)], page)
+        return page_of([*self._wanted(wanted)], page)
 
     async def count(self, wanted: AlertFilter) -> AlertCounts:
         groups = Counter(
@@ -244,39 +215,6 @@ class FakeAlerts(_Scoped):
         return [_recorded(change) for change in self._memory.changes if change.alert.id == alert_id]
 
 
-class FakeDeliveries(_Scoped):
-    async def add(self, delivery: Delivery) -> None:
-        self._memory.deliveries[delivery.id] = delivery
-
-    async def of_alert(self, alert_id: UUID) -> Sequence[Delivery]:
-        found = [d for d in self._memory.deliveries.values() if d.alert_id == alert_id and self._mine(d)]
-        return sorted(found, key=lambda d: (d.created_at, d.attempt, d.id))
-
-    async def pending(self, message_id: UUID) -> Outgoing | None:
-        for delivery in self._memory.deliveries.values():
-            if delivery.message_id == message_id and delivery.status is DeliveryStatus.PENDING:
-                rule = self._memory.rules[self._memory.alerts[delivery.alert_id].alert_rule_id]
-                return Outgoing(delivery, rule.id, rule.actions.webhook(delivery.channel))
-        return None
-
-    async def postpone(self, message_id: UUID, due_at: datetime) -> None:
-        outgoing = await self.pending(message_id)
-        if outgoing is not None:
-            postponed = replace(outgoing.delivery, next_attempt_at=due_at)
-            self._memory.deliveries[postponed.id] = postponed
-
-    async def finish(self, delivery: Delivery, outcome: Outcome, at: datetime) -> None:
-        self._memory.deliveries[delivery.id] = replace(
-            self._memory.deliveries[delivery.id],
-            status=outcome.status,
-            target=delivery.target,
-            response_status=outcome.response_status,
-            latency_ms=outcome.latency_ms,
-            error=outcome.error,
-            finished_at=at,
-        )
-
-
 class FakeUnits:
     """Without transactions: writes before an error persist."""
 
@@ -296,27 +234,14 @@ class FakeUnits:
             templates=FakeTemplates(self.memory.templates, self.memory.rules, scope),
             alerts=FakeAlerts(self.memory, scope),
             performance=FakePerformance(self.memory.budgets, scope),
-            deliveries=FakeDeliveries(self.memory, scope),
+            deliveries=FakeDeliveries(self.memory, scope, self.queue),
+            resources=FakeResources(self.memory, scope),
+            ledger=FakeLedger(self.memory, scope),
             jobs=jobs,
             timers=Timers(jobs, self._clock),
             outbox=self.outbox,
             inbox=self._inbox,
         )
-
-
-@dataclass
-class FakeSender:
-    """Records messages, and returns or raises the given outcomes in order, then succeeds."""
-
-    outcomes: list[Outcome | Exception] = field(default_factory=list)
-    sent: list[tuple[str, str, UUID, Mapping[str, Any]]] = field(default_factory=list)
-
-    async def send(self, url: str, secret: str, message_id: UUID, message: Mapping[str, Any]) -> Outcome:
-        self.sent.append((url, secret, message_id, message))
-        outcome = self.outcomes.pop(0) if self.outcomes else Outcome(DeliveryStatus.DELIVERED, 204, 1.0)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
 
 
 def _is_open(alert: Alert) -> bool:
@@ -337,11 +262,3 @@ def _recorded(change: AlertChange) -> RecordedChange:
         alert.severity,
         alert.assigned_to,
     )
-
-
-def _page(items: list[Any], page: PageRequest) -> Slice[Any]:
-    ordered = sorted(items, key=lambda item: (item.created_at, item.id), reverse=True)
-    after = page.after
-    if after is not None:
-        ordered = [item for item in ordered if (item.created_at, item.id) < (after.at, after.id)]
-    return Slice.cut(ordered, page.limit, lambda item: Cursor(item.created_at, item.id))

@@ -51,6 +51,7 @@ def test_every_topic_has_a_consumer() -> None:
         "analysis.archived",
         "analysis.restored",
         "anomaly.acknowledged",
+        "source.recovered",
     }
 
 

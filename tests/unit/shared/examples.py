@@ -134,6 +134,18 @@ EXAMPLES: dict[str, Payload] = {
     "analysis.restored": analysis.AnalysisRestored(
         analysis_id=_id(5), machine_id=_id(3), analysis_type="monitoring", kept_until=_AT
     ),
+    "source.failed": analysis.SourceFailed(
+        source_id=_id(6),
+        machine_id=_id(3),
+        name="Logger of pump 3",
+        code="host-unreachable",
+        params={"host": "files.example.com", "port": 22},
+        error="There is no connection to files.example.com, port 22, or it broke (ConnectionLost).",
+        failed_at=_AT,
+    ),
+    "source.recovered": analysis.SourceRecovered(
+        source_id=_id(6), machine_id=_id(3), name="Logger of pump 3", recovered_at=_AT
+    ),
     "anomaly.detected": analysis.AnomalyDetected(
         anomaly_id=_id(4),
         analysis_id=_id(1),

@@ -15,9 +15,9 @@ from services.alerting.alerts.errors import AlertIsResolved
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.compiled import ConditionCache
 from services.alerting.rules.conditions import compile_condition

@@ -9,6 +9,7 @@ from shared.clock import SystemClock, time_ordered_id
 from shared.postgres.connection import Database
 from tests.support.installation import TestDatabase
 from tests.unit.alerting.database.life_suite import LifeSuite
+from tests.unit.alerting.database.people_suite import PeopleSuite
 from tests.unit.alerting.database.repository_suite import RepositorySuite
 
 
@@ -18,7 +19,7 @@ async def pool(quiet_database: TestDatabase) -> AsyncIterator[Database]:
         yield opened
 
 
-class TestPostgresRepositories(LifeSuite, RepositorySuite):
+class TestPostgresRepositories(LifeSuite, PeopleSuite, RepositorySuite):
     @pytest.fixture
     def units(self, pool: Database) -> PostgresUnits:
         return PostgresUnits(pool, SystemClock(), time_ordered_id)

@@ -14,6 +14,7 @@ from alembic import command
 from dinsight.provision.migrations import configuration, upgrade
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.deliveries.domain import QUEUE, DeliveryStatus
+from services.alerting.deliveries.escalation import Step
 from services.alerting.rules.domain import Actions, Webhook
 from services.alerting.rules.sealing import secret_purpose
 from shared.clock import SystemClock, time_ordered_id
@@ -72,7 +73,7 @@ async def test_killed_workers_lose_no_message_and_keep_message_ids(
         units = PostgresUnits(database, SystemClock(), time_ordered_id)
         world = World(units)
         sealed = Encryptor(KEYS).encrypt(SECRET, purpose=secret_purpose(world.rule.id, "cmms"))
-        actions = Actions(channels=("webhook:cmms",), webhooks={"cmms": Webhook(url, sealed)})
+        actions = Actions(steps=(Step(channels=("webhook:cmms",)),), webhooks={"cmms": Webhook(url, sealed)})
         world.rule = replace(world.rule, actions=actions)
         await world.store()
         made = await world.deliveries(MESSAGES)

@@ -172,7 +172,7 @@ async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, 
     url = receiver.url.replace("127.0.0.1", host)
     guarded = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=60)
     async with guarded.open():
-        outcome = await guarded.send(url, SECRET, uuid4(), MESSAGE)
+        outcome = await guarded.send(url, (SECRET,), uuid4(), MESSAGE)
     assert (outcome.status, outcome.permanent, outcome.error) == (DeliveryStatus.FAILED, True, REFUSED)
     assert receiver.came == []
 
@@ -183,7 +183,7 @@ async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, 
 async def test_other_notations_of_loopback_are_refused(receiver: Receiver, host: str) -> None:
     sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=60)
     async with sender.open():
-        outcome = await sender.send(receiver.url.replace("127.0.0.1", host), SECRET, uuid4(), MESSAGE)
+        outcome = await sender.send(receiver.url.replace("127.0.0.1", host), (SECRET,), uuid4(), MESSAGE)
     assert (outcome.status, outcome.permanent, receiver.came) == (DeliveryStatus.FAILED, True, [])
 
 
@@ -212,7 +212,7 @@ async def test_dns_rebinding_is_refused_when_connecting(receiver: Receiver) -> N
     sender = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=60, resolver=names)
     async with sender.open():
         for asked in range(1, 5):
-            outcome = await sender.send(f"http://moving.example:{port}/hook", SECRET, uuid4(), MESSAGE)
+            outcome = await sender.send(f"http://moving.example:{port}/hook", (SECRET,), uuid4(), MESSAGE)
             assert (outcome.status, outcome.error) == (DeliveryStatus.FAILED, REFUSED)
             # Names are not cached, and the checked address is the one to connect to.
             assert names.asked == asked
@@ -222,7 +222,7 @@ async def test_dns_rebinding_is_refused_when_connecting(receiver: Receiver) -> N
 async def test_private_addresses_are_reached_when_allowed(receiver: Receiver) -> None:
     open_to_all = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=60)
     async with open_to_all.open():
-        outcome = await open_to_all.send(receiver.url, SECRET, uuid4(), MESSAGE)
+        outcome = await open_to_all.send(receiver.url, (SECRET,), uuid4(), MESSAGE)
     assert outcome.status is DeliveryStatus.DELIVERED
     assert len(receiver.came) == 1
 
@@ -230,7 +230,7 @@ async def test_private_addresses_are_reached_when_allowed(receiver: Receiver) ->
 async def test_a_hanging_receiver_times_out(unanswered: str) -> None:
     hurried = WebhookSender(SystemClock(), allow_private=True, timeout_seconds=0.2)
     async with hurried.open():
-        outcome = await hurried.send(unanswered, SECRET, uuid4(), MESSAGE)
+        outcome = await hurried.send(unanswered, (SECRET,), uuid4(), MESSAGE)
     assert (outcome.status, outcome.permanent) == (DeliveryStatus.FAILED, False)
     assert outcome.error == "the receiver did not respond in time"
 

@@ -10,8 +10,9 @@ import pytest
 from dinsight.provision.migrations import configuration, last_before, pending, upgrade
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.alerts.notifier import Notifier
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.deliveries.escalation import Step
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions, Webhook
 from services.alerting.rules.sealing import WebhookSealer, secret_purpose
@@ -74,7 +75,9 @@ async def test_plain_addresses_are_sealed_when_the_upgrade_is_finished(own_datab
         answers, seal = AnswerSealer(database, encryptor), SealAddresses(units, rules)
         world = World(units)
         sealed = encryptor.encrypt(SECRET, purpose=secret_purpose(world.rule.id, "cmms"))
-        plain = Actions(channels=("webhook:cmms",), webhooks={"cmms": Webhook(HOST + PATH, sealed)})
+        plain = Actions(
+            steps=(Step(channels=("webhook:cmms",)),), webhooks={"cmms": Webhook(HOST + PATH, sealed)}
+        )
         world.rule = replace(world.rule, actions=plain)
         await world.store()
         [delivery] = await world.deliveries(1)
@@ -96,11 +99,12 @@ async def test_plain_addresses_are_sealed_when_the_upgrade_is_finished(own_datab
         assert "canary" not in after
         async with units(world.scope) as unit:
             assert await unit.rules.are_addresses_sealed()
-            outgoing = await unit.deliveries.pending(delivery.message_id)
+            [outgoing] = await unit.deliveries.pending(delivery.message_id)
+            actions = await unit.ledger.actions(world.rule.id)
             [row] = await unit.deliveries.of_alert(delivery.alert_id)
-        assert outgoing is not None
-        assert outgoing.webhook is not None
-        assert sealer.address(outgoing.rule_id, "cmms", outgoing.webhook) == HOST + PATH
+        webhook = actions.webhook(outgoing.channel) if actions else None
+        assert webhook is not None
+        assert sealer.address(world.rule.id, "cmms", webhook) == HOST + PATH
         assert row.target == HOST
         kept = await admin.fetchrow("SELECT * FROM alerting.idempotency_keys")
         assert kept is not None

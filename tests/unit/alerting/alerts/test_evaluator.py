@@ -11,8 +11,8 @@ from services.alerting.alerts.domain import Finding, Resolution
 from services.alerting.alerts.evaluator import Evaluator
 from services.alerting.alerts.findings import of_anomaly, of_failed
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.alerts.notifier import Notifier
 from services.alerting.deliveries.domain import LEASE, QUEUE
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.rules.compiled import Condition, ConditionCache
 from services.alerting.rules.conditions import compile_condition
 from shared.events.alerting import ALERT_CHANGED, ALERT_RAISED
@@ -87,7 +87,7 @@ async def test_an_alert_is_raised_once_updated_rarely_and_notifies_its_channels(
     assert delivery.message["type"] == "alert.raised"
     assert delivery.message["data"]["alert_id"] == str(raised.alert_id)
     [job] = await bench.units.queue.claim(QUEUE, 10, lease=LEASE)
-    assert (job.id, job.subject_id) == (delivery.message_id, raised.alert_id)
+    assert (job.id, job.subject_id) == (delivery.lane, raised.alert_id)
     assert job.organization_id == bench.world.organization_id
 
 

@@ -12,7 +12,7 @@ from services.alerting.alerts.changes import Transition, TransitionKind
 from services.alerting.alerts.domain import Alert, AlertStatus, Change, Resolution
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.alerts.notifier import Notifier
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.rules.signals import Severity
 from tests.support.fakes import FakeClock
 from tests.unit.alerting.database.repository_suite import NOW, World

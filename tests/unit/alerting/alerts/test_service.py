@@ -20,8 +20,8 @@ from services.alerting.alerts.errors import (
     ExpiresInThePast,
     MemberNotFound,
 )
-from services.alerting.alerts.notifier import Notifier
 from services.alerting.alerts.service import AlertService
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.replicas.domain import MemberRef
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.timer.kinds import ACKNOWLEDGEMENT_EXPIRY

@@ -19,6 +19,7 @@ from services.alerting.alerts.domain import (
 from services.alerting.alerts.findings import of_anomaly
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus, Outcome
+from services.alerting.deliveries.escalation import Step
 from services.alerting.replicas.domain import MachineRef, MemberRef
 from services.alerting.rules.domain import Actions, Rule, RuleFilter, Webhook
 from services.alerting.rules.signals import Severity
@@ -30,7 +31,8 @@ from tests.unit.alerting.examples import anomaly, condition
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FIRST_PAGE = PageRequest()
 ACTIONS = Actions(
-    channels=("webhook:cmms",), webhooks={"cmms": Webhook("https://example.org/hook?key=k", "sealed")}
+    steps=(Step(channels=("webhook:cmms",)),),
+    webhooks={"cmms": Webhook("https://example.org/hook?key=k", "sealed")},
 )
 
 
@@ -239,13 +241,10 @@ class RepositorySuite:
         (delivery,) = await world.deliveries(1)
         outcome = Outcome(DeliveryStatus.FAILED, 503, 12.5, "the receiver answered 503")
         async with units(world.scope) as unit:
-            outgoing = await unit.deliveries.pending(delivery.message_id)
-            assert outgoing is not None
-            assert (outgoing.delivery, outgoing.rule_id) == (delivery, world.rule.id)
-            assert outgoing.webhook == ACTIONS.webhook("webhook:cmms")
+            assert await unit.deliveries.pending(delivery.message_id) == [delivery]
             sent = replace(delivery, target="https://moved.example.org/hook")
             await unit.deliveries.finish(sent, outcome, NOW)
-            assert await unit.deliveries.pending(delivery.message_id) is None
+            assert await unit.deliveries.pending(delivery.message_id) == []
             following = delivery.next(uuid4(), NOW, NOW + timedelta(seconds=5))
             await unit.deliveries.add(following)
             assert await unit.deliveries.of_alert(delivery.alert_id) == [
@@ -260,8 +259,7 @@ class RepositorySuite:
                 following,
             ]
             await unit.deliveries.postpone(delivery.message_id, NOW + timedelta(hours=1))
-            outgoing = await unit.deliveries.pending(delivery.message_id)
-            assert outgoing is not None
-            assert outgoing.delivery == replace(following, next_attempt_at=NOW + timedelta(hours=1))
+            later = replace(following, next_attempt_at=NOW + timedelta(hours=1))
+            assert await unit.deliveries.pending(delivery.message_id) == [later]
         async with units(Scope(organization_id=uuid4())) as unit:
             assert await unit.deliveries.of_alert(delivery.alert_id) == []

@@ -7,6 +7,11 @@ from uuid import uuid4
 
 import pytest
 
+from services.alerting.acknowledgements.links import LinkMaker
+from services.alerting.contact_points.sealing import ContactSealer
+from services.alerting.deliveries.chat import ChatSender
+from services.alerting.deliveries.content import Composer
+from services.alerting.deliveries.courier import Courier
 from services.alerting.deliveries.dispatcher import Dispatcher
 from services.alerting.deliveries.domain import (
     LEASE,
@@ -17,6 +22,7 @@ from services.alerting.deliveries.domain import (
     DeliveryStatus,
     Outcome,
 )
+from services.alerting.deliveries.notices import Notices
 from services.alerting.rules.domain import Actions
 from services.alerting.rules.sealing import WebhookSealer, secret_purpose
 from shared.crypto import Encryptor
@@ -27,7 +33,8 @@ from shared.jobs.worker import Lane, Pace, Worker
 from tests.support.fakes import FakeClock
 from tests.unit.alerting.database.repository_suite import NOW, World
 from tests.unit.alerting.examples import SECRET, actions
-from tests.unit.alerting.fakes import FakeSender, FakeUnits
+from tests.unit.alerting.fakes import FakeUnits
+from tests.unit.alerting.fakes_people import FakeSender, FakeTransport
 
 KEYS = "test:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 FAILURE = Outcome(DeliveryStatus.FAILED, 503, 1.0, "the receiver answered 503")
@@ -50,9 +57,17 @@ class Setting:
         sealed = encryptor.encrypt(SECRET, purpose=secret_purpose(rule.id, "cmms"))
         document = actions() | {"webhooks": {"cmms": {"url": "https://example.org/hook", "secret": sealed}}}
         self.world.rule = replace(rule, actions=Actions.load(document | {"on": ["raised"]}))
-        self.dispatcher = Dispatcher(
-            self.units, self.sender, WebhookSealer(encryptor), self.clock, uuid4, RETRY
+        self.mail = FakeTransport()
+        courier = Courier(
+            self.sender,
+            self.mail,
+            ChatSender(allow_hosted=False),
+            Composer(),
+            WebhookSealer(encryptor),
+            ContactSealer(encryptor),
         )
+        links = LinkMaker("https://dinsight.example", lambda count: b"r" * count)
+        self.dispatcher = Dispatcher(self.units, courier, links, Notices(uuid4), self.clock, uuid4, RETRY)
         pace = Pace(LEASE, heartbeat_seconds=1)
         handlers = {MESSAGE_JOB: self.dispatcher}
         self.worker = Worker(self.units.queue, QUEUE, handlers, [Lane(16)], pace, RETRY)
@@ -79,7 +94,7 @@ async def test_a_message_is_signed_with_the_decrypted_secret_and_sent_once() -> 
     assert await setting.worker.run_due() == 1
     assert await setting.worker.run_due() == 0
     (sent,) = setting.sender.sent
-    assert sent[:2] == ("https://example.org/hook", SECRET)
+    assert sent[:2] == ("https://example.org/hook", (SECRET,))
     (attempt,) = setting.attempts
     assert (attempt.status, attempt.response_status) == (DeliveryStatus.DELIVERED, 204)
     assert await setting.waiting() == 0
@@ -94,7 +109,7 @@ async def test_a_failed_attempt_is_retried_up_to_the_maximum() -> None:
     setting.clock.advance(days=2)
     assert await setting.worker.run_due() == 0
     assert [a.attempt for a in setting.attempts] == [1, 2, 3]
-    assert setting.statuses == [DeliveryStatus.FAILED] * 3
+    assert setting.statuses == [DeliveryStatus.FAILED] * 2 + [DeliveryStatus.GIVEN_UP]
     assert {a.error for a in setting.attempts} == {"the receiver answered 503"}
     assert len({message_id for _, _, message_id, _ in setting.sender.sent}) == 1
     assert await setting.waiting() == 0
@@ -103,7 +118,7 @@ async def test_a_failed_attempt_is_retried_up_to_the_maximum() -> None:
 async def test_a_permanent_failure_is_not_retried() -> None:
     setting = await Setting(replace(FAILURE, response_status=410, permanent=True)).ready()
     await setting.worker.run_due()
-    assert setting.statuses == [DeliveryStatus.FAILED]
+    assert setting.statuses == [DeliveryStatus.GIVEN_UP]
     assert await setting.waiting() == 0
 
 
@@ -133,7 +148,7 @@ async def test_a_secret_that_cannot_be_decrypted_fails_the_attempt_and_is_not_re
     memory.alerts = {k: replace(a, alert_rule_id=stolen.id) for k, a in memory.alerts.items()}
     await setting.worker.run_due()
     assert setting.sender.sent == [], "a secret copied to another rule cannot be decrypted"
-    assert setting.statuses[0] is DeliveryStatus.FAILED
+    assert setting.statuses[0] is DeliveryStatus.GIVEN_UP
     assert SECRET not in str(setting.attempts)
 
 
@@ -160,7 +175,7 @@ async def test_a_message_that_crashes_its_workers_is_given_up() -> None:
     await setting.worker.run_due()
     assert setting.sender.sent == []
     [attempt] = setting.attempts
-    assert (attempt.status, attempt.error) == (DeliveryStatus.FAILED, "the worker crashed")
+    assert (attempt.status, attempt.error) == (DeliveryStatus.GIVEN_UP, "the worker crashed")
     assert await setting.waiting() == 0
 
 
@@ -171,7 +186,7 @@ async def test_an_unexpected_error_is_retried_up_to_the_maximum() -> None:
         await setting.worker.run_due()
         setting.clock.advance(hours=7)
     [attempt] = setting.attempts
-    assert (attempt.status, attempt.error) == (DeliveryStatus.FAILED, "unexpected error: RuntimeError")
+    assert (attempt.status, attempt.error) == (DeliveryStatus.GIVEN_UP, "unexpected error: RuntimeError")
     assert await setting.waiting() == 0
 
 

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from services.alerting.deliveries.webhooks import AddressRefused, is_public, public_socket
+from services.alerting.deliveries.webhooks import AddressRefused, public_socket
+from shared.public_addresses import is_public
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,32 @@ def test_addresses_can_be_reduced_to_their_host(url: str, host: str) -> None:
     assert reduced["webhooks"] == {"cmms": {"url": host}}
 
 
-def test_channels_are_notified_of_the_selected_changes() -> None:
-    sealed = read(actions(on=["raised", "resolved"]))
-    assert sealed.notified("raised") == ("webhook:cmms",)
-    assert sealed.notified("severity_changed") == ()
-    assert read(actions()).notified("updated") == ()
-    assert read({"version": 1}).notified("raised") == ()
+def test_steps_grouping_and_the_runbook_are_stored_and_returned() -> None:
+    user = "0b7e3a52-5d0c-4c46-9f3d-3b6d3f6f7a11"
+    document = actions(
+        on=["raised", "resolved"],
+        steps=[
+            {
+                "after": "PT0S",
+                "to": ["role:operator"],
+                "channels": ["email", "webhook:cmms"],
+                "repeat": "PT4H",
+            },
+            {"after": "PT15M", "to": ["rotation:on-call", f"user:{user}"], "unless": ["acknowledged"]},
+            {"after": "PT20M", "to": ["role:admin"], "repeat": "PT4H"},
+            {"after": "P1DT1H30M", "to": ["contact:plant"]},
+        ],
+        runbook_url="https://wiki.example.org/pump",
+        group={"by": ["location", "cause"], "wait": "PT2M"},
+        inhibits=True,
+    )
+    made = read(document)
+    assert Actions.load(made.stored()) == made
+    assert {**made.public(address), "webhooks": document["webhooks"]} == document
+
+
+def test_a_rule_without_steps_notifies_nobody() -> None:
+    assert read({"version": 1}).steps == ()
 
 
 @pytest.mark.parametrize(
@@ -80,20 +100,27 @@ def test_channels_are_notified_of_the_selected_changes() -> None:
         ("hello", "", "dictionary"),
         ({}, "/version", "required"),
         (actions(colour=1), "/colour", "not permitted"),
-        (actions(runbook_url="https://example.org"), "/runbook_url", "not evaluated yet"),
+        (actions(runbook_url="javascript:alert(1)"), "/runbook_url", "http or https"),
+        (actions(group={"by": []}), "/group/by", "at least 1 item"),
+        (actions(group={"by": ["colour"]}), "/group/by/0", "should be 'machine'"),
+        (actions(group={"by": ["machine"], "wait": "PT2H"}), "/group/wait", "at most PT1H"),
         (actions(on=[]), "/on", "at least 1 item"),
-        (actions(on=["updated"]), "/on/0", "should be 'raised'"),
-        (actions(steps=[{"channels": ["email"]}]), "/steps/0/channels/0", "not sent yet"),
+        (actions(on=["forgotten"]), "/on/0", "should be 'raised'"),
+        (actions(steps=[{"channels": ["email"]}]), "/steps/0", "whom the mail goes to"),
+        (
+            actions(steps=[{"to": ["contact:a"], "channels": ["email"]}]),
+            "/steps/0/to",
+            "whom the mail goes to",
+        ),
+        (actions(steps=[{"channels": ["fax"]}]), "/steps/0/channels/0", "pattern"),
+        (actions(steps=[{"to": ["role:king"]}]), "/steps/0/to/0", "pattern"),
+        (actions(steps=[{"to": ["user:" + "-" * 36]}]), "/steps/0/to/0", "id of a member"),
         (actions(steps=[{"channels": ["webhook:other"]}]), "/steps/0/channels/0", "one of webhook:cmms"),
         (actions(steps=[{"channels": ["webhook:other"]}]), "/webhooks/cmms", "not used by any step"),
-        (actions(steps=[{"after": "PT15M", "channels": ["webhook:cmms"]}]), "/steps/0/after", "use PT0S"),
-        (
-            actions(steps=[{"channels": ["webhook:cmms"], "to": ["role:admin"]}]),
-            "/steps/0/to",
-            "not evaluated",
-        ),
-        (actions(steps=[{"channels": ["webhook:cmms"], "repeat": "PT4H"}]), "/steps/0/repeat", "not eval"),
-        (actions(steps=[{}]), "/steps/0/channels", "required"),
+        (actions(steps=[{"after": "P31D", "channels": ["webhook:cmms"]}]), "/steps/0/after", "at most P30D"),
+        (actions(steps=[{"channels": ["webhook:cmms"], "repeat": "PT1S"}]), "/steps/0/repeat", "PT5M"),
+        (actions(steps=[{"channels": ["webhook:cmms"], "unless": ["bored"]}]), "/steps/0/unless/0", "ackn"),
+        (actions(steps=[{}]), "/steps/0", "reaches nobody"),
         (actions(webhooks=[]), "/webhooks", "dictionary"),
         (webhook(url="http://user:pw@example.org/"), "/webhooks/cmms/url", "must not contain a user"),
         (webhook(url="https://"), "/webhooks/cmms/url", "http or https"),

@@ -9,7 +9,7 @@ import pytest
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.domain import AlertStatus
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.alerts.notifier import Notifier
+from services.alerting.deliveries.notifier import Notifier
 from services.alerting.errors import InvalidRule
 from services.alerting.replicas.domain import MachineRef
 from services.alerting.replicas.service import ReplicaService

@@ -17,6 +17,7 @@ from services.analysis.machines.errors import MachineNotFound
 from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.uploads.errors import BadUpload, BaselineUnusable, UploadTooLarge
+from services.analysis.uploads.registering import Registrar
 from services.analysis.uploads.schemas import inline_config
 from services.analysis.uploads.service import UploadReceiver
 from shared.access import Caller, Scope
@@ -57,10 +58,13 @@ class Place:
             self.storage,
             MachineDirectory(self.units, machines, self.clock),
             self.settings,
-            self.clock,
             time_ordered_id,
-            Auditor(self.clock),
-            ConfigService(self.clock, Auditor(self.clock)),
+            Registrar(
+                self.clock,
+                time_ordered_id,
+                Auditor(self.clock),
+                ConfigService(self.clock, Auditor(self.clock)),
+            ),
         )
 
     async def send(

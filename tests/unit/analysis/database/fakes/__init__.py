@@ -21,6 +21,7 @@ from tests.unit.analysis.database.fakes.results import (
     FakeResults,
     FakeUpkeep,
 )
+from tests.unit.analysis.database.fakes.sources import FakeSources
 
 
 @dataclass
@@ -53,6 +54,7 @@ class FakeUnits:
             deletions=FakeDeletions(memory, scope, queue),
             summaries=FakeSummaries(memory, scope, queue),
             fleet=FakeFleet(),
+            sources=FakeSources(memory, scope, queue),
             upkeep=FakeUpkeep(memory, scope, queue),
             jobs=queue,
             outbox=self.outbox,

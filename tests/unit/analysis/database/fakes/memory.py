@@ -17,6 +17,7 @@ from services.analysis.database.results import FeatureChunk, MapRow
 from services.analysis.domain import Analysis
 from services.analysis.machines.domain import MachineRef
 from services.analysis.organizations.domain import OrganizationRef
+from services.analysis.sources.domain import Source, SourceFile
 from services.analysis.timeline.domain import RunSummary
 from services.analysis.uploads.domain import FileUpload
 from shared.access import Scope
@@ -54,6 +55,8 @@ class Memory:
     choices: dict[UUID, ActiveBaseline] = field(default_factory=dict)
     archives: dict[UUID, Archive] = field(default_factory=dict)
     organizations: dict[UUID, OrganizationRef] = field(default_factory=dict)
+    sources: dict[UUID, Source] = field(default_factory=dict)
+    source_files: dict[UUID, SourceFile] = field(default_factory=dict)
 
 
 class Scoped:

@@ -27,9 +27,9 @@ HEADER = b"m,a,b\n"
 SMALL = Limits(expanded_bytes=64 * MIB, ratio_from_bytes=8 * MIB, batch_bytes=8 * MIB, line_bytes=4 * MIB)
 
 CHILD = """
-import json, sys
+import json, sys, time
 from services.analysis.engine import EngineConfig, TableError, open_table
-found, rows = None, 0
+found, rows, began = None, 0, time.perf_counter()
 try:
     for chunk in open_table(sys.argv[1], name="t", config=EngineConfig(end_meta="m", start_dim="a",
     end_dim="b")):
@@ -37,7 +37,7 @@ try:
 except TableError as error:
     found = error.code
 peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(json.dumps({"code": found, "rows": rows, "peak": peak}))
+print(json.dumps({"code": found, "rows": rows, "peak": peak, "seconds": time.perf_counter() - began}))
 """
 
 

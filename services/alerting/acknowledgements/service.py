@@ -1,0 +1,92 @@
+"""Acknowledges alerts by a link, without a sign-in."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from services.alerting.acknowledgements.domain import Link
+from services.alerting.acknowledgements.links import parse
+from services.alerting.alerts.announcer import Announcer
+from services.alerting.alerts.changes import AlertChange
+from services.alerting.alerts.domain import Alert, Change
+from services.alerting.database.unit import Unit
+from shared.access import Scope
+from shared.audit import Auditor
+from shared.clock import Clock
+from shared.errors import NotFound
+
+Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
+
+
+class LinkNotValid(NotFound):
+    """The same for every reason, so that guessing reveals nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The link is not valid any more: it works once, for two days, and until the alert is resolved."
+            " Sign in to see the alert."
+        )
+
+
+class LinkService:
+    """The token names the organization, so this service opens its transactions itself."""
+
+    def __init__(self, units: Units, clock: Clock, auditor: Auditor, announcer: Announcer) -> None:
+        self._units = units
+        self._clock = clock
+        self._auditor = auditor
+        self._announcer = announcer
+
+    async def preview(self, token: str) -> tuple[Alert, Link]:
+        """What the link is about. Mail scanners may follow it: nothing changes. Raises LinkNotValid."""
+        scope, digest = self._parsed(token)
+        async with self._units(scope) as unit:
+            link = await unit.ledger.link(digest)
+            alert = await unit.alerts.get(link.alert_id) if link else None
+        return self._valid(alert, link)
+
+    async def acknowledge(self, token: str, note: str | None) -> tuple[Alert, Link]:
+        """Acknowledge the alert, unless that was done before. Raises LinkNotValid."""
+        scope, digest = self._parsed(token)
+        async with self._units(scope) as unit:
+            found = await unit.ledger.link(digest)
+            # The alert first, as everywhere: whoever resolves it ends its links after that.
+            alert = await unit.alerts.lock(found.alert_id) if found else None
+            alert, link = self._valid(alert, await unit.ledger.lock_link(digest))
+            now = self._clock.now()
+            await unit.ledger.end_link(digest, now)
+            if alert.acknowledged_at is None:
+                alert = await self._acknowledge(unit, alert, link, note)
+        return alert, link
+
+    async def _acknowledge(self, unit: Unit, alert: Alert, link: Link, note: str | None) -> Alert:
+        now = self._clock.now()
+        by_link = f"by the link sent to {link.recipient}"
+        reason = f"{note} ({by_link})" if note else f"Acknowledged {by_link}"
+        alert = alert.acknowledged(link.user_id, reason, now)
+        await unit.alerts.update(alert)
+        rule = await unit.rules.get(alert.alert_rule_id)
+        change = AlertChange(alert, Change.ACKNOWLEDGED, now, reason, link.user_id)
+        await self._announcer.announce(unit, rule, change)
+        await self._auditor.record(
+            unit.outbox,
+            "alert.acknowledged",
+            user_id=link.user_id,
+            organization_id=alert.organization_id,
+            resource_type="alert",
+            resource_id=alert.id,
+            changes={"after": {"note": reason}},
+        )
+        return alert
+
+    @staticmethod
+    def _parsed(token: str) -> tuple[Scope, bytes]:
+        parsed = parse(token)
+        if parsed is None:
+            raise LinkNotValid
+        organization_id, digest = parsed
+        return Scope(organization_id=organization_id), digest
+
+    def _valid(self, alert: Alert | None, link: Link | None) -> tuple[Alert, Link]:
+        if alert is None or link is None or not alert.is_open or not link.works(self._clock.now()):
+            raise LinkNotValid
+        return alert, link

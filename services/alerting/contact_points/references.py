@@ -1,0 +1,37 @@
+"""Checks that the recipients that a rule names exist."""
+
+from datetime import datetime
+from uuid import UUID
+
+from services.alerting.database.unit import Unit
+from services.alerting.errors import InvalidRule
+from services.alerting.resources.domain import Kind
+from services.alerting.rules.domain import Actions
+from shared.errors import FieldError
+
+KINDS = {"contact": Kind.CONTACT_POINT, "rotation": Kind.ROTATION}
+
+
+async def check_recipients(unit: Unit, actions: Actions, now: datetime) -> None:
+    """Raises InvalidRule with a pointer to each recipient that does not exist."""
+    named = [
+        (f"/body/actions/steps/{index}/to/{place}", *recipient.partition(":")[::2])
+        for index, step in enumerate(actions.steps)
+        for place, recipient in enumerate(step.to)
+    ]
+    resources = (
+        await unit.resources.current(list(KINDS.values()), now)
+        if any(kind in KINDS for _, kind, _ in named)
+        else []
+    )
+    known = {(each.kind, each.name) for each in resources}
+    errors = []
+    for pointer, kind, name in named:
+        if kind in KINDS and (KINDS[kind], name) not in known:
+            errors.append(FieldError(pointer, f"there is no {KINDS[kind].words} {name!r}: create it first"))
+        elif kind == "user":
+            member = await unit.replicas.member(UUID(name))
+            if member is None or member.deleted:
+                errors.append(FieldError(pointer, "is no member of the organization"))
+    if errors:
+        raise InvalidRule(errors)

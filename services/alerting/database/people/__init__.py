@@ -1,0 +1,1 @@
+"""Repositories of how alerts reach people."""

@@ -1,0 +1,32 @@
+"""Errors of what an organization sets up for its notifications."""
+
+from uuid import UUID
+
+from services.alerting.resources.domain import MAX_RESOURCES, Kind
+from shared.errors import Conflict, NotFound
+
+
+class ResourceNotFound(NotFound):
+    def __init__(self, kind: Kind, resource_id: UUID) -> None:
+        super().__init__(
+            f"The {kind.words} {resource_id} does not exist in your organization. List them with"
+            f" GET {kind.path}."
+        )
+
+
+class NameTaken(Conflict):
+    def __init__(self, kind: Kind, name: str) -> None:
+        super().__init__(f"There is a {kind.words} of the name {name!r} already. Choose another name.")
+
+
+class InUse(Conflict):
+    def __init__(self, kind: Kind, name: str, rule: str) -> None:
+        super().__init__(
+            f"The alert rule {rule!r} notifies the {kind.words} {name!r}, so it keeps its name and cannot be"
+            " deleted. Change the rule first."
+        )
+
+
+class TooMany(Conflict):
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(f"An organization has at most {MAX_RESOURCES} {kind.words}s. Delete one first.")

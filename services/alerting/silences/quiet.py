@@ -1,0 +1,82 @@
+"""Finds out whether an alert notifies anybody at a moment."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from services.alerting.alerts.domain import Alert
+from services.alerting.database.unit import Unit
+from services.alerting.maintenance_windows.domain import Schedule
+from services.alerting.replicas.domain import MachineRef
+from services.alerting.resources.domain import Kind, Resource
+from services.alerting.rules.domain import Rule
+from services.alerting.rules.signals import Severity
+from services.alerting.silences.domain import Matched, Matcher, Quiet
+
+FAILING = "failing"
+
+
+async def quiet(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | None:
+    """Why and until when the alert notifies nobody; None if it does."""
+    machine = await unit.replicas.machine(alert.machine_id)
+    matched = _matched(machine, alert, rule)
+    resources = await unit.resources.current([Kind.SILENCE, Kind.MAINTENANCE_WINDOW], at)
+    found = [reason for each in resources if (reason := _quiet_by(each, matched, at))]
+    if inhibiting := await _inhibited(unit, rule, alert):
+        found.append(inhibiting)
+    # Without an end, something else wakes the alert: the end of the more severe one.
+    return max(found, key=lambda each: (each.until is None, each.until or at), default=None)
+
+
+async def in_maintenance(unit: Unit, machine: MachineRef, at: datetime) -> Quiet | None:
+    """The maintenance window that the machine is in. Windows for some rules or severities do not count."""
+    for window in await unit.resources.current([Kind.MAINTENANCE_WINDOW], at):
+        matcher = Matcher.load(window.document["matcher"])
+        nowhere = Matched(machine.id, machine.id, Severity.LOW, frozenset(machine.tags), machine.location)
+        if matcher.rule_ids or matcher.max_severity or not matcher.matches(nowhere):
+            continue
+        occurrence = Schedule.load(window.document["schedule"]).at(at)
+        if occurrence is not None:
+            return Quiet(f"maintenance window {window.name!r}", occurrence.ends_at)
+    return None
+
+
+def inhibits(rule: Rule) -> bool:
+    """Whether open alerts of the rule keep less severe ones of the machine back."""
+    chosen = rule.actions.inhibits
+    return _asks_for_failing(rule.condition.get("when")) if chosen is None else chosen
+
+
+def _quiet_by(resource: Resource, matched: Matched, at: datetime) -> Quiet | None:
+    document = resource.document
+    if not Matcher.load(document["matcher"]).matches(matched):
+        return None
+    if resource.kind is Kind.SILENCE:
+        started = datetime.fromisoformat(document["starts_at"]) <= at
+        return Quiet(f"silence {resource.name!r}", resource.ends_at) if started else None
+    occurrence = Schedule.load(document["schedule"]).at(at)
+    return Quiet(f"maintenance window {resource.name!r}", occurrence.ends_at) if occurrence else None
+
+
+async def _inhibited(unit: Unit, rule: Rule, alert: Alert) -> Quiet | None:
+    for other in await unit.ledger.open_beside(alert.machine_id):
+        if other.id == alert.id or other.severity <= alert.severity or other.rule_id == rule.id:
+            continue
+        more_severe = await unit.rules.get(other.rule_id)
+        if more_severe is not None and inhibits(more_severe):
+            return Quiet(f"open alert of the rule {more_severe.name!r}", None)
+    return None
+
+
+def _matched(machine: MachineRef | None, alert: Alert, rule: Rule) -> Matched:
+    tags, location = (frozenset(machine.tags), machine.location) if machine else (frozenset[str](), None)
+    return Matched(rule.id, alert.machine_id, alert.severity, tags, location)
+
+
+def _asks_for_failing(node: Any) -> bool:
+    if isinstance(node, Mapping):
+        if node.get("signal") == "health.state" and node.get("op") in ("eq", "in"):
+            value = node.get("value")
+            return value == FAILING or (isinstance(value, list) and FAILING in value)
+        return any(_asks_for_failing(each) for key, each in node.items() if key in ("all", "any"))
+    return isinstance(node, list) and any(_asks_for_failing(each) for each in node)

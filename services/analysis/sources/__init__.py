@@ -1,0 +1,1 @@
+"""Places that are watched for a machine's files."""

@@ -1,0 +1,128 @@
+"""SFTP, against a real server in this process: nobody signs in to a server whose key is not known."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from services.analysis.sources.places.base import PlaceError
+from services.analysis.sources.places.kinds import Sftp
+from services.analysis.sources.places.sftp import connected
+
+USER, PASSWORD = "plant", "a good password"
+
+
+class _Users(asyncssh.SSHServer):
+    def __init__(self, server: "Server") -> None:
+        self._server = server
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self._server.passwords.append(password)
+        return (username, password) == (USER, PASSWORD)
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return key.export_public_key() == self._server.user_key.export_public_key()
+
+
+@dataclass
+class Server:
+    """The folder that it serves, its keys, and every password that it was told."""
+
+    folder: Path
+    host_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
+    user_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
+    passwords: list[str] = field(default_factory=list)
+    port: int = 0
+
+    @property
+    def public(self) -> str:
+        return self.host_key.export_public_key().decode().strip()
+
+    def place(self, **changes: Any) -> Sftp:
+        values = {"kind": "sftp", "host": "127.0.0.1", "port": self.port, "username": USER, "path": "in"}
+        return Sftp.model_validate(values | {"host_key": self.public} | changes)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    made = Server(tmp_path)
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "a.csv").write_bytes(b"123")
+    (tmp_path / "in" / "deep" / "b.csv").write_bytes(b"4" * 3_000_000)
+    (tmp_path / "in" / "link.csv").symlink_to("a.csv")
+    listening = await asyncssh.listen(
+        "127.0.0.1",
+        0,
+        server_host_keys=[made.host_key],
+        server_factory=lambda: _Users(made),
+        sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(tmp_path).encode()),
+    )
+    made.port = listening.get_port()
+    yield made
+    listening.close()
+    await listening.wait_closed()
+
+
+@pytest.mark.parametrize("with_key", [False, True])
+async def test_files_are_listed_and_read(server: Server, with_key: bool) -> None:
+    secrets = {"password": PASSWORD}
+    if with_key:
+        secrets = {"private_key": server.user_key.export_private_key().decode()}
+    async with connected(server.place(), secrets, allow_private=True) as place:
+        listed = {entry.path: entry for entry in await place.entries()}
+        assert {path: entry.size for path, entry in listed.items()} == {"a.csv": 3, "deep/b.csv": 3_000_000}
+        assert await place.find("a.csv") == listed["a.csv"]
+        assert await place.find("gone.csv") is None
+        assert b"".join([block async for block in place.read("deep/b.csv")]) == b"4" * 3_000_000
+
+
+async def problem(
+    server: Server, secrets: dict[str, str], *, allow_private: bool = True, **changes: Any
+) -> Any:
+    with pytest.raises(PlaceError) as refused:
+        async with connected(server.place(**changes), secrets, allow_private=allow_private) as place:
+            await place.entries()
+    return refused.value.problem
+
+
+async def test_an_unknown_server_is_told_nothing_and_its_key_is_proposed(server: Server) -> None:
+    found = await problem(server, {"password": PASSWORD}, host_key=None)
+    assert found.code == "host-key-unknown"
+    assert server.passwords == []
+    # The proposal works.
+    async with connected(
+        server.place(host_key=found.params["host_key"]), {"password": PASSWORD}, allow_private=True
+    ) as place:
+        assert await place.entries()
+
+
+async def test_a_server_with_another_key_is_told_nothing(server: Server) -> None:
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+    assert (await problem(server, {"password": PASSWORD}, host_key=other)).code == "host-key-changed"
+    assert server.passwords == []
+
+
+async def test_what_cannot_be_done_is_named(server: Server) -> None:
+    assert (await problem(server, {"password": "wrong"})).code == "sign-in-refused"
+    assert (await problem(server, {"password": PASSWORD}, path="nowhere")).code == "folder-missing"
+    assert (await problem(server, {"private_key": "rubbish"})).code == "bad-private-key"
+    assert (await problem(server, {}, host="name.invalid")).code == "host-unknown"
+    server.port = 1
+    assert (await problem(server, {})).code == "host-unreachable"
+
+
+async def test_private_addresses_are_refused_unless_they_are_allowed(server: Server) -> None:
+    assert (await problem(server, {"password": PASSWORD}, allow_private=False)).code == "host-not-allowed"
+    assert server.passwords == []
