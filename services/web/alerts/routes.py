@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from services.web.alerts.domain import story
 from services.web.alerts.service import change_alert, change_alerts, read_inbox, user_id
 from services.web.api.client import Json
 from services.web.errors import ApiError
@@ -48,6 +47,16 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             return await _alert(visit, alert_id, error=error)
         return moved(visit, f"/o/{visit.organization_id}/alerts/{alert_id}")
 
+    @router.post("/{alert_id}/deliveries/{delivery_id}")
+    async def tell_again(visit: member, alert_id: UUID, delivery_id: UUID) -> Response:
+        """Sends the same target how the alert stands now."""
+        await visit.form()
+        try:
+            await visit.post(f"/deliveries/{delivery_id}/redeliver")
+        except ApiError as error:
+            return await _alert(visit, alert_id, error=error)
+        return moved(visit, f"/o/{visit.organization_id}/alerts/{alert_id}")
+
     async def _inbox(visit: Visit, changed: int = 0, failed: Sequence[ApiError] = ()) -> Response:
         found, names = await asyncio.gather(read_inbox(visit), names_of_members(visit))
         return await pages.show(
@@ -58,7 +67,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         alert, names, timeline = await asyncio.gather(
             visit.get(f"/alerts/{alert_id}"),
             names_of_members(visit),
-            _or_none(visit, f"/alerts/{alert_id}/timeline"),
+            visit.get(f"/alerts/{alert_id}/timeline"),
         )
         anomaly_id = alert["worst_anomaly_id"]
         anomaly = await _or_none(visit, f"/anomalies/{anomaly_id}") if anomaly_id else None
@@ -69,7 +78,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             alert=alert,
             anomaly=anomaly,
             names=names,
-            timeline=timeline["items"] if timeline else story(alert),
+            timeline=timeline["items"],
             me=user_id(visit),
             error=error,
         )

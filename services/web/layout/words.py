@@ -3,7 +3,7 @@
 A code that is not known here is shown in the API's own English words: a newer service must not empty a page.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.web.layout.marked import N_
@@ -61,6 +61,19 @@ CHANGES: Mapping[str, str] = {
     "reopened": N_("Reopened"),
     "recovering": N_("Recovering"),
     "resolved": N_("Resolved"),
+    "escalated": N_("Escalated"),
+    "reminder": N_("Reminder"),
+    "given_up": N_("Notice that nobody got a message"),
+}
+# Why the service changed an alert by itself.
+REASONS: Mapping[str, str] = {
+    "cleared": N_("The condition holds no longer."),
+    "rule_changed": N_("The rule was changed. If the fault persists, it opens a new alert."),
+    "rule_switched_off": N_("The rule was switched off."),
+    "rule_deleted": N_("The rule was deleted."),
+    "machine_deleted": N_("The machine was deleted."),
+    "template_changed": N_("The rule template no longer covers the machine."),
+    "acknowledgement_expired": N_("The acknowledgement expired."),
 }
 CONTACT_KINDS: Mapping[str, str] = {
     "email": N_("E-mail address"),
@@ -73,8 +86,10 @@ CONTACT_KINDS: Mapping[str, str] = {
 DELIVERIES: Mapping[str, str] = {
     "pending": N_("Being sent"),
     "delivered": N_("Delivered"),
-    "failed": N_("Not delivered"),
-    "cancelled": N_("Cancelled"),
+    "failed": N_("Not delivered yet"),
+    "given_up": N_("Given up"),
+    "cancelled": N_("Nobody to tell"),
+    "grouped": N_("Told together with others"),
     "suppressed": N_("Held back"),
     "superseded": N_("Replaced by a newer message"),
 }
@@ -118,11 +133,17 @@ class Words(Terms):
     def change(self, code: str) -> str:
         return self._of(CHANGES, code)
 
+    def reason(self, entry: Mapping[str, Any]) -> str | None:
+        """Of an entry of a timeline: what a person or a receiver wrote, or why the service acted."""
+        code = entry.get("code")
+        return self._gettext(REASONS[code]) if code in REASONS else entry.get("reason")
+
     def contact_kind(self, code: str) -> str:
         return self._of(CONTACT_KINDS, code)
 
-    def contact_kinds(self) -> list[tuple[str, str]]:
-        return [(code, self.contact_kind(code)) for code in ("email", "webhook", "apprise", "role")]
+    def contact_kinds(self, rotations: Sequence[str]) -> list[tuple[str, str]]:
+        """Those that can be chosen: a rotation only where there is one."""
+        return [(code, self.contact_kind(code)) for code in CONTACT_KINDS if rotations or code != "rotation"]
 
     def outcome_options(self) -> list[tuple[str, str]]:
         return [(code, self.outcome(code)) for code in OUTCOMES]

@@ -4,22 +4,28 @@ from collections.abc import Mapping
 from typing import Any
 
 Json = Mapping[str, Any]
-# The field of each kind of target, which the form asks for as "where".
-FIELDS: Mapping[str, str] = {"email": "address", "webhook": "url", "apprise": "url", "role": "role"}
+# The field of each kind of target, and what the form calls it.
+FIELDS: Mapping[str, tuple[str, str]] = {
+    "email": ("address", "where"),
+    "webhook": ("url", "where"),
+    "apprise": ("url", "where"),
+    "role": ("role", "role"),
+    "user": ("user_id", "user_id"),
+    "rotation": ("rotation", "rotation"),
+}
 RECURRENCES: Mapping[str, str | None] = {
     "once": None,
     "daily": "FREQ=DAILY",
     "weekly": "FREQ=WEEKLY",
     "monthly": "FREQ=MONTHLY",
 }
-MINUTE = 60
 
 
 def contact_point(fields: Mapping[str, str]) -> Json:
     """The body of `POST /contact-points`."""
     kind = fields.get("kind", "email")
-    where = fields.get("role", "") if kind == "role" else fields.get("where", "").strip()
-    target: dict[str, Any] = {"kind": kind, FIELDS.get(kind, "address"): where}
+    name, asked = FIELDS.get(kind, FIELDS["email"])
+    target: dict[str, Any] = {"kind": kind, name: fields.get(asked, "").strip()}
     if kind == "webhook" and fields.get("secret"):
         target["secrets"] = [fields["secret"]]
     return {"name": fields.get("name", ""), "target": target}

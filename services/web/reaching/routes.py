@@ -12,6 +12,7 @@ from services.web.api.client import Json
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.live.passing import passed_on
+from services.web.people.service import names_of_members
 from services.web.reaching.domain import contact_point, maintenance_window
 from services.web.sessions.visit import Visit, Visitors
 
@@ -89,7 +90,9 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         return moved(visit, f"/o/{visit.organization_id}/settings/{tab}")
 
     async def _contacts(visit: Visit, *, error: ApiError | None = None, **context: Any) -> Response:
-        points = await _list(visit, "/contact-points")
+        points, rotations, names = await asyncio.gather(
+            _list(visit, "/contact-points"), visit.get("/rotations", limit=PAGE), names_of_members(visit)
+        )
         shown: dict[str, Any] = {"fields": {}, "tested": None} | context
         status = error.status if error else 200
         return await pages.show(
@@ -99,6 +102,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             tab="contacts",
             error=error,
             points=points,
+            rotations=[each["name"] for each in rotations["items"]],
+            names=names,
             **shown,
         )
 
@@ -116,17 +121,12 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             error=error,
             windows=windows,
             machines=machines["items"],
+            machine_names={each["id"]: each["name"] for each in machines["items"]},
             fields=fields or {},
         )
 
     return router
 
 
-async def _list(visit: Visit, path: str) -> Json | None:
-    """A page of a list; None if the installation's alerting service is older than the page and has none."""
-    try:
-        return await visit.get(path, limit=PAGE, cursor=visit.request.query_params.get("cursor"))
-    except ApiError as error:
-        if error.status == 404:
-            return None
-        raise
+async def _list(visit: Visit, path: str) -> Json:
+    return await visit.get(path, limit=PAGE, cursor=visit.request.query_params.get("cursor"))
