@@ -145,6 +145,22 @@ class Words(Terms):
         """Those that can be chosen: a rotation only where there is one."""
         return [(code, self.contact_kind(code)) for code in CONTACT_KINDS if rotations or code != "rotation"]
 
+    def recipient(self, code: str, names: Mapping[str, str]) -> str:
+        """Whom a step of a rule tells. `names` are those of people, by id."""
+        kind, _, who = code.partition(":")
+        match kind:
+            case "role":
+                return self._gettext("Everybody with the role {role}").format(role=self.role(who))
+            case "user":
+                return names.get(who, self._gettext("somebody who has left"))
+            case "rotation":
+                return self._gettext("Whoever is on call in {rotation}").format(rotation=who)
+        return who
+
+    def recipients(self, told: Sequence[str]) -> list[tuple[str, str]]:
+        """What a rule may name: roles, and contact points and rotations that there are."""
+        return [(code, self.recipient(code, {})) for code in (*(f"role:{role}" for role in ROLES), *told)]
+
     def outcome_options(self) -> list[tuple[str, str]]:
         return [(code, self.outcome(code)) for code in OUTCOMES]
 

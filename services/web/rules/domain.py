@@ -101,7 +101,7 @@ def new_rule_of(fields: Mapping[str, str]) -> Json:
         "name": fields.get("name", ""),
         "severity": fields.get("severity", ""),
         "condition": document(written) if written else {"version": 1, "when": _leaf_of(fields)},
-        "actions": {"version": 1},
+        "actions": {"version": 1, "steps": [{"to": [fields["tell"]]}] if fields.get("tell") else []},
     }
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from services.web.api.client import Json
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
+from services.web.people.service import names_of_members
 from services.web.rules.domain import BadCondition, document, new_rule_of, sentence
 from services.web.sessions.visit import Visit, Visitors
 from shared.errors import DInsightError
@@ -19,6 +20,8 @@ from shared.errors import DInsightError
 PAGE = 50
 FILTERS = ("machine_id", "is_active")
 MAX_MACHINES = 500
+# As many as an organization may have.
+MAX_CONTACTS = 500
 
 
 def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
@@ -79,9 +82,10 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     async def _rule(visit: Visit, rule_id: UUID, error: DInsightError | None = None) -> Response:
         rule = await visit.get(f"/alert-rules/{rule_id}")
-        machine, backtest = await asyncio.gather(
+        machine, backtest, names = await asyncio.gather(
             _or_none(visit.get(f"/machines/{rule['machine_id']}")),
             _or_none(visit.post(f"/alert-rules/{rule_id}/backtest")),
+            names_of_members(visit),
         )
         return await pages.show(
             visit,
@@ -92,18 +96,26 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             written=json.dumps(rule["condition"], indent=2, ensure_ascii=False),
             machine=machine,
             backtest=backtest,
+            names=names,
             error=error,
         )
 
     async def _editor(
         visit: Visit, fields: Mapping[str, str], *, machine_id: str = "", error: DInsightError | None = None
     ) -> Response:
-        machines = await visit.get("/machines", limit=MAX_MACHINES)
+        machines, contacts, rotations = await asyncio.gather(
+            visit.get("/machines", limit=MAX_MACHINES),
+            visit.get("/contact-points", limit=MAX_CONTACTS),
+            visit.get("/rotations", limit=MAX_CONTACTS),
+        )
+        told = [f"contact:{each['name']}" for each in contacts["items"]]
+        told += [f"rotation:{each['name']}" for each in rotations["items"]]
         return await pages.show(
             visit,
             "rules/new.html",
             status=error.status if error else 200,
             machines=machines["items"],
+            told=told,
             fields={"machine_id": machine_id, **fields},
             error=error,
         )

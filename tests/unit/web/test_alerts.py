@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from services.web.alerts.domain import story
 from services.web.errors import ApiError
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
 
@@ -115,32 +114,55 @@ async def test_selected_alerts_change_at_once_and_refusals_are_said() -> None:
     }
 
 
-async def test_an_alert_is_shown_although_its_anomaly_and_its_timeline_cannot_be_had() -> None:
+def an_entry(**values: Any) -> dict[str, Any]:
+    """An entry of a timeline."""
+    named = ("by", "reason", "code", "severity", "assigned_to", "delivery_id", "channel", "target", "attempt")
+    at = {"at": "2026-01-01T00:00:00Z", "type": "change", "status": "active"}
+    return dict.fromkeys(named) | at | values
+
+
+GIVEN_UP = an_entry(
+    type="delivery",
+    change="escalated",
+    status="given_up",
+    channel="contact:nights",
+    target="x.example",
+    reason="<b>503</b>",
+    delivery_id=str(UUID(int=6)),
+)
+
+
+async def test_an_alert_is_shown_with_its_timeline_although_its_anomaly_cannot_be_had() -> None:
     alert = an_alert(1, "high", worst_anomaly_id=str(UUID(int=5)), features=[{"name": "f_1", "share": 0.5}])
     api = AlertsApi(alert)
     api.answers["GET", f"/alerts/{alert['id']}"] = alert
     api.answers["GET", f"/anomalies/{UUID(int=5)}"] = ApiError(503, {})
+    expired = an_entry(change="unacknowledged", code="acknowledgement_expired", reason="The API's words")
+    worse = an_entry(change="severity_changed", severity="critical")
+    api.answers["GET", f"/alerts/{alert['id']}/timeline"] = {"items": [worse, GIVEN_UP, expired]}
     async with browser(api) as visitor:
         await visitor.sign_in()
-        page = await visitor.get(f"{ALERTS}/{alert['id']}")
+        page = await visitor.get(f"{ALERTS}/{alert['id']}", **{"Accept-Language": "de"})
     assert page.status_code == 200
     assert "f_1" in page.text
-    assert "Raised" in page.text
+    assert "Die Bestätigung ist abgelaufen." in page.text
+    assert "Schweregrad geändert: kritisch" in page.text
+    assert "Aufgegeben: Eskaliert, contact:nights, x.example" in page.text
+    assert "&lt;b&gt;503&lt;/b&gt;" in page.text
 
 
-def test_a_story_is_told_in_order() -> None:
-    alert = an_alert(
-        1,
-        "high",
-        acknowledged_at="2026-01-01T02:00:00Z",
-        acknowledged_by="ada",
-        acknowledge_note="mine",
-        deliveries=[
-            {"created_at": "2026-01-01T01:00:00Z", "finished_at": None, "error": None, "status": "pending"}
-        ],
-    )
-    assert [entry.get("change", "delivery") for entry in story(alert)] == [
-        "raised",
-        "delivery",
-        "acknowledged",
-    ]
+async def test_a_message_that_nobody_got_is_sent_again_or_it_is_said_why_not() -> None:
+    alert = an_alert(1, "high")
+    api = AlertsApi(alert)
+    api.answers["GET", f"/alerts/{alert['id']}"] = alert
+    api.answers["GET", f"/alerts/{alert['id']}/timeline"] = {"items": [GIVEN_UP]}
+    path = f"{ALERTS}/{alert['id']}/deliveries/{GIVEN_UP['delivery_id']}"
+    again = ("POST", f"/deliveries/{GIVEN_UP['delivery_id']}/redeliver")
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        assert path in (await visitor.get(f"{ALERTS}/{alert['id']}")).text
+        api.answers[again] = {}
+        assert (await visitor.post(path, {"form_token": visitor.form_token})).status_code == 303
+        api.answers[again] = ApiError(409, {"code": "conflict", "detail": "It is under way."})
+        refused = await visitor.post(path, {"form_token": visitor.form_token})
+    assert (refused.status_code, "It is under way." in refused.text) == (409, True)
