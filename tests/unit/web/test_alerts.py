@@ -146,7 +146,7 @@ async def test_an_alert_is_shown_with_its_timeline_although_its_anomaly_cannot_b
     assert page.status_code == 200
     assert "f_1" in page.text
     assert "Die Bestätigung ist abgelaufen." in page.text
-    assert "Schweregrad geändert: kritisch" in page.text
+    assert "Schwere geändert: kritisch" in page.text
     assert "Aufgegeben: Eskaliert, contact:nights, x.example" in page.text
     assert "&lt;b&gt;503&lt;/b&gt;" in page.text
 
