@@ -60,6 +60,8 @@ def test_a_new_person_gets_from_nothing_to_a_machine_and_settings(browser: Brows
         ):
             tab.open(home + path)
             assert tab.inaccessible() == [], path
+        somebody_is_told(tab, home)
+        tab.open(home + "/settings/keys")
         tab.fill(name="Collector")
         tab.press("Create")
         assert "dk_" in tab.text()
@@ -72,6 +74,23 @@ def test_a_new_person_gets_from_nothing_to_a_machine_and_settings(browser: Brows
         tab.open(home + "/overview")
         assert "/sign-in?next=" in tab.page.url
         assert tab.inaccessible() == []
+
+
+def somebody_is_told(tab: Tab, home: str) -> None:
+    """Makes a contact point and a maintenance window; a new rule can name the first."""
+    tab.open(home + "/settings/contacts")
+    tab.fill(name="night-shift")
+    tab.page.select_option("#kind", "role")
+    tab.press("Create")
+    assert "night-shift" in tab.text()
+    assert tab.inaccessible() == []
+    tab.open(home + "/settings/maintenance")
+    tab.fill(name="Cleaning", reason="wet", starts="2040-01-03T22:00")
+    tab.press("Create")
+    assert "All machines" in tab.page.locator("tbody").inner_text()
+    assert tab.inaccessible() == []
+    tab.open(home + "/rules/new")
+    tab.page.select_option("#tell", "contact:night-shift")
 
 
 def test_an_alert_appears_by_itself_and_is_worked_on_with_keys_on_a_dark_phone(
