@@ -18,7 +18,7 @@ ready:
 
 ready-test:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
-	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL --redis
+	@"$(PYTHON)" -I tools/bootstrap.py --server-variable DINSIGHT_TEST_DATABASE_URL --redis --chromium
 
 ready-bench: ready
 	@"$(PYTHON)" -I tools/bootstrap.py --rivals
@@ -75,6 +75,7 @@ bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, t
 	@$(BIN)/python -m bench.alerting
 	@$(BIN)/python -m bench.fleet
 	@$(BIN)/python -m bench.lists --scale 0.1
+	@$(BIN)/python -m bench.web_map
 	@$(RIVALS)/python -m bench.maps
 	@$(RIVALS)/python -m bench.large_maps
 	@$(BIN)/python -m bench.big_file

@@ -1,8 +1,14 @@
 """Base class of all errors, and one class per HTTP status (RFC 9457 problem details)."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import cache
+from typing import Any, ClassVar, Self
+from uuid import UUID
 
 
 def json_pointer(*place: object) -> str:
@@ -24,6 +30,22 @@ class DInsightError(Exception):
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
     code: ClassVar[str] = "internal"
+    # What exactly went wrong, for programs and translations: the class's own `code`, or its name.
+    reason_code: ClassVar[str] = "internal"
+    # The values in `detail`, by their names: the arguments that the class was made with.
+    params: Mapping[str, Any]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.reason_code = cls.__dict__.get("code") or _kebab(cls.__name__)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        error = super().__new__(cls, *args)
+        given = _signature(cls.__init__).bind_partial(error, *args, **kwargs).arguments
+        error.params = {
+            name: _plain(value) for name, value in given.items() if name not in OWN and _is_plain(value)
+        }
+        return error
 
     def __init__(
         self,
@@ -38,6 +60,37 @@ class DInsightError(Exception):
         self.errors = tuple(errors)
         self.extra = dict(extra or {})
         self.headers = dict(headers or {})
+
+
+# Arguments of every error, which are no values in a sentence.
+OWN = frozenset({"self", "detail", "errors", "extra", "headers", "args", "kwargs"})
+
+
+@cache
+def _signature(initialize: Callable[..., None]) -> inspect.Signature:
+    return inspect.signature(initialize)
+
+
+def _kebab(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float | UUID | Enum | datetime | timedelta)
+
+
+def _plain(value: Any) -> Any:
+    """Values as JSON has them; lengths of time in seconds."""
+    match value:
+        case timedelta():
+            return value.total_seconds()
+        case datetime():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+        case Enum():
+            return value.name.lower()
+    return value
 
 
 class BadRequest(DInsightError):

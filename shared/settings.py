@@ -32,6 +32,9 @@ class InstallationSettings(BaseSettings):
     machines_url: str = "http://127.0.0.1:8002"
     analysis_url: str = "http://127.0.0.1:8003"
     alerting_url: str = "http://127.0.0.1:8004"
+    # The web page, which the gateway shows; empty where it is left out. It calls the API at the gateway.
+    web_url: str = ""
+    gateway_url: str = "http://127.0.0.1:8000"
     encryption_keys: SecretStr = SecretStr("")
     log_level: str = "INFO"
     log_format: str = Field(default="json", pattern="^(json|console)$")

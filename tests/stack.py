@@ -170,7 +170,7 @@ class Stack:
     def _ports(self) -> dict[str, int]:
         """What would be the ports of an earlier start: none that another test run could take meanwhile."""
         workers = (worker_name(number) for number in range(1, self._wanted.workers + 1))
-        names = (*SERVICES, *workers, "backup", "postgres", "kafka", "kafka-controller")
+        names = (*SERVICES, *workers, "web", "backup", "postgres", "kafka", "kafka-controller")
         return {name: reserve_port() for name in names}
 
     def _live(self) -> Running:

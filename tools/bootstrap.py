@@ -260,7 +260,15 @@ def install_redis() -> None:
         say(f"continuing without Redis; some tests will be skipped ({str(error).splitlines()[-1]})")
 
 
-def prepare(checkout: Checkout, server_variable: str, *, redis: bool) -> None:
+def install_chromium() -> None:
+    """For the tests of the web page, which are skipped without it."""
+    try:
+        install_package("chromium", "Chromium is not installed")
+    except CannotPrepare as error:
+        say(f"continuing without Chromium; some tests will be skipped ({str(error).splitlines()[-1]})")
+
+
+def prepare(checkout: Checkout, server_variable: str, *, redis: bool, chromium: bool) -> None:
     """Everything that is missing; Debian's packages are installed while pip waits for the network."""
     missing: list[Callable[[], None]] = []
     if not os.environ.get(server_variable) and not have_postgres():
@@ -268,6 +276,8 @@ def prepare(checkout: Checkout, server_variable: str, *, redis: bool) -> None:
         missing.append(partial(install_postgres, server_variable))
     if redis and installer() is not None and not any(map(shutil.which, REDIS_PROGRAMS)):
         missing.append(install_redis)
+    if chromium and installer() is not None and shutil.which("chromium") is None:
+        missing.append(install_chromium)
     checkout.make_environment()
     with ThreadPoolExecutor(1) as aside:
         servers = [aside.submit(install) for install in missing]
@@ -293,6 +303,9 @@ def main(arguments: Sequence[str]) -> int:
     )
     wanted.add_argument("--rivals", action="store_true", help="prepare .venv-bench only")
     parser.add_argument("--redis", action="store_true", help="install Redis too, where that is possible")
+    parser.add_argument(
+        "--chromium", action="store_true", help="install Chromium too, where that is possible"
+    )
     options = parser.parse_args(arguments)
     try:
         if sys.version_info < MIN_PYTHON:
@@ -305,7 +318,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.rivals:
             prepare_rivals(root)
         else:
-            prepare(Checkout(root), options.server_variable, redis=options.redis)
+            prepare(Checkout(root), options.server_variable, redis=options.redis, chromium=options.chromium)
     except CannotPrepare as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,5 @@
-"""`python -m docs.lint`: the OpenAPI and AsyncAPI documents by the recommended rules of Redocly and Spectral.
+"""`python -m docs.lint`: the OpenAPI and AsyncAPI documents by the recommended rules of Redocly and Spectral,
+and the types of the page's modules.
 
 The programs need Node; their versions stand in package-lock.json, and they are installed into `.node/`. So is
 Swagger UI, whose files the gateway serves: `--vendor` copies them, and without it they are compared.
@@ -32,6 +33,8 @@ def checks() -> Iterator[list[str]]:
     yield [str(programs / "redocly"), *redocly, *DOCUMENTS]
     spectral = ("lint", "--ruleset", "docs/lint/spectral.yaml", "--fail-severity", "warn", "--quiet")
     yield [str(programs / "spectral"), *spectral, *DOCUMENTS]
+    # Modules whose comments name types begin with `// @ts-check`.
+    yield [str(programs / "tsc"), "--project", "docs/lint/tsconfig.json"]
 
 
 def run(command: Sequence[str], folder: Path = ROOT) -> int:
@@ -76,10 +79,10 @@ def main(arguments: Sequence[str]) -> int:
     say = sys.stdout.write
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        say("Node is not installed: the documents are not checked with Redocly and Spectral.\n")
+        say("Node is not installed: documents and modules are not checked.\n")
         return 0
     if not install(npm):
-        say("The packages cannot be installed: the documents are not checked with Redocly and Spectral.\n")
+        say("The packages cannot be installed: documents and modules are not checked.\n")
         return 0
     if wanted.vendor:
         vendor()

@@ -33,7 +33,7 @@ class Settings(ServiceSettings):
     mail_url: SecretStr = SecretStr("file:///var/lib/dinsight/mail")
     mail_sender: str = "DInsight <dinsight@localhost>"
     # The start of the links in mail: where people reach the platform.
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: str = "http://localhost:8000"
     # For one message, from connecting to the server's last reply.
     mail_timeout_seconds: float = Field(default=30, gt=0, le=120)
     # Twelve attempts at the default pauses span about 19 hours: a mail server may be down overnight.
@@ -46,7 +46,7 @@ class Settings(ServiceSettings):
     oidc_issuer: str = Field(default="", pattern=r"^$|^https?://\S+$")
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
-    # `https://<this installation>/api/v1/auth/oidc/callback`, or a page of yours that calls it.
+    # `https://<this installation>/sign-in/return`: the web page, which calls /api/v1/auth/oidc/callback.
     oidc_redirect_url: str = Field(default="", pattern=r"^$|^https?://\S+$")
 
     @model_validator(mode="after")

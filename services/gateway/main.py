@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from services.gateway.admission import connections, edge
 from services.gateway.admission.api_keys import ApiKeys
+from services.gateway.admission.clients import ClientTickets, NamedClient
 from services.gateway.admission.ended import Ended, EndingGuard
 from services.gateway.admission.limits import RateLimits
 from services.gateway.admission.middleware import Admission, MaxRequests
@@ -43,6 +44,10 @@ class Gateway:
             Service.ANALYSIS: installation.analysis_url,
             Service.ALERTING: installation.alerting_url,
         }
+        # The page can be left out; then only the API answers.
+        if installation.web_url:
+            addresses[Service.WEB] = installation.web_url
+        self.tickets = ClientTickets(settings.client_key.get_secret_value())
         clock = SystemClock()
         self.kafka = KafkaConnection(installation, client_id="dinsight-gateway")
         self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
@@ -55,6 +60,7 @@ class Gateway:
         self.proxy = Proxy(
             addresses,
             self.guard,
+            self.tickets,
             Limits(
                 settings.connect_seconds,
                 settings.idle_seconds,
@@ -109,7 +115,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         lifespan=lifespan,
         checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
         details={name: gateway.upstream(name) for name in gateway.peers},
-        outermost=edge.middleware(installation.allowed_origins),
+        outermost=[
+            Middleware(NamedClient, tickets=gateway.tickets),
+            *edge.middleware(installation.allowed_origins),
+        ],
         middleware=[
             Middleware(Operations, networks=settings.operations_networks),
             Middleware(

@@ -14,6 +14,7 @@ class Service(StrEnum):
     MACHINES = "machines"
     ANALYSIS = "analysis"
     ALERTING = "alerting"
+    WEB = "web"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,10 @@ RULES = (
     Rule("/acknowledgements", Service.ALERTING),
 )
 
+# Everything that is neither API nor the gateway's own is a page, or what a page loads. Pages pass uploads on.
+PAGES = Rule("", Service.WEB, uploads=True)
+NOT_PAGES = frozenset({"api", "asyncapi", "docs", "health", "internal", "metrics", "openapi.json"})
+
 # What somebody without a token needs to get one, and links that acknowledge. Everything else requires one.
 OPEN = frozenset(
     {
@@ -105,13 +110,24 @@ def find(path: str) -> Rule | None:
 
     Paths with empty or dot segments match nothing: the gateway and a service could resolve them differently.
     """
-    if not path.startswith(PREFIX + "/"):
+    if "\\" in path or not path.isprintable():
         return None
+    if not path.startswith(PREFIX + "/"):
+        return PAGES if _is_page(path) else None
     segments = tuple(path[len(PREFIX) + 1 :].split("/"))
-    if any(segment in ("", ".", "..") for segment in segments) or "\\" in path or not path.isprintable():
+    if _is_ambiguous(segments):
         return None
     covering = [rule for rule in RULES if rule.covers(segments)]
     return max(covering, key=lambda rule: len(rule.segments), default=None)
+
+
+def _is_page(path: str) -> bool:
+    segments = tuple(path[1:].split("/"))
+    return path == "/" or (segments[0] not in NOT_PAGES and not _is_ambiguous(segments))
+
+
+def _is_ambiguous(segments: tuple[str, ...]) -> bool:
+    return any(segment in ("", ".", "..") for segment in segments)
 
 
 def is_open(method: str, path: str) -> bool:

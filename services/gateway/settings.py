@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         "192.168.0.0/16",
         "fc00::/7",
     )
+    # Signs the addresses of browsers for the web page. Several gateways need the same random text; a single
+    # gateway makes its own.
+    client_key: SecretStr = SecretStr("")
     # How far back a client may resume the event stream.
     stream_window_minutes: float = Field(default=15.0, gt=0)
     # A monitoring run of several thousand samples may detect as many anomalies at once; they must all fit.

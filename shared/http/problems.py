@@ -36,6 +36,11 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    code: str = Field(
+        description="What exactly went wrong, as a stable name: `detail` may be reworded",
+        examples=["wrong-credentials"],
+    )
+    params: dict[str, Any] = Field(description="The values in `detail`, by name", examples=[{"limit": 100}])
     instance: str
     errors: list[ProblemField] = []
 
@@ -56,7 +61,15 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def document(error: DInsightError, instance: str) -> bytes:
     """The JSON of an error; `instance` is the path of the request."""
     return _document(
-        error.status, error.title, error.detail, error.code, instance, errors=error.errors, extra=error.extra
+        error.status,
+        error.title,
+        error.detail,
+        error.code,
+        instance,
+        reason_code=error.reason_code,
+        params=error.params,
+        errors=error.errors,
+        extra=error.extra,
     )
 
 
@@ -150,6 +163,8 @@ def _document(
     code: str,
     instance: str,
     *,
+    reason_code: str | None = None,
+    params: Mapping[str, Any] | None = None,
     errors: Sequence[FieldError] = (),
     extra: Mapping[str, Any] | None = None,
 ) -> bytes:
@@ -158,6 +173,8 @@ def _document(
         "title": title,
         "status": status,
         "detail": detail,
+        "code": reason_code or code,
+        "params": dict(params or {}),
         "instance": instance,
         "errors": [{"pointer": field.pointer, "detail": field.detail} for field in errors],
         **(extra or {}),

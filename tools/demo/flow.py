@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 
@@ -68,6 +69,7 @@ class Outcome:
     config: Json | None = None
     downstream: str | None = None
     map: str = ""
+    link: str = ""
     stream_breaks: int = 0
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -78,6 +80,7 @@ class Demo:
         self._wanted = wanted
         self._screen = screen
         self._outcome = Outcome(place.gateway)
+        self._link_token: str | None = None
 
     async def run(self) -> Outcome:
         async with AsyncExitStack() as stack:
@@ -92,8 +95,20 @@ class Demo:
             monitoring = await self._monitoring(api, log)
             await self._tell(api, log, monitoring, listener)
             await self._draw(api, baseline, monitoring)
+            self._show_links()
             self._outcome.stream_breaks = log.breaks
         return self._outcome
+
+    def _show_links(self) -> None:
+        """Where a browser shows all of it. The link signs in once; without one, people sign in themselves."""
+        outcome = self._outcome
+        machine = f"/o/{outcome.machine['organization_id']}/machines/{outcome.machine['id']}"
+        outcome.link = f"{self._place.page}{machine}"
+        if self._link_token is not None:
+            query = urlencode({"next": machine})
+            outcome.link = f"{self._place.page}/sign-in/link?{query}#token={self._link_token}"
+        self._screen.heading("See it in a browser")
+        self._screen.link("Once, signed in:" if self._link_token else "Sign in, and see:", outcome.link)
 
     async def _enter(self, api: Api) -> None:
         place = self._place
@@ -108,6 +123,8 @@ class Demo:
         await api.post("/api/v1/auth/register", {**person, "organization_name": organization})
         pair = await api.post("/api/v1/auth/login", {"email": email, "password": password})
         api.sign_in(pair["access_token"], None)
+        # Only the link uses it, and a refresh token can be used once.
+        self._link_token = str(pair["refresh_token"])
         self._screen.step(f"Registered [bold]{organization}[/] at {place.gateway} and signed in as {email}")
 
     async def _prepare(self, api: Api) -> Json:

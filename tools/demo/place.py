@@ -23,6 +23,7 @@ class Place:
     """`kafka_bootstrap` is None if the broker's address is unknown."""
 
     gateway: str
+    page: str
     kafka_bootstrap: str | None
     token: str | None
     organization_id: str | None
@@ -31,8 +32,11 @@ class Place:
 def find_place(environ: Mapping[str, str], gateway: str | None) -> Place:
     try:
         layout = Layout.from_environ(environ)
+        address = (gateway or _gateway(environ, layout)).rstrip("/")
         return Place(
-            gateway=(gateway or _gateway(environ, layout)).rstrip("/"),
+            gateway=address,
+            # A browser's sessions and passkeys belong to a host by name.
+            page=address.replace("//127.0.0.1:", "//localhost:"),
             kafka_bootstrap=environ.get(KAFKA_BOOTSTRAP) or _local_broker(environ, layout),
             token=environ.get(TOKEN_VARIABLE) or None,
             organization_id=environ.get(ORGANIZATION_VARIABLE) or None,

@@ -137,6 +137,11 @@ class Screen:
             )
         self.console.print(table, highlight=False)
 
+    def link(self, label: str, address: str) -> None:
+        """On a line of its own, so that a terminal can open it and people can copy it whole."""
+        self.note(label)
+        self.console.print(f"  {address}", highlight=False, soft_wrap=True, markup=False)
+
     def timings(self, timings: Mapping[str, float]) -> None:
         grid = _grid()
         for name, seconds in timings.items():

@@ -35,6 +35,7 @@ _TITLES = {
     "analysis": "Analysis service",
     "alerting": "Alerting service",
     "gateway": "Gateway",
+    "web": "Web page",
     "maintenance": "Maintenance",
     "backup": "Backups",
 }
@@ -49,7 +50,7 @@ def choose_ports(
 ) -> Mapping[str, int]:
     """Choose a port for every program: the configured one, else that of the last run, else a free one."""
     remembered = _remembered(layout.ports_file)
-    names = [*SERVICES, "gateway", "maintenance", "backup"]
+    names = [*SERVICES, "gateway", "web", "maintenance", "backup"]
     names += [worker_name(number) for number in range(1, workers + 1)]
     if settings.database_url is None:
         names.append("postgres")
@@ -163,6 +164,11 @@ class LocalEnvironment:
     def gateway_url(self) -> str:
         return f"http://{HOST}:{self.ports['gateway']}"
 
+    @property
+    def page_url(self) -> str:
+        """Where people reach the page. Passkeys know hosts by name and refuse addresses."""
+        return f"http://localhost:{self.ports['gateway']}"
+
     def variables(self) -> dict[str, str]:
         """Return every variable of the platform. Variables that the caller has set are kept."""
         ours = {
@@ -196,8 +202,12 @@ class LocalEnvironment:
             ours[port_variable("maintenance")] = str(self.ports["maintenance"])
         if "gateway" in self.ports:
             ours[port_variable("gateway")] = str(self.ports["gateway"])
-            ours["DINSIGHT_AUTH_PUBLIC_URL"] = self.gateway_url
-            ours["DINSIGHT_ALERTING_PUBLIC_URL"] = self.gateway_url
+            ours["DINSIGHT_GATEWAY_URL"] = self.gateway_url
+            ours["DINSIGHT_AUTH_PUBLIC_URL"] = self.page_url
+            ours["DINSIGHT_ALERTING_PUBLIC_URL"] = self.page_url
+        if "web" in self.ports:
+            ours[port_variable("web")] = str(self.ports["web"])
+            ours["DINSIGHT_WEB_URL"] = f"http://{HOST}:{self.ports['web']}"
         # An empty DINSIGHT_ variable counts as not set.
         theirs = {name: value for name, value in self.environ.items() if value or name not in ours}
         return {**ours, **theirs}
@@ -216,7 +226,7 @@ class LocalEnvironment:
             jobs=(databases,) if forgets else (databases, topics),
             refill=(topics, republish) if forgets else (),
             services=tuple(self._services()) if self.with_services else (),
-            addresses={"gateway": self.gateway_url} if self.with_services else {},
+            addresses={"page": self.page_url, "gateway": self.gateway_url} if self.with_services else {},
         )
 
     def _servers(self) -> Iterable[Program]:
@@ -246,6 +256,7 @@ class LocalEnvironment:
             name = worker_name(number)
             yield self._service(name, f"Analysis worker {number}", "services.analysis.worker", "analysis")
         yield self._service("gateway", _TITLES["gateway"], "services.gateway.main", database=None)
+        yield self._service("web", _TITLES["web"], "services.web.main", database=None)
         # An environment that is thrown away does not live to see a night.
         if self.durable:
             yield self._operating("maintenance")

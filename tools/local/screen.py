@@ -56,6 +56,7 @@ def show_addresses(console: Console, state: RunState, logs: Path, took_s: float 
         console.print(f"The servers are running{took}, without services.")
     else:
         console.print(Text(f"DInsight is running{took}", style="bold green"))
+        console.print(f"  page      {state.addresses.get('page', gateway)}", highlight=False)
         console.print(f"  gateway   {gateway}", highlight=False)
         console.print(f"  API docs  {gateway}/docs", highlight=False)
     console.print(Text(f"  logs      {logs}"), soft_wrap=True)

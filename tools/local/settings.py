@@ -39,7 +39,7 @@ class LocalSettings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> LocalSettings:
         asked = {"gateway": DEFAULT_GATEWAY_PORT}
-        for program in (*SERVICES, "gateway", "backup", "postgres", "kafka"):
+        for program in (*SERVICES, "gateway", "web", "backup", "postgres", "kafka"):
             if value := environ.get(port_variable(program)):
                 asked[program] = _port(port_variable(program), value)
         return cls(

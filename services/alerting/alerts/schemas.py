@@ -87,8 +87,8 @@ class Refusal(BaseModel):
             title=error.title,
             status=error.status,
             detail=error.detail,
-            code=error.extra.get("code", error.code),
-            params=error.extra.get("params", {}),
+            code=error.extra.get("code", error.reason_code),
+            params=error.extra.get("params", dict(error.params)),
         )
 
 

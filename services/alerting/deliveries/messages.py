@@ -31,7 +31,7 @@ def message_of(
         "organization_id": str(alert.organization_id),
         "organization_name": organization,
         "features": [dict(each) for each in alert.features],
-        "url": f"{public_url}/alerts/{alert.id}" if public_url else None,
+        "url": f"{public_url}/o/{alert.organization_id}/alerts/{alert.id}" if public_url else None,
         "runbook_url": rule.actions.runbook_url,
     }
     data = changed(change).model_dump(mode="json") | more

@@ -128,20 +128,23 @@ RETURNING id, user_id, organization_id, role, joined_at, nextval('membership_ver
 -- name: insert_refresh_token!
 -- Add a refresh token.
 INSERT INTO refresh_tokens (id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at,
-                            rotated_at, revoked_at, ip_address, user_agent)
+                            rotated_at, revoked_at, ip_address, user_agent, sealed_successor)
 VALUES (:id, :user_id, :token_hash, :expires_at, :created_at, :family_id, :signed_in_at,
-        :rotated_at, :revoked_at, :ip_address::text::inet, :user_agent);
+        :rotated_at, :revoked_at, :ip_address::text::inet, :user_agent, :sealed_successor);
 
 -- name: get_refresh_token^
 -- One refresh token, by its hash.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
-       host(ip_address) AS ip_address, user_agent
+       host(ip_address) AS ip_address, user_agent, sealed_successor
 FROM refresh_tokens WHERE token_hash = :token_hash;
 
 -- name: rotate_family!
--- Mark the valid token of a family as used.
-UPDATE refresh_tokens SET rotated_at = :now
-WHERE family_id = :family_id AND rotated_at IS NULL AND revoked_at IS NULL;
+-- Mark the valid token of a family as used, and forget successors that nobody may ask for any more.
+UPDATE refresh_tokens
+SET rotated_at = coalesce(rotated_at, :now),
+    sealed_successor = CASE WHEN rotated_at IS NULL THEN :sealed_successor::bytea END
+WHERE family_id = :family_id AND revoked_at IS NULL
+  AND (rotated_at IS NULL OR (sealed_successor IS NOT NULL AND rotated_at < :repeatable_since));
 
 -- name: revoke_family!
 -- End a session.
@@ -155,7 +158,7 @@ WHERE user_id = :user_id AND family_id IS DISTINCT FROM :kept::uuid AND revoked_
 -- name: list_sessions
 -- The user's active sessions, latest sign-in first.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
-       host(ip_address) AS ip_address, user_agent
+       host(ip_address) AS ip_address, user_agent, sealed_successor
 FROM refresh_tokens
 WHERE user_id = :user_id AND rotated_at IS NULL AND revoked_at IS NULL AND expires_at > :now
   AND (:family_id::uuid IS NULL OR family_id = :family_id)

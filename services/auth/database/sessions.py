@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.auth.sessions.domain import RefreshToken
+from services.auth.sessions.domain import LOST_RESPONSE_GRACE, RefreshToken
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
@@ -21,8 +21,8 @@ class SessionRepository(Protocol):
 
     async def find(self, token_hash: str) -> RefreshToken | None: ...
 
-    async def rotate(self, family_id: UUID, now: datetime) -> None:
-        """Mark the valid token of the family as used."""
+    async def rotate(self, family_id: UUID, now: datetime, sealed_successor: bytes | None) -> None:
+        """Mark the valid token of the family as used; forget successors that may no longer be repeated."""
         ...
 
     async def revoke(self, family_id: UUID, now: datetime) -> None: ...
@@ -50,8 +50,14 @@ class PostgresSessionRepository:
         row = await self._queries.get_refresh_token(self._connection, token_hash=token_hash)
         return None if row is None else _token(row)
 
-    async def rotate(self, family_id: UUID, now: datetime) -> None:
-        await self._queries.rotate_family(self._connection, family_id=family_id, now=now)
+    async def rotate(self, family_id: UUID, now: datetime, sealed_successor: bytes | None) -> None:
+        await self._queries.rotate_family(
+            self._connection,
+            family_id=family_id,
+            now=now,
+            sealed_successor=sealed_successor,
+            repeatable_since=now - LOST_RESPONSE_GRACE,
+        )
 
     async def revoke(self, family_id: UUID, now: datetime) -> None:
         await self._queries.revoke_family(self._connection, family_id=family_id, now=now)

@@ -38,6 +38,8 @@ class RefreshToken:
     revoked_at: datetime | None
     ip_address: str | None
     user_agent: str | None
+    # The token that it was exchanged for, readable with this token only; removed when the family goes on.
+    sealed_successor: bytes | None = field(default=None, repr=False)
 
     def state(self, now: datetime) -> TokenState:
         if self.revoked_at is not None or self.expires_at <= now:

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.auth.database.unit import Unit
 from services.auth.errors import SessionEnded, SessionNotFound
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
+from services.auth.sessions import succession
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client, Grant, RefreshToken, TokenState
 from services.auth.users.domain import User
 from shared.access import Scope
@@ -45,10 +46,14 @@ class SessionService:
         await unit.users.update(user)
         session_id = self._new_id()
         await self._audit(unit, "user.logged_in", user.id, session_id, changes)
-        return await self._grant(unit, user, session_id, now, client)
+        secret = secrets.token_urlsafe(TOKEN_BYTES)
+        return await self._grant(unit, user, session_id, now, client, secret)
 
     async def refresh(self, unit: Unit, refresh_token: str, client: Client) -> Grant | SessionEnded:
-        """Exchange a refresh token for a new pair. Reuse ends the session: either user may be the thief."""
+        """Exchange a refresh token for a new pair. Repeated within the grace, it gets the same refresh token.
+
+        Later reuse ends the session: either user may be the thief.
+        """
         found = await unit.sessions.find(token_hash(refresh_token))
         user = await unit.users.lock(found.user_id) if found else None
         # Read again: before the lock was ours, another request may have used the token.
@@ -63,9 +68,27 @@ class SessionService:
             await self._audit(unit, "session.reuse_detected", user.id, token.family_id)
         if state not in (TokenState.LIVE, TokenState.RESPONSE_LOST) or not user.is_active:
             return SessionEnded()
-        # This also uses up the successor whose response was lost: if it is presented later, it was stolen.
-        await unit.sessions.rotate(token.family_id, now)
-        return await self._grant(unit, user, token.family_id, token.signed_in_at, client)
+        if state is TokenState.RESPONSE_LOST:
+            successor = await self._successor(unit, token, refresh_token, now)
+            if successor is not None:
+                return Grant(user, await unit.memberships.active_of(user.id), token.family_id, successor)
+        secret = secrets.token_urlsafe(TOKEN_BYTES)
+        # A token whose successor cannot be told again uses that up: if it is presented later, it was stolen.
+        sealed = succession.seal(refresh_token, secret) if state is TokenState.LIVE else None
+        await unit.sessions.rotate(token.family_id, now, sealed)
+        return await self._grant(unit, user, token.family_id, token.signed_in_at, client, secret)
+
+    async def _successor(self, unit: Unit, token: RefreshToken, secret: str, now: datetime) -> str | None:
+        """The family's valid token, from one that was rotated moments ago; None if it cannot be told."""
+        while token.sealed_successor is not None:
+            successor = succession.unseal(secret, token.sealed_successor)
+            found = await unit.sessions.find(token_hash(successor)) if successor else None
+            if successor is None or found is None:
+                return None
+            token, secret = found, successor
+            if token.state(now) is TokenState.LIVE:
+                return secret
+        return None
 
     async def sign_out(self, unit: Unit, refresh_token: str) -> None:
         """End the token's session, if there is one."""
@@ -92,9 +115,8 @@ class SessionService:
         await self._audit(unit, "session.others_ended", user_id, kept)
 
     async def _grant(
-        self, unit: Unit, user: User, family_id: UUID, signed_in_at: datetime, client: Client
+        self, unit: Unit, user: User, family_id: UUID, signed_in_at: datetime, client: Client, secret: str
     ) -> Grant:
-        secret = secrets.token_urlsafe(TOKEN_BYTES)
         now = self._clock.now()
         token = RefreshToken(
             id=self._new_id(),

@@ -40,7 +40,8 @@ def build_router(
     @router.post(
         "/refresh",
         summary="Exchange a refresh token for a new pair",
-        description="A refresh token can be used once. Reusing one ends its session.",
+        description="A refresh token can be used once. Repeating one within ten seconds, as two tabs may,"
+        " gives the same new refresh token; reusing one later ends its session.",
         responses=problem_responses(400, 401, 422),
     )
     async def refresh(body: RefreshRequest, client: RequestClient, response: Response) -> TokenPairOut:

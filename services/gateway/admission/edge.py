@@ -22,7 +22,6 @@ MAX_ADDRESS_BYTES = 8 * 1024
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -105,6 +104,8 @@ def _refusal(scope: Scope) -> DInsightError | None:
 def _secure(headers: MutableHeaders, scope: Scope) -> None:
     for name, value in SECURITY_HEADERS.items():
         headers[name] = value
+    # Without a referrer, browsers send the origin `null` with a form; pages, which check it, set their own.
+    headers.setdefault("Referrer-Policy", "no-referrer")
     headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
     # Data of an organization stays out of caches, unless the service says that a response is public.
     if scope["path"].startswith(PREFIX):

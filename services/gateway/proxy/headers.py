@@ -25,6 +25,7 @@ SET_FOR_SERVICE = frozenset(
     {
         b"host",
         b"expect",
+        b"x-dinsight-client",
         b"forwarded",
         b"x-real-ip",
         b"traceparent",
@@ -35,20 +36,31 @@ SET_FOR_SERVICE = frozenset(
 FORWARDED = b"x-forwarded-"
 # A service gets the access token that the key was exchanged for, and never the key.
 API_KEY = b"x-api-key"
+COOKIE = b"cookie"
 # The gateway sets these for a client, if at all.
 SET_FOR_CLIENT = frozenset({b"server", b"date", b"x-powered-by"})
 
 
 def for_service(
-    client_headers: RawHeaders, *, client_address: str | None, scheme: str, trace: Mapping[str, str]
+    client_headers: RawHeaders,
+    *,
+    client_address: str | None,
+    scheme: str,
+    trace: Mapping[str, str],
+    cookies: bool = False,
 ) -> CIMultiDict[str]:
-    """The client's headers for a service, with the client's address and the trace context."""
+    """The client's headers for a service, with the client's address and the trace context.
+
+    The cookies of the page are a session: they pass only to the services that read `cookies`.
+    """
     received = [(name.lower(), value) for name, value in client_headers]
-    named = _named_by_connection(received)
+    dropped = HOP_BY_HOP | SET_FOR_SERVICE | _named_by_connection(received) | {API_KEY}
+    if not cookies:
+        dropped |= {COOKIE}
     headers: CIMultiDict[str] = CIMultiDict(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in received
-        if name not in HOP_BY_HOP | SET_FOR_SERVICE | named | {API_KEY} and not name.startswith(FORWARDED)
+        if name not in dropped and not name.startswith(FORWARDED)
     )
     if client_address:
         headers["X-Forwarded-For"] = client_address

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from yarl import URL
 
 from services.gateway import routing
+from services.gateway.admission.clients import HEADER, ClientTickets
 from services.gateway.admission.middleware import IDENTITY
 from services.gateway.errors import (
     BodyTooLarge,
@@ -30,6 +31,8 @@ from shared.http.caller import Guard
 
 # Below the five seconds after which services close an idle connection: none is reused while it closes.
 KEEP_ALIVE_SECONDS = 2.0
+# Single sign-on binds its flow to the browser with one; the page keeps its session in them.
+READ_COOKIES = frozenset({Service.AUTH, Service.WEB})
 # Headers that the HTTP client would add; what the caller did not send is not sent.
 NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
@@ -112,9 +115,12 @@ class RequestBody:
 class Proxy:
     """The ASGI application for every path that is not the gateway's own."""
 
-    def __init__(self, addresses: Mapping[Service, str], guard: Guard, limits: Limits) -> None:
+    def __init__(
+        self, addresses: Mapping[Service, str], guard: Guard, tickets: ClientTickets, limits: Limits
+    ) -> None:
         self._addresses = {service: address.rstrip("/") for service, address in addresses.items()}
         self._guard = guard
+        self._tickets = tickets
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
 
@@ -137,9 +143,10 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
         rule = routing.find(path)
-        if rule is None:
+        if rule is None or rule.service not in self._addresses:
             raise UnknownPath(path)
-        if IDENTITY not in scope and not routing.is_open(scope["method"], path):
+        is_page = rule.service is Service.WEB
+        if not is_page and IDENTITY not in scope and not routing.is_open(scope["method"], path):
             await self._guard.identify(Headers(scope=scope).get("Authorization"))
         limit = rule.max_body_bytes(self._limits.max_upload_bytes)
         if (headers.content_length(scope["headers"]) or 0) > limit:
@@ -185,15 +192,22 @@ class Proxy:
         target = scope["raw_path"].decode("latin-1").partition("?")[0]
         if query := scope["query_string"].decode("latin-1"):
             target += "?" + query
+        passed = headers.for_service(
+            scope["headers"],
+            client_address=client[0] if client else None,
+            scheme=scope["scheme"],
+            trace=trace,
+            cookies=service in READ_COOKIES,
+        )
+        if service is Service.WEB:
+            # The page compares a form's origin with the address that the browser shows.
+            passed["X-Forwarded-Host"] = Headers(scope=scope).get("Host", "")
+            if client:
+                passed[HEADER.decode()] = self._tickets.issue(client[0])
         return await self._session.request(
             scope["method"],
             URL(self._addresses[service] + target, encoded=True),
-            headers=headers.for_service(
-                scope["headers"],
-                client_address=client[0] if client else None,
-                scheme=scope["scheme"],
-                trace=trace,
-            ),
+            headers=passed,
             data=aiter(body) if body.exists else None,
             allow_redirects=False,
         )

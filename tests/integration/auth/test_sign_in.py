@@ -1,5 +1,6 @@
 """Registration, signing in and out, and refreshing tokens."""
 
+import asyncio
 import json
 from uuid import UUID
 
@@ -127,9 +128,21 @@ async def test_a_refresh_token_can_be_used_once_and_reuse_ends_the_session(
 async def test_a_refresh_whose_response_was_lost_can_be_repeated(person: Person) -> None:
     first, again = await person.refresh(), await person.refresh()
     assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json()["refresh_token"] == again.json()["refresh_token"]
     assert len((await person.get("/users/me/sessions"))["items"]) == 1
     person.tokens = again.json()
     assert (await person.refresh()).status_code == 200
+
+
+async def test_tabs_that_refresh_at_once_or_one_after_the_other_share_one_token(person: Person) -> None:
+    oldest = person.tokens["refresh_token"]
+    answers = await asyncio.gather(*(person.refresh() for _ in range(5)))
+    [shared] = {answer.json()["refresh_token"] for answer in answers}
+    person.tokens["refresh_token"] = shared
+    newest = (await person.refresh()).json()["refresh_token"]
+    # A tab that slept through both rotations finds its way to the newest token.
+    person.tokens["refresh_token"] = oldest
+    assert (await person.refresh()).json()["refresh_token"] == newest
 
 
 async def test_signing_out_ends_the_session(person: Person) -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 from dinsight.re_encrypt.columns import COLUMNS
 from tests.unit.architecture.source import imports, python_files, tree
 
+# The token that it is about is the key: nobody else can renew it, and it lives for seconds.
+KEYED_BY_TOKENS = {Path("services/auth/sessions/succession.py")}
+
 
 def _encrypts(path: Path) -> bool:
     calls = [node.func for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
@@ -14,7 +17,9 @@ def _encrypts(path: Path) -> bool:
 
 def test_every_module_that_encrypts_has_its_column_listed() -> None:
     """The service's `encrypted.py` imports the purpose of each module, so it lists the module's column."""
-    encrypting = [path for path in python_files("services") if _encrypts(path)]
+    encrypting = [
+        path for path in python_files("services") if _encrypts(path) and path not in KEYED_BY_TOKENS
+    ]
     assert len(encrypting) >= 3
     forgotten = []
     for path in encrypting:

@@ -136,6 +136,7 @@ def test_each_service_gets_its_own_login_only(layout: Layout) -> None:
         "worker-1": {"DINSIGHT_ANALYSIS_DATABASE_URL"},
         "worker-2": {"DINSIGHT_ANALYSIS_DATABASE_URL"},
         "gateway": set(),
+        "web": set(),
         # It acts as the owner of every schema.
         "maintenance": {"DINSIGHT_DATABASE_URL"},
     }
@@ -162,7 +163,7 @@ def test_messages_are_written_to_a_folder_without_a_mail_server(layout: Layout) 
     env = service(made, "auth").env
     assert env["DINSIGHT_AUTH_MAIL_URL"] == (layout.state_dir / "mail").as_uri()
     assert layout.mail.stat().st_mode & 0o777 == 0o700
-    assert env["DINSIGHT_AUTH_PUBLIC_URL"] == made.gateway_url
+    assert env["DINSIGHT_AUTH_PUBLIC_URL"] == made.page_url
     named = {**EXTERNAL, "DINSIGHT_AUTH_MAIL_URL": "smtp://mail.example"}
     assert service(environment(layout, named), "auth").env["DINSIGHT_AUTH_MAIL_URL"] == "smtp://mail.example"
 

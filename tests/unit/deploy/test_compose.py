@@ -51,6 +51,8 @@ CHOICES = {
     "DINSIGHT_AUTH_MAIL_SENDER",
     "DINSIGHT_AUTH_PUBLIC_URL",
     "DINSIGHT_AUTH_REQUIRE_VERIFIED_EMAIL",
+    "DINSIGHT_WEB_ALLOW_PLAIN_HTTP",
+    "DINSIGHT_WEB_PROVIDER_NAME",
 }
 # They end: one before services of a new version start, the other after those of the old one have ended.
 JOBS = {"provision", "finish-upgrade"}

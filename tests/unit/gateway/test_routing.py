@@ -34,10 +34,32 @@ def test_every_path_is_routed_to_its_service(path: str, service: Service) -> Non
 
 
 @pytest.mark.parametrize(
+    "path", ["/", "/sign-in", f"/o/{ID}/overview", "/assets/1/css/style.css", "/machines"]
+)
+def test_what_is_neither_api_nor_the_gateways_own_is_a_page(path: str) -> None:
+    rule = find(path)
+    assert rule is not None
+    assert rule.service is Service.WEB
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs/x", "/metrics/x", "/health/x", "/internal/x", "/openapi.json", "/asyncapi"]
+)
+def test_the_gateways_own_paths_are_no_pages(path: str) -> None:
+    assert find(path) is None
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil", "/o/../api/v1/machines", "/o/./x", "/o//x", "/o\\x", "/o/x\x00", "/o/"]
+)
+def test_an_ambiguous_path_is_no_page(path: str) -> None:
+    assert find(path) is None
+
+
+@pytest.mark.parametrize(
     "path",
     [
-        "/",
-        "/machines",
+        "/api",
         "/api/v1",
         "/api/v1/",
         "/api/v2/machines",

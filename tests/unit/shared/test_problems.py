@@ -1,7 +1,9 @@
 """Every error response is problem+json, and discloses no internals."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, Literal
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -9,7 +11,7 @@ from fastapi import FastAPI, Query
 from pydantic import BaseModel, Discriminator
 
 from shared import errors
-from shared.errors import DInsightError, FieldError, TooManyRequests
+from shared.errors import Conflict, DInsightError, FieldError, TooManyRequests
 from shared.http.problems import MEDIA_TYPE, install
 
 
@@ -69,10 +71,29 @@ async def test_a_known_error_is_reported_in_full(client: httpx2.AsyncClient) -> 
         "title": "Too many requests",
         "status": 429,
         "detail": "Wait.",
+        "code": "too-many-requests",
+        "params": {},
         "instance": "/known",
         "errors": [{"pointer": "/body/name", "detail": "is too long"}],
         "left": 3,
     }
+
+
+class PumpTooLoud(Conflict):
+    def __init__(self, pump_id: UUID, decibels: int, *, since: timedelta, log: bytes) -> None:
+        super().__init__(f"Pump {pump_id} has had {decibels} dB for {since}.", extra={"log": len(log)})
+
+
+class OnFire(PumpTooLoud):
+    code = "fire"
+
+
+def test_an_error_names_what_went_wrong_and_the_values_in_its_sentence() -> None:
+    pump = UUID(int=7)
+    error = PumpTooLoud(pump, decibels=120, since=timedelta(minutes=1), log=b"not a value in a sentence")
+    assert (error.reason_code, error.code) == ("pump-too-loud", "conflict")
+    assert error.params == {"pump_id": str(pump), "decibels": 120, "since": 60.0}
+    assert OnFire(pump, 1, since=timedelta(), log=b"").reason_code == "fire"
 
 
 async def test_an_unknown_error_is_not_revealed(client: httpx2.AsyncClient) -> None:

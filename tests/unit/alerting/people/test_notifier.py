@@ -43,6 +43,14 @@ async def test_a_step_waits_repeats_and_stops_when_somebody_acknowledges() -> No
     assert await plant.pass_time(200) == []
 
 
+async def test_a_message_leads_to_the_page_of_its_alert() -> None:
+    plant = await Plant(OPERATORS).built()
+    alert = await plant.raised()
+    await plant.pass_time()
+    [mail] = plant.mail.sent
+    assert f"https://dinsight.example/o/{alert.organization_id}/alerts/{alert.id}" in mail.text
+
+
 async def test_an_acknowledged_alert_is_not_escalated_and_its_resolve_bothers_nobody_else() -> None:
     plant = await Plant(OPERATORS, ADMINS).built()
     alert = await plant.raised()

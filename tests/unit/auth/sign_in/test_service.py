@@ -166,15 +166,30 @@ async def test_reuse_of_a_token_ends_the_session(setting: Setting) -> None:
     assert setting.audited()[-1] == "session.reuse_detected"
 
 
-async def test_the_successor_whose_response_was_lost_cannot_be_used_later(setting: Setting) -> None:
+async def test_a_repeated_token_gets_the_newest_of_its_family(setting: Setting) -> None:
+    first = await setting.login()
+    second = unwrap(await setting.refresh(first))
+    setting.clock.advance(seconds=9)
+    repeated = unwrap(await setting.refresh(first))
+    assert (repeated.refresh_token, repeated.session_id) == (second.refresh_token, first.session_id)
+    third = unwrap(await setting.refresh(second))
+    assert unwrap(await setting.refresh(first)).refresh_token == third.refresh_token
+    setting.clock.advance(seconds=11)
+    assert isinstance(await setting.refresh(second), SessionEnded), "whoever presents it has intercepted it"
+    assert isinstance(await setting.refresh(third), SessionEnded)
+
+
+async def test_a_token_rotated_by_the_previous_version_uses_up_the_successor_that_it_does_not_know(
+    setting: Setting,
+) -> None:
     first = await setting.login()
     lost = unwrap(await setting.refresh(first))
-    setting.clock.advance(seconds=9)
+    for token in list(setting.units.sessions.tokens.values()):
+        setting.units.sessions.tokens[token.id] = replace(token, sealed_successor=None)
     kept = unwrap(await setting.refresh(first))
-    assert kept.session_id == lost.session_id == first.session_id
+    assert kept.refresh_token != lost.refresh_token
     setting.clock.advance(seconds=11)
-    assert isinstance(await setting.refresh(lost), SessionEnded), "whoever presents it has intercepted it"
-    assert isinstance(await setting.refresh(kept), SessionEnded)
+    assert isinstance(await setting.refresh(lost), SessionEnded)
 
 
 async def test_a_closed_account_cannot_refresh(setting: Setting) -> None:

@@ -1,5 +1,7 @@
 """Which headers pass the gateway."""
 
+from typing import Any
+
 import pytest
 
 from services.gateway.proxy.headers import content_length, for_client, for_service, has_body
@@ -32,6 +34,15 @@ def test_clients_cannot_set_the_gateways_headers() -> None:
     ]
     passed = for_service(lies, client_address=None, scheme="http", trace={})
     assert dict(passed) == {"X-Forwarded-Proto": "http"}
+
+
+def test_cookies_pass_only_to_services_that_read_them() -> None:
+    sent = [(b"Cookie", b"session_local_8000=tokens"), (b"X-DInsight-Client", b"forged")]
+    options: dict[str, Any] = {"client_address": None, "scheme": "http", "trace": {}}
+    assert "cookie" not in for_service(sent, **options)
+    reading = for_service(sent, cookies=True, **options)
+    assert reading["cookie"] == "session_local_8000=tokens"
+    assert "x-dinsight-client" not in reading
 
 
 def test_repeated_headers_are_kept() -> None:

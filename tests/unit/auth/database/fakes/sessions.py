@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.auth.sessions.domain import RefreshToken
+from services.auth.sessions.domain import LOST_RESPONSE_GRACE, RefreshToken
 from shared.http.pages import Cursor, PageRequest, Slice
 
 
@@ -18,10 +18,14 @@ class FakeSessions:
     async def find(self, token_hash: str) -> RefreshToken | None:
         return next((token for token in self.tokens.values() if token.token_hash == token_hash), None)
 
-    async def rotate(self, family_id: UUID, now: datetime) -> None:
+    async def rotate(self, family_id: UUID, now: datetime, sealed_successor: bytes | None) -> None:
         for token in list(self.tokens.values()):
-            if token.family_id == family_id and token.rotated_at is None and token.revoked_at is None:
-                self.tokens[token.id] = replace(token, rotated_at=now)
+            if token.family_id != family_id or token.revoked_at is not None:
+                continue
+            if token.rotated_at is None:
+                self.tokens[token.id] = replace(token, rotated_at=now, sealed_successor=sealed_successor)
+            elif token.rotated_at < now - LOST_RESPONSE_GRACE:
+                self.tokens[token.id] = replace(token, sealed_successor=None)
 
     async def revoke(self, family_id: UUID, now: datetime) -> None:
         for token in list(self.tokens.values()):

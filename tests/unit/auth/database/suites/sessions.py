@@ -19,12 +19,17 @@ class SessionSuite:
             first = a_refresh_token(user)
             await unit.sessions.add(first)
             assert await unit.sessions.find(first.token_hash) == first
-            await unit.sessions.rotate(first.family_id, NOW + MINUTE)
+            await unit.sessions.rotate(first.family_id, NOW + MINUTE, b"sealed")
             second = a_refresh_token(user, first.family_id)
             await unit.sessions.add(second)
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == [second]
             rotated = await unit.sessions.find(first.token_hash)
-            assert rotated == replace(first, rotated_at=NOW + MINUTE)
+            assert rotated == replace(first, rotated_at=NOW + MINUTE, sealed_successor=b"sealed")
+            await unit.sessions.rotate(first.family_id, NOW + MINUTE + MINUTE, b"next")
+            assert await unit.sessions.find(first.token_hash) == replace(first, rotated_at=NOW + MINUTE)
+            third = a_refresh_token(user, first.family_id)
+            await unit.sessions.add(third)
+            assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == [third]
             await unit.sessions.revoke(first.family_id, NOW + MINUTE)
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
             assert await unit.sessions.find("unknown") is None

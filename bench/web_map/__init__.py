@@ -1,0 +1,1 @@
+"""The page's map beside Plotly's gl2d bundle."""

@@ -1,0 +1,1 @@
+"""Creating an account, and the links in mail: verifying an address, resetting a password, joining."""

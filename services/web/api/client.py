@@ -1,0 +1,75 @@
+"""Calls of the public API at the gateway."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from opentelemetry.propagate import inject
+from yarl import URL
+
+from services.web.errors import ApiBroken, ApiError
+
+PREFIX = "/api/v1"
+# Below the five seconds after which the gateway closes an idle connection.
+KEEP_ALIVE_SECONDS = 2.0
+Json = Mapping[str, Any]
+
+
+class ApiClient:
+    """The HTTP client that all visitors share. It keeps no cookie and follows no redirect."""
+
+    def __init__(self, base_url: str, *, seconds: float) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._seconds = seconds
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=self._seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        ) as session:
+            self._session = session
+            yield
+        self._session = None
+
+    async def request(
+        self, method: str, target: str, *, headers: Mapping[str, str], body: Any = None
+    ) -> aiohttp.ClientResponse:
+        """The response, whatever its status; the caller closes it. Raises ApiBroken.
+
+        `target` is an encoded path with its query; `body` bytes or an asynchronous iterator of them.
+        """
+        if self._session is None:
+            raise ApiBroken
+        sent = dict(headers)
+        inject(sent)
+        try:
+            return await self._session.request(
+                method,
+                URL(self._base_url + target, encoded=True),
+                headers=sent,
+                data=body,
+                allow_redirects=False,
+            )
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ApiBroken from error
+
+    async def json(self, method: str, target: str, *, headers: Mapping[str, str], body: Any = None) -> Json:
+        """The JSON object of a successful response; empty for 204. Raises ApiError, ApiBroken."""
+        async with await self.request(method, target, headers=headers, body=body) as response:
+            try:
+                answer = await response.json(content_type=None) if response.status != 204 else {}
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                raise ApiBroken from error
+            if response.status >= 400:
+                raise ApiError(response.status, answer if isinstance(answer, dict) else {})
+            return answer if isinstance(answer, dict) else {}
+
+    async def check(self) -> None:
+        """Raises ApiBroken while the gateway does not respond."""
+        async with await self.request("GET", "/health/live", headers={}):
+            return

@@ -1,0 +1,44 @@
+// Keys for people who look at this all day. They can be switched off, and never act while somebody types.
+const PLACES = { o: "/overview", a: "/alerts", r: "/rules", s: "/settings" };
+let pending = false;
+
+const typing = (target) => target.closest("input, textarea, select, [contenteditable], dialog");
+
+function rows() {
+  return [...document.querySelectorAll("[data-rows] tbody tr")];
+}
+
+function move(step) {
+  const all = rows();
+  if (all.length === 0) return;
+  const at = all.findIndex((row) => row.classList.contains("current"));
+  const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + step))];
+  all.forEach((row) => row.classList.toggle("current", row === next));
+  next.querySelector("a")?.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function act(key) {
+  const current = document.querySelector("[data-rows] tbody tr.current");
+  if (key === "j") return move(1);
+  if (key === "k") return move(-1);
+  if (key === "x") return current?.querySelector("input[type=checkbox]")?.click();
+  if (key === "/") return document.querySelector("input[type=search]")?.focus();
+  if (key === "?") return document.getElementById("keys")?.showModal();
+  return document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.click();
+}
+
+export function listenToKeys() {
+  if (localStorage.getItem("keys") === "off") return;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+    const organization = document.body.dataset.organization;
+    if (pending && organization && PLACES[event.key]) {
+      location.href = `/o/${organization}${PLACES[event.key]}`;
+    } else if (["j", "k", "x", "/", "?", "a", "r"].includes(event.key)) {
+      event.preventDefault();
+      act(event.key);
+    }
+    pending = event.key === "g";
+  });
+}

@@ -1,0 +1,75 @@
+// One event stream per browser: the tab that holds the lock reads it and tells the others.
+//
+// A region with `data-live="alert.raised alert.changed"` is fetched again when such an event arrives, at most once in
+// MIN_MS. The stream reconnects by itself; what the browser gives up on (any response but 200) is tried again here,
+// except 401: then the session is over, and the page says so.
+const MIN_MS = 250;
+const RETRY_MS = [1_000, 5_000, 15_000];
+const EVENTS = [
+  "upload.received", "analysis.progressed", "analysis.completed", "analysis.failed", "anomaly.detected",
+  "alert.raised", "alert.changed", "reset",
+];
+
+const waiting = new Map();
+let failures = 0;
+
+function refresh(region) {
+  if (waiting.has(region)) return;
+  waiting.set(region, setTimeout(() => {
+    waiting.delete(region);
+    // What the visitor is typing in, or has selected, is not taken from them.
+    if (region.isConnected && !region.contains(document.activeElement?.closest("input, textarea, select"))) {
+      htmx.trigger(region, "refresh");
+    }
+  }, MIN_MS));
+}
+
+function tell(type, data) {
+  document.dispatchEvent(new CustomEvent("dinsight:event", { detail: { type, data } }));
+  for (const region of document.querySelectorAll("[data-live]")) {
+    if (type === "reset" || region.dataset.live.split(" ").includes(type)) refresh(region);
+  }
+}
+
+function say(text) {
+  const status = document.getElementById("live");
+  if (status) status.textContent = text;
+}
+
+function read(organization, channel) {
+  return new Promise(() => {
+    let source = null;
+    const open = () => {
+      source = new EventSource(`/o/${organization}/live`);
+      source.addEventListener("open", () => { failures = 0; say(""); });
+      for (const type of EVENTS) {
+        source.addEventListener(type, (event) => {
+          channel.postMessage({ type, data: event.data });
+          tell(type, event.data);
+        });
+      }
+      source.addEventListener("error", async () => {
+        if (source.readyState !== EventSource.CLOSED) return;
+        // The browser has given up. Was it the session?
+        const answer = await fetch(`/o/${organization}/live/check`, { headers: { Accept: "application/json" } })
+          .catch(() => null);
+        if (answer?.status === 401) return location.reload();
+        say(document.body.dataset.offline ?? "");
+        setTimeout(open, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
+      });
+    };
+    addEventListener("pagehide", () => source?.close());
+    addEventListener("pageshow", (event) => { if (event.persisted) open(); });
+    open();
+  });
+}
+
+export function followEvents() {
+  const organization = document.body.dataset.organization;
+  if (!organization) return;
+  const channel = new BroadcastChannel(`dinsight ${organization}`);
+  channel.addEventListener("message", (event) => tell(event.data.type, event.data.data));
+  // Locks need https or this machine; elsewhere each tab has a stream of its own.
+  if (navigator.locks) navigator.locks.request(`dinsight ${organization}`, () => read(organization, channel));
+  else read(organization, channel);
+}

@@ -1,0 +1,31 @@
+"""HTTP of the help."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from services.web.errors import UnknownPage
+from services.web.help.library import Library
+from services.web.layout.pages import Pages
+from services.web.sessions.visit import Visit, Visitors
+
+
+def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
+    router = APIRouter(prefix="/help", include_in_schema=False)
+    anyone = Annotated[Visit, Depends(visitors.anyone)]
+    library = Library()
+
+    @router.get("")
+    async def help_page(visit: anyone, q: str = "") -> Response:
+        found = library.search(q)
+        return await pages.show(visit, "help/help.html", sections=library.sections(), q=q, found=found)
+
+    @router.get("/{name}")
+    async def document(visit: anyone, name: str) -> Response:
+        shown = library.get(name)
+        if shown is None:
+            raise UnknownPage(visit.request.url.path)
+        return await pages.show(visit, "help/document.html", document=shown, sections=library.sections())
+
+    return router

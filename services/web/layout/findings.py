@@ -1,0 +1,143 @@
+"""Sentences for the codes of reasons, advice and remarks, with the parameters that come with them.
+
+A code without a sentence here, or a parameter that is missing, is said in the API's own English words.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from services.web.layout.marked import N_
+
+# {name:.1%} and the like are written as format() does; a text in another language may order them differently.
+SENTENCES: Mapping[str, str] = {
+    # Health
+    "anomalies_below_limit": N_(
+        "{share:.1%} of the latest {samples} samples are anomalies, below the limit of {limit:.1%}."
+    ),
+    "anomalies_at_limit": N_(
+        "{share:.1%} of the latest {samples} samples are anomalies, at or above the limit of {limit:.1%}."
+    ),
+    "anomalies_too_few": N_(
+        "{share:.1%} of the latest {samples} samples are anomalies, which so few samples could show by "
+        "chance."
+    ),
+    "wear_below_limit": N_(
+        "The latest samples are {wear:.1f} baseline standard deviations away from normal, below the "
+        "limit of {limit:g}."
+    ),
+    "wear_at_limit": N_(
+        "The latest samples are {wear:.1f} baseline standard deviations away from normal, at or above "
+        "the limit of {limit:g}."
+    ),
+    "wear_of_too_few": N_(
+        "The latest samples are {wear:.1f} baseline standard deviations away from normal, but there are "
+        "only {samples} of them."
+    ),
+    "some_not_judged": N_(
+        "{not_judged} of {samples} samples could not be judged, because too many of their values are missing."
+    ),
+    "nothing_judged": N_(
+        "None of the {not_judged} samples could be judged, because too many of their values are missing."
+    ),
+    "no_run": N_("No monitoring run is completed yet."),
+    # Baselines
+    "sound": N_("This baseline is sound. There is nothing to do."),
+    "nothing_varies": N_(
+        "Every feature is constant, so there is nothing to learn. Check that the sensors were connected "
+        "and the machine was running."
+    ),
+    "too_few_samples": N_(
+        "The {samples} samples carry as much information as {effective} independent ones; with fewer "
+        "than {least}, the threshold is a guess. Record normal operation for longer, or at longer "
+        "intervals."
+    ),
+    "few_samples_per_feature": N_(
+        "There are only {samples} samples for {features} informative features, so small faults may be "
+        "missed. About {suffices} samples of normal operation suffice."
+    ),
+    "uncertain_rate": N_(
+        "{expected:.2%} of normal samples are expected to alarm, but the baseline shows only that it is "
+        "between {least:.2%} and {most:.1%}. Add normal samples, or raise the alarm threshold."
+    ),
+    "separate_groups": N_(
+        "The baseline consists of {groups} separate groups, such as loads or speeds. Faults between "
+        "them are hard to detect. A separate baseline for each would be more precise."
+    ),
+    "constant_features": N_(
+        "{features} features are constant in this baseline and not on the map; a change of their values "
+        "is reported as an anomaly."
+    ),
+    "duplicate_features": N_("Some features are nearly identical. Remove duplicate channels."),
+    "baseline_activated": N_("Version {version} of the machine's baseline judges its next samples."),
+    "baseline_proposed": N_(
+        "Version {version} of the machine's baseline does not judge, because somebody has activated "
+        "another one. Compare the two, and activate the new one if it is better."
+    ),
+    "rebaseline_proposed": N_(
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
+        "about {onset}, and steady since {steady_since}. If this is its new normal, as after "
+        "maintenance, upload a baseline from then on; if not, it is a fault that stays."
+    ),
+    "drift_moving": N_(
+        "The machine has been changing since about {onset} (between {earliest} and {latest}), and still "
+        "is; it is {shift:+.1f} standard deviations from the normal of its baseline."
+    ),
+    "drift_outside": N_(
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
+        "about {onset}, and is not steady enough for a new normal."
+    ),
+    "drift_settled": N_(
+        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
+        "about {onset}: the baseline may be wider than what it does now."
+    ),
+    # Wear
+    "no_trend": N_("There is no significant trend (p = {p_value:.2g})."),
+    "wear_decreasing": N_("The wear is decreasing and will not cross the failing level."),
+    "wear_crossed": N_("The wear crossed the failing level {failing:g} at about {crossing:.6g}."),
+    # Sensors
+    "sensor_dead": N_("“{sensor}” has no value at all."),
+    "sensor_missing": N_("“{sensor}” is missing in {share:.1%} of the samples."),
+    "sensor_constant": N_("“{sensor}” is {value:g} in all samples."),
+    "sensor_stuck": N_("“{sensor}” keeps one value for {run} samples."),
+    "sensor_few_effective_samples": N_(
+        "“{sensor}” wanders so slowly that its samples are worth {effective_samples:g} independent ones."
+    ),
+}
+
+
+class Findings:
+    """Says findings in one language."""
+
+    def __init__(self, gettext: Callable[[str], str]) -> None:
+        self._gettext = gettext
+
+    def say(self, finding: Mapping[str, Any]) -> str:
+        """A finding as a sentence."""
+        known = SENTENCES.get(str(finding.get("code")))
+        if known is not None:
+            try:
+                return self._gettext(known).format(**readable(finding.get("params") or {}))
+            except (KeyError, IndexError, ValueError, TypeError):
+                pass
+        return sentence(str(finding.get("text") or ""))
+
+
+def readable(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters, with times as people write them."""
+    return {name: _time(value) if isinstance(value, str) else value for name, value in params.items()}
+
+
+def _time(text: str) -> str:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if time.tzinfo else text
+
+
+def sentence(text: str) -> str:
+    """The API's reasons are parts of a sentence; here each stands alone."""
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?" else ".")

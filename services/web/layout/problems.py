@@ -1,0 +1,76 @@
+"""Answers errors as people read them: a page, a notice for a part of one, or a problem for a script."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from opentelemetry import trace
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from services.web.errors import ApiError, SignedOut, UnknownPage
+from services.web.layout.pages import Pages, to_sign_in
+from services.web.sessions.visit import Visit, Visitors
+from shared.errors import DInsightError
+from shared.http.problems import render
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+logger = structlog.get_logger(__name__)
+
+
+class Problems:
+    def __init__(self, pages: Pages, visitors: Visitors) -> None:
+        self._pages = pages
+        self._visitors = visitors
+
+    def install(self, app: FastAPI) -> None:
+        for kind in (DInsightError, HTTPException, RequestValidationError, Exception):
+            app.add_exception_handler(kind, self._handle)
+
+    async def _handle(self, request: Request, error: Exception) -> Response:
+        problem = self._problem(request, error)
+        if not _wants_page(request):
+            return render(request, problem)
+        visit = await self._visitors.anyone(request)
+        if isinstance(problem, SignedOut):
+            return to_sign_in(visit)
+        return self._shown(visit, problem)
+
+    def _problem(self, request: Request, error: Exception) -> DInsightError:
+        if isinstance(error, DInsightError):
+            return error
+        if isinstance(error, RequestValidationError):
+            return UnknownPage(request.url.path)
+        if isinstance(error, HTTPException):
+            return UnknownPage(request.url.path) if error.status_code < 500 else DInsightError(error.detail)
+        logger.error("unhandled error", path=request.url.path, exc_info=error)
+        return DInsightError("Something went wrong on our side and was logged.")
+
+    def _shown(self, visit: Visit, problem: DInsightError) -> Response:
+        if visit.request.headers.get("HX-Request"):
+            # The part that was asked for stays as it is; the notice says why it is not newer.
+            answer = self._pages.render(visit, "layout/notice.html", status=problem.status, error=problem)
+            answer.headers["HX-Retarget"], answer.headers["HX-Reswap"] = "#notices", "outerHTML"
+            return answer
+        gettext = self._pages.gettext(visit)
+        heading = gettext("Not found") if problem.status == 404 else gettext("This did not work")
+        return self._pages.render(
+            visit,
+            "layout/error.html",
+            status=problem.status,
+            heading=heading,
+            error=problem,
+            request_id=_trace_id(problem),
+        )
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "") or "HX-Request" in request.headers
+
+
+def _trace_id(problem: DInsightError) -> str:
+    if isinstance(problem, ApiError) and problem.trace_id:
+        return problem.trace_id
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else ""

@@ -1,0 +1,1 @@
+"""Members, invitations, API keys, sessions, audit trail, settings."""

@@ -1,0 +1,1 @@
+"""Who is signed in, kept in the browser's cookies."""

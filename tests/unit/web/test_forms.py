@@ -1,0 +1,69 @@
+"""Forms: only a current page of this site may send them."""
+
+import pytest
+
+from services.web.errors import ApiError
+from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
+
+INVITE = f"/o/{ORGANIZATION}/settings/invitations"
+MEMBERS = f"/organizations/{ORGANIZATION}/members"
+INVITATIONS = f"/organizations/{ORGANIZATION}/invitations"
+ANSWERS = {
+    ("GET", MEMBERS): {"items": [], "next_cursor": None},
+    ("GET", INVITATIONS): {"items": [], "next_cursor": None},
+    ("POST", INVITATIONS): {"id": "1"},
+}
+FIELDS = {"email": "bob@example.org", "role": "operator"}
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:8001", ""])
+async def test_a_form_of_another_origin_is_refused(origin: str) -> None:
+    api = FakeApi(ANSWERS)
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        token = visitor.form_token
+        answer = await visitor.post(INVITE, {**FIELDS, "form_token": token}, Origin=origin)
+        assert answer.status_code == 403
+        assert (await visitor.post("/sign-in", {}, Origin=origin)).status_code == 403
+    assert ("POST", INVITATIONS, FIELDS) not in api.calls
+
+
+@pytest.mark.parametrize("token", ["", "another", "r0"])
+async def test_a_form_without_the_token_of_its_session_is_refused(token: str) -> None:
+    api = FakeApi(ANSWERS)
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        assert (await visitor.post(INVITE, {**FIELDS, "form_token": token})).status_code == 403
+    assert ("POST", INVITATIONS, FIELDS) not in api.calls
+
+
+async def test_a_form_of_this_page_is_sent_on_and_what_the_api_refuses_is_said() -> None:
+    api = FakeApi(ANSWERS)
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        token = visitor.form_token
+        done = await visitor.post(INVITE, {**FIELDS, "form_token": token})
+        assert (done.status_code, ("POST", INVITATIONS, FIELDS) in api.calls) == (303, True)
+        problem = {"code": "already-member", "detail": "Already a member: <b>bob</b>", "errors": []}
+        api.answers["POST", INVITATIONS] = ApiError(409, problem)
+        refused = await visitor.post(INVITE, {**FIELDS, "form_token": token})
+        assert refused.status_code == 409
+        assert "Already a member: &lt;b&gt;bob&lt;/b&gt;" in refused.text
+
+
+async def test_a_write_of_a_script_needs_the_token_as_a_header() -> None:
+    async with browser(FakeApi()) as visitor:
+        await visitor.sign_in()
+        answer = await visitor.post(f"/o/{ORGANIZATION}/data/machines", {})
+        assert answer.status_code == 403
+
+
+async def test_a_refused_registration_keeps_what_was_typed_but_the_password() -> None:
+    api = FakeApi({("POST", "/auth/register"): ApiError(409, {"code": "email-taken", "detail": "Taken."})})
+    async with browser(api) as visitor:
+        fields = {"email": "ada@example.org", "password": "a long pass phrase", "full_name": "Ada"}
+        page = await visitor.post("/register", fields)
+    assert page.status_code == 409
+    assert "Taken." in page.text
+    assert 'value="ada@example.org"' in page.text
+    assert "a long pass phrase" not in page.text

@@ -1,0 +1,226 @@
+"""A machine's pages, its report, what-if and help, with the API's answers in place of the API."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from services.web.errors import ApiError
+from services.web.help.library import SECTIONS, Library
+from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
+
+MACHINE, RUN, BASELINE, UPLOAD = (UUID(int=number) for number in range(11, 15))
+PAGES = f"/o/{ORGANIZATION}"
+TIME = "2026-03-01T10:00:00+00:00"
+EVIL = '"><script>alert(1)</script>\u202e'
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+
+
+def anomaly(sample: int = 4) -> dict[str, Any]:
+    feature = {"name": EVIL, "observed": 2.0, "expected": 1.0, "deviation": 5.5, "share": 0.9}
+    return {
+        "id": str(UUID(int=30)),
+        "analysis_id": str(RUN),
+        "machine_id": str(MACHINE),
+        "sample_index": sample,
+        "timestamp": TIME,
+        "stated_time": None,
+        "severity": "high",
+        "distance": 5.0,
+        "threshold": 2.0,
+        "features": {"features": [feature], "bands": []},
+    }
+
+
+def analysis() -> dict[str, Any]:
+    return {
+        "id": str(RUN),
+        "machine_id": str(MACHINE),
+        "file_upload_id": str(UPLOAD),
+        "baseline_id": str(BASELINE),
+        "analysis_type": "monitoring",
+        "status": "completed",
+        "config_id": 1,
+        "created_at": TIME,
+        "completed_at": TIME,
+        "results": {"samples": 5, "anomaly_count": 1, "threshold": 2.0, "settings": {}},
+        "baseline_version": None,
+    }
+
+
+def answers() -> dict[tuple[str, str], Any]:
+    machine = {
+        "id": str(MACHINE),
+        "name": EVIL,
+        "model": EVIL,
+        "serial_number": None,
+        "location": EVIL,
+        "status": "active",
+        "tags": [EVIL],
+        "metadata": {EVIL: EVIL},
+        "sensitive_metadata": [],
+    }
+    health = {
+        "state": "failing",
+        "findings": [{"code": "unknown_to_the_page", "params": {}, "text": f"because of {EVIL}"}],
+        "advice": [],
+        "wear": [{"analysis_id": str(RUN)}],
+    }
+    timeline = {
+        "since": TIME,
+        "until": TIME,
+        "series": {"at": [TIME], "samples": [5], "anomalies": [1], "min": [0.1], "max": [2.5], "mean": [0.4]},
+        "runs": [{"analysis_id": str(RUN), "first_at": TIME, "last_at": TIME, "state": "failing"}],
+        "alerts": [],
+        "marks": [{"kind": "failed_run", "at": TIME, "text": EVIL, "analysis_id": str(RUN)}],
+        "truncated": [],
+    }
+    points = {
+        "index": [4],
+        "x": [1.0],
+        "y": [2.0],
+        "distance": [5.0],
+        "misfit": [0.0],
+        "anomaly": [True],
+        "metadata": [{EVIL: EVIL}],
+    }
+    found: dict[str, Mapping[str, Any]] = {
+        f"/machines/{MACHINE}": machine,
+        f"/machines/{MACHINE}/health": health,
+        f"/machines/{MACHINE}/timeline": timeline,
+        f"/machines/{MACHINE}/baselines": {"items": []},
+        f"/analyses/{RUN}": analysis(),
+        f"/analyses/{RUN}/points": points,
+        f"/analyses/{BASELINE}/points": {**points, "anomaly": [False]},
+        f"/file-uploads/{UPLOAD}/features": {"features": [EVIL], "values": [[1.0]]},
+        "/anomalies": {"items": [anomaly()]},
+        "/alerts": {"items": []},
+        "/configs/current": {"false_alarm_rate": None},
+    }
+    return {("GET", path): answer for path, answer in found.items()}
+
+
+def harmless(text: str) -> bool:
+    return "<script>alert" not in text and "style=" not in text and "onclick" not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "?sample=4", "/settings", "/runs", "/baselines", "/wear", "/quality", f"/sample?run={RUN}&sample=4"],
+)
+async def test_an_attackers_words_stay_words(path: str) -> None:
+    api = FakeApi({**answers(), ("GET", "/analyses"): {"items": [analysis()], "next_cursor": None}})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        answer = await visitor.get(f"{PAGES}/machines/{MACHINE}{path}")
+    assert answer.status_code == 200
+    assert harmless(answer.text)
+
+
+async def test_the_map_names_its_data_and_its_anomalies() -> None:
+    async with browser(FakeApi(answers())) as visitor:
+        await visitor.sign_in()
+        page = (await visitor.get(f"{PAGES}/machines/{MACHINE}")).text
+    assert f'data-columns="{PAGES}/analyses/{RUN}/columns"' in page
+    assert f'data-baseline="{PAGES}/analyses/{BASELINE}/columns"' in page
+    assert '<tr data-sample="4">' in page
+
+
+async def test_a_machine_without_runs_says_what_to_do() -> None:
+    empty = answers()
+    gone = ApiError(404, {"detail": "nothing"})
+    empty |= {("GET", f"/machines/{MACHINE}/health"): gone, ("GET", f"/analyses/{RUN}"): gone}
+    timeline = empty["GET", f"/machines/{MACHINE}/timeline"]
+    nothing: dict[str, list[Any]] = {name: [] for name in timeline["series"]}
+    empty["GET", f"/machines/{MACHINE}/timeline"] = {**timeline, "series": nothing, "runs": [], "marks": []}
+    async with browser(FakeApi(empty)) as visitor:
+        await visitor.sign_in()
+        page = (await visitor.get(f"{PAGES}/machines/{MACHINE}")).text
+    assert "has no monitoring run yet" in page
+    assert "No map yet" in page
+
+
+async def test_settings_are_sent_as_the_form_says_and_refusals_are_shown() -> None:
+    path = f"/machines/{MACHINE}"
+    refused = ApiError(422, {"errors": [{"pointer": "/tags/0", "detail": "is too long"}], "detail": "no"})
+    api = FakeApi({**answers(), ("PATCH", path): refused})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        page = (await visitor.get(f"{PAGES}{path}/settings")).text
+        token = re.findall(r'name="form_token" value="([^"]+)"', page)[-1]
+        fields = {"form_token": token, "name": " Pump ", "model": "", "status": "active", "tags": "a, b,,"}
+        answer = await visitor.post(f"{PAGES}{path}/settings", fields)
+    sent = [body for method, target, body in api.calls if (method, target) == ("PATCH", path)]
+    assert sent == [{"name": "Pump", "model": None, "status": "active", "tags": ["a", "b"]}]
+    assert answer.status_code == 422
+    assert "is too long" in answer.text
+    assert 'value="Pump"' in answer.text
+
+
+async def test_a_report_has_picture_words_and_versions() -> None:
+    async with browser(FakeApi(answers())) as visitor:
+        await visitor.sign_in()
+        answer = await visitor.get(f"{PAGES}/reports/machines/{MACHINE}?sample=4")
+    assert answer.status_code == 200
+    assert harmless(answer.text)
+    assert "<svg xmlns" in answer.text
+    assert str(BASELINE) in answer.text
+
+
+@pytest.mark.parametrize("rate", ["0.01", "nan", "-1", "1e9", "much"])
+async def test_what_if_asks_for_a_rate_that_the_slider_can_show(rate: str) -> None:
+    found = {
+        "threshold": 1.9,
+        "promised": {"rate": 0.01, "low": 0.0, "high": 0.02},
+        "samples": 5,
+        "anomaly_count": 2,
+        "interval_count": 1,
+        "intervals": [{"start": 1, "stop": 3}],
+        "against_outcomes": None,
+    }
+    api = FakeApi({**answers(), ("GET", f"/analyses/{RUN}/what-if"): found})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        answer = await visitor.get(f"{PAGES}/analyses/{RUN}/what-if?rate={rate}")
+    assert answer.status_code == 200
+    shown = re.search(r'type="range" min="[^"]+" max="[^"]+" step="[^"]+" value="([^"]+)"', answer.text)
+    assert shown is not None
+    assert 0.0005 <= float(shown[1]) <= 0.05
+
+
+async def test_every_document_of_the_help_is_shown_and_its_links_lead_somewhere() -> None:
+    library = Library()
+    async with browser(FakeApi()) as visitor:
+        for names in SECTIONS.values():
+            for name in names:
+                answer = await visitor.get(f"/help/{name.rpartition('/')[2]}")
+                assert answer.status_code == 200, name
+                if not name.startswith("help/"):
+                    continue
+                for link in re.findall(r'href="/help/([^"#]+)', answer.text):
+                    assert library.get(link) is not None, f"{name} links to {link}"
+        assert (await visitor.get("/help/nothing")).status_code == 404
+        assert "night-alert" in (await visitor.get("/help?q=night+alert")).text
+
+
+def test_every_document_of_the_help_is_in_the_image() -> None:
+    copied = (DOCS.parent / "deploy" / "Dockerfile").read_text()
+    for names in SECTIONS.values():
+        for name in names:
+            assert name.startswith("help/") or f"docs/{name}.md" in copied, name
+    assert "COPY docs/help ./docs/help" in copied
+
+
+def test_commands_and_calls_in_the_help_exist() -> None:
+    """Of the pages that are written for the help; the references have tests of their own."""
+    targets = set(re.findall(r"^([a-z-]+):", (DOCS.parent / "Makefile").read_text(), re.MULTILINE))
+    paths = (DOCS / "openapi.json").read_text()
+    for page in sorted((DOCS / "help").glob("*.md")):
+        text = page.read_text()
+        for target in re.findall(r"`make ([a-z-]+)`", text):
+            assert target in targets, f"{page.name}: make {target}"
+        for path in re.findall(r"`(?:GET|POST|PATCH|DELETE) (/\S+)`", text):
+            assert f'"{path}"' in paths, f"{page.name}: {path}"
