@@ -35,6 +35,27 @@ ALERT = {
 }
 CONDITION = {"version": 1, "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5}}
 ACTIONS = {"version": 1, "on": ["raised"], "steps": [], "webhooks": {}}
+MATCHER = {"machine_ids": [], "rule_ids": [], "tags": [], "locations": [], "max_severity": None}
+START = "2026-01-01T00:00:00+00:00"
+RESOURCES = {
+    "contact_point": {
+        **{"kind": "webhook", "shown": "https://example.org", "is_active": True},
+        **{"disabled_reason": None, "who": None, "secrets": 1, "sealed": {}},
+    },
+    "rotation": {
+        **{"members": [], "starts": START, "shift_seconds": 604800.0, "time_zone": "UTC", "overrides": []},
+    },
+    "silence": {"reason": "Repair", "matcher": MATCHER, "starts_at": START},
+    "maintenance_window": {
+        "reason": "Repair",
+        "matcher": MATCHER,
+        "schedule": {
+            **{"starts": START, "duration_seconds": 3600.0, "time_zone": "UTC"},
+            **{"rule": "FREQ=WEEKLY", "excluded": []},
+        },
+    },
+    "opt_out": {"rule_ids": [], "below": "high"},
+}
 # Indexes are built faster at once than row by row. Those of constraints stay.
 INDEXES = """
 SELECT format('DROP INDEX %s', i.indexrelid::regclass) AS drop, pg_get_indexdef(i.indexrelid) AS make
@@ -122,11 +143,12 @@ class Seed:
             "condition": CONDITION,
             "actions": ACTIONS,
             "data": ALERT,
+            "resources": RESOURCES,
         }
         for name in (
             *("users", "organizations", "memberships", "sessions", "api_keys", "invitations", "audit_logs"),
             *("machines", "machine_refs", "deletions", "uploads", "configs", "analyses", "rules"),
-            *("templates", "alerts"),
+            *("templates", "alerts", "resources", "deliveries", "sources", "source_files"),
         ):
             await getattr(queries, name)(connection, **values)
         for first in range(1, size.analyses + 1, ANALYSES_AT_ONCE):

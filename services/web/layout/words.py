@@ -135,7 +135,7 @@ class Words(Terms):
 
     def reason(self, entry: Mapping[str, Any]) -> str | None:
         """Of an entry of a timeline: what a person or a receiver wrote, or why the service acted."""
-        code = entry.get("code")
+        code = str(entry.get("code"))
         return self._gettext(REASONS[code]) if code in REASONS else entry.get("reason")
 
     def contact_kind(self, code: str) -> str:

@@ -66,7 +66,24 @@ async def places(
     assert PATH + QUERY in made_template.text
     budget = {"max_alerts": 2, "starts_at": "22:00", "ends_at": "06:00", "time_zone": "UTC"}
     assert (await api.put("/api/v1/alert-budget", json=budget, headers=admin)).status_code == 200
+    point = {"name": "plant", "target": {"kind": "webhook", "url": HOST + PATH + QUERY}}
+    start = {"starts": "2026-01-01T00:00:00", "time_zone": "UTC"}
+    resources = {
+        "contact_point_id": ("contact-points", point),
+        "rotation_id": ("rotations", {"name": "nights", "members": [], "shift": "P7D", **start}),
+        "silence_id": ("silences", {"name": "S", "reason": "R", "matcher": {}, "ends_at": "2030-01-01T00:00:00Z"}),
+        "window_id": (
+            "maintenance-windows",
+            {"name": "W", "reason": "R", "matcher": {}, "duration": "PT1H", "rule": "FREQ=WEEKLY", **start},
+        ),
+    }
+    made_resources = {}
+    for name, (path, document) in resources.items():
+        answer = await api.post(f"/api/v1/{path}", json=document, headers=admin)
+        assert answer.status_code == 201, answer.text
+        made_resources[name] = answer.json()["id"]
     ids = {
+        **made_resources,
         "rule_id": made.json()["id"],
         "template_id": made_template.json()["id"],
         "alert_id": await eventually(alert_id, what="the alert"),

@@ -20,7 +20,7 @@ RULES = "/api/v1/alert-rules"
         ({"condition": {"version": 2, "when": leaf()}}, "/body/condition/version"),
         ({"condition": condition(clear={"after": "P1D"})}, "/body/condition/clear/after"),
         ({"actions": actions(url="ftp://example.org")}, "/body/actions/webhooks/cmms/url"),
-        ({"actions": {"version": 1, "steps": [{"channels": ["email"]}]}}, "/body/actions/steps/0/channels/0"),
+        ({"actions": {"version": 1, "steps": [{"channels": ["email"]}]}}, "/body/actions/steps/0"),
         ({"severity": "awful"}, "/body/severity"),
         ({"name": " "}, "/body/name"),
     ],
