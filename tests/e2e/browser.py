@@ -90,7 +90,7 @@ def opened(
     try:
         tab = Tab(context.new_page(), address)
         yield tab
-        assert tab.faults == []
+        assert tab.faults == [], tab.faults
     finally:
         context.close()
 

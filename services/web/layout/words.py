@@ -135,8 +135,8 @@ class Words(Terms):
 
     def reason(self, entry: Mapping[str, Any]) -> str | None:
         """Of an entry of a timeline: what a person or a receiver wrote, or why the service acted."""
-        code = str(entry.get("code"))
-        return self._gettext(REASONS[code]) if code in REASONS else entry.get("reason")
+        known = REASONS.get(entry.get("code") or "")
+        return self._gettext(known) if known else entry.get("reason")
 
     def contact_kind(self, code: str) -> str:
         return self._of(CONTACT_KINDS, code)
