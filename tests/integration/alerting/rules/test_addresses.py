@@ -16,7 +16,7 @@ from tests.integration.alerting.publishing import Publisher
 from tests.support.records import reading
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
-from tests.unit.alerting.examples import actions, anomaly, condition
+from tests.unit.alerting.examples import SECRET, actions, anomaly, condition
 
 HOST = "http://127.0.0.1:9"
 PATH, QUERY = "/a-path-that-is-a-key", "?key=another"
@@ -66,7 +66,7 @@ async def places(
     assert PATH + QUERY in made_template.text
     budget = {"max_alerts": 2, "starts_at": "22:00", "ends_at": "06:00", "time_zone": "UTC"}
     assert (await api.put("/api/v1/alert-budget", json=budget, headers=admin)).status_code == 200
-    point = {"name": "plant", "target": {"kind": "webhook", "url": HOST + PATH + QUERY}}
+    point = {"name": "plant", "target": {"kind": "webhook", "url": HOST + PATH + QUERY, "secrets": [SECRET]}}
     start = {"starts": "2026-01-01T00:00:00", "time_zone": "UTC"}
     resources = {
         "contact_point_id": ("contact-points", point),
