@@ -126,6 +126,7 @@ class Seed:
         for name in (
             *("users", "organizations", "memberships", "sessions", "api_keys", "invitations", "audit_logs"),
             *("machines", "machine_refs", "deletions", "uploads", "configs", "analyses", "rules", "alerts"),
+            *("sources", "source_files"),
         ):
             await getattr(queries, name)(connection, **values)
         for first in range(1, size.analyses + 1, ANALYSES_AT_ONCE):

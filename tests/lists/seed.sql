@@ -141,3 +141,20 @@ SELECT gen_random_uuid(), pg_temp.id(:salt, 'rule', m), pg_temp.id(:salt, 'machi
        pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations)),
        CASE WHEN n % 1000 = 10 THEN 'critical' WHEN n % 10 = 0 THEN 'high' ELSE 'medium' END, 'key ' || n
 FROM (SELECT n, pg_temp.machine_of(n, :machines) AS m FROM generate_series(1, :analyses::integer) AS n) AS numbered;
+
+-- name: sources!
+-- Of the first four machines.
+INSERT INTO analysis.sources (id, organization_id, machine_id, name, is_active, place, pattern, every, delay, take_changed,
+                              config, counts, created_by, created_at, updated_at)
+SELECT pg_temp.id(:salt, 'source', n), pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations)),
+       pg_temp.id(:salt, 'machine', m), 'Source ' || n, true, '{"kind": "folder", "path": "press"}', '*',
+       interval '5 minutes', interval '1 minute', false, '{}', '{}', pg_temp.id(:salt, 'user', 1),
+       :now::timestamptz - (n / 4) * interval '1 minute', :now
+FROM (SELECT n, (n - 1) % 4 + 1 AS m FROM generate_series(1, 32) AS n) AS numbered;
+
+-- name: source_files!
+INSERT INTO analysis.source_files (id, organization_id, source_id, path, size, version, modified_at, state, seen_at,
+                                   same_since)
+SELECT gen_random_uuid(), organization_id, id, n || '.csv', 10, '1', :now, CASE WHEN n % 3 = 0 THEN 'waiting' ELSE 'failed' END,
+       :now::timestamptz - (n / 2) * interval '1 minute', :now
+FROM analysis.sources, generate_series(1, 20) AS n;

@@ -53,6 +53,8 @@ COPIED: dict[str, dict[str, str]] = {
     "analysis.anomalies": {"id": NEW},
     "alerting.alert_rules": {"id": NEW},
     "alerting.alerts": {"id": NEW, "dedupe_key": TEXT},
+    "analysis.sources": {"id": NEW, "name": TEXT},
+    "analysis.source_files": {"id": NEW, "path": TEXT},
 }
 
 
@@ -68,8 +70,8 @@ class Place:
     headers: dict[str, str]
 
     def path(self, operation: ListOperation) -> str:
-        ids = {name: self.seed.id(name, 1) for name in ("organization", "machine")}
-        return operation.path.format(organization_id=ids["organization"], machine_id=ids["machine"])
+        ids = {f"{name}_id": self.seed.id(name, 1) for name in ("organization", "machine", "source")}
+        return operation.path.format(**ids)
 
     async def page(self, operation: ListOperation, **query: Any) -> dict[str, Any]:
         response = await self.services.get(self.path(operation), self.headers, **query)
