@@ -63,6 +63,8 @@ def read_azure(
 
 
 def _unpacked(source: Path, scratch: Path) -> Path:
+    from services.analysis.engine.tables.unpacking import DAMAGE
+
     try:
         with zipfile.ZipFile(source) as archive:
             tables = [info for info in archive.infolist() if info.filename.casefold().endswith(".csv")]
@@ -70,7 +72,7 @@ def _unpacked(source: Path, scratch: Path) -> Path:
                 raise ImportRefused(f"{source} expands to more than {MAX_UNPACKED_BYTES // 2**30} GiB.")
             for info in tables:
                 archive.extract(info, scratch)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+    except DAMAGE as error:
         raise ImportRefused(f"{source} cannot be unpacked: {error}") from error
     return scratch
 

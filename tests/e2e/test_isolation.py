@@ -140,7 +140,10 @@ def test_every_write_is_audited(outcome: Outcome, attacker: Tenant, document: Do
 
 
 def _wait_for_what_it_needs(tenant: Tenant, operation: Operation) -> None:
-    """An analysis is archived, then restored, then its anomalies are acknowledged."""
+    """An analysis is archived, then restored, then its anomalies are acknowledged; a source is on."""
+    if operation.id == "run_source":
+        source = f"/machines/{tenant.ids['machine_id']}/sources/{tenant.ids['source_id']}"
+        tenant.send("PATCH", source, json={"is_active": True})
     needed = {"restore_analysis": "archived", "acknowledge_anomaly": "completed"}.get(operation.id)
     if needed is not None:
         path = f"/analyses/{tenant.ids['analysis_id']}"

@@ -16,7 +16,14 @@ from services.analysis.sources.places.kinds import PlaceIn
 from shared.http.fields import SOMETHING_STORABLE, Moment, NotNull
 
 MIN_EVERY, MIN_DELAY = timedelta(seconds=10), timedelta(seconds=1)
-DURATION = r"^[Pp][Tt][0-9HMShms.,]+$"
+# Up to a day, in whole seconds. SECONDS stands for seconds alone.
+DURATION = (
+    r"^[Pp][Tt](?:24[Hh]"
+    r"|(?:[1-9]|1[0-9]|2[0-3])[Hh](?:[1-5]?[0-9][Mm])?(?:[1-5]?[0-9][Ss])?"
+    r"|(?:[1-9][0-9]{0,2}|1[0-3][0-9]{2}|14[0-3][0-9])[Mm](?:[1-5]?[0-9][Ss])?"
+    r"|(?:SECONDS|[1-7][0-9]{4}|8[0-5][0-9]{3}|86[0-3][0-9]{2}|86400)[Ss])$"
+)
+FROM_TEN_SECONDS, FROM_ONE_SECOND = "[1-9][0-9]{1,3}", "[1-9][0-9]{0,3}"
 EXAMPLE: JsonDict = {
     "name": "Logger of pump 3",
     "place": {
@@ -47,9 +54,12 @@ def _lasting(least: timedelta) -> AfterValidator:
     return AfterValidator(checked)
 
 
-Text = StringConstraints(max_length=20, pattern=DURATION)
-Every = Annotated[str, Text, _lasting(MIN_EVERY)]
-Delay = Annotated[str, Text, _lasting(MIN_DELAY)]
+def _written(seconds: str) -> StringConstraints:
+    return StringConstraints(max_length=20, pattern=DURATION.replace("SECONDS", seconds))
+
+
+Every = Annotated[str, _written(FROM_TEN_SECONDS), _lasting(MIN_EVERY)]
+Delay = Annotated[str, _written(FROM_ONE_SECOND), _lasting(MIN_DELAY)]
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255, pattern=SOMETHING_STORABLE)
 ]

@@ -62,7 +62,10 @@ COPIED: dict[str, dict[str, str]] = {
 
 
 # Rows of a list that is short beside its table, of which a few are always copied, too.
-FEW = {"analysis.analyses": "WHERE baseline_version IS NOT NULL"}
+FEW = {
+    "analysis.analyses": "WHERE baseline_version IS NOT NULL",
+    "analysis.source_files": "WHERE source_id = '{source}'",
+}
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ async def _add_copies(place: Place) -> None:
             columns = await admin.fetch(COLUMNS, table)
             taken = ", ".join(unique.get(row[0], f'"{row[0]}"') for row in columns)
             names = ", ".join(f'"{row[0]}"' for row in columns)
-            for condition, limit in (("", 60), *([(FEW[table], 5)] if table in FEW else [])):
+            few = FEW.get(table, "").format(source=place.seed.id("source", 1))
+            for condition, limit in (("", 60), *([(few, 5)] if few else [])):
                 await admin.execute(
                     f"INSERT INTO {table} ({names})"
                     f" SELECT {taken} FROM {table} {condition} ORDER BY random() LIMIT {limit}"

@@ -125,3 +125,14 @@ def test_days_and_months_that_cannot_be_told_apart_are_asked_about(tmp_path: Pat
     with pytest.raises(ImportRefused, match="--time-format"):
         cut(dataset, tmp_path)
     assert cut(dataset, tmp_path, time_format="%m/%d/%Y %H:%M").training.rows > 0
+
+
+def test_a_damaged_zip_is_refused(tmp_path: Path) -> None:
+    packed = tmp_path / "press.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", "timestamp,value\n" * 1000)
+    content = bytearray(packed.read_bytes())
+    content[len("PK") + 45 : len("PK") + 60] = b"\xff" * 15
+    packed.write_bytes(content)
+    with pytest.raises(ImportRefused, match="cannot be unpacked"):
+        read_azure(packed, tmp_path / "scratch")

@@ -28,12 +28,11 @@ DAMAGE = (
     lzma.LZMAError,
     EOFError,
     KeyError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     ValueError,
 )
-"""What zipfile raises for archives that are damaged or of an unknown kind."""
+"""What zipfile raises for archives that are damaged, encrypted or of an unknown kind."""
 
 
 @dataclass(slots=True)

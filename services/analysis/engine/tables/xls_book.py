@@ -36,7 +36,6 @@ DAMAGE = (
     EOFError,
     LookupError,
     MemoryError,
-    NotImplementedError,
     RuntimeError,
     TypeError,
     ValueError,

@@ -40,6 +40,10 @@ class _Client(asyncssh.SSHClient):
         return False
 
 
+# The server is silent, or the connection has ended.
+BROKEN = (OSError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError)
+
+
 @asynccontextmanager
 async def connected(
     place: Sftp, secrets: dict[str, str], *, allow_private: bool
@@ -77,15 +81,16 @@ async def connected(
     async with connection:
         try:
             async with connection.start_sftp_client() as sftp:
-                yield SftpPlace(sftp, place.path)
+                yield SftpPlace(sftp, place)
         except (OSError, asyncssh.Error) as error:
             raise _unreachable(place, error) from error
 
 
 class SftpPlace:
-    def __init__(self, sftp: asyncssh.SFTPClient, folder: str) -> None:
+    def __init__(self, sftp: asyncssh.SFTPClient, place: Sftp) -> None:
         self._sftp = sftp
-        self._folder = folder or "."
+        self._place = place
+        self._folder = place.path or "."
 
     async def entries(self) -> Sequence[Entry]:
         found: list[Entry] = []
@@ -128,6 +133,9 @@ class SftpPlace:
             async with self._sftp.open(self._path(path), "rb") as file:
                 while block := await asyncio.wait_for(file.read(BLOCK_BYTES), SILENCE_SECONDS):
                     yield block if isinstance(block, bytes) else block.encode()
+        except BROKEN as error:
+            # Here, not by whoever reads: to them, an OSError is one of the store they write to.
+            raise _unreachable(self._place, error) from error
         except asyncssh.SFTPError as error:
             raise _unreadable(path, error) from error
 

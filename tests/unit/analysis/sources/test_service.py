@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from services.analysis.engine.times.periods import period_text
 from services.analysis.sources.domain import QUEUE, Source
 from services.analysis.sources.errors import (
     PlaceNotAllowed,
@@ -20,7 +21,7 @@ from services.analysis.sources.places.base import PlaceError
 from services.analysis.sources.places.bucket import BucketPlace
 from services.analysis.sources.places.folder import FolderPlace
 from services.analysis.sources.places.kinds import PlaceIn
-from services.analysis.sources.schemas import EXAMPLE, SourceCreate, SourceOut, SourceUpdate, fields_of
+from services.analysis.sources.schemas import EXAMPLE, Every, SourceCreate, SourceOut, SourceUpdate, fields_of
 from services.analysis.sources.sealing import SecretSealer
 from services.analysis.sources.service import SourceService
 from shared.clock import time_ordered_id
@@ -209,3 +210,16 @@ def test_durations_have_bounds(field: str, text: str) -> None:
 
 def test_the_example_is_one() -> None:
     assert SourceCreate.model_validate(EXAMPLE).every == "PT5M"
+
+
+@pytest.mark.parametrize("seconds", [10, 59, 60, 3599, 3661, 5400, 86_399, 86_400])
+def test_a_duration_that_was_read_can_be_sent(seconds: int) -> None:
+    text = period_text(seconds * 1_000_000)
+    assert TypeAdapter(Every).validate_python(text) == text
+
+
+@pytest.mark.parametrize("text", ["PT0", "PT", "PT5S", "PT0M", "PT25H", "PT86401S", "P1D", "PT1.5H"])
+def test_a_duration_that_cannot_be_is_refused_by_its_pattern(text: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(Every).validate_python(text)
+    assert [error["type"] for error in refused.value.errors()] == ["string_pattern_mismatch"]

@@ -19,6 +19,9 @@ class _Users(asyncssh.SSHServer):
     def __init__(self, server: "Server") -> None:
         self._server = server
 
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._server.connections.append(conn)
+
     def begin_auth(self, username: str) -> bool:
         return True
 
@@ -44,7 +47,12 @@ class Server:
     host_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     user_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     passwords: list[str] = field(default_factory=list)
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
     port: int = 0
+
+    def hang_up(self) -> None:
+        for connection in self.connections:
+            connection.abort()
 
     @property
     def public(self) -> str:
@@ -86,6 +94,16 @@ async def test_files_are_listed_and_read(server: Server, with_key: bool) -> None
         assert await place.find("a.csv") == listed["a.csv"]
         assert await place.find("gone.csv") is None
         assert b"".join([block async for block in place.read("deep/b.csv")]) == b"4" * 3_000_000
+
+
+async def test_a_connection_that_ends_in_a_file_is_no_fault_of_the_file(server: Server) -> None:
+    async with connected(server.place(), {"password": PASSWORD}, allow_private=True) as place:
+        blocks = place.read("deep/b.csv")
+        assert await anext(blocks)
+        server.hang_up()
+        with pytest.raises(PlaceError) as refused:
+            [block async for block in blocks]
+    assert refused.value.problem.code == "host-unreachable"
 
 
 async def problem(
