@@ -37,20 +37,27 @@ CONDITION = {"version": 1, "when": {"signal": "anomaly.distance_ratio", "op": "g
 ACTIONS = {"version": 1, "on": ["raised"], "steps": [], "webhooks": {}}
 MATCHER = {"machine_ids": [], "rule_ids": [], "tags": [], "locations": [], "max_severity": None}
 START = "2026-01-01T00:00:00+00:00"
+LOCAL = "2026-01-01T00:00:00"
 RESOURCES = {
     "contact_point": {
         **{"kind": "webhook", "shown": "https://example.org", "is_active": True},
-        **{"disabled_reason": None, "who": None, "secrets": 1, "sealed": {}},
+        **{"disabled_reason": None, "who": None, "secrets": 1, "sealed": {"url": "not readable"}},
     },
     "rotation": {
-        **{"members": [], "starts": START, "shift_seconds": 604800.0, "time_zone": "UTC", "overrides": []},
+        **{
+            "members": ["5d9bb1f6-3e5f-4b0c-9f5a-0a3a0a6f6f5e"],
+            "starts": LOCAL,
+            "shift_seconds": 604800.0,
+            "time_zone": "UTC",
+            "overrides": [],
+        },
     },
     "silence": {"reason": "Repair", "matcher": MATCHER, "starts_at": START},
     "maintenance_window": {
         "reason": "Repair",
         "matcher": MATCHER,
         "schedule": {
-            **{"starts": START, "duration_seconds": 3600.0, "time_zone": "UTC"},
+            **{"starts": LOCAL, "duration_seconds": 3600.0, "time_zone": "UTC"},
             **{"rule": "FREQ=WEEKLY", "excluded": []},
         },
     },

@@ -1,6 +1,7 @@
 """Addresses of webhooks: whole for administrators, reduced to their host for everybody below."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +24,9 @@ PATH, QUERY = "/a-path-that-is-a-key", "?key=another"
 
 
 def reads(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """All reading operations: id and path."""
+    """All reading operations, without those of a rotation, which has members and no addresses: id and path."""
     for path, methods in document["paths"].items():
-        if "get" in methods:
+        if "get" in methods and "{rotation_id}" not in path:
             yield str(methods["get"]["operationId"]), path
 
 
@@ -58,8 +59,8 @@ async def places(
     await publisher.publish(ANOMALY_DETECTED, anomaly(machine_id), organization)
 
     async def alert_id() -> str:
-        items = (await api.get("/api/v1/alerts", headers=admin)).json()["items"]
-        return str(items[0]["id"]) if items else ""
+        items = (await api.get("/api/v1/deliveries", headers=admin)).json()["items"]
+        return str(items[0]["alert_id"]) if items else ""
 
     template = {name: value for name, value in body.items() if name != "machine_id"} | {"selector": {}}
     made_template = await api.post("/api/v1/rule-templates", json=template, headers=admin)
@@ -67,11 +68,11 @@ async def places(
     budget = {"max_alerts": 2, "starts_at": "22:00", "ends_at": "06:00", "time_zone": "UTC"}
     assert (await api.put("/api/v1/alert-budget", json=budget, headers=admin)).status_code == 200
     point = {"name": "plant", "target": {"kind": "webhook", "url": HOST + PATH + QUERY, "secrets": [SECRET]}}
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     start = {"starts": "2026-01-01T00:00:00", "time_zone": "UTC"}
     resources = {
         "contact_point_id": ("contact-points", point),
-        "rotation_id": ("rotations", {"name": "nights", "members": [], "shift": "P7D", **start}),
-        "silence_id": ("silences", {"name": "S", "reason": "R", "matcher": {}, "ends_at": "2030-01-01T00:00:00Z"}),
+        "silence_id": ("silences", {"name": "S", "reason": "R", "matcher": {}, "ends_at": tomorrow}),
         "window_id": (
             "maintenance-windows",
             {"name": "W", "reason": "R", "matcher": {}, "duration": "PT1H", "rule": "FREQ=WEEKLY", **start},
@@ -86,7 +87,7 @@ async def places(
         **made_resources,
         "rule_id": made.json()["id"],
         "template_id": made_template.json()["id"],
-        "alert_id": await eventually(alert_id, what="the alert"),
+        "alert_id": await eventually(alert_id, what="a delivery of the alert"),
     }
     return {operation: path.format(**ids) for operation, path in reads(application.openapi())}
 
@@ -100,11 +101,13 @@ async def test_only_administrators_see_the_path_of_a_webhook(
     assert {answer.status_code for answer in answers.values()} == {200}
     showing = {operation for operation, answer in answers.items() if HOST in answer.text}
     documents = {"list_alert_rules", "get_alert_rule", "list_rule_templates", "get_rule_template"}
-    assert showing == documents | {"get_alert"}
+    points = {"list_contact_points", "get_contact_point"}
+    ledger = {"get_alert", "get_alert_timeline", "list_alert_deliveries", "list_deliveries"}
+    assert showing == documents | points | ledger
     whole = {operation for operation, answer in answers.items() if PATH in answer.text}
     with_query = {operation for operation, answer in answers.items() if QUERY in answer.text}
     if role >= Role.ADMIN:
-        assert whole == with_query == documents
+        assert whole == with_query == documents | points
     else:
         assert whole == with_query == set()
 
