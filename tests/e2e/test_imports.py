@@ -31,6 +31,11 @@ def test_a_machine_is_imported_with_its_labels_and_compared(
     points = plant.get(f"/analyses/{labelled['id']}/points")
     assert {entry["label"] for entry in points["metadata"]} == {"fault"}
 
+    alerts = plant.all("/alerts", machine_id=machine["id"])
+    known = [alert for alert in alerts if alert["outcome"] == "true_alarm"]
+    assert {alert["fault_code"] for alert in known} == {"fault"}
+    assert {alert["status"] for alert in alerts} == {"resolved"}
+
     compared = json.loads(report.read_text())
     (event,) = compared["events"]
     assert event["dinsight"]["found"]

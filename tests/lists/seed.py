@@ -35,9 +35,10 @@ ALERT = {
 }
 CONDITION = {"version": 1, "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5}}
 ACTIONS = {"version": 1, "on": ["raised"], "steps": [], "webhooks": {}}
-MATCHER = {"machine_ids": [], "rule_ids": [], "tags": [], "locations": [], "max_severity": None}
+MATCHER: dict[str, Any] = {"machine_ids": [], "rule_ids": [], "tags": [], "locations": [], "max_severity": None}
 START = "2026-01-01T00:00:00+00:00"
 LOCAL = "2026-01-01T00:00:00"
+MEMBER = "5d9bb1f6-3e5f-4b0c-9f5a-0a3a0a6f6f5e"
 RESOURCES = {
     "contact_point": {
         **{"kind": "webhook", "shown": "https://example.org", "is_active": True},
@@ -45,7 +46,7 @@ RESOURCES = {
     },
     "rotation": {
         **{
-            "members": ["5d9bb1f6-3e5f-4b0c-9f5a-0a3a0a6f6f5e"],
+            "members": [MEMBER],
             "starts": LOCAL,
             "shift_seconds": 604800.0,
             "time_zone": "UTC",

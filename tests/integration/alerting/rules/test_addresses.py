@@ -24,7 +24,7 @@ PATH, QUERY = "/a-path-that-is-a-key", "?key=another"
 
 
 def reads(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """All reading operations, without those of a rotation, which has members and no addresses: id and path."""
+    """All reading operations but those of a rotation, which has no addresses: id and path."""
     for path, methods in document["paths"].items():
         if "get" in methods and "{rotation_id}" not in path:
             yield str(methods["get"]["operationId"]), path
