@@ -568,6 +568,24 @@ WITH detached AS (
 )
 SELECT count(*) FROM detached;
 
+-- name: erase_matchers_of_machine$
+-- Take a deleted machine out of silences and maintenance windows. Those of this machine alone go: without it, they
+-- would match every machine.
+WITH gone AS (
+    DELETE FROM notification_resources
+    WHERE document #> '{matcher,machine_ids}' = jsonb_build_array(:subject::uuid::text)
+    RETURNING 1
+), narrowed AS (
+    UPDATE notification_resources
+    SET document = jsonb_set(document, '{matcher,machine_ids}',
+                             (document #> '{matcher,machine_ids}') - :subject::uuid::text),
+        updated_at = clock_timestamp(), version = version + 1
+    WHERE document #> '{matcher,machine_ids}' ? :subject::uuid::text
+      AND document #> '{matcher,machine_ids}' <> jsonb_build_array(:subject::uuid::text)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
 -- name: erase_series_of_machine$
 -- Delete a batch of the samples of a deleted machine.
 WITH gone AS (
@@ -631,13 +649,12 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- name: detach_deliveries_of_analyses$
--- Take the anomaly out of a batch of messages about alerts of deleted analyses.
+-- Take what refers to deleted analyses out of a batch of messages: a later message of the alert may name another run.
 WITH detached AS (
-    UPDATE deliveries SET message = jsonb_set(message, '{data,anomaly_id}', 'null') #- '{data,features}'
-    WHERE id IN (
-        SELECT d.id FROM deliveries d JOIN alerts a ON a.id = d.alert_id
-        WHERE a.data ->> 'analysis_id' = ANY (:subjects::text[])
-          AND d.message #>> '{data,anomaly_id}' IS NOT NULL LIMIT :batch)
+    UPDATE deliveries SET message = jsonb_set(jsonb_set(message, '{data,anomaly_id}', 'null'), '{data,analysis_id}', 'null')
+        #- '{data,features}'
+    WHERE id IN (SELECT id FROM deliveries WHERE message #>> '{data,analysis_id}' = ANY (:subjects::text[])
+                 LIMIT :batch FOR NO KEY UPDATE)
     RETURNING 1
 )
 SELECT count(*) FROM detached;
