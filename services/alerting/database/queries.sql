@@ -179,7 +179,10 @@ CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE in_period) AS raised,
            count(*) FILTER (WHERE in_period AND created_at <= ended_before + interval '1 hour')
                + (SELECT count(*) FROM alert_changes c JOIN alerts o ON o.id = c.alert_id
-                  WHERE o.alert_rule_id = r.id AND c.kind = 'reopened' AND c.at >= :since AND c.at < :until)
+                  WHERE o.alert_rule_id = r.id AND c.kind = 'reopened' AND c.at >= :since AND c.at < :until
+                    AND c.at <= interval '1 hour' + (
+                        SELECT max(b.at) FROM alert_changes b
+                        WHERE b.alert_id = c.alert_id AND b.kind = 'resolved' AND b.at <= c.at))
                AS repeats,
            count(*) FILTER (WHERE in_period AND outcome = 'true_alarm') AS true_alarms,
            count(*) FILTER (WHERE in_period AND outcome = 'false_alarm') AS false_alarms,
