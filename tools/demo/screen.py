@@ -22,6 +22,8 @@ from tools.demo.api import Json
 
 SEVERITY_STYLES = {"low": "yellow", "medium": "dark_orange", "high": "red", "critical": "bold red"}
 VERDICT_STYLES = {"ready": "green", "usable": "yellow", "unreliable": "red"}
+# Columns of a table of features, and their widths.
+NUMBERS = {"expected": 9, "observed": 9, "deviation": 10, "share": 5}
 MAX_ANOMALIES = 8
 MAX_FEATURES = 3
 # Upload and analysis are each one bar of a hundred.
@@ -97,8 +99,9 @@ class Screen:
     def anomalies(self, anomalies: Sequence[Json], name_of: Callable[[str, Json], str]) -> None:
         """Print the first of each severity and the worst. `name_of` describes a feature of a sample."""
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        table.add_column("sample and features", no_wrap=True, overflow="ellipsis", ratio=1)
-        for title, width in (("expected", 9), ("observed", 9), ("deviation", 10), ("share", 5)):
+        rest = self.console.width - sum(width + 2 for width in NUMBERS.values())
+        table.add_column("sample and features", no_wrap=True, overflow="ellipsis", max_width=max(rest, 20))
+        for title, width in NUMBERS.items():
             table.add_column(title, justify="right", no_wrap=True, min_width=width)
         for anomaly in chosen(anomalies):
             style = SEVERITY_STYLES.get(anomaly["severity"], "")
