@@ -154,6 +154,8 @@ class Identity:
     expires_at: float = float("inf")
     # Set if the caller uses an API key. The user is then the one who created the key.
     api_key_id: UUID | None = None
+    # Of each membership, when the token was issued: an older change than that is part of the token.
+    versions: Mapping[UUID, int] = field(default_factory=dict)
 
     def in_organization(self, requested: UUID | None) -> Caller:
         """The caller in the requested organization, or in the only organization of the user."""

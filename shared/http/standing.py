@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from shared.access import Caller, Identity, Role
 from shared.errors import Unauthenticated
@@ -46,13 +47,27 @@ class Standing:
             PATH,
             {
                 "user_id": str(holder.user_id),
-                "session_id": str(holder.session_id) if holder.session_id else None,
-                "api_key_id": str(holder.api_key_id) if holder.api_key_id else None,
-                "organization_id": str(holder.organization_id) if isinstance(holder, Caller) else None,
+                "session_id": _text(holder.session_id),
+                "api_key_id": _text(holder.api_key_id),
+                "organization_id": _text(_organization(holder)),
             },
         )
-        if isinstance(holder, Caller) and Role.parse(answer["role"]) < holder.role:
-            raise Unauthenticated("The role in the organization has changed.")
+        claimed = {holder.organization_id: holder.role} if isinstance(holder, Caller) else holder.memberships
+        now = {UUID(place): Role.parse(role) for place, role in answer["memberships"].items()}
+        for organization_id, role in claimed.items():
+            if organization_id not in now or now[organization_id] < role:
+                raise Unauthenticated("The role in the organization has changed.")
+
+
+def _organization(holder: Holder) -> UUID | None:
+    """Where the holder acts: a key always in its own organization."""
+    if isinstance(holder, Caller):
+        return holder.organization_id
+    return next(iter(holder.memberships), None) if holder.api_key_id else None
+
+
+def _text(id_: UUID | None) -> str | None:
+    return str(id_) if id_ else None
 
 
 class Watch:

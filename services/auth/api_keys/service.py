@@ -96,7 +96,8 @@ class ApiKeyService:
         creator = await unit.memberships.get(organization_id, key.created_by)
         if creator is None or not creator.is_active:
             raise ApiKeyRefused
-        return KeyGrant(key, min(key.role, creator.membership.role), creator.email, creator.full_name)
+        place = creator.membership
+        return KeyGrant(key, min(key.role, place.role), creator.email, creator.full_name, place.version)
 
 
 async def audit_deleted(auditor: Auditor, unit: Unit, caller: Caller, key: ApiKey) -> None:

@@ -91,7 +91,7 @@ class _Recorder:
 
 def consumed(service: str) -> set[str]:
     if service == "gateway":
-        return set(importlib.import_module("services.gateway.stream.handlers").TOPICS)
+        return {topic.name for topic in importlib.import_module("services.gateway.stream.handlers").TOPICS}
     handlers = importlib.import_module(f"services.{service}.handlers")
     recorder = _Recorder()
     subscribing = [
