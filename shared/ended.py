@@ -1,4 +1,4 @@
-"""Access that has ended while tokens that gave it are still valid: sessions, keys, memberships, organizations."""
+"""Access that has ended while tokens that gave it are valid: sessions, keys, memberships, organizations."""
 
 import time
 from collections import OrderedDict

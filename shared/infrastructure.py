@@ -43,9 +43,7 @@ class Infrastructure:
         self.standing = Standing(self.auth)
         ended = EndedAccess()
         self.ended_feed = EndedFeed(self.kafka, ended, self.clock)
-        self.guard = Guard(
-            TokenVerifier(self._fetch_keys), LiveAccess(ended, self.ended_feed, self.standing)
-        )
+        self.guard = Guard(TokenVerifier(self._fetch_keys), LiveAccess(ended, self.ended_feed, self.standing))
         self.relay = Relay(self.database, self.kafka, service=service)
         self._janitor = messaging_janitor(
             self.database,

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.auth.administration.service import AdministrationService
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
@@ -224,6 +225,7 @@ def _services(
         oidc=OidcService(clock, new_id, auditor, sessions, messages, provider),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
         standing=StandingService(api_keys, clock),
+        administration=AdministrationService(clock, auditor),
     )
 
 

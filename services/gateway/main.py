@@ -61,9 +61,7 @@ class Gateway:
         )
         self.ended_feed = EndedFeed(self.kafka, self.ended, clock, on_ended=self.streams.wake)
         standing = Standing(self.peers[Service.AUTH])
-        self.guard = Guard(
-            TokenVerifier(self.fetch_keys), LiveAccess(self.ended, self.ended_feed, standing)
-        )
+        self.guard = Guard(TokenVerifier(self.fetch_keys), LiveAccess(self.ended, self.ended_feed, standing))
         self.api_keys = ApiKeys(self.peers[Service.AUTH])
         self.limits = RateLimits(
             settings.rate_limit_url.get_secret_value(), seconds=settings.rate_limit_seconds

@@ -8,6 +8,7 @@ from services.auth.api_keys.domain import SECRET_BYTES, ApiKey, KeyGrant, format
 from services.auth.database.unit import Unit
 from services.auth.errors import ApiKeyNotFound, ApiKeyRefused, ExpiryInPast, RoleTooHigh
 from services.auth.opaque_tokens import token_hash
+from services.auth.standing.endings import key_ended
 from shared.access import Caller, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -65,6 +66,7 @@ class ApiKeyService:
         key = await unit.api_keys.delete(caller.organization_id, key_id)
         if key is None:
             raise ApiKeyNotFound(key_id)
+        await key_ended(unit, key, self._clock.now())
         await audit_deleted(self._auditor, unit, caller, key)
 
     async def exchange(self, unit: Unit, presented: str) -> KeyGrant:

@@ -17,9 +17,7 @@ class StandingService:
         self._api_keys = api_keys
         self._clock = clock
 
-    async def of_key(
-        self, unit: Unit, api_key_id: UUID, organization_id: UUID | None
-    ) -> Mapping[UUID, Role]:
+    async def of_key(self, unit: Unit, api_key_id: UUID, organization_id: UUID | None) -> Mapping[UUID, Role]:
         """The role of the key now, in its organization. Raises AccessRevoked and ApiKeyRefused."""
         if organization_id is None:
             raise AccessRevoked
@@ -29,7 +27,7 @@ class StandingService:
     async def of_person(
         self, unit: Unit, user_id: UUID, session_id: UUID | None, organization_id: UUID | None
     ) -> Mapping[UUID, Role]:
-        """The roles of the user now. Raises AccessRevoked, also without one in the organization asked about."""
+        """The roles of the user now. Raises AccessRevoked, also without a role where it is asked about."""
         if session_id is None:
             raise AccessRevoked
         await unit.act_as(Scope(user_id=user_id))
