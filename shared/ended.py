@@ -5,8 +5,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from shared.access import Identity, Role
+from shared.access import Caller, Identity, Role
 from shared.errors import Unauthenticated
 from shared.events.auth import (
     ACCESS_ENDED,
@@ -66,22 +67,25 @@ class EndedAccess:
             return self._put(payload.organization_id, state) and not is_open
         return False
 
-    def covers(self, identity: Identity) -> bool:
-        """Whether anything that the token says is no longer true."""
-        if identity.session_id in self._states or identity.api_key_id in self._states:
+    def covers(self, holder: Identity | Caller) -> bool:
+        """Whether anything that the token says is no longer true; for a caller, in its organization."""
+        if holder.session_id in self._states or holder.api_key_id in self._states:
             return True
-        for organization_id, claimed in identity.memberships.items():
-            if self._states.get(organization_id, (0, claimed))[1] is None:
-                return True
-            version, role = self._states.get((organization_id, identity.user_id), (0, claimed))
-            if version > identity.versions.get(organization_id, 0) and (role is None or role < claimed):
-                return True
-        return False
+        if isinstance(holder, Caller):
+            return self._takes(holder, holder.organization_id, holder.role)
+        return any(self._takes(holder, place, role) for place, role in holder.memberships.items())
 
-    def check(self, identity: Identity) -> None:
+    def check(self, holder: Identity | Caller) -> None:
         """Raises AccessRevoked."""
-        if self.covers(identity):
+        if self.covers(holder):
             raise AccessRevoked
+
+    def _takes(self, holder: Identity | Caller, organization_id: UUID, claimed: Role) -> bool:
+        """Whether the holder has lost the role in the organization."""
+        if self._states.get(organization_id, (0, claimed))[1] is None:
+            return True
+        version, role = self._states.get((organization_id, holder.user_id), (0, claimed))
+        return version > holder.versions.get(organization_id, 0) and (role is None or role < claimed)
 
     def _put(self, key: Hashable, state: _State) -> bool:
         """Keep the newer of both states; False if that is the known one."""

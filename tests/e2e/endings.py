@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -178,12 +178,17 @@ async def seconds_until_refused(scene: Scene, ending: Ending) -> dict[str, float
         assert await anext(lines) == ": connected"
         await ending.end(scene)
         began = time.perf_counter()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            ends = await asyncio.gather(
-                until_closed(lines), *(until_refused(scene.client, url, given) for _, url, given in asked)
-            )
-    names = [STREAM, *(program for program, _, _ in asked)]
-    return {name: max(0.0, at - began) for name, at in zip(names, ends, strict=True)}
+        ends = {name: until_refused(scene.client, url, given) for name, url, given in asked}
+        return await seconds_of({STREAM: until_closed(lines), **ends}, began)
+
+
+async def seconds_of(ends: Mapping[str, Coroutine[Any, Any, float]], began: float) -> dict[str, float]:
+    tasks = {name: asyncio.create_task(end) for name, end in ends.items()}
+    _, waiting = await asyncio.wait(tasks.values(), timeout=PATIENCE_SECONDS)
+    for task in waiting:
+        task.cancel()
+    assert not waiting, [name for name, task in tasks.items() if task in waiting]
+    return {name: max(0.0, task.result() - began) for name, task in tasks.items()}
 
 
 async def until_refused(client: httpx2.AsyncClient, url: str, headers: Mapping[str, str]) -> float:
