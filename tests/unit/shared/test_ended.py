@@ -87,6 +87,16 @@ def test_a_token_is_refused_that_says_more_than_is_true(
             known.check(PERSON)
 
 
+def test_a_caller_is_judged_in_its_organization_alone() -> None:
+    known = EndedAccess()
+    known.add(member(12, deleted=True, organization_id=OTHER))
+    assert known.covers(PERSON)
+    assert known.covers(PERSON.in_organization(OTHER))
+    assert not known.covers(PERSON.in_organization(PLANT))
+    known.add(ended(session_id=SESSION))
+    assert known.covers(PERSON.in_organization(PLANT))
+
+
 def test_the_latest_change_decides_in_any_order() -> None:
     for changes in ([member(12, deleted=True), member(13)], [member(13), member(12, deleted=True)]):
         known = EndedAccess()
