@@ -42,7 +42,9 @@ class Operation:
     @property
     def is_administration(self) -> bool:
         """For administrators of the installation, whatever organization anything belongs to."""
-        return self.path.startswith(("/api/v1/installation/", "/api/v1/users/{user_id}"))
+        return self.path == "/api/v1/users" or self.path.startswith(
+            ("/api/v1/installation/", "/api/v1/users/{user_id}")
+        )
 
     def address(self, ids: Mapping[str, str]) -> str:
         return self.path.format_map({name: ids[self.key(name)] for name in self.path_names})

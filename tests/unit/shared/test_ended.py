@@ -36,7 +36,7 @@ def event(topic: Topic[Any], payload: Payload) -> Event[Any]:
 
 
 def ended(**which: UUID) -> Event[Any]:
-    return event(ACCESS_ENDED, AccessEnded(user_id=USER, ended_at=NOON, **which))
+    return event(ACCESS_ENDED, AccessEnded(ended_at=NOON, **which))
 
 
 def member(version: int, role: str = "operator", **changes: Any) -> Event[Any]:

@@ -73,7 +73,7 @@ async def downloaded(auth: Auth, *, checks: bool = True, ends_at: float = inf) -
         pages += 1
         auth.now += SECONDS_A_PAGE
         if auth.now > ends_at:
-            payload = AccessEnded(user_id=CALLER.user_id, session_id=SESSION, ended_at=NOON)
+            payload = AccessEnded(session_id=SESSION, ended_at=NOON)
             ended.add(Event(uuid4(), ACCESS_ENDED, "", None, NOON, payload))
         more = Cursor(NOON - timedelta(days=pages), UUID(int=0)).encode() if pages < PAGES else None
         return Page[Row](items=[Row(number=pages)], next_cursor=more)
