@@ -71,15 +71,18 @@ class TokenVerifier:
     @staticmethod
     def _identity(claims: Mapping[str, Any], token: str) -> Identity:
         session, api_key = claims.get("sid"), claims.get(API_KEY_CLAIM)
+        memberships = {UUID(m["organization_id"]): m for m in claims["memberships"]}
         return Identity(
             user_id=UUID(claims["sub"]),
             email=claims["email"],
             full_name=claims["name"],
-            memberships={UUID(m["organization_id"]): Role.parse(m["role"]) for m in claims["memberships"]},
+            memberships={id_: Role.parse(m["role"]) for id_, m in memberships.items()},
             session_id=UUID(session) if session else None,
             token=token,
             expires_at=float(claims["exp"]),
             api_key_id=UUID(api_key) if api_key else None,
+            # Tokens of the previous version have none: any later change of the role counts.
+            versions={id_: int(m.get("version", 0)) for id_, m in memberships.items()},
         )
 
     async def _current_keys(self, fresh_seconds: float) -> KeySet:

@@ -35,6 +35,17 @@ class MembershipChanged(Payload):
     changed_at: datetime
 
 
+class AccessEnded(Payload):
+    """A session or an API key has ended: access tokens that came from it are refused from now on.
+
+    One of the two ids is set.
+    """
+
+    session_id: UUID | None = None
+    api_key_id: UUID | None = None
+    ended_at: datetime
+
+
 class AuditRecorded(Payload):
     """One entry of the audit trail. `changes` holds the values before and after, without secrets.
 
@@ -69,6 +80,14 @@ MEMBERSHIP_CHANGED = Topic(
     description="The latest state of a user's membership in an organization.",
     partitions=3,
     compacted=True,
+)
+ACCESS_ENDED = Topic(
+    "access.ended",
+    AccessEnded,
+    producer="auth",
+    key="session_id or api_key_id",
+    description="A session or an API key has ended before its time.",
+    partitions=3,
 )
 AUDIT_RECORDED = Topic(
     "audit.recorded",

@@ -221,6 +221,7 @@ def snapshot(tenant: Tenant) -> dict[str, str]:
     seen = {}
     for operation in operations(tenant.document):
         readable = operation.method == "GET" and operation.secured and not operation.streams
+        readable = readable and not operation.is_administration
         if readable and operation.id != TRAIL:
             query = SPAN if operation.id in TIMED else None
             answer = tenant.call(operation, tenant.owner, query)

@@ -1,6 +1,7 @@
 """Organizations."""
 
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -29,6 +30,10 @@ class OrganizationRepository(Protocol):
 
     async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[OrganizationAccess]: ...
 
+    async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
+        """Return the changed organization; None if there is none, or it was deleted."""
+        ...
+
     async def update(self, organization: Organization) -> None:
         """Raises SlugTaken."""
         ...
@@ -55,6 +60,12 @@ class PostgresOrganizationRepository:
             OrganizationAccess(o, Role.parse(row["role"])) async for row in rows if (o := _organization(row))
         ]
         return Slice.cut(found, page.limit, lambda b: Cursor(b.organization.created_at, b.organization.id))
+
+    async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
+        row = await self._queries.set_organization_active(
+            self._connection, id=organization_id, is_active=is_active, now=now
+        )
+        return _organization(row)
 
     async def update(self, organization: Organization) -> None:
         try:

@@ -1,5 +1,6 @@
 """Sessions: families of refresh tokens."""
 
+from collections.abc import Collection
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Protocol
@@ -27,7 +28,9 @@ class SessionRepository(Protocol):
 
     async def revoke(self, family_id: UUID, now: datetime) -> None: ...
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None: ...
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        """Return the sessions that this ends."""
+        ...
 
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
@@ -62,8 +65,9 @@ class PostgresSessionRepository:
     async def revoke(self, family_id: UUID, now: datetime) -> None:
         await self._queries.revoke_family(self._connection, family_id=family_id, now=now)
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None:
-        await self._queries.revoke_user_tokens(self._connection, user_id=user_id, now=now, kept=kept)
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        rows = self._queries.revoke_user_tokens(self._connection, user_id=user_id, now=now, kept=kept)
+        return {row["family_id"] async for row in rows}
 
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None

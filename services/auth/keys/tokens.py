@@ -36,7 +36,7 @@ class AccessTokens:
             "sid": str(grant.session_id),
             "email": grant.user.email,
             "name": grant.user.full_name,
-            "memberships": [_membership(m.organization_id, m.role) for m in grant.memberships],
+            "memberships": [_membership(m.organization_id, m.role, m.version) for m in grant.memberships],
         }
         token = await self._signed(claims, self._lifetime)
         return TokenPair(token, grant.refresh_token, int(self._lifetime.total_seconds()))
@@ -49,10 +49,12 @@ class AccessTokens:
             API_KEY_CLAIM: str(key.id),
             "email": grant.email,
             "name": grant.full_name,
-            "memberships": [_membership(key.organization_id, grant.role)],
+            "memberships": [_membership(key.organization_id, grant.role, grant.version)],
         }
-        token = await self._signed(claims, KEY_TOKEN_LIFETIME)
-        return KeyToken(token, int(KEY_TOKEN_LIFETIME.total_seconds()), key.id)
+        left = key.expires_at - self._clock.now() if key.expires_at else KEY_TOKEN_LIFETIME
+        lifetime = min(left, KEY_TOKEN_LIFETIME)
+        token = await self._signed(claims, lifetime)
+        return KeyToken(token, int(lifetime.total_seconds()), key.id)
 
     async def _signed(self, claims: Mapping[str, Any], lifetime: timedelta) -> str:
         key = await self._keys.signing()
@@ -68,5 +70,5 @@ class AccessTokens:
         return jwt.encode(header, {**claims, **common}, key, algorithms=[ALGORITHM])
 
 
-def _membership(organization_id: UUID, role: Role) -> dict[str, str]:
-    return {"organization_id": str(organization_id), "role": role.label}
+def _membership(organization_id: UUID, role: Role, version: int) -> dict[str, str | int]:
+    return {"organization_id": str(organization_id), "role": role.label, "version": version}

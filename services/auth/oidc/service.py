@@ -20,6 +20,7 @@ from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.sessions.domain import Client, Grant
 from services.auth.sessions.service import SessionService
 from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
+from services.auth.standing.endings import end_sessions
 from services.auth.users.domain import User
 from services.auth.users.service import DEFAULT_ROLE
 from shared.audit import Auditor
@@ -131,7 +132,7 @@ class OidcService:
             await unit.oidc.link(IdentityLink(identity.issuer, identity.subject, user.id, now))
             if known is not None:
                 await unit.users.drop_password(user.id, now)
-                await unit.sessions.revoke_all(user.id, now, kept=None)
+                await end_sessions(unit, user.id, now)
                 await self._messages.provider_linked(unit, user, identity.issuer)
             await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": identity.issuer}})
         return user

@@ -20,6 +20,7 @@ from services.auth.recovery.domain import (
 )
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client
 from services.auth.sign_in.throttle import Throttle
+from services.auth.standing.endings import end_sessions
 from services.auth.users.domain import User
 from services.auth.verification.service import VerificationService
 from shared.access import Scope
@@ -77,7 +78,7 @@ class RecoveryService:
         self._rules.check(password, user.email, await related_names(unit, user))
         now = self._clock.now()
         await unit.users.set_password(user.id, self._hasher.prehash(password), self._hasher.cost, now)
-        await unit.sessions.revoke_all(user.id, now, kept=None)
+        await end_sessions(unit, user.id, now)
         await self._verification.mark_verified(unit, user)
         await self._throttle.succeeded(unit, user.email, client)
         await self._messages.password_changed(unit, user)

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from services.auth.database.unit import Unit
-from services.auth.errors import SessionEnded, SessionNotFound
+from services.auth.errors import AccountClosed, SessionEnded, SessionNotFound
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.sessions import succession
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client, Grant, RefreshToken, TokenState
+from services.auth.standing.endings import end_session, end_sessions
 from services.auth.users.domain import User
 from shared.access import Scope
 from shared.audit import Auditor
@@ -39,10 +40,16 @@ class SessionService:
     async def start(
         self, unit: Unit, user: User, client: Client, changes: Mapping[str, Any] | None = None
     ) -> Grant:
-        """Start a session of an authenticated user; `changes` tell the audit trail how they signed in."""
+        """Start a session of an authenticated user; `changes` tell the audit trail how they signed in.
+
+        Raises AccountClosed, if the account was closed since it was looked up.
+        """
         await unit.act_as(Scope(user_id=user.id))
         now = self._clock.now()
-        user = replace(await unit.users.lock(user.id) or user, last_login=now)
+        locked = await unit.users.lock(user.id)
+        if locked is None or not locked.is_active:
+            raise AccountClosed
+        user = replace(locked, last_login=now)
         await unit.users.update(user)
         session_id = self._new_id()
         await self._audit(unit, "user.logged_in", user.id, session_id, changes)
@@ -64,7 +71,7 @@ class SessionService:
         now = self._clock.now()
         state = token.state(now)
         if state is TokenState.REUSED:
-            await unit.sessions.revoke(token.family_id, now)
+            await end_session(unit, token.family_id, now)
             await self._audit(unit, "session.reuse_detected", user.id, token.family_id)
         if state not in (TokenState.LIVE, TokenState.RESPONSE_LOST) or not user.is_active:
             return SessionEnded()
@@ -95,7 +102,7 @@ class SessionService:
         token = await unit.sessions.find(token_hash(refresh_token))
         if token is None or token.state(self._clock.now()) is TokenState.ENDED:
             return
-        await unit.sessions.revoke(token.family_id, self._clock.now())
+        await end_session(unit, token.family_id, self._clock.now())
         await self._audit(unit, "user.logged_out", token.user_id, token.family_id)
 
     async def list(self, unit: Unit, user_id: UUID, page: PageRequest) -> Slice[RefreshToken]:
@@ -107,11 +114,11 @@ class SessionService:
         found = await unit.sessions.live(user_id, now, PageRequest(limit=1), family_id=session_id)
         if not found.items:
             raise SessionNotFound(session_id)
-        await unit.sessions.revoke(session_id, now)
+        await end_session(unit, session_id, now)
         await self._audit(unit, "session.ended", user_id, session_id)
 
     async def end_others(self, unit: Unit, user_id: UUID, kept: UUID | None) -> None:
-        await unit.sessions.revoke_all(user_id, self._clock.now(), kept=kept)
+        await end_sessions(unit, user_id, self._clock.now(), kept=kept)
         await self._audit(unit, "session.others_ended", user_id, kept)
 
     async def _grant(

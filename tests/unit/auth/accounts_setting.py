@@ -76,14 +76,14 @@ class AccountsSetting:
         self.recovery = RecoveryService(
             self.clock, new_id, auditor, hasher, rules, throttle, tokens, messages, self.verification
         )
-        sessions = SessionService(
+        self.sessions = SessionService(
             self.clock,
             new_id,
             auditor,
             idle_timeout=timedelta(days=30),
             max_lifetime=timedelta(days=90),
         )
-        self.oidc = OidcService(self.clock, new_id, auditor, sessions, messages, None)
+        self.oidc = OidcService(self.clock, new_id, auditor, self.sessions, messages, None)
         self.worker = self.worker_with(encryptor)
 
     def worker_with(self, encryptor: Encryptor) -> Worker:
