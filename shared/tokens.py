@@ -19,6 +19,8 @@ AUDIENCE = "dinsight-api"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, not a secret
 # The id of the API key that the token was issued for. Tokens of people do not have this claim.
 API_KEY_CLAIM = "akid"
+# The user's other organizations, and what this sign-in lacks to act in each.
+BARRED_CLAIM = "barred"
 CLOCK_LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
 # An unknown key id may be a new key or an attacker's invention: fetch keys again, but at most this often.
@@ -80,6 +82,7 @@ class TokenVerifier:
             token=token,
             expires_at=float(claims["exp"]),
             api_key_id=UUID(api_key) if api_key else None,
+            barred={UUID(place): str(demand) for place, demand in claims.get(BARRED_CLAIM, {}).items()},
         )
 
     async def _current_keys(self, fresh_seconds: float) -> KeySet:

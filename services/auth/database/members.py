@@ -36,6 +36,10 @@ class MembershipRepository(Protocol):
         """Give all memberships of a changed user new versions."""
         ...
 
+    async def renew_members(self, organization_id: UUID) -> Sequence[Member]:
+        """Give all memberships of an organization whose demands changed new versions."""
+        ...
+
     async def remove(self, organization_id: UUID, user_id: UUID) -> Membership | None: ...
 
 
@@ -79,6 +83,10 @@ class PostgresMembershipRepository:
     async def renew(self, user_id: UUID) -> Sequence[Membership]:
         rows = self._queries.renew_memberships(self._connection, user_id=user_id)
         return [_membership(row) async for row in rows]
+
+    async def renew_members(self, organization_id: UUID) -> Sequence[Member]:
+        rows = self._queries.renew_members(self._connection, organization_id=organization_id)
+        return [_member(row) async for row in rows]
 
     async def remove(self, organization_id: UUID, user_id: UUID) -> Membership | None:
         row = await self._queries.delete_membership(

@@ -1,7 +1,7 @@
 """Sessions: started by a sign-in, continued with refresh tokens, ended by their user."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from services.auth.errors import SessionEnded, SessionNotFound
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.sessions import succession
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client, Grant, RefreshToken, TokenState
+from services.auth.sessions.methods import Method, SignInRules
 from services.auth.users.domain import User
 from shared.access import Scope
 from shared.audit import Auditor
@@ -37,17 +38,23 @@ class SessionService:
         self._max_lifetime = max_lifetime
 
     async def start(
-        self, unit: Unit, user: User, client: Client, changes: Mapping[str, Any] | None = None
+        self,
+        unit: Unit,
+        user: User,
+        client: Client,
+        methods: Sequence[Method],
+        changes: Mapping[str, Any] | None = None,
     ) -> Grant:
-        """Start a session of an authenticated user; `changes` tell the audit trail how they signed in."""
+        """Start a session of a user authenticated by `methods`; `changes` add to what the trail says."""
         await unit.act_as(Scope(user_id=user.id))
         now = self._clock.now()
         user = replace(await unit.users.lock(user.id) or user, last_login=now)
         await unit.users.update(user)
         session_id = self._new_id()
-        await self._audit(unit, "user.logged_in", user.id, session_id, changes)
+        how = {"methods": list(methods), **(changes or {})}
+        await self._audit(unit, "user.logged_in", user.id, session_id, how)
         secret = secrets.token_urlsafe(TOKEN_BYTES)
-        return await self._grant(unit, user, session_id, now, client, secret)
+        return await self._grant(unit, user, session_id, now, client, secret, methods)
 
     async def refresh(self, unit: Unit, refresh_token: str, client: Client) -> Grant | SessionEnded:
         """Exchange a refresh token for a new pair. Repeated within the grace, it gets the same refresh token.
@@ -71,12 +78,14 @@ class SessionService:
         if state is TokenState.RESPONSE_LOST:
             successor = await self._successor(unit, token, refresh_token, now)
             if successor is not None:
-                return Grant(user, await unit.memberships.active_of(user.id), token.family_id, successor)
+                return await _granted(unit, user, token, successor)
         secret = secrets.token_urlsafe(TOKEN_BYTES)
         # A token whose successor cannot be told again uses that up: if it is presented later, it was stolen.
         sealed = succession.seal(refresh_token, secret) if state is TokenState.LIVE else None
         await unit.sessions.rotate(token.family_id, now, sealed)
-        return await self._grant(unit, user, token.family_id, token.signed_in_at, client, secret)
+        return await self._grant(
+            unit, user, token.family_id, token.signed_in_at, client, secret, token.methods
+        )
 
     async def _successor(self, unit: Unit, token: RefreshToken, secret: str, now: datetime) -> str | None:
         """The family's valid token, from one that was rotated moments ago; None if it cannot be told."""
@@ -115,7 +124,14 @@ class SessionService:
         await self._audit(unit, "session.others_ended", user_id, kept)
 
     async def _grant(
-        self, unit: Unit, user: User, family_id: UUID, signed_in_at: datetime, client: Client, secret: str
+        self,
+        unit: Unit,
+        user: User,
+        family_id: UUID,
+        signed_in_at: datetime,
+        client: Client,
+        secret: str,
+        methods: Sequence[Method],
     ) -> Grant:
         now = self._clock.now()
         token = RefreshToken(
@@ -130,9 +146,10 @@ class SessionService:
             revoked_at=None,
             ip_address=client.address,
             user_agent=client.agent[:MAX_AGENT_LENGTH] if client.agent else None,
+            methods=tuple(methods),
         )
         await unit.sessions.add(token)
-        return Grant(user, await unit.memberships.active_of(user.id), family_id, secret)
+        return await _granted(unit, user, token, secret)
 
     async def _audit(
         self,
@@ -151,3 +168,16 @@ class SessionService:
             resource_id=session_id,
             changes=changes,
         )
+
+
+async def _granted(unit: Unit, user: User, token: RefreshToken, secret: str) -> Grant:
+    """The memberships of the user in the organizations whose demands the session meets."""
+    memberships = await unit.memberships.active_of(user.id)
+    rules = await unit.organizations.rules_of(user.id)
+    lacking = {
+        m.organization_id: rules.get(m.organization_id, SignInRules()).lacking(token.methods)
+        for m in memberships
+    }
+    barred = {organization_id: demand for organization_id, demand in lacking.items() if demand is not None}
+    admitted = [m for m in memberships if m.organization_id not in barred]
+    return Grant(user, admitted, token.family_id, secret, barred)

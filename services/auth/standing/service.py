@@ -1,9 +1,11 @@
 """Checks access that a token gave, for responses that outlast the token."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Unit
+from services.auth.sessions.methods import Method
 from services.auth.standing.errors import AccessEnded
 from shared.access import Role, Scope
 from shared.clock import Clock
@@ -33,12 +35,16 @@ class StandingService:
         session = await unit.sessions.live(user_id, now, PageRequest(1), family_id=session_id)
         if not session.items:
             raise AccessEnded
-        return None if organization_id is None else await self._role(unit, organization_id, user_id)
+        if organization_id is None:
+            return None
+        return await self._role(unit, organization_id, user_id, session.items[0].methods)
 
     @staticmethod
-    async def _role(unit: Unit, organization_id: UUID, user_id: UUID) -> Role:
+    async def _role(unit: Unit, organization_id: UUID, user_id: UUID, methods: Sequence[Method]) -> Role:
         organization = await unit.organizations.get(organization_id)
         member = await unit.memberships.get(organization_id, user_id)
         if organization is None or not organization.is_active or member is None or not member.is_active:
+            raise AccessEnded
+        if organization.rules.lacking(methods):
             raise AccessEnded
         return member.membership.role

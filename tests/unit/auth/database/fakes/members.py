@@ -49,6 +49,10 @@ class FakeMemberships:
     async def renew(self, user_id: UUID) -> Sequence[Membership]:
         return [self._put(m) for m in list(self.memberships.values()) if m.user_id == user_id]
 
+    async def renew_members(self, organization_id: UUID) -> Sequence[Member]:
+        found = [m for m in self.memberships.values() if m.organization_id == organization_id]
+        return [self._member(self._put(m)) for m in found]
+
     async def remove(self, organization_id: UUID, user_id: UUID) -> Membership | None:
         membership = self.memberships.pop((organization_id, user_id), None)
         return None if membership is None else replace(membership, version=next(self.versions))

@@ -1,10 +1,12 @@
 """Organizations in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.auth.errors import SlugTaken
 from services.auth.organizations.domain import Organization, OrganizationAccess
+from services.auth.sessions.methods import SignInRules
 from shared.http.pages import PageRequest, Slice
 from tests.unit.auth.database.fakes.members import FakeMemberships
 
@@ -33,6 +35,10 @@ class FakeOrganizations:
             if m.user_id == user_id
         ]
         return Slice(found[: page.limit], None)
+
+    async def rules_of(self, user_id: UUID) -> Mapping[UUID, SignInRules]:
+        theirs = await self.of_user(user_id, PageRequest())
+        return {access.organization.id: access.organization.rules for access in theirs.items}
 
     async def update(self, organization: Organization) -> None:
         if self._taken(organization):

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.auth.sessions.domain import LOST_RESPONSE_GRACE, RefreshToken
+from services.auth.sessions.methods import Method
 from shared.http.pages import Cursor, PageRequest, Slice
 
 
@@ -36,6 +37,11 @@ class FakeSessions:
         for token in list(self.tokens.values()):
             if token.user_id == user_id and token.family_id != kept and token.revoked_at is None:
                 self.tokens[token.id] = replace(token, revoked_at=now)
+
+    async def strengthen(self, family_id: UUID, method: Method) -> None:
+        for token in list(self.tokens.values()):
+            if token.family_id == family_id and method not in token.methods:
+                self.tokens[token.id] = replace(token, methods=(*token.methods, method))
 
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
