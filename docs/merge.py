@@ -22,6 +22,7 @@ DESCRIPTION = (
     " match. Unknown query parameters are refused."
 )
 TAGS: Mapping[str, str] = {
+    "administration": "Administrators of the installation close accounts, deactivate organizations, end sessions.",
     "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
     "alert budget": "How many alerts a night may bring, and which rules spend that.",
     "alert rules": "Conditions that open alerts, and who is notified.",

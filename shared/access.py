@@ -120,24 +120,31 @@ class Caller:
     session_id: UUID | None = None
     # Of the token, in seconds since the epoch.
     expires_at: float = float("inf")
+    # Of the memberships in the token.
+    versions: Mapping[UUID, int] = field(default_factory=dict)
+    # What the sign-in did not have, of all that organizations may demand of one.
+    lacks: frozenset[str] = frozenset()
 
     @property
     def scope(self) -> Scope:
         return Scope(organization_id=self.organization_id, user_id=self.user_id)
 
     def may(self, permission: Permission) -> bool:
-        return self.role >= MIN_ROLE[permission]
+        """Whether the role has `permission`. The answer may then hold what others must not see."""
+        if self.role < MIN_ROLE[permission]:
+            return False
+        if (noted := _used.get(None)) is not None:
+            noted.append((self.organization_id, permission))
+        return True
 
     def require(self, permission: Permission) -> None:
         """Raise Forbidden when the caller's role lacks `permission`."""
-        minimum = MIN_ROLE[permission]
         if not self.may(permission):
+            minimum = MIN_ROLE[permission]
             raise Forbidden(
                 f"This needs the role {minimum.label} or higher; your role here is {self.role.label}."
                 " Ask an administrator of the organization."
             )
-        if (noted := _required.get(None)) is not None:
-            noted.append((self.organization_id, permission))
 
 
 class SignInTooWeak(Forbidden):
@@ -168,8 +175,12 @@ class Identity:
     expires_at: float = float("inf")
     # Set if the caller uses an API key. The user is then the one who created the key.
     api_key_id: UUID | None = None
+    # What this sign-in did not have, of all that organizations may demand of one.
+    lacks: frozenset[str] = frozenset()
     # Organizations of the user that demand more of a sign-in than this one had, and what it lacks.
     barred: Mapping[UUID, str] = field(default_factory=dict)
+    # Of each membership, when the token was issued: an older change than that is part of the token.
+    versions: Mapping[UUID, int] = field(default_factory=dict)
 
     def in_organization(self, requested: UUID | None) -> Caller:
         """The caller in the requested organization, or in the only organization of the user."""
@@ -201,18 +212,20 @@ class Identity:
             api_key_id=self.api_key_id,
             session_id=self.session_id,
             expires_at=self.expires_at,
+            versions=self.versions,
+            lacks=self.lacks,
         )
 
 
-_required: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("required")
+_used: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("used")
 
 
 @contextmanager
-def noting_required() -> Iterator[list[tuple[UUID, Permission]]]:
-    """Yield a list that collects the permissions required within the block, with their organization."""
+def noting_used() -> Iterator[list[tuple[UUID, Permission]]]:
+    """Yield a list that collects the permissions used within the block, with their organization."""
     noted: list[tuple[UUID, Permission]] = []
-    token = _required.set(noted)
+    token = _used.set(noted)
     try:
         yield noted
     finally:
-        _required.reset(token)
+        _used.reset(token)

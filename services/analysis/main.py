@@ -91,7 +91,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         units.queries,
         steps(storage, units.queries),
     ).worker()
-    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+    loops = (infra.relay.loop, infra.ended_feed.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -103,7 +103,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Uploads, baselines, monitoring runs, anomalies and their explanations.",
         lifespan=lifespan,
         standing=infra.standing,
-        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
+        checks={
+            **infra.checks(*loops, workers=[worker]),
+            "ended access": infra.ended_feed.check,
+            "consumer": consumer.check,
+        },
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.auth.administration.service import AdministrationService
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
@@ -40,7 +41,7 @@ from services.auth.settings import Settings
 from services.auth.sign_in.devices import Devices
 from services.auth.sign_in.service import SignInService
 from services.auth.sign_in.throttle import Throttle
-from services.auth.standing.service import StandingService
+from services.auth.standing.service import OwnAccess, StandingService
 from services.auth.trail.service import TrailService
 from services.auth.users.service import AccountService
 from services.auth.verification.service import VerificationService
@@ -88,8 +89,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     machines = Peer(installation.machines_url, name="machines")
     partitions = MonthPartitions(infra.database)
     services = _services(infra, units, partitions, encryptor, settings, provider, machines)
-    # The service verifies tokens with its own keys, without a request to itself.
-    guard = Guard(TokenVerifier(services.keys.published))
+    # The service verifies tokens with its own keys and sessions, without a request to itself.
+    guard = Guard(TokenVerifier(services.keys.published), OwnAccess(units, services.standing))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail, services.deletions)
     messages = MessageWriter(infra.clock, infra.new_id, encryptor, settings.public_url)
@@ -242,6 +243,7 @@ def _services(
         oidc=OidcService(clock, new_id, auditor, entrance, messages, provider, policy),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
         standing=StandingService(api_keys, clock),
+        administration=AdministrationService(clock, auditor),
     )
 
 

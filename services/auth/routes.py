@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
+from services.auth.administration import routes as administration
+from services.auth.administration.service import AdministrationService
 from services.auth.api_keys import routes as api_keys
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Units
@@ -68,6 +70,7 @@ class Services:
     oidc: OidcService
     deletions: DeletionService
     standing: StandingService
+    administration: AdministrationService
 
 
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
@@ -96,6 +99,7 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     router.include_router(api_keys.build_router(services.organizations, services.api_keys, units, guard))
     router.include_router(trail.build_router(services.organizations, services.trail, units, guard))
     router.include_router(deletions.build_router(services.organizations, services.deletions, units, guard))
+    router.include_router(administration.build_router(services.administration, units, guard))
     return router
 
 

@@ -44,6 +44,7 @@ RULES = (
     Rule("/auth", Service.AUTH),
     Rule("/users", Service.AUTH),
     Rule("/organizations", Service.AUTH),
+    Rule("/installation", Service.AUTH),
     Rule("/audit-logs", Service.AUTH),
     Rule("/deletions", Service.AUTH),
     Rule("/machines", Service.MACHINES),

@@ -25,19 +25,17 @@ class MembershipRepository(Protocol):
     async def list(self, organization_id: UUID, page: PageRequest) -> Slice[Member]: ...
 
     async def active_of(self, user_id: UUID) -> Sequence[Membership]:
-        """The user's memberships in active organizations."""
+        """The user's active memberships in active organizations."""
         ...
 
     async def has_other_owner(self, organization_id: UUID, user_id: UUID) -> bool: ...
 
-    async def set_role(self, organization_id: UUID, user_id: UUID, role: Role) -> Membership | None: ...
+    async def change(self, membership: Membership) -> Membership | None:
+        """Store the role, and whether it is active."""
+        ...
 
     async def renew(self, user_id: UUID) -> Sequence[Membership]:
         """Give all memberships of a changed user new versions."""
-        ...
-
-    async def renew_members(self, organization_id: UUID) -> Sequence[Member]:
-        """Give all memberships of an organization whose demands changed new versions."""
         ...
 
     async def remove(self, organization_id: UUID, user_id: UUID) -> Membership | None: ...
@@ -74,19 +72,19 @@ class PostgresMembershipRepository:
             )
         )
 
-    async def set_role(self, organization_id: UUID, user_id: UUID, role: Role) -> Membership | None:
-        row = await self._queries.set_member_role(
-            self._connection, organization_id=organization_id, user_id=user_id, role=role.label
+    async def change(self, membership: Membership) -> Membership | None:
+        row = await self._queries.change_membership(
+            self._connection,
+            organization_id=membership.organization_id,
+            user_id=membership.user_id,
+            role=membership.role.label,
+            is_active=membership.is_active,
         )
         return None if row is None else _membership(row)
 
     async def renew(self, user_id: UUID) -> Sequence[Membership]:
         rows = self._queries.renew_memberships(self._connection, user_id=user_id)
         return [_membership(row) async for row in rows]
-
-    async def renew_members(self, organization_id: UUID) -> Sequence[Member]:
-        rows = self._queries.renew_members(self._connection, organization_id=organization_id)
-        return [_member(row) async for row in rows]
 
     async def remove(self, organization_id: UUID, user_id: UUID) -> Membership | None:
         row = await self._queries.delete_membership(
@@ -108,4 +106,6 @@ def _membership(row: asyncpg.Record) -> Membership:
 
 
 def _member(row: asyncpg.Record) -> Member:
-    return Member(_membership(row), row["email"], row["full_name"], row["is_active"])
+    membership = _membership(row)
+    is_active = membership.is_active and row["account_is_active"]
+    return Member(membership, row["email"], row["full_name"], is_active)

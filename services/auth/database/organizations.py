@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -33,6 +34,10 @@ class OrganizationRepository(Protocol):
 
     async def rules_of(self, user_id: UUID) -> Mapping[UUID, SignInRules]:
         """What the user's organizations demand of sign-ins; those that demand nothing may be missing."""
+        ...
+
+    async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
+        """Return the changed organization; None if there is none, or it was deleted."""
         ...
 
     async def update(self, organization: Organization) -> None:
@@ -68,6 +73,12 @@ class PostgresOrganizationRepository:
             row["id"]: SignInRules(row["single_sign_on_only"], row["second_factor_required"])
             async for row in rows
         }
+
+    async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
+        row = await self._queries.set_organization_active(
+            self._connection, id=organization_id, is_active=is_active, now=now
+        )
+        return _organization(row)
 
     async def update(self, organization: Organization) -> None:
         try:

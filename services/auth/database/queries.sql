@@ -66,7 +66,7 @@ SELECT * FROM organizations WHERE id = :id FOR NO KEY UPDATE;
 -- name: list_organizations
 -- The user's organizations, and the role in each, newest first.
 SELECT o.*, m.role FROM organizations AS o JOIN user_organizations AS m ON m.organization_id = o.id
-WHERE m.user_id = :user_id
+WHERE m.user_id = :user_id AND m.is_active AND o.is_active
   AND (:after_at::timestamptz IS NULL OR (o.created_at, o.id) < (:after_at, :after_id::uuid))
 ORDER BY o.created_at DESC, o.id DESC
 LIMIT :limit;
@@ -87,49 +87,42 @@ WHERE m.user_id = :user_id AND (o.single_sign_on_only OR o.second_factor_require
 
 -- name: insert_membership^
 -- Add a membership.
-INSERT INTO user_organizations (id, user_id, organization_id, role, joined_at)
-VALUES (:id, :user_id, :organization_id, :role, :joined_at)
+INSERT INTO user_organizations (id, user_id, organization_id, role, joined_at, is_active)
+VALUES (:id, :user_id, :organization_id, :role, :joined_at, :is_active)
 RETURNING *;
 
 -- name: get_member^
 -- One member of an organization.
-SELECT m.*, u.email, u.full_name, u.is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
+SELECT m.*, u.email, u.full_name, u.is_active AS account_is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
 WHERE m.organization_id = :organization_id AND m.user_id = :user_id;
 
 -- name: list_members
 -- An organization's members, latest first.
-SELECT m.*, u.email, u.full_name, u.is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
+SELECT m.*, u.email, u.full_name, u.is_active AS account_is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
 WHERE m.organization_id = :organization_id
   AND (:after_at::timestamptz IS NULL OR (m.joined_at, m.id) < (:after_at, :after_id::uuid))
 ORDER BY m.joined_at DESC, m.id DESC
 LIMIT :limit;
 
 -- name: list_active_memberships
--- The user's memberships in active organizations.
+-- The user's active memberships in active organizations.
 SELECT m.* FROM user_organizations AS m JOIN organizations AS o ON o.id = m.organization_id
-WHERE m.user_id = :user_id AND o.is_active
+WHERE m.user_id = :user_id AND m.is_active AND o.is_active
 ORDER BY m.joined_at, m.id;
 
 -- name: has_other_owner$
--- Whether the organization has another owner with an open account.
+-- Whether the organization has another owner who can act.
 SELECT EXISTS (
     SELECT FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
-    WHERE m.organization_id = :organization_id AND m.role = 'owner' AND u.is_active AND m.user_id <> :user_id
+    WHERE m.organization_id = :organization_id AND m.role = 'owner' AND m.is_active AND u.is_active
+      AND m.user_id <> :user_id
 );
 
--- name: set_member_role^
--- Change the role of a member.
-UPDATE user_organizations SET role = :role, version = nextval('membership_versions')
+-- name: change_membership^
+-- Change the role of a member, or whether the member has access.
+UPDATE user_organizations SET role = :role, is_active = :is_active, version = nextval('membership_versions')
 WHERE organization_id = :organization_id AND user_id = :user_id
 RETURNING *;
-
--- name: renew_members
--- Give all memberships of an organization whose demands changed new versions.
-WITH renewed AS (
-    UPDATE user_organizations SET version = nextval('membership_versions')
-    WHERE organization_id = :organization_id RETURNING *
-)
-SELECT m.*, u.email, u.full_name, u.is_active FROM renewed AS m JOIN users AS u ON u.id = m.user_id;
 
 -- name: renew_memberships
 -- Give all memberships of a user whose name or state changed new versions.
@@ -138,7 +131,7 @@ UPDATE user_organizations SET version = nextval('membership_versions') WHERE use
 -- name: delete_membership^
 -- Delete a membership; the version is for the event that reports it.
 DELETE FROM user_organizations WHERE organization_id = :organization_id AND user_id = :user_id
-RETURNING id, user_id, organization_id, role, joined_at, nextval('membership_versions') AS version;
+RETURNING id, user_id, organization_id, role, joined_at, nextval('membership_versions') AS version, is_active;
 
 -- name: insert_refresh_token!
 -- Add a refresh token.
@@ -165,10 +158,14 @@ WHERE family_id = :family_id AND revoked_at IS NULL
 -- End a session.
 UPDATE refresh_tokens SET revoked_at = :now WHERE family_id = :family_id AND revoked_at IS NULL;
 
--- name: revoke_user_tokens!
--- End all sessions of a user, except the one that is kept.
-UPDATE refresh_tokens SET revoked_at = :now
-WHERE user_id = :user_id AND family_id IS DISTINCT FROM :kept::uuid AND revoked_at IS NULL;
+-- name: revoke_user_tokens
+-- End all sessions of a user, except the one that is kept. Each has one token that was not rotated.
+WITH ended AS (
+    UPDATE refresh_tokens SET revoked_at = :now
+    WHERE user_id = :user_id AND family_id IS DISTINCT FROM :kept::uuid AND revoked_at IS NULL
+    RETURNING family_id, rotated_at
+)
+SELECT family_id FROM ended WHERE rotated_at IS NULL;
 
 -- name: strengthen_family!
 -- Note that the user of a session has proved a second factor.
@@ -690,6 +687,26 @@ WITH tombstoned AS (
     WHERE id = :subject AND email <> 'deleted-' || id || '@deleted.invalid' RETURNING 1
 )
 SELECT count(*) FROM tombstoned;
+
+-- name: list_users
+-- All accounts, or the one with an address, newest first; deleted ones are left out.
+SELECT * FROM users
+WHERE deleted_at IS NULL
+  AND (:email::text IS NULL OR email = :email)
+  AND (:is_active::boolean IS NULL OR is_active = :is_active)
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: set_user_active^
+-- Close an account, or open it again; no row for a deleted one.
+UPDATE users SET is_active = :is_active, updated_at = :now WHERE id = :id AND deleted_at IS NULL RETURNING *;
+
+-- name: set_organization_active^
+-- Deactivate an organization, or activate it again; no row for a deleted one.
+UPDATE organizations SET is_active = :is_active, updated_at = :now, version = version + 1
+WHERE id = :id AND deleted_at IS NULL
+RETURNING *;
 
 -- name: list_administrators
 -- The active administrators of the installation.

@@ -1,5 +1,6 @@
 """Sessions: families of refresh tokens."""
 
+from collections.abc import Collection
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Protocol
@@ -28,7 +29,9 @@ class SessionRepository(Protocol):
 
     async def revoke(self, family_id: UUID, now: datetime) -> None: ...
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None: ...
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        """Return the sessions that this ends."""
+        ...
 
     async def strengthen(self, family_id: UUID, method: Method) -> None:
         """Note that the user of the session has used another method."""
@@ -69,8 +72,9 @@ class PostgresSessionRepository:
     async def revoke(self, family_id: UUID, now: datetime) -> None:
         await self._queries.revoke_family(self._connection, family_id=family_id, now=now)
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None:
-        await self._queries.revoke_user_tokens(self._connection, user_id=user_id, now=now, kept=kept)
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        rows = self._queries.revoke_user_tokens(self._connection, user_id=user_id, now=now, kept=kept)
+        return {row["family_id"] async for row in rows}
 
     async def strengthen(self, family_id: UUID, method: Method) -> None:
         await self._queries.strengthen_family(self._connection, family_id=family_id, method=method.value)

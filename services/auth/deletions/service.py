@@ -1,6 +1,7 @@
 """Deletes organizations and accounts, and keeps the certificates of all deletions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from services.auth.errors import (
 from services.auth.organizations.domain import Organization
 from services.auth.organizations.events import publish_tombstone
 from services.auth.sessions.recent import require_recent_sign_in
+from services.auth.standing.endings import account_changed, end_sessions
 from shared.access import Caller, Identity, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -95,7 +97,8 @@ class DeletionService:
         await unit.act_as(Scope(user_id=user.id))
         now = self._clock.now()
         await unit.deletions.close_user(user.id, now)
-        await unit.sessions.revoke_all(user.id, now, kept=None)
+        await end_sessions(unit, user.id, now)
+        await account_changed(unit, replace(user, is_active=False), now)
         deletion = await self._deletions.add(
             unit.outbox, "user", user.id, organization_id=None, requested_by=user.id
         )

@@ -11,9 +11,10 @@ from services.auth.api_keys.domain import KeyGrant, KeyToken
 from services.auth.keys.domain import TokenPair
 from services.auth.keys.service import KeyRing
 from services.auth.sessions.domain import Grant
+from services.auth.sessions.methods import lacked
 from shared.access import Role
 from shared.clock import Clock, IdGenerator
-from shared.tokens import ALGORITHM, API_KEY_CLAIM, AUDIENCE, BARRED_CLAIM, ISSUER, TOKEN_TYPE
+from shared.tokens import ALGORITHM, API_KEY_CLAIM, AUDIENCE, BARRED_CLAIM, ISSUER, LACKS_CLAIM, TOKEN_TYPE
 
 # The token of an API key never leaves the platform. The gateway renews it every minute; a request that starts
 # within that minute, such as an upload that calls another service, may finish with the old token.
@@ -36,8 +37,10 @@ class AccessTokens:
             "sid": str(grant.session_id),
             "email": grant.user.email,
             "name": grant.user.full_name,
-            "memberships": [_membership(m.organization_id, m.role) for m in grant.memberships],
+            "memberships": [_membership(m.organization_id, m.role, m.version) for m in grant.memberships],
         }
+        # An organization may demand it later, while the token is valid.
+        claims[LACKS_CLAIM] = [str(demand) for demand in lacked(grant.methods)]
         if grant.barred:
             claims[BARRED_CLAIM] = {str(place): str(demand) for place, demand in grant.barred.items()}
         token = await self._signed(claims, self._lifetime)
@@ -51,7 +54,7 @@ class AccessTokens:
             API_KEY_CLAIM: str(key.id),
             "email": grant.email,
             "name": grant.full_name,
-            "memberships": [_membership(key.organization_id, grant.role)],
+            "memberships": [_membership(key.organization_id, grant.role, grant.version)],
         }
         token = await self._signed(claims, KEY_TOKEN_LIFETIME)
         return KeyToken(token, int(KEY_TOKEN_LIFETIME.total_seconds()), key.id)
@@ -70,5 +73,5 @@ class AccessTokens:
         return jwt.encode(header, {**claims, **common}, key, algorithms=[ALGORITHM])
 
 
-def _membership(organization_id: UUID, role: Role) -> dict[str, str]:
-    return {"organization_id": str(organization_id), "role": role.label}
+def _membership(organization_id: UUID, role: Role, version: int) -> dict[str, str | int]:
+    return {"organization_id": str(organization_id), "role": role.label, "version": version}

@@ -6,7 +6,7 @@ Sessions from before have no methods: they meet no demand, and whoever needs to 
 from shared.postgres.ddl import run
 
 revision = "auth_0017"
-down_revision = "auth_0015"
+down_revision = "auth_0016"
 
 COLUMNS = """
 ALTER TABLE organizations ADD COLUMN single_sign_on_only BOOLEAN NOT NULL DEFAULT false;

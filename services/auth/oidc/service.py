@@ -24,6 +24,7 @@ from services.auth.sessions.methods import Method
 from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
 from services.auth.sign_in.errors import RegistrationClosed, RegistrationNeedsInvitation
 from services.auth.sign_in.policy import SignInPolicy
+from services.auth.standing.endings import end_sessions
 from services.auth.users.domain import User
 from services.auth.users.service import DEFAULT_ROLE
 from shared.audit import Auditor
@@ -139,7 +140,7 @@ class OidcService:
                 await unit.users.drop_password(user.id, now)
                 # Nor may a link that was requested before set one again.
                 await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
-                await unit.sessions.revoke_all(user.id, now, kept=None)
+                await end_sessions(unit, user.id, now)
                 await self._messages.provider_linked(unit, user, identity.issuer)
             await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": identity.issuer}})
         return user

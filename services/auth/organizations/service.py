@@ -137,10 +137,8 @@ class OrganizationService:
             changes = {**changes, "settings": settings}
         organization = before.changed(changes, self._clock.now())
         # Whoever sets a rule that they do not meet would lock themselves out, and perhaps everybody.
-        if organization.rules != before.rules:
-            if demand := await self._lacking(unit, organization, caller):
-                raise OwnSignInTooWeak(demand)
-            await self._renew_members(unit, organization)
+        if organization.rules != before.rules and (demand := await self._lacking(unit, organization, caller)):
+            raise OwnSignInTooWeak(demand)
         await unit.organizations.update(organization)
         await publish_organization(unit.outbox, organization)
         old = {name: getattr(before, name) for name in changes}
@@ -165,11 +163,6 @@ class OrganizationService:
             user.user_id, self._clock.now(), PageRequest(limit=1), family_id=user.session_id
         )
         return organization.rules.lacking(page.items[0].methods if page.items else ())
-
-    async def _renew_members(self, unit: Unit, organization: Organization) -> None:
-        """Announce all memberships anew: tokens from before may give access that the new rules do not."""
-        for member in await unit.memberships.renew_members(organization.id):
-            await publish_member(unit.outbox, member, organization.updated_at)
 
     def _check(self, settings: Mapping[str, Any] | None) -> None:
         """Null under `retention`, as no key at all, means the installation's limits."""

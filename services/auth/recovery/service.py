@@ -23,6 +23,7 @@ from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
 from services.auth.sign_in.errors import ProviderAccount
 from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.throttle import Throttle
+from services.auth.standing.endings import end_sessions
 from services.auth.users.domain import User
 from services.auth.verification.service import VerificationService
 from shared.access import Scope
@@ -92,7 +93,7 @@ class RecoveryService:
         self._rules.check(password, user.email, await related_names(unit, user))
         now = self._clock.now()
         await unit.users.set_password(user.id, self._hasher.prehash(password), self._hasher.cost, now)
-        await unit.sessions.revoke_all(user.id, now, kept=None)
+        await end_sessions(unit, user.id, now)
         await self._verification.mark_verified(unit, user)
         # Guesses of others must not keep the owner, who has just proved to be it, from signing in.
         await self._throttle.signed_in(unit, user.email, client, None)

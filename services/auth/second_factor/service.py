@@ -33,6 +33,7 @@ from services.auth.second_factor.errors import (
 from services.auth.second_factor.passkeys import Passkeys
 from services.auth.sessions.methods import Method
 from services.auth.sessions.recent import require_recent_sign_in
+from services.auth.standing.endings import end_sessions
 from services.auth.users.domain import User
 from shared.access import Identity
 from shared.audit import Auditor
@@ -182,7 +183,7 @@ class SecondFactorService:
         await self._audit(unit, "user.second_factor_added", user, method)
         if before.any:
             return ()
-        await unit.sessions.revoke_all(user.id, self._clock.now(), kept=identity.session_id)
+        await end_sessions(unit, user.id, self._clock.now(), kept=identity.session_id)
         return await self._new_codes(unit, user)
 
     async def _removed(self, unit: Unit, user: User, method: Method) -> None:

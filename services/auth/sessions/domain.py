@@ -68,5 +68,6 @@ class Grant:
     memberships: Sequence[Membership]
     session_id: UUID
     refresh_token: str = field(repr=False)
+    methods: Sequence[Method] = ()
     # The user's other organizations, which demand more of a sign-in than this one had.
     barred: Mapping[UUID, Demand] = field(default_factory=dict)

@@ -29,6 +29,15 @@ def is_multi_factor(methods: Collection[Method]) -> bool:
     return not SECOND_FACTORS.isdisjoint(methods)
 
 
+def lacked(methods: Collection[Method]) -> list[Demand]:
+    """What a session that was signed in so does not have, whether or not anybody demands it."""
+    without = {
+        Demand.SINGLE_SIGN_ON: Method.PROVIDER not in methods,
+        Demand.SECOND_FACTOR: not is_multi_factor(methods),
+    }
+    return [demand for demand, missing in without.items() if missing]
+
+
 @dataclass(frozen=True, slots=True)
 class SignInRules:
     """What an organization demands of the sign-ins of its members. API keys are not sign-ins."""
@@ -36,10 +45,15 @@ class SignInRules:
     single_sign_on_only: bool = False
     second_factor_required: bool = False
 
+    @property
+    def demands(self) -> list[Demand]:
+        asked = {
+            Demand.SINGLE_SIGN_ON: self.single_sign_on_only,
+            Demand.SECOND_FACTOR: self.second_factor_required,
+        }
+        return [demand for demand, wanted in asked.items() if wanted]
+
     def lacking(self, methods: Collection[Method]) -> Demand | None:
         """What a session that was signed in so still lacks; None if it may act in the organization."""
-        if self.single_sign_on_only and Method.PROVIDER not in methods:
-            return Demand.SINGLE_SIGN_ON
-        if self.second_factor_required and not is_multi_factor(methods):
-            return Demand.SECOND_FACTOR
-        return None
+        lacks = lacked(methods)
+        return next((demand for demand in self.demands if demand in lacks), None)

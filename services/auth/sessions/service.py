@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from services.auth.database.unit import Unit
-from services.auth.errors import SessionEnded, SessionNotFound
+from services.auth.errors import AccountClosed, SessionEnded, SessionNotFound
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.sessions import succession
+from services.auth.sessions.admission import admitted
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client, Grant, RefreshToken, TokenState
-from services.auth.sessions.methods import Method, SignInRules
+from services.auth.sessions.methods import Method
+from services.auth.standing.endings import end_session, end_sessions
 from services.auth.users.domain import User
 from shared.access import Scope
 from shared.audit import Auditor
@@ -45,10 +47,16 @@ class SessionService:
         methods: Sequence[Method],
         changes: Mapping[str, Any] | None = None,
     ) -> Grant:
-        """Start a session of a user authenticated by `methods`; `changes` add to what the trail says."""
+        """Start a session of a user authenticated by `methods`; `changes` add to what the trail says.
+
+        Raises AccountClosed, if the account was closed since it was looked up.
+        """
         await unit.act_as(Scope(user_id=user.id))
         now = self._clock.now()
-        user = replace(await unit.users.lock(user.id) or user, last_login=now)
+        locked = await unit.users.lock(user.id)
+        if locked is None or not locked.is_active:
+            raise AccountClosed
+        user = replace(locked, last_login=now)
         await unit.users.update(user)
         session_id = self._new_id()
         how = {"methods": list(methods), **(changes or {})}
@@ -71,7 +79,7 @@ class SessionService:
         now = self._clock.now()
         state = token.state(now)
         if state is TokenState.REUSED:
-            await unit.sessions.revoke(token.family_id, now)
+            await end_session(unit, user.id, token.family_id, now)
             await self._audit(unit, "session.reuse_detected", user.id, token.family_id)
         if state not in (TokenState.LIVE, TokenState.RESPONSE_LOST) or not user.is_active:
             return SessionEnded()
@@ -104,7 +112,7 @@ class SessionService:
         token = await unit.sessions.find(token_hash(refresh_token))
         if token is None or token.state(self._clock.now()) is TokenState.ENDED:
             return
-        await unit.sessions.revoke(token.family_id, self._clock.now())
+        await end_session(unit, token.user_id, token.family_id, self._clock.now())
         await self._audit(unit, "user.logged_out", token.user_id, token.family_id)
 
     async def list(self, unit: Unit, user_id: UUID, page: PageRequest) -> Slice[RefreshToken]:
@@ -116,11 +124,11 @@ class SessionService:
         found = await unit.sessions.live(user_id, now, PageRequest(limit=1), family_id=session_id)
         if not found.items:
             raise SessionNotFound(session_id)
-        await unit.sessions.revoke(session_id, now)
+        await end_session(unit, user_id, session_id, now)
         await self._audit(unit, "session.ended", user_id, session_id)
 
     async def end_others(self, unit: Unit, user_id: UUID, kept: UUID | None) -> None:
-        await unit.sessions.revoke_all(user_id, self._clock.now(), kept=kept)
+        await end_sessions(unit, user_id, self._clock.now(), kept=kept)
         await self._audit(unit, "session.others_ended", user_id, kept)
 
     async def _grant(
@@ -171,13 +179,5 @@ class SessionService:
 
 
 async def _granted(unit: Unit, user: User, token: RefreshToken, secret: str) -> Grant:
-    """The memberships of the user in the organizations whose demands the session meets."""
-    memberships = await unit.memberships.active_of(user.id)
-    rules = await unit.organizations.rules_of(user.id)
-    lacking = {
-        m.organization_id: rules.get(m.organization_id, SignInRules()).lacking(token.methods)
-        for m in memberships
-    }
-    barred = {organization_id: demand for organization_id, demand in lacking.items() if demand is not None}
-    admitted = [m for m in memberships if m.organization_id not in barred]
-    return Grant(user, admitted, token.family_id, secret, barred)
+    memberships, barred = await admitted(unit, user.id, token.methods)
+    return Grant(user, memberships, token.family_id, secret, token.methods, barred)

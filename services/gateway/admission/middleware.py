@@ -69,8 +69,13 @@ class Admission:
         await self._count(quotas, "address", self._max.address, address)
         if routing.is_guarded(scope["method"], scope["path"]):
             await self._count(quotas, "sign-in", self._max.sign_in, address)
-        scope = await self._with_token(scope)
+        presented, scope = scope, await self._with_token(scope)
         identity = await self._identity(scope)
+        if identity is None and PRESENTED_KEY in scope:
+            # The kept token says more than the key may do by now, or the key has ended.
+            self._api_keys.drop(scope[PRESENTED_KEY])
+            scope = await self._with_token(presented)
+            identity = await self._identity(scope)
         if identity is not None:
             # A copy, because the caller's scope is not ours to change.
             scope = {**scope, IDENTITY: identity}

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.ended import Ended
 from services.gateway.admission.middleware import PRESENTED_KEY
 from services.gateway.stream.domain import EventFilter, StreamEvent
 from services.gateway.stream.handlers import STREAMED
 from services.gateway.stream.schemas import ResetItem, StreamItem
 from services.gateway.stream.service import EventStreams, Opened, Renew, Reset
 from shared.access import Caller, Identity, Permission
+from shared.ended import EndedAccess
 from shared.errors import FieldError, Unprocessable
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
@@ -61,7 +61,7 @@ def key_renewal(api_keys: ApiKeys) -> Callable[[Request], Renew | None]:
     return renewal
 
 
-def build_router(streams: EventStreams, guard: Guard, ended: Ended, api_keys: ApiKeys) -> APIRouter:
+def build_router(streams: EventStreams, guard: Guard, ended: EndedAccess, api_keys: ApiKeys) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(guard.may(Permission.STREAM_READ))]
     user = Annotated[Identity, Depends(guard.identity)]

@@ -81,7 +81,15 @@ class Visit:
     ) -> aiohttp.ClientResponse:
         """The API's response as it comes, for what is passed on in pieces; the caller closes it."""
         sent = {**await self._headers(), **(headers or {})}
-        return await self._api.request(method, PREFIX + encoded, headers=sent, body=body)
+        answer = await self._api.request(method, PREFIX + encoded, headers=sent, body=body)
+        if answer.status == 401:
+            # As in `_call`. A body that was sent is gone: the browser sends it again with the new token.
+            await self.renew()
+            if body is None:
+                answer.close()
+                sent = {**await self._headers(), **(headers or {})}
+                answer = await self._api.request(method, PREFIX + encoded, headers=sent)
+        return answer
 
     async def anonymously(self, method: str, path: str, body: object = None) -> Json:
         """A call that needs no session."""
@@ -152,15 +160,21 @@ class Visit:
 
     async def _call(self, method: str, encoded: str, body: object = None) -> Json:
         try:
-            return await self._json(method, encoded, await self._headers(), body)
+            try:
+                return await self._json(method, encoded, await self._headers(), body)
+            except ApiError as error:
+                if error.status != 401:
+                    raise
+                # Rights have changed, or the session was ended elsewhere: a new token tells which.
+                await self.renew()
+                return await self._json(method, encoded, await self._headers(), body)
+        except SignedOut:
+            self.holder.session = None
+            raise
         except ApiError as error:
-            # The session was ended elsewhere, or the account was closed.
             if error.status == 401:
                 self.holder.session = None
                 raise SignedOut from error
-            raise
-        except SignedOut:
-            self.holder.session = None
             raise
 
     async def _json(self, method: str, encoded: str, headers: Mapping[str, str], body: object) -> Json:

@@ -41,7 +41,7 @@ class Auth:
         [*_, answer] = [answer for since, answer in self.answers if since <= self.now]
         if isinstance(answer, Exception):
             raise answer
-        return {"role": answer}
+        return {"role": answer, "memberships": {str(CALLER.organization_id): answer}}
 
 
 SESSION = uuid4()

@@ -1,5 +1,6 @@
 """Sessions in memory."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -33,10 +34,14 @@ class FakeSessions:
             if token.family_id == family_id and token.revoked_at is None:
                 self.tokens[token.id] = replace(token, revoked_at=now)
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None:
-        for token in list(self.tokens.values()):
-            if token.user_id == user_id and token.family_id != kept and token.revoked_at is None:
-                self.tokens[token.id] = replace(token, revoked_at=now)
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        ended = [
+            token
+            for token in self.tokens.values()
+            if token.user_id == user_id and token.family_id != kept and token.revoked_at is None
+        ]
+        self.tokens |= {token.id: replace(token, revoked_at=now) for token in ended}
+        return {token.family_id for token in ended if token.rotated_at is None}
 
     async def strengthen(self, family_id: UUID, method: Method) -> None:
         for token in list(self.tokens.values()):

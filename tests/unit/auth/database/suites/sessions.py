@@ -62,9 +62,11 @@ class SessionSuite:
             assert (rest.items, rest.next_cursor) == ([tokens[0]], None)
             one = await unit.sessions.live(user.id, NOW, PageRequest(), family_id=tokens[1].family_id)
             assert one.items == [tokens[1]]
-            await unit.sessions.revoke_all(user.id, NOW, kept=tokens[1].family_id)
+            ended = await unit.sessions.revoke_all(user.id, NOW, kept=tokens[1].family_id)
+            assert {tokens[0].family_id, tokens[2].family_id} <= set(ended)
+            assert tokens[1].family_id not in ended
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == [tokens[1]]
-            await unit.sessions.revoke_all(user.id, NOW, kept=None)
+            assert set(await unit.sessions.revoke_all(user.id, NOW, kept=None)) == {tokens[1].family_id}
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
             await unit.sessions.delete_expired(NOW + timedelta(days=2))
             assert await unit.sessions.find(tokens[0].token_hash) is None
