@@ -121,7 +121,7 @@ class Entrance:
         known = factors.totp
         if known is None or known.confirmed_at is None:
             return False
-        secret = self._encryptor.decrypt(known.sealed, purpose=totp.purpose(user.id))
+        secret = totp.unseal(self._encryptor, known)
         step = totp.step_of(secret, code, self._clock.now(), known.last_step)
         if step is not None:
             await unit.second_factors.put_totp(replace(known, last_step=step))

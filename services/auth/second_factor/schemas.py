@@ -10,7 +10,7 @@ from services.auth.fields import BREAKS, DeviceToken
 from services.auth.second_factor.domain import Answer, Factors, Passkey
 from services.auth.second_factor.service import Begun, NewSecret
 from services.auth.sessions.methods import Method
-from shared.http.fields import JsonObject
+from shared.http.fields import JsonObject, NotNull
 
 ChallengeText = Annotated[SecretStr, Field(min_length=1, max_length=200)]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$"), Field(examples=["123456"])]
@@ -33,10 +33,14 @@ class SecondFactorAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"oneOf": ONE_ANSWER})
 
     challenge: ChallengeText = Field(description="From the problem `second-factor-needed`")
-    code: Code = Field(default="", description="What the authenticator app shows")
-    recovery_code: RecoveryCode = Field(default=SecretStr(""), description="It works once")
-    passkey: JsonObject = Field(
-        default={},
+    code: Annotated[Code | None, NotNull()] = Field(
+        default=None, description="What the authenticator app shows"
+    )
+    recovery_code: Annotated[RecoveryCode | None, NotNull()] = Field(
+        default=None, description="It works once"
+    )
+    passkey: Annotated[JsonObject | None, NotNull()] = Field(
+        default=None,
         description="The credential that `navigator.credentials.get` returned, as its `toJSON` writes it",
     )
     device_token: DeviceToken = None
@@ -47,17 +51,17 @@ class SecondFactorAnswer(BaseModel):
 
     @model_validator(mode="after")
     def _one_answer(self) -> Self:
-        if len({"code", "recovery_code", "passkey"} & self.model_fields_set) != 1:
+        if sum(given is not None for given in (self.code, self.recovery_code, self.passkey)) != 1:
             raise ValueError("send exactly one of code, recovery_code and passkey")
         return self
 
     @property
     def answer(self) -> Answer:
-        if "passkey" in self.model_fields_set:
+        if self.passkey is not None:
             return Answer(Method.PASSKEY, self.passkey)
-        if "code" in self.model_fields_set:
-            return Answer(Method.TOTP, self.code)
-        return Answer(Method.RECOVERY_CODE, self.recovery_code.get_secret_value())
+        if self.recovery_code is not None:
+            return Answer(Method.RECOVERY_CODE, self.recovery_code.get_secret_value())
+        return Answer(Method.TOTP, self.code)
 
 
 class TotpConfirmation(BaseModel):

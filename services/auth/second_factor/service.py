@@ -21,10 +21,10 @@ from services.auth.second_factor.domain import (
     Totp,
 )
 from services.auth.second_factor.errors import (
-    ChallengeEnded,
     NoSecondFactor,
     PasskeyKnown,
     PasskeyNotFound,
+    PasskeyRefused,
     TooManyPasskeys,
     TotpExists,
     TotpNotFound,
@@ -85,7 +85,7 @@ class SecondFactorService:
         if factors.has_totp:
             raise TotpExists
         secret = totp.new_secret()
-        sealed = self._encryptor.encrypt(secret, purpose=totp.purpose(user.id))
+        sealed = totp.seal(self._encryptor, user.id, secret)
         await unit.second_factors.put_totp(Totp(user.id, sealed, self._clock.now()))
         return NewSecret(secret, totp.address(secret, user.email))
 
@@ -99,7 +99,7 @@ class SecondFactorService:
             raise TotpNotFound
         if factors.has_totp:
             raise TotpExists
-        secret = self._encryptor.decrypt(factors.totp.sealed, purpose=totp.purpose(user.id))
+        secret = totp.unseal(self._encryptor, factors.totp)
         now = self._clock.now()
         step = totp.step_of(secret, code, now, factors.totp.last_step)
         if step is None:
@@ -133,13 +133,13 @@ class SecondFactorService:
     ) -> tuple[Passkey, Sequence[str]]:
         """Store what the browser has made. Returns it, and recovery codes if it is the first factor.
 
-        Raises SignInTooOld, ChallengeEnded, TooManyPasskeys, PasskeyRefused, PasskeyKnown.
+        Raises SignInTooOld, TooManyPasskeys, PasskeyRefused, PasskeyKnown.
         """
         user, factors = await self._changing(unit, identity)
         now = self._clock.now()
         found = await unit.second_factors.challenge(token_hash(challenge), Purpose.NEW_PASSKEY, now)
         if found is None or found.user_id != user.id:
-            raise ChallengeEnded
+            raise PasskeyRefused
         if len(factors.passkeys) >= MAX_PASSKEYS:
             raise TooManyPasskeys(MAX_PASSKEYS)
         await unit.second_factors.end_challenge(found.token_hash)

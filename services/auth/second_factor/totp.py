@@ -5,6 +5,9 @@ from uuid import UUID
 
 import pyotp
 
+from services.auth.second_factor.domain import Totp
+from shared.crypto import Encryptor
+
 # A clock that is half a minute wrong on either side still works (RFC 6238, 5.2).
 STEPS = (0, -1, 1)
 INTERVAL = 30
@@ -14,6 +17,15 @@ ISSUER = "DInsight"
 def purpose(user_id: UUID) -> str:
     """Binds a secret to its account: it cannot be decrypted if it is copied to another one."""
     return f"totp_secrets.sealed/{user_id}"
+
+
+def seal(encryptor: Encryptor, user_id: UUID, secret: str) -> str:
+    return encryptor.encrypt(secret, purpose=purpose(user_id))
+
+
+def unseal(encryptor: Encryptor, totp: Totp) -> str:
+    """Raises EncryptionError."""
+    return encryptor.decrypt(totp.sealed, purpose=purpose(totp.user_id))
 
 
 def new_secret() -> str:

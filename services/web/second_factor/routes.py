@@ -8,6 +8,7 @@ from uuid import UUID
 import segno
 from fastapi import APIRouter, Depends
 from markupsafe import Markup
+from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from services.web.errors import ApiError
@@ -30,19 +31,22 @@ def build_sign_in_router(pages: Pages, visitors: Visitors) -> APIRouter:
     async def answer(visit: anyone) -> Response:
         visit.check_origin()
         form = await visit.request.form(max_files=0, max_fields=MAX_FIELDS)
-        step = Step.read(form.get("step"))
-        if step is None:
+        if (step := Step.read(form.get("step"))) is None:
             return moved(visit, "/sign-in")
-        given: dict[str, Any] = {name: form[name] for name in ("code", "recovery_code") if form.get(name)}
-        if form.get("credential"):
-            given = {"passkey": credential_of(form["credential"])}
         try:
-            await visit.finish_sign_in({"challenge": step.challenge, **given})
+            await visit.finish_sign_in({"challenge": step.challenge, **answer_of(form)})
         except ApiError as error:
             return await ask(pages, visit, step, error)
         return moved(visit, safe_target(step.next))
 
     return router
+
+
+def answer_of(form: FormData) -> dict[str, Any]:
+    """What the API takes for an answer, of what a form may have."""
+    if form.get("credential"):
+        return {"passkey": credential_of(form["credential"])}
+    return {name: form[name] for name in ("code", "recovery_code") if form.get(name)}
 
 
 async def ask(pages: Pages, visit: Visit, step: Step, error: ApiError | None = None) -> Response:
@@ -127,29 +131,22 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     @router.post("/passkeys/begin")
     async def begin_passkey(visit: user) -> Response:
-        form = await visit.form()
+        name = str((await visit.form()).get("name", ""))
         try:
             begun = await visit.post("/users/me/passkeys/options")
         except ApiError as error:
             return await show(visit, error)
-        return await pages.show(
-            visit,
-            "second_factor/passkey.html",
-            name=str(form.get("name", "")),
-            challenge=begun["challenge"],
-            options=json.dumps(begun["options"]),
-        )
+        options = json.dumps(begun["options"])
+        context = {"name": name, "challenge": begun["challenge"], "options": options}
+        return await pages.show(visit, "second_factor/passkey.html", **context)
 
     @router.post("/passkeys")
     async def add_passkey(visit: user) -> Response:
         form = await visit.form()
-        body = {
-            "challenge": form.get("challenge", ""),
-            "name": form.get("name", ""),
-            "credential": credential_of(form.get("credential")),
-        }
+        body = {name: form.get(name, "") for name in ("challenge", "name")}
         try:
-            made = await visit.post("/users/me/passkeys", body)
+            credential = credential_of(form.get("credential"))
+            made = await visit.post("/users/me/passkeys", {**body, "credential": credential})
         except ApiError as error:
             return await show(visit, error)
         return await added(visit, made["recovery_codes"])

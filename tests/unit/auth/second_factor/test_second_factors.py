@@ -298,7 +298,7 @@ async def test_the_provider_is_asked_for_a_second_factor_unless_it_had_several(s
 async def test_a_sign_in_does_not_answer_for_making_a_passkey(setting: Setting) -> None:
     key, _ = await setting.with_passkey()
     needed = await setting.asked()
-    with pytest.raises(ChallengeEnded):
+    with pytest.raises(PasskeyRefused):
         await setting.second_factors.add_passkey(
             setting.unit,
             setting.identity,
