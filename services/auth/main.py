@@ -74,6 +74,7 @@ NEVER_STORED = (
     "/api/v1/users/me/invitations",
     "/api/v1/users/me/totp",
     "/api/v1/users/me/passkeys",
+    "/api/v1/users/me/passkey-challenges",
     "/api/v1/users/me/recovery-codes",
     "/api/v1/organizations/",
     "/internal/",

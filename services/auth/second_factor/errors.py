@@ -58,7 +58,7 @@ class WrongCode(Unprocessable):
 class PasskeyRefused(Unprocessable):
     def __init__(self) -> None:
         super().__init__(
-            "The passkey could not be verified. Begin again at POST /users/me/passkeys/options, in a"
+            "The passkey could not be verified. Begin again at POST /users/me/passkey-challenges, in a"
             " browser that"
             " shows the page at its public address.",
             errors=[FieldError("/body/credential", "is not a passkey for this challenge and this site")],

@@ -111,7 +111,7 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
             await factors.remove_totp(unit, identity)
 
     @router.post(
-        "/passkeys/options",
+        "/passkey-challenges",
         status_code=201,
         summary="Begin to add a passkey",
         description=f"Returns what a browser needs to make one. {RECENT}",

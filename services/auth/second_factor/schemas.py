@@ -73,7 +73,7 @@ class TotpConfirmation(BaseModel):
 class NewPasskey(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    challenge: ChallengeText = Field(description="From POST /users/me/passkeys/options")
+    challenge: ChallengeText = Field(description="From POST /users/me/passkey-challenges")
     name: PasskeyName = Field(examples=["Key on my ring"])
     credential: JsonObject = Field(
         description="What `navigator.credentials.create` returned, as its `toJSON` writes it"

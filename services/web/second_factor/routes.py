@@ -133,7 +133,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     async def begin_passkey(visit: user) -> Response:
         name = str((await visit.form()).get("name", ""))
         try:
-            begun = await visit.post("/users/me/passkeys/options")
+            begun = await visit.post("/users/me/passkey-challenges")
         except ApiError as error:
             return await show(visit, error)
         options = json.dumps(begun["options"])

@@ -144,6 +144,7 @@ async def test_a_recovery_code_works_once_and_is_reported(setting: Setting) -> N
     again = await setting.answer(await setting.asked(), Method.RECOVERY_CODE, codes[0])
     assert isinstance(again, WrongSecondFactor)
     fresh = await setting.second_factors.renew_codes(setting.unit, setting.identity)
+    assert setting.audited()[-1] == "user.recovery_codes_renewed"
     old = await setting.answer(await setting.asked(), Method.RECOVERY_CODE, codes[1])
     assert isinstance(old, WrongSecondFactor)
     assert isinstance(await setting.answer(await setting.asked(), Method.RECOVERY_CODE, fresh[0]), Grant)
@@ -262,6 +263,8 @@ async def test_without_the_last_factor_a_password_is_enough_again(setting: Setti
     await setting.second_factors.remove_passkey(setting.unit, setting.identity, passkey)
     assert isinstance(await setting.password(), SecondFactorNeeded)
     await setting.second_factors.remove_totp(setting.unit, setting.identity)
+    added, removed = "user.second_factor_added", "user.second_factor_removed"
+    assert [a for a in setting.audited() if a in (added, removed)] == [added, added, removed, removed]
     assert setting.units.second_factors.codes == {}, "codes of factors that are gone open nothing"
     assert isinstance(await setting.password(), Grant)
     with pytest.raises(TotpNotFound):
