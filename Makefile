@@ -74,6 +74,7 @@ bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, t
 	@$(BIN)/python -m bench.fairness
 	@$(BIN)/python -m bench.alerting
 	@$(BIN)/python -m bench.fleet
+	@$(BIN)/python -m bench.ended_access
 	@$(BIN)/python -m bench.lists --scale 0.1
 	@$(BIN)/python -m bench.web_map
 	@$(RIVALS)/python -m bench.maps

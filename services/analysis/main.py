@@ -76,7 +76,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     directory = MachineDirectory(units, machines, infra.clock)
     configs = ConfigService(infra.clock, auditor)
     registrar = Registrar(infra.clock, infra.new_id, auditor, configs)
-    receiver = UploadReceiver(units, storage, directory, settings, infra.new_id, registrar)
+    receiver = UploadReceiver(
+        units, storage, directory, settings, infra.new_id, registrar, infra.standing.check_ended
+    )
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)

@@ -42,10 +42,9 @@ class MembershipChanged(Payload):
 class AccessEnded(Payload):
     """A session or an API key has ended: access tokens that came from it are refused from now on.
 
-    One of the two ids is set. `user_id` is the user of the session, or the one who made the key.
+    One of the two ids is set.
     """
 
-    user_id: UUID
     session_id: UUID | None = None
     api_key_id: UUID | None = None
     ended_at: datetime

@@ -145,7 +145,7 @@ async def invited(stack: Stack, client: httpx2.AsyncClient, owner: Person, organ
 async def seconds_until_refused(scene: Scene, ending: Ending) -> dict[str, float]:
     """From the answer to the request that ends the access, by program; each program is asked directly."""
     paths = {
-        "auth": f"/api/v1{scene.place}/invitations",
+        "auth": f"/api/v1{scene.place}/api-keys",
         "machines": "/api/v1/machines",
         "analysis": "/api/v1/analyses",
         "alerting": "/api/v1/alert-rules",

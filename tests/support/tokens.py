@@ -19,7 +19,7 @@ from shared.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 class TokenIssuer:
     def __init__(self) -> None:
         # The roles in each token, by its session.
-        self._issued: dict[str, dict[str, str]] = {}
+        self._issued: dict[str | None, dict[str, str]] = {}
         self._key = OKPKey.generate_key("Ed25519", parameters={"kid": "test", "use": "sig", "alg": ALGORITHM})
 
     def issue(
@@ -47,9 +47,10 @@ class TokenIssuer:
             "iat": now,
             "exp": now + 900,
         }
+        claims |= overrides
         self._issued[claims["sid"]] = {str(id_): member.label for id_, member in memberships.items()}
         header = {"alg": ALGORITHM, "kid": "test", "typ": TOKEN_TYPE}
-        return jwt.encode(header, claims | overrides, self._key, algorithms=[ALGORITHM])
+        return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 
     def headers(self, organization_id: UUID, role: Role = Role.OWNER, **options: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.issue(organization_id, role, **options)}"}

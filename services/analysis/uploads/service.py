@@ -49,13 +49,16 @@ class UploadReceiver:
         settings: Settings,
         new_id: IdGenerator,
         registrar: Registrar,
+        check_access: Callable[[Caller], None],
     ) -> None:
+        """`check_access` raises when the caller's access has ended: files take as long as their line does."""
         self._units = units
         self._storage = storage
         self._directory = directory
         self._settings = settings
         self._new_id = new_id
         self._registrar = registrar
+        self._check_access = check_access
 
     async def receive(
         self,
@@ -72,6 +75,7 @@ class UploadReceiver:
         received = ReceivedForm(self._new_id())
         try:
             await self._receive_form(received, Form(content_type, body))
+            self._check_access(caller)
             request = _parsed(received.values, parse_config)
             await self._directory.find(caller, request.machine_id)
         except BaseException:

@@ -36,8 +36,7 @@ def build_router(administration: AdministrationService, units: Units, guard: Gua
             found = await administration.list(unit, identity, email, is_active, page)
         return Page[UserOut].of(found, UserOut.of)
 
-    # Only ids: `/users/me` is another path.
-    @router.get("/users/{user_id:uuid}", summary="Get an account", responses=problem_responses(404))
+    @router.get("/users/{user_id}", summary="Get an account", responses=problem_responses(404))
     async def get_user(identity: person, user_id: UUID) -> AccountOut:
         """For administrators of the installation, with the organizations of the account."""
         async with units(Scope(user_id=identity.user_id)) as unit:
@@ -45,7 +44,7 @@ def build_router(administration: AdministrationService, units: Units, guard: Gua
         return AccountOut.with_organizations(user, organizations)
 
     @router.patch(
-        "/users/{user_id:uuid}",
+        "/users/{user_id}",
         summary="Close an account, or open it again",
         responses=problem_responses(400, 404, 409),
     )
@@ -57,7 +56,7 @@ def build_router(administration: AdministrationService, units: Units, guard: Gua
         return UserOut.of(user)
 
     @router.delete(
-        "/users/{user_id:uuid}/sessions",
+        "/users/{user_id}/sessions",
         status_code=204,
         summary="End all sessions of an account",
         responses=problem_responses(404),

@@ -56,8 +56,10 @@ class AccessTokens:
             "name": grant.full_name,
             "memberships": [_membership(key.organization_id, grant.role, grant.version)],
         }
-        token = await self._signed(claims, KEY_TOKEN_LIFETIME)
-        return KeyToken(token, int(KEY_TOKEN_LIFETIME.total_seconds()), key.id)
+        left = key.expires_at - self._clock.now() if key.expires_at else KEY_TOKEN_LIFETIME
+        lifetime = min(left, KEY_TOKEN_LIFETIME)
+        token = await self._signed(claims, lifetime)
+        return KeyToken(token, int(lifetime.total_seconds()), key.id)
 
     async def _signed(self, claims: Mapping[str, Any], lifetime: timedelta) -> str:
         key = await self._keys.signing()

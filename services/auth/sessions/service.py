@@ -79,7 +79,7 @@ class SessionService:
         now = self._clock.now()
         state = token.state(now)
         if state is TokenState.REUSED:
-            await end_session(unit, user.id, token.family_id, now)
+            await end_session(unit, token.family_id, now)
             await self._audit(unit, "session.reuse_detected", user.id, token.family_id)
         if state not in (TokenState.LIVE, TokenState.RESPONSE_LOST) or not user.is_active:
             return SessionEnded()
@@ -112,7 +112,7 @@ class SessionService:
         token = await unit.sessions.find(token_hash(refresh_token))
         if token is None or token.state(self._clock.now()) is TokenState.ENDED:
             return
-        await end_session(unit, token.user_id, token.family_id, self._clock.now())
+        await end_session(unit, token.family_id, self._clock.now())
         await self._audit(unit, "user.logged_out", token.user_id, token.family_id)
 
     async def list(self, unit: Unit, user_id: UUID, page: PageRequest) -> Slice[RefreshToken]:
@@ -124,7 +124,7 @@ class SessionService:
         found = await unit.sessions.live(user_id, now, PageRequest(limit=1), family_id=session_id)
         if not found.items:
             raise SessionNotFound(session_id)
-        await end_session(unit, user_id, session_id, now)
+        await end_session(unit, session_id, now)
         await self._audit(unit, "session.ended", user_id, session_id)
 
     async def end_others(self, unit: Unit, user_id: UUID, kept: UUID | None) -> None:

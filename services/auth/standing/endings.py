@@ -11,20 +11,20 @@ from shared.access import Scope
 from shared.events.auth import ACCESS_ENDED, AccessEnded
 
 
-async def end_session(unit: Unit, user_id: UUID, session_id: UUID, now: datetime) -> None:
+async def end_session(unit: Unit, session_id: UUID, now: datetime) -> None:
     await unit.sessions.revoke(session_id, now)
-    await _session_ended(unit, user_id, session_id, now)
+    await _session_ended(unit, session_id, now)
 
 
 async def end_sessions(unit: Unit, user_id: UUID, now: datetime, *, kept: UUID | None = None) -> None:
     """End the sessions of a user, except the one that is kept."""
     for session_id in await unit.sessions.revoke_all(user_id, now, kept=kept):
-        await _session_ended(unit, user_id, session_id, now)
+        await _session_ended(unit, session_id, now)
 
 
 async def key_ended(unit: Unit, key: ApiKey, now: datetime) -> None:
     """Tell that an API key was deleted."""
-    payload = AccessEnded(user_id=key.created_by, api_key_id=key.id, ended_at=now)
+    payload = AccessEnded(api_key_id=key.id, ended_at=now)
     await unit.outbox.add(ACCESS_ENDED, key.id, payload, organization_id=key.organization_id)
 
 
@@ -35,6 +35,6 @@ async def account_changed(unit: Unit, user: User, now: datetime) -> None:
         await publish_member(unit.outbox, as_member(user, membership), now)
 
 
-async def _session_ended(unit: Unit, user_id: UUID, session_id: UUID, now: datetime) -> None:
-    payload = AccessEnded(user_id=user_id, session_id=session_id, ended_at=now)
+async def _session_ended(unit: Unit, session_id: UUID, now: datetime) -> None:
+    payload = AccessEnded(session_id=session_id, ended_at=now)
     await unit.outbox.add(ACCESS_ENDED, session_id, payload, organization_id=None)

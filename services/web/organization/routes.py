@@ -119,6 +119,9 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         path = f"{base(visit)}/members/{user_id}"
         if form.get("action") == "remove":
             return await changed(visit, "members", visit.delete(path))
+        if form.get("action") in ("suspend", "restore"):
+            has_access = {"is_active": form["action"] == "restore"}
+            return await changed(visit, "members", visit.patch(path, has_access))
         return await changed(visit, "members", visit.patch(path, {"role": form.get("role")}))
 
     @router.post("/keys")

@@ -36,7 +36,7 @@ def event(topic: Topic[Any], payload: Payload) -> Event[Any]:
 
 
 def ended(**which: UUID) -> Event[Any]:
-    return event(ACCESS_ENDED, AccessEnded(user_id=USER, ended_at=NOON, **which))
+    return event(ACCESS_ENDED, AccessEnded(ended_at=NOON, **which))
 
 
 def member(version: int, role: str = "operator", **changes: Any) -> Event[Any]:
@@ -85,6 +85,16 @@ def test_a_token_is_refused_that_says_more_than_is_true(
     if person:
         with pytest.raises(AccessRevoked):
             known.check(PERSON)
+
+
+def test_a_caller_is_judged_in_its_organization_alone() -> None:
+    known = EndedAccess()
+    known.add(member(12, deleted=True, organization_id=OTHER))
+    assert known.covers(PERSON)
+    assert known.covers(PERSON.in_organization(OTHER))
+    assert not known.covers(PERSON.in_organization(PLANT))
+    known.add(ended(session_id=SESSION))
+    assert known.covers(PERSON.in_organization(PLANT))
 
 
 def test_the_latest_change_decides_in_any_order() -> None:
