@@ -1,12 +1,11 @@
 """HTTP of signing in and out."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.web.errors import ApiBroken, ApiError, SessionsRefused
+from services.web.errors import ApiError, SessionsRefused
 from services.web.layout import texts
 from services.web.layout.pages import Pages, moved
 from services.web.second_factor.routes import ask
@@ -14,6 +13,7 @@ from services.web.second_factor.step import Step
 from services.web.sessions.cookies import cookie
 from services.web.sessions.visit import Visit, Visitors
 from services.web.sign_in.domain import safe_target
+from services.web.sign_in.offered import offered
 from services.web.sign_in.provider import COOKIE, FLOW_SECONDS, PATH, ProviderSignIn
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
@@ -125,14 +125,6 @@ def build_router(
         return await pages.show(visit, "sign_in/sign_in.html", status=status, **context)
 
     return router
-
-
-async def offered(visit: Visit) -> Mapping[str, Any]:
-    """How people sign in here; everything, where the API does not say."""
-    try:
-        return await visit.anonymously("GET", "/auth/sign-in-methods")
-    except (ApiError, ApiBroken):
-        return {"passwords": True, "single_sign_on": False, "registration": "open"}
 
 
 def _require_cookies(visit: Visit) -> None:
