@@ -122,6 +122,8 @@ class Caller:
     expires_at: float = float("inf")
     # Of the memberships in the token.
     versions: Mapping[UUID, int] = field(default_factory=dict)
+    # What the sign-in did not have, of all that organizations may demand of one.
+    lacks: frozenset[str] = frozenset()
 
     @property
     def scope(self) -> Scope:
@@ -145,6 +147,20 @@ class Caller:
             )
 
 
+class SignInTooWeak(Forbidden):
+    """`demand` is what the organization asks of sign-ins: single-sign-on or second-factor."""
+
+    code = "sign-in-too-weak"
+
+    def __init__(self, demand: str) -> None:
+        how = (
+            "Sign in through the sign-in provider."
+            if demand == "single-sign-on"
+            else "Add a second factor to your account and sign in with it."
+        )
+        super().__init__(f"The organization demands more of a sign-in than yours had. {how}")
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A verified user, before an organization is chosen."""
@@ -159,12 +175,20 @@ class Identity:
     expires_at: float = float("inf")
     # Set if the caller uses an API key. The user is then the one who created the key.
     api_key_id: UUID | None = None
+    # What this sign-in did not have, of all that organizations may demand of one.
+    lacks: frozenset[str] = frozenset()
+    # Organizations of the user that demand more of a sign-in than this one had, and what it lacks.
+    barred: Mapping[UUID, str] = field(default_factory=dict)
     # Of each membership, when the token was issued: an older change than that is part of the token.
     versions: Mapping[UUID, int] = field(default_factory=dict)
 
     def in_organization(self, requested: UUID | None) -> Caller:
         """The caller in the requested organization, or in the only organization of the user."""
+        if requested is not None and requested in self.barred:
+            raise SignInTooWeak(self.barred[requested])
         if requested is None:
+            if not self.memberships and self.barred:
+                raise SignInTooWeak(next(iter(self.barred.values())))
             if len(self.memberships) != 1:
                 raise BadRequest(
                     "You belong to several organizations: choose one with the header X-Organization-Id."
@@ -189,6 +213,7 @@ class Identity:
             session_id=self.session_id,
             expires_at=self.expires_at,
             versions=self.versions,
+            lacks=self.lacks,
         )
 
 

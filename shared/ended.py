@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,14 @@ TOPICS: tuple[Topic[Any], ...] = (ACCESS_ENDED, MEMBERSHIP_CHANGED, ORGANIZATION
 # Tokens are valid for an hour at most, and a little more where clocks differ.
 REMEMBERED_FOR = timedelta(minutes=70)
 
-_State = tuple[int, Role | None]
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The role that is left, None where access has ended; and what sign-ins need from now on."""
+
+    version: int
+    role: Role | None
+    demands: frozenset[str] = frozenset()
 
 
 class AccessRevoked(Unauthenticated):
@@ -47,7 +55,6 @@ class EndedAccess:
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        # The version and the role; no role where the access has ended.
         self._states: OrderedDict[Hashable, _State] = OrderedDict()
         self._heard_at: dict[Hashable, float] = {}
 
@@ -56,15 +63,16 @@ class EndedAccess:
         payload = event.payload
         if isinstance(payload, AccessEnded):
             ended = payload.session_id or payload.api_key_id
-            return ended is not None and self._put(ended, (0, None))
+            return ended is not None and self._put(ended, _State(0, None))
         if isinstance(payload, MembershipChanged):
             role = Role.parse(payload.role) if payload.is_active and not payload.deleted else None
             place = (payload.organization_id, payload.user_id)
-            return self._put(place, (payload.version, role)) and role is not Role.OWNER
+            return self._put(place, _State(payload.version, role)) and role is not Role.OWNER
         if isinstance(payload, OrganizationChanged):
             is_open = payload.is_active and not payload.deleted
-            state = (payload.version, Role.OWNER if is_open else None)
-            return self._put(payload.organization_id, state) and not is_open
+            demands = frozenset(payload.demands)
+            state = _State(payload.version, Role.OWNER if is_open else None, demands)
+            return self._put(payload.organization_id, state) and (not is_open or bool(demands))
         return False
 
     def covers(self, holder: Identity | Caller) -> bool:
@@ -81,17 +89,20 @@ class EndedAccess:
             raise AccessRevoked
 
     def _takes(self, holder: Identity | Caller, organization_id: UUID, claimed: Role) -> bool:
-        """Whether the holder has lost the role in the organization."""
-        if self._states.get(organization_id, (0, claimed))[1] is None:
+        """Whether the holder has lost the role in the organization, or signed in too weakly for it."""
+        nothing = _State(0, claimed)
+        organization = self._states.get(organization_id, nothing)
+        if organization.role is None or organization.demands & holder.lacks:
             return True
-        version, role = self._states.get((organization_id, holder.user_id), (0, claimed))
-        return version > holder.versions.get(organization_id, 0) and (role is None or role < claimed)
+        own = self._states.get((organization_id, holder.user_id), nothing)
+        is_newer = own.version > holder.versions.get(organization_id, 0)
+        return is_newer and (own.role is None or own.role < claimed)
 
     def _put(self, key: Hashable, state: _State) -> bool:
         """Keep the newer of both states; False if that is the known one."""
         now = self._monotonic()
         known = self._states.get(key)
-        if known is not None and known[0] > state[0]:
+        if known is not None and known.version > state.version:
             return False
         self._states[key] = state
         self._states.move_to_end(key)

@@ -26,9 +26,14 @@ from services.auth.recovery import routes as recovery
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration import routes as registration
 from services.auth.registration.service import RegistrationService
+from services.auth.second_factor import routes as second_factor
+from services.auth.second_factor.entrance import Entrance
+from services.auth.second_factor.service import SecondFactorService
 from services.auth.sessions import routes as sessions
 from services.auth.sessions.service import SessionService
 from services.auth.sign_in import routes as sign_in
+from services.auth.sign_in.devices import Devices
+from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.service import SignInService
 from services.auth.standing import routes as standing
 from services.auth.standing.service import StandingService
@@ -50,6 +55,10 @@ class Services:
     recovery: RecoveryService
     accounts: AccountService
     sign_in: SignInService
+    entrance: Entrance
+    second_factors: SecondFactorService
+    devices: Devices
+    policy: SignInPolicy
     sessions: SessionService
     organizations: OrganizationService
     members: MemberService
@@ -67,12 +76,20 @@ class Services:
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     router.include_router(registration.build_router(services.registration, units))
-    router.include_router(sign_in.build_router(services.sign_in, services.sessions, services.tokens, units))
+    router.include_router(
+        sign_in.build_router(
+            services.sign_in, services.sessions, services.devices, services.policy, services.tokens, units
+        )
+    )
+    router.include_router(
+        second_factor.build_sign_in_router(services.entrance, services.devices, services.tokens, units)
+    )
     router.include_router(keys.build_router(services.keys))
     router.include_router(verification.build_router(services.verification, units, guard))
     router.include_router(recovery.build_router(services.recovery, units))
     router.include_router(oidc.build_router(services.oidc, services.tokens, units))
     router.include_router(users.build_router(services.accounts, units, guard))
+    router.include_router(second_factor.build_router(services.second_factors, units, guard))
     router.include_router(sessions.build_router(services.sessions, units, guard))
     router.include_router(organizations.build_router(services.accounts, services.organizations, units, guard))
     router.include_router(members.build_router(services.organizations, services.members, units, guard))

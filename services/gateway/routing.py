@@ -81,6 +81,9 @@ OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
         ("POST", f"{PREFIX}/auth/login"),
+        # The challenge in the body decides.
+        ("POST", f"{PREFIX}/auth/second-factor"),
+        ("GET", f"{PREFIX}/auth/sign-in-methods"),
         ("POST", f"{PREFIX}/auth/refresh"),
         # The refresh token in the body decides; the access token may have expired by then.
         ("POST", f"{PREFIX}/auth/logout"),
@@ -102,6 +105,7 @@ OPEN = frozenset(
 GUARDED = OPEN - {
     ("POST", f"{PREFIX}/auth/refresh"),
     ("POST", f"{PREFIX}/auth/logout"),
+    ("GET", f"{PREFIX}/auth/sign-in-methods"),
     ("GET", f"{PREFIX}/auth/jwks.json"),
 }
 

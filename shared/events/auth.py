@@ -11,7 +11,10 @@ from shared.retention import OwnRetention
 
 
 class OrganizationChanged(Payload):
-    """`retention` holds the organization's own limits; null is the installation's limit."""
+    """`retention` holds the organization's own limits; null is the installation's limit.
+
+    `demands` are what members' sign-ins need to act in the organization: single-sign-on, second-factor.
+    """
 
     organization_id: UUID
     name: str
@@ -21,6 +24,7 @@ class OrganizationChanged(Payload):
     version: int
     changed_at: datetime
     retention: OwnRetention = Field(default_factory=OwnRetention)
+    demands: list[str] = Field(default_factory=list)
 
 
 class MembershipChanged(Payload):

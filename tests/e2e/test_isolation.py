@@ -29,6 +29,11 @@ NOT_RECORDED = {
     "backtest_rule": "it reads history and stores nothing",
     "backtest_unsaved_rule": "it reads history and stores nothing",
     "preview_file": "it reads a file and stores nothing",
+    **dict.fromkeys(("begin_totp", "begin_passkey"), "nothing follows from it before a second step"),
+    **dict.fromkeys(
+        ("confirm_totp", "remove_totp", "add_passkey", "remove_passkey", "renew_recovery_codes"),
+        "it needs an app or a passkey; see tests/unit/auth/second_factor",
+    ),
     "send_verification": "a link that was sent moments ago, with the registration, is not sent again",
 }
 # A changed rule resolves its alert, so these come before it.

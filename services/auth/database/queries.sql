@@ -49,9 +49,9 @@ WHERE id = :id;
 -- name: insert_organization^
 -- Add an organization; no row if the slug is taken.
 INSERT INTO organizations (id, name, slug, description, industry, settings, subscription_tier, is_active,
-                           created_at, updated_at, version)
+                           created_at, updated_at, version, single_sign_on_only, second_factor_required)
 VALUES (:id, :name, :slug, :description, :industry, :settings, :subscription_tier, :is_active,
-        :created_at, :updated_at, :version)
+        :created_at, :updated_at, :version, :single_sign_on_only, :second_factor_required)
 ON CONFLICT (slug) DO NOTHING
 RETURNING id;
 
@@ -75,8 +75,15 @@ LIMIT :limit;
 -- Update everything that can change.
 UPDATE organizations
 SET name = :name, slug = :slug, description = :description, industry = :industry, settings = :settings,
-    is_active = :is_active, updated_at = :updated_at, version = :version
+    is_active = :is_active, updated_at = :updated_at, version = :version,
+    single_sign_on_only = :single_sign_on_only, second_factor_required = :second_factor_required
 WHERE id = :id;
+
+-- name: list_sign_in_rules
+-- What the user's organizations demand of sign-ins, of those that demand anything.
+SELECT o.id, o.single_sign_on_only, o.second_factor_required
+FROM user_organizations AS m JOIN organizations AS o ON o.id = m.organization_id
+WHERE m.user_id = :user_id AND (o.single_sign_on_only OR o.second_factor_required);
 
 -- name: insert_membership^
 -- Add a membership.
@@ -129,14 +136,14 @@ RETURNING id, user_id, organization_id, role, joined_at, nextval('membership_ver
 -- name: insert_refresh_token!
 -- Add a refresh token.
 INSERT INTO refresh_tokens (id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at,
-                            rotated_at, revoked_at, ip_address, user_agent, sealed_successor)
+                            rotated_at, revoked_at, ip_address, user_agent, sealed_successor, methods)
 VALUES (:id, :user_id, :token_hash, :expires_at, :created_at, :family_id, :signed_in_at,
-        :rotated_at, :revoked_at, :ip_address::text::inet, :user_agent, :sealed_successor);
+        :rotated_at, :revoked_at, :ip_address::text::inet, :user_agent, :sealed_successor, :methods);
 
 -- name: get_refresh_token^
 -- One refresh token, by its hash.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
-       host(ip_address) AS ip_address, user_agent, sealed_successor
+       host(ip_address) AS ip_address, user_agent, sealed_successor, methods
 FROM refresh_tokens WHERE token_hash = :token_hash;
 
 -- name: rotate_family!
@@ -160,10 +167,15 @@ WITH ended AS (
 )
 SELECT family_id FROM ended WHERE rotated_at IS NULL;
 
+-- name: strengthen_family!
+-- Note that the user of a session has proved a second factor.
+UPDATE refresh_tokens SET methods = array_append(methods, :method)
+WHERE family_id = :family_id AND NOT methods @> ARRAY[:method::text];
+
 -- name: list_sessions
 -- The user's active sessions, latest sign-in first.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
-       host(ip_address) AS ip_address, user_agent, sealed_successor
+       host(ip_address) AS ip_address, user_agent, sealed_successor, methods
 FROM refresh_tokens
 WHERE user_id = :user_id AND rotated_at IS NULL AND revoked_at IS NULL AND expires_at > :now
   AND (:family_id::uuid IS NULL OR family_id = :family_id)
@@ -347,6 +359,10 @@ DELETE FROM invitations WHERE organization_id = :organization_id AND id = :id RE
 -- The organization of the invitation with this token, whatever the current scope.
 SELECT invitation_place(:token_hash);
 
+-- name: is_invited$
+-- Whether any organization has an open invitation for the address, whatever the current scope.
+SELECT is_invited(:email, :now);
+
 -- name: get_invitation_by_token^
 -- The invitation with this token, in its organization's scope; locked, so that it is accepted only once.
 SELECT * FROM invitations WHERE token_hash = :token_hash FOR UPDATE;
@@ -391,6 +407,81 @@ ORDER BY linked_at, subject LIMIT 1;
 INSERT INTO user_identities (issuer, subject, user_id, linked_at)
 VALUES (:issuer, :subject, :user_id, :linked_at)
 ON CONFLICT (issuer, subject) DO NOTHING;
+
+-- name: get_totp^
+-- The secret of the user's authenticator app.
+SELECT * FROM totp_secrets WHERE user_id = :user_id;
+
+-- name: put_totp!
+-- Add or replace the secret of the user's authenticator app; it is encrypted.
+INSERT INTO totp_secrets (user_id, sealed, created_at, confirmed_at, last_step)
+VALUES (:user_id, :sealed, :created_at, :confirmed_at, :last_step)
+ON CONFLICT (user_id) DO UPDATE
+SET sealed = excluded.sealed, created_at = excluded.created_at, confirmed_at = excluded.confirmed_at,
+    last_step = excluded.last_step;
+
+-- name: delete_totp!
+-- Delete the secret of the user's authenticator app.
+DELETE FROM totp_secrets WHERE user_id = :user_id;
+
+-- name: list_passkeys
+-- The user's passkeys, in the order in which they were added.
+SELECT * FROM passkeys WHERE user_id = :user_id ORDER BY created_at, id;
+
+-- name: insert_passkey^
+-- Add a passkey; no row if it is registered already.
+INSERT INTO passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, created_at, last_used_at)
+VALUES (:id, :user_id, :name, :credential_id, :public_key, :sign_count, :transports, :created_at, :last_used_at)
+ON CONFLICT (credential_id) DO NOTHING
+RETURNING id;
+
+-- name: record_passkey_use!
+-- Store the counter of a passkey that has signed, and when.
+UPDATE passkeys SET sign_count = :sign_count, last_used_at = :last_used_at WHERE id = :id;
+
+-- name: delete_passkey^
+-- Delete a passkey of the user.
+DELETE FROM passkeys WHERE user_id = :user_id AND id = :id RETURNING id;
+
+-- name: count_recovery_codes$
+-- How many recovery codes the user has left.
+SELECT count(*) FROM recovery_codes WHERE user_id = :user_id;
+
+-- name: delete_recovery_codes!
+-- Delete the user's recovery codes.
+DELETE FROM recovery_codes WHERE user_id = :user_id;
+
+-- name: insert_recovery_codes!
+-- Add recovery codes, by their hashes.
+INSERT INTO recovery_codes (code_hash, user_id, created_at)
+SELECT unnest(:hashes::text[]), :user_id, :now;
+
+-- name: use_recovery_code^
+-- Use a recovery code: of two concurrent requests only one gets a row.
+DELETE FROM recovery_codes WHERE user_id = :user_id AND code_hash = :code_hash RETURNING code_hash;
+
+-- name: insert_challenge!
+-- Add a challenge, by the hash of its token.
+INSERT INTO sign_in_challenges (token_hash, user_id, purpose, methods, nonce, failures, expires_at)
+VALUES (:token_hash, :user_id, :purpose, :methods, :nonce, :failures, :expires_at);
+
+-- name: get_challenge^
+-- A challenge that can still be answered, locked until the transaction ends.
+SELECT * FROM sign_in_challenges
+WHERE token_hash = :token_hash AND purpose = :purpose AND expires_at > :now
+FOR UPDATE;
+
+-- name: count_challenge_failure!
+-- Count a wrong answer.
+UPDATE sign_in_challenges SET failures = failures + 1 WHERE token_hash = :token_hash;
+
+-- name: delete_challenge!
+-- Delete a challenge that was answered, or answered wrongly too often.
+DELETE FROM sign_in_challenges WHERE token_hash = :token_hash;
+
+-- name: delete_expired_challenges!
+-- Delete challenges that nobody can answer any more.
+DELETE FROM sign_in_challenges WHERE expires_at <= :now;
 
 -- name: insert_audit_entry!
 -- Append to the audit trail: there is no update and no delete. Late entries of a deleted user have no address.
@@ -552,6 +643,22 @@ SELECT count(*) FROM gone;
 -- name: erase_one_time_tokens$
 -- Delete the one-time tokens of a deleted user.
 WITH gone AS (DELETE FROM one_time_tokens WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_totp$
+-- Delete the authenticator app of a deleted user.
+WITH gone AS (DELETE FROM totp_secrets WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_passkeys$
+-- Delete the passkeys of a deleted user.
+WITH gone AS (DELETE FROM passkeys WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_recovery_codes$
+-- Delete the recovery codes of a deleted user.
+WITH gone AS (DELETE FROM recovery_codes WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_challenges$
+-- Delete the challenges of a deleted user.
+WITH gone AS (DELETE FROM sign_in_challenges WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
 
 -- name: erase_identities$
 -- Delete the identities at a provider that were linked to a deleted user.

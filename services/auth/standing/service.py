@@ -6,6 +6,7 @@ from uuid import UUID
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Unit, Units
 from services.auth.errors import ApiKeyRefused
+from services.auth.sessions.admission import admitted
 from shared.access import Identity, Role, Scope
 from shared.clock import Clock
 from shared.ended import AccessRevoked
@@ -36,7 +37,8 @@ class StandingService:
         user = await unit.users.get(user_id)
         if not session.items or user is None or not user.is_active:
             raise AccessRevoked
-        roles = {m.organization_id: m.role for m in await unit.memberships.active_of(user_id)}
+        memberships, _ = await admitted(unit, user_id, session.items[0].methods)
+        roles = {m.organization_id: m.role for m in memberships}
         if organization_id is not None and organization_id not in roles:
             raise AccessRevoked
         return roles

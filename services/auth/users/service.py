@@ -13,6 +13,7 @@ from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules, related_names
 from services.auth.sessions.domain import Client
+from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.throttle import Throttle
 from services.auth.standing.endings import account_changed, end_sessions
 from services.auth.users.domain import User
@@ -34,6 +35,7 @@ class AccountService:
         throttle: Throttle,
         organizations: OrganizationService,
         messages: MessageWriter,
+        policy: SignInPolicy,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
@@ -43,6 +45,7 @@ class AccountService:
         self._throttle = throttle
         self._organizations = organizations
         self._messages = messages
+        self._policy = policy
 
     async def register(
         self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
@@ -92,7 +95,8 @@ class AccountService:
         return user
 
     async def admit(self, unit: Unit, identity: Identity, client: Client) -> None:
-        """Count the attempt before the password is checked. Raises TooManyAttempts."""
+        """Count the attempt before it is made. Raises PasswordSignInDisabled, TooManyAttempts."""
+        self._policy.require_password_sign_in()
         await self._throttle.admit(unit, str(identity.user_id), client)
 
     async def change_password(

@@ -12,7 +12,7 @@ from services.gateway.errors import RateLimited, TwoCredentials
 from services.gateway.proxy import headers
 from shared.access import Identity
 from shared.errors import DInsightError, Unauthenticated, Unavailable
-from shared.http.addresses import network_of
+from shared.http.addresses import IPV6_SITE_PREFIX, network_of
 from shared.http.caller import Guard
 
 # The presented API key in the ASGI scope: the event stream outlives the token that it was exchanged for.
@@ -22,6 +22,8 @@ IDENTITY = "dinsight.identity"
 AUTHORIZATION = b"authorization"
 # Requested every few seconds by supervisors, and answered without any service.
 NOT_COUNTED = ("/health/", "/metrics")
+# An IPv6 /56 is one home or plant, of which so many networks may sign in as often as an address may.
+MAX_NETWORKS_OF_SITE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,12 @@ class Admission:
 
     async def _admitted(self, scope: Scope, quotas: list[Quota]) -> Scope:
         """The scope for the rest of the application. `quotas` collects the limits, the narrowest last."""
-        address = network_of(scope["client"][0] if scope["client"] else None)
+        client = scope["client"][0] if scope["client"] else None
+        address, site = network_of(client), network_of(client, IPV6_SITE_PREFIX)
         await self._count(quotas, "address", self._max.address, address)
         if routing.is_guarded(scope["method"], scope["path"]):
+            if site != address:
+                await self._count(quotas, "sign-in", self._max.sign_in * MAX_NETWORKS_OF_SITE, site)
             await self._count(quotas, "sign-in", self._max.sign_in, address)
         presented, scope = scope, await self._with_token(scope)
         identity = await self._identity(scope)

@@ -96,6 +96,12 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         body = {name: form.get(name) or None for name in names if name in form}
         return await changed(visit, "organization", visit.patch(base(visit), body))
 
+    @router.post("/sign-in")
+    async def change_rules(visit: member) -> Response:
+        form = await visit.form()
+        body = {name: name in form for name in ("second_factor_required", "single_sign_on_only")}
+        return await changed(visit, "organization", visit.patch(base(visit), body))
+
     @router.post("/invitations")
     async def invite(visit: member) -> Response:
         form = await visit.form()

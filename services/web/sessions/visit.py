@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from services.web.api.client import PREFIX, ApiClient, Json
-from services.web.errors import ApiError, ForeignForm, SignedOut, UnknownPage
+from services.web.errors import ApiError, ForeignForm, SignedOut, SignInTooWeak, UnknownPage
 from services.web.sessions.cookies import HOLDER, SessionHolder
 from services.web.sessions.domain import Session
 from services.web.sessions.service import Sessions
@@ -109,7 +109,17 @@ class Visit:
 
     async def sign_in(self, email: str, password: str) -> None:
         """Raises ApiError."""
-        self.holder.session = await self._sessions.start(email, password, self.client_headers)
+        await self._enter("/auth/login", {"email": email, "password": password})
+
+    async def finish_sign_in(self, proof: Json) -> None:
+        """With the second factor. Raises ApiError."""
+        await self._enter("/auth/second-factor", proof)
+
+    async def _enter(self, path: str, proof: Json) -> None:
+        holder = self.holder
+        holder.session, holder.device = await self._sessions.start(
+            path, proof, holder.device, self.client_headers
+        )
 
     async def resume(self, refresh_token: str) -> None:
         """Raises ApiError."""
@@ -152,6 +162,8 @@ class Visit:
         session = await self._sessions.fresh(self._required(), self.client_headers)
         self.holder.session = session
         if self.organization_id is not None and str(self.organization_id) not in session.memberships:
+            if str(self.organization_id) in session.barred:
+                raise SignInTooWeak
             raise UnknownPage(self.request.url.path)
         headers = {**self.client_headers, "Authorization": f"Bearer {session.access_token}"}
         if self.organization_id is not None:

@@ -21,6 +21,7 @@ from services.auth.errors import (
 from services.auth.members.domain import Membership
 from services.auth.members.service import MemberService
 from services.auth.sessions.domain import LOST_RESPONSE_GRACE, Grant
+from services.auth.sessions.methods import Method
 from services.auth.users.domain import User
 from shared.access import Caller, Identity, Role
 from shared.audit import Auditor
@@ -49,7 +50,9 @@ class Scene(AccountsSetting):
     async def prepare(self) -> None:
         self.user = await self.register()
         [self.organization] = self.units.organizations.organizations.values()
-        self.first, self.second = [await self.sessions.start(self.unit, self.user, HERE) for _ in range(2)]
+        self.first, self.second = [
+            await self.sessions.start(self.unit, self.user, HERE, [Method.PASSWORD]) for _ in range(2)
+        ]
 
     def identity(self, user: User | None = None, session_id: UUID | None = None) -> Identity:
         user = user or self.user
@@ -167,7 +170,7 @@ async def test_a_closed_account_has_no_sessions_and_no_rights(scene: Scene) -> N
     assert scene.ended() == sessions(scene.first, scene.second)
     assert scene.last_membership(scene.user) == (False, "owner")
     with pytest.raises(AccountClosed):
-        await scene.sessions.start(scene.unit, scene.user, HERE)
+        await scene.sessions.start(scene.unit, scene.user, HERE, [Method.PASSWORD])
     await scene.administration.set_account_active(scene.unit, root, scene.user.id, True)
     assert scene.last_membership(scene.user) == (True, "owner")
     assert scene.audited()[-2:] == ["user.closed", "user.opened"]

@@ -133,3 +133,18 @@ def test_what_no_valid_token_can_contradict_is_forgotten() -> None:
     now += 2
     known.add(ended(session_id=uuid4()))
     assert not known.covers(PERSON)
+
+
+def test_a_sign_in_that_is_too_weak_for_an_organization_ends_there() -> None:
+    """A rule that an organization sets holds at once; tokens from after it lack the membership."""
+    known = EndedAccess()
+    weak = replace(PERSON, lacks=frozenset({"second-factor", "single-sign-on"}))
+    strong = replace(PERSON, lacks=frozenset({"single-sign-on"}))
+    assert known.add(organization(2, demands=["second-factor"])), "open streams are looked at"
+    assert known.covers(weak)
+    assert known.covers(weak.in_organization(PLANT))
+    assert not known.covers(weak.in_organization(OTHER))
+    assert not known.covers(strong)
+    assert not known.covers(PROGRAM)
+    assert not known.add(organization(3))
+    assert not known.covers(weak)

@@ -11,6 +11,7 @@ from tests.unit.auth.database.suites.oidc import OidcSuite
 from tests.unit.auth.database.suites.one_time_tokens import OneTimeTokenSuite
 from tests.unit.auth.database.suites.organizations import OrganizationSuite
 from tests.unit.auth.database.suites.reset_requests import ResetRequestSuite
+from tests.unit.auth.database.suites.second_factors import SecondFactorSuite
 from tests.unit.auth.database.suites.sessions import SessionSuite
 from tests.unit.auth.database.suites.unit import UnitSuite
 from tests.unit.auth.database.suites.users import UserSuite
@@ -24,6 +25,7 @@ class RepositorySuite(
     AttemptSuite,
     ApiKeySuite,
     OidcSuite,
+    SecondFactorSuite,
     KeySuite,
     MailSuite,
     OneTimeTokenSuite,

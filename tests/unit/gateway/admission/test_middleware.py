@@ -117,20 +117,23 @@ async def ask(limits: RateLimits, client: str | None, path: str = "/api/v1/machi
 
 
 @pytest.mark.parametrize(
-    ("client", "who"),
+    ("client", "who", "sites"),
     [
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8::1", "2001:db8::/64"),
-        ("2001:db8::ffff:1:2:3", "2001:db8::/64"),
-        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
-        (None, "unknown"),
+        ("192.0.2.1", "192.0.2.1", ()),
+        ("2001:db8::1", "2001:db8::/64", ("2001:db8::/56",)),
+        ("2001:db8::ffff:1:2:3", "2001:db8::/64", ("2001:db8::/56",)),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64", ("2001:db8::/56",)),
+        (None, "unknown", ()),
     ],
 )
-async def test_an_ipv6_address_is_counted_with_its_network(client: str | None, who: str) -> None:
+async def test_an_ipv6_address_is_counted_with_its_network_and_at_sign_in_with_its_site(
+    client: str | None, who: str, sites: tuple[str, ...]
+) -> None:
     limits = RecordingLimits()
     await ask(limits, client)
     await ask(limits, client, "/api/v1/auth/login")
-    assert limits.counted == [("address", who), ("address", who), ("sign-in", who)]
+    wide = [("sign-in", site) for site in sites]
+    assert limits.counted == [("address", who), ("address", who), *wide, ("sign-in", who)]
 
 
 async def test_a_refused_request_carries_the_state_of_the_limit() -> None:

@@ -1,11 +1,13 @@
 """Organizations in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from services.auth.errors import SlugTaken
 from services.auth.organizations.domain import Organization, OrganizationAccess
+from services.auth.sessions.methods import SignInRules
 from shared.http.pages import PageRequest, Slice
 from tests.unit.auth.database.fakes.members import FakeMemberships
 
@@ -34,6 +36,10 @@ class FakeOrganizations:
             if m.user_id == user_id and m.is_active and self.organizations[m.organization_id].is_active
         ]
         return Slice(found[: page.limit], None)
+
+    async def rules_of(self, user_id: UUID) -> Mapping[UUID, SignInRules]:
+        theirs = await self.of_user(user_id, PageRequest())
+        return {access.organization.id: access.organization.rules for access in theirs.items}
 
     async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
         before = self.organizations.get(organization_id)

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.auth.sessions.domain import LOST_RESPONSE_GRACE, RefreshToken
+from services.auth.sessions.methods import Method
 from shared.http.pages import Cursor, PageRequest, Slice
 
 
@@ -41,6 +42,11 @@ class FakeSessions:
         ]
         self.tokens |= {token.id: replace(token, revoked_at=now) for token in ended}
         return {token.family_id for token in ended if token.rotated_at is None}
+
+    async def strengthen(self, family_id: UUID, method: Method) -> None:
+        for token in list(self.tokens.values()):
+            if token.family_id == family_id and method not in token.methods:
+                self.tokens[token.id] = replace(token, methods=(*token.methods, method))
 
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None

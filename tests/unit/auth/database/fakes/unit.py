@@ -22,6 +22,7 @@ from tests.unit.auth.database.fakes.oidc import FakeOidc
 from tests.unit.auth.database.fakes.one_time_tokens import FakeOneTimeTokens
 from tests.unit.auth.database.fakes.organizations import FakeOrganizations
 from tests.unit.auth.database.fakes.reset_requests import FakeResetRequests
+from tests.unit.auth.database.fakes.second_factors import FakeSecondFactors
 from tests.unit.auth.database.fakes.sessions import FakeSessions
 from tests.unit.auth.database.fakes.trail import FakeTrail
 from tests.unit.auth.database.fakes.users import FakeUsers
@@ -43,6 +44,7 @@ class FakeUnits:
         self.invitations = FakeInvitations()
         self.api_keys = FakeApiKeys()
         self.oidc = FakeOidc()
+        self.second_factors = FakeSecondFactors()
         self.trail = FakeTrail()
         self.deletions = FakeDeletions(self.users, self.organizations)
         self.backups = FakeBackups()
@@ -74,6 +76,7 @@ class FakeUnits:
             invitations=self.invitations,
             api_keys=self.api_keys,
             oidc=self.oidc,
+            second_factors=self.second_factors,
             trail=self.trail,
             deletions=self.deletions,
             backups=self.backups,

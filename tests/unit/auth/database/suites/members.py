@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from services.auth.database.unit import Units
 from services.auth.members.domain import Membership
+from services.auth.sessions.methods import SignInRules
 from shared.access import Role, Scope
 from shared.http.pages import PageRequest
 from tests.unit.auth.database.examples import COST, NOW, a_user, an_organization
@@ -34,6 +35,11 @@ class MembershipSuite:
             versions = [m.version for m in (joined, lowered, renewed, left, again)]
             assert versions == sorted(set(versions))
             assert await unit.memberships.active_of(user.id) == [again]
+            rules = (await unit.organizations.rules_of(user.id)).get(organization.id, SignInRules())
+            assert rules == SignInRules()
+            strict = replace(organization, second_factor_required=True)
+            await unit.organizations.update(strict)
+            assert (await unit.organizations.rules_of(user.id))[organization.id] == strict.rules
             assert (await unit.memberships.list(organization.id, PageRequest())).items == [
                 await unit.memberships.get(organization.id, user.id)
             ]
