@@ -244,6 +244,26 @@ async def test_every_head_has_its_own_deadline(limited: Any) -> None:
         writer.close()
 
 
+async def test_idle_connections_of_one_address_do_not_use_up_all(limited: Any) -> None:
+    async with limited(max_address_connections=3) as place:
+        kept = [await _connection(place) for _ in range(3)]
+        reader, writer = await _connection(place)
+        assert (await asyncio.wait_for(reader.read(), PATIENT)).startswith(b"HTTP/1.1 429 ")
+        writer.close()
+        kept[0][1].close()
+
+        async def served() -> bool:
+            reader, writer = await _connection(place)
+            writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), PATIENT)
+            writer.close()
+            return answer.startswith(b"HTTP/1.1 200 ")
+
+        await eventually(served, what="the place of the closed connection")
+        for _, each in kept[1:]:
+            each.close()
+
+
 async def test_responses_reveal_no_internals(client: aiohttp.ClientSession) -> None:
     for path in ("/api/v1/machines", "/api/v1/analyses/silent", "/nothing", "/api/v1/machines/redirect"):
         response = await client.get(path, allow_redirects=False)
