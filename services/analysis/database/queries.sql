@@ -137,7 +137,7 @@ INSERT INTO file_uploads (id, organization_id, original_filename, file_size, fil
 VALUES (:id, :organization_id, :original_filename, :file_size, :file_path, :status, :merged_files,
         :created_at, :updated_at);
 
--- name: lock_usage
+-- name: lock_usage$
 -- Let uploads of an organization with quotas be registered one after the other.
 SELECT pg_advisory_xact_lock(hashtextextended('quotas ' || :organization_id::uuid, 0));
 

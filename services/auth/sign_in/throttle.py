@@ -3,12 +3,17 @@
 import hashlib
 from datetime import timedelta
 
+import structlog
+
 from services.auth.database.unit import Unit
 from services.auth.errors import TooManyAttempts
 from services.auth.sessions.domain import Client
 from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER, wait_after
 from shared.clock import Clock
 from shared.http.addresses import network_of
+
+DIGEST_LENGTH = 16
+logger = structlog.get_logger(__name__)
 
 
 class Throttle:
@@ -29,6 +34,9 @@ class Throttle:
         failures = await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER)
         if failures is None:
             free_at = await unit.attempts.free_at(subject)
+            # Whose address it is, the log need not know: equal ones have the same digest.
+            digest = hashlib.sha256(account.encode()).hexdigest()[:DIGEST_LENGTH]
+            logger.warning("attempt throttled", account_digest=digest)
             raise TooManyAttempts(free_at - now if free_at else timedelta())
         wait = wait_after(failures)
         if wait:

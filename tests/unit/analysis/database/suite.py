@@ -139,7 +139,9 @@ class RepositorySuite(Organizations):
             before = await unit.uploads.usage(NOW)
             analysis = await added(unit, mine)
             await unit.uploads.set_status(analysis.file_upload_id, Status.PROCESSING, NOW, samples=3)
-            size = (await unit.uploads.get(analysis.file_upload_id) or pytest.fail()).file_size
+            upload = await unit.uploads.get(analysis.file_upload_id)
+            assert upload is not None
+            size = upload.file_size
             after = await unit.uploads.usage(NOW)
             assert after.uploaded_bytes - before.uploaded_bytes == size
             assert after.stored_bytes - before.stored_bytes == size
