@@ -27,7 +27,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 # Responses are data. A page that needs more sets its own policy.
-CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # Two years, the minimum that browsers' preload lists require.
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 QUIET_PATHS = ("/health/", "/metrics")
