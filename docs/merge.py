@@ -44,6 +44,7 @@ TAGS: Mapping[str, str] = {
     "health": "A machine's state, wear and trend.",
     "machines": "The registry of an organization's equipment.",
     "organizations": "Organizations, their members, and invitations to them.",
+    "quotas": "What an organization uses of what the installation allows it.",
     "rule templates": "Alert rules for many machines: one for each that a template selects, kept in step.",
     "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
     "sources": "Places that are watched for a machine's files.",
