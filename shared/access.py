@@ -60,6 +60,7 @@ class Permission(StrEnum):
     ALERTS_READ = "alerts:read"
     ALERTS_WRITE = "alerts:write"
     STREAM_READ = "stream:read"
+    QUOTAS_READ = "quotas:read"
 
 
 MIN_ROLE: Mapping[Permission, Role] = {
@@ -91,6 +92,7 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.ALERTS_READ: Role.VIEWER,
     Permission.ALERTS_WRITE: Role.OPERATOR,
     Permission.STREAM_READ: Role.VIEWER,
+    Permission.QUOTAS_READ: Role.ADMIN,
 }
 
 

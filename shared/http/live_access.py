@@ -12,7 +12,7 @@ from shared.http.standing import Standing
 
 # While ends are not heard of, auth is asked about each token, and this often at most.
 ASKED_FOR_SECONDS = 1.0
-MAX_ASKED = 10_000
+MAX_ASKED = 1_000
 
 
 class Feed(Protocol):

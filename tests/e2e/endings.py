@@ -187,7 +187,7 @@ async def seconds_of(ends: Mapping[str, Coroutine[Any, Any, float]], began: floa
     _, waiting = await asyncio.wait(tasks.values(), timeout=PATIENCE_SECONDS)
     for task in waiting:
         task.cancel()
-    assert not waiting, [name for name, task in tasks.items() if task in waiting]
+    assert not waiting, [f"{name} still accepts it" for name, task in tasks.items() if task in waiting]
     return {name: max(0.0, task.result() - began) for name, task in tasks.items()}
 
 

@@ -42,7 +42,10 @@ class AdministrationService:
     async def set_account_active(
         self, unit: Unit, identity: Identity, user_id: UUID, is_active: bool
     ) -> User:
-        """Close an account, with its sessions and API keys, or open it again. Raises AccountNotFound, OwnAccess."""
+        """Close an account, with its sessions and API keys, or open it again.
+
+        Raises AccountNotFound, OwnAccess.
+        """
         await self._check(unit, identity)
         before = await self._account(unit, user_id)
         if before.is_active == is_active:

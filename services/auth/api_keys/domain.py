@@ -32,7 +32,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
-    """What a key allows now: never more than its creator may do now. `version` is of the creator's membership."""
+    """What a key allows now: never more than its creator may. `version` is of the creator's membership."""
 
     key: ApiKey
     role: Role
