@@ -49,7 +49,8 @@ class Throttle:
 
     async def admit_sign_in(self, unit: Unit, email: str, client: Client, device: str | None) -> bool:
         """The same for a password. Returns whether the bound of the whole account has just been reached."""
-        return await self._count(unit, email, self._sign_in(email, client, device)) == FREE_FAILURES_OF_ACCOUNT
+        failures = await self._count(unit, email, self._sign_in(email, client, device))
+        return failures == FREE_FAILURES_OF_ACCOUNT
 
     async def signed_in(self, unit: Unit, email: str, client: Client, device: str | None) -> None:
         await self._reset(unit, self._sign_in(email, client, device))

@@ -36,7 +36,7 @@ async def test_failures_are_counted_per_ipv6_network() -> None:
 
 
 async def test_what_is_throttled_is_logged_without_the_address() -> None:
-    unit, throttle = FakeUnits().unit(), Throttle(FakeClock())
+    unit, throttle = FakeUnits().unit(), throttle_at(FakeClock())
     for _ in range(FREE_FAILURES):
         await throttle.admit(unit, ACCOUNT, at("192.0.2.1"))
     with capture_logs() as logs, pytest.raises(TooManyAttempts):
