@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.clock import Clock, IdGenerator, SystemClock, time_ordered_id
 from shared.errors import Unavailable
+from shared.events.signatures import EventSigner
 from shared.http.application import Check
 from shared.http.caller import Guard
 from shared.http.peers import Peer
@@ -39,7 +40,8 @@ class Infrastructure:
         self.auth = Peer(installation.auth_url, name="auth")
         self.guard = Guard(TokenVerifier(self._fetch_keys))
         self.standing = Standing(self.auth)
-        self.relay = Relay(self.database, self.kafka, service=service)
+        signer = EventSigner(service, installation.event_signing_key.get_secret_value())
+        self.relay = Relay(self.database, self.kafka, signer, service=service)
         self._janitor = messaging_janitor(
             self.database,
             service=service,

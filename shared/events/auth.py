@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.events.base import Payload, Topic
+from shared.events.base import EVERY_SERVICE, Payload, Topic
 from shared.retention import OwnRetention
 
 
@@ -60,6 +60,7 @@ ORGANIZATION_CHANGED = Topic(
     description="The latest state of an organization.",
     partitions=3,
     compacted=True,
+    signed_by=lambda _: ("auth",),
 )
 MEMBERSHIP_CHANGED = Topic(
     "membership.changed",
@@ -69,6 +70,7 @@ MEMBERSHIP_CHANGED = Topic(
     description="The latest state of a user's membership in an organization.",
     partitions=3,
     compacted=True,
+    signed_by=lambda _: ("auth",),
 )
 AUDIT_RECORDED = Topic(
     "audit.recorded",
@@ -77,4 +79,5 @@ AUDIT_RECORDED = Topic(
     key="organization_id, or the user's id when there is none",
     description="Somebody signed in or changed something; auth appends it to the audit trail.",
     partitions=3,
+    signed_by=lambda _: EVERY_SERVICE,
 )

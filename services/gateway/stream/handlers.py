@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -25,8 +26,8 @@ from shared.events.analysis import (
     ANOMALY_DETECTED,
     UPLOAD_RECEIVED,
 )
-from shared.events.base import Topic
-from shared.events.codec import UndecodableRecord, decode
+from shared.events.base import Event, Topic
+from shared.events.codec import UndecodableRecord
 from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
@@ -105,12 +106,7 @@ class Feed:
                 await within(MAX_STOP_SECONDS, consumer.stop())
 
     def _consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap,
-            client_id=self._kafka.client_id,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+        return self._kafka.consumer(
             fetch_max_wait_ms=self._kafka.settings.kafka_fetch_wait_ms,
             max_poll_records=RECORDS_PER_POLL,
         )
@@ -147,7 +143,7 @@ class Feed:
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> Sequence[StreamEvent]:
         records = await within(MAX_CALL_SECONDS, consumer.getmany(timeout_ms=POLL_MS))
-        found = list(_events(records))
+        found = list(self._events(records))
         for deletion in found:
             if isinstance(deletion, DeletionRequested):
                 self._end(deletion)
@@ -157,6 +153,22 @@ class Feed:
         if self._ended.add(deletion):
             self._streams.wake()
         self._streams.forget(deletion)
+
+    def _events(self, records: Records) -> Iterator[StreamEvent | DeletionRequested]:
+        for record in chain.from_iterable(records.values()):
+            try:
+                event = stream_event(self._kafka.event(TOPICS[record.topic], record), record)
+            except UndecodableRecord as error:
+                # Consumers with a group dead-letter it; here it is only left out.
+                logger.warning(
+                    "record skipped",
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    reason=str(error),
+                )
+                continue
+            yield event
 
     async def _partitions(self) -> Sequence[TopicPartition]:
         partitions = await within(MAX_CALL_SECONDS, self._kafka.partitions(TOPICS))
@@ -202,27 +214,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         task.cancel()
 
 
-def _events(records: Records) -> Iterator[StreamEvent | DeletionRequested]:
-    for batch in records.values():
-        for record in batch:
-            try:
-                event = stream_event(record)
-            except UndecodableRecord as error:
-                # Consumers with a group dead-letter it; here it is only left out.
-                logger.warning(
-                    "record skipped",
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                    reason=str(error),
-                )
-                continue
-            yield event
-
-
-def stream_event(record: ConsumerRecord[bytes, bytes]) -> StreamEvent | DeletionRequested:
-    """The event in a record. Raises UndecodableRecord."""
-    event = decode(TOPICS[record.topic], record.key, record.value, record.headers)
+def stream_event(event: Event[Any], record: ConsumerRecord[bytes, bytes]) -> StreamEvent | DeletionRequested:
+    """What the streams do with the event of a record. Raises UndecodableRecord."""
     if isinstance(event.payload, DeletionRequested):
         return event.payload
     if event.organization_id is None:

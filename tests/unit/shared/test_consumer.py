@@ -16,11 +16,11 @@ from shared.access import Scope
 from shared.clock import time_ordered_id
 from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.events.base import Event
-from shared.events.codec import encode
 from shared.jobs.retry import RetryPolicy
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
 from shared.settings import InstallationSettings
+from tests.support.signing import PUBLIC_KEYS, encode_signed
 
 Changed = Event[OrganizationChanged]
 MINE, THEIRS = uuid4(), uuid4()
@@ -81,7 +81,7 @@ class Service:
 
     async def consume(self, *records: "ConsumerRecord[bytes, bytes]", repeatable: bool = False) -> None:
         """What a poll of the broker gave."""
-        kafka = KafkaConnection(InstallationSettings(), client_id="test")
+        kafka = KafkaConnection(InstallationSettings(event_public_keys=PUBLIC_KEYS), client_id="test")
         consumer: Consumer[Unit] = Consumer(
             kafka,
             self,  # type: ignore[arg-type]  # stands for the database
@@ -120,7 +120,7 @@ def record(
 
 
 def of(event: Changed) -> "ConsumerRecord[bytes, bytes]":
-    value, headers = encode(event)
+    value, headers = encode_signed(event)
     return record(value, list(headers.items()), event.key.encode())
 
 
