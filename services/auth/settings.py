@@ -49,6 +49,9 @@ class Settings(ServiceSettings):
     # `https://<this installation>/sign-in/return`: the web page, which calls /api/v1/auth/oidc/callback.
     oidc_redirect_url: str = Field(default="", pattern=r"^$|^https?://\S+$")
 
+    # Where systems of organizations reach the broker, for their feeds; empty: where the services do.
+    feed_bootstrap: str = ""
+
     @model_validator(mode="after")
     def _whole_provider(self) -> Self:
         parts = (self.oidc_issuer, self.oidc_client_id, self.oidc_redirect_url)

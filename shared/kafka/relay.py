@@ -21,6 +21,7 @@ from shared.events.registry import BY_NAME
 from shared.events.signatures import SIGNATURE_HEADER, EventSigner
 from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.feeds import FeedTopics
 from shared.kafka.leadership import relay_lock
 from shared.postgres.connection import Connection, Database
 
@@ -57,6 +58,7 @@ class Relay:
         self._database = database
         self._kafka = kafka
         self._signer = signer
+        self._feeds = FeedTopics(enabled=kafka.settings.kafka_has_logins)
         self._service = service
         self.loop = Loop(f"{service} relay", self._lead)
         self._wake = asyncio.Event()
@@ -88,6 +90,7 @@ class Relay:
         while True:
             self._wake.clear()
             while rows := await connection.fetch(SELECT_WAITING, BATCH):
+                await self._feeds.look(producer, asyncio.get_running_loop().time())
                 await self._publish(connection, producer, rows)
             await self._measure(connection)
             self.loop.succeeded()
@@ -114,13 +117,17 @@ class Relay:
                 await connection.execute(MARK_REFUSED, row["seq"], str(error))
                 continue
             sent.append((row["seq"], future))
+            if feed := self._feeds.copy_of(row["topic"], headers):
+                copy = await producer.send(feed, row["value"], key=key, headers=headers)
+                sent.append((row["seq"], copy))
         outcomes = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        published = [
+        failed = {
             seq
             for (seq, _), outcome in zip(sent, outcomes, strict=True)
-            if not isinstance(outcome, BaseException)
-        ]
+            if isinstance(outcome, BaseException)
+        }
+        published = sorted({seq for seq, _ in sent} - failed)
         await connection.execute(MARK_PUBLISHED, published)
         self._published.add(len(published), {"service": self._service})
         if errors:

@@ -71,7 +71,7 @@ async def write(kafka: KafkaConnection, topic: str) -> None:
 
 
 async def read(kafka: KafkaConnection, topic: str) -> None:
-    """Raises TopicAuthorizationFailedError, also where the broker does not even tell that the topic exists."""
+    """Raises TopicAuthorizationFailedError, also where the broker does not even tell of the topic."""
     places = await kafka.partitions([topic])
     if not places:
         raise TopicAuthorizationFailedError(topic)
