@@ -88,6 +88,10 @@ class Installation:
         """The object store; None where the services use their default."""
         return self.variables.get(STORAGE_URL) or None
 
+    def signing_key(self, service: str) -> str:
+        """The key with which the service signs its events."""
+        return self._variable(signing_key_variable(service))
+
     def broker_password(self, user: str) -> str:
         """The password that the user of the broker gets."""
         return self._variable(broker_password_variable(user))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports them by importing them
     AclBinding,
     AclBindingFilter,
     AclOperation,
@@ -107,10 +107,10 @@ def _principal(user: str) -> str:
 async def _bindings(client: AdminClient, user: str) -> list[AclBinding]:
     wanted = AclBindingFilter(
         ResourceType.ANY,
-        None,
+        None,  # type: ignore[arg-type]  # any name, and below any host, as the class documents
         ResourcePatternType.ANY,
         _principal(user),
-        None,
+        None,  # type: ignore[arg-type]
         AclOperation.ANY,
         AclPermissionType.ANY,
     )

@@ -70,9 +70,9 @@ class ApacheKafka:
         self.fetch()
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.authority.is_file():
-            made = make_certificates([HOST, "localhost"])
-            write_private(self._keystore, made.server)
-            write_private(self.authority, made.authority)
+            pair = make_certificates([HOST, "localhost"])
+            write_private(self._keystore, pair.server)
+            write_private(self.authority, pair.authority)
         self._config.write_text(self._properties(), encoding="utf-8")
         if (self._data / "meta.properties").is_file():
             return

@@ -42,7 +42,8 @@ class KafkaFeedBroker:
             answer = await admin.delete_topics([topic])
         finally:
             await admin.close()
-        for name, code in answer.topic_error_codes:
+        codes: list[tuple[str, int]] = answer.topic_error_codes  # type: ignore[attr-defined]  # of every version
+        for name, code in codes:
             error = for_code(code)
             if code and error is not UnknownTopicOrPartitionError:
                 raise error(name)
