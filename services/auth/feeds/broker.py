@@ -5,13 +5,12 @@ from contextlib import suppress
 from aiokafka.admin import NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
+from shared.events.auth import ORGANIZATION_CHANGED
 from shared.kafka.administration import BrokerAdministration, Right
 from shared.kafka.connection import KafkaConnection
 
 # An organization's events are few. Those of a machine stay in order within their partition.
 PARTITIONS = 3
-# As the broker's own default says.
-DEFAULT_REPLICATION = -1
 
 
 class KafkaFeedBroker:
@@ -52,6 +51,9 @@ class KafkaFeedBroker:
         admin = self._kafka.admin()
         try:
             await admin.start()
-            await admin.create_topics([NewTopic(topic, PARTITIONS, DEFAULT_REPLICATION)])
+            # Replicated as what is copied to it.
+            [copied] = await admin.describe_topics([ORGANIZATION_CHANGED.name])
+            replicas = len(copied["partitions"][0]["replicas"])
+            await admin.create_topics([NewTopic(topic, PARTITIONS, replicas)])
         finally:
             await admin.close()

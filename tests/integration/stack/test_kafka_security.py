@@ -18,10 +18,12 @@ from pydantic import SecretStr
 from dinsight.certificates import make_certificates
 from dinsight.installation import BROKER_USERS, broker_password_variable
 from dinsight.provision.rights import DOWNSTREAM, SUBSCRIPTIONS, rights_of
+from services.auth.feeds.broker import PARTITIONS, KafkaFeedBroker
 from shared.events.base import EVERY_SERVICE
 from shared.events.registry import BY_NAME, DOCUMENTED, TOPICS
 from shared.kafka.administration import BrokerAdministration, KafkaException, Right
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.feeds import feed_topic
 from shared.settings import InstallationSettings
 from tests.servers import BOOTSTRAP_VARIABLE, KAFKA_VARIABLE
 from tests.stack import Stack
@@ -152,3 +154,25 @@ async def test_a_service_cannot_give_itself_rights(stack: Stack) -> None:
         with pytest.raises(KafkaException):
             await administration.set_user("auth", "mine now")
     assert BY_NAME["audit.recorded"].signed_by is not None
+
+
+async def test_auth_makes_a_feed_whose_user_reads_it_alone(stack: Stack) -> None:
+    broker, topic = KafkaFeedBroker(as_user(stack, "auth")), feed_topic(uuid4())
+    for password in ("first", "second", "second"):
+        await broker.make(topic, password)
+    login = {"kafka_sasl_username": topic, "kafka_sasl_password": SecretStr("second")}
+    owner = KafkaConnection(settings_of(stack, "auth").model_copy(update=login), client_id="test")
+    for partition in range(PARTITIONS):
+        async with as_user(stack, "machines").producer() as producer:
+            await producer.send_and_wait(topic, b"{}", partition=partition)
+    await read(owner, topic)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await write(owner, topic)
+    for other in (*BY_NAME, feed_topic(uuid4())):
+        with pytest.raises(TopicAuthorizationFailedError):
+            await read(owner, other)
+    for _ in range(2):
+        await broker.remove(topic)
+    with pytest.raises(KafkaError):
+        await owner.ping()
+    assert await kafka_at(stack.kafka_bootstrap).partitions([topic]) == []
