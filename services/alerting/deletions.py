@@ -83,6 +83,7 @@ def steps(units: PostgresUnits, lifecycle: AlertLifecycle, clock: Clock) -> Step
             Query(
                 "alerts (detached)", "detach_alerts_of_machine", BATCH_ALERTS, {"note": MACHINE_DELETED.note}
             ),
+            Query("notification_resources", "erase_matchers_of_machine"),
             Query("series", "erase_series_of_machine", BATCH_ROWS),
             Query("", "erase_heads_of_machine"),
             Query("alert_rules", "erase_rules_of_machine", BATCH_ALERTS),

@@ -9,6 +9,7 @@ from shared.http.csv_lists import MAX_PAGES_AT_ONCE, offer_csv
 from shared.http.fields import without_null
 from shared.http.problems import problem_responses
 from shared.http.standing import Standing
+from shared.http.static_paths import StaticPaths
 
 
 class Application(FastAPI):
@@ -16,9 +17,12 @@ class Application(FastAPI):
         self._reading_files = asyncio.Semaphore(MAX_PAGES_AT_ONCE)
         super().__init__(**options)
         self.state.standing = standing or Standing()
+        self._static_paths = StaticPaths()
+        self.router.routes.insert(0, self._static_paths)
 
     def include_router(self, router: APIRouter, *args: Any, **options: Any) -> None:
         offer_csv(router, self._reading_files)
+        self._static_paths.add(router.routes)
         super().include_router(router, *args, **options)
 
     def openapi(self) -> dict[str, Any]:
@@ -35,6 +39,8 @@ def tidied(document: dict[str, Any]) -> dict[str, Any]:
             operation.setdefault("security", [])
             # Every operation refuses unknown query parameters.
             operation["responses"].setdefault("422", problem_responses(422)[422])
+            if any(parameter["in"] == "query" for parameter in operation.get("parameters", ())):
+                operation["responses"].setdefault("414", problem_responses(414)[414])
             for parameter in operation.get("parameters", ()):
                 # A query and a header hold text; a missing value is left out and never null.
                 parameter["schema"] = without_null(parameter["schema"])

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Unprocessable, json_pointer
+from shared.http.static_paths import StaticPaths
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS
 
 MEDIA_TYPE = "application/problem+json"
@@ -187,11 +188,11 @@ def _document(
 
 def _allowed(request: Request) -> list[str]:
     """All methods of the path: the framework names only those of the first matching route."""
-    return [
-        method
-        for method in METHODS
-        if any(
-            route.matches({**request.scope, "method": method})[0] is Match.FULL
-            for route in request.app.router.routes
-        )
-    ]
+    return [method for method in METHODS if _allows(request, method)]
+
+
+def _allows(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    matching = (route for route in request.app.router.routes if route.matches(scope)[0] is Match.FULL)
+    first = next(matching, None)
+    return first is not None and not isinstance(first, StaticPaths)

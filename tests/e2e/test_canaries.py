@@ -97,7 +97,7 @@ def planted(plant: Plant, stack: Stack) -> str:
 
     def failed() -> bool:
         deliveries = plant.get(f"/alerts/{alert['id']}")["deliveries"]
-        return any(d["status"] == "failed" for d in deliveries)
+        return any(d["status"] in ("failed", "given_up") for d in deliveries)
 
     eventually(failed, seconds=60, what="a failed delivery")
     for path in ("/machines", "/alert-rules", "/alerts"):

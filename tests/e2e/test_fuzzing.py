@@ -49,7 +49,7 @@ def test_a_body_of_another_type_is_refused(stack: Stack, plant: Plant, media_typ
         for operation in operations(document):
             if operation.media_type != "application/json":
                 continue
-            content = json.dumps(payload(document, operation, {}).json).encode()
+            content = json.dumps(payload(document, operation, ids).json).encode()
             headers = {**plant.headers, "Content-Type": media_type}
             answer = client.request(
                 operation.method, operation.address(ids), content=content, headers=headers

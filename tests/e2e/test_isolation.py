@@ -26,6 +26,8 @@ NOT_RECORDED = {
     "refresh": "it only goes on with a session whose beginning is recorded",
     "delete_me": "it is refused while the organization has no other owner; test_deletion.py deletes accounts",
     "delete_organization": "it needs to be confirmed, and ends the access to its trail; see test_deletion.py",
+    "backtest_rule": "it reads history and stores nothing",
+    "backtest_unsaved_rule": "it reads history and stores nothing",
     "preview_file": "it reads a file and stores nothing",
     "send_verification": "a link that was sent moments ago, with the registration, is not sent again",
 }
@@ -89,7 +91,8 @@ def test_every_operation_withstands_generated_requests(outcome: Outcome, attack:
 def test_nothing_of_the_victim_has_changed(outcome: Outcome) -> None:
     changed = [name for name, seen in outcome.before.items() if outcome.after[name] != seen]
     assert changed == []
-    assert outcome.recorded == []
+    # The viewer's own, see attacks.VIEWERS.
+    assert [entry for entry in outcome.recorded if entry["action"] != "opt_out.created"] == []
 
 
 def test_every_operation_is_attacked_or_open_to_all(outcome: Outcome) -> None:
@@ -167,7 +170,10 @@ def _records(operation: Operation) -> bool:
     return operation.writes and operation.secured and operation.id not in NOT_RECORDED
 
 
-def _order(operation: Operation) -> tuple[bool, int, str]:
-    """What is made and changed comes before what is deleted; an alert first goes through its life."""
+def _order(operation: Operation) -> tuple[bool, int, int, str]:
+    """What is made comes before what is deleted; an alert first goes through its life."""
     place = LIFE.index(operation.id) if operation.id in LIFE else len(LIFE)
-    return operation.method == "DELETE", place, operation.path
+    deletes = operation.method == "DELETE"
+    # A part before its whole; silences and much else go with their machine.
+    whole = 1 if operation.id == "delete_machine" else -len(operation.path_names)
+    return deletes, whole if deletes else 0, place, operation.path

@@ -78,7 +78,7 @@ DURATION:PT1H
 END:VEVENT
 END:VCALENDAR
 """
-# How alerts reach people: names are unique, and ends lie in the future.
+# How alerts reach people: names are unique, ends lie in the future, and members joined with an event.
 PEOPLE: Mapping[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {
     "create_contact_point": lambda _: {"name": _handle(), "target": {"kind": "role", "role": "admin"}},
     "update_contact_point": lambda _: {"name": _handle()},
@@ -106,6 +106,7 @@ PEOPLE: Mapping[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {
     },
     "update_maintenance_window": lambda _: {"reason": "Later"},
     "import_maintenance_windows": lambda _: {"calendar": CALENDAR, "matcher": {"tags": ["none"]}},
+    "assign_alert": lambda ids: {"user_id": ids["owner_id"]},
     "create_opt_out": lambda ids: {"rule_ids": [ids["rule_id"]], "below": "low"},
 }
 

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -50,6 +51,10 @@ FURNISHING = (
     "PUT /alert-budget",
 )
 TRAIL = "list_audit_logs"
+# What is about the present unless a time is given.
+NOW = datetime.now(UTC)
+SPAN = {"since": (NOW - timedelta(days=1)).isoformat(), "until": (NOW + timedelta(days=1)).isoformat()}
+TIMED = ("summarize_alerts", "list_shifts")
 # Grows with time, whatever anybody does.
 AGE = re.compile(r'"(silent_for|trace_id)": ("[0-9a-f]+"|[0-9.e+-]+)')
 
@@ -68,11 +73,13 @@ class Tenant:
     viewer: Mapping[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
 
-    def call(self, operation: Operation, headers: Mapping[str, str]) -> httpx2.Response:
+    def call(
+        self, operation: Operation, headers: Mapping[str, str], query: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
         """`operation` on what the tenant has, with a body that it accepts."""
         arguments = payload(self.document, operation, self.ids).arguments()
         return self.client.request(
-            operation.method, operation.address(self.ids), headers=dict(headers), **arguments
+            operation.method, operation.address(self.ids), headers=dict(headers), params=query, **arguments
         )
 
     def ask(self, path: str, **parameters: Any) -> Any:
@@ -215,7 +222,8 @@ def snapshot(tenant: Tenant) -> dict[str, str]:
     for operation in operations(tenant.document):
         readable = operation.method == "GET" and operation.secured and not operation.streams
         if readable and operation.id != TRAIL:
-            answer = tenant.call(operation, tenant.owner)
+            query = SPAN if operation.id in TIMED else None
+            answer = tenant.call(operation, tenant.owner, query)
             assert answer.status_code in (200, 409), f"{operation.name}: {answer.status_code} {answer.text}"
             is_json = "json" in answer.headers["Content-Type"]
             text = json.dumps(answer.json(), sort_keys=True) if is_json else answer.text

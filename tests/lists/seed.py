@@ -35,7 +35,13 @@ ALERT = {
 }
 CONDITION = {"version": 1, "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5}}
 ACTIONS = {"version": 1, "on": ["raised"], "steps": [], "webhooks": {}}
-MATCHER: dict[str, Any] = {"machine_ids": [], "rule_ids": [], "tags": [], "locations": [], "max_severity": None}
+MATCHER: dict[str, Any] = {
+    "machine_ids": [],
+    "rule_ids": [],
+    "tags": [],
+    "locations": [],
+    "max_severity": None,
+}
 START = "2026-01-01T00:00:00+00:00"
 LOCAL = "2026-01-01T00:00:00"
 MEMBER = "5d9bb1f6-3e5f-4b0c-9f5a-0a3a0a6f6f5e"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -23,6 +22,8 @@ from tools.demo.api import Json
 
 SEVERITY_STYLES = {"low": "yellow", "medium": "dark_orange", "high": "red", "critical": "bold red"}
 VERDICT_STYLES = {"ready": "green", "usable": "yellow", "unreliable": "red"}
+# Columns of a table of features, and their widths.
+NUMBERS = {"expected": 9, "observed": 9, "deviation": 10, "share": 5}
 MAX_ANOMALIES = 8
 MAX_FEATURES = 3
 # Upload and analysis are each one bar of a hundred.
@@ -97,45 +98,37 @@ class Screen:
 
     def anomalies(self, anomalies: Sequence[Json], name_of: Callable[[str, Json], str]) -> None:
         """Print the first of each severity and the worst. `name_of` describes a feature of a sample."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        titles = ("sample", "severity", "ratio", "feature", "expected", "observed", "deviation", "share")
-        for title in titles:
-            table.add_column(title, justify="left" if title in ("severity", "feature") else "right")
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+        rest = self.console.width - sum(width + 2 for width in NUMBERS.values())
+        table.add_column("sample and features", no_wrap=True, overflow="ellipsis", max_width=max(rest, 20))
+        for title, width in NUMBERS.items():
+            table.add_column(title, justify="right", no_wrap=True, min_width=width)
         for anomaly in chosen(anomalies):
             style = SEVERITY_STYLES.get(anomaly["severity"], "")
             ratio = anomaly["distance"] / anomaly["threshold"]
-            head = (str(anomaly["sample_index"]), f"[{style}]{anomaly['severity']}[/]", f"{ratio:.2f}")
+            table.add_row(f"[{style}]{anomaly['sample_index']}: {anomaly['severity']}, ratio {ratio:.2f}[/]")
             for feature in anomaly["features"]["features"][:MAX_FEATURES]:
                 table.add_row(
-                    *head,
-                    escape(name_of(feature["name"], anomaly)),
+                    f"  {escape(name_of(feature['name'], anomaly))}",
                     f"{feature['expected']:.4g}",
                     f"{feature['observed']:.4g}",
                     f"{feature['deviation']:+.1f} sd",
                     f"{feature['share']:.0%}",
                 )
-                head = ("", "", "")
-            table.add_section()
         self.console.print(table, highlight=False)
 
     def alerts(self, alerts: Sequence[Json]) -> None:
+        """Print each alert on a line, and what it is about below."""
         if not alerts:
             self.note("No alert was raised.")
-            return
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for title in ("rule", "status", "severity", "findings", "worst ratio", "summary"):
-            table.add_column(title)
         for alert in alerts:
+            style = SEVERITY_STYLES.get(alert["severity"], "")
             worst = alert["worst_distance_ratio"]
-            table.add_row(
-                escape(alert["rule_name"]),
-                alert["status"],
-                f"[{SEVERITY_STYLES.get(alert['severity'], '')}]{alert['severity']}[/]",
-                str(alert["count"]),
-                "-" if worst is None else f"{worst:.2f}",
-                escape(alert["summary"]),
-            )
-        self.console.print(table, highlight=False)
+            facts = [alert["status"], f"findings: {alert['count']}"]
+            facts += [] if worst is None else [f"worst ratio {worst:.2f}"]
+            name = f"[bold]{escape(alert['rule_name'])}[/] [{style}]{alert['severity']}[/]"
+            self.console.print(f"  {name} {', '.join(facts)}", highlight=False)
+            self.note(escape(alert["summary"]))
 
     def link(self, label: str, address: str) -> None:
         """On a line of its own, so that a terminal can open it and people can copy it whole."""

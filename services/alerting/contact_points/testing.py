@@ -30,8 +30,9 @@ class ContactTester:
         self._courier = courier
 
     async def route(self, unit: Unit, caller: Caller, resource_id: UUID) -> tuple[Resource, Route]:
-        """Raises ResourceNotFound, NobodyToTest."""
+        """Record the test and find whom it reaches. Raises ResourceNotFound, NobodyToTest."""
         resource = await self._resources.get(unit, Kind.CONTACT_POINT, resource_id)
+        await self._resources.record(unit, caller, "tested", resource)
         point = ContactPoint.load(resource.document)
         try:
             if point.kind not in PEOPLE:

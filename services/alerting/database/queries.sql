@@ -179,7 +179,10 @@ CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE in_period) AS raised,
            count(*) FILTER (WHERE in_period AND created_at <= ended_before + interval '1 hour')
                + (SELECT count(*) FROM alert_changes c JOIN alerts o ON o.id = c.alert_id
-                  WHERE o.alert_rule_id = r.id AND c.kind = 'reopened' AND c.at >= :since AND c.at < :until)
+                  WHERE o.alert_rule_id = r.id AND c.kind = 'reopened' AND c.at >= :since AND c.at < :until
+                    AND c.at <= interval '1 hour' + (
+                        SELECT max(b.at) FROM alert_changes b
+                        WHERE b.alert_id = c.alert_id AND b.kind = 'resolved' AND b.at <= c.at))
                AS repeats,
            count(*) FILTER (WHERE in_period AND outcome = 'true_alarm') AS true_alarms,
            count(*) FILTER (WHERE in_period AND outcome = 'false_alarm') AS false_alarms,
@@ -568,6 +571,24 @@ WITH detached AS (
 )
 SELECT count(*) FROM detached;
 
+-- name: erase_matchers_of_machine$
+-- Take a deleted machine out of silences and maintenance windows. Those of this machine alone go: without it, they
+-- would match every machine.
+WITH gone AS (
+    DELETE FROM notification_resources
+    WHERE document #> '{matcher,machine_ids}' = jsonb_build_array(:subject::uuid::text)
+    RETURNING 1
+), narrowed AS (
+    UPDATE notification_resources
+    SET document = jsonb_set(document, '{matcher,machine_ids}',
+                             (document #> '{matcher,machine_ids}') - :subject::uuid::text),
+        updated_at = clock_timestamp(), version = version + 1
+    WHERE document #> '{matcher,machine_ids}' ? :subject::uuid::text
+      AND document #> '{matcher,machine_ids}' <> jsonb_build_array(:subject::uuid::text)
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
 -- name: erase_series_of_machine$
 -- Delete a batch of the samples of a deleted machine.
 WITH gone AS (
@@ -631,13 +652,12 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- name: detach_deliveries_of_analyses$
--- Take the anomaly out of a batch of messages about alerts of deleted analyses.
+-- Take what refers to deleted analyses out of a batch of messages: a later message of the alert may name another run.
 WITH detached AS (
-    UPDATE deliveries SET message = jsonb_set(message, '{data,anomaly_id}', 'null') #- '{data,features}'
-    WHERE id IN (
-        SELECT d.id FROM deliveries d JOIN alerts a ON a.id = d.alert_id
-        WHERE a.data ->> 'analysis_id' = ANY (:subjects::text[])
-          AND d.message #>> '{data,anomaly_id}' IS NOT NULL LIMIT :batch)
+    UPDATE deliveries SET message = jsonb_set(jsonb_set(message, '{data,anomaly_id}', 'null'), '{data,analysis_id}', 'null')
+        #- '{data,features}'
+    WHERE id IN (SELECT id FROM deliveries WHERE message #>> '{data,analysis_id}' = ANY (:subjects::text[])
+                 LIMIT :batch FOR NO KEY UPDATE)
     RETURNING 1
 )
 SELECT count(*) FROM detached;

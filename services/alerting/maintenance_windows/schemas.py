@@ -76,7 +76,7 @@ class MaintenanceWindowOut(BaseModel):
     name: str
     reason: str
     matcher: MatcherModel
-    starts: datetime = Field(description="On the wall clock of time_zone")
+    starts: WallClock = Field(description="On the wall clock of time_zone")
     duration: str
     time_zone: str
     rule: str | None

@@ -62,7 +62,7 @@ class ResourceService:
         )
         if not await unit.resources.add(resource):
             raise NameTaken(kind, name)
-        await self._wrote(unit, caller, "created", resource, after={"name": name})
+        await self.record(unit, caller, "created", resource, after={"name": name})
         return resource
 
     async def get(self, unit: Unit, kind: Kind, resource_id: UUID) -> Resource:
@@ -83,7 +83,7 @@ class ResourceService:
                 raise NameTaken(before.kind, name)
         after = before.changed(self._clock.now(), **changes)
         await unit.resources.update(after)
-        await self._wrote(unit, caller, "updated", after, before={"name": before.name}, after={"name": name})
+        await self.record(unit, caller, "updated", after, before={"name": before.name}, after={"name": name})
         return after
 
     async def remove(self, unit: Unit, caller: Caller, kind: Kind, resource_id: UUID) -> Resource:
@@ -91,18 +91,19 @@ class ResourceService:
         resource = await self.lock(unit, kind, resource_id)
         await self._check_unused(unit, resource)
         await unit.resources.delete(resource.id)
-        await self._wrote(unit, caller, "deleted", resource, before={"name": resource.name})
+        await self.record(unit, caller, "deleted", resource, before={"name": resource.name})
         return resource
+
+    async def record(self, unit: Unit, caller: Caller, what: str, resource: Resource, **values: Any) -> None:
+        """Add what somebody did to the audit trail."""
+        kind = resource.kind.value
+        await self._auditor.wrote(unit.outbox, caller, f"{kind}.{what}", kind, resource.id, **values)
 
     async def _check_unused(self, unit: Unit, resource: Resource) -> None:
         if prefix := PREFIXES.get(resource.kind):
             rule = await unit.resources.rule_that_names(prefix + resource.name)
             if rule is not None:
                 raise InUse(resource.kind, resource.name, rule)
-
-    async def _wrote(self, unit: Unit, caller: Caller, what: str, resource: Resource, **values: Any) -> None:
-        kind = resource.kind.value
-        await self._auditor.wrote(unit.outbox, caller, f"{kind}.{what}", kind, resource.id, **values)
 
 
 def _found(resource: Resource | None, kind: Kind, resource_id: UUID) -> Resource:

@@ -100,7 +100,7 @@ class RotationOut(BaseModel):
     id: UUID
     name: str
     members: list[UUID]
-    starts: datetime = Field(description="On the wall clock of time_zone")
+    starts: WallClock = Field(description="On the wall clock of time_zone")
     shift: str
     time_zone: str
     on_call: UUID | None = Field(description="Who is on call now")

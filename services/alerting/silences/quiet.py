@@ -28,19 +28,6 @@ async def quiet(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | N
     return max(found, key=lambda each: (each.until is None, each.until or at), default=None)
 
 
-async def in_maintenance(unit: Unit, machine: MachineRef, at: datetime) -> Quiet | None:
-    """The maintenance window that the machine is in. Windows for some rules or severities do not count."""
-    for window in await unit.resources.current([Kind.MAINTENANCE_WINDOW], at):
-        matcher = Matcher.load(window.document["matcher"])
-        nowhere = Matched(machine.id, machine.id, Severity.LOW, frozenset(machine.tags), machine.location)
-        if matcher.rule_ids or matcher.max_severity or not matcher.matches(nowhere):
-            continue
-        occurrence = Schedule.load(window.document["schedule"]).at(at)
-        if occurrence is not None:
-            return Quiet(f"maintenance window {window.name!r}", occurrence.ends_at)
-    return None
-
-
 def inhibits(rule: Rule) -> bool:
     """Whether open alerts of the rule keep less severe ones of the machine back."""
     chosen = rule.actions.inhibits

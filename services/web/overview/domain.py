@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# The same machine that `make demo` makes its data for.
-SAMPLE_RIG: Mapping[str, Any] = {"name": "Sample rig", "tags": ["sample"]}
 # Bars of the spark line: a day each, its height the share of samples that are anomalies.
 SPARK_DAYS = 21
 SPARK_WIDTH, SPARK_HEIGHT = 84, 20

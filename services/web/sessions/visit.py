@@ -65,6 +65,18 @@ class Visit:
     async def post(self, path: str, body: object = None, **query: Any) -> Json:
         return await self._call("POST", target(path, query), body)
 
+    async def upload(
+        self, path: str, fields: Mapping[str, str], file: tuple[str, bytes], *, key: str
+    ) -> Json:
+        """Send a form with a file, which is taken once for each `key`. Raises ApiError, SignedOut."""
+        form = aiohttp.MultipartWriter("form-data", boundary=key)
+        for name, value in fields.items():
+            form.append(value).set_content_disposition("form-data", name=name)
+        form.append(file[1]).set_content_disposition("form-data", name="files", filename=file[0])
+        headers = {"Content-Type": form.content_type, "Idempotency-Key": key}
+        sent = {**await self._headers(), **headers}
+        return await self._api.json("POST", PREFIX + target(path), headers=sent, body=await form.as_bytes())
+
     async def patch(self, path: str, body: object) -> Json:
         return await self._call("PATCH", target(path), body)
 

@@ -13,6 +13,7 @@ import pytest
 from dinsight.installation import SERVICES
 from dinsight.provision.databases import provision
 from dinsight.re_encrypt.columns import COLUMNS, Moved, move
+from services.alerting.contact_points.sealing import purpose as contact_purpose
 from services.alerting.rules.sealing import address_purpose
 from services.alerting.rules.sealing import secret_purpose as webhook_purpose
 from services.analysis.sources.sealing import purpose as source_purpose
@@ -35,6 +36,16 @@ ADD_RULE = """
 INSERT INTO alerting.alert_rules (id, organization_id, machine_id, name, condition, actions, severity,
                                   created_by)
 VALUES ($1, $2, $3, 'Rule', '{}', $4, 'high', $5)
+"""
+ADD_TEMPLATE = """
+INSERT INTO alerting.rule_templates (id, organization_id, name, selector, condition, actions, severity,
+                                     is_active, created_by, created_at, updated_at, version)
+VALUES ($1, gen_random_uuid(), 'Rule', '{}', '{}', $2, 'high', true, gen_random_uuid(), now(), now(), 1)
+"""
+ADD_CONTACT_POINT = """
+INSERT INTO alerting.notification_resources (id, organization_id, kind, name, document, created_by,
+                                             created_at, updated_at, version)
+VALUES ($1, gen_random_uuid(), 'contact_point', 'plant', $2, gen_random_uuid(), now(), now(), 1)
 """
 ADD_MESSAGE = """
 INSERT INTO auth.mail (id, kind, sealed, expires_at, created_at)
@@ -82,11 +93,11 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
         await admin.execute(ADD_ORGANIZATION, id_, f"plant-{number}", settings)
     rules = [uuid4() for _ in range(3)]
     for id_ in rules:
-        sealed = encryptor.encrypt("webhook", purpose=webhook_purpose(id_, "cmms"))
-        address = encryptor.encrypt("https://example.org/hook", purpose=address_purpose(id_, "cmms"))
-        hook = {"url": "https://example.org", "secret": sealed, "sealed_url": address}
-        actions = {"version": 1, "webhooks": {"cmms": hook}}
-        await admin.execute(ADD_RULE, id_, uuid4(), uuid4(), actions, uuid4())
+        await admin.execute(ADD_RULE, id_, uuid4(), uuid4(), actions_of(id_, encryptor), uuid4())
+    template, point = uuid4(), uuid4()
+    await admin.execute(ADD_TEMPLATE, template, actions_of(template, encryptor))
+    sealed = encryptor.encrypt("https://example.org/hook", purpose=contact_purpose(point, "url"))
+    await admin.execute(ADD_CONTACT_POINT, point, {"kind": "webhook", "sealed": {"url": sealed}})
     await admin.execute("SET session_replication_role = origin")
     machine = uuid4()
     sealed = encryptor.encrypt('"secret"', purpose=value_purpose(machine, "plc"))
@@ -102,6 +113,14 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
     await admin.execute(ADD_MESSAGE, uuid4(), None)
     await signing_key(target, OLD)
     return rules
+
+
+def actions_of(id_: UUID, encryptor: Encryptor) -> dict[str, Any]:
+    """Of a rule or a template, with a webhook."""
+    sealed = encryptor.encrypt("webhook", purpose=webhook_purpose(id_, "cmms"))
+    address = encryptor.encrypt("https://example.org/hook", purpose=address_purpose(id_, "cmms"))
+    hook = {"url": "https://example.org", "secret": sealed, "sealed_url": address}
+    return {"version": 1, "webhooks": {"cmms": hook}}
 
 
 async def signing_key(target: TestDatabase, keys: str) -> str:
@@ -136,6 +155,8 @@ async def test_every_secret_is_re_encrypted_and_the_old_key_can_be_removed(
     settings = counts["auth.organizations.settings"]
     assert (settings.rows, settings.renewed) == (ORGANIZATIONS, ORGANIZATIONS // 2)
     assert counts["alerting.alert_rules.actions"].renewed == len(rules)
+    for place in ("alerting.rule_templates.actions", "alerting.notification_resources.document"):
+        assert counts[place].renewed == 1
     assert counts["analysis.sources.sealed"].renewed == 1
     assert counts["auth.signing_keys.private_jwk"].renewed == 1
     assert not any(column.unreadable for column in counts.values())

@@ -120,7 +120,7 @@ def _value(type_name: str) -> Any:
     if type_name == "boolean":
         return False
     if type_name == "bytea":
-        return b"packed"
+        return uuid4().bytes
     if type_name.endswith("[]"):
         return [1.0]
     if type_name == "jsonb":

@@ -44,6 +44,17 @@ def test_the_table_shows_each_features_contribution() -> None:
         assert text in out.getvalue()
 
 
+def test_a_feature_takes_one_line_of_a_narrow_terminal() -> None:
+    out = StringIO()
+    name = "vibration of the drive end bearing, horizontal, 118.7 Hz (outer race, second harmonic)"
+    Screen(Console(file=out, width=80)).anomalies([anomaly(7, "critical", 5.0)], lambda *_: name)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 3
+    assert all(len(line) <= 80 for line in lines)
+    assert lines[-1].startswith("  vibration of the drive end bearing")
+    assert lines[-1].rstrip().endswith("50%")
+
+
 def test_markup_in_a_name_is_only_text() -> None:
     out = StringIO()
     Screen(Console(file=out, width=140)).anomalies([anomaly(7, "low", 5.0)], lambda *_: "[red]x[/red]")

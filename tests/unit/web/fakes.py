@@ -53,7 +53,8 @@ class FakeApi(ApiClient):
 
     async def json(self, method: str, target: str, *, headers: Mapping[str, str], body: Any = None) -> Json:
         path = urlsplit(target).path.removeprefix("/api/v1")
-        self.calls.append((method, path, json.loads(body) if body else None))
+        is_json = headers.get("Content-Type") == "application/json"
+        self.calls.append((method, path, json.loads(body) if is_json else body))
         self.headers.append(headers)
         answer = self.answers.get((method, path), ApiError(404, {"detail": "gone", "code": "not-found"}))
         if isinstance(answer, Exception):

@@ -108,7 +108,7 @@ class Layout:
             header_line=line,
             data_line=data_line,
             width=width,
-            row_cells=self.width if self.width == width + 1 and self.trailing else width,
+            row_cells=width + self._ends_in_delimiters(header, width, data_line),
             preamble=_preamble(lines, line),
             units=tuple((*units, *[""] * width)[:width]) if units else (),
             comment=hints.comment,
@@ -220,6 +220,13 @@ class Layout:
             if expected in ("number", "switch")
         ]
         return not numbers or any(kind != "missing" for kind in numbers)
+
+    def _ends_in_delimiters(self, header: Sequence[str], width: int, data_line: int) -> bool:
+        """Whether rows have a delimiter at their end. One row alone may as well have one too many before."""
+        if not self.trailing or self.width != width + 1:
+            return False
+        widths = Counter(len(cells) for line, cells in self.records if line >= data_line)
+        return widths[width + 1] > widths[width] and (len(header) > width or widths[width + 1] > 1)
 
     def _same_width(self, cells: Sequence[str]) -> bool:
         return len(cells) == self.width or (self.trailing and len(cells) == self.width - 1)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx2
 
 from shared.events.alerting import ALERT_CHANGED
@@ -12,6 +13,7 @@ from shared.events.deletions import DELETION_REQUESTED, DeletionRequested
 from tests.integration.alerting.alerts.test_api import ALERTS, RULES, alert_with_count, make_rule
 from tests.integration.alerting.conftest import FakeMachines
 from tests.integration.alerting.publishing import Publisher
+from tests.support.installation import TestDatabase
 from tests.support.records import reading
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
@@ -85,8 +87,15 @@ async def test_a_shift_with_its_alerts_and_what_they_say_of_their_rules(
     assert (await api.delete(BUDGET, headers=headers)).status_code == 204
 
 
+# The alert had been over for two hours each time it came back.
+EARLIER = """
+UPDATE alerting.alert_changes SET at = at - interval '2 hours' WHERE kind = 'resolved' AND alert_id = $1
+"""
+
+
 async def test_an_alert_that_comes_back_at_once_chatters(
     api: httpx2.AsyncClient,
+    database: TestDatabase,
     tokens: TokenIssuer,
     organization: UUID,
     publisher: Publisher,
@@ -104,6 +113,12 @@ async def test_an_alert_that_comes_back_at_once_chatters(
     found = await api.get(f"{RULES}/performance", params={"chatters": "true"}, headers=headers)
     [rule] = found.json()["items"]
     assert (rule["raised"], rule["repeats"], rule["chatters"]) == (1, 3, True)
+    connection = await asyncpg.connect(database.admin_dsn)
+    await connection.execute(EARLIER, UUID(alert["id"]))
+    await connection.close()
+    found = await api.get(f"{RULES}/performance", params={"machine_id": str(machine_id)}, headers=headers)
+    [rule] = found.json()["items"]
+    assert (rule["raised"], rule["repeats"], rule["chatters"]) == (1, 0, False)
 
 
 async def test_switching_off_and_deleting_resolve_with_an_event_that_says_why(

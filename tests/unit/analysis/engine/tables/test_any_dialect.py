@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -194,6 +195,21 @@ def test_a_damaged_table_never_gives_a_wrong_number(table: Written, damage: str,
         for value, count in Counter(found[:, column].tolist()).items():
             if not np.isnan(value):
                 assert count <= meant[value], (value, damage, table.content(tuple(lines)))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Run 7,0,0,0,Run 7", "Run 7,,,,Run 7", "Run ,7,0,,,", "Run 7,,,,Run 7"],
+        ["Run 7,0,0,0,Run 7", "Run ,7,0,0,,"],
+        ["Run ,7,0,0,,"],
+    ],
+)
+def test_a_delimiter_too_many_is_not_taken_for_one_at_the_end(rows: list[str]) -> None:
+    content = "\n".join(["Prüfling,Drehzahl [1/min],T1,Weg µm,Ende", ",1/min,°C,mm,", *rows, ""]).encode()
+    with pytest.raises(TableError, match=r"6 cells") as refused:
+        list(open_table(io.BytesIO(content), name="t", config=CONFIG, reading=ReadingConfig()))
+    assert refused.value.code == "wrong_width"
 
 
 @settings(max_examples=150, deadline=None)
