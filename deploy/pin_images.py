@@ -1,7 +1,7 @@
 """Pins every image that others make to its digest, in docker-compose.yml and the Dockerfiles.
 
-Usage: `python3 deploy/pin_images.py`, with Docker's buildx, which asks the registry. Standard library only. A
-tag can be moved to another image; a digest cannot. What is pinned already is pinned to what its tag names today.
+Usage: `python3 deploy/pin_images.py`, with Docker's buildx, which asks the registry. Standard library only.
+A tag can be moved to another image, a digest cannot. What is pinned is pinned anew, to what its tag names.
 """
 
 import re

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 FILE_SUFFIX = "_FILE"
+STORE_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class SecretFileError(Exception):
@@ -25,6 +26,15 @@ def in_file(name: str, environ: Mapping[str, str]) -> str | None:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SecretFileError(f"{name}{FILE_SUFFIX} names {path}, which cannot be read: {error}") from error
+
+
+def store_credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """Credentials of the object store that are in files, by the names of its client's options.
+
+    The client reads `AWS_...` itself, but no files. Raises SecretFileError.
+    """
+    found = {name: in_file(name, environ) for name in STORE_CREDENTIALS}
+    return {name.lower(): value for name, value in found.items() if value is not None}
 
 
 def with_files(environ: Mapping[str, str], prefix: str) -> dict[str, str]:

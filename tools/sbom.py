@@ -21,11 +21,11 @@ LOCKS: Mapping[str, str] = {
 }
 
 
-def write(folder: Path) -> list[Path]:
+def write(folder: Path, locks: Mapping[str, str] = LOCKS) -> list[Path]:
     """Write all; the same packages give the same files."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, lock in LOCKS.items():
+    for name, lock in locks.items():
         path = folder / f"{name}.cdx.json"
         command = [sys.executable, "-m", "cyclonedx_py", "requirements", str(ROOT / "requirements" / lock)]
         command += ["--pyproject", str(ROOT / "pyproject.toml"), "--sv", "1.6", "--of", "JSON"]

@@ -17,6 +17,7 @@ from dinsight.installation import DATABASE_URL, EVENT_PUBLIC_KEYS, KAFKA_BOOTSTR
 from shared.clock import time_ordered_id
 from shared.events.auth import AUDIT_RECORDED, ORGANIZATION_CHANGED, AuditRecorded, OrganizationChanged
 from shared.events.base import Event, Payload, Topic
+from shared.events.codec import encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
 from shared.kafka.relay import Relay
@@ -234,3 +235,29 @@ async def test_a_broker_that_is_away_is_named() -> None:
     code, told = await command_on({KAFKA_BOOTSTRAP: "127.0.0.1:9"})("list")
     assert code == 1
     assert "The broker at 127.0.0.1:9 (DINSIGHT_KAFKA_BOOTSTRAP)" in told
+
+
+async def test_a_forged_event_is_dead_lettered_and_never_replayed(
+    pool: Database, installation: InstallationSettings, bootstrap: str, command: Command
+) -> None:
+    """Its replay would be signed by the relay, and be believed."""
+    key, action = uuid4(), uuid4().hex
+    handler = Handler(action)
+    handler.broken = False
+    forged, true = audited(action, key, "forged"), audited(action, key, "true")
+    value, headers = encode(forged)
+    async with at_work(pool, installation, handler):
+        async with kafka_at(bootstrap).producer() as producer:
+            content = {"value": value, "key": forged.key.encode(), "headers": list(headers.items())}
+            await producer.send_and_wait(AUDIT_RECORDED.name, **content)
+        [letter] = await dead_letters_of(bootstrap, key, 1)
+        assert letter.reason == "SignatureError: the event is not signed"
+        code, told = await command("replay", "--id", letter.id)
+        assert code == 0
+        assert f"{letter.id} {AUDIT_RECORDED.name}: refused: SignatureError: the event is not signed" in told
+        await send(bootstrap, true)
+
+        async def handled() -> bool:
+            return handler.handled == ["true"]
+
+        await eventually(handled, what="the event after the forged one")

@@ -16,6 +16,7 @@ from shared.access import Scope
 from shared.clock import time_ordered_id
 from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.events.base import Event
+from shared.events.codec import encode
 from shared.jobs.retry import RetryPolicy
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
@@ -187,3 +188,21 @@ async def test_a_record_that_cannot_be_read_stalls_nothing(service: Service) -> 
     assert [name for commit in service.commits for name in commit] == ["a", "b"]
     [reason] = service.dead
     assert "lacks the headers" in reason
+
+
+async def test_what_its_owner_did_not_sign_has_no_effect(service: Service) -> None:
+    """Whoever may write to the topic may still not speak for auth, which owns it."""
+    forged = event("forged")
+    value, headers = encode(forged)
+    unsigned = record(value, list(headers.items()), forged.key.encode())
+    value, headers = encode_signed(forged, "machines")
+    by_another = record(value, list(headers.items()), forged.key.encode())
+    value, headers = encode_signed(event("other"))
+    changed = record(value.replace(b"other", b"lies!"), list(headers.items()), forged.key.encode())
+    await service.consume(of(event("a")), unsigned, by_another, changed, of(event("b")))
+    assert [name for commit in service.commits for name in commit] == ["a", "b"]
+    assert service.dead == [
+        "SignatureError: the event is not signed",
+        "SignatureError: machines may not publish this on organization.changed",
+        "SignatureError: the signature is not one of auth",
+    ]

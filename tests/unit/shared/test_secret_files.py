@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from obstore.store import S3Store
 
+from dinsight.backup.repository import open_store
 from dinsight.installation import CommandError, named_by_environment
 from services.auth.settings import Settings as AuthSettings
 from services.gateway.settings import Settings as GatewaySettings
-from shared.secret_files import SecretFileError, with_files
+from shared.secret_files import SecretFileError, store_credentials, with_files
 from shared.settings import InstallationSettings
 from tests.unit.deploy.programs import settings_classes, variables
 
@@ -49,6 +51,18 @@ def test_commands_read_files_and_say_which_they_cannot(secret: Path, monkeypatch
     monkeypatch.setenv("DINSIGHT_AUTH_KAFKA_PASSWORD_FILE", str(secret.with_name("other")))
     with pytest.raises(CommandError, match="DINSIGHT_AUTH_KAFKA_PASSWORD_FILE"):
         named_by_environment()
+
+
+def test_credentials_of_the_object_store_have_files_too(secret: Path) -> None:
+    environ = {"AWS_SECRET_ACCESS_KEY_FILE": str(secret), "AWS_ACCESS_KEY_ID": "read by the client itself"}
+    assert store_credentials(environ) == {"aws_secret_access_key": "from a file, long enough"}
+    files = {"DINSIGHT_BACKUP_AWS_ACCESS_KEY_ID_FILE": str(secret), "DINSIGHT_BACKUP_AWS_REGION": "here"}
+    store = open_store("s3://bucket/backups", {**environ, **files})
+    assert isinstance(store, S3Store)
+    assert store.config is not None
+    found = dict(store.config)
+    assert found["access_key_id"] == found["secret_access_key"] == "from a file, long enough"
+    assert found["region"] == "here"
 
 
 def test_other_variables_stay_as_they_are(secret: Path) -> None:
