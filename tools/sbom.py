@@ -37,7 +37,7 @@ def write(folder: Path, locks: Mapping[str, str] = LOCKS) -> list[Path]:
 
 def main() -> int:
     for path in write(FOLDER):
-        print(path.relative_to(ROOT))
+        sys.stdout.write(f"{path.relative_to(ROOT)}\n")
     return 0
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from services.auth.feeds.domain import PURPOSE as FEED
+from services.auth.feeds.service import PURPOSE as FEED
 from services.auth.keys.service import PURPOSE
 from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.domain import SECRETS

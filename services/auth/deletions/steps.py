@@ -80,12 +80,7 @@ class FeedOfOrganization(Step):
         self._broker = broker
 
     async def prepare(self, database: Database, scope: Scope, deletion: DeletionRequested) -> None:
-        async with database.transaction(scope) as connection:
-            found = await connection.fetchval(
-                "SELECT true FROM feeds WHERE organization_id = $1", deletion.subject_id
-            )
-        if found:
-            await self._broker.remove(feed_topic(deletion.subject_id))
+        await self._broker.remove(feed_topic(deletion.subject_id))
 
     async def erase(self, erasing: Erasing) -> Erased:
         return Erased({"feeds": await erasing.queries.erase_feed(erasing.connection, **erasing.ids)})

@@ -15,8 +15,6 @@ LEASE = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 20.0
 # A broker may be down overnight.
 RETRY = RetryPolicy(20, first_delay=timedelta(seconds=2), max_delay=timedelta(hours=1), factor=4.0)
-# What the sealed password is bound to.
-PURPOSE = "feeds.sealed_password"
 
 
 @dataclass(frozen=True, slots=True)

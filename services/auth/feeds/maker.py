@@ -5,7 +5,8 @@ from datetime import timedelta
 import structlog
 
 from services.auth.database.unit import Units
-from services.auth.feeds.domain import PURPOSE, FeedBroker
+from services.auth.feeds.domain import FeedBroker
+from services.auth.feeds.service import PURPOSE
 from shared.access import Scope
 from shared.clock import Clock
 from shared.crypto import Encryptor

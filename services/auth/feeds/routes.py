@@ -22,11 +22,12 @@ def build_router(
         tags=["feeds"],
         responses=problem_responses(400, 401, 403, 404, 422),
     )
+    signed_in = Annotated[Identity, Depends(guard.identity)]
     # A leaked API key that could make passwords would outlive its deletion.
     person = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="Show the organization's feed")
-    async def get_feed(identity: person, organization_id: UUID) -> FeedOut:
+    async def get_feed(identity: signed_in, organization_id: UUID) -> FeedOut:
         """Without the password."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.FEED_WRITE)

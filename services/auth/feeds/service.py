@@ -4,7 +4,7 @@ import secrets
 
 from services.auth.database.unit import Unit
 from services.auth.errors import FeedNotFound, FeedsOff
-from services.auth.feeds.domain import FEED_JOB, PURPOSE, QUEUE, Feed
+from services.auth.feeds.domain import FEED_JOB, QUEUE, Feed
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -12,6 +12,8 @@ from shared.crypto import Encryptor
 from shared.jobs.queue import NewJob
 
 PASSWORD_BYTES = 32
+# What the sealed password is bound to.
+PURPOSE = "feeds.sealed_password"
 
 
 class FeedService:
