@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from services.auth.database.unit import Units
-from services.auth.feeds.schemas import FeedOut, NewFeedOut
+from services.auth.feeds.schemas import FeedState, NewFeedOut
 from services.auth.feeds.service import FeedService
 from services.auth.organizations.service import OrganizationService
 from shared.access import Identity, Permission, Scope
@@ -27,12 +27,12 @@ def build_router(
     person = Annotated[Identity, Depends(guard.person)]
 
     @router.get("", summary="Show the organization's feed")
-    async def get_feed(identity: signed_in, organization_id: UUID) -> FeedOut:
-        """Without the password."""
+    async def get_feed(identity: signed_in, organization_id: UUID) -> FeedState:
+        """Whether there is one, and without its password."""
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.FEED_WRITE)
             feed = await feeds.get(unit, caller)
-        return FeedOut.of(feed, feeds.bootstrap)
+        return FeedState.of(feed, feeds.bootstrap, available=feeds.available)
 
     @router.put(
         "",

@@ -17,7 +17,7 @@ PURPOSE = "feeds.sealed_password"
 
 
 class FeedService:
-    """`bootstrap` is where other systems reach the broker."""
+    """`bootstrap` is where other systems reach the broker; feeds are `available` on one with logins."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class FeedService:
         self._new_id = new_id
         self._auditor = auditor
         self._encryptor = encryptor
-        self._available = available
+        self.available = available
         self.bootstrap = bootstrap
 
     async def put(self, unit: Unit, caller: Caller) -> tuple[Feed, str]:
@@ -41,7 +41,7 @@ class FeedService:
 
         Raises FeedsOff.
         """
-        if not self._available:
+        if not self.available:
             raise FeedsOff
         password = secrets.token_urlsafe(PASSWORD_BYTES)
         sealed = self._encryptor.encrypt(password, purpose=PURPOSE)
@@ -49,12 +49,8 @@ class FeedService:
         await self._change(unit, caller, "feed.requested")
         return feed, password
 
-    async def get(self, unit: Unit, caller: Caller) -> Feed:
-        """Raises FeedNotFound."""
-        feed = await unit.feeds.get(caller.organization_id)
-        if feed is None:
-            raise FeedNotFound
-        return feed
+    async def get(self, unit: Unit, caller: Caller) -> Feed | None:
+        return await unit.feeds.get(caller.organization_id)
 
     async def delete(self, unit: Unit, caller: Caller) -> None:
         """Raises FeedNotFound."""

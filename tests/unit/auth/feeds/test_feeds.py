@@ -91,9 +91,9 @@ async def test_a_deleted_feed_goes_from_the_broker_and_may_come_back() -> None:
     await setting.service.delete(setting.units.unit(), CALLER)
     await setting.work()
     assert (setting.broker.users, setting.feed) == ({}, None)
-    for missing in (setting.service.get, setting.service.delete):
-        with pytest.raises(FeedNotFound):
-            await missing(setting.units.unit(), CALLER)
+    assert await setting.service.get(setting.units.unit(), CALLER) is None
+    with pytest.raises(FeedNotFound):
+        await setting.service.delete(setting.units.unit(), CALLER)
     await setting.put()
     await setting.service.delete(setting.units.unit(), CALLER)
     _, password = await setting.put()
