@@ -33,7 +33,7 @@ class Storage:
         """Open `file:///folder` (created if missing), `s3://bucket/prefix` or `memory:///`; see obstore."""
         if url.startswith("file://"):
             return cls(from_url(url, mkdir=True, automatic_cleanup=True))
-        credentials = store_credentials(os.environ)
+        credentials: Any = store_credentials(os.environ)
         return cls(from_url(url, config=credentials) if credentials else from_url(url))
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
