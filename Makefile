@@ -72,8 +72,10 @@ bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, t
 	@$(BIN)/python -m bench.main_job
 	@$(BIN)/python -m bench.scaling
 	@$(BIN)/python -m bench.fairness
+	@$(BIN)/python -m bench.edge_flood
 	@$(BIN)/python -m bench.alerting
 	@$(BIN)/python -m bench.fleet
+	@$(BIN)/python -m bench.ended_access
 	@$(BIN)/python -m bench.lists --scale 0.1
 	@$(BIN)/python -m bench.web_map
 	@$(RIVALS)/python -m bench.maps

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from dinsight.administrators import command as administrators
 from dinsight.backup import command as backup
 from dinsight.backup.restore_command import HOME, FindHome, restore
 from dinsight.dead_letters import command as dead_letters
@@ -61,6 +62,7 @@ def build(find: Find, stopped: Find | None = None, home: FindHome | None = None)
     app.command()(provision)
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(deletions.app, name="deletions")
+    app.add_typer(administrators.app, name="administrators")
     app.command()(republish)
     app.command()(maintenance)
     app.add_typer(backup.app, name="backup")

@@ -22,6 +22,7 @@ DESCRIPTION = (
     " match. Unknown query parameters are refused."
 )
 TAGS: Mapping[str, str] = {
+    "administration": "Administrators of the installation end access: of accounts, organizations, sessions.",
     "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
     "alert budget": "How many alerts a night may bring, and which rules spend that.",
     "alert rules": "Conditions that open alerts, and who is notified.",
@@ -44,6 +45,7 @@ TAGS: Mapping[str, str] = {
     "health": "A machine's state, wear and trend.",
     "machines": "The registry of an organization's equipment.",
     "organizations": "Organizations, their members, and invitations to them.",
+    "quotas": "What an organization uses of what the installation allows it.",
     "rule templates": "Alert rules for many machines: one for each that a template selects, kept in step.",
     "sign-in": "Registration, sign-in, tokens and forgotten passwords.",
     "sources": "Places that are watched for a machine's files.",

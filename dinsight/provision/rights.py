@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from shared.ended import TOPICS as TOPICS_OF_ENDS
 from shared.events.base import EVERY_SERVICE, Topic
 from shared.events.registry import DOCUMENTED, TOPICS
 from shared.kafka.administration import CLUSTER, Right
@@ -13,20 +14,21 @@ from shared.kafka.feeds import PREFIX
 
 # Reads what other systems may rely on, and nothing else. Consumer groups that begin so are its own.
 DOWNSTREAM = "downstream"
+# What every program hears of access that has ended.
+ENDED = tuple(topic.name for topic in TOPICS_OF_ENDS)
 SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {
     "auth": ("audit.recorded", "deletion.requested", "deletion.reported"),
-    "machines": ("analysis.completed", "deletion.requested"),
+    "machines": (*ENDED, "analysis.completed", "deletion.requested"),
     "analysis": (
+        *ENDED,
         "machine.changed",
-        "organization.changed",
         "alert.raised",
         "alert.changed",
         "deletion.requested",
     ),
     "alerting": (
+        *ENDED,
         "machine.changed",
-        "membership.changed",
-        "organization.changed",
         "deletion.requested",
         "samples.scored",
         "anomaly.detected",
@@ -36,6 +38,7 @@ SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {
     ),
     # It follows topics without a consumer group.
     "gateway": (
+        *ENDED,
         "upload.received",
         "analysis.progressed",
         "analysis.completed",

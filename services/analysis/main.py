@@ -31,6 +31,8 @@ from services.analysis.previews.routes import build_preview_router
 from services.analysis.previews.service import PreviewService
 from services.analysis.quality.routes import build_quality_router
 from services.analysis.quality.service import QualityService
+from services.analysis.quotas.routes import build_quota_router
+from services.analysis.quotas.service import QuotaService
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
@@ -75,8 +77,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     configs = ConfigService(infra.clock, auditor)
-    registrar = Registrar(infra.clock, infra.new_id, auditor, configs)
-    receiver = UploadReceiver(units, storage, directory, settings, infra.new_id, registrar)
+    quotas = QuotaService(infra.clock, settings.quotas)
+    registrar = Registrar(infra.clock, infra.new_id, auditor, configs, quotas)
+    receiver = UploadReceiver(
+        units, storage, directory, settings, infra.new_id, registrar, quotas, infra.standing.check_ended
+    )
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
@@ -91,7 +96,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         units.queries,
         steps(storage, units.queries),
     ).worker()
-    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+    loops = (infra.relay.loop, infra.ended_feed.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -103,11 +108,16 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Uploads, baselines, monitoring runs, anomalies and their explanations.",
         lifespan=lifespan,
         standing=infra.standing,
-        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
+        checks={
+            **infra.checks(*loops, workers=[worker]),
+            "ended access": infra.ended_feed.check,
+            "consumer": consumer.check,
+        },
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
+    app.include_router(build_quota_router(quotas, units, infra.guard))
     app.include_router(build_config_router(configs, units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
     app.include_router(build_what_if_router(WhatIfService(models), units, infra.guard))

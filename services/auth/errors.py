@@ -189,6 +189,29 @@ class OwnersOnly(Forbidden):
         super().__init__("Only an owner can add, change or remove an owner. Ask one of them.")
 
 
+class OwnAccess(Conflict):
+    def __init__(self) -> None:
+        super().__init__("You cannot take your own access away. Ask another administrator, or leave.")
+
+
+class AdministratorsOnly(Forbidden):
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs an administrator of the installation. Operators grant that with `dinsight"
+            " administrators grant`."
+        )
+
+
+class AccountNotFound(NotFound):
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(f"There is no account {user_id}. GET /users lists them.")
+
+
+class UnknownOrganization(NotFound):
+    def __init__(self, organization_id: UUID) -> None:
+        super().__init__(f"There is no organization {organization_id}.")
+
+
 class LastOwnerOf(Conflict):
     code = "last-owner"
 

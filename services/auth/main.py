@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.auth.administration.service import AdministrationService
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
@@ -36,11 +37,15 @@ from services.auth.recovery.domain import RESET_JOB
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration.service import RegistrationService
 from services.auth.routes import Services, build_internal_router, build_router
+from services.auth.second_factor.entrance import Entrance
+from services.auth.second_factor.passkeys import Passkeys
+from services.auth.second_factor.service import SecondFactorService
 from services.auth.sessions.service import SessionService
 from services.auth.settings import Settings
+from services.auth.sign_in.devices import Devices
 from services.auth.sign_in.service import SignInService
 from services.auth.sign_in.throttle import Throttle
-from services.auth.standing.service import StandingService
+from services.auth.standing.service import OwnAccess, StandingService
 from services.auth.trail.service import TrailService
 from services.auth.users.service import AccountService
 from services.auth.verification.service import VerificationService
@@ -71,6 +76,10 @@ NEVER_STORED = (
     "/api/v1/auth/",
     "/api/v1/users/me/password",
     "/api/v1/users/me/invitations",
+    "/api/v1/users/me/totp",
+    "/api/v1/users/me/passkeys",
+    "/api/v1/users/me/passkey-challenges",
+    "/api/v1/users/me/recovery-codes",
     "/api/v1/organizations/",
     "/internal/",
 )
@@ -85,8 +94,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     machines = Peer(installation.machines_url, name="machines")
     partitions = MonthPartitions(infra.database)
     services = _services(infra, units, partitions, encryptor, settings, provider, machines)
-    # The service verifies tokens with its own keys, without a request to itself.
-    guard = Guard(TokenVerifier(services.keys.published))
+    # The service verifies tokens with its own keys and sessions, without a request to itself.
+    guard = Guard(TokenVerifier(services.keys.published), OwnAccess(units, services.standing))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail, services.deletions)
     messages = MessageWriter(infra.clock, infra.new_id, encryptor, settings.public_url)
@@ -136,6 +145,8 @@ def _provider(infra: Infrastructure, settings: Settings) -> Provider | None:
         settings.oidc_client_id,
         settings.oidc_client_secret.get_secret_value(),
         settings.oidc_redirect_url,
+        settings.oidc_required_acr,
+        settings.oidc_required_amr,
     )
     return Provider(access, infra.clock)
 
@@ -182,7 +193,9 @@ def _services(
 ) -> Services:
     clock, new_id, auditor = infra.clock, infra.new_id, Auditor(infra.clock)
     hasher = PasswordHasher(settings.password_pepper.get_secret_value(), settings.bcrypt_cost)
-    rules, throttle = PasswordRules.shipped(), Throttle(clock)
+    rules, policy = PasswordRules.shipped(), settings.sign_in_policy
+    devices = Devices(settings.password_pepper.get_secret_value(), clock, new_id)
+    throttle, passkeys = Throttle(clock, devices), Passkeys(settings.public_url)
     token_lifetime = timedelta(minutes=settings.access_token_minutes)
     keys = KeyRing(
         units,
@@ -197,7 +210,9 @@ def _services(
     organizations = OrganizationService(
         clock, new_id, auditor, SettingsEncryptor(encryptor), RetentionSettings()
     )
-    accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, messages)
+    accounts = AccountService(
+        clock, new_id, auditor, hasher, rules, throttle, organizations, messages, policy
+    )
     invitations = InvitationService(clock, new_id, auditor, messages, verification)
     sessions = SessionService(
         clock,
@@ -206,6 +221,7 @@ def _services(
         idle_timeout=timedelta(days=settings.session_idle_days),
         max_lifetime=timedelta(days=settings.session_max_days),
     )
+    entrance = Entrance(clock, auditor, encryptor, passkeys, throttle, sessions, messages)
     reminder = verification if settings.require_verified_email else None
     api_keys = ApiKeyService(clock, new_id, auditor)
     return Services(
@@ -217,14 +233,18 @@ def _services(
             verification,
             invitations,
             messages,
-            hide_existing=settings.require_verified_email,
+            policy,
         ),
         verification=verification,
         recovery=RecoveryService(
-            clock, new_id, auditor, hasher, rules, throttle, one_time, messages, verification
+            clock, new_id, auditor, hasher, rules, throttle, one_time, messages, verification, policy
         ),
         accounts=accounts,
-        sign_in=SignInService(clock, auditor, hasher, throttle, sessions, reminder),
+        sign_in=SignInService(clock, auditor, hasher, throttle, entrance, messages, policy, reminder),
+        entrance=entrance,
+        second_factors=SecondFactorService(clock, new_id, auditor, encryptor, passkeys, messages),
+        devices=devices,
+        policy=policy,
         sessions=sessions,
         organizations=organizations,
         members=MemberService(clock, auditor),
@@ -241,9 +261,10 @@ def _services(
             available=infra.installation.kafka_has_logins,
             bootstrap=settings.feed_bootstrap or infra.installation.kafka_bootstrap,
         ),
-        oidc=OidcService(clock, new_id, auditor, sessions, messages, provider),
+        oidc=OidcService(clock, new_id, auditor, entrance, messages, provider, policy),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
         standing=StandingService(api_keys, clock),
+        administration=AdministrationService(clock, auditor),
     )
 
 

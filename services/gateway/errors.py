@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from shared.errors import (
+    RETRY_AFTER_SECONDS,
     BadGateway,
     BadRequest,
     DInsightError,
@@ -79,6 +80,28 @@ class RateLimited(TooManyRequests):
         )
 
 
+class TooManyConnections(TooManyRequests):
+    code: ClassVar[str] = "too-many-connections"
+
+    def __init__(self, limit: str, connections: int) -> None:
+        whose = "Your network has" if limit == "address" else "The server has"
+        super().__init__(
+            f"{whose} {connections} open connections, the maximum. Close some, or try again shortly.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+
+class TooManyStreams(TooManyRequests):
+    code: ClassVar[str] = "too-many-streams"
+
+    def __init__(self, limit: str, streams: int) -> None:
+        whose = "You have" if limit == "caller" else "Your organization has"
+        super().__init__(
+            f"{whose} {streams} open event streams, the maximum. Close one first.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+
 class TwoCredentials(BadRequest):
     def __init__(self) -> None:
         super().__init__(
@@ -112,16 +135,3 @@ class AddressTooLong(DInsightError):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"The address exceeds the maximum of {max_bytes} bytes. Shorten the query.")
-
-
-class UserDeleted(Unauthenticated):
-    def __init__(self) -> None:
-        super().__init__("The account was deleted.")
-
-
-class OrganizationDeleted(Unauthenticated):
-    def __init__(self) -> None:
-        super().__init__(
-            "An organization that the token names was deleted. Refresh the token, or sign in again. API keys"
-            " of the organization are no longer valid."
-        )

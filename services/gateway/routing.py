@@ -44,6 +44,7 @@ RULES = (
     Rule("/auth", Service.AUTH),
     Rule("/users", Service.AUTH),
     Rule("/organizations", Service.AUTH),
+    Rule("/installation", Service.AUTH),
     Rule("/audit-logs", Service.AUTH),
     Rule("/deletions", Service.AUTH),
     Rule("/machines", Service.MACHINES),
@@ -54,6 +55,7 @@ RULES = (
     Rule("/machines/*/sources", Service.ANALYSIS),
     Rule("/fleet", Service.ANALYSIS),
     Rule("/configs", Service.ANALYSIS),
+    Rule("/quotas", Service.ANALYSIS),
     Rule("/analyses", Service.ANALYSIS, uploads=True),
     Rule("/file-uploads", Service.ANALYSIS),
     Rule("/file-previews", Service.ANALYSIS, uploads=True),
@@ -80,6 +82,9 @@ OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
         ("POST", f"{PREFIX}/auth/login"),
+        # The challenge in the body decides.
+        ("POST", f"{PREFIX}/auth/second-factor"),
+        ("GET", f"{PREFIX}/auth/sign-in-methods"),
         ("POST", f"{PREFIX}/auth/refresh"),
         # The refresh token in the body decides; the access token may have expired by then.
         ("POST", f"{PREFIX}/auth/logout"),
@@ -101,6 +106,7 @@ OPEN = frozenset(
 GUARDED = OPEN - {
     ("POST", f"{PREFIX}/auth/refresh"),
     ("POST", f"{PREFIX}/auth/logout"),
+    ("GET", f"{PREFIX}/auth/sign-in-methods"),
     ("GET", f"{PREFIX}/auth/jwks.json"),
 }
 

@@ -8,6 +8,7 @@ from shared.events.base import Topic
 TOPICS: tuple[Topic[Any], ...] = (
     auth.ORGANIZATION_CHANGED,
     auth.MEMBERSHIP_CHANGED,
+    auth.ACCESS_ENDED,
     auth.AUDIT_RECORDED,
     deletions.DELETION_REQUESTED,
     deletions.DELETION_REPORTED,

@@ -17,6 +17,7 @@ from services.auth.database.oidc import OidcRepository, PostgresOidcRepository
 from services.auth.database.one_time_tokens import OneTimeTokenRepository, PostgresOneTimeTokenRepository
 from services.auth.database.organizations import OrganizationRepository, PostgresOrganizationRepository
 from services.auth.database.reset_requests import PostgresResetRequestRepository, ResetRequestRepository
+from services.auth.database.second_factors import PostgresSecondFactorRepository, SecondFactorRepository
 from services.auth.database.sessions import PostgresSessionRepository, SessionRepository
 from services.auth.database.trail import PostgresTrailRepository, TrailRepository
 from services.auth.database.users import PostgresUserRepository, UserRepository
@@ -47,6 +48,7 @@ class Unit:
     api_keys: ApiKeyRepository
     feeds: FeedRepository
     oidc: OidcRepository
+    second_factors: SecondFactorRepository
     trail: TrailRepository
     deletions: DeletionRepository
     backups: BackupRepository
@@ -107,6 +109,7 @@ class PostgresUnits:
                 api_keys=PostgresApiKeyRepository(connection, self.queries),
                 feeds=PostgresFeedRepository(connection, self.queries),
                 oidc=PostgresOidcRepository(connection, self.queries),
+                second_factors=PostgresSecondFactorRepository(connection, self.queries),
                 trail=PostgresTrailRepository(connection, self.queries),
                 deletions=PostgresDeletionRepository(connection, self.queries),
                 backups=PostgresBackupRepository(connection, self.queries),

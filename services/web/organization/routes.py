@@ -96,6 +96,12 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         body = {name: form.get(name) or None for name in names if name in form}
         return await changed(visit, "organization", visit.patch(base(visit), body))
 
+    @router.post("/sign-in")
+    async def change_rules(visit: member) -> Response:
+        form = await visit.form()
+        body = {name: name in form for name in ("second_factor_required", "single_sign_on_only")}
+        return await changed(visit, "organization", visit.patch(base(visit), body))
+
     @router.post("/invitations")
     async def invite(visit: member) -> Response:
         form = await visit.form()
@@ -113,6 +119,9 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         path = f"{base(visit)}/members/{user_id}"
         if form.get("action") == "remove":
             return await changed(visit, "members", visit.delete(path))
+        if form.get("action") in ("suspend", "restore"):
+            has_access = {"is_active": form["action"] == "restore"}
+            return await changed(visit, "members", visit.patch(path, has_access))
         return await changed(visit, "members", visit.patch(path, {"role": form.get("role")}))
 
     @router.post("/keys")

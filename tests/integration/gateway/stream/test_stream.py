@@ -332,3 +332,24 @@ async def test_added_partitions_are_read(
     async with listening(own_client) as stream, publishing(own_broker.bootstrap) as publisher:
         event = await publisher.upload(organization, partition=added)
         assert (await stream.next()).id == str(event.id)
+
+
+async def test_streams_of_a_caller_are_bounded_and_a_closed_one_gives_its_place_back(
+    installation: InstallationSettings, upstream_address: str, tokens: TokenIssuer, organization: UUID
+) -> None:
+    headers = tokens.headers(organization)
+    async with (
+        gateway(installation, upstream_address, max_caller_streams=1) as place,
+        aiohttp.ClientSession(place, headers=headers) as client,
+    ):
+        await eventually(lambda: ready(client), what="readiness")
+        async with listening(client):
+            refused = await client.get("/api/v1/stream")
+            assert refused.status == 429
+            assert (await refused.json())["code"] == "too-many-streams"
+
+        async def opened() -> bool:
+            async with client.get("/api/v1/stream") as response:
+                return response.status == 200
+
+        await eventually(opened, what="the place of the closed stream")

@@ -12,6 +12,7 @@ from tests.unit.auth.database.suites.oidc import OidcSuite
 from tests.unit.auth.database.suites.one_time_tokens import OneTimeTokenSuite
 from tests.unit.auth.database.suites.organizations import OrganizationSuite
 from tests.unit.auth.database.suites.reset_requests import ResetRequestSuite
+from tests.unit.auth.database.suites.second_factors import SecondFactorSuite
 from tests.unit.auth.database.suites.sessions import SessionSuite
 from tests.unit.auth.database.suites.unit import UnitSuite
 from tests.unit.auth.database.suites.users import UserSuite
@@ -26,6 +27,7 @@ class RepositorySuite(
     ApiKeySuite,
     FeedSuite,
     OidcSuite,
+    SecondFactorSuite,
     KeySuite,
     MailSuite,
     OneTimeTokenSuite,

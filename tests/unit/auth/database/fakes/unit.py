@@ -23,6 +23,7 @@ from tests.unit.auth.database.fakes.oidc import FakeOidc
 from tests.unit.auth.database.fakes.one_time_tokens import FakeOneTimeTokens
 from tests.unit.auth.database.fakes.organizations import FakeOrganizations
 from tests.unit.auth.database.fakes.reset_requests import FakeResetRequests
+from tests.unit.auth.database.fakes.second_factors import FakeSecondFactors
 from tests.unit.auth.database.fakes.sessions import FakeSessions
 from tests.unit.auth.database.fakes.trail import FakeTrail
 from tests.unit.auth.database.fakes.users import FakeUsers
@@ -45,6 +46,7 @@ class FakeUnits:
         self.api_keys = FakeApiKeys()
         self.feeds = FakeFeeds()
         self.oidc = FakeOidc()
+        self.second_factors = FakeSecondFactors()
         self.trail = FakeTrail()
         self.deletions = FakeDeletions(self.users, self.organizations)
         self.backups = FakeBackups()
@@ -77,6 +79,7 @@ class FakeUnits:
             api_keys=self.api_keys,
             feeds=self.feeds,
             oidc=self.oidc,
+            second_factors=self.second_factors,
             trail=self.trail,
             deletions=self.deletions,
             backups=self.backups,

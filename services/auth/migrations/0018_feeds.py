@@ -2,8 +2,8 @@
 
 from shared.postgres.ddl import run, tenant_isolation
 
-revision = "auth_0020"
-down_revision = "auth_0015"
+revision = "auth_0018"
+down_revision = "auth_0017"
 
 # The sealed password is deleted as soon as the broker knows it.
 FEEDS = """
