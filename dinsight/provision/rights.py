@@ -8,9 +8,9 @@ from typing import Any
 
 from shared.ended import TOPICS as TOPICS_OF_ENDS
 from shared.events.base import EVERY_SERVICE, Topic
+from shared.events.feeds import FEED_PREFIX
 from shared.events.registry import DOCUMENTED, TOPICS
 from shared.kafka.administration import CLUSTER, Right
-from shared.kafka.feeds import PREFIX
 
 # Reads what other systems may rely on, and nothing else. Consumer groups that begin so are its own.
 DOWNSTREAM = "downstream"
@@ -66,10 +66,10 @@ def _program(user: str) -> Iterator[Right]:
     if user in EVERY_SERVICE:
         yield Right("group", user, "read", prefixed=True)
         # Copies of its events for the feeds of organizations.
-        yield from _may(PREFIX, "write", prefixed=True)
+        yield from _may(FEED_PREFIX, "write", prefixed=True)
     if user == "auth":
         # It makes the feeds, with a user and rights for each.
-        yield from _may(PREFIX, "create", "delete", prefixed=True)
+        yield from _may(FEED_PREFIX, "create", "delete", prefixed=True)
         yield Right("broker", CLUSTER, "alter")
         yield Right("broker", CLUSTER, "describe")
 

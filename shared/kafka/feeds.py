@@ -4,21 +4,16 @@ The topic is the setting: each relay copies to it what other systems may rely on
 """
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from aiokafka import AIOKafkaProducer
 
 from shared.events.codec import ORGANIZATION_HEADER
+from shared.events.feeds import FEED_PREFIX
 from shared.events.registry import DOCUMENTED
 
-PREFIX = "feed."
 # How soon a new feed is noticed.
 CHECK_SECONDS = 5.0
 COPIED = frozenset(topic.name for topic in DOCUMENTED)
-
-
-def feed_topic(organization_id: UUID) -> str:
-    return f"{PREFIX}{organization_id}"
 
 
 class FeedTopics:
@@ -34,7 +29,7 @@ class FeedTopics:
         if not self._enabled or now - self._looked_at < CHECK_SECONDS:
             return
         metadata = await producer.client.fetch_all_metadata()
-        self._topics = frozenset(topic for topic in metadata.topics() if topic.startswith(PREFIX))
+        self._topics = frozenset(topic for topic in metadata.topics() if topic.startswith(FEED_PREFIX))
         self._looked_at = now
 
     def copy_of(self, topic: str, headers: Sequence[tuple[str, bytes]]) -> str | None:
@@ -42,5 +37,5 @@ class FeedTopics:
         if topic not in COPIED:
             return None
         organization = dict(headers).get(ORGANIZATION_HEADER)
-        feed = PREFIX + organization.decode("ascii", "replace") if organization else ""
+        feed = FEED_PREFIX + organization.decode("ascii", "replace") if organization else ""
         return feed if feed in self._topics else None

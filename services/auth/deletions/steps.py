@@ -22,7 +22,7 @@ from shared.erasure.steps import (
 )
 from shared.events.auth import MEMBERSHIP_CHANGED
 from shared.events.deletions import DeletionRequested
-from shared.kafka.feeds import feed_topic
+from shared.events.feeds import feed_topic
 from shared.postgres.connection import SET_SCOPE, Database
 
 BATCH_MEMBERS = 100

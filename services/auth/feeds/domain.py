@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from shared.events.feeds import feed_topic
 from shared.jobs.retry import RetryPolicy
-from shared.kafka.feeds import feed_topic
 
 QUEUE = "feeds"
 # The kind of the jobs that bring the broker to what the database says.

@@ -10,8 +10,8 @@ from services.auth.feeds.service import PURPOSE
 from shared.access import Scope
 from shared.clock import Clock
 from shared.crypto import Encryptor
+from shared.events.feeds import feed_topic
 from shared.jobs.queue import Job, Lease
-from shared.kafka.feeds import feed_topic
 
 logger = structlog.get_logger(__name__)
 

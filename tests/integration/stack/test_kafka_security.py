@@ -20,10 +20,10 @@ from dinsight.installation import BROKER_USERS, broker_password_variable
 from dinsight.provision.rights import DOWNSTREAM, SUBSCRIPTIONS, rights_of
 from services.auth.feeds.broker import PARTITIONS, KafkaFeedBroker
 from shared.events.base import EVERY_SERVICE
+from shared.events.feeds import feed_topic
 from shared.events.registry import BY_NAME, DOCUMENTED, TOPICS
 from shared.kafka.administration import BrokerAdministration, KafkaException, Right
 from shared.kafka.connection import KafkaConnection
-from shared.kafka.feeds import feed_topic
 from shared.settings import InstallationSettings
 from tests.servers import BOOTSTRAP_VARIABLE, KAFKA_VARIABLE
 from tests.stack import Stack

@@ -5,9 +5,9 @@ import pytest
 from dinsight.installation import BROKER_USERS
 from dinsight.provision.rights import DOWNSTREAM, SUBSCRIPTIONS, rights_of
 from shared.events.base import EVERY_SERVICE
+from shared.events.feeds import FEED_PREFIX
 from shared.events.registry import TOPICS
 from shared.kafka.administration import Right
-from shared.kafka.feeds import PREFIX
 from tests.unit.architecture import canvas
 
 PROGRAMS = sorted(SUBSCRIPTIONS)
@@ -51,7 +51,7 @@ def test_groups_and_feeds_are_written_to_by_services(program: str) -> None:
     assert {right for right in rights if right.resource == "group"} == {
         Right("group", program, "read", prefixed=True)
     }
-    assert Right("topic", PREFIX, "write", prefixed=True) in rights
+    assert Right("topic", FEED_PREFIX, "write", prefixed=True) in rights
 
 
 def test_only_the_maker_of_feeds_administers_the_broker() -> None:

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from shared.events.feeds import feed_topic
 from shared.events.registry import TOPICS
-from shared.kafka.feeds import CHECK_SECONDS, FeedTopics, feed_topic
+from shared.kafka.feeds import CHECK_SECONDS, FeedTopics
 
 MINE, THEIRS = uuid4(), uuid4()
 INTERNAL = {"audit.recorded", "upload.received", "analysis.progressed"}
