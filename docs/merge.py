@@ -37,6 +37,7 @@ TAGS: Mapping[str, str] = {
     "analyses": "Uploads of samples, their analyses, and the map positions and features of each sample.",
     "anomalies": "Samples outside a machine's normal range, each with the features that explain it.",
     "api-keys": "Credentials for programs.",
+    "feeds": "An organization's own events, for its own systems.",
     "deletions": "Certificates of deletions: what went, in which service.",
     "audit": "Who did what and when.",
     "configs": "Versions of the analysis parameters.",
