@@ -34,6 +34,7 @@ from tests.support.installation import (
     create_database,
     find_database,
     installation_settings,
+    kafka_at,
 )
 from tests.support.tokens import TokenIssuer
 
@@ -224,7 +225,7 @@ async def filled(dsn: str, wanted: argparse.Namespace, console: Console) -> tupl
 async def _run(servers: TestServers, wanted: argparse.Namespace, console: Console) -> None:
     dsn = await asyncio.to_thread(servers.postgres_dsn)
     broker = await asyncio.to_thread(servers.broker)
-    await create_topics(broker.bootstrap)
+    await create_topics(kafka_at(broker.bootstrap))
     database, seed = await filled(dsn, wanted, console)
     if wanted.fill_only:
         return

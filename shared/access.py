@@ -41,6 +41,7 @@ class Permission(StrEnum):
     MEMBERS_WRITE = "members:write"
     API_KEYS_WRITE = "api-keys:write"
     AUDIT_READ = "audit:read"
+    FEED_WRITE = "feed:write"
     MACHINES_READ = "machines:read"
     MACHINES_WRITE = "machines:write"
     MACHINES_DELETE = "machines:delete"
@@ -60,6 +61,7 @@ class Permission(StrEnum):
     ALERTS_READ = "alerts:read"
     ALERTS_WRITE = "alerts:write"
     STREAM_READ = "stream:read"
+    QUOTAS_READ = "quotas:read"
 
 
 MIN_ROLE: Mapping[Permission, Role] = {
@@ -70,6 +72,7 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.MEMBERS_WRITE: Role.ADMIN,
     Permission.API_KEYS_WRITE: Role.ADMIN,
     Permission.AUDIT_READ: Role.ADMIN,
+    Permission.FEED_WRITE: Role.ADMIN,
     Permission.MACHINES_READ: Role.VIEWER,
     Permission.MACHINES_WRITE: Role.OPERATOR,
     Permission.MACHINES_DELETE: Role.ADMIN,
@@ -91,6 +94,7 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.ALERTS_READ: Role.VIEWER,
     Permission.ALERTS_WRITE: Role.OPERATOR,
     Permission.STREAM_READ: Role.VIEWER,
+    Permission.QUOTAS_READ: Role.ADMIN,
 }
 
 

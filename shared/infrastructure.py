@@ -8,6 +8,7 @@ from typing import Any
 from shared.clock import Clock, IdGenerator, SystemClock, time_ordered_id
 from shared.ended import EndedAccess
 from shared.errors import Unavailable
+from shared.events.signatures import EventSigner
 from shared.http.application import Check
 from shared.http.caller import Guard
 from shared.http.live_access import LiveAccess
@@ -44,7 +45,8 @@ class Infrastructure:
         self.standing = Standing(self.auth, ended)
         self.ended_feed = EndedFeed(self.kafka, ended, self.clock)
         self.guard = Guard(TokenVerifier(self._fetch_keys), LiveAccess(ended, self.ended_feed, self.standing))
-        self.relay = Relay(self.database, self.kafka, service=service)
+        signer = EventSigner(service, installation.event_signing_key.get_secret_value())
+        self.relay = Relay(self.database, self.kafka, signer, service=service)
         self._janitor = messaging_janitor(
             self.database,
             service=service,

@@ -31,6 +31,8 @@ from services.analysis.previews.routes import build_preview_router
 from services.analysis.previews.service import PreviewService
 from services.analysis.quality.routes import build_quality_router
 from services.analysis.quality.service import QualityService
+from services.analysis.quotas.routes import build_quota_router
+from services.analysis.quotas.service import QuotaService
 from services.analysis.results.routes import build_result_router
 from services.analysis.results.service import ResultService
 from services.analysis.settings import Settings
@@ -75,9 +77,10 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     auditor = Auditor(infra.clock)
     directory = MachineDirectory(units, machines, infra.clock)
     configs = ConfigService(infra.clock, auditor)
-    registrar = Registrar(infra.clock, infra.new_id, auditor, configs)
+    quotas = QuotaService(infra.clock, settings.quotas)
+    registrar = Registrar(infra.clock, infra.new_id, auditor, configs, quotas)
     receiver = UploadReceiver(
-        units, storage, directory, settings, infra.new_id, registrar, infra.standing.check_ended
+        units, storage, directory, settings, infra.new_id, registrar, quotas, infra.standing.check_ended
     )
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
@@ -114,6 +117,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES
     app.include_router(build_upload_router(receiver, infra.guard, max_body_bytes=max_body_bytes))
+    app.include_router(build_quota_router(quotas, units, infra.guard))
     app.include_router(build_config_router(configs, units, infra.guard))
     app.include_router(build_result_router(ResultService(), units, infra.guard))
     app.include_router(build_what_if_router(WhatIfService(models), units, infra.guard))

@@ -1,9 +1,10 @@
 """Settings of the analysis service, read from `DINSIGHT_ANALYSIS_...`, and of its worker."""
 
 from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from shared.settings import CommaSeparated, ServiceSettings
+from services.analysis.quotas.domain import Quotas
+from shared.settings import CommaSeparated, EnvironmentSettings, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -40,6 +41,12 @@ class Settings(ServiceSettings):
     progress_seconds: float = Field(default=0.5, gt=0)
     # The maximum number of jobs that all workers together run for one organization; none means no limit.
     max_running_per_organization: int | None = Field(default=None, ge=1)
+    # What each organization may upload within a day (the last 24 hours), store as files, and let wait or run;
+    # none means no limit. A further upload is refused with 429.
+    quota_daily_bytes: int | None = Field(default=None, ge=1)
+    quota_daily_samples: int | None = Field(default=None, ge=1)
+    quota_stored_bytes: int | None = Field(default=None, ge=1)
+    quota_unfinished_analyses: int | None = Field(default=None, ge=1)
     upkeep_seconds: float = Field(default=60.0, gt=0)
     # Longer than any upload takes: an older object that belongs to no upload was left behind by a crash.
     orphan_after_seconds: float = Field(default=24 * 3600.0, gt=0)
@@ -53,8 +60,17 @@ class Settings(ServiceSettings):
     # How many sources a worker looks at concurrently: one that is slow or silent must not hold up the others.
     sources_concurrency: int = Field(default=4, ge=1)
 
+    @property
+    def quotas(self) -> Quotas:
+        return Quotas(
+            self.quota_daily_bytes,
+            self.quota_daily_samples,
+            self.quota_stored_bytes,
+            self.quota_unfinished_analyses,
+        )
 
-class WorkerSettings(BaseSettings):
+
+class WorkerSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="DINSIGHT_WORKER_", extra="ignore")
 
     port: int = Field(default=8013, ge=1, le=65535)

@@ -26,6 +26,7 @@ from services.analysis.jobs.score import ChunkScorer
 from services.analysis.jobs.split import Splitter
 from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
+from services.analysis.quotas.service import QuotaService
 from services.analysis.settings import Settings, WorkerSettings
 from services.analysis.sources import domain as sources
 from services.analysis.sources.events import Announcer
@@ -110,7 +111,8 @@ def build_source_worker(
 ) -> Worker:
     """Looks at sources, in lanes of its own: a silent server must not hold up an analysis."""
     auditor = Auditor(clock)
-    registrar = Registrar(clock, new_id, auditor, ConfigService(clock, auditor))
+    quotas = QuotaService(clock, settings.quotas)
+    registrar = Registrar(clock, new_id, auditor, ConfigService(clock, auditor), quotas)
     looker = Looker(
         units,
         storage,

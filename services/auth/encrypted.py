@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from services.auth.feeds.service import PURPOSE as FEED
 from services.auth.keys.service import PURPOSE
 from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.domain import SECRETS
@@ -33,7 +34,12 @@ def _settings(organization_id: UUID, value: dict[str, Any] | None, renew: Renew)
     return {**value, SECRETS: secrets}
 
 
+def _feed(_id: UUID, value: str | None, renew: Renew) -> str | None:
+    return value if value is None else renew(value, purpose=FEED)
+
+
 COLUMNS = (
+    EncryptedColumn("feeds", "sealed_password", _feed, key="organization_id"),
     EncryptedColumn("signing_keys", "private_jwk", _signing_key),
     EncryptedColumn("mail", "sealed", _message),
     EncryptedColumn("organizations", "settings", _settings),

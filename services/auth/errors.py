@@ -121,6 +121,19 @@ class SlugTaken(Conflict):
         super().__init__(f"The slug {slug!r} is already in use. Choose another one, or omit it at creation.")
 
 
+class FeedsOff(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "This installation has no feeds: its broker asks nobody for a login, so a feed would be open to"
+            " all. Operators set DINSIGHT_KAFKA_SECURITY_PROTOCOL and _SASL_..."
+        )
+
+
+class FeedNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("The organization has no feed. PUT makes one.")
+
+
 class OrganizationNotFound(NotFound):
     def __init__(self, organization_id: UUID) -> None:
         super().__init__(

@@ -12,6 +12,10 @@ from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
 from services.auth.deletions.service import DeletionService
 from services.auth.deletions.steps import steps
+from services.auth.feeds import domain as feed
+from services.auth.feeds.broker import KafkaFeedBroker
+from services.auth.feeds.maker import FeedMaker
+from services.auth.feeds.service import FeedService
 from services.auth.handlers import subscribe
 from services.auth.invitations.service import InvitationService
 from services.auth.janitor import build_janitor
@@ -97,10 +101,12 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     messages = MessageWriter(infra.clock, infra.new_id, encryptor, settings.public_url)
     reminder = BackupReminder(infra.clock, messages)
     janitor = build_janitor(units, partitions, infra.clock, services.keys, reminder)
+    feeds = KafkaFeedBroker(infra.kafka)
     workers = [
+        _feed_worker(queue, FeedMaker(units, feeds, encryptor, infra.clock)),
         _mail_worker(infra, queue, units, encryptor, settings, services.recovery),
         Eraser(
-            "auth", infra.database, queue, infra.clock, infra.new_id, units.queries, steps(infra.clock)
+            "auth", infra.database, queue, infra.clock, infra.new_id, units.queries, steps(infra.clock, feeds)
         ).worker(),
     ]
 
@@ -143,6 +149,12 @@ def _provider(infra: Infrastructure, settings: Settings) -> Provider | None:
         settings.oidc_required_amr,
     )
     return Provider(access, infra.clock)
+
+
+def _feed_worker(queue: PostgresQueue, maker: FeedMaker) -> Worker:
+    # One at a time: two changes of a feed must reach the broker in their order.
+    pace = Pace(feed.LEASE, feed.HEARTBEAT_SECONDS, per_organization=1)
+    return Worker(queue, feed.QUEUE, {feed.FEED_JOB: maker}, [Lane(1)], pace, feed.RETRY)
 
 
 def _mail_worker(
@@ -241,6 +253,14 @@ def _services(
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=api_keys,
+        feeds=FeedService(
+            clock,
+            new_id,
+            auditor,
+            encryptor,
+            available=infra.installation.kafka_has_logins,
+            bootstrap=settings.feed_bootstrap or infra.installation.kafka_bootstrap,
+        ),
         oidc=OidcService(clock, new_id, auditor, entrance, messages, provider, policy),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
         standing=StandingService(api_keys, clock),

@@ -11,6 +11,8 @@ from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Units
 from services.auth.deletions import routes as deletions
 from services.auth.deletions.service import DeletionService
+from services.auth.feeds import routes as feeds
+from services.auth.feeds.service import FeedService
 from services.auth.invitations import routes as invitations
 from services.auth.invitations.service import InvitationService
 from services.auth.keys import routes as keys
@@ -67,6 +69,7 @@ class Services:
     tokens: AccessTokens
     keys: KeyRing
     api_keys: ApiKeyService
+    feeds: FeedService
     oidc: OidcService
     deletions: DeletionService
     standing: StandingService
@@ -97,6 +100,7 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
         invitations.build_router(services.organizations, services.invitations, units, guard)
     )
     router.include_router(api_keys.build_router(services.organizations, services.api_keys, units, guard))
+    router.include_router(feeds.build_router(services.organizations, services.feeds, units, guard))
     router.include_router(trail.build_router(services.organizations, services.trail, units, guard))
     router.include_router(deletions.build_router(services.organizations, services.deletions, units, guard))
     router.include_router(administration.build_router(services.administration, units, guard))

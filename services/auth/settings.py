@@ -61,6 +61,9 @@ class Settings(ServiceSettings):
     def sign_in_policy(self) -> SignInPolicy:
         return SignInPolicy(self.password_sign_in, self.registration, self.oidc_issuer or None)
 
+    # Where systems of organizations reach the broker, for their feeds; empty: where the services do.
+    feed_bootstrap: str = ""
+
     @model_validator(mode="after")
     def _whole_provider(self) -> Self:
         parts = (self.oidc_issuer, self.oidc_client_id, self.oidc_redirect_url)

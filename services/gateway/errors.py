@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from shared.errors import (
+    RETRY_AFTER_SECONDS,
     BadGateway,
     BadRequest,
     DInsightError,
@@ -76,6 +77,28 @@ class RateLimited(TooManyRequests):
         super().__init__(
             f"Too many requests within one minute (limit: {limit}). Try again in {retry_after} s.",
             headers={"Retry-After": str(retry_after)},
+        )
+
+
+class TooManyConnections(TooManyRequests):
+    code: ClassVar[str] = "too-many-connections"
+
+    def __init__(self, limit: str, connections: int) -> None:
+        whose = "Your network has" if limit == "address" else "The server has"
+        super().__init__(
+            f"{whose} {connections} open connections, the maximum. Close some, or try again shortly.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+
+
+class TooManyStreams(TooManyRequests):
+    code: ClassVar[str] = "too-many-streams"
+
+    def __init__(self, limit: str, streams: int) -> None:
+        whose = "You have" if limit == "caller" else "Your organization has"
+        super().__init__(
+            f"{whose} {streams} open event streams, the maximum. Close one first.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
 
 

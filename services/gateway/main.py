@@ -13,6 +13,7 @@ from services.gateway.admission.api_keys import ApiKeys
 from services.gateway.admission.clients import ClientTickets, NamedClient
 from services.gateway.admission.limits import RateLimits
 from services.gateway.admission.middleware import Admission, MaxRequests
+from services.gateway.admission.open_connections import OpenConnections, affordable
 from services.gateway.admission.operations import Operations
 from services.gateway.docs import routes as documents
 from services.gateway.proxy.service import Limits, Proxy
@@ -20,6 +21,7 @@ from services.gateway.routing import Service
 from services.gateway.settings import Settings
 from services.gateway.stream import routes as stream
 from services.gateway.stream.handlers import Feed
+from services.gateway.stream.places import StreamPlaces
 from services.gateway.stream.service import EventStreams
 from shared.clock import SystemClock
 from shared.ended import EndedAccess
@@ -148,10 +150,18 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         max_body_size=None,
         openapi_url=None,
     )
-    app.include_router(stream.build_router(gateway.streams, gateway.guard, gateway.ended, gateway.api_keys))
+    places = StreamPlaces(settings.max_caller_streams, settings.max_organization_streams)
+    app.include_router(
+        stream.build_router(gateway.streams, places, gateway.guard, gateway.ended, gateway.api_keys)
+    )
     app.include_router(documents.build_router())
     app.router.default = gateway.proxy
     return app
+
+
+def open_connections(settings: Settings) -> OpenConnections:
+    most = affordable(settings.max_connections)
+    return OpenConnections(most, settings.max_address_connections, settings.trusted_proxies)
 
 
 def main() -> None:
@@ -170,7 +180,7 @@ def main() -> None:
         port=settings.port,
         trusted_proxies=settings.trusted_proxies,
         on_stop=end_streams,
-        protocol=connections.protocol(settings.head_seconds),
+        protocol=connections.protocol(settings.head_seconds, open_connections(settings)),
     )
 
 

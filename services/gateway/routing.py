@@ -55,6 +55,7 @@ RULES = (
     Rule("/machines/*/sources", Service.ANALYSIS),
     Rule("/fleet", Service.ANALYSIS),
     Rule("/configs", Service.ANALYSIS),
+    Rule("/quotas", Service.ANALYSIS),
     Rule("/analyses", Service.ANALYSIS, uploads=True),
     Rule("/file-uploads", Service.ANALYSIS),
     Rule("/file-previews", Service.ANALYSIS, uploads=True),

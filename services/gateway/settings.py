@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from shared.settings import CommaSeparated
+from shared.settings import CommaSeparated, EnvironmentSettings
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(
         env_prefix="DINSIGHT_GATEWAY_", extra="ignore", hide_input_in_errors=True, validate_by_name=True
     )
@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     )
     # How long a client may take to send the head of a request, which fits into a few packets.
     head_seconds: float = Field(default=20.0, gt=0)
+    # Open connections, in all and of one address (IPv6: one /64), which may have a whole plant behind it.
+    # Each takes two open files; where the system permits fewer, the first number is lowered.
+    max_connections: int = Field(default=4_096, ge=1)
+    max_address_connections: int = Field(default=1_024, ge=1)
+    # Open event streams: of one user or API key (each tab of a browser has one), and of one organization.
+    max_caller_streams: int = Field(default=30, ge=1)
+    max_organization_streams: int = Field(default=1_000, ge=1)
     # Requests per minute: of one address, of one user or API key, and of one address for signing in,
     # registering and the like. Far above what people and collectors need: they stop programs out of control.
     address_requests_per_minute: int = Field(default=12_000, ge=1)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.events.base import Payload, Topic
+from shared.events.base import EVERY_SERVICE, Payload, Topic
 from shared.retention import OwnRetention
 
 
@@ -75,6 +75,7 @@ ORGANIZATION_CHANGED = Topic(
     description="The latest state of an organization.",
     partitions=3,
     compacted=True,
+    signed_by=lambda _: ("auth",),
 )
 MEMBERSHIP_CHANGED = Topic(
     "membership.changed",
@@ -84,6 +85,7 @@ MEMBERSHIP_CHANGED = Topic(
     description="The latest state of a user's membership in an organization.",
     partitions=3,
     compacted=True,
+    signed_by=lambda _: ("auth",),
 )
 ACCESS_ENDED = Topic(
     "access.ended",
@@ -92,6 +94,7 @@ ACCESS_ENDED = Topic(
     key="session_id or api_key_id",
     description="A session or an API key has ended before its time.",
     partitions=3,
+    signed_by=lambda _: ("auth",),
 )
 AUDIT_RECORDED = Topic(
     "audit.recorded",
@@ -100,4 +103,5 @@ AUDIT_RECORDED = Topic(
     key="organization_id, or the user's id when there is none",
     description="Somebody signed in or changed something; auth appends it to the audit trail.",
     partitions=3,
+    signed_by=lambda _: EVERY_SERVICE,
 )

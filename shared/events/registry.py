@@ -28,4 +28,9 @@ TOPICS: tuple[Topic[Any], ...] = (
     alerting.ALERT_CHANGED,
 )
 
+# Internal: they feed the event stream and the audit trail, and may change.
+INTERNAL = (auth.AUDIT_RECORDED, analysis.UPLOAD_RECEIVED, analysis.ANALYSIS_PROGRESSED)
+# What other systems may rely on (docs/events.md).
+DOCUMENTED = tuple(topic for topic in TOPICS if topic not in INTERNAL)
+
 BY_NAME = {topic.name: topic for topic in TOPICS}

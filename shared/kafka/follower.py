@@ -14,7 +14,7 @@ from aiokafka.structs import TopicPartition
 from shared.clock import Clock
 from shared.errors import Unavailable
 from shared.events.base import Event, Topic
-from shared.events.codec import UndecodableRecord, decode
+from shared.events.codec import UndecodableRecord
 from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
 
@@ -89,12 +89,7 @@ class Follower:
 
     async def _session(self) -> None:
         """Follow until something fails."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap,
-            client_id=self._kafka.client_id,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+        consumer = self._kafka.consumer(
             fetch_max_wait_ms=self._kafka.settings.kafka_fetch_wait_ms,
             max_poll_records=RECORDS_PER_POLL,
         )
@@ -158,7 +153,7 @@ class Follower:
     def _decoded(self, record: Record) -> tuple[Event[Any], bytes] | None:
         """None for a record that is no event: consumers with a group dead-letter it, here it is left out."""
         try:
-            event = decode(self._topics[record.topic], record.key, record.value, record.headers)
+            event = self._kafka.event(self._topics[record.topic], record)
         except UndecodableRecord as error:
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
             logger.warning("record skipped", reason=str(error), **place)

@@ -28,6 +28,8 @@ NOT_RECORDED = {
     "delete_organization": "it needs to be confirmed, and ends the access to its trail; see test_deletion.py",
     "backtest_rule": "it reads history and stores nothing",
     "backtest_unsaved_rule": "it reads history and stores nothing",
+    "put_feed": "the broker of most runs has no logins, and so no feeds; see test_feeds.py",
+    "delete_feed": "there is none; see test_feeds.py",
     "preview_file": "it reads a file and stores nothing",
     **dict.fromkeys(("begin_totp", "begin_passkey"), "nothing follows from it before a second step"),
     **dict.fromkeys(

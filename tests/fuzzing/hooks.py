@@ -2,8 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +16,8 @@ from hypothesis import strategies as st
 from services.analysis.fleet.domain import FleetPosition
 from services.analysis.fleet.schemas import encode_position
 from shared.http.pages import ORGANIZATION_HEADER, Cursor, bind
+from tests.isolation.bodies import payload
+from tests.isolation.operations import operations, resolved
 
 # The limits of the calendar: any shift by a time zone or a duration exceeds them.
 EDGES = [
@@ -21,7 +25,10 @@ EDGES = [
     for edge in (datetime.min, datetime.max)
     for hours in (-14, 0, 14)
 ]
-TIMES = st.datetimes(timezones=st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours))))
+TIMES = st.sampled_from(EDGES) | st.datetimes(
+    timezones=st.integers(-14, 14).map(lambda hours: timezone(timedelta(hours=hours)))
+)
+DURATIONS = st.sampled_from(["P9999W", "P99999D", "PT999999H", "PT999999999S", "PT0S", "P1D"])
 CURSORS = st.builds(Cursor, TIMES, st.builds(UUID, int=st.integers(0, 2**128 - 1))).map(Cursor.encode)
 FLEET_CURSORS = st.builds(
     encode_position,
@@ -34,6 +41,7 @@ FLEET_CURSORS = st.builds(
 )
 WRITTEN: dict[str, Callable[[datetime], str]] = {
     "date-time": datetime.isoformat,
+    "date": lambda time: time.date().isoformat(),
     "cursor": lambda time: Cursor(time, UUID(int=0)).encode(),
 }
 
@@ -48,19 +56,48 @@ def _deliverable(address: str) -> bool:
 
 schemathesis.openapi.format("cursor", CURSORS | FLEET_CURSORS)
 schemathesis.openapi.format("date-time", TIMES.map(datetime.isoformat))
+schemathesis.openapi.format("date", TIMES.map(lambda time: time.date().isoformat()))
+schemathesis.openapi.format("duration", DURATIONS)
 schemathesis.openapi.format("email", st.emails().filter(_deliverable))
 
 
 @schemathesis.hook
 def before_add_examples(context: schemathesis.HookContext, examples: list["schemathesis.Case[Any]"]) -> None:
-    """Add times at the limits of the calendar to every query with a time: chance rarely finds them."""
+    """Add times at the limits of the calendar wherever one is read: chance rarely finds them.
+
+    In a query each alone, and all together, for the length of a period is computed, too.
+    """
     operation: Any = context.operation
-    for parameter in operation.query:
-        write = WRITTEN.get(parameter.definition["schema"].get("format", ""))
-        if write is None:
-            continue
-        path = {each.name: str(UUID(int=0)) for each in operation.path_parameters}
-        examples += [operation.Case(path_parameters=path, query={parameter.name: write(at)}) for at in EDGES]
+    path = {each.name: str(UUID(int=0)) for each in operation.path_parameters}
+    places = {each.name: WRITTEN.get(each.definition["schema"].get("format", "")) for each in operation.query}
+    times = {name: write for name, write in places.items() if write is not None}
+    queries = [{name: write(at)} for name, write in times.items() for at in EDGES]
+    if len(times) > 1:
+        together = product((EDGES[0], EDGES[-1]), repeat=len(times))
+        queries += [
+            {name: write(at) for (name, write), at in zip(times.items(), edges, strict=True)}
+            for edges in together
+        ]
+    examples += [operation.Case(path_parameters=path, query=query) for query in queries]
+    examples += [
+        operation.Case(path_parameters=path, body=body, media_type="application/json")
+        for body in bodies(operation)
+    ]
+
+
+def bodies(operation: Any) -> Iterator[dict[str, Any]]:
+    """A valid body of the operation with each of its times at each limit."""
+    document = operation.schema.raw_schema
+    [ours] = [each for each in operations(document) if each.id == operation.definition.raw["operationId"]]
+    if ours.media_type != "application/json" or ours.body is None:
+        return
+    sample = payload(document, ours, defaultdict(lambda: str(UUID(int=0)))).json
+    properties = resolved(document, ours.body).get("properties", {})
+    for name, schema in properties.items():
+        formats = {each.get("format") for each in (schema, *schema.get("anyOf", ()))}
+        if "date-time" in formats:
+            for at in EDGES:
+                yield {**sample, name: at.isoformat()}
 
 
 @schemathesis.hook
@@ -86,7 +123,7 @@ def before_call(_context: object, case: "schemathesis.Case[Any]", kwargs: dict[s
 def _own_session(authorization: str) -> str | None:
     """The id of the session that a token belongs to; None if it is no token."""
     try:
-        payload = authorization.split(".")[1]
-        return str(json.loads(base64.urlsafe_b64decode(payload + "=="))["sid"])
+        claims = base64.urlsafe_b64decode(authorization.split(".")[1] + "==")
+        return str(json.loads(claims)["sid"])
     except (IndexError, KeyError, TypeError, ValueError):
         return None

@@ -13,9 +13,10 @@ from services.alerting.maintenance_windows.domain import (
     MAX_DURATION,
     MAX_EXCLUDED,
     Schedule,
-    checked_rule,
 )
+from services.alerting.maintenance_windows.recurrence import checked_rule
 from services.alerting.resources.domain import Resource
+from shared.http.fields import within_reach
 
 PRODUCT = "-//DInsight//Maintenance windows//EN"
 MAX_EVENTS = 200
@@ -117,6 +118,7 @@ def _schedule(event: Event, time_zone: str) -> Schedule:
     if isinstance(rules, list):
         raise ValueError("it has more than one RRULE")
     rule = checked_rule(rules.to_ical().decode(), starts, zone) if rules is not None else None
+    within_reach(starts)
     if event.get("RDATE") is not None:
         raise ValueError("it has single further dates (RDATE), which windows do not have")
     return Schedule(starts, duration, zone, rule, tuple(_excluded(event, zone)))
@@ -149,4 +151,4 @@ def _local(value: date | datetime, time_zone: str) -> tuple[datetime, str]:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         zone = time_zone
-    return value.astimezone(ZoneInfo(zone)).replace(tzinfo=None), zone
+    return within_reach(value).astimezone(ZoneInfo(zone)).replace(tzinfo=None), zone

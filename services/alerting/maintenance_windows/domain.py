@@ -6,11 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrule, rruleset, rrulestr
+from services.alerting.maintenance_windows.recurrence import last_start, starts_between
 
 MAX_DURATION = timedelta(days=31)
-# Finer ones would recur within a window.
-FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 MAX_EXCLUDED = 500
 # The distance between wall clock and UTC, for bounds that must not miss an occurrence.
 SLACK = timedelta(days=1)
@@ -74,25 +72,13 @@ class Schedule:
         """When the last occurrence ends; None if it recurs for ever."""
         if self.rule is None:
             return self._occurrence(self.starts).ends_at
-        if "UNTIL=" not in self.rule and "COUNT=" not in self.rule:
-            return None
-        *_, last = self._rule() or [self.starts]
-        return self._occurrence(last).ends_at
+        last = last_start(self.rule, self.starts)
+        return None if last is None else self._occurrence(last).ends_at
 
     def _starts(self, since: datetime, until: datetime) -> Sequence[datetime]:
         if self.rule is None:
             return [self.starts]
-        recurring = rruleset()
-        recurring.rrule(self._rule())
-        for each in self.excluded:
-            recurring.exdate(each)
-        return recurring.between(since, until, inc=True)
-
-    def _rule(self) -> rrule:
-        parsed = rrulestr(f"RRULE:{self.rule}", dtstart=self.starts)
-        if not isinstance(parsed, rrule):
-            raise TypeError("a set of rules is not a rule")
-        return parsed
+        return starts_between(self.rule, self.starts, self.excluded, since, until)
 
     def _local(self, moment: datetime) -> datetime:
         return moment.astimezone(ZoneInfo(self.time_zone)).replace(tzinfo=None)
@@ -100,37 +86,3 @@ class Schedule:
     def _occurrence(self, starts: datetime) -> Occurrence:
         begin = starts.replace(tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
         return Occurrence(begin, begin + self.duration)
-
-
-def checked_rule(text: str, starts: datetime, time_zone: str) -> str:
-    """The RRULE, with UNTIL on the wall clock. Raises ValueError, which says what is wrong."""
-    parts: dict[str, str] = {}
-    for part in text.strip().removeprefix("RRULE:").rstrip(";").upper().split(";"):
-        name, equals, value = part.partition("=")
-        if not equals or name in parts:
-            raise ValueError("must be an RRULE of RFC 5545, such as FREQ=WEEKLY;BYDAY=SA")
-        parts[name] = value
-    if parts.get("FREQ") not in FREQUENCIES:
-        raise ValueError(f"must have a FREQ of {', '.join(FREQUENCIES)}")
-    if parts.keys() & {"BYHOUR", "BYMINUTE", "BYSECOND"}:
-        raise ValueError("must not have BYHOUR, BYMINUTE or BYSECOND: the start gives the time of day")
-    if until := parts.get("UNTIL"):
-        parts["UNTIL"] = _wall_clock(until, time_zone)
-    rule = ";".join(f"{name}={value}" for name, value in parts.items())
-    try:
-        first = next(iter(rrulestr(f"RRULE:{rule}", dtstart=starts)), None)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"must be an RRULE of RFC 5545: {error}") from None
-    if first is None:
-        raise ValueError("must have at least one occurrence")
-    return rule
-
-
-def _wall_clock(until: str, time_zone: str) -> str:
-    if not until.endswith("Z"):
-        return until
-    try:
-        moment = datetime.strptime(until, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError("must have an UNTIL like 20261231T235959Z") from None
-    return f"{moment.astimezone(ZoneInfo(time_zone)):%Y%m%dT%H%M%S}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,8 @@ from services.alerting.maintenance_windows.calendar import (
     read_calendar,
     write_calendar,
 )
-from services.alerting.maintenance_windows.domain import Occurrence, Schedule, checked_rule
+from services.alerting.maintenance_windows.domain import Occurrence, Schedule
+from services.alerting.maintenance_windows.recurrence import MAX_SPAN, checked_rule
 from services.alerting.resources.domain import Kind, Resource, ResourceFilter
 from services.alerting.resources.service import ResourceService
 from services.alerting.rules.durations import to_timedelta
@@ -123,6 +124,9 @@ class MaintenanceWindowService:
             if event.schedule is None:
                 skipped.append(event)
                 continue
+            if event.schedule.starts.replace(tzinfo=UTC) < self.now - MAX_SPAN:
+                skipped.append(replace(event, skipped="it starts more than 50 years ago"))
+                continue
             ends_at = event.schedule.ends_at()
             if ends_at is not None and ends_at <= self.now:
                 skipped.append(replace(event, skipped="it has ended"))
@@ -149,6 +153,8 @@ class MaintenanceWindowService:
         duration = to_timedelta(values["duration"]) if values["duration"] else timedelta()
         rule: str | None = values["rule"]
         if rule is not None:
+            if values["starts"].replace(tzinfo=UTC) < self.now - MAX_SPAN:
+                raise InvalidWindow("/body/starts", "must lie within the last 50 years if the window recurs")
             try:
                 rule = checked_rule(rule, values["starts"], values["time_zone"])
             except ValueError as error:

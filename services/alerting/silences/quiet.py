@@ -10,7 +10,6 @@ from services.alerting.maintenance_windows.domain import Schedule
 from services.alerting.replicas.domain import MachineRef
 from services.alerting.resources.domain import Kind, Resource
 from services.alerting.rules.domain import Rule
-from services.alerting.rules.signals import Severity
 from services.alerting.silences.domain import Matched, Matcher, Quiet
 
 FAILING = "failing"

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.analysis.database import rows
 from services.analysis.domain import Status
+from services.analysis.quotas.domain import Usage
 from services.analysis.uploads.domain import FileUpload
 from shared.postgres.connection import Connection
 
@@ -16,6 +17,14 @@ class Uploads(Protocol):
     async def add(self, upload: FileUpload) -> None: ...
 
     async def get(self, upload_id: UUID) -> FileUpload | None: ...
+
+    async def lock_usage(self, organization_id: UUID) -> None:
+        """Wait for other uploads of the organization that are being registered."""
+        ...
+
+    async def usage(self, since: datetime) -> Usage:
+        """What the organization of the transaction uses."""
+        ...
 
     async def set_status(
         self,
@@ -42,6 +51,12 @@ class PostgresUploads:
     async def get(self, upload_id: UUID) -> FileUpload | None:
         row = await self._queries.get_upload(self._connection, id=upload_id)
         return rows.file_upload(row) if row else None
+
+    async def lock_usage(self, organization_id: UUID) -> None:
+        await self._queries.lock_usage(self._connection, organization_id=organization_id)
+
+    async def usage(self, since: datetime) -> Usage:
+        return Usage(**await self._queries.usage(self._connection, since=since))
 
     async def set_status(
         self,

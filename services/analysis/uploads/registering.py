@@ -16,6 +16,7 @@ from services.analysis.engine import LabelFile
 from services.analysis.errors import AnalysisNotFound, NoBaseline
 from services.analysis.jobs.domain import QUEUE, Kind, size_of
 from services.analysis.machines.errors import MachineNotFound
+from services.analysis.quotas.service import QuotaService
 from services.analysis.uploads.domain import FileUpload, StoredFile, upload_prefix
 from services.analysis.uploads.labels import with_labels
 from shared.access import Caller
@@ -48,7 +49,15 @@ class AnalysisRequest:
 
 
 class Registrar:
-    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, configs: ConfigService) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        new_id: IdGenerator,
+        auditor: Auditor,
+        configs: ConfigService,
+        quotas: QuotaService,
+    ) -> None:
+        self._quotas = quotas
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
@@ -60,8 +69,9 @@ class Registrar:
         """Add the upload, its analysis and the job, and publish it.
 
         Raises MachineNotFound, NoBaseline, AnalysisNotFound, BaselineUnusable, ConfigNotFound, BadUpload,
-        Unprocessable.
+        Unprocessable, QuotaExceeded.
         """
+        await self._quotas.check(unit, caller.organization_id, received.size)
         machine = await unit.machines.lock(request.machine_id)
         if machine is None or machine.deleted:
             raise MachineNotFound(request.machine_id)

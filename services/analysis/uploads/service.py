@@ -13,6 +13,7 @@ from services.analysis.engine import MAX_LABEL_BYTES, LabelFile
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.objects.frames import compressed
 from services.analysis.objects.store import Storage
+from services.analysis.quotas.service import QuotaService
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import StoredFile, file_key, upload_prefix
 from services.analysis.uploads.errors import BadUpload, UploadTooLarge
@@ -49,9 +50,11 @@ class UploadReceiver:
         settings: Settings,
         new_id: IdGenerator,
         registrar: Registrar,
+        quotas: QuotaService,
         check_access: Callable[[Caller], None],
     ) -> None:
         """`check_access` raises when the caller's access has ended: files take as long as their line does."""
+        self._quotas = quotas
         self._units = units
         self._storage = storage
         self._directory = directory
@@ -72,6 +75,10 @@ class UploadReceiver:
         max_bytes = self._settings.max_upload_bytes
         if announced_bytes is not None and announced_bytes > max_bytes + FORM_OVERHEAD_BYTES:
             raise UploadTooLarge(max_bytes)
+        announced = max(0, (announced_bytes or 0) - FORM_OVERHEAD_BYTES)
+        async with self._units(caller.scope) as unit:
+            # What would be refused in the end is not received in the first place.
+            await self._quotas.check(unit, caller.organization_id, announced)
         received = ReceivedForm(self._new_id())
         try:
             await self._receive_form(received, Form(content_type, body))

@@ -244,6 +244,26 @@ SELECT api_key_organization(:id, :secret_hash);
 UPDATE api_keys SET last_used_at = :now
 WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :before);
 
+-- name: get_feed^
+-- The feed of an organization.
+SELECT * FROM feeds WHERE organization_id = :organization_id;
+
+-- name: put_feed^
+-- Ask for a feed, or for a new password of it, which the broker learns from a job.
+INSERT INTO feeds AS f (organization_id, created_by, created_at, sealed_password)
+VALUES (:organization_id, :created_by, :now, :sealed_password)
+ON CONFLICT (organization_id) DO UPDATE SET sealed_password = EXCLUDED.sealed_password, version = f.version + 1
+RETURNING *;
+
+-- name: feed_made!
+-- The broker knows the password of this version.
+UPDATE feeds SET sealed_password = NULL, ready_at = coalesce(ready_at, :now)
+WHERE organization_id = :organization_id AND version = :version;
+
+-- name: delete_feed$
+-- Delete the feed of an organization.
+DELETE FROM feeds WHERE organization_id = :organization_id RETURNING organization_id;
+
 -- name: count_attempt^
 -- Count an attempt as failed before it is made, so that concurrent attempts cannot slip through together.
 -- No row if the subject must wait.
@@ -622,6 +642,10 @@ WITH gone AS (
     RETURNING 1
 )
 SELECT count(*) FROM gone;
+
+-- name: erase_feed$
+-- Delete the feed of a deleted organization.
+WITH gone AS (DELETE FROM feeds WHERE organization_id = :subject RETURNING 1) SELECT count(*) FROM gone;
 
 -- name: tombstone_organization$
 -- Leave a tombstone of a deleted organization, to which the audit trail refers.

@@ -8,6 +8,7 @@ from services.auth.database.api_keys import ApiKeyRepository, PostgresApiKeyRepo
 from services.auth.database.attempts import AttemptRepository, PostgresAttemptRepository
 from services.auth.database.backups import BackupRepository, PostgresBackupRepository
 from services.auth.database.deletions import DeletionRepository, PostgresDeletionRepository
+from services.auth.database.feeds import FeedRepository, PostgresFeedRepository
 from services.auth.database.invitations import InvitationRepository, PostgresInvitationRepository
 from services.auth.database.keys import KeyRepository, PostgresKeyRepository
 from services.auth.database.mail import MailRepository, PostgresMailRepository
@@ -45,6 +46,7 @@ class Unit:
     reset_requests: ResetRequestRepository
     invitations: InvitationRepository
     api_keys: ApiKeyRepository
+    feeds: FeedRepository
     oidc: OidcRepository
     second_factors: SecondFactorRepository
     trail: TrailRepository
@@ -105,6 +107,7 @@ class PostgresUnits:
                 reset_requests=PostgresResetRequestRepository(connection, self.queries),
                 invitations=PostgresInvitationRepository(connection, self.queries),
                 api_keys=PostgresApiKeyRepository(connection, self.queries),
+                feeds=PostgresFeedRepository(connection, self.queries),
                 oidc=PostgresOidcRepository(connection, self.queries),
                 second_factors=PostgresSecondFactorRepository(connection, self.queries),
                 trail=PostgresTrailRepository(connection, self.queries),

@@ -101,7 +101,7 @@ class OrganizationService:
         if organization is None or not organization.is_active or member is None or not member.is_active:
             raise OrganizationNotFound(organization_id)
         if identity.api_key_id is None and (demand := await self._lacking(unit, organization, identity)):
-            raise SignInTooWeak(demand)
+            raise SignInTooWeak(str(demand))
         caller = Caller(
             user_id=identity.user_id,
             email=member.email,
@@ -138,7 +138,7 @@ class OrganizationService:
         organization = before.changed(changes, self._clock.now())
         # Whoever sets a rule that they do not meet would lock themselves out, and perhaps everybody.
         if organization.rules != before.rules and (demand := await self._lacking(unit, organization, caller)):
-            raise OwnSignInTooWeak(demand)
+            raise OwnSignInTooWeak(str(demand))
         await unit.organizations.update(organization)
         await publish_organization(unit.outbox, organization)
         old = {name: getattr(before, name) for name in changes}

@@ -30,7 +30,13 @@ ONE_ANSWER: list[JsonValue] = [{"required": [name]} for name in ("code", "recove
 class SecondFactorAnswer(BaseModel):
     """Exactly one of `code`, `recovery_code` and `passkey`."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"oneOf": ONE_ANSWER})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "oneOf": ONE_ANSWER,
+            "examples": [{"challenge": "from the problem", "code": "123456"}],
+        },
+    )
 
     challenge: ChallengeText = Field(description="From the problem `second-factor-needed`")
     code: Annotated[Code | None, NotNull()] = Field(

@@ -3,6 +3,8 @@
 import hashlib
 from datetime import timedelta
 
+import structlog
+
 from services.auth.database.unit import Unit
 from services.auth.errors import TooManyAttempts
 from services.auth.sessions.domain import Client
@@ -21,6 +23,9 @@ from shared.http.addresses import IPV6_SITE_PREFIX, network_of
 # A subject, and the failures that have no consequence for it.
 Counted = tuple[str, int]
 
+DIGEST_LENGTH = 16
+logger = structlog.get_logger(__name__)
+
 
 class Throttle:
     """Counts failures per account and network: an IPv4 address, or an IPv6 /64 and the /56 around it.
@@ -37,21 +42,22 @@ class Throttle:
 
     async def admit(self, unit: Unit, account: str, client: Client) -> None:
         """Count an attempt as failed before it is made. Raises TooManyAttempts if it must wait."""
-        await self._count(unit, _networks(account, client))
+        await self._count(unit, account, _networks(account, client))
 
     async def succeeded(self, unit: Unit, account: str, client: Client) -> None:
         await self._reset(unit, _networks(account, client))
 
     async def admit_sign_in(self, unit: Unit, email: str, client: Client, device: str | None) -> bool:
         """The same for a password. Returns whether the bound of the whole account has just been reached."""
-        return await self._count(unit, self._sign_in(email, client, device)) == FREE_FAILURES_OF_ACCOUNT
+        failures = await self._count(unit, email, self._sign_in(email, client, device))
+        return failures == FREE_FAILURES_OF_ACCOUNT
 
     async def signed_in(self, unit: Unit, email: str, client: Client, device: str | None) -> None:
         await self._reset(unit, self._sign_in(email, client, device))
 
     async def admit_code(self, unit: Unit, email: str, client: Client, device: str | None) -> None:
         """The same for the code of an authenticator app. Raises TooManyAttempts."""
-        await self._count(unit, self._code(email, client, device))
+        await self._count(unit, email, self._code(email, client, device))
 
     async def code_succeeded(self, unit: Unit, email: str, client: Client, device: str | None) -> None:
         await self._reset(unit, self._code(email, client, device))
@@ -66,7 +72,7 @@ class Throttle:
             return [(_subject("device-code", email, known), FREE_FAILURES)]
         return [*_networks(f"code|{email}", client), (_subject("codes", email), FREE_FAILURES_OF_CODES)]
 
-    async def _count(self, unit: Unit, subjects: list[Counted]) -> int:
+    async def _count(self, unit: Unit, account: str, subjects: list[Counted]) -> int:
         """Count an attempt of all subjects, and return the failures of the last one so far."""
         failures: int | None = 0
         now = self._clock.now()
@@ -74,6 +80,9 @@ class Throttle:
             failures = await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER)
             if failures is None:
                 free_at = await unit.attempts.free_at(subject)
+                # Whose address it is, the log need not know: equal ones have the same digest.
+                digest = hashlib.sha256(account.encode()).hexdigest()[:DIGEST_LENGTH]
+                logger.warning("attempt throttled", account_digest=digest)
                 # The transaction ends here, so what was counted for the others does not count.
                 raise TooManyAttempts(free_at - now if free_at else timedelta())
             if wait := wait_after(failures, free):

@@ -1,4 +1,4 @@
-"""The gateway's HTTP protocol: a request's head must arrive completely, in time, and within its size.
+"""The gateway's HTTP protocol: connections are bounded, and so are the size and the time of a head.
 
 The server's own protocol has no limit for a head and collects its bytes in quadratic time, so that an
 endless head would stall everybody else.
@@ -14,6 +14,7 @@ from services.gateway.admission.edge import (
     MAX_HEADERS_BYTES,
     SECURITY_HEADERS,
 )
+from services.gateway.admission.open_connections import OpenConnections
 from services.gateway.errors import AddressTooLong, HeadersTooLarge
 from shared.errors import DInsightError
 from shared.http.problems import MEDIA_TYPE, document
@@ -27,6 +28,8 @@ class GatewayProtocol(HttpToolsProtocol):
     """Closes a connection whose request's head does not end within `head_seconds` or `MAX_HEAD_BYTES`."""
 
     head_seconds = 20.0
+    open_connections: OpenConnections | None = None
+    _counted = False
     _deadline: asyncio.TimerHandle | None = None
     # Bytes since the parser last completed something: a head, a piece of a body, the end of a message.
     _unfinished = 0
@@ -34,10 +37,19 @@ class GatewayProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.open_connections is not None:
+            refusal = self.open_connections.add(self._address)
+            if refusal is not None:
+                transport.write(_answer(refusal))
+                transport.close()
+                return
+            self._counted = True
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        if self._counted and self.open_connections is not None:
+            self.open_connections.remove(self._address)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -71,6 +83,10 @@ class GatewayProtocol(HttpToolsProtocol):
         self._progressed = True
         super().on_message_complete()
 
+    @property
+    def _address(self) -> str | None:
+        return self.client[0] if self.client else None
+
     def _arm(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
@@ -100,11 +116,12 @@ def _answer(error: DInsightError) -> bytes:
         f"Content-Type: {MEDIA_TYPE}",
         f"Content-Length: {len(body)}",
         "Connection: close",
-        *(f"{name}: {value}" for name, value in SECURITY_HEADERS.items()),
+        *(f"{name}: {value}" for name, value in {**(error.headers or {}), **SECURITY_HEADERS}.items()),
     ]
     return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
-def protocol(head_seconds: float) -> type[GatewayProtocol]:
-    """The protocol with that deadline; the server makes its instances itself."""
-    return type("GatewayProtocol", (GatewayProtocol,), {"head_seconds": head_seconds})
+def protocol(head_seconds: float, open_connections: OpenConnections) -> type[GatewayProtocol]:
+    """The protocol with these bounds; the server makes its instances itself."""
+    bounds = {"head_seconds": head_seconds, "open_connections": open_connections}
+    return type("GatewayProtocol", (GatewayProtocol,), bounds)

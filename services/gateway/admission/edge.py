@@ -27,7 +27,7 @@ SECURITY_HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
 # Responses are data. A page that needs more sets its own policy.
-CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # Two years, the minimum that browsers' preload lists require.
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 QUIET_PATHS = ("/health/", "/metrics")
@@ -48,12 +48,13 @@ class Edge:
         # The header X-Forwarded-For, which services trust, is not trusted here.
         structlog.contextvars.bind_contextvars(client_address=client)
         began = time.perf_counter()
-        status = 0
+        status, media_type = 0, ""
 
         async def forward(message: Message) -> None:
-            nonlocal status
+            nonlocal status, media_type
             if message["type"] == "http.response.start":
                 status = message["status"]
+                media_type = MutableHeaders(scope=message).get("Content-Type", "").partition(";")[0]
                 _secure(MutableHeaders(scope=message), scope)
             await send(message)
 
@@ -69,6 +70,7 @@ class Edge:
                     method=scope["method"],
                     path=scope["path"],
                     status=status or None,
+                    media_type=media_type or None,
                     seconds=round(time.perf_counter() - began, 4),
                 )
 

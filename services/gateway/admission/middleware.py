@@ -1,25 +1,31 @@
 """Rate limits by address and by caller, and the exchange of API keys for access tokens."""
 
+import re
 from dataclasses import dataclass
+from uuid import UUID
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway import routing
 from services.gateway.admission.api_keys import ApiKeys
 from services.gateway.admission.limits import Quota, RateLimits
-from services.gateway.errors import RateLimited, TwoCredentials
+from services.gateway.errors import ApiKeyRefused, RateLimited, TwoCredentials
 from services.gateway.proxy import headers
 from shared.access import Identity
 from shared.errors import DInsightError, Unauthenticated, Unavailable
 from shared.http.addresses import IPV6_SITE_PREFIX, network_of
 from shared.http.caller import Guard
+from shared.http.pages import ORGANIZATION_HEADER
 
 # The presented API key in the ASGI scope: the event stream outlives the token that it was exchanged for.
 PRESENTED_KEY = "dinsight.api_key"
 # The verified caller in the ASGI scope, so that the proxy does not verify the token again.
 IDENTITY = "dinsight.identity"
 AUTHORIZATION = b"authorization"
+# The public part of a key is its id.
+API_KEY = re.compile("dk_(?P<id>[0-9a-f]{32})_[0-9a-f]{64}")
 # Requested every few seconds by supervisors, and answered without any service.
 NOT_COUNTED = ("/health/", "/metrics")
 # An IPv6 /56 is one home or plant, of which so many networks may sign in as often as an address may.
@@ -82,6 +88,8 @@ class Admission:
             scope = await self._with_token(presented)
             identity = await self._identity(scope)
         if identity is not None:
+            # The access log, which is written outside of this, says who.
+            structlog.contextvars.bind_contextvars(**_named(identity, scope))
             # A copy, because the caller's scope is not ours to change.
             scope = {**scope, IDENTITY: identity}
             kind, id_ = ("key", identity.api_key_id) if identity.api_key_id else ("user", identity.user_id)
@@ -104,7 +112,12 @@ class Admission:
         if len(presented) > 1 or len(others) + 1 < len(scope["headers"]):
             raise TwoCredentials
         key = presented[0].decode("latin-1")
-        token = await self._api_keys.token(key)
+        try:
+            token = await self._api_keys.token(key)
+        except ApiKeyRefused:
+            if (shape := API_KEY.fullmatch(key)) is not None:
+                structlog.contextvars.bind_contextvars(api_key_id=str(UUID(shape["id"])))
+            raise
         bearer = (AUTHORIZATION, f"Bearer {token}".encode("latin-1"))
         return {**scope, "headers": [*others, bearer], PRESENTED_KEY: key}
 
@@ -117,3 +130,16 @@ class Admission:
         except (Unauthenticated, Unavailable):
             # The route reports it, unless it is one that needs no token.
             return None
+
+
+def _named(identity: Identity, scope: Scope) -> dict[str, str]:
+    """Who asks, for the log. The organization is the one that the caller asks for, or its only one."""
+    asked = Headers(scope=scope).get(ORGANIZATION_HEADER)
+    known = {str(each) for each in identity.memberships}
+    organization = asked if asked in known else next(iter(known)) if not asked and len(known) == 1 else None
+    named = {
+        "user_id": str(identity.user_id),
+        "api_key_id": str(identity.api_key_id) if identity.api_key_id else None,
+        "organization_id": organization,
+    }
+    return {name: value for name, value in named.items() if value is not None}

@@ -12,6 +12,7 @@ from services.gateway.admission.api_keys import ApiKeys
 from services.gateway.admission.middleware import PRESENTED_KEY
 from services.gateway.stream.domain import EventFilter, StreamEvent
 from services.gateway.stream.handlers import STREAMED
+from services.gateway.stream.places import StreamPlaces
 from services.gateway.stream.schemas import ResetItem, StreamItem
 from services.gateway.stream.service import EventStreams, Opened, Renew, Reset
 from shared.access import Caller, Identity, Permission
@@ -30,7 +31,7 @@ STREAM_RESPONSES = {
             " reloaded. After a reconnect an event may come twice: deduplicate by id."
         ),
     },
-    **problem_responses(400, 401, 403, 422),
+    **problem_responses(400, 401, 403, 422, 429),
 }
 
 
@@ -61,10 +62,17 @@ def key_renewal(api_keys: ApiKeys) -> Callable[[Request], Renew | None]:
     return renewal
 
 
-def build_router(streams: EventStreams, guard: Guard, ended: EndedAccess, api_keys: ApiKeys) -> APIRouter:
+def build_router(
+    streams: EventStreams, places: StreamPlaces, guard: Guard, ended: EndedAccess, api_keys: ApiKeys
+) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(guard.may(Permission.STREAM_READ))]
     user = Annotated[Identity, Depends(guard.identity)]
+
+    async def place(caller: reader) -> AsyncIterator[None]:
+        """Held until the stream ends."""
+        with places.taken(caller.organization_id, caller.api_key_id or caller.user_id):
+            yield
 
     @router.get(
         "/api/v1/stream",
@@ -72,6 +80,7 @@ def build_router(streams: EventStreams, guard: Guard, ended: EndedAccess, api_ke
         summary="Follow events",
         response_class=EventSourceResponse,
         responses=STREAM_RESPONSES,
+        dependencies=[Depends(place)],
     )
     async def stream_events(
         caller: reader,

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from services.web.errors import ApiError, UnknownPage
+from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.live.passing import passed_on
 from services.web.people.service import names_of_members
@@ -20,7 +20,6 @@ from shared.clock import Clock
 PAGE = 50
 AUDIT_FILTERS = ("action", "user_id", "resource_type", "since", "until")
 AS_CSV = {"Accept": "text/csv"}
-TABS = ("organization", "members", "keys", "audit")
 
 
 def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
@@ -83,11 +82,13 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         asked = target("/audit-logs", _times(_audit_filters(visit)))
         return await passed_on(visit, asked, headers=AS_CSV, filename="audit.csv")
 
-    @router.get("/{tab}")
-    async def tab_page(visit: member, tab: str) -> Response:
-        if tab not in TABS:
-            raise UnknownPage(visit.request.url.path)
-        return await show(visit, tab)
+    # Each by its name: a path that forms are sent to has no other methods than its own.
+    @router.get("/organization")
+    @router.get("/members")
+    @router.get("/keys")
+    @router.get("/audit")
+    async def tab_page(visit: member) -> Response:
+        return await show(visit, visit.request.url.path.rpartition("/")[2])
 
     @router.post("/organization")
     async def change_organization(visit: member) -> Response:

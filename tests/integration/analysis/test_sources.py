@@ -13,6 +13,8 @@ import pytest
 from services.analysis.configs.service import ConfigService
 from services.analysis.database.unit import Unit
 from services.analysis.objects.store import Storage
+from services.analysis.quotas.domain import Quotas
+from services.analysis.quotas.service import QuotaService
 from services.analysis.settings import Settings
 from services.analysis.sources.domain import QUEUE, Source
 from services.analysis.sources.events import Announcer
@@ -57,7 +59,8 @@ class Victim:
     async def look(self, job: Job) -> None:
         clock, auditor = SystemClock(), Auditor(SystemClock())
         storage = _Storage(self._place.storage, self.wait)
-        registrar = Registrar(clock, time_ordered_id, auditor, ConfigService(clock, auditor))
+        quotas = QuotaService(clock, Quotas())
+        registrar = Registrar(clock, time_ordered_id, auditor, ConfigService(clock, auditor), quotas)
         looker = Looker(
             self._units,
             storage,

@@ -13,7 +13,7 @@ from aiohttp import web
 from fastapi import FastAPI
 
 from services.gateway.admission.connections import GatewayProtocol, protocol
-from services.gateway.main import create_app
+from services.gateway.main import create_app, open_connections
 from services.gateway.settings import Settings
 from shared.http.standing import PATH as ACCESS_PATH
 from shared.infrastructure import JWKS_PATH
@@ -185,5 +185,5 @@ async def gateway(
     """A gateway in front of the upstream; yields its address."""
     settings = Settings.model_validate(values)
     app = create_app(everything_at(installation, upstream_address), settings)
-    async with listening(app, protocol(settings.head_seconds)) as address:
+    async with listening(app, protocol(settings.head_seconds, open_connections(settings))) as address:
         yield address

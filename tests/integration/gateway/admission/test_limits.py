@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
+import structlog
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from services.gateway.admission.limits import RateLimits
 from shared.settings import InstallationSettings
@@ -244,6 +246,26 @@ async def test_every_head_has_its_own_deadline(limited: Any) -> None:
         writer.close()
 
 
+async def test_idle_connections_of_one_address_do_not_use_up_all(limited: Any) -> None:
+    async with limited(max_address_connections=3) as place:
+        kept = [await _connection(place) for _ in range(3)]
+        reader, writer = await _connection(place)
+        assert (await asyncio.wait_for(reader.read(), PATIENT)).startswith(b"HTTP/1.1 429 ")
+        writer.close()
+        kept[0][1].close()
+
+        async def served() -> bool:
+            reader, writer = await _connection(place)
+            writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            answer = await asyncio.wait_for(reader.read(), PATIENT)
+            writer.close()
+            return answer.startswith(b"HTTP/1.1 200 ")
+
+        await eventually(served, what="the place of the closed connection")
+        for _, each in kept[1:]:
+            each.close()
+
+
 async def test_responses_reveal_no_internals(client: aiohttp.ClientSession) -> None:
     for path in ("/api/v1/machines", "/api/v1/analyses/silent", "/nothing", "/api/v1/machines/redirect"):
         response = await client.get(path, allow_redirects=False)
@@ -260,3 +282,28 @@ async def test_a_browser_may_send_an_api_key(stranger: aiohttp.ClientSession) ->
     response = await stranger.options("/api/v1/machines", headers={"Origin": "https://plant.example", **ask})
     assert response.status == 200
     assert "X-API-Key" in response.headers["Access-Control-Allow-Headers"]
+
+
+async def test_the_access_log_says_who_did_what_from_where(
+    limited: Any, session: aiohttp.ClientSession, tokens: TokenIssuer, upstream: Upstream
+) -> None:
+    """Refusals, uses of API keys and exports are seen there; keys are named by their ids alone."""
+    organization, user, key_id = uuid4(), uuid4(), uuid4()
+    upstream.keys_known[KEY] = tokens.issue(organization, user_id=user, akid=str(key_id))
+    refused_key = "dk_" + "5" * 32 + "_" + "6" * 64
+    merging = [structlog.contextvars.merge_contextvars]
+    with capture_logs(processors=merging) as logs:
+        async with limited() as place:
+            url = f"{place}/api/v1/machines"
+            await session.get(url, headers={"X-API-Key": KEY})
+            await session.get(url, headers={"X-API-Key": refused_key})
+            await session.get(url)
+    used, refused, nobody = [entry for entry in logs if entry["event"] == "request"]
+    assert used["status"] == 200
+    assert (used["user_id"], used["api_key_id"]) == (str(user), str(key_id))
+    assert (used["organization_id"], used["client_address"]) == (str(organization), "127.0.0.1")
+    assert used["media_type"] == "application/json"
+    assert (refused["status"], refused["api_key_id"]) == (401, str(UUID("5" * 32)))
+    assert (nobody["status"], "user_id" in nobody, "api_key_id" in nobody) == (401, False, False)
+    assert KEY not in str(logs)
+    assert refused_key not in str(logs)

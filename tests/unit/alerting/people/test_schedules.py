@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from dateutil.rrule import rrulestr
 
 from services.alerting.maintenance_windows.calendar import InvalidCalendar, read_calendar, write_calendar
-from services.alerting.maintenance_windows.domain import Schedule, checked_rule
+from services.alerting.maintenance_windows.domain import Schedule
+from services.alerting.maintenance_windows.recurrence import checked_rule, last_start, starts_between
 from services.alerting.resources.domain import Kind, Resource
 from services.alerting.rotations.domain import Override, Rotation
 
@@ -85,11 +87,47 @@ def test_a_window_ends_with_its_last_occurrence_and_leaves_dates_out() -> None:
         "FREQ=DAILY;FREQ=WEEKLY",
         "FREQ=DAILY;UNTIL=20200101T000000Z",
         "FREQ=DAILY;INTERVAL=x",
+        # dateutil would never return, or try every day up to the year 9999.
+        "FREQ=DAILY;INTERVAL=0",
+        "FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=DAILY;INTERVAL=7;BYDAY=SA",
+        "FREQ=DAILY;COUNT=99999999",
+        "FREQ=DAILY;UNTIL=99991231T235959Z",
+        "FREQ=DAILY;UNTIL=00010101T000000Z",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=1000",
+        "FREQ=MONTHLY;BYDAY=99MO",
+        "FREQ=WEEKLY;BYDAY=" + ",".join(["SA"] * 1000),
     ],
 )
 def test_rules_that_are_none_or_too_fine_are_refused(rule: str) -> None:
     with pytest.raises(ValueError, match="must"):
         checked_rule(rule, datetime(2026, 1, 1), "UTC")
+
+
+@pytest.mark.parametrize(
+    ("rule", "last"),
+    [
+        ("FREQ=DAILY;COUNT=3", datetime(2026, 1, 3, 8)),
+        ("FREQ=DAILY;UNTIL=20260105", datetime(2026, 1, 4, 8)),
+        ("FREQ=MONTHLY;BYMONTHDAY=31;COUNT=2", datetime(2026, 3, 31, 8)),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=1", datetime(2028, 2, 29, 8)),
+        ("FREQ=WEEKLY", None),
+    ],
+)
+def test_a_rule_ends_with_its_last_occurrence(rule: str, last: datetime | None) -> None:
+    starts = datetime(2026, 1, 1, 8)
+    assert last_start(checked_rule(rule, starts, "UTC"), starts) == last
+
+
+@pytest.mark.parametrize(
+    "rule", ["FREQ=DAILY;INTERVAL=3", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,SA;WKST=SU", "FREQ=DAILY;BYMONTH=7"]
+)
+def test_occurrences_of_an_old_rule_are_those_counted_from_its_start(rule: str) -> None:
+    starts, since = datetime(1990, 5, 17, 22), datetime(2026, 6, 25)
+    until = since + timedelta(days=30)
+    everything = rrulestr(f"RRULE:{rule}", dtstart=starts)
+    assert starts_between(rule, starts, (), since, until) == everything.between(since, until, inc=True)
 
 
 def resource(schedule: Schedule) -> Resource:
@@ -153,3 +191,11 @@ def test_events_that_are_no_windows_are_skipped_with_a_reason(lines: list[str], 
 def test_what_is_no_calendar_is_refused(text: str) -> None:
     with pytest.raises(InvalidCalendar):
         read_calendar(text, "UTC")
+
+
+@pytest.mark.parametrize("start", ["00010101", "99991231", "00010101T000000Z", "99991231T235959Z"])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/New_York"])
+def test_an_event_at_the_limits_of_the_calendar_is_skipped(start: str, zone: str) -> None:
+    [found] = read_calendar(event(f"DTSTART:{start}", "DURATION:P5D"), zone)
+    assert found.schedule is None
+    assert "between the years" in (found.skipped or "")

@@ -130,6 +130,25 @@ class RepositorySuite(Organizations):
         async with units(theirs) as unit:
             assert await unit.qualities.get(run.id) is None
 
+    async def test_usage_is_that_of_the_organization(self, units: Units, mine: Scope, theirs: Scope) -> None:
+        async with units(theirs) as unit:
+            await added(unit, theirs)
+        async with units(mine) as unit:
+            assert mine.organization_id is not None
+            await unit.uploads.lock_usage(mine.organization_id)
+            before = await unit.uploads.usage(NOW)
+            analysis = await added(unit, mine)
+            await unit.uploads.set_status(analysis.file_upload_id, Status.PROCESSING, NOW, samples=3)
+            upload = await unit.uploads.get(analysis.file_upload_id)
+            assert upload is not None
+            size = upload.file_size
+            after = await unit.uploads.usage(NOW)
+            assert after.uploaded_bytes - before.uploaded_bytes == size
+            assert after.stored_bytes - before.stored_bytes == size
+            assert after.uploaded_samples - before.uploaded_samples == 3
+            assert after.unfinished_analyses - before.unfinished_analyses == 1
+            assert (await unit.uploads.usage(NOW + HOUR)).uploaded_bytes == 0
+
     async def test_an_upload_keeps_what_was_found_in_it(
         self, units: Units, mine: Scope, theirs: Scope
     ) -> None:

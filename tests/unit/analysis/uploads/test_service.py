@@ -15,6 +15,9 @@ from services.analysis.jobs.domain import MAX_SMALL_BYTES, QUEUE
 from services.analysis.machines.directory import MachineDirectory
 from services.analysis.machines.errors import MachineNotFound
 from services.analysis.objects.store import Storage
+from services.analysis.quotas.domain import Quotas
+from services.analysis.quotas.errors import QuotaExceeded
+from services.analysis.quotas.service import QuotaService
 from services.analysis.settings import Settings
 from services.analysis.uploads.errors import BadUpload, BaselineUnusable, UploadTooLarge
 from services.analysis.uploads.registering import Registrar
@@ -40,7 +43,7 @@ TABLE = b"load,f_0\nlow,1\n"
 class Place:
     """The receiver of one organization with one machine, in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, **limits: int) -> None:
         self.clock = FakeClock(NOW)
         self.units = FakeUnits(self.clock)
         self.access_ended = False
@@ -54,6 +57,7 @@ class Place:
             max_upload_bytes=2 * MAX_SMALL_BYTES,
             max_files=2,
         )
+        quota_service = QuotaService(self.clock, Quotas(**limits))
         machines = Peer("http://127.0.0.1:1", name="machines")
         self.receiver = UploadReceiver(
             self.units,
@@ -66,7 +70,9 @@ class Place:
                 time_ordered_id,
                 Auditor(self.clock),
                 ConfigService(self.clock, Auditor(self.clock)),
+                quota_service,
             ),
+            quota_service,
             self.check_access,
         )
 
@@ -256,3 +262,34 @@ async def test_wrong_parameters_are_refused_with_their_place(
     assert refused.value.errors[0].pointer == pointer
     assert said in refused.value.errors[0].detail
     assert await place.storage.list("uploads") == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "quota"),
+    [
+        ({"daily_bytes": len(TABLE) * 3 // 2}, "uploaded_bytes"),
+        ({"stored_bytes": len(TABLE) * 3 // 2}, "stored_bytes"),
+        ({"unfinished_analyses": 1}, "unfinished_analyses"),
+    ],
+)
+async def test_an_upload_beyond_a_quota_is_refused_and_leaves_nothing(
+    limit: dict[str, int], quota: str
+) -> None:
+    place = Place(**limit)
+    first = await place.send()
+    with pytest.raises(QuotaExceeded) as refused:
+        await place.send()
+    assert (refused.value.params["quota"], refused.value.params["limit"]) == (quota, *limit.values())
+    assert list(place.units.memory.analyses) == [first.id]
+    assert len(await place.keys()) == 1
+
+
+async def test_samples_count_once_they_are_read_and_for_a_day() -> None:
+    place = Place(daily_samples=100)
+    first = await place.send()
+    async with place.units(place.scope) as unit:
+        await unit.uploads.set_status(first.file_upload_id, Status.COMPLETED, NOW, samples=100)
+    with pytest.raises(QuotaExceeded, match="100 samples"):
+        await place.send()
+    place.clock.advance(hours=25)
+    assert await place.send()

@@ -3,6 +3,7 @@
 from tests.unit.auth.database.suites.api_keys import ApiKeySuite
 from tests.unit.auth.database.suites.attempts import AttemptSuite
 from tests.unit.auth.database.suites.backups import BackupSuite
+from tests.unit.auth.database.suites.feeds import FeedSuite
 from tests.unit.auth.database.suites.invitations import InvitationSuite
 from tests.unit.auth.database.suites.keys import KeySuite
 from tests.unit.auth.database.suites.mail import MailSuite
@@ -24,6 +25,7 @@ class RepositorySuite(
     SessionSuite,
     AttemptSuite,
     ApiKeySuite,
+    FeedSuite,
     OidcSuite,
     SecondFactorSuite,
     KeySuite,

@@ -1,6 +1,7 @@
 """Who must wait after failed attempts."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.auth.errors import TooManyAttempts
 from services.auth.sessions.domain import Client
@@ -32,6 +33,17 @@ async def test_failures_are_counted_per_ipv6_network() -> None:
     # Other networks and other accounts need not wait.
     await throttle.admit(unit, ACCOUNT, at("2001:db8:0:1::1"))
     await throttle.admit(unit, "grace@example.org", at("2001:db8::1"))
+
+
+async def test_what_is_throttled_is_logged_without_the_address() -> None:
+    unit, throttle = FakeUnits().unit(), throttle_at(FakeClock())
+    for _ in range(FREE_FAILURES):
+        await throttle.admit(unit, ACCOUNT, at("192.0.2.1"))
+    with capture_logs() as logs, pytest.raises(TooManyAttempts):
+        await throttle.admit(unit, ACCOUNT, at("192.0.2.1"))
+    [entry] = logs
+    assert entry["event"] == "attempt throttled"
+    assert ACCOUNT not in str(entry)
 
 
 async def test_success_from_one_address_resets_its_network() -> None:

@@ -14,6 +14,7 @@ from services.gateway.admission.connections import (
     MAX_PIPELINED_REQUESTS,
     GatewayProtocol,
 )
+from services.gateway.admission.open_connections import OpenConnections
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
@@ -47,10 +48,10 @@ class Transport(asyncio.Transport):
 class Connection:
     """The client's side of a connection."""
 
-    def __init__(self, app: Callable[..., Any]) -> None:
+    def __init__(self, app: Callable[..., Any], protocol: type[GatewayProtocol] = GatewayProtocol) -> None:
         self.transport = Transport()
         config = Config(app, log_config=None, access_log=False)
-        self.protocol = GatewayProtocol(config, ServerState(), {})
+        self.protocol = protocol(config, ServerState(), {})
         self.protocol.connection_made(self.transport)
 
     def send(self, data: bytes) -> None:
@@ -190,3 +191,17 @@ async def test_the_next_request_of_a_connection_has_its_own_count(connection: Co
         connection.send(request)
         await answered(connection)
     assert connection.transport.written.count(b"HTTP/1.1 200 OK") == 5
+
+
+async def test_connections_beyond_the_maximum_are_told_and_closed() -> None:
+    bounds = {"open_connections": OpenConnections(1, 1)}
+    bounded = type("Bounded", (GatewayProtocol,), bounds)
+    first, second = Connection(echo, bounded), Connection(echo, bounded)
+    assert not first.transport.closed
+    assert second.transport.closed
+    assert second.status == b"HTTP/1.1 429 Too many requests"
+    assert b"Retry-After: " in second.transport.written
+    second.protocol.connection_lost(None)
+    assert Connection(echo, bounded).transport.closed, "what was refused gave no place back"
+    first.protocol.connection_lost(None)
+    assert not Connection(echo, bounded).transport.closed

@@ -11,6 +11,7 @@ from services.analysis.database.analyses import ScoringState
 from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType, Status
 from services.analysis.engine import EngineConfig
 from services.analysis.machines.domain import MachineRef
+from services.analysis.quotas.domain import Usage
 from services.analysis.uploads.domain import FileUpload
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.unit.analysis.database.fakes.memory import NOT_SCORING, Scoped, cut_page
@@ -88,6 +89,23 @@ class FakeConfigs(Scoped):
 class FakeUploads(Scoped):
     async def add(self, upload: FileUpload) -> None:
         self._memory.uploads[upload.id] = upload
+
+    async def lock_usage(self, organization_id: UUID) -> None: ...
+
+    async def usage(self, since: datetime) -> Usage:
+        uploads = [each for each in self._memory.uploads.values() if self._mine(each)]
+        recent = [each for each in uploads if each.created_at >= since]
+        unfinished = [
+            each
+            for each in self._memory.analyses.values()
+            if self._mine(each) and each.status in (Status.PENDING, Status.PROCESSING)
+        ]
+        return Usage(
+            uploaded_bytes=sum(each.file_size for each in recent),
+            uploaded_samples=sum(each.samples or 0 for each in recent),
+            stored_bytes=sum(each.file_size for each in uploads if each.file_path is not None),
+            unfinished_analyses=len(unfinished),
+        )
 
     async def get(self, upload_id: UUID) -> FileUpload | None:
         found: FileUpload | None = self._found(self._memory.uploads.get(upload_id))

@@ -14,6 +14,7 @@ from tests.unit.auth.database.fakes.api_keys import FakeApiKeys
 from tests.unit.auth.database.fakes.attempts import FakeAttempts
 from tests.unit.auth.database.fakes.backups import FakeBackups
 from tests.unit.auth.database.fakes.deletions import FakeDeletions
+from tests.unit.auth.database.fakes.feeds import FakeFeeds
 from tests.unit.auth.database.fakes.invitations import FakeInvitations
 from tests.unit.auth.database.fakes.keys import FakeKeys
 from tests.unit.auth.database.fakes.mail import FakeMail
@@ -43,6 +44,7 @@ class FakeUnits:
         self.reset_requests = FakeResetRequests()
         self.invitations = FakeInvitations()
         self.api_keys = FakeApiKeys()
+        self.feeds = FakeFeeds()
         self.oidc = FakeOidc()
         self.second_factors = FakeSecondFactors()
         self.trail = FakeTrail()
@@ -75,6 +77,7 @@ class FakeUnits:
             reset_requests=self.reset_requests,
             invitations=self.invitations,
             api_keys=self.api_keys,
+            feeds=self.feeds,
             oidc=self.oidc,
             second_factors=self.second_factors,
             trail=self.trail,
