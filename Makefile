@@ -7,7 +7,7 @@ SHARED_OUT := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loads
 
 .DEFAULT_GOAL := help
 .PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz kills drill lint bench \
-        bench-detection docs flakes
+        bench-detection docs flakes sbom
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,7 @@ bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, t
 	@$(BIN)/python -m bench.edge_flood
 	@$(BIN)/python -m bench.alerting
 	@$(BIN)/python -m bench.fleet
+	@$(BIN)/python -m bench.ended_access
 	@$(BIN)/python -m bench.lists --scale 0.1
 	@$(BIN)/python -m bench.web_map
 	@$(RIVALS)/python -m bench.maps
@@ -85,6 +86,9 @@ bench-detection: ready-bench ## Reprint the verdict beside rivals, detection and
 	@$(RIVALS)/python -m bench.verdict
 	@$(BIN)/python -m bench.detection
 	@$(BIN)/python -m bench.deterioration
+
+sbom: ready-test ## Write bills of materials (CycloneDX) of the wheel and the images to dist/sbom
+	@$(BIN)/python -m tools.sbom
 
 docs: ready ## Write the generated documents anew
 	@$(BIN)/python -m docs.generate

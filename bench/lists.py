@@ -34,6 +34,7 @@ from tests.support.installation import (
     create_database,
     find_database,
     installation_settings,
+    kafka_at,
 )
 from tests.support.tokens import TokenIssuer
 
@@ -88,6 +89,7 @@ def values(seed: Seed, operation: ListOperation, name: str, organization: int) -
         "api_key_id": (seed.id("key", 1), absent),
         "action": ("anomaly.acknowledged", "machine.deleted", "absent"),
         "resource_type": ("anomaly", "machine", "absent"),
+        "email": ("nobody@example.org",),
         "location": ("hall 3", "absent"),
         "q": ("pump 1", "absent"),
         "since": ((now - seed.size.span / 2).isoformat(), (now + timedelta(days=300)).isoformat()),
@@ -127,7 +129,7 @@ async def answer(
 ) -> tuple[list[Any], str | None]:
     """The items of a page, and the cursor of the next one."""
     organization = seed.id("organization", request.organization)
-    headers = issuer.headers(organization, user_id=seed.id("user", 1))
+    headers = seed.headers(issuer, request.organization)
     path = request.operation.path.replace("{organization_id}", str(organization))
     query = {name: str(value) for name, value in request.filters.items()} | more
     if request.cursor:
@@ -223,7 +225,7 @@ async def filled(dsn: str, wanted: argparse.Namespace, console: Console) -> tupl
 async def _run(servers: TestServers, wanted: argparse.Namespace, console: Console) -> None:
     dsn = await asyncio.to_thread(servers.postgres_dsn)
     broker = await asyncio.to_thread(servers.broker)
-    await create_topics(broker.bootstrap)
+    await create_topics(kafka_at(broker.bootstrap))
     database, seed = await filled(dsn, wanted, console)
     if wanted.fill_only:
         return

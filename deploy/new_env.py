@@ -13,6 +13,7 @@ PASSWORD_BYTES = 24
 KEY_BYTES = 32
 MAY_BE_EMPTY = frozenset(
     {
+        "DINSIGHT_AUTH_FEED_BOOTSTRAP",
         "DINSIGHT_GATEWAY_TRUSTED_PROXIES",
         "DINSIGHT_ALLOWED_ORIGINS",
         "DINSIGHT_GATEWAY_RATE_LIMIT_URL",
@@ -25,6 +26,8 @@ MAY_BE_EMPTY = frozenset(
         "DINSIGHT_AUTH_OIDC_CLIENT_ID",
         "DINSIGHT_AUTH_OIDC_CLIENT_SECRET",
         "DINSIGHT_AUTH_OIDC_REDIRECT_URL",
+        "DINSIGHT_AUTH_OIDC_REQUIRED_ACR",
+        "DINSIGHT_AUTH_OIDC_REQUIRED_AMR",
     }
 )
 
@@ -32,6 +35,8 @@ MAY_BE_EMPTY = frozenset(
 def secret(name: str) -> str:
     if name == "DINSIGHT_ENCRYPTION_KEYS":
         return "key1:" + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    if name.endswith("_EVENT_KEY"):
+        return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
     return secrets.token_hex(PASSWORD_BYTES)
 
 

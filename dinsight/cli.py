@@ -12,12 +12,14 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
+from dinsight.administrators import command as administrators
 from dinsight.backup import command as backup
 from dinsight.backup.restore_command import HOME, FindHome, restore
 from dinsight.dead_letters import command as dead_letters
 from dinsight.deletions import command as deletions
 from dinsight.imports import command as imports
 from dinsight.installation import AT_REST, CommandError, Find, named_by_environment
+from dinsight.keys.command import keys
 from dinsight.legacy_import.command import import_legacy
 from dinsight.maintenance.command import maintenance
 from dinsight.provision.command import provision
@@ -56,9 +58,11 @@ def build(find: Find, stopped: Find | None = None, home: FindHome | None = None)
         context.meta[AT_REST] = stopped or find
         context.meta[HOME] = home
 
+    app.command()(keys)
     app.command()(provision)
     app.add_typer(dead_letters.app, name="dead-letters")
     app.add_typer(deletions.app, name="deletions")
+    app.add_typer(administrators.app, name="administrators")
     app.command()(republish)
     app.command()(maintenance)
     app.add_typer(backup.app, name="backup")

@@ -8,16 +8,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from shared.secret_files import SecretFileError, with_files
+
 if TYPE_CHECKING:
     from typer import Context
+
+    from shared.kafka.connection import KafkaConnection
 
 DATABASE_URL = "DINSIGHT_DATABASE_URL"
 KAFKA_BOOTSTRAP = "DINSIGHT_KAFKA_BOOTSTRAP"
 ENCRYPTION_KEYS = "DINSIGHT_ENCRYPTION_KEYS"
+PASSWORD_PEPPER = "DINSIGHT_PASSWORD_PEPPER"  # noqa: S105 - the name of a variable
 STORAGE_URL = "DINSIGHT_STORAGE_URL"
+EVENT_PUBLIC_KEYS = "DINSIGHT_EVENT_PUBLIC_KEYS"
+# Each program finds its own under this name.
+EVENT_SIGNING_KEY = "DINSIGHT_EVENT_SIGNING_KEY"
 
 # The services that own a schema, in the order in which they are provisioned.
 SERVICES = ("auth", "machines", "analysis", "alerting")
+# Who logs in at a broker with logins: programs, and one user for all systems that read what is documented.
+BROKER_USERS = (*SERVICES, "gateway", "downstream")
+BROKER_ADMINISTRATOR = "admin"
 
 
 class CommandError(Exception):
@@ -26,6 +37,16 @@ class CommandError(Exception):
 
 def database_variable(service: str) -> str:
     return f"DINSIGHT_{service.upper()}_DATABASE_URL"
+
+
+def signing_key_variable(service: str) -> str:
+    """Where the signing keys of all services are listed together."""
+    return f"DINSIGHT_{service.upper()}_EVENT_SIGNING_KEY"
+
+
+def broker_password_variable(user: str) -> str:
+    """The password with which a program logs in at the broker, where those of all are listed together."""
+    return f"DINSIGHT_{user.upper()}_KAFKA_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,21 @@ class Installation:
     def kafka_bootstrap(self) -> str:
         return self._variable(KAFKA_BOOTSTRAP)
 
+    def kafka(self) -> KafkaConnection:
+        """Clients of the broker, with the login that the variables hold."""
+        from shared.kafka.connection import KafkaConnection
+        from shared.settings import InstallationSettings
+
+        names = {name: f"DINSIGHT_{name.upper()}" for name in InstallationSettings.model_fields}
+        given = {
+            name: self.variables[variable] for name, variable in names.items() if self.variables.get(variable)
+        }
+        try:
+            settings = InstallationSettings.model_validate({**given, "kafka_bootstrap": self.kafka_bootstrap})
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        return KafkaConnection(settings, client_id="dinsight")
+
     @property
     def encryption_keys(self) -> str:
         return self._variable(ENCRYPTION_KEYS)
@@ -51,6 +87,14 @@ class Installation:
     def storage_url(self) -> str | None:
         """The object store; None where the services use their default."""
         return self.variables.get(STORAGE_URL) or None
+
+    def signing_key(self, service: str) -> str:
+        """The key with which the service signs its events."""
+        return self._variable(signing_key_variable(service))
+
+    def broker_password(self, user: str) -> str:
+        """The password that the user of the broker gets."""
+        return self._variable(broker_password_variable(user))
 
     def service_password(self, service: str) -> str:
         """The password of the service's database login."""
@@ -78,7 +122,11 @@ Find = Callable[[], Installation]
 
 
 def named_by_environment() -> Installation:
-    return Installation(os.environ)
+    """Raises CommandError if a variable names a file that cannot be read."""
+    try:
+        return Installation(with_files(os.environ, "DINSIGHT_"))
+    except SecretFileError as error:
+        raise CommandError(str(error)) from error
 
 
 # Where a command that needs no running server finds the installation in its context.

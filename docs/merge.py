@@ -22,6 +22,7 @@ DESCRIPTION = (
     " match. Unknown query parameters are refused."
 )
 TAGS: Mapping[str, str] = {
+    "administration": "Administrators of the installation end access: of accounts, organizations, sessions.",
     "account": "The signed-in user: profile, password, sessions, and invitations to accept.",
     "alert budget": "How many alerts a night may bring, and which rules spend that.",
     "alert rules": "Conditions that open alerts, and who is notified.",
@@ -36,6 +37,7 @@ TAGS: Mapping[str, str] = {
     "analyses": "Uploads of samples, their analyses, and the map positions and features of each sample.",
     "anomalies": "Samples outside a machine's normal range, each with the features that explain it.",
     "api-keys": "Credentials for programs.",
+    "feeds": "An organization's own events, for its own systems.",
     "deletions": "Certificates of deletions: what went, in which service.",
     "audit": "Who did what and when.",
     "configs": "Versions of the analysis parameters.",

@@ -41,6 +41,7 @@ class Permission(StrEnum):
     MEMBERS_WRITE = "members:write"
     API_KEYS_WRITE = "api-keys:write"
     AUDIT_READ = "audit:read"
+    FEED_WRITE = "feed:write"
     MACHINES_READ = "machines:read"
     MACHINES_WRITE = "machines:write"
     MACHINES_DELETE = "machines:delete"
@@ -71,6 +72,7 @@ MIN_ROLE: Mapping[Permission, Role] = {
     Permission.MEMBERS_WRITE: Role.ADMIN,
     Permission.API_KEYS_WRITE: Role.ADMIN,
     Permission.AUDIT_READ: Role.ADMIN,
+    Permission.FEED_WRITE: Role.ADMIN,
     Permission.MACHINES_READ: Role.VIEWER,
     Permission.MACHINES_WRITE: Role.OPERATOR,
     Permission.MACHINES_DELETE: Role.ADMIN,
@@ -122,24 +124,45 @@ class Caller:
     session_id: UUID | None = None
     # Of the token, in seconds since the epoch.
     expires_at: float = float("inf")
+    # Of the memberships in the token.
+    versions: Mapping[UUID, int] = field(default_factory=dict)
+    # What the sign-in did not have, of all that organizations may demand of one.
+    lacks: frozenset[str] = frozenset()
 
     @property
     def scope(self) -> Scope:
         return Scope(organization_id=self.organization_id, user_id=self.user_id)
 
     def may(self, permission: Permission) -> bool:
-        return self.role >= MIN_ROLE[permission]
+        """Whether the role has `permission`. The answer may then hold what others must not see."""
+        if self.role < MIN_ROLE[permission]:
+            return False
+        if (noted := _used.get(None)) is not None:
+            noted.append((self.organization_id, permission))
+        return True
 
     def require(self, permission: Permission) -> None:
         """Raise Forbidden when the caller's role lacks `permission`."""
-        minimum = MIN_ROLE[permission]
         if not self.may(permission):
+            minimum = MIN_ROLE[permission]
             raise Forbidden(
                 f"This needs the role {minimum.label} or higher; your role here is {self.role.label}."
                 " Ask an administrator of the organization."
             )
-        if (noted := _required.get(None)) is not None:
-            noted.append((self.organization_id, permission))
+
+
+class SignInTooWeak(Forbidden):
+    """`demand` is what the organization asks of sign-ins: single-sign-on or second-factor."""
+
+    code = "sign-in-too-weak"
+
+    def __init__(self, demand: str) -> None:
+        how = (
+            "Sign in through the sign-in provider."
+            if demand == "single-sign-on"
+            else "Add a second factor to your account and sign in with it."
+        )
+        super().__init__(f"The organization demands more of a sign-in than yours had. {how}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +179,20 @@ class Identity:
     expires_at: float = float("inf")
     # Set if the caller uses an API key. The user is then the one who created the key.
     api_key_id: UUID | None = None
+    # What this sign-in did not have, of all that organizations may demand of one.
+    lacks: frozenset[str] = frozenset()
+    # Organizations of the user that demand more of a sign-in than this one had, and what it lacks.
+    barred: Mapping[UUID, str] = field(default_factory=dict)
+    # Of each membership, when the token was issued: an older change than that is part of the token.
+    versions: Mapping[UUID, int] = field(default_factory=dict)
 
     def in_organization(self, requested: UUID | None) -> Caller:
         """The caller in the requested organization, or in the only organization of the user."""
+        if requested is not None and requested in self.barred:
+            raise SignInTooWeak(self.barred[requested])
         if requested is None:
+            if not self.memberships and self.barred:
+                raise SignInTooWeak(next(iter(self.barred.values())))
             if len(self.memberships) != 1:
                 raise BadRequest(
                     "You belong to several organizations: choose one with the header X-Organization-Id."
@@ -183,18 +216,20 @@ class Identity:
             api_key_id=self.api_key_id,
             session_id=self.session_id,
             expires_at=self.expires_at,
+            versions=self.versions,
+            lacks=self.lacks,
         )
 
 
-_required: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("required")
+_used: ContextVar[list[tuple[UUID, Permission]]] = ContextVar("used")
 
 
 @contextmanager
-def noting_required() -> Iterator[list[tuple[UUID, Permission]]]:
-    """Yield a list that collects the permissions required within the block, with their organization."""
+def noting_used() -> Iterator[list[tuple[UUID, Permission]]]:
+    """Yield a list that collects the permissions used within the block, with their organization."""
     noted: list[tuple[UUID, Permission]] = []
-    token = _required.set(noted)
+    token = _used.set(noted)
     try:
         yield noted
     finally:
-        _required.reset(token)
+        _used.reset(token)

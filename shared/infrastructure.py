@@ -6,14 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 from shared.clock import Clock, IdGenerator, SystemClock, time_ordered_id
+from shared.ended import EndedAccess
 from shared.errors import Unavailable
+from shared.events.signatures import EventSigner
 from shared.http.application import Check
 from shared.http.caller import Guard
+from shared.http.live_access import LiveAccess
 from shared.http.peers import Peer
 from shared.http.standing import Standing
 from shared.jobs.loop import Loop
 from shared.jobs.worker import Worker
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.ended_feed import EndedFeed
 from shared.kafka.relay import Relay
 from shared.kafka.retention import messaging_janitor
 from shared.postgres.connection import Database
@@ -37,9 +41,12 @@ class Infrastructure:
         )
         self.kafka = KafkaConnection(installation, client_id=f"dinsight-{service}")
         self.auth = Peer(installation.auth_url, name="auth")
-        self.guard = Guard(TokenVerifier(self._fetch_keys))
-        self.standing = Standing(self.auth)
-        self.relay = Relay(self.database, self.kafka, service=service)
+        ended = EndedAccess()
+        self.standing = Standing(self.auth, ended)
+        self.ended_feed = EndedFeed(self.kafka, ended, self.clock)
+        self.guard = Guard(TokenVerifier(self._fetch_keys), LiveAccess(ended, self.ended_feed, self.standing))
+        signer = EventSigner(service, installation.event_signing_key.get_secret_value())
+        self.relay = Relay(self.database, self.kafka, signer, service=service)
         self._janitor = messaging_janitor(
             self.database,
             service=service,

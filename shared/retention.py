@@ -10,9 +10,10 @@ from datetime import timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.errors import FieldError, json_pointer
+from shared.settings import EnvironmentSettings
 
 # The key of an organization's settings.
 SETTING = "retention"
@@ -78,7 +79,7 @@ Bounds = Annotated[tuple[int, int], NoDecode, BeforeValidator(_pair)]
 Days = Annotated[int, Field(ge=1)]
 
 
-class RetentionSettings(BaseSettings):
+class RetentionSettings(EnvironmentSettings):
     """The installation's limits in days, and the bounds within which an organization may choose its own."""
 
     model_config = SettingsConfigDict(env_prefix="DINSIGHT_RETENTION_", extra="ignore")

@@ -19,6 +19,10 @@ AUDIENCE = "dinsight-api"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - the media type of RFC 9068, not a secret
 # The id of the API key that the token was issued for. Tokens of people do not have this claim.
 API_KEY_CLAIM = "akid"
+# The user's other organizations, and what this sign-in lacks to act in each.
+BARRED_CLAIM = "barred"
+# What the sign-in did not have, of all that organizations may demand. Tokens of API keys have no such claim.
+LACKS_CLAIM = "lacks"
 CLOCK_LEEWAY_SECONDS = 30
 KEYS_FRESH_SECONDS = 600.0
 # An unknown key id may be a new key or an attacker's invention: fetch keys again, but at most this often.
@@ -71,15 +75,20 @@ class TokenVerifier:
     @staticmethod
     def _identity(claims: Mapping[str, Any], token: str) -> Identity:
         session, api_key = claims.get("sid"), claims.get(API_KEY_CLAIM)
+        memberships = {UUID(m["organization_id"]): m for m in claims["memberships"]}
         return Identity(
             user_id=UUID(claims["sub"]),
             email=claims["email"],
             full_name=claims["name"],
-            memberships={UUID(m["organization_id"]): Role.parse(m["role"]) for m in claims["memberships"]},
+            memberships={id_: Role.parse(m["role"]) for id_, m in memberships.items()},
             session_id=UUID(session) if session else None,
             token=token,
             expires_at=float(claims["exp"]),
             api_key_id=UUID(api_key) if api_key else None,
+            lacks=frozenset(str(demand) for demand in claims.get(LACKS_CLAIM, ())),
+            barred={UUID(place): str(demand) for place, demand in claims.get(BARRED_CLAIM, {}).items()},
+            # Tokens of the previous version have none: any later change of the role counts.
+            versions={id_: int(m.get("version", 0)) for id_, m in memberships.items()},
         )
 
     async def _current_keys(self, fresh_seconds: float) -> KeySet:

@@ -218,6 +218,8 @@ class TestServers:
                 libraries=libraries_of(ROOT),
                 port=reserve_port(),
                 controller_port=reserve_port(),
+                secured_port=reserve_port(),
+                administrator_password="for-tests-only",
             )
             kafka.create()
             program = kafka.server(os.environ)

@@ -23,9 +23,11 @@ from dinsight.installation import SERVICES
 from tests.servers import BOOTSTRAP_VARIABLE, DATABASE_VARIABLE, KAFKA_VARIABLE, ROOT
 from tests.support.ports import reserve_port
 from tools.local import lifecycle
+from tools.local.chosen_ports import APACHE_PORTS, worker_name
+from tools.local.kafka import ApacheKafka
 from tools.local.layout import Layout
 from tools.local.log_files import tail
-from tools.local.plan import LocalEnvironment, worker_name
+from tools.local.plan import LocalEnvironment
 from tools.local.postgres import remove_cluster
 from tools.local.processes import ProcessRef, is_alive, send
 from tools.local.state import Condition, Phase, RunState, load_state
@@ -132,6 +134,12 @@ class Stack:
     def kafka_bootstrap(self) -> str:
         return self._live().environment.kafka_bootstrap
 
+    def apache_kafka(self) -> ApacheKafka:
+        """The broker, where it is Apache Kafka."""
+        kafka = self._live().environment.apache_kafka()
+        assert kafka is not None
+        return kafka
+
     def state(self) -> RunState:
         state = load_state(self._live().layout.state_file)
         assert state is not None, "the stack is not running"
@@ -170,7 +178,7 @@ class Stack:
     def _ports(self) -> dict[str, int]:
         """What would be the ports of an earlier start: none that another test run could take meanwhile."""
         workers = (worker_name(number) for number in range(1, self._wanted.workers + 1))
-        names = (*SERVICES, *workers, "web", "backup", "postgres", "kafka", "kafka-controller")
+        names = (*SERVICES, *workers, "web", "backup", "postgres", "kafka", *APACHE_PORTS)
         return {name: reserve_port() for name in names}
 
     def _live(self) -> Running:

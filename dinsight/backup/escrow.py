@@ -6,11 +6,22 @@ import os
 from pathlib import Path
 
 from dinsight.backup.errors import BackupError
-from dinsight.installation import DATABASE_URL, ENCRYPTION_KEYS, SERVICES, Installation, database_variable
+from dinsight.installation import (
+    DATABASE_URL,
+    ENCRYPTION_KEYS,
+    PASSWORD_PEPPER,
+    SERVICES,
+    Installation,
+    database_variable,
+    signing_key_variable,
+)
 
-PASSWORD_PEPPER = "DINSIGHT_PASSWORD_PEPPER"  # noqa: S105 - the name of a variable
 NEEDED = (ENCRYPTION_KEYS, PASSWORD_PEPPER)
-USEFUL = (DATABASE_URL, *(database_variable(service) for service in SERVICES))
+USEFUL = (
+    DATABASE_URL,
+    *(database_variable(service) for service in SERVICES),
+    *(signing_key_variable(service) for service in SERVICES),
+)
 REMARK = """\
 # Keys and passwords of a DInsight installation, for `dinsight restore --keys`. Whoever has this file and a
 # backup has all data: keep it apart from both the backups and the machine.

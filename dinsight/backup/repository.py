@@ -24,6 +24,7 @@ from obstore.store import ObjectStore, from_url
 
 from dinsight.backup.errors import BackupError, Missing
 from dinsight.backup.sealed import Sealer
+from shared.secret_files import FILE_SUFFIX, store_credentials, with_files
 
 # The store's credentials, where they differ from those of the installation's own object store.
 CREDENTIALS_PREFIX = "DINSIGHT_BACKUP_AWS_"
@@ -34,10 +35,10 @@ READ_BYTES = 2**20
 
 def open_store(url: str, environ: Mapping[str, str], *, create: bool = True) -> ObjectStore:
     """`file:///folder`, `s3://bucket/prefix` or `memory:///`."""
-    given = {
+    given = store_credentials(environ) | {
         name.removeprefix("DINSIGHT_BACKUP_").lower(): value
-        for name, value in environ.items()
-        if name.startswith(CREDENTIALS_PREFIX) and value
+        for name, value in with_files(environ, CREDENTIALS_PREFIX).items()
+        if name.startswith(CREDENTIALS_PREFIX) and value and not name.endswith(FILE_SUFFIX)
     }
     try:
         if url.startswith("file://"):

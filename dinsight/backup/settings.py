@@ -4,7 +4,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import EnvironmentSettings
 
 
 class Verify(StrEnum):
@@ -12,7 +14,7 @@ class Verify(StrEnum):
     READ = "read"
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(
         env_prefix="DINSIGHT_BACKUP_", extra="ignore", validate_by_alias=True, hide_input_in_errors=True
     )

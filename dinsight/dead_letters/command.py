@@ -99,14 +99,17 @@ def replay_records(
 async def _replay(installation: Installation, chosen: Sequence[DeadLetter]) -> dict[str, str]:
     """The outcome of each record, by id."""
     from dinsight.administrator import acting_as, connected
-    from dinsight.dead_letters.records import newer_states, put_back, set_aside
+    from dinsight.dead_letters.records import newer_states, put_back, set_aside, why_refused
 
-    waiting = [letter for letter in chosen if not letter.replayed]
-    superseded = await newer_states(installation.kafka_bootstrap, waiting)
+    kafka = installation.kafka()
     outcomes = {letter.id: "already replayed" for letter in chosen}
+    refused = {letter.id: reason for letter in chosen if (reason := why_refused(kafka, letter))}
+    waiting = [letter for letter in chosen if not letter.replayed and letter.id not in refused]
+    superseded = await newer_states(kafka, waiting)
+    outcomes |= {id_: f"refused: {reason}" for id_, reason in refused.items()}
     async with connected(installation.admin_dsn) as connection:
         for letter in waiting:
-            service = _service(letter.group)
+            service = _service(letter)
             async with connection.transaction(), acting_as(connection, service):
                 if letter.id in superseded:
                     await set_aside(connection, letter)
@@ -116,10 +119,16 @@ async def _replay(installation: Installation, chosen: Sequence[DeadLetter]) -> d
     return outcomes
 
 
-def _service(group: str) -> str:
-    """The service whose outbox it goes through: its consumer's, else any: each relay serves all topics."""
-    owners = (s for s in SERVICES if group == s or group.startswith(f"{s}-"))
-    return next(owners, SERVICES[0])
+def _service(letter: DeadLetter) -> str:
+    """The service whose outbox it goes through: the topic's producer, else the one that could not handle it.
+
+    The broker lets no other service write to the topic.
+    """
+    from shared.events.registry import BY_NAME
+
+    producer = BY_NAME[letter.topic].producer
+    consumers = (s for s in SERVICES if letter.group == s or letter.group.startswith(f"{s}-"))
+    return producer if producer in SERVICES else next(consumers, SERVICES[0])
 
 
 def _read(installation: Installation, topic: str | None) -> list[DeadLetter]:
@@ -134,6 +143,6 @@ def _read(installation: Installation, topic: str | None) -> list[DeadLetter]:
         raise CommandError(f"No topic is named {topic}; there are: {', '.join(BY_NAME)}.")
     topics = list(BY_NAME.values()) if topic is None else [BY_NAME[topic]]
     try:
-        return asyncio.run(read_dead_letters(installation.kafka_bootstrap, topics))
+        return asyncio.run(read_dead_letters(installation.kafka(), topics))
     except (KafkaError, OSError) as error:
         raise installation.broker_error(error) from error

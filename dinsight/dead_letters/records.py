@@ -1,6 +1,6 @@
 """Dead letters: reading them from the dead-letter topics, and putting them back on their original topics.
 
-A replay writes two rows to the outbox of the service that dead-lettered the record, in one transaction: the
+A replay writes two rows to the outbox of the service that published the record, in one transaction: the
 record for its original topic, and a note of the replay for the dead-letter topic. The relay publishes both.
 The ids of the rows are derived from the record, so that a second replay has no effect. The inbox of a
 consumer drops an event that it has handled in the meantime.
@@ -15,15 +15,15 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import ConsumerRecord
 from aiokafka.structs import TopicPartition
 
 from shared.events.base import Topic
+from shared.events.codec import UndecodableRecord
 from shared.events.registry import BY_NAME
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.outbox import write_record
 from shared.postgres.connection import Connection
-from shared.settings import InstallationSettings
 
 PREFIX = "dead-letter-"
 REPLAYED = "dead-letter-replayed"
@@ -87,12 +87,12 @@ def _identify(
     return digest.hexdigest()[:ID_LENGTH]
 
 
-async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> list[DeadLetter]:
+async def read_dead_letters(kafka: KafkaConnection, topics: Iterable[Topic[Any]]) -> list[DeadLetter]:
     """Every dead letter once, oldest first. Raises KafkaError or OSError."""
     topics_by_name = {topic.dead_letter: topic for topic in topics}
     found: dict[str, DeadLetter] = {}
     replayed: set[str] = set()
-    for record in await _read(bootstrap, topics_by_name):
+    for record in await _read(kafka, topics_by_name):
         names = dict(record.headers)
         if REPLAYED in names:
             replayed.add(names[REPLAYED].decode())
@@ -103,7 +103,7 @@ async def read_dead_letters(bootstrap: str, topics: Iterable[Topic[Any]]) -> lis
     return sorted(records, key=lambda letter: (letter.dead_lettered_at, letter.topic, letter.id))
 
 
-async def newer_states(bootstrap: str, dead_letters: Sequence[DeadLetter]) -> set[str]:
+async def newer_states(kafka: KafkaConnection, dead_letters: Sequence[DeadLetter]) -> set[str]:
     """The ids of the dead letters whose compacted topic has a newer state of the same key.
 
     Compaction would keep the old state instead of the newer one if it were appended. Nothing is lost by
@@ -113,7 +113,7 @@ async def newer_states(bootstrap: str, dead_letters: Sequence[DeadLetter]) -> se
     if not topics:
         return set()
     newest: dict[tuple[str, bytes | None], int] = {}
-    for record in await _read(bootstrap, topics):
+    for record in await _read(kafka, topics):
         place = (record.topic, record.key)
         newest[place] = max(_version(record.value), newest.get(place, UNREADABLE))
     # An unreadable record must not supersede a readable one.
@@ -122,6 +122,18 @@ async def newer_states(bootstrap: str, dead_letters: Sequence[DeadLetter]) -> se
         for letter in dead_letters
         if newest.get((letter.topic, letter.key), UNREADABLE) > _version(letter.value)
     }
+
+
+def why_refused(kafka: KafkaConnection, letter: DeadLetter) -> str:
+    """Why the record must not be replayed: the relay would sign what nobody signed. Empty if it may be."""
+    topic = BY_NAME[letter.topic]
+    if topic.signed_by is None:
+        return ""
+    try:
+        kafka.event(topic, letter)
+    except UndecodableRecord as error:
+        return f"{error}. `dinsight republish` publishes again what the owner of the topic has"
+    return ""
 
 
 async def put_back(connection: Connection, letter: DeadLetter) -> bool:
@@ -157,15 +169,12 @@ async def _write(connection: Connection, *rows: _Row) -> bool:
     return True
 
 
-async def _read(bootstrap: str, topics: Iterable[str]) -> list["ConsumerRecord[bytes, bytes]"]:
+async def _read(kafka: KafkaConnection, topics: Iterable[str]) -> list["ConsumerRecord[bytes, bytes]"]:
     """All records that the topics have now. Topics that do not exist are skipped."""
-    kafka = KafkaConnection(
-        InstallationSettings(kafka_bootstrap=bootstrap), client_id="dinsight-dead-letters"
-    )
     places = await kafka.partitions(topics)
     if not places:
         return []
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    consumer = kafka.consumer()
     try:
         await consumer.start()
         consumer.assign(places)

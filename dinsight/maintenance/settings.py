@@ -1,10 +1,12 @@
 """Settings of the program `maintenance`, read from `DINSIGHT_MAINTENANCE_...`."""
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import EnvironmentSettings
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(
         env_prefix="DINSIGHT_MAINTENANCE_", extra="ignore", validate_by_alias=True, hide_input_in_errors=True
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dinsight.installation import SERVICES, Installation
+from dinsight.installation import BROKER_USERS, SERVICES, Installation
 
 
 class Step(StrEnum):
@@ -23,12 +23,13 @@ def provision(
         bool, typer.Option("--after", help="Also run the migrations that wait until no older version runs.")
     ] = False,
 ) -> None:
-    """Create missing databases, roles and topics, and migrate every schema.
+    """Create missing databases, roles, topics and users of the broker, and migrate every schema.
 
     Run it before programs of a new version start, and with --after once none of an older version runs.
     """
     from aiokafka.errors import KafkaError
     from asyncpg import PostgresError
+    from confluent_kafka import KafkaException
 
     installation: Installation = context.obj()
     for step in steps or list(Step):
@@ -38,7 +39,7 @@ def provision(
             else:
                 _topics(installation)
         # The traceback goes first, for the log; the sentence comes last, where a supervisor shows it.
-        except KafkaError as error:
+        except (KafkaError, KafkaException) as error:
             traceback.print_exception(error)
             raise installation.broker_error(error) from error
         except (OSError, PostgresError) as error:
@@ -73,7 +74,12 @@ def _databases(installation: Installation, *, after: bool) -> None:
 def _topics(installation: Installation) -> None:
     import asyncio
 
-    from dinsight.provision.topics import create_topics
+    from dinsight.provision.topics import create_topics, set_users
 
-    created = asyncio.run(create_topics(installation.kafka_bootstrap))
+    kafka = installation.kafka()
+    created = asyncio.run(create_topics(kafka))
     typer.echo(f"Created {len(created)} topics.")
+    if kafka.settings.kafka_has_logins:
+        passwords = {user: installation.broker_password(user) for user in BROKER_USERS}
+        asyncio.run(set_users(kafka.settings, passwords))
+        typer.echo(f"Set passwords and rights of {len(passwords)} users of the broker.")

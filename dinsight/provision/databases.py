@@ -9,6 +9,7 @@ import asyncpg
 
 from dinsight.administrator import connected
 from dinsight.installation import SERVICES
+from dinsight.provision.scram import scram_verifier
 from shared.postgres.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -74,9 +75,8 @@ async def _service(connection: Connection, database: str, service: str, password
     for role in (owner, login):
         if not await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", role):
             await connection.execute(f"CREATE ROLE {role} NOLOGIN NOBYPASSRLS")
-    quoted = await connection.fetchval("SELECT quote_literal($1::text)", password)
     # A role of the whole server is altered only when it must be: concurrent ALTERs of one role collide.
-    await connection.execute(f"ALTER ROLE {login} LOGIN PASSWORD {quoted}")
+    await connection.execute(login_statement(login, password))
     await connection.execute(f"GRANT {owner} TO CURRENT_USER")
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {service} AUTHORIZATION {owner}")
     for role in (owner, login):
@@ -91,6 +91,11 @@ async def _service(connection: Connection, database: str, service: str, password
     defaults = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {service} GRANT"
     await connection.execute(f"{defaults} SELECT, INSERT, UPDATE, DELETE ON TABLES TO {login}")
     await connection.execute(f"{defaults} USAGE, SELECT ON SEQUENCES TO {login}")
+
+
+def login_statement(login: str, password: str) -> str:
+    """Sets the password without containing it: statements are logged, and kept by pg_stat_statements."""
+    return f"ALTER ROLE {login} LOGIN PASSWORD '{scram_verifier(password)}'"
 
 
 async def _background_jobs(connection: Connection) -> None:

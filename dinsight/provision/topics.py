@@ -1,11 +1,15 @@
-"""Creates the installation's topics, with their partitions, before anything writes to them."""
+"""Creates the topics with their partitions before anything writes to them, and the users of the broker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
+from dinsight.provision.rights import rights_of
 from shared.events.registry import TOPICS
+from shared.kafka.administration import BrokerAdministration
+from shared.kafka.connection import KafkaConnection
+from shared.settings import InstallationSettings
 
 # Dead letters are few, and read by people.
 DEAD_LETTER_PARTITIONS = 1
@@ -18,9 +22,9 @@ def _wanted(replication_factor: int) -> Iterator[NewTopic]:
         yield NewTopic(topic.dead_letter, DEAD_LETTER_PARTITIONS, replication_factor)
 
 
-async def create_topics(bootstrap: str, replication_factor: int = 1) -> list[str]:
+async def create_topics(kafka: KafkaConnection, replication_factor: int = 1) -> list[str]:
     """Create missing topics and return their names. Safe to repeat, also in parallel."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = kafka.admin()
     await admin.start()
     created: list[str] = []
     try:
@@ -36,3 +40,11 @@ async def create_topics(bootstrap: str, replication_factor: int = 1) -> list[str
     finally:
         await admin.close()
     return created
+
+
+async def set_users(settings: InstallationSettings, passwords: Mapping[str, str]) -> None:
+    """Create the users of a broker with logins, or change their passwords, and set what each may do."""
+    administration = BrokerAdministration(settings)
+    for user, password in passwords.items():
+        await administration.set_user(user, password)
+        await administration.set_rights(user, rights_of(user))

@@ -145,7 +145,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         "plain answers": answers.seal_all,
     }
     janitor = Janitor("alerting janitor", chores, every=JANITOR_SECONDS)
-    loops = (infra.relay.loop, consumer.loop, replicating.loop, janitor.loop)
+    loops = (infra.relay.loop, infra.ended_feed.loop, consumer.loop, replicating.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -159,6 +159,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         standing=infra.standing,
         checks={
             **infra.checks(*loops, workers=workers),
+            "ended access": infra.ended_feed.check,
             "consumer": consumer.check,
             "replicas": replicating.check,
         },

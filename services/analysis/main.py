@@ -79,7 +79,9 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     configs = ConfigService(infra.clock, auditor)
     quotas = QuotaService(infra.clock, settings.quotas)
     registrar = Registrar(infra.clock, infra.new_id, auditor, configs, quotas)
-    receiver = UploadReceiver(units, storage, directory, settings, infra.new_id, registrar, quotas)
+    receiver = UploadReceiver(
+        units, storage, directory, settings, infra.new_id, registrar, quotas, infra.standing.check_ended
+    )
     partitions = MonthPartitions(infra.database)
     janitor = Chores(units, partitions, storage, settings, infra.clock).janitor()
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group=GROUP)
@@ -94,7 +96,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         units.queries,
         steps(storage, units.queries),
     ).worker()
-    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+    loops = (infra.relay.loop, infra.ended_feed.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -106,7 +108,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="Uploads, baselines, monitoring runs, anomalies and their explanations.",
         lifespan=lifespan,
         standing=infra.standing,
-        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
+        checks={
+            **infra.checks(*loops, workers=[worker]),
+            "ended access": infra.ended_feed.check,
+            "consumer": consumer.check,
+        },
         middleware=[Idempotency.middleware(infra.database, infra.guard)],
     )
     max_body_bytes = settings.max_upload_bytes + BODY_MARGIN_BYTES

@@ -1,10 +1,10 @@
 """Settings of the analysis service, read from `DINSIGHT_ANALYSIS_...`, and of its worker."""
 
 from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from services.analysis.quotas.domain import Quotas
-from shared.settings import CommaSeparated, ServiceSettings
+from shared.settings import CommaSeparated, EnvironmentSettings, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -70,7 +70,7 @@ class Settings(ServiceSettings):
         )
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="DINSIGHT_WORKER_", extra="ignore")
 
     port: int = Field(default=8013, ge=1, le=65535)

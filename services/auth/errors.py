@@ -121,6 +121,19 @@ class SlugTaken(Conflict):
         super().__init__(f"The slug {slug!r} is already in use. Choose another one, or omit it at creation.")
 
 
+class FeedsOff(Conflict):
+    def __init__(self) -> None:
+        super().__init__(
+            "This installation has no feeds: its broker asks nobody for a login, so a feed would be open to"
+            " all. Operators set DINSIGHT_KAFKA_SECURITY_PROTOCOL and _SASL_..."
+        )
+
+
+class FeedNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("The organization has no feed. PUT makes one.")
+
+
 class OrganizationNotFound(NotFound):
     def __init__(self, organization_id: UUID) -> None:
         super().__init__(
@@ -174,6 +187,29 @@ class LastOwner(Conflict):
 class OwnersOnly(Forbidden):
     def __init__(self) -> None:
         super().__init__("Only an owner can add, change or remove an owner. Ask one of them.")
+
+
+class OwnAccess(Conflict):
+    def __init__(self) -> None:
+        super().__init__("You cannot take your own access away. Ask another administrator, or leave.")
+
+
+class AdministratorsOnly(Forbidden):
+    def __init__(self) -> None:
+        super().__init__(
+            "This needs an administrator of the installation. Operators grant that with `dinsight"
+            " administrators grant`."
+        )
+
+
+class AccountNotFound(NotFound):
+    def __init__(self, user_id: UUID) -> None:
+        super().__init__(f"There is no account {user_id}. GET /users lists them.")
+
+
+class UnknownOrganization(NotFound):
+    def __init__(self, organization_id: UUID) -> None:
+        super().__init__(f"There is no organization {organization_id}.")
 
 
 class LastOwnerOf(Conflict):

@@ -45,4 +45,7 @@ Name = Annotated[
     ),
 ]
 RoleName = Literal["owner", "admin", "operator", "viewer"]
+DeviceToken = Annotated[
+    SecretStr | None, Field(max_length=1000, description="`device_token` of the last sign-in on this device")
+]
 OneTimeTokenText = Annotated[SecretStr, Field(min_length=1, max_length=200)]

@@ -37,6 +37,7 @@ def build_janitor(
             "make the partition of the next month": lambda: partitions.ensure_coming(TABLE, clock.now()),
             "delete expired sessions": chore(lambda unit, now: unit.sessions.delete_expired(now)),
             "delete expired sign-in flows": chore(lambda unit, now: unit.oidc.delete_expired(now)),
+            "delete expired challenges": chore(lambda unit, now: unit.second_factors.delete_expired(now)),
             "forget old failures": chore(
                 lambda unit, now: unit.attempts.delete_old(now - FAILURES_EXPIRE_AFTER)
             ),

@@ -6,11 +6,16 @@ from datetime import timedelta
 
 from fastapi import FastAPI
 
+from services.auth.administration.service import AdministrationService
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import PostgresUnits, Units
 from services.auth.deletions.service import DeletionService
 from services.auth.deletions.steps import steps
+from services.auth.feeds import domain as feed
+from services.auth.feeds.broker import KafkaFeedBroker
+from services.auth.feeds.maker import FeedMaker
+from services.auth.feeds.service import FeedService
 from services.auth.handlers import subscribe
 from services.auth.invitations.service import InvitationService
 from services.auth.janitor import build_janitor
@@ -32,11 +37,15 @@ from services.auth.recovery.domain import RESET_JOB
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration.service import RegistrationService
 from services.auth.routes import Services, build_internal_router, build_router
+from services.auth.second_factor.entrance import Entrance
+from services.auth.second_factor.passkeys import Passkeys
+from services.auth.second_factor.service import SecondFactorService
 from services.auth.sessions.service import SessionService
 from services.auth.settings import Settings
+from services.auth.sign_in.devices import Devices
 from services.auth.sign_in.service import SignInService
 from services.auth.sign_in.throttle import Throttle
-from services.auth.standing.service import StandingService
+from services.auth.standing.service import OwnAccess, StandingService
 from services.auth.trail.service import TrailService
 from services.auth.users.service import AccountService
 from services.auth.verification.service import VerificationService
@@ -67,6 +76,10 @@ NEVER_STORED = (
     "/api/v1/auth/",
     "/api/v1/users/me/password",
     "/api/v1/users/me/invitations",
+    "/api/v1/users/me/totp",
+    "/api/v1/users/me/passkeys",
+    "/api/v1/users/me/passkey-challenges",
+    "/api/v1/users/me/recovery-codes",
     "/api/v1/organizations/",
     "/internal/",
 )
@@ -81,17 +94,19 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     machines = Peer(installation.machines_url, name="machines")
     partitions = MonthPartitions(infra.database)
     services = _services(infra, units, partitions, encryptor, settings, provider, machines)
-    # The service verifies tokens with its own keys, without a request to itself.
-    guard = Guard(TokenVerifier(services.keys.published))
+    # The service verifies tokens with its own keys and sessions, without a request to itself.
+    guard = Guard(TokenVerifier(services.keys.published), OwnAccess(units, services.standing))
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="auth")
     subscribe(consumer, services.trail, services.deletions)
     messages = MessageWriter(infra.clock, infra.new_id, encryptor, settings.public_url)
     reminder = BackupReminder(infra.clock, messages)
     janitor = build_janitor(units, partitions, infra.clock, services.keys, reminder)
+    feeds = KafkaFeedBroker(infra.kafka)
     workers = [
+        _feed_worker(queue, FeedMaker(units, feeds, encryptor, infra.clock)),
         _mail_worker(infra, queue, units, encryptor, settings, services.recovery),
         Eraser(
-            "auth", infra.database, queue, infra.clock, infra.new_id, units.queries, steps(infra.clock)
+            "auth", infra.database, queue, infra.clock, infra.new_id, units.queries, steps(infra.clock, feeds)
         ).worker(),
     ]
 
@@ -130,8 +145,16 @@ def _provider(infra: Infrastructure, settings: Settings) -> Provider | None:
         settings.oidc_client_id,
         settings.oidc_client_secret.get_secret_value(),
         settings.oidc_redirect_url,
+        settings.oidc_required_acr,
+        settings.oidc_required_amr,
     )
     return Provider(access, infra.clock)
+
+
+def _feed_worker(queue: PostgresQueue, maker: FeedMaker) -> Worker:
+    # One at a time: two changes of a feed must reach the broker in their order.
+    pace = Pace(feed.LEASE, feed.HEARTBEAT_SECONDS, per_organization=1)
+    return Worker(queue, feed.QUEUE, {feed.FEED_JOB: maker}, [Lane(1)], pace, feed.RETRY)
 
 
 def _mail_worker(
@@ -170,7 +193,9 @@ def _services(
 ) -> Services:
     clock, new_id, auditor = infra.clock, infra.new_id, Auditor(infra.clock)
     hasher = PasswordHasher(settings.password_pepper.get_secret_value(), settings.bcrypt_cost)
-    rules, throttle = PasswordRules.shipped(), Throttle(clock)
+    rules, policy = PasswordRules.shipped(), settings.sign_in_policy
+    devices = Devices(settings.password_pepper.get_secret_value(), clock, new_id)
+    throttle, passkeys = Throttle(clock, devices), Passkeys(settings.public_url)
     token_lifetime = timedelta(minutes=settings.access_token_minutes)
     keys = KeyRing(
         units,
@@ -185,7 +210,9 @@ def _services(
     organizations = OrganizationService(
         clock, new_id, auditor, SettingsEncryptor(encryptor), RetentionSettings()
     )
-    accounts = AccountService(clock, new_id, auditor, hasher, rules, throttle, organizations, messages)
+    accounts = AccountService(
+        clock, new_id, auditor, hasher, rules, throttle, organizations, messages, policy
+    )
     invitations = InvitationService(clock, new_id, auditor, messages, verification)
     sessions = SessionService(
         clock,
@@ -194,6 +221,7 @@ def _services(
         idle_timeout=timedelta(days=settings.session_idle_days),
         max_lifetime=timedelta(days=settings.session_max_days),
     )
+    entrance = Entrance(clock, auditor, encryptor, passkeys, throttle, sessions, messages)
     reminder = verification if settings.require_verified_email else None
     api_keys = ApiKeyService(clock, new_id, auditor)
     return Services(
@@ -205,14 +233,18 @@ def _services(
             verification,
             invitations,
             messages,
-            hide_existing=settings.require_verified_email,
+            policy,
         ),
         verification=verification,
         recovery=RecoveryService(
-            clock, new_id, auditor, hasher, rules, throttle, one_time, messages, verification
+            clock, new_id, auditor, hasher, rules, throttle, one_time, messages, verification, policy
         ),
         accounts=accounts,
-        sign_in=SignInService(clock, auditor, hasher, throttle, sessions, reminder),
+        sign_in=SignInService(clock, auditor, hasher, throttle, entrance, messages, policy, reminder),
+        entrance=entrance,
+        second_factors=SecondFactorService(clock, new_id, auditor, encryptor, passkeys, messages),
+        devices=devices,
+        policy=policy,
         sessions=sessions,
         organizations=organizations,
         members=MemberService(clock, auditor),
@@ -221,9 +253,18 @@ def _services(
         tokens=AccessTokens(keys, clock, new_id, token_lifetime),
         keys=keys,
         api_keys=api_keys,
-        oidc=OidcService(clock, new_id, auditor, sessions, messages, provider),
+        feeds=FeedService(
+            clock,
+            new_id,
+            auditor,
+            encryptor,
+            available=infra.installation.kafka_has_logins,
+            bootstrap=settings.feed_bootstrap or infra.installation.kafka_bootstrap,
+        ),
+        oidc=OidcService(clock, new_id, auditor, entrance, messages, provider, policy),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
         standing=StandingService(api_keys, clock),
+        administration=AdministrationService(clock, auditor),
     )
 
 

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
+from services.auth.administration import routes as administration
+from services.auth.administration.service import AdministrationService
 from services.auth.api_keys import routes as api_keys
 from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Units
 from services.auth.deletions import routes as deletions
 from services.auth.deletions.service import DeletionService
+from services.auth.feeds import routes as feeds
+from services.auth.feeds.service import FeedService
 from services.auth.invitations import routes as invitations
 from services.auth.invitations.service import InvitationService
 from services.auth.keys import routes as keys
@@ -24,9 +28,14 @@ from services.auth.recovery import routes as recovery
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration import routes as registration
 from services.auth.registration.service import RegistrationService
+from services.auth.second_factor import routes as second_factor
+from services.auth.second_factor.entrance import Entrance
+from services.auth.second_factor.service import SecondFactorService
 from services.auth.sessions import routes as sessions
 from services.auth.sessions.service import SessionService
 from services.auth.sign_in import routes as sign_in
+from services.auth.sign_in.devices import Devices
+from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.service import SignInService
 from services.auth.standing import routes as standing
 from services.auth.standing.service import StandingService
@@ -48,6 +57,10 @@ class Services:
     recovery: RecoveryService
     accounts: AccountService
     sign_in: SignInService
+    entrance: Entrance
+    second_factors: SecondFactorService
+    devices: Devices
+    policy: SignInPolicy
     sessions: SessionService
     organizations: OrganizationService
     members: MemberService
@@ -56,20 +69,30 @@ class Services:
     tokens: AccessTokens
     keys: KeyRing
     api_keys: ApiKeyService
+    feeds: FeedService
     oidc: OidcService
     deletions: DeletionService
     standing: StandingService
+    administration: AdministrationService
 
 
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
     router.include_router(registration.build_router(services.registration, units))
-    router.include_router(sign_in.build_router(services.sign_in, services.sessions, services.tokens, units))
+    router.include_router(
+        sign_in.build_router(
+            services.sign_in, services.sessions, services.devices, services.policy, services.tokens, units
+        )
+    )
+    router.include_router(
+        second_factor.build_sign_in_router(services.entrance, services.devices, services.tokens, units)
+    )
     router.include_router(keys.build_router(services.keys))
     router.include_router(verification.build_router(services.verification, units, guard))
     router.include_router(recovery.build_router(services.recovery, units))
     router.include_router(oidc.build_router(services.oidc, services.tokens, units))
     router.include_router(users.build_router(services.accounts, units, guard))
+    router.include_router(second_factor.build_router(services.second_factors, units, guard))
     router.include_router(sessions.build_router(services.sessions, units, guard))
     router.include_router(organizations.build_router(services.accounts, services.organizations, units, guard))
     router.include_router(members.build_router(services.organizations, services.members, units, guard))
@@ -77,8 +100,10 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
         invitations.build_router(services.organizations, services.invitations, units, guard)
     )
     router.include_router(api_keys.build_router(services.organizations, services.api_keys, units, guard))
+    router.include_router(feeds.build_router(services.organizations, services.feeds, units, guard))
     router.include_router(trail.build_router(services.organizations, services.trail, units, guard))
     router.include_router(deletions.build_router(services.organizations, services.deletions, units, guard))
+    router.include_router(administration.build_router(services.administration, units, guard))
     return router
 
 

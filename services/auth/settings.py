@@ -5,7 +5,8 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.settings import ServiceSettings
+from services.auth.sign_in.policy import Registration, SignInPolicy
+from shared.settings import CommaSeparated, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -39,15 +40,29 @@ class Settings(ServiceSettings):
     # Twelve attempts at the default pauses span about 19 hours: a mail server may be down overnight.
     mail_attempts: int = Field(default=12, ge=1, le=50)
     mail_first_retry_seconds: float = Field(default=30, gt=0)
-    # If true, users must verify their address before they can sign in, and registration does not reveal which
-    # addresses have an account.
+    # If true, users must verify their address before they can sign in.
     require_verified_email: bool = False
+    # If false, the provider is the only way in: nobody signs in, registers or resets with a password.
+    password_sign_in: bool = True
+    # Who may create an account: anybody, whoever was invited, or nobody.
+    registration: Registration = Registration.OPEN
     # An OpenID Connect provider: all four, or none. The issuer must match the discovery document exactly.
     oidc_issuer: str = Field(default="", pattern=r"^$|^https?://\S+$")
     oidc_client_id: str = ""
     oidc_client_secret: SecretStr = SecretStr("")
     # `https://<this installation>/sign-in/return`: the web page, which calls /api/v1/auth/oidc/callback.
     oidc_redirect_url: str = Field(default="", pattern=r"^$|^https?://\S+$")
+    # Authentication contexts (`acr`) of which a sign-in there must have one, and methods (`amr`) that it
+    # must all have used, as the provider names them. Both are demanded of its ID tokens.
+    oidc_required_acr: CommaSeparated = ()
+    oidc_required_amr: CommaSeparated = ()
+
+    @property
+    def sign_in_policy(self) -> SignInPolicy:
+        return SignInPolicy(self.password_sign_in, self.registration, self.oidc_issuer or None)
+
+    # Where systems of organizations reach the broker, for their feeds; empty: where the services do.
+    feed_bootstrap: str = ""
 
     @model_validator(mode="after")
     def _whole_provider(self) -> Self:
@@ -56,5 +71,14 @@ class Settings(ServiceSettings):
         if any(given) and not all(given):
             raise ValueError(
                 "set all of DINSIGHT_AUTH_OIDC_ISSUER, _CLIENT_ID, _CLIENT_SECRET and _REDIRECT_URL, or none"
+            )
+        if not self.oidc_issuer and (self.oidc_required_acr or self.oidc_required_amr):
+            raise ValueError(
+                "DINSIGHT_AUTH_OIDC_REQUIRED_ACR and _REQUIRED_AMR need a provider: set"
+                " DINSIGHT_AUTH_OIDC_..."
+            )
+        if not self.oidc_issuer and not self.password_sign_in:
+            raise ValueError(
+                "DINSIGHT_AUTH_PASSWORD_SIGN_IN=false needs a provider: set DINSIGHT_AUTH_OIDC_..."
             )
         return self

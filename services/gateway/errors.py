@@ -135,16 +135,3 @@ class AddressTooLong(DInsightError):
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(f"The address exceeds the maximum of {max_bytes} bytes. Shorten the query.")
-
-
-class UserDeleted(Unauthenticated):
-    def __init__(self) -> None:
-        super().__init__("The account was deleted.")
-
-
-class OrganizationDeleted(Unauthenticated):
-    def __init__(self) -> None:
-        super().__init__(
-            "An organization that the token names was deleted. Refresh the token, or sign in again. API keys"
-            " of the organization are no longer valid."
-        )

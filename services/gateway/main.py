@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from services.gateway.admission import connections, edge
 from services.gateway.admission.api_keys import ApiKeys
 from services.gateway.admission.clients import ClientTickets, NamedClient
-from services.gateway.admission.ended import Ended, EndingGuard
 from services.gateway.admission.limits import RateLimits
 from services.gateway.admission.middleware import Admission, MaxRequests
 from services.gateway.admission.open_connections import OpenConnections, affordable
@@ -25,11 +24,16 @@ from services.gateway.stream.handlers import Feed
 from services.gateway.stream.places import StreamPlaces
 from services.gateway.stream.service import EventStreams
 from shared.clock import SystemClock
+from shared.ended import EndedAccess
 from shared.errors import Unavailable
 from shared.http.application import Check, build_application
+from shared.http.caller import Guard
+from shared.http.live_access import LiveAccess
 from shared.http.peers import Peer
+from shared.http.standing import Standing
 from shared.infrastructure import JWKS_PATH
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.ended_feed import EndedFeed
 from shared.observability.setup import set_up
 from shared.process import background, serve
 from shared.settings import InstallationSettings
@@ -53,8 +57,13 @@ class Gateway:
         clock = SystemClock()
         self.kafka = KafkaConnection(installation, client_id="dinsight-gateway")
         self.peers = {service.value: Peer(url, name=service.value) for service, url in addresses.items()}
-        self.ended = Ended()
-        self.guard = EndingGuard(TokenVerifier(self.fetch_keys), self.ended)
+        self.ended = EndedAccess()
+        self.streams = EventStreams(
+            clock, capacity=settings.stream_events_per_organization, max_age=settings.stream_window
+        )
+        self.ended_feed = EndedFeed(self.kafka, self.ended, clock, on_ended=self.streams.wake)
+        standing = Standing(self.peers[Service.AUTH])
+        self.guard = Guard(TokenVerifier(self.fetch_keys), LiveAccess(self.ended, self.ended_feed, standing))
         self.api_keys = ApiKeys(self.peers[Service.AUTH])
         self.limits = RateLimits(
             settings.rate_limit_url.get_secret_value(), seconds=settings.rate_limit_seconds
@@ -70,10 +79,7 @@ class Gateway:
                 settings.min_upload_bytes_per_second,
             ),
         )
-        self.streams = EventStreams(
-            clock, capacity=settings.stream_events_per_organization, max_age=settings.stream_window
-        )
-        self.feed = Feed(self.kafka, self.streams, self.ended, clock, lookback=settings.stream_window)
+        self.feed = Feed(self.kafka, self.streams, clock, lookback=settings.stream_window)
 
     async def fetch_keys(self) -> Mapping[str, Any]:
         try:
@@ -97,7 +103,7 @@ class Gateway:
                 await stack.enter_async_context(peer.open())
             await stack.enter_async_context(self.proxy.open())
             stack.push_async_callback(self.limits.close)
-            await stack.enter_async_context(background(self.feed.loop.run()))
+            await stack.enter_async_context(background(self.feed.loop.run(), self.ended_feed.loop.run()))
             yield
 
 
@@ -115,7 +121,12 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         service="gateway",
         description="The single entry point.",
         lifespan=lifespan,
-        checks={"broker": gateway.kafka.ping, "keys": gateway.check_keys, "stream": gateway.feed.check},
+        checks={
+            "broker": gateway.kafka.ping,
+            "keys": gateway.check_keys,
+            "stream": gateway.feed.check,
+            "ended access": gateway.ended_feed.check,
+        },
         details={name: gateway.upstream(name) for name in gateway.peers},
         outermost=[
             Middleware(NamedClient, tickets=gateway.tickets),

@@ -44,6 +44,7 @@ RULES = (
     Rule("/auth", Service.AUTH),
     Rule("/users", Service.AUTH),
     Rule("/organizations", Service.AUTH),
+    Rule("/installation", Service.AUTH),
     Rule("/audit-logs", Service.AUTH),
     Rule("/deletions", Service.AUTH),
     Rule("/machines", Service.MACHINES),
@@ -81,6 +82,9 @@ OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
         ("POST", f"{PREFIX}/auth/login"),
+        # The challenge in the body decides.
+        ("POST", f"{PREFIX}/auth/second-factor"),
+        ("GET", f"{PREFIX}/auth/sign-in-methods"),
         ("POST", f"{PREFIX}/auth/refresh"),
         # The refresh token in the body decides; the access token may have expired by then.
         ("POST", f"{PREFIX}/auth/logout"),
@@ -102,6 +106,7 @@ OPEN = frozenset(
 GUARDED = OPEN - {
     ("POST", f"{PREFIX}/auth/refresh"),
     ("POST", f"{PREFIX}/auth/logout"),
+    ("GET", f"{PREFIX}/auth/sign-in-methods"),
     ("GET", f"{PREFIX}/auth/jwks.json"),
 }
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from shared.settings import CommaSeparated
+from shared.settings import CommaSeparated, EnvironmentSettings
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(
         env_prefix="DINSIGHT_GATEWAY_", extra="ignore", hide_input_in_errors=True, validate_by_name=True
     )

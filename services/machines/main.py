@@ -42,7 +42,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     ).worker()
 
     janitor = Janitor("machines janitor", {"plain answers": answers.seal_all}, every=JANITOR_SECONDS)
-    loops = (infra.relay.loop, consumer.loop, janitor.loop)
+    loops = (infra.relay.loop, infra.ended_feed.loop, consumer.loop, janitor.loop)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -54,7 +54,11 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         description="The registry of an organization's equipment.",
         lifespan=lifespan,
         standing=infra.standing,
-        checks={**infra.checks(*loops, workers=[worker]), "consumer": consumer.check},
+        checks={
+            **infra.checks(*loops, workers=[worker]),
+            "ended access": infra.ended_feed.check,
+            "consumer": consumer.check,
+        },
         middleware=[Idempotency.middleware(infra.database, infra.guard, sealer=answers)],
     )
     app.include_router(build_router(service, units, infra.guard))

@@ -21,6 +21,7 @@ class ApiError(DInsightError):
         self.code = str(problem.get("type") or "").rpartition(":")[2]  # type: ignore[misc]
         self.reason_code = str(problem.get("code") or self.code)  # type: ignore[misc]
         self.params = problem.get("params") or {}
+        self.problem = problem
         self.trace_id = str(problem.get("trace_id") or "")
 
     @property
@@ -60,6 +61,15 @@ class SessionsRefused(Forbidden):
             f"{host} is reached without encryption, so nobody can sign in here. Open the page over https. For"
             " a network that you trust, an operator can set DINSIGHT_WEB_ALLOW_PLAIN_HTTP=true."
         )
+
+
+class SignInTooWeak(Forbidden):
+    """The organization demands more of a sign-in than the visitor's had."""
+
+    code = "sign-in-too-weak"
+
+    def __init__(self) -> None:
+        super().__init__("This organization demands a second factor, or the sign-in provider.")
 
 
 class UnknownPage(NotFound):

@@ -23,6 +23,7 @@ from services.web.overview import routes as overview
 from services.web.reaching import routes as reaching
 from services.web.reports import routes as reports
 from services.web.rules import routes as rules
+from services.web.second_factor import routes as second_factor
 from services.web.sessions.cookies import SessionCookies
 from services.web.sessions.service import Sessions
 from services.web.sessions.visit import Visitors
@@ -65,6 +66,8 @@ def create_app(
     app.include_router(assets.build_router(files))
     app.include_router(live.build_router(visitors))
     app.include_router(sign_in.build_router(pages, visitors, ProviderSignIn(api), settings.provider_name))
+    app.include_router(second_factor.build_sign_in_router(pages, visitors))
+    app.include_router(second_factor.build_router(pages, visitors))
     app.include_router(accounts.build_router(pages, visitors))
     app.include_router(account.build_router(pages, visitors))
     app.include_router(overview.build_router(pages, visitors))

@@ -1,10 +1,12 @@
 """Settings of the web page, read from `DINSIGHT_WEB_...`."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import EnvironmentSettings
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="DINSIGHT_WEB_", extra="ignore")
 
     port: int = Field(default=8007, ge=1, le=65535)

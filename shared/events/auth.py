@@ -6,12 +6,15 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.events.base import Payload, Topic
+from shared.events.base import EVERY_SERVICE, Payload, Topic
 from shared.retention import OwnRetention
 
 
 class OrganizationChanged(Payload):
-    """`retention` holds the organization's own limits; null is the installation's limit."""
+    """`retention` holds the organization's own limits; null is the installation's limit.
+
+    `demands` are what members' sign-ins need to act in the organization: single-sign-on, second-factor.
+    """
 
     organization_id: UUID
     name: str
@@ -21,6 +24,7 @@ class OrganizationChanged(Payload):
     version: int
     changed_at: datetime
     retention: OwnRetention = Field(default_factory=OwnRetention)
+    demands: list[str] = Field(default_factory=list)
 
 
 class MembershipChanged(Payload):
@@ -33,6 +37,17 @@ class MembershipChanged(Payload):
     deleted: bool = False
     version: int
     changed_at: datetime
+
+
+class AccessEnded(Payload):
+    """A session or an API key has ended: access tokens that came from it are refused from now on.
+
+    One of the two ids is set.
+    """
+
+    session_id: UUID | None = None
+    api_key_id: UUID | None = None
+    ended_at: datetime
 
 
 class AuditRecorded(Payload):
@@ -60,6 +75,7 @@ ORGANIZATION_CHANGED = Topic(
     description="The latest state of an organization.",
     partitions=3,
     compacted=True,
+    signed_by=lambda _: ("auth",),
 )
 MEMBERSHIP_CHANGED = Topic(
     "membership.changed",
@@ -69,6 +85,16 @@ MEMBERSHIP_CHANGED = Topic(
     description="The latest state of a user's membership in an organization.",
     partitions=3,
     compacted=True,
+    signed_by=lambda _: ("auth",),
+)
+ACCESS_ENDED = Topic(
+    "access.ended",
+    AccessEnded,
+    producer="auth",
+    key="session_id or api_key_id",
+    description="A session or an API key has ended before its time.",
+    partitions=3,
+    signed_by=lambda _: ("auth",),
 )
 AUDIT_RECORDED = Topic(
     "audit.recorded",
@@ -77,4 +103,5 @@ AUDIT_RECORDED = Topic(
     key="organization_id, or the user's id when there is none",
     description="Somebody signed in or changed something; auth appends it to the audit trail.",
     partitions=3,
+    signed_by=lambda _: EVERY_SERVICE,
 )

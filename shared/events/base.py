@@ -1,5 +1,6 @@
 """Events and topics."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -8,6 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 DEAD_LETTER_SUFFIX = ".dead-letter"
+# The services that publish events of their own.
+EVERY_SERVICE = ("auth", "machines", "analysis", "alerting")
 
 
 class Payload(BaseModel):
@@ -24,7 +27,8 @@ class Topic(Generic[P]):
     """A topic. Its name is also the CloudEvents `type` of its events.
 
     `compacted` topics hold the latest state per key for ever. Events of `transient` topics are worthless once
-    they are late: they are not published again to a broker that lost its data.
+    they are late: they are not published again to a broker that lost its data. `signed_by` names the services
+    that may publish a payload, where an event that somebody else made would destroy something.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Topic(Generic[P]):
     partitions: int = 6
     compacted: bool = False
     transient: bool = False
+    signed_by: Callable[[P], Collection[str]] | None = None
 
     @property
     def dead_letter(self) -> str:

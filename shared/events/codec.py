@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from shared.events.base import Event, P, Topic
 
 ORGANIZATION_EXTENSION = "organizationid"
+ORGANIZATION_HEADER = f"ce_{ORGANIZATION_EXTENSION}"
 # The library generates an id and a time for an event without them, which would defeat deduplication.
 REQUIRED_HEADERS = ("ce_id", "ce_source", "ce_type", "ce_specversion", "ce_time")
 

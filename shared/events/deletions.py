@@ -1,5 +1,6 @@
 """Events of deletions: requested by one service, done and reported by every service."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -7,6 +8,13 @@ from uuid import UUID
 from shared.events.base import Payload, Topic
 
 DeletionKind = Literal["organization", "user", "machine", "analysis"]
+# The service that keeps what is deleted, and alone may ask for its deletion.
+OWNERS: Mapping[DeletionKind, str] = {
+    "organization": "auth",
+    "user": "auth",
+    "machine": "machines",
+    "analysis": "analysis",
+}
 
 
 class DeletionRequested(Payload):
@@ -42,6 +50,7 @@ DELETION_REQUESTED = Topic(
     key="subject_id",
     description="Everything of an organization, an account, a machine or an analysis is to be deleted.",
     partitions=3,
+    signed_by=lambda deletion: (OWNERS[deletion.kind],),
 )
 DELETION_REPORTED = Topic(
     "deletion.reported",
@@ -50,4 +59,5 @@ DELETION_REPORTED = Topic(
     key="subject_id",
     description="A service deleted everything that it had of the subject; auth adds it to the certificate.",
     partitions=3,
+    signed_by=lambda report: (report.service,),
 )

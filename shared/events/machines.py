@@ -32,4 +32,5 @@ MACHINE_CHANGED = Topic(
     key="machine_id",
     description="The latest state of a machine. `deleted` is a tombstone, without name and other details.",
     compacted=True,
+    signed_by=lambda _: ("machines",),
 )

@@ -8,6 +8,7 @@ from shared.events.base import Topic
 TOPICS: tuple[Topic[Any], ...] = (
     auth.ORGANIZATION_CHANGED,
     auth.MEMBERSHIP_CHANGED,
+    auth.ACCESS_ENDED,
     auth.AUDIT_RECORDED,
     deletions.DELETION_REQUESTED,
     deletions.DELETION_REPORTED,
@@ -26,5 +27,10 @@ TOPICS: tuple[Topic[Any], ...] = (
     alerting.ALERT_RAISED,
     alerting.ALERT_CHANGED,
 )
+
+# Internal: they feed the event stream and the audit trail, and may change.
+INTERNAL = (auth.AUDIT_RECORDED, analysis.UPLOAD_RECEIVED, analysis.ANALYSIS_PROGRESSED)
+# What other systems may rely on (docs/events.md).
+DOCUMENTED = tuple(topic for topic in TOPICS if topic not in INTERNAL)
 
 BY_NAME = {topic.name: topic for topic in TOPICS}

@@ -4,6 +4,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 
 # Whoever has one IPv6 address has at least the 64 bits behind it.
 IPV6_PREFIX = 64
+# Many providers give each customer a prefix of this length (RFC 6177).
+IPV6_SITE_PREFIX = 56
 UNKNOWN = "unknown"
 
 

@@ -1,7 +1,7 @@
 """FastAPI dependencies that identify the caller and check its permissions."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Protocol
 from uuid import UUID
 
 import structlog
@@ -23,21 +23,32 @@ key_scheme = APIKeyHeader(
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
 
 
+class AccessCheck(Protocol):
+    async def check(self, identity: Identity) -> None:
+        """Raises Unauthenticated if the access of the token has ended, and Unavailable."""
+        ...
+
+
 class Guard:
     """Provides the dependencies of a service's routes: `Depends(guard.may(Permission.MACHINES_READ))`."""
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    def __init__(self, verifier: TokenVerifier, access: AccessCheck | None = None) -> None:
+        """Without `access`, a token gives access until it expires."""
         self._verifier = verifier
+        self._access = access
 
     async def identify(self, authorization: str | None) -> Identity:
-        """The user behind an Authorization header. Raises Unauthenticated."""
+        """The user behind an Authorization header. Raises Unauthenticated, Unavailable."""
         kind, _, token = (authorization or "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Unauthenticated(
                 "Sign in: send an access token as Authorization: Bearer ... or an API key as X-API-Key.",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        return await self._verifier.verify(token.strip())
+        identity = await self._verifier.verify(token.strip())
+        if self._access is not None:
+            await self._access.check(identity)
+        return identity
 
     async def identity(
         self, credentials: Bearer, _key: Annotated[str | None, Depends(key_scheme)]

@@ -181,16 +181,16 @@ class Idempotency:
 
         stored = False
         renewing = asyncio.create_task(Loop("idempotency key", partial(self._renew_later, owner, key)).run())
-        required: Sequence[tuple[UUID, Permission]] = ()
+        used: Sequence[tuple[UUID, Permission]] = ()
         try:
-            with access.noting_required() as required:
+            with access.noting_used() as used:
                 await self._app(scope, body.receive, forward)
             # A refusal before the end of the body did nothing, so the request may be repeated.
             stored = response.is_storable and (body.ended or not response.is_refusal)
         finally:
             renewing.cancel()
             if stored:
-                rights = [[str(organization_id), permission] for organization_id, permission in required]
+                rights = [[str(place), permission] for place, permission in dict.fromkeys(used)]
                 values = (owner, key, body.digest(), rights, response.status, response.headers)
                 kept = bytes(response.body)
                 if self._sealer is None:

@@ -28,7 +28,7 @@ from shared.access import Scope
 from shared.clock import IdGenerator
 from shared.errors import Unavailable
 from shared.events.base import Event, P, Topic
-from shared.events.codec import UndecodableRecord, decode
+from shared.events.codec import UndecodableRecord
 from shared.jobs.loop import Loop
 from shared.jobs.retry import RetryPolicy
 from shared.kafka.connection import KafkaConnection
@@ -206,7 +206,7 @@ class Consumer(Generic[U]):
     def _delivery(self, record: Record) -> _Delivery[U]:
         route = self._routes[record.topic]
         try:
-            event = decode(route.topic, record.key, record.value, record.headers)
+            event = self._kafka.event(route.topic, record)
         except UndecodableRecord as error:
             return _Delivery(record, route, None, str(error))
         return _Delivery(record, route, event)

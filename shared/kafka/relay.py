@@ -17,8 +17,11 @@ from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.structs import RecordMetadata
 from opentelemetry import metrics
 
+from shared.events.registry import BY_NAME
+from shared.events.signatures import SIGNATURE_HEADER, EventSigner
 from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.feeds import FeedTopics
 from shared.kafka.leadership import relay_lock
 from shared.postgres.connection import Connection, Database
 
@@ -39,13 +42,23 @@ WHERE published_at IS NULL AND refused IS NULL
 
 logger = structlog.get_logger(__name__)
 
+Headers = list[tuple[str, bytes]]
+
 
 class Relay:
-    """Publishes while its loop runs. `service` is the name of the schema."""
+    """Publishes while its loop runs. `service` is the name of the schema.
 
-    def __init__(self, database: Database, kafka: KafkaConnection, *, service: str) -> None:
+    It signs what only the owner of a topic may publish. Events are signed here rather than in the outbox, so
+    that what is published again is signed with the present key.
+    """
+
+    def __init__(
+        self, database: Database, kafka: KafkaConnection, signer: EventSigner, *, service: str
+    ) -> None:
         self._database = database
         self._kafka = kafka
+        self._signer = signer
+        self._feeds = FeedTopics(enabled=kafka.settings.kafka_has_logins)
         self._service = service
         self.loop = Loop(f"{service} relay", self._lead)
         self._wake = asyncio.Event()
@@ -77,6 +90,7 @@ class Relay:
         while True:
             self._wake.clear()
             while rows := await connection.fetch(SELECT_WAITING, BATCH):
+                await self._feeds.look(producer, asyncio.get_running_loop().time())
                 await self._publish(connection, producer, rows)
             await self._measure(connection)
             self.loop.succeeded()
@@ -90,13 +104,11 @@ class Relay:
     ) -> None:
         sent: list[tuple[int, asyncio.Future[RecordMetadata]]] = []
         for row in rows:
+            key = None if row["key"] is None else row["key"].encode()
+            headers = [(name, text.encode("latin-1")) for name, text in row["headers"].items()]
+            headers = self._signed(row["topic"], key, row["value"], headers)
             try:
-                future = await producer.send(
-                    row["topic"],
-                    row["value"],
-                    key=None if row["key"] is None else row["key"].encode(),
-                    headers=[(name, text.encode("latin-1")) for name, text in row["headers"].items()],
-                )
+                future = await producer.send(row["topic"], row["value"], key=key, headers=headers)
             except MessageSizeTooLargeError as error:
                 # It would block all later events forever: mark it as refused, where an operator finds it.
                 logger.error(
@@ -105,17 +117,28 @@ class Relay:
                 await connection.execute(MARK_REFUSED, row["seq"], str(error))
                 continue
             sent.append((row["seq"], future))
+            if feed := self._feeds.copy_of(row["topic"], headers):
+                copy = await producer.send(feed, row["value"], key=key, headers=headers)
+                sent.append((row["seq"], copy))
         outcomes = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        published = [
+        failed = {
             seq
             for (seq, _), outcome in zip(sent, outcomes, strict=True)
-            if not isinstance(outcome, BaseException)
-        ]
+            if isinstance(outcome, BaseException)
+        }
+        published = sorted({seq for seq, _ in sent} - failed)
         await connection.execute(MARK_PUBLISHED, published)
         self._published.add(len(published), {"service": self._service})
         if errors:
             raise errors[0]
+
+    def _signed(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Headers:
+        """Add the service's signature where the topic has owners. A replayed record keeps its own."""
+        event_topic = BY_NAME.get(topic)
+        if event_topic is None or event_topic.signed_by is None or SIGNATURE_HEADER in dict(headers):
+            return headers
+        return [*headers, (SIGNATURE_HEADER, self._signer.sign(topic, key, value, headers))]
 
     async def _measure(self, connection: Connection) -> None:
         age, waiting = await connection.fetchrow(OLDEST_WAITING) or (0.0, 0)

@@ -15,18 +15,18 @@ import asyncpg
 from dinsight.backup.context import binaries_for
 from dinsight.backup.manifest import Manifest
 from dinsight.backup.scratch import running
-from dinsight.installation import database_variable
+from dinsight.installation import database_variable, signing_key_variable
 from dinsight.servers.account import server_account
 from shared.events.machines import MACHINE_CHANGED
-from shared.kafka.connection import KafkaConnection
+from shared.events.signatures import EventSigner
 from shared.kafka.relay import Relay
 from shared.postgres.connection import Connection, Database
 from shared.process import background
-from shared.settings import InstallationSettings
 from tests.drill.compare import Snapshot, differences, files, rows, snapshot
 from tests.drill.engineer import Engineer
 from tests.drill.load import Load
 from tests.drill.machine import CommandFailed, Machine
+from tests.support.installation import kafka_at
 from tests.support.records import read_to_end
 from tests.support.waiting import eventually
 
@@ -155,14 +155,13 @@ def topics_hold(machine: Machine, say: Say) -> None:
 
 async def _machines_and_topic(machine: Machine) -> tuple[set[str], set[str]]:
     env = machine.env
-    kafka = KafkaConnection(
-        InstallationSettings(kafka_bootstrap=env["DINSIGHT_KAFKA_BOOTSTRAP"]), client_id="drill"
-    )
+    kafka = kafka_at(env["DINSIGHT_KAFKA_BOOTSTRAP"])
+    signer = EventSigner("machines", env[signing_key_variable("machines")])
     async with (
         _connected(machine) as connection,
         Database(env[database_variable("machines")], service="machines", pool_size=2) as database,
         # Where services run, theirs leads, and this one stands by.
-        background(Relay(database, kafka, service="machines").loop.run()),
+        background(Relay(database, kafka, signer, service="machines").loop.run()),
     ):
 
         async def published() -> bool:

@@ -21,12 +21,12 @@ from dinsight.republish.outboxes import republish
 from shared.clock import SystemClock
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.events.base import Event
-from shared.events.codec import encode
 from tests.e2e.plant import eventually
 from tests.e2e.topics import send, wait_handled
 from tests.isolation.bodies import FEATURES, PASSWORD, ROWS
 from tests.isolation.tenants import Tenant, furnished, snapshot
 from tests.stack import Stack
+from tests.support.signing import encode_signed
 from tests.support.tables import as_csv, spectra
 from tests.support.traces import mentions, objects
 from tests.unit.shared.examples import EXAMPLES
@@ -204,7 +204,7 @@ def late_anomaly(stack: Stack, tenant: Tenant) -> None:
     payload = example.model_copy(update={"machine_id": machine_id})
     now = SystemClock().now()
     event = Event(uuid4(), ANOMALY_DETECTED, str(machine_id), organization_id, now, payload)
-    value, headers = encode(event)
+    value, headers = encode_signed(event)
     send(stack.kafka_bootstrap, event.topic.name, (str(machine_id).encode(), value, list(headers.items())))
     wait_handled(stack)
 

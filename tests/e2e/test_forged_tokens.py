@@ -72,10 +72,10 @@ def test_no_program_believes_a_forged_token(
     member = json.loads(_payload(plant.headers["Authorization"]))["memberships"]
     good = {"Authorization": f"Bearer {signed(signing_key, claims(now, memberships=member))}"}
     with client.stream("GET", place, headers=good) as answer:
-        # Auth looks whether the account is there; the others trust what it signed.
+        # Auth looks whether there is such a session; the others trust what it signed.
         assert answer.status_code == (401 if place == PLACES["auth"] else 200)
         said = "" if answer.status_code == 200 else answer.read().decode()
-    assert not said or "account" in said
+    assert not said or "access-ended" in said
 
 
 def _payload(authorization: str) -> bytes:

@@ -15,6 +15,7 @@ from tests.support.installation import (
     create_database,
     drop_database,
     installation_settings,
+    kafka_at,
 )
 from tests.support.tokens import TokenIssuer
 
@@ -30,7 +31,7 @@ async def database(postgres_admin_dsn: str) -> AsyncIterator[TestDatabase]:
 
 @pytest.fixture(scope="session")
 async def bootstrap(kafka_bootstrap: str) -> str:
-    await create_topics(kafka_bootstrap)
+    await create_topics(kafka_at(kafka_bootstrap))
     return kafka_bootstrap
 
 

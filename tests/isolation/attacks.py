@@ -116,7 +116,8 @@ def foreign_path(scene: Scene, operation: Operation) -> Iterator[Answer]:
     for chosen in tried:
         ids = mine | {key: theirs[key] for key in chosen}
         responses.append((f"{', '.join(chosen)}: ", scene.send(operation, ids, scene.attacker.owner)))
-    yield _judged(operation, "path", responses, (404,))
+    # Whether there is such an account is nobody's business who does not administer the installation.
+    yield _judged(operation, "path", responses, (403,) if operation.is_administration else (404,))
 
 
 def foreign_query(scene: Scene, operation: Operation) -> Iterator[Answer]:

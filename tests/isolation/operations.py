@@ -39,6 +39,13 @@ class Operation:
         """Whether a role decides; the others are about the caller's own account."""
         return self.takes_organization or "organization_id" in self.path_names
 
+    @property
+    def is_administration(self) -> bool:
+        """For administrators of the installation, whatever organization anything belongs to."""
+        return self.path == "/api/v1/users" or self.path.startswith(
+            ("/api/v1/installation/", "/api/v1/users/{user_id}")
+        )
+
     def address(self, ids: Mapping[str, str]) -> str:
         return self.path.format_map({name: ids[self.key(name)] for name in self.path_names})
 

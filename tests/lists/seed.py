@@ -121,6 +121,12 @@ class Seed:
     def id(self, kind: str, number: int) -> UUID:
         return UUID(hashlib.md5(f"{self.salt}{kind}{number}".encode(), usedforsecurity=False).hexdigest())
 
+    def headers(self, issuer: TokenIssuer, organization: int) -> dict[str, str]:
+        """User 1, who administers the installation, in a session that auth knows."""
+        return issuer.headers(
+            self.id("organization", organization), user_id=self.id("user", 1), sid=str(self.id("session", 1))
+        )
+
     def months(self) -> Iterator[datetime]:
         month = (self.now - self.size.span).replace(day=1) - timedelta(days=1)
         while month <= self.now:

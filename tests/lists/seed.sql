@@ -10,8 +10,9 @@ LANGUAGE sql IMMUTABLE
 AS $$ SELECT CASE WHEN machine % 5 < 2 THEN 1 ELSE machine % organizations + 1 END $$;
 
 -- name: users!
-INSERT INTO auth.users (id, email, password_hash, full_name, created_at)
-SELECT pg_temp.id(:salt, 'user', n), md5(:salt || n) || '@example.org', '!', 'User ' || n, :now
+INSERT INTO auth.users (id, email, password_hash, full_name, created_at, role)
+SELECT pg_temp.id(:salt, 'user', n), md5(:salt || n) || '@example.org', '!', 'User ' || n,
+       :now::timestamptz - (n / 4) * interval '1 hour', CASE WHEN n = 1 THEN 'admin' ELSE 'user' END
 FROM generate_series(1, :users::integer) AS n;
 
 -- name: organizations!
@@ -32,7 +33,8 @@ FROM (SELECT n AS u, CASE WHEN n > :organizations AND n % 5 = 0 THEN 1 ELSE (n -
 -- name: sessions!
 INSERT INTO auth.refresh_tokens (id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at)
 SELECT gen_random_uuid(), pg_temp.id(:salt, 'user', CASE WHEN n % 2 = 0 THEN 1 ELSE n END), md5(:salt || 'token' || n),
-       :now::timestamptz + interval '30 days', :now, gen_random_uuid(),
+       :now::timestamptz + interval '30 days', :now,
+       CASE WHEN n = 2 THEN pg_temp.id(:salt, 'session', 1) ELSE gen_random_uuid() END,
        :now::timestamptz - (n / 8) * interval '1 minute'
 FROM generate_series(1, :sessions::integer) AS n;
 

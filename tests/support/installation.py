@@ -11,7 +11,9 @@ from pydantic import SecretStr
 
 from dinsight.installation import SERVICES
 from dinsight.provision.databases import provision
+from shared.kafka.connection import KafkaConnection
 from shared.settings import InstallationSettings
+from tests.support.signing import PUBLIC_KEYS, SIGNING_KEY
 
 PASSWORD = "pw"
 
@@ -62,6 +64,12 @@ async def drop_database(server_dsn: str, database: TestDatabase) -> None:
         await connection.close()
 
 
+def kafka_at(bootstrap: str) -> KafkaConnection:
+    """Clients of a broker of the tests, which trusts everybody."""
+    settings = InstallationSettings(kafka_bootstrap=bootstrap, event_public_keys=PUBLIC_KEYS)
+    return KafkaConnection(settings, client_id="test")
+
+
 def installation_settings(*, kafka_bootstrap: str, auth_url: str, storage_url: str) -> InstallationSettings:
     return InstallationSettings(
         kafka_bootstrap=kafka_bootstrap,
@@ -70,5 +78,7 @@ def installation_settings(*, kafka_bootstrap: str, auth_url: str, storage_url: s
         auth_url=auth_url,
         storage_url=storage_url,
         encryption_keys=SecretStr("test:" + base64.b64encode(os.urandom(32)).decode()),
+        event_signing_key=SIGNING_KEY,
+        event_public_keys=PUBLIC_KEYS,
         log_format="console",
     )

@@ -11,12 +11,15 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
 from shared.access import Role
+from shared.http.standing import PATH as ACCESS_PATH
 from shared.infrastructure import JWKS_PATH
-from shared.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE
+from shared.tokens import ALGORITHM, AUDIENCE, ISSUER, TOKEN_TYPE, TokenVerifier
 
 
 class TokenIssuer:
     def __init__(self) -> None:
+        # The roles in each token, by its session.
+        self._issued: dict[str | None, dict[str, str]] = {}
         self._key = OKPKey.generate_key("Ed25519", parameters={"kid": "test", "use": "sig", "alg": ALGORITHM})
 
     def issue(
@@ -44,11 +47,20 @@ class TokenIssuer:
             "iat": now,
             "exp": now + 900,
         }
+        claims |= overrides
+        self._issued[claims["sid"]] = {str(id_): member.label for id_, member in memberships.items()}
         header = {"alg": ALGORITHM, "kid": "test", "typ": TOKEN_TYPE}
-        return jwt.encode(header, claims | overrides, self._key, algorithms=[ALGORITHM])
+        return jwt.encode(header, claims, self._key, algorithms=[ALGORITHM])
 
     def headers(self, organization_id: UUID, role: Role = Role.OWNER, **options: Any) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.issue(organization_id, role, **options)}"}
+
+    async def confirm(self, request: web.Request) -> web.Response:
+        """Answer as auth does about access that stands: services ask while they do not hear of ends."""
+        asked = await request.json()
+        place = asked["organization_id"]
+        now = self._issued.get(asked["session_id"], {place: Role.OWNER.label} if place else {})
+        return web.json_response({"role": now.get(place), "memberships": now})
 
     def jwks(self) -> dict[str, Any]:
         return dict(KeySet([self._key]).as_dict(private=False))
@@ -62,6 +74,7 @@ class TokenIssuer:
 
         app = web.Application()
         app.router.add_get(JWKS_PATH, keys)
+        app.router.add_post(ACCESS_PATH, self.confirm)
         runner = web.AppRunner(app)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -71,3 +84,12 @@ class TokenIssuer:
             yield f"http://{host}:{port}"
         finally:
             await runner.cleanup()
+
+
+def verifier_of(issuer: TokenIssuer) -> TokenVerifier:
+    """Verifies the issuer's tokens."""
+
+    async def keys() -> Mapping[str, Any]:
+        return issuer.jwks()
+
+    return TokenVerifier(keys)

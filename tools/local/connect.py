@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from tools.local.chosen_ports import choose_ports, load_ports
 from tools.local.errors import LocalError
 from tools.local.layout import Layout
-from tools.local.plan import LocalEnvironment, choose_ports, load_ports
+from tools.local.plan import LocalEnvironment
 from tools.local.secrets import LocalSecrets, load_or_create_secrets, load_secrets
 from tools.local.settings import LocalSettings
 from tools.local.state import load_state

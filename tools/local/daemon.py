@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from tools.local.backoff import Backoff
+from tools.local.chosen_ports import load_ports
 from tools.local.layout import Layout
-from tools.local.plan import LocalEnvironment, load_ports
+from tools.local.plan import LocalEnvironment
 from tools.local.processes import RUN_VARIABLE, ProcessRef, identify
 from tools.local.secrets import load_or_create_secrets
 from tools.local.settings import LocalSettings

@@ -1,4 +1,8 @@
-"""Apache Kafka from its Maven artifacts as a local broker, for `make test-kafka`."""
+"""Apache Kafka from its Maven artifacts as a local broker, for `make test-kafka`.
+
+Programs reach it as in `docker-compose.yml`: encrypted, with a login, and with the rights of that login. A
+second listener on loopback trusts everybody: tests look and meddle through it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dinsight.certificates import make_certificates
 from dinsight.servers.errors import MissingSoftware
 from dinsight.servers.external import run_tool, said_by
 from tools.local.errors import LocalError
+from tools.local.kafka_security import CONTROLLER, LISTENER, security_settings
+from tools.local.layout import write_private
 from tools.local.ports import HOST
 from tools.local.probes import tcp_ready
 from tools.local.programs import Kind, Program
@@ -45,18 +52,27 @@ def libraries_of(root: Path) -> Path:
 
 @dataclass(frozen=True)
 class ApacheKafka:
-    """A single broker in KRaft mode that is its own controller. `libraries` holds the jar files."""
+    """A single broker in KRaft mode that is its own controller. `libraries` holds the jar files.
+
+    `port` trusts everybody, `secured_port` does not.
+    """
 
     folder: Path
     libraries: Path
     port: int
     controller_port: int
+    secured_port: int
+    administrator_password: str
 
     def create(self) -> None:
         """Download the jars if their list has changed, and format the storage once."""
         java = find_java()
         self.fetch()
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.authority.is_file():
+            pair = make_certificates([HOST, "localhost"])
+            write_private(self._keystore, pair.server)
+            write_private(self.authority, pair.authority)
         self._config.write_text(self._properties(), encoding="utf-8")
         if (self._data / "meta.properties").is_file():
             return
@@ -80,6 +96,15 @@ class ApacheKafka:
             stop_grace_s=30.0,
             ready_timeout_s=90.0,
         )
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that signs the broker's."""
+        return self.folder / "authority.pem"
+
+    @property
+    def _keystore(self) -> Path:
+        return self.folder / "server.pem"
 
     @property
     def _config(self) -> Path:
@@ -119,15 +144,20 @@ class ApacheKafka:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _properties(self) -> str:
+        open_listener, secured = f"PLAINTEXT://{HOST}:{self.port}", f"{LISTENER}://{HOST}:{self.secured_port}"
+        security = security_settings(
+            password=self.administrator_password, keystore=str(self._keystore), authority=str(self.authority)
+        )
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
-            "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{self.controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-            "controller.listener.names": "CONTROLLER",
-            "inter.broker.listener.name": "PLAINTEXT",
+            "listeners": f"{open_listener},{secured},{CONTROLLER}://{HOST}:{self.controller_port}",
+            "advertised.listeners": f"{open_listener},{secured}",
+            "listener.security.protocol.map": (
+                f"PLAINTEXT:PLAINTEXT,{LISTENER}:SASL_SSL,{CONTROLLER}:SASL_PLAINTEXT"
+            ),
+            "controller.listener.names": CONTROLLER,
             "log.dirs": str(self._data),
             # A topic that nobody created through the admin client is a mistake, here as in an installation.
             "auto.create.topics.enable": "false",
@@ -141,6 +171,9 @@ class ApacheKafka:
             # The local session timeout of 3 s is below the broker's own lower bound of 6 s.
             "group.min.session.timeout.ms": "1000",
             "group.initial.rebalance.delay.ms": "0",
+            **security,
+            # Who comes through the open listener.
+            "super.users": f"{security['super.users']};User:ANONYMOUS",
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -149,7 +182,7 @@ def main(root: Path) -> int:
     """Download Apache Kafka, and report before any test starts if it cannot run here."""
     try:
         find_java()
-        ApacheKafka(root, libraries_of(root), 0, 0).fetch()
+        ApacheKafka(root, libraries_of(root), 0, 0, 0, "").fetch()
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from tools.local.chosen_ports import choose_ports
 from tools.local.errors import LocalError, StartupFailed
 from tools.local.layout import HOME_VARIABLE, STATE_DIR_VARIABLE, Layout
 from tools.local.log_files import last_words, open_log
-from tools.local.plan import LocalEnvironment, choose_ports
+from tools.local.plan import LocalEnvironment
 from tools.local.postgres import stray_server
 from tools.local.processes import RUN_VARIABLE, ProcessRef, end_all, is_alive, marked_with, send, wait_gone
 from tools.local.programs import Kind

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from dinsight.backup.context import BACKUP_URL, NO_BACKUPS, SPOOL
-from dinsight.installation import DATABASE_URL, SERVICES, database_variable
+from dinsight.installation import (
+    BROKER_ADMINISTRATOR,
+    DATABASE_URL,
+    ENCRYPTION_KEYS,
+    EVENT_PUBLIC_KEYS,
+    EVENT_SIGNING_KEY,
+    KAFKA_BOOTSTRAP,
+    PASSWORD_PEPPER,
+    SERVICES,
+    broker_password_variable,
+    database_variable,
+    signing_key_variable,
+)
 from dinsight.servers.account import server_account
 from dinsight.servers.postgres import choose_binaries, find_binaries
-from tools.local.errors import LocalError, PortTaken
+from tools.local.chosen_ports import TITLES, worker_name
+from tools.local.errors import LocalError
 from tools.local.kafka import ApacheKafka, libraries_of
 from tools.local.layout import Layout
-from tools.local.ports import HOST, free_port, is_free, owner_of
+from tools.local.ports import HOST
 from tools.local.postgres import LocalPostgres
 from tools.local.probes import http_ready
 from tools.local.programs import Job, Kind, Plan, Program
@@ -28,70 +38,6 @@ from tools.local.settings import BrokerKind, LocalSettings, port_variable
 # Apache Kafka's defaults would let a killed worker go unnoticed for 45 s; one machine can be quicker.
 SESSION_TIMEOUT_MS = 3_000
 HEARTBEAT_MS = 500
-
-_TITLES = {
-    "auth": "Auth service",
-    "machines": "Machines service",
-    "analysis": "Analysis service",
-    "alerting": "Alerting service",
-    "gateway": "Gateway",
-    "web": "Web page",
-    "maintenance": "Maintenance",
-    "backup": "Backups",
-}
-
-
-def worker_name(number: int) -> str:
-    return f"worker-{number}"
-
-
-def choose_ports(
-    layout: Layout, settings: LocalSettings, workers: int, rng: random.Random
-) -> Mapping[str, int]:
-    """Choose a port for every program: the configured one, else that of the last run, else a free one."""
-    remembered = _remembered(layout.ports_file)
-    names = [*SERVICES, "gateway", "web", "maintenance", "backup"]
-    names += [worker_name(number) for number in range(1, workers + 1)]
-    if settings.database_url is None:
-        names.append("postgres")
-    if settings.kafka_bootstrap is None:
-        names += ["kafka", *(["kafka-controller"] if settings.broker_kind is BrokerKind.APACHE else [])]
-    chosen: dict[str, int] = {}
-    for name in names:
-        asked = settings.asked_ports.get(name)
-        if asked is not None:
-            _must_be_free(asked, name)
-            chosen[name] = asked
-    for name in names:
-        known = remembered.get(name)
-        if name in chosen:
-            continue
-        if known is not None and known not in chosen.values() and is_free(known):
-            chosen[name] = known
-        else:
-            chosen[name] = free_port(rng, taken=(*chosen.values(), *remembered.values()))
-    layout.ports_file.write_text(json.dumps({**remembered, **chosen}, indent=1) + "\n", encoding="utf-8")
-    return chosen
-
-
-def load_ports(layout: Layout) -> Mapping[str, int]:
-    """Return the ports that the last `up` chose."""
-    return _remembered(layout.ports_file)
-
-
-def _remembered(path: Path) -> dict[str, int]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): int(port) for name, port in stored.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise LocalError(f"{path} is damaged ({error}). Delete it; new ports will be chosen.") from error
-
-
-def _must_be_free(port: int, name: str) -> None:
-    if not is_free(port):
-        raise PortTaken(port, _TITLES.get(name, name).lower(), port_variable(name), owner_of(port))
 
 
 def with_login(dsn: str, user: str, password: str) -> str:
@@ -142,6 +88,8 @@ class LocalEnvironment:
             libraries=libraries_of(self.layout.root),
             port=self.ports["kafka"],
             controller_port=self.ports["kafka-controller"],
+            secured_port=self.ports["kafka-secured"],
+            administrator_password=self.secrets.broker_passwords[BROKER_ADMINISTRATOR],
         )
 
     @property
@@ -173,12 +121,13 @@ class LocalEnvironment:
         """Return every variable of the platform. Variables that the caller has set are kept."""
         ours = {
             "DINSIGHT_DATABASE_URL": self.admin_dsn,
-            "DINSIGHT_KAFKA_BOOTSTRAP": self.kafka_bootstrap,
+            KAFKA_BOOTSTRAP: self.kafka_bootstrap,
             "DINSIGHT_STORAGE_URL": self.storage_url,
             "DINSIGHT_KAFKA_SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS),
             "DINSIGHT_KAFKA_HEARTBEAT_MS": str(HEARTBEAT_MS),
-            "DINSIGHT_ENCRYPTION_KEYS": self.secrets.encryption_keys,
-            "DINSIGHT_PASSWORD_PEPPER": self.secrets.password_pepper,
+            ENCRYPTION_KEYS: self.secrets.encryption_keys,
+            PASSWORD_PEPPER: self.secrets.password_pepper,
+            EVENT_PUBLIC_KEYS: self.secrets.public_keys,
             "DINSIGHT_AUTH_MAIL_URL": self.layout.mail.as_uri(),
             "DINSIGHT_ALERTING_MAIL_URL": self.layout.mail.as_uri(),
             # A server that somebody else runs is somebody else's to back up, unless a repository is named.
@@ -191,6 +140,9 @@ class LocalEnvironment:
         for service in SERVICES:
             password = self.secrets.service_passwords[service]
             ours[database_variable(service)] = with_login(self.admin_dsn, f"dinsight_{service}", password)
+            ours[signing_key_variable(service)] = self.secrets.signing_keys[service]
+        for user, password in self.secrets.broker_passwords.items():
+            ours[broker_password_variable(user)] = password
         # On named servers nothing may ever have been started here: then no port is chosen yet.
         if "backup" in self.ports:
             ours[port_variable("backup")] = str(self.ports["backup"])
@@ -218,7 +170,7 @@ class LocalEnvironment:
         databases = self._job(
             "databases", "Database roles and migrations", "provision", "databases", "--after"
         )
-        topics = self._job("topics", "Topics", "provision", "topics")
+        topics = self._job("topics", "Topics", "provision", "topics", user=BROKER_ADMINISTRATOR)
         republish = self._job("republish", "Events of the last day", "republish")
         forgets = any(server.forgets for server in servers)
         return Plan(
@@ -240,38 +192,61 @@ class LocalEnvironment:
 
             yield tansu(self.ports["kafka"], self.layout.state_dir, self.environ)
 
-    def _job(self, name: str, title: str, *command: str) -> Job:
+    def _job(self, name: str, title: str, *command: str, user: str = "") -> Job:
         return Job(
             name=name,
             title=title,
             argv=(sys.executable, "-m", "dinsight", *command),
-            env=self.variables(),
+            env={**self.variables(), **self._broker_login(user)},
             cwd=self.layout.root,
         )
 
     def _services(self) -> Iterable[Program]:
         for service in SERVICES:
-            yield self._service(service, _TITLES[service], f"services.{service}.main", database=service)
+            yield self._service(service, TITLES[service], f"services.{service}.main", service)
         for number in range(1, self.workers + 1):
             name = worker_name(number)
             yield self._service(name, f"Analysis worker {number}", "services.analysis.worker", "analysis")
-        yield self._service("gateway", _TITLES["gateway"], "services.gateway.main", database=None)
-        yield self._service("web", _TITLES["web"], "services.web.main", database=None)
+        yield self._service("gateway", TITLES["gateway"], "services.gateway.main")
+        yield self._service("web", TITLES["web"], "services.web.main")
         # An environment that is thrown away does not live to see a night.
         if self.durable:
             yield self._operating("maintenance")
         if self.variables()[BACKUP_URL] != NO_BACKUPS:
             yield self._operating("backup")
 
+    def _broker_login(self, user: str) -> dict[str, str]:
+        """How a program reaches a broker that asks for logins; nothing for programs that do not."""
+        kafka = self.apache_kafka()
+        if kafka is None or user not in self.secrets.broker_passwords:
+            return {}
+        return {
+            KAFKA_BOOTSTRAP: f"{HOST}:{kafka.secured_port}",
+            "DINSIGHT_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "DINSIGHT_KAFKA_SASL_MECHANISM": "PLAIN" if user == BROKER_ADMINISTRATOR else "SCRAM-SHA-512",
+            "DINSIGHT_KAFKA_SASL_USERNAME": user,
+            "DINSIGHT_KAFKA_SASL_PASSWORD": self.secrets.broker_passwords[user],
+            "DINSIGHT_KAFKA_CA": str(kafka.authority),
+        }
+
+    def _without_secrets(self) -> dict[str, str]:
+        """What every program may know."""
+        secret = {DATABASE_URL, ENCRYPTION_KEYS, PASSWORD_PEPPER, EVENT_SIGNING_KEY}
+        for service in SERVICES:
+            secret |= {database_variable(service), signing_key_variable(service)}
+        secret |= {broker_password_variable(user) for user in self.secrets.broker_passwords}
+        return {name: value for name, value in self.variables().items() if name not in secret}
+
     def _operating(self, name: str) -> Program:
         """It works on the whole database, and so has the administrator's login and nobody else's."""
-        env = self.variables()
-        for service in SERVICES:
-            env.pop(database_variable(service))
+        env = self._without_secrets()
+        env[DATABASE_URL] = self.variables()[DATABASE_URL]
+        if name == "backup":
+            env[ENCRYPTION_KEYS] = self.variables()[ENCRYPTION_KEYS]
         port = self.ports[name]
         return Program(
             name=name,
-            title=_TITLES[name],
+            title=TITLES[name],
             kind=Kind.SERVICE,
             argv=(sys.executable, "-m", f"dinsight.{name}.main"),
             env=env,
@@ -280,13 +255,19 @@ class LocalEnvironment:
             ready=http_ready(port),
         )
 
-    def _service(self, name: str, title: str, module: str, database: str | None) -> Program:
-        env = self.variables()
-        # A service gets its own database login and nobody else's, and never the administrator's.
-        for service in SERVICES:
-            if service != database:
-                env.pop(database_variable(service))
-        env.pop(DATABASE_URL)
+    def _service(self, name: str, title: str, module: str, service: str | None = None) -> Program:
+        """A program of a service gets the login and keys of that service, and nobody else's."""
+        env = self._without_secrets()
+        if service is not None:
+            known = self.variables()
+            env[database_variable(service)] = known[database_variable(service)]
+            env[ENCRYPTION_KEYS] = known[ENCRYPTION_KEYS]
+        # A worker's events are signed by the relay of its service.
+        if name == service:
+            env[EVENT_SIGNING_KEY] = known[signing_key_variable(service)]
+        if name == "auth":
+            env[PASSWORD_PEPPER] = known[PASSWORD_PEPPER]
+        env |= self._broker_login(name)
         port = self.ports[name]
         if name.startswith("worker-"):
             env[port_variable("worker")] = str(port)

@@ -10,12 +10,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from dinsight.installation import DATABASE_URL, ENCRYPTION_KEYS, SERVICES, database_variable
+from dinsight.installation import (
+    BROKER_ADMINISTRATOR,
+    BROKER_USERS,
+    DATABASE_URL,
+    ENCRYPTION_KEYS,
+    SERVICES,
+    broker_password_variable,
+    database_variable,
+    signing_key_variable,
+)
 from tools.local.errors import LocalError
 from tools.local.layout import write_private
 
 _PASSWORD_BYTES = 24
 _KEY_BYTES = 32
+# Secrets that files of older versions lack, and that can be made anew at any time.
+ADDED = ("signing_keys", "broker_passwords")
 
 
 @dataclass(frozen=True)
@@ -26,6 +37,10 @@ class LocalSecrets:
     service_passwords: Mapping[str, str]
     password_pepper: str
     encryption_keys: str
+    # Each service's Ed25519 key, with which it signs its events.
+    signing_keys: Mapping[str, str]
+    # Of the administrator and of each user of Apache Kafka.
+    broker_passwords: Mapping[str, str]
 
     @classmethod
     def generate(cls) -> LocalSecrets:
@@ -35,6 +50,12 @@ class LocalSecrets:
             service_passwords={service: secrets.token_urlsafe(_PASSWORD_BYTES) for service in SERVICES},
             password_pepper=base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
             encryption_keys=f"local1:{key}",
+            signing_keys={
+                service: base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() for service in SERVICES
+            },
+            broker_passwords={
+                user: secrets.token_urlsafe(_PASSWORD_BYTES) for user in (BROKER_ADMINISTRATOR, *BROKER_USERS)
+            },
         )
 
     @classmethod
@@ -49,7 +70,22 @@ class LocalSecrets:
             },
             password_pepper=variables.get("DINSIGHT_PASSWORD_PEPPER") or made.password_pepper,
             encryption_keys=variables.get(ENCRYPTION_KEYS) or made.encryption_keys,
+            signing_keys={
+                service: variables.get(signing_key_variable(service)) or key
+                for service, key in made.signing_keys.items()
+            },
+            broker_passwords={
+                user: variables.get(broker_password_variable(user)) or password
+                for user, password in made.broker_passwords.items()
+            },
         )
+
+    @property
+    def public_keys(self) -> str:
+        """The public keys of the signing keys, as DINSIGHT_EVENT_PUBLIC_KEYS lists them."""
+        from shared.events.signatures import public_key
+
+        return ",".join(f"{service}:{public_key(key)}" for service, key in self.signing_keys.items())
 
 
 def _password(dsn: str | None) -> str:
@@ -57,10 +93,11 @@ def _password(dsn: str | None) -> str:
 
 
 def load_secrets(path: Path) -> LocalSecrets | None:
-    """Return the secrets in this file; None if there is no file yet."""
+    """Return the secrets in this file; None if there is no file yet. What an older version lacks is new."""
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return LocalSecrets(**stored)
+        made = asdict(LocalSecrets.generate())
+        return LocalSecrets(**{**{name: made[name] for name in ADDED}, **stored})
     except FileNotFoundError:
         return None
     except PermissionError as error:
@@ -72,9 +109,9 @@ def load_secrets(path: Path) -> LocalSecrets | None:
 
 
 def load_or_create_secrets(path: Path) -> LocalSecrets:
-    """Read the secrets, and generate them on the first run."""
-    if (known := load_secrets(path)) is not None:
-        return known
-    made = LocalSecrets.generate()
-    write_private(path, json.dumps(asdict(made), indent=2) + "\n")
-    return made
+    """Read the secrets, and generate those that are missing."""
+    known = load_secrets(path) or LocalSecrets.generate()
+    text = json.dumps(asdict(known), indent=2) + "\n"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_private(path, text)
+    return known

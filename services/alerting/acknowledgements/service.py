@@ -22,8 +22,8 @@ class LinkNotValid(NotFound):
 
     def __init__(self) -> None:
         super().__init__(
-            "The link is not valid any more: it works once, for two days, and until the alert is resolved."
-            " Sign in to see the alert."
+            "The link is not valid any more: it works once, for two days, until the alert is resolved, and"
+            " only for members of the organization. Sign in to see the alert."
         )
 
 
@@ -40,7 +40,7 @@ class LinkService:
         """What the link is about. Mail scanners may follow it: nothing changes. Raises LinkNotValid."""
         scope, digest = self._parsed(token)
         async with self._units(scope) as unit:
-            link = await unit.ledger.link(digest)
+            link = await self._standing(unit, await unit.ledger.link(digest))
             alert = await unit.alerts.get(link.alert_id) if link else None
         return self._valid(alert, link)
 
@@ -51,7 +51,8 @@ class LinkService:
             found = await unit.ledger.link(digest)
             # The alert first, as everywhere: whoever resolves it ends its links after that.
             alert = await unit.alerts.lock(found.alert_id) if found else None
-            alert, link = self._valid(alert, await unit.ledger.lock_link(digest))
+            link = await self._standing(unit, await unit.ledger.lock_link(digest))
+            alert, link = self._valid(alert, link)
             now = self._clock.now()
             await unit.ledger.end_link(digest, now)
             if alert.acknowledged_at is None:
@@ -77,6 +78,14 @@ class LinkService:
             changes={"after": {"note": reason}},
         )
         return alert
+
+    @staticmethod
+    async def _standing(unit: Unit, link: Link | None) -> Link | None:
+        """The link, unless the member whom it was sent to has lost access since."""
+        if link is None or link.user_id is None:
+            return link
+        member = await unit.replicas.member(link.user_id)
+        return link if member and member.is_active and not member.deleted else None
 
     @staticmethod
     def _parsed(token: str) -> tuple[Scope, bytes]:

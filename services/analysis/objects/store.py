@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing_extensions import Buffer
 
 from services.analysis.objects.frames import FrameReader, Source
 from services.analysis.objects.names import COMPRESSED
+from shared.secret_files import store_credentials
 
 # An upload in progress holds two parts of this size in memory, and the one that is being filled.
 PART_BYTES = 5 * 2**20
@@ -31,7 +33,8 @@ class Storage:
         """Open `file:///folder` (created if missing), `s3://bucket/prefix` or `memory:///`; see obstore."""
         if url.startswith("file://"):
             return cls(from_url(url, mkdir=True, automatic_cleanup=True))
-        return cls(from_url(url))
+        credentials: Any = store_credentials(os.environ)
+        return cls(from_url(url, config=credentials) if credentials else from_url(url))
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Write chunks as they arrive. If they end in an error, the object is not created."""

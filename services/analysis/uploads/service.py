@@ -51,7 +51,9 @@ class UploadReceiver:
         new_id: IdGenerator,
         registrar: Registrar,
         quotas: QuotaService,
+        check_access: Callable[[Caller], None],
     ) -> None:
+        """`check_access` raises when the caller's access has ended: files take as long as their line does."""
         self._quotas = quotas
         self._units = units
         self._storage = storage
@@ -59,6 +61,7 @@ class UploadReceiver:
         self._settings = settings
         self._new_id = new_id
         self._registrar = registrar
+        self._check_access = check_access
 
     async def receive(
         self,
@@ -79,6 +82,7 @@ class UploadReceiver:
         received = ReceivedForm(self._new_id())
         try:
             await self._receive_form(received, Form(content_type, body))
+            self._check_access(caller)
             request = _parsed(received.values, parse_config)
             await self._directory.find(caller, request.machine_id)
         except BaseException:

@@ -32,12 +32,13 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
-    """What a key allows now: never more than its creator may do now."""
+    """What a key allows now: never more than its creator may. `version` is of the creator's membership."""
 
     key: ApiKey
     role: Role
     email: str
     full_name: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from services.auth.api_keys.domain import SECRET_BYTES, ApiKey, KeyGrant, format
 from services.auth.database.unit import Unit
 from services.auth.errors import ApiKeyNotFound, ApiKeyRefused, ExpiryInPast, RoleTooHigh
 from services.auth.opaque_tokens import token_hash
+from services.auth.standing.endings import key_ended
 from shared.access import Caller, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -65,6 +66,7 @@ class ApiKeyService:
         key = await unit.api_keys.delete(caller.organization_id, key_id)
         if key is None:
             raise ApiKeyNotFound(key_id)
+        await key_ended(unit, key, self._clock.now())
         await audit_deleted(self._auditor, unit, caller, key)
 
     async def exchange(self, unit: Unit, presented: str) -> KeyGrant:
@@ -96,7 +98,8 @@ class ApiKeyService:
         creator = await unit.memberships.get(organization_id, key.created_by)
         if creator is None or not creator.is_active:
             raise ApiKeyRefused
-        return KeyGrant(key, min(key.role, creator.membership.role), creator.email, creator.full_name)
+        place = creator.membership
+        return KeyGrant(key, min(key.role, place.role), creator.email, creator.full_name, place.version)
 
 
 async def audit_deleted(auditor: Auditor, unit: Unit, caller: Caller, key: ApiKey) -> None:

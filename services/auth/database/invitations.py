@@ -16,7 +16,7 @@ COLUMNS = tuple(field.name for field in fields(Invitation))
 
 
 class InvitationRepository(Protocol):
-    """Limited to the organization of the transaction, except `organization_of` and `delete_expired`."""
+    """Limited to the transaction's organization, except `organization_of`, `exists_for`, `delete_expired`."""
 
     async def add(self, invitation: Invitation) -> None: ...
 
@@ -39,6 +39,10 @@ class InvitationRepository(Protocol):
         ...
 
     async def of_token(self, token_hash: str) -> Invitation | None: ...
+
+    async def exists_for(self, email: str, now: datetime) -> bool:
+        """Whether any organization's invitation of the address can still be accepted."""
+        ...
 
     async def delete_expired(self, before: datetime) -> None: ...
 
@@ -97,6 +101,9 @@ class PostgresInvitationRepository:
     async def of_token(self, token_hash: str) -> Invitation | None:
         row = await self._queries.get_invitation_by_token(self._connection, token_hash=token_hash)
         return _invitation(row)
+
+    async def exists_for(self, email: str, now: datetime) -> bool:
+        return bool(await self._queries.is_invited(self._connection, email=email, now=now))
 
     async def delete_expired(self, before: datetime) -> None:
         await self._queries.remove_expired_invitations(self._connection, before=before)

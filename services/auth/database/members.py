@@ -25,12 +25,14 @@ class MembershipRepository(Protocol):
     async def list(self, organization_id: UUID, page: PageRequest) -> Slice[Member]: ...
 
     async def active_of(self, user_id: UUID) -> Sequence[Membership]:
-        """The user's memberships in active organizations."""
+        """The user's active memberships in active organizations."""
         ...
 
     async def has_other_owner(self, organization_id: UUID, user_id: UUID) -> bool: ...
 
-    async def set_role(self, organization_id: UUID, user_id: UUID, role: Role) -> Membership | None: ...
+    async def change(self, membership: Membership) -> Membership | None:
+        """Store the role, and whether it is active."""
+        ...
 
     async def renew(self, user_id: UUID) -> Sequence[Membership]:
         """Give all memberships of a changed user new versions."""
@@ -70,9 +72,13 @@ class PostgresMembershipRepository:
             )
         )
 
-    async def set_role(self, organization_id: UUID, user_id: UUID, role: Role) -> Membership | None:
-        row = await self._queries.set_member_role(
-            self._connection, organization_id=organization_id, user_id=user_id, role=role.label
+    async def change(self, membership: Membership) -> Membership | None:
+        row = await self._queries.change_membership(
+            self._connection,
+            organization_id=membership.organization_id,
+            user_id=membership.user_id,
+            role=membership.role.label,
+            is_active=membership.is_active,
         )
         return None if row is None else _membership(row)
 
@@ -100,4 +106,6 @@ def _membership(row: asyncpg.Record) -> Membership:
 
 
 def _member(row: asyncpg.Record) -> Member:
-    return Member(_membership(row), row["email"], row["full_name"], row["is_active"])
+    membership = _membership(row)
+    is_active = membership.is_active and row["account_is_active"]
+    return Member(membership, row["email"], row["full_name"], is_active)

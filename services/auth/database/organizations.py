@@ -1,6 +1,8 @@
 """Organizations."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -9,6 +11,7 @@ import asyncpg
 from services.auth.database.members import _after
 from services.auth.errors import SlugTaken
 from services.auth.organizations.domain import Organization, OrganizationAccess
+from services.auth.sessions.methods import SignInRules
 from shared.access import Role
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
@@ -28,6 +31,14 @@ class OrganizationRepository(Protocol):
         ...
 
     async def of_user(self, user_id: UUID, page: PageRequest) -> Slice[OrganizationAccess]: ...
+
+    async def rules_of(self, user_id: UUID) -> Mapping[UUID, SignInRules]:
+        """What the user's organizations demand of sign-ins; those that demand nothing may be missing."""
+        ...
+
+    async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
+        """Return the changed organization; None if there is none, or it was deleted."""
+        ...
 
     async def update(self, organization: Organization) -> None:
         """Raises SlugTaken."""
@@ -55,6 +66,19 @@ class PostgresOrganizationRepository:
             OrganizationAccess(o, Role.parse(row["role"])) async for row in rows if (o := _organization(row))
         ]
         return Slice.cut(found, page.limit, lambda b: Cursor(b.organization.created_at, b.organization.id))
+
+    async def rules_of(self, user_id: UUID) -> Mapping[UUID, SignInRules]:
+        rows = self._queries.list_sign_in_rules(self._connection, user_id=user_id)
+        return {
+            row["id"]: SignInRules(row["single_sign_on_only"], row["second_factor_required"])
+            async for row in rows
+        }
+
+    async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
+        row = await self._queries.set_organization_active(
+            self._connection, id=organization_id, is_active=is_active, now=now
+        )
+        return _organization(row)
 
     async def update(self, organization: Organization) -> None:
         try:

@@ -49,9 +49,9 @@ WHERE id = :id;
 -- name: insert_organization^
 -- Add an organization; no row if the slug is taken.
 INSERT INTO organizations (id, name, slug, description, industry, settings, subscription_tier, is_active,
-                           created_at, updated_at, version)
+                           created_at, updated_at, version, single_sign_on_only, second_factor_required)
 VALUES (:id, :name, :slug, :description, :industry, :settings, :subscription_tier, :is_active,
-        :created_at, :updated_at, :version)
+        :created_at, :updated_at, :version, :single_sign_on_only, :second_factor_required)
 ON CONFLICT (slug) DO NOTHING
 RETURNING id;
 
@@ -66,7 +66,7 @@ SELECT * FROM organizations WHERE id = :id FOR NO KEY UPDATE;
 -- name: list_organizations
 -- The user's organizations, and the role in each, newest first.
 SELECT o.*, m.role FROM organizations AS o JOIN user_organizations AS m ON m.organization_id = o.id
-WHERE m.user_id = :user_id
+WHERE m.user_id = :user_id AND m.is_active AND o.is_active
   AND (:after_at::timestamptz IS NULL OR (o.created_at, o.id) < (:after_at, :after_id::uuid))
 ORDER BY o.created_at DESC, o.id DESC
 LIMIT :limit;
@@ -75,44 +75,52 @@ LIMIT :limit;
 -- Update everything that can change.
 UPDATE organizations
 SET name = :name, slug = :slug, description = :description, industry = :industry, settings = :settings,
-    is_active = :is_active, updated_at = :updated_at, version = :version
+    is_active = :is_active, updated_at = :updated_at, version = :version,
+    single_sign_on_only = :single_sign_on_only, second_factor_required = :second_factor_required
 WHERE id = :id;
+
+-- name: list_sign_in_rules
+-- What the user's organizations demand of sign-ins, of those that demand anything.
+SELECT o.id, o.single_sign_on_only, o.second_factor_required
+FROM user_organizations AS m JOIN organizations AS o ON o.id = m.organization_id
+WHERE m.user_id = :user_id AND (o.single_sign_on_only OR o.second_factor_required);
 
 -- name: insert_membership^
 -- Add a membership.
-INSERT INTO user_organizations (id, user_id, organization_id, role, joined_at)
-VALUES (:id, :user_id, :organization_id, :role, :joined_at)
+INSERT INTO user_organizations (id, user_id, organization_id, role, joined_at, is_active)
+VALUES (:id, :user_id, :organization_id, :role, :joined_at, :is_active)
 RETURNING *;
 
 -- name: get_member^
 -- One member of an organization.
-SELECT m.*, u.email, u.full_name, u.is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
+SELECT m.*, u.email, u.full_name, u.is_active AS account_is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
 WHERE m.organization_id = :organization_id AND m.user_id = :user_id;
 
 -- name: list_members
 -- An organization's members, latest first.
-SELECT m.*, u.email, u.full_name, u.is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
+SELECT m.*, u.email, u.full_name, u.is_active AS account_is_active FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
 WHERE m.organization_id = :organization_id
   AND (:after_at::timestamptz IS NULL OR (m.joined_at, m.id) < (:after_at, :after_id::uuid))
 ORDER BY m.joined_at DESC, m.id DESC
 LIMIT :limit;
 
 -- name: list_active_memberships
--- The user's memberships in active organizations.
+-- The user's active memberships in active organizations.
 SELECT m.* FROM user_organizations AS m JOIN organizations AS o ON o.id = m.organization_id
-WHERE m.user_id = :user_id AND o.is_active
+WHERE m.user_id = :user_id AND m.is_active AND o.is_active
 ORDER BY m.joined_at, m.id;
 
 -- name: has_other_owner$
--- Whether the organization has another owner with an open account.
+-- Whether the organization has another owner who can act.
 SELECT EXISTS (
     SELECT FROM user_organizations AS m JOIN users AS u ON u.id = m.user_id
-    WHERE m.organization_id = :organization_id AND m.role = 'owner' AND u.is_active AND m.user_id <> :user_id
+    WHERE m.organization_id = :organization_id AND m.role = 'owner' AND m.is_active AND u.is_active
+      AND m.user_id <> :user_id
 );
 
--- name: set_member_role^
--- Change the role of a member.
-UPDATE user_organizations SET role = :role, version = nextval('membership_versions')
+-- name: change_membership^
+-- Change the role of a member, or whether the member has access.
+UPDATE user_organizations SET role = :role, is_active = :is_active, version = nextval('membership_versions')
 WHERE organization_id = :organization_id AND user_id = :user_id
 RETURNING *;
 
@@ -123,19 +131,19 @@ UPDATE user_organizations SET version = nextval('membership_versions') WHERE use
 -- name: delete_membership^
 -- Delete a membership; the version is for the event that reports it.
 DELETE FROM user_organizations WHERE organization_id = :organization_id AND user_id = :user_id
-RETURNING id, user_id, organization_id, role, joined_at, nextval('membership_versions') AS version;
+RETURNING id, user_id, organization_id, role, joined_at, nextval('membership_versions') AS version, is_active;
 
 -- name: insert_refresh_token!
 -- Add a refresh token.
 INSERT INTO refresh_tokens (id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at,
-                            rotated_at, revoked_at, ip_address, user_agent, sealed_successor)
+                            rotated_at, revoked_at, ip_address, user_agent, sealed_successor, methods)
 VALUES (:id, :user_id, :token_hash, :expires_at, :created_at, :family_id, :signed_in_at,
-        :rotated_at, :revoked_at, :ip_address::text::inet, :user_agent, :sealed_successor);
+        :rotated_at, :revoked_at, :ip_address::text::inet, :user_agent, :sealed_successor, :methods);
 
 -- name: get_refresh_token^
 -- One refresh token, by its hash.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
-       host(ip_address) AS ip_address, user_agent, sealed_successor
+       host(ip_address) AS ip_address, user_agent, sealed_successor, methods
 FROM refresh_tokens WHERE token_hash = :token_hash;
 
 -- name: rotate_family!
@@ -150,15 +158,24 @@ WHERE family_id = :family_id AND revoked_at IS NULL
 -- End a session.
 UPDATE refresh_tokens SET revoked_at = :now WHERE family_id = :family_id AND revoked_at IS NULL;
 
--- name: revoke_user_tokens!
--- End all sessions of a user, except the one that is kept.
-UPDATE refresh_tokens SET revoked_at = :now
-WHERE user_id = :user_id AND family_id IS DISTINCT FROM :kept::uuid AND revoked_at IS NULL;
+-- name: revoke_user_tokens
+-- End all sessions of a user, except the one that is kept. Each has one token that was not rotated.
+WITH ended AS (
+    UPDATE refresh_tokens SET revoked_at = :now
+    WHERE user_id = :user_id AND family_id IS DISTINCT FROM :kept::uuid AND revoked_at IS NULL
+    RETURNING family_id, rotated_at
+)
+SELECT family_id FROM ended WHERE rotated_at IS NULL;
+
+-- name: strengthen_family!
+-- Note that the user of a session has proved a second factor.
+UPDATE refresh_tokens SET methods = array_append(methods, :method)
+WHERE family_id = :family_id AND NOT methods @> ARRAY[:method::text];
 
 -- name: list_sessions
 -- The user's active sessions, latest sign-in first.
 SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
-       host(ip_address) AS ip_address, user_agent, sealed_successor
+       host(ip_address) AS ip_address, user_agent, sealed_successor, methods
 FROM refresh_tokens
 WHERE user_id = :user_id AND rotated_at IS NULL AND revoked_at IS NULL AND expires_at > :now
   AND (:family_id::uuid IS NULL OR family_id = :family_id)
@@ -226,6 +243,26 @@ SELECT api_key_organization(:id, :secret_hash);
 -- Record when the key was last used, at most every few minutes.
 UPDATE api_keys SET last_used_at = :now
 WHERE id = :id AND (last_used_at IS NULL OR last_used_at < :before);
+
+-- name: get_feed^
+-- The feed of an organization.
+SELECT * FROM feeds WHERE organization_id = :organization_id;
+
+-- name: put_feed^
+-- Ask for a feed, or for a new password of it, which the broker learns from a job.
+INSERT INTO feeds AS f (organization_id, created_by, created_at, sealed_password)
+VALUES (:organization_id, :created_by, :now, :sealed_password)
+ON CONFLICT (organization_id) DO UPDATE SET sealed_password = EXCLUDED.sealed_password, version = f.version + 1
+RETURNING *;
+
+-- name: feed_made!
+-- The broker knows the password of this version.
+UPDATE feeds SET sealed_password = NULL, ready_at = coalesce(ready_at, :now)
+WHERE organization_id = :organization_id AND version = :version;
+
+-- name: delete_feed$
+-- Delete the feed of an organization.
+DELETE FROM feeds WHERE organization_id = :organization_id RETURNING organization_id;
 
 -- name: count_attempt^
 -- Count an attempt as failed before it is made, so that concurrent attempts cannot slip through together.
@@ -342,6 +379,10 @@ DELETE FROM invitations WHERE organization_id = :organization_id AND id = :id RE
 -- The organization of the invitation with this token, whatever the current scope.
 SELECT invitation_place(:token_hash);
 
+-- name: is_invited$
+-- Whether any organization has an open invitation for the address, whatever the current scope.
+SELECT is_invited(:email, :now);
+
 -- name: get_invitation_by_token^
 -- The invitation with this token, in its organization's scope; locked, so that it is accepted only once.
 SELECT * FROM invitations WHERE token_hash = :token_hash FOR UPDATE;
@@ -386,6 +427,81 @@ ORDER BY linked_at, subject LIMIT 1;
 INSERT INTO user_identities (issuer, subject, user_id, linked_at)
 VALUES (:issuer, :subject, :user_id, :linked_at)
 ON CONFLICT (issuer, subject) DO NOTHING;
+
+-- name: get_totp^
+-- The secret of the user's authenticator app.
+SELECT * FROM totp_secrets WHERE user_id = :user_id;
+
+-- name: put_totp!
+-- Add or replace the secret of the user's authenticator app; it is encrypted.
+INSERT INTO totp_secrets (user_id, sealed, created_at, confirmed_at, last_step)
+VALUES (:user_id, :sealed, :created_at, :confirmed_at, :last_step)
+ON CONFLICT (user_id) DO UPDATE
+SET sealed = excluded.sealed, created_at = excluded.created_at, confirmed_at = excluded.confirmed_at,
+    last_step = excluded.last_step;
+
+-- name: delete_totp!
+-- Delete the secret of the user's authenticator app.
+DELETE FROM totp_secrets WHERE user_id = :user_id;
+
+-- name: list_passkeys
+-- The user's passkeys, in the order in which they were added.
+SELECT * FROM passkeys WHERE user_id = :user_id ORDER BY created_at, id;
+
+-- name: insert_passkey^
+-- Add a passkey; no row if it is registered already.
+INSERT INTO passkeys (id, user_id, name, credential_id, public_key, sign_count, transports, created_at, last_used_at)
+VALUES (:id, :user_id, :name, :credential_id, :public_key, :sign_count, :transports, :created_at, :last_used_at)
+ON CONFLICT (credential_id) DO NOTHING
+RETURNING id;
+
+-- name: record_passkey_use!
+-- Store the counter of a passkey that has signed, and when.
+UPDATE passkeys SET sign_count = :sign_count, last_used_at = :last_used_at WHERE id = :id;
+
+-- name: delete_passkey^
+-- Delete a passkey of the user.
+DELETE FROM passkeys WHERE user_id = :user_id AND id = :id RETURNING id;
+
+-- name: count_recovery_codes$
+-- How many recovery codes the user has left.
+SELECT count(*) FROM recovery_codes WHERE user_id = :user_id;
+
+-- name: delete_recovery_codes!
+-- Delete the user's recovery codes.
+DELETE FROM recovery_codes WHERE user_id = :user_id;
+
+-- name: insert_recovery_codes!
+-- Add recovery codes, by their hashes.
+INSERT INTO recovery_codes (code_hash, user_id, created_at)
+SELECT unnest(:hashes::text[]), :user_id, :now;
+
+-- name: use_recovery_code^
+-- Use a recovery code: of two concurrent requests only one gets a row.
+DELETE FROM recovery_codes WHERE user_id = :user_id AND code_hash = :code_hash RETURNING code_hash;
+
+-- name: insert_challenge!
+-- Add a challenge, by the hash of its token.
+INSERT INTO sign_in_challenges (token_hash, user_id, purpose, methods, nonce, failures, expires_at)
+VALUES (:token_hash, :user_id, :purpose, :methods, :nonce, :failures, :expires_at);
+
+-- name: get_challenge^
+-- A challenge that can still be answered, locked until the transaction ends.
+SELECT * FROM sign_in_challenges
+WHERE token_hash = :token_hash AND purpose = :purpose AND expires_at > :now
+FOR UPDATE;
+
+-- name: count_challenge_failure!
+-- Count a wrong answer.
+UPDATE sign_in_challenges SET failures = failures + 1 WHERE token_hash = :token_hash;
+
+-- name: delete_challenge!
+-- Delete a challenge that was answered, or answered wrongly too often.
+DELETE FROM sign_in_challenges WHERE token_hash = :token_hash;
+
+-- name: delete_expired_challenges!
+-- Delete challenges that nobody can answer any more.
+DELETE FROM sign_in_challenges WHERE expires_at <= :now;
 
 -- name: insert_audit_entry!
 -- Append to the audit trail: there is no update and no delete. Late entries of a deleted user have no address.
@@ -527,6 +643,10 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone;
 
+-- name: erase_feed$
+-- Delete the feed of a deleted organization.
+WITH gone AS (DELETE FROM feeds WHERE organization_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
 -- name: tombstone_organization$
 -- Leave a tombstone of a deleted organization, to which the audit trail refers.
 WITH tombstoned AS (
@@ -547,6 +667,22 @@ SELECT count(*) FROM gone;
 -- name: erase_one_time_tokens$
 -- Delete the one-time tokens of a deleted user.
 WITH gone AS (DELETE FROM one_time_tokens WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_totp$
+-- Delete the authenticator app of a deleted user.
+WITH gone AS (DELETE FROM totp_secrets WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_passkeys$
+-- Delete the passkeys of a deleted user.
+WITH gone AS (DELETE FROM passkeys WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_recovery_codes$
+-- Delete the recovery codes of a deleted user.
+WITH gone AS (DELETE FROM recovery_codes WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
+
+-- name: erase_challenges$
+-- Delete the challenges of a deleted user.
+WITH gone AS (DELETE FROM sign_in_challenges WHERE user_id = :subject RETURNING 1) SELECT count(*) FROM gone;
 
 -- name: erase_identities$
 -- Delete the identities at a provider that were linked to a deleted user.
@@ -575,6 +711,26 @@ WITH tombstoned AS (
     WHERE id = :subject AND email <> 'deleted-' || id || '@deleted.invalid' RETURNING 1
 )
 SELECT count(*) FROM tombstoned;
+
+-- name: list_users
+-- All accounts, or the one with an address, newest first; deleted ones are left out.
+SELECT * FROM users
+WHERE deleted_at IS NULL
+  AND (:email::text IS NULL OR email = :email)
+  AND (:is_active::boolean IS NULL OR is_active = :is_active)
+  AND (:after_at::timestamptz IS NULL OR (created_at, id) < (:after_at, :after_id::uuid))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit;
+
+-- name: set_user_active^
+-- Close an account, or open it again; no row for a deleted one.
+UPDATE users SET is_active = :is_active, updated_at = :now WHERE id = :id AND deleted_at IS NULL RETURNING *;
+
+-- name: set_organization_active^
+-- Deactivate an organization, or activate it again; no row for a deleted one.
+UPDATE organizations SET is_active = :is_active, updated_at = :now, version = version + 1
+WHERE id = :id AND deleted_at IS NULL
+RETURNING *;
 
 -- name: list_administrators
 -- The active administrators of the installation.

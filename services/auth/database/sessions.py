@@ -1,5 +1,6 @@
 """Sessions: families of refresh tokens."""
 
+from collections.abc import Collection
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from services.auth.sessions.domain import LOST_RESPONSE_GRACE, RefreshToken
+from services.auth.sessions.methods import Method
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
@@ -27,7 +29,13 @@ class SessionRepository(Protocol):
 
     async def revoke(self, family_id: UUID, now: datetime) -> None: ...
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None: ...
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        """Return the sessions that this ends."""
+        ...
+
+    async def strengthen(self, family_id: UUID, method: Method) -> None:
+        """Note that the user of the session has used another method."""
+        ...
 
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
@@ -44,7 +52,9 @@ class PostgresSessionRepository:
         self._queries = queries
 
     async def add(self, token: RefreshToken) -> None:
-        await self._queries.insert_refresh_token(self._connection, **asdict(token))
+        await self._queries.insert_refresh_token(
+            self._connection, **asdict(token) | {"methods": [str(method) for method in token.methods]}
+        )
 
     async def find(self, token_hash: str) -> RefreshToken | None:
         row = await self._queries.get_refresh_token(self._connection, token_hash=token_hash)
@@ -62,8 +72,12 @@ class PostgresSessionRepository:
     async def revoke(self, family_id: UUID, now: datetime) -> None:
         await self._queries.revoke_family(self._connection, family_id=family_id, now=now)
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None:
-        await self._queries.revoke_user_tokens(self._connection, user_id=user_id, now=now, kept=kept)
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        rows = self._queries.revoke_user_tokens(self._connection, user_id=user_id, now=now, kept=kept)
+        return {row["family_id"] async for row in rows}
+
+    async def strengthen(self, family_id: UUID, method: Method) -> None:
+        await self._queries.strengthen_family(self._connection, family_id=family_id, method=method.value)
 
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
@@ -85,4 +99,5 @@ class PostgresSessionRepository:
 
 
 def _token(row: asyncpg.Record) -> RefreshToken:
-    return RefreshToken(**{name: row[name] for name in COLUMNS})
+    values = {name: row[name] for name in COLUMNS}
+    return RefreshToken(**values | {"methods": tuple(Method(name) for name in row["methods"])})

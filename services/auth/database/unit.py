@@ -8,6 +8,7 @@ from services.auth.database.api_keys import ApiKeyRepository, PostgresApiKeyRepo
 from services.auth.database.attempts import AttemptRepository, PostgresAttemptRepository
 from services.auth.database.backups import BackupRepository, PostgresBackupRepository
 from services.auth.database.deletions import DeletionRepository, PostgresDeletionRepository
+from services.auth.database.feeds import FeedRepository, PostgresFeedRepository
 from services.auth.database.invitations import InvitationRepository, PostgresInvitationRepository
 from services.auth.database.keys import KeyRepository, PostgresKeyRepository
 from services.auth.database.mail import MailRepository, PostgresMailRepository
@@ -16,6 +17,7 @@ from services.auth.database.oidc import OidcRepository, PostgresOidcRepository
 from services.auth.database.one_time_tokens import OneTimeTokenRepository, PostgresOneTimeTokenRepository
 from services.auth.database.organizations import OrganizationRepository, PostgresOrganizationRepository
 from services.auth.database.reset_requests import PostgresResetRequestRepository, ResetRequestRepository
+from services.auth.database.second_factors import PostgresSecondFactorRepository, SecondFactorRepository
 from services.auth.database.sessions import PostgresSessionRepository, SessionRepository
 from services.auth.database.trail import PostgresTrailRepository, TrailRepository
 from services.auth.database.users import PostgresUserRepository, UserRepository
@@ -44,7 +46,9 @@ class Unit:
     reset_requests: ResetRequestRepository
     invitations: InvitationRepository
     api_keys: ApiKeyRepository
+    feeds: FeedRepository
     oidc: OidcRepository
+    second_factors: SecondFactorRepository
     trail: TrailRepository
     deletions: DeletionRepository
     backups: BackupRepository
@@ -103,7 +107,9 @@ class PostgresUnits:
                 reset_requests=PostgresResetRequestRepository(connection, self.queries),
                 invitations=PostgresInvitationRepository(connection, self.queries),
                 api_keys=PostgresApiKeyRepository(connection, self.queries),
+                feeds=PostgresFeedRepository(connection, self.queries),
                 oidc=PostgresOidcRepository(connection, self.queries),
+                second_factors=PostgresSecondFactorRepository(connection, self.queries),
                 trail=PostgresTrailRepository(connection, self.queries),
                 deletions=PostgresDeletionRepository(connection, self.queries),
                 backups=PostgresBackupRepository(connection, self.queries),

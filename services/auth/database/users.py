@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from services.auth.users.domain import PasswordCheck, User
+from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
 COLUMNS = tuple(field.name for field in fields(User))
@@ -35,6 +36,14 @@ class UserRepository(Protocol):
 
     async def lock(self, user_id: UUID) -> User | None:
         """The account, locked until the transaction ends."""
+        ...
+
+    async def list(self, email: str | None, is_active: bool | None, page: PageRequest) -> Slice[User]:
+        """All accounts, newest first; None filters nothing."""
+        ...
+
+    async def set_active(self, user_id: UUID, is_active: bool, now: datetime) -> User | None:
+        """Return the changed account; None if there is none, or it was deleted."""
         ...
 
     async def update(self, user: User) -> None: ...
@@ -75,6 +84,22 @@ class PostgresUserRepository:
 
     async def lock(self, user_id: UUID) -> User | None:
         return _user(await self._queries.get_user_for_update(self._connection, id=user_id))
+
+    async def list(self, email: str | None, is_active: bool | None, page: PageRequest) -> Slice[User]:
+        rows = self._queries.list_users(
+            self._connection,
+            email=email,
+            is_active=is_active,
+            after_at=page.after.at if page.after else None,
+            after_id=page.after.id if page.after else None,
+            limit=page.limit + 1,
+        )
+        users = [user async for row in rows if (user := _user(row))]
+        return Slice.cut(users, page.limit, lambda user: Cursor(user.created_at, user.id))
+
+    async def set_active(self, user_id: UUID, is_active: bool, now: datetime) -> User | None:
+        row = await self._queries.set_user_active(self._connection, id=user_id, is_active=is_active, now=now)
+        return _user(row)
 
     async def update(self, user: User) -> None:
         await self._queries.update_user(self._connection, **asdict(user))

@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 # The services that report; with the last report, the certificate is complete.
 SERVICES = ("auth", "machines", "analysis", "alerting")
-# An account is deleted only by somebody who has just proved to be its owner.
-MAX_SIGN_IN_AGE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)

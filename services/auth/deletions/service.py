@@ -1,11 +1,12 @@
 """Deletes organizations and accounts, and keeps the certificates of all deletions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
 from services.auth.database.unit import Unit
-from services.auth.deletions.domain import MAX_SIGN_IN_AGE, Deletion
+from services.auth.deletions.domain import Deletion
 from services.auth.errors import (
     AccountClosed,
     DeletionNotFound,
@@ -13,11 +14,12 @@ from services.auth.errors import (
     NotConfirmed,
     OnLegalHold,
     OrganizationNotFound,
-    SignInTooOld,
     TokenOutdated,
 )
 from services.auth.organizations.domain import Organization
 from services.auth.organizations.events import publish_tombstone
+from services.auth.sessions.recent import require_recent_sign_in
+from services.auth.standing.endings import account_changed, end_sessions
 from shared.access import Caller, Identity, Role, Scope
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -59,7 +61,7 @@ class DeletionService:
 
         Raises OrganizationNotFound, SignInTooOld.
         """
-        await self._check_sign_in(unit, identity)
+        await require_recent_sign_in(unit, identity, self._clock.now())
         organization = await unit.organizations.lock(caller.organization_id)
         if organization is None or not organization.is_active:
             raise OrganizationNotFound(caller.organization_id)
@@ -89,13 +91,14 @@ class DeletionService:
         user = await unit.users.lock(identity.user_id)
         if user is None or not user.is_active:
             raise AccountClosed
-        await self._check_sign_in(unit, identity)
+        await require_recent_sign_in(unit, identity, self._clock.now())
         if alone := await self._owned_alone(unit, user.id):
             raise LastOwnerOf(alone)
         await unit.act_as(Scope(user_id=user.id))
         now = self._clock.now()
         await unit.deletions.close_user(user.id, now)
-        await unit.sessions.revoke_all(user.id, now, kept=None)
+        await end_sessions(unit, user.id, now)
+        await account_changed(unit, replace(user, is_active=False), now)
         deletion = await self._deletions.add(
             unit.outbox, "user", user.id, organization_id=None, requested_by=user.id
         )
@@ -137,15 +140,6 @@ class DeletionService:
     async def list(self, unit: Unit, identity: Identity, page: PageRequest) -> Slice[Deletion]:
         key_of = next(iter(identity.memberships)) if identity.api_key_id else None
         return await unit.deletions.list(identity.user_id, key_of, page)
-
-    async def _check_sign_in(self, unit: Unit, identity: Identity) -> None:
-        now = self._clock.now()
-        page = PageRequest(limit=1)
-        if identity.session_id is None:
-            raise SignInTooOld(MAX_SIGN_IN_AGE)
-        found = await unit.sessions.live(identity.user_id, now, page, family_id=identity.session_id)
-        if not found.items or now - found.items[0].signed_in_at > MAX_SIGN_IN_AGE:
-            raise SignInTooOld(MAX_SIGN_IN_AGE)
 
     @staticmethod
     async def _owned_alone(unit: Unit, user_id: UUID) -> Sequence[Organization]:

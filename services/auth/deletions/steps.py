@@ -3,7 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
+from services.auth.feeds.domain import FeedBroker
 from services.auth.members.events import tombstone
+from shared.access import Scope
 from shared.clock import Clock
 from shared.erasure.eraser import Steps
 from shared.erasure.steps import (
@@ -19,7 +21,9 @@ from shared.erasure.steps import (
     Step,
 )
 from shared.events.auth import MEMBERSHIP_CHANGED
-from shared.postgres.connection import SET_SCOPE
+from shared.events.deletions import DeletionRequested
+from shared.events.feeds import feed_topic
+from shared.postgres.connection import SET_SCOPE, Database
 
 BATCH_MEMBERS = 100
 
@@ -69,7 +73,20 @@ async def _publish(
     )
 
 
-def steps(clock: Clock) -> Steps:
+class FeedOfOrganization(Step):
+    """Ends the feed: its user, and its topic with all records."""
+
+    def __init__(self, broker: FeedBroker) -> None:
+        self._broker = broker
+
+    async def prepare(self, database: Database, scope: Scope, deletion: DeletionRequested) -> None:
+        await self._broker.remove(feed_topic(deletion.subject_id))
+
+    async def erase(self, erasing: Erasing) -> Erased:
+        return Erased({"feeds": await erasing.queries.erase_feed(erasing.connection, **erasing.ids)})
+
+
+def steps(clock: Clock, feeds: FeedBroker) -> Steps:
     mail = (Query("", "erase_mail_jobs"), Query("mail", "erase_mail", BATCH_ROWS))
     return {
         "organization": (
@@ -77,6 +94,7 @@ def steps(clock: Clock) -> Steps:
             Members(clock),
             Query("invitations", "erase_invitations", BATCH_ROWS),
             Query("api_keys", "erase_api_keys", BATCH_ROWS),
+            FeedOfOrganization(feeds),
             *mail,
             Query("organizations", "tombstone_organization"),
             *OF_ORGANIZATION,
@@ -87,6 +105,10 @@ def steps(clock: Clock) -> Steps:
             Query("refresh_tokens", "erase_refresh_tokens", BATCH_ROWS),
             Query("one_time_tokens", "erase_one_time_tokens"),
             Query("user_identities", "erase_identities"),
+            Query("totp_secrets", "erase_totp"),
+            Query("passkeys", "erase_passkeys"),
+            Query("recovery_codes", "erase_recovery_codes"),
+            Query("sign_in_challenges", "erase_challenges"),
             *mail,
             Query("reset_requests", "erase_reset_requests"),
             Query("invitations", "erase_received_invitations"),

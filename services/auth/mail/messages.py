@@ -13,6 +13,7 @@ from services.auth.database.unit import Unit
 from services.auth.invitations.domain import INVITATION_LIFETIME, Invitation
 from services.auth.mail import texts
 from services.auth.mail.domain import MESSAGE_JOB, NOTICE_LIFETIME, QUEUE, Message, StoredMessage
+from services.auth.mail.names import quoted
 from services.auth.organizations.domain import Organization
 from services.auth.recovery.domain import RESET_LIFETIME
 from services.auth.users.domain import User
@@ -53,6 +54,13 @@ class MessageWriter:
             unit, "reset", user.id, user.email, "Reset your DInsight password", text, RESET_LIFETIME
         )
 
+    async def reset_at_provider(self, unit: Unit, user: User, issuer: str) -> None:
+        subject, text = (
+            "Sign in to DInsight through your provider",
+            texts.RESET_AT_PROVIDER.format(issuer=issuer),
+        )
+        await self._enqueue(unit, "reset-at-provider", user.id, user.email, subject, text, NOTICE_LIFETIME)
+
     async def password_changed(self, unit: Unit, user: User) -> None:
         subject, text = "Your DInsight password was changed", texts.CHANGED.format(at=self._now())
         await self._enqueue(unit, "password-changed", user.id, user.email, subject, text, NOTICE_LIFETIME)
@@ -67,6 +75,33 @@ class MessageWriter:
         text = texts.PROVIDER_REFUSED.format(at=self._now(), issuer=issuer)
         await self._enqueue(unit, "provider-refused", user.id, user.email, subject, text, NOTICE_LIFETIME)
 
+    async def second_factor_changed(self, unit: Unit, user: User) -> None:
+        subject, text = (
+            "The second factors of your DInsight account",
+            texts.SECOND_FACTOR_CHANGED.format(at=self._now()),
+        )
+        await self._enqueue(
+            unit, "second-factor-changed", user.id, user.email, subject, text, NOTICE_LIFETIME
+        )
+
+    async def second_factor_failed(self, unit: Unit, user: User) -> None:
+        subject, text = (
+            "Somebody may know your DInsight password",
+            texts.SECOND_FACTOR_FAILED.format(at=self._now()),
+        )
+        await self._enqueue(unit, "second-factor-failed", user.id, user.email, subject, text, NOTICE_LIFETIME)
+
+    async def recovery_code_used(self, unit: Unit, user: User) -> None:
+        subject, text = (
+            "A recovery code of your DInsight account was used",
+            texts.RECOVERY_CODE_USED.format(at=self._now()),
+        )
+        await self._enqueue(unit, "recovery-code-used", user.id, user.email, subject, text, NOTICE_LIFETIME)
+
+    async def guessed(self, unit: Unit, about: UUID, recipient: str) -> None:
+        subject, text = "Somebody guesses your DInsight password", texts.GUESSED.format(at=self._now())
+        await self._enqueue(unit, "guessed", about, recipient, subject, text, NOTICE_LIFETIME)
+
     async def backups_late(self, unit: Unit, user: User, verified_at: datetime | None) -> None:
         last = texts.BACKUP_NEVER
         if verified_at is not None:
@@ -79,13 +114,13 @@ class MessageWriter:
         self, unit: Unit, invitation: Invitation, organization: Organization, inviter: str, token: str
     ) -> None:
         text = texts.INVITATION.format(
-            inviter=inviter,
-            organization=organization.name,
+            inviter=quoted(inviter),
+            organization=quoted(organization.name),
             role=invitation.role.label,
             link=self._link("invitation", token),
             until=self._until(INVITATION_LIFETIME),
         )
-        subject = f"Join {organization.name} on DInsight"
+        subject = f"Join {quoted(organization.name)} on DInsight"
         await self._enqueue(
             unit, "invitation", organization.id, invitation.email, subject, text, INVITATION_LIFETIME
         )

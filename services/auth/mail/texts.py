@@ -30,6 +30,11 @@ The link can be used once, until {until}. A new password ends all your sessions.
 ignore this message: your password stays the same.
 """
 
+RESET_AT_PROVIDER = """
+Someone, probably you, asked to reset the password of your DInsight account. The account has no password: it
+signs in through {issuer}. If you cannot sign in there, contact the people who run that provider.
+"""
+
 CHANGED = """
 The password of your DInsight account was changed on {at}, and your other sessions were ended.
 
@@ -38,8 +43,7 @@ If you did not do this, reset your password immediately and tell an administrato
 
 PROVIDER_LINKED = """
 On {at}, your DInsight account was linked to your account at {issuer}. From now on, sign in through that
-provider. Your password no longer works and your sessions were ended; reset the password if you still want to
-sign in with one.
+provider. Your password no longer works and your sessions were ended.
 
 If you did not do this, tell an administrator of your organization.
 """
@@ -50,6 +54,35 @@ has your e-mail address, but is not the one that your DInsight account is linked
 
 If your account at the provider was recreated, ask the operator of your DInsight installation to remove the
 old link. Otherwise, tell an administrator of your organization.
+"""
+
+SECOND_FACTOR_CHANGED = """
+The second factors of your DInsight account were changed on {at}: an authenticator app, a passkey or the
+recovery codes. Your account page shows what there is now.
+
+If you did not do this, change your password, end all other sessions and tell an administrator of your
+organization.
+"""
+
+SECOND_FACTOR_FAILED = """
+On {at}, someone entered the password of your DInsight account and then failed several times at the second
+factor. They were not signed in.
+
+If this was not you, somebody knows your password: change it now.
+"""
+
+RECOVERY_CODE_USED = """
+On {at}, someone signed in to your DInsight account with one of its recovery codes, which does not work again.
+
+If this was not you, change your password, make new recovery codes and end all other sessions.
+"""
+
+GUESSED = """
+On {at}, so many wrong passwords had been tried for your DInsight account that further attempts must wait.
+Nobody was signed in by them. Browsers in which you have signed in before do not have to wait.
+
+If you are asked to wait elsewhere, reset your password: the link in the mail lets you in. A second factor
+protects the account even if somebody guesses the password; your account page offers one.
 """
 
 BACKUPS_LATE = """
@@ -64,8 +97,8 @@ BACKUP_LAST = "The last one that was verified ended on {at}."
 BACKUP_NEVER = "No backup of it was ever verified."
 
 INVITATION = """
-{inviter} invited you to join the organization {organization} on DInsight as {role}. To accept, open this
-link:
+A user named {inviter} invited you to join the organization {organization} on DInsight as {role}. Users
+entered both names. To accept, open this link:
 
 {link}
 

@@ -12,7 +12,7 @@ from shared.kafka.outbox import Outbox
 
 
 def as_member(user: User, membership: MembershipState) -> Member:
-    return Member(membership, user.email, user.full_name, user.is_active)
+    return Member(membership, user.email, user.full_name, user.is_active and membership.is_active)
 
 
 async def publish_member(outbox: Outbox, member: Member, at: datetime, *, deleted: bool = False) -> None:

@@ -37,14 +37,17 @@ def build_router(
             found = await members.list(unit, caller, page)
         return Page[MemberOut].of(found, MemberOut.of)
 
-    @router.patch("/{user_id}", summary="Change a member's role", responses=problem_responses(400, 403, 409))
+    @router.patch("/{user_id}", summary="Change a member", responses=problem_responses(400, 403, 409))
     async def update_member(
         identity: person, organization_id: UUID, user_id: UUID, body: MemberUpdate
     ) -> MemberOut:
-        """Only owners make owners; the last owner cannot be demoted."""
+        """Change the role, or end access with `is_active`: within two seconds every service refuses the
+        member's tokens and API keys. Only owners make owners or suspend them; the last owner stays."""
+        role = Role.parse(body.role) if body.role else None
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.MEMBERS_WRITE)
-            return MemberOut.of(await members.change_role(unit, caller, user_id, Role.parse(body.role)))
+            changed = await members.change(unit, caller, user_id, role=role, is_active=body.is_active)
+        return MemberOut.of(changed)
 
     @router.delete(
         "/{user_id}",

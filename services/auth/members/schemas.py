@@ -1,18 +1,27 @@
 """HTTP models of members."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.auth.fields import RoleName
 from services.auth.members.domain import Member
+from shared.http.fields import NotNull
 
 
 class MemberUpdate(BaseModel):
+    """Omitted fields do not change."""
+
     model_config = ConfigDict(extra="forbid")
 
-    role: RoleName
+    role: Annotated[RoleName | None, NotNull()] = None
+    is_active: Annotated[
+        bool | None,
+        NotNull(),
+        Field(description="false takes the member's access away, API keys included; true gives it back"),
+    ] = None
 
 
 class MemberOut(BaseModel):
@@ -20,7 +29,9 @@ class MemberOut(BaseModel):
     email: str
     full_name: str
     role: RoleName
-    is_active: bool
+    is_active: bool = Field(
+        description="Whether the member has access: not suspended, nor the account closed"
+    )
     joined_at: datetime
 
     @classmethod

@@ -1,12 +1,13 @@
 """Members of an organization and their roles."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from services.auth.api_keys.service import audit_deleted
 from services.auth.database.unit import Unit
-from services.auth.errors import LastOwner, MemberNotFound, OwnersOnly
-from services.auth.members.domain import Member
+from services.auth.errors import LastOwner, MemberNotFound, OwnAccess, OwnersOnly
+from services.auth.members.domain import Member, Membership
 from services.auth.members.events import publish_member
 from shared.access import Caller, Permission, Role
 from shared.audit import Auditor
@@ -22,29 +23,33 @@ class MemberService:
     async def list(self, unit: Unit, caller: Caller, page: PageRequest) -> Slice[Member]:
         return await unit.memberships.list(caller.organization_id, page)
 
-    async def change_role(self, unit: Unit, caller: Caller, user_id: UUID, role: Role) -> Member:
-        """Raises MemberNotFound, OwnersOnly, LastOwner."""
+    async def change(
+        self, unit: Unit, caller: Caller, user_id: UUID, *, role: Role | None, is_active: bool | None
+    ) -> Member:
+        """Change the role, and take access away or give it back; None changes nothing.
+
+        Raises MemberNotFound, OwnersOnly, LastOwner, OwnAccess.
+        """
         member = await self._locked(unit, caller, user_id)
-        before = member.membership.role
-        if role is before:
-            return member
-        if Role.OWNER in (role, before):
-            await self._owners_only(unit, caller, member)
-        membership = await unit.memberships.set_role(caller.organization_id, user_id, role)
-        if membership is None:
-            raise MemberNotFound(user_id)
-        member = replace(member, membership=membership)
-        await publish_member(unit.outbox, member, self._clock.now())
-        await self._auditor.wrote(
-            unit.outbox,
-            caller,
-            "member.role_changed",
-            "user",
-            user_id,
-            before={"role": before.label},
-            after={"role": role.label},
+        before = member.membership
+        after = replace(
+            before,
+            role=before.role if role is None else role,
+            is_active=before.is_active if is_active is None else is_active,
         )
-        return member
+        if after == before:
+            return member
+        if user_id == caller.user_id and not after.is_active:
+            raise OwnAccess
+        if Role.OWNER in (after.role, before.role):
+            await self._owners_only(unit, caller, member)
+        membership = await unit.memberships.change(after)
+        changed = await unit.memberships.get(caller.organization_id, user_id)
+        if membership is None or changed is None:
+            raise MemberNotFound(user_id)
+        await publish_member(unit.outbox, changed, self._clock.now())
+        await self._audit_change(unit, caller, before, after)
+        return changed
 
     async def remove(self, unit: Unit, caller: Caller, user_id: UUID) -> None:
         """End a membership, and delete the API keys of the member. Users may end their own; API keys may not.
@@ -74,6 +79,24 @@ class MemberService:
             before={"role": role.label, "email": member.email},
         )
 
+    async def _audit_change(self, unit: Unit, caller: Caller, before: Membership, after: Membership) -> None:
+        actions = {
+            "role": "member.role_changed",
+            "is_active": "member.activated" if after.is_active else "member.deactivated",
+        }
+        for field, action in actions.items():
+            old, new = _shown(before)[field], _shown(after)[field]
+            if old != new:
+                await self._auditor.wrote(
+                    unit.outbox,
+                    caller,
+                    action,
+                    "user",
+                    after.user_id,
+                    before={field: old},
+                    after={field: new},
+                )
+
     @staticmethod
     async def _locked(unit: Unit, caller: Caller, user_id: UUID) -> Member:
         """The member; changes of other members wait until the transaction ends."""
@@ -92,3 +115,7 @@ class MemberService:
             place.organization_id, place.user_id
         ):
             raise LastOwner
+
+
+def _shown(membership: Membership) -> dict[str, Any]:
+    return {"role": membership.role.label, "is_active": membership.is_active}

@@ -42,6 +42,8 @@ class ProviderIdentity:
     subject: str
     email: str
     full_name: str
+    # Whether the provider says that it asked for several factors.
+    is_multi_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)

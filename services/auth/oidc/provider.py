@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,10 +14,11 @@ import structlog
 from email_validator import EmailNotValidError, validate_email
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, JWKRegistry, KeySet, OKPKey, RSAKey
+from joserfc.jwk import KeySet
 
 from services.auth.errors import ProviderRefused, ProviderUnavailable
 from services.auth.oidc.domain import NONCE, VERIFIER, ProviderIdentity, derive
+from services.auth.oidc.keys import public_keys
 from shared.clock import Clock
 
 SCOPES = "openid email profile"
@@ -41,6 +42,8 @@ MAX_RESPONSE_BYTES = 1024 * 1024
 MAX_AGE = timedelta(hours=1)
 # An unknown key may be a new one: fetch the keys again, but not for every forged token.
 MIN_KEYS_INTERVAL = timedelta(seconds=10)
+# The method that stands for several factors (RFC 8176).
+MULTI_FACTOR = "mfa"
 MAX_SUBJECT_LENGTH = 255
 MAX_NAME_LENGTH = 255
 
@@ -56,6 +59,9 @@ class ProviderAccess:
     client_id: str
     client_secret: str = field(repr=False)
     redirect_url: str
+    # What its ID tokens must say: one of these contexts, and all of these methods.
+    required_acr: Sequence[str] = ()
+    required_amr: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,8 @@ class Provider:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
+        if self.access.required_acr:
+            parameters["acr_values"] = " ".join(self.access.required_acr)
         separator = "&" if "?" in discovery.authorization else "?"
         return discovery.authorization + separator + urlencode(parameters)
 
@@ -113,7 +121,18 @@ class Provider:
         claims = await self._verified(discovery, token, derive(secret, NONCE))
         if "email" not in claims and discovery.user_info is not None:
             claims = {**await self._user_info(discovery.user_info, answer, claims["sub"]), **claims}
+        self._check_strength(claims)
         return self._identity(claims)
+
+    def _check_strength(self, claims: Json) -> None:
+        """Raises ProviderRefused unless the user was authenticated as the operator demands."""
+        wanted = self.access.required_acr
+        if wanted and claims.get("acr") not in wanted:
+            raise ProviderRefused("the provider did not authenticate you with the required strength (acr)")
+        if missing := sorted(set(self.access.required_amr) - _methods(claims)):
+            raise ProviderRefused(
+                f"the provider did not use the required methods (amr): {', '.join(missing)}"
+            )
 
     async def _exchange(self, discovery: _Discovery, code: str, verifier: str) -> Json:
         form = {
@@ -179,7 +198,13 @@ class Provider:
             raise ProviderRefused("the provider returned no valid e-mail address") from None
         email = found.normalized.lower()
         name = "".join(c for c in str(claims.get("name") or "") if c.isprintable()).strip()[:MAX_NAME_LENGTH]
-        return ProviderIdentity(self.access.issuer, claims["sub"], email, name or email.partition("@")[0])
+        return ProviderIdentity(
+            self.access.issuer,
+            claims["sub"],
+            email,
+            name or email.partition("@")[0],
+            is_multi_factor=MULTI_FACTOR in _methods(claims) or bool(self.access.required_acr),
+        )
 
     async def _discovered(self) -> _Discovery:
         now = self._clock.now()
@@ -214,7 +239,7 @@ class Provider:
     async def _current_keys(self, discovery: _Discovery, max_age: timedelta) -> KeySet:
         now = self._clock.now()
         if self._keys is None or now - self._keys[0] > max_age:
-            self._keys = now, _public_keys(await self._ask("GET", discovery.keys))
+            self._keys = now, public_keys(await self._ask("GET", discovery.keys))
         return self._keys[1]
 
     async def _ask(
@@ -252,18 +277,10 @@ class Provider:
         return found
 
 
-def _public_keys(document: Json) -> KeySet:
-    """The keys that can verify a signature; all others, including unknown types, are ignored."""
-    keys: list[Any] = []
-    listed = document.get("keys")
-    for entry in listed if isinstance(listed, list) else ():
-        try:
-            key = JWKRegistry.import_key(entry)
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-            continue
-        if isinstance(key, RSAKey | ECKey | OKPKey) and entry.get("use", "sig") == "sig":
-            keys.append(key)
-    return KeySet(keys)
+def _methods(claims: Json) -> set[str]:
+    """The authentication methods of the sign-in there (`amr`, RFC 8176)."""
+    listed = claims.get("amr")
+    return {each for each in listed if isinstance(each, str)} if isinstance(listed, list) else set()
 
 
 async def _limited(response: aiohttp.ClientResponse) -> bytes:

@@ -16,10 +16,15 @@ from services.auth.errors import (
 from services.auth.mail.messages import MessageWriter
 from services.auth.oidc.domain import FLOW_LIFETIME, Flow, IdentityLink, ProviderIdentity
 from services.auth.oidc.provider import Provider
+from services.auth.one_time_tokens.domain import Purpose
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
+from services.auth.second_factor.entrance import Entrance
 from services.auth.sessions.domain import Client, Grant
-from services.auth.sessions.service import SessionService
+from services.auth.sessions.methods import Method
 from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
+from services.auth.sign_in.errors import RegistrationClosed, RegistrationNeedsInvitation
+from services.auth.sign_in.policy import SignInPolicy
+from services.auth.standing.endings import end_sessions
 from services.auth.users.domain import User
 from services.auth.users.service import DEFAULT_ROLE
 from shared.audit import Auditor
@@ -35,17 +40,19 @@ class OidcService:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
-        sessions: SessionService,
+        entrance: Entrance,
         messages: MessageWriter,
         provider: Provider | None,
+        policy: SignInPolicy,
     ) -> None:
         """Without a `provider` every method raises OidcDisabled."""
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
-        self._sessions = sessions
+        self._entrance = entrance
         self._messages = messages
         self._provider = provider
+        self._policy = policy
 
     @property
     def provider(self) -> Provider:
@@ -94,7 +101,7 @@ class OidcService:
     async def sign_in(
         self, unit: Unit, identity: ProviderIdentity | ProviderRefused, client: Client
     ) -> Grant | DInsightError:
-        """Start a session in the account of the identity, which the first sign-in links or creates."""
+        """Enter the account of the identity, which the first sign-in links or creates."""
         if isinstance(identity, ProviderRefused):
             return await self._failed(unit, None, identity)
         user_id = await unit.oidc.user_of(identity.issuer, identity.subject)
@@ -103,12 +110,10 @@ class OidcService:
             return await self._failed(unit, await unit.users.by_email(identity.email), found)
         if found is None or not found.is_active:
             return await self._failed(unit, found, AccountClosed())
-        how = {"method": METHOD, "issuer": identity.issuer}
-        return await self._sessions.start(unit, found, client, how)
+        methods = [Method.PROVIDER, *([Method.PROVIDER_FACTORS] if identity.is_multi_factor else [])]
+        return await self._entrance.enter(unit, found, client, methods, {"issuer": identity.issuer})
 
-    async def _link_by_email(
-        self, unit: Unit, identity: ProviderIdentity
-    ) -> User | AccountNotVerified | ProviderAccountMismatch:
+    async def _link_by_email(self, unit: Unit, identity: ProviderIdentity) -> User | DInsightError:
         """Link the account with the verified e-mail address, or create one.
 
         An unverified account may have been created by a stranger who waits for the owner of the address. So
@@ -117,6 +122,8 @@ class OidcService:
         may reassign addresses.
         """
         known = await unit.users.by_email(identity.email)
+        if known is None and (refusal := await self._registration_refused(unit, identity.email)):
+            return refusal
         user = known or await self._create(unit, identity)
         if user is None or not user.email_verified:
             return AccountNotVerified()
@@ -131,10 +138,20 @@ class OidcService:
             await unit.oidc.link(IdentityLink(identity.issuer, identity.subject, user.id, now))
             if known is not None:
                 await unit.users.drop_password(user.id, now)
-                await unit.sessions.revoke_all(user.id, now, kept=None)
+                # Nor may a link that was requested before set one again.
+                await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
+                await end_sessions(unit, user.id, now)
                 await self._messages.provider_linked(unit, user, identity.issuer)
             await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": identity.issuer}})
         return user
+
+    async def _registration_refused(self, unit: Unit, email: str) -> DInsightError | None:
+        invited = await unit.invitations.exists_for(email, self._clock.now())
+        try:
+            self._policy.require_registration(invited=invited)
+        except (RegistrationClosed, RegistrationNeedsInvitation) as refusal:
+            return refusal
+        return None
 
     async def _notify_owner(self, unit: Unit, user: User, issuer: str) -> None:
         """Report a refused sign-in to the owner, once until a day has passed without one."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.auth.sessions.methods import SignInRules
 from shared.access import Role
 
 MAX_SLUG_LENGTH = 100
@@ -32,6 +33,12 @@ class Organization:
     created_at: datetime
     updated_at: datetime
     version: int
+    single_sign_on_only: bool = False
+    second_factor_required: bool = False
+
+    @property
+    def rules(self) -> SignInRules:
+        return SignInRules(self.single_sign_on_only, self.second_factor_required)
 
     @property
     def public_settings(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ async def publish_organization(outbox: Outbox, organization: Organization) -> No
         version=organization.version,
         changed_at=organization.updated_at,
         retention=OwnRetention.of(organization.settings),
+        demands=[str(demand) for demand in organization.rules.demands],
     )
     await outbox.add(ORGANIZATION_CHANGED, organization.id, payload, organization_id=organization.id)
 

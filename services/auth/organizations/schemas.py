@@ -79,6 +79,18 @@ class OrganizationUpdate(BaseModel):
     description: Description | None = None
     industry: Industry | None = None
     settings: Annotated[Settings | None, NotNull()] = None
+    single_sign_on_only: Annotated[bool | None, NotNull()] = Field(
+        default=None,
+        description="Whether members must sign in through the provider to act here. Only somebody who"
+        " has done so"
+        " can set it.",
+    )
+    second_factor_required: Annotated[bool | None, NotNull()] = Field(
+        default=None,
+        description="Whether members must sign in with a second factor to act here. Only somebody who"
+        " has done so"
+        " can set it.",
+    )
 
 
 class OrganizationOut(BaseModel):
@@ -93,6 +105,8 @@ class OrganizationOut(BaseModel):
     secret_names: list[str] = Field(description="The names of the secrets in the settings")
     subscription_tier: str
     is_active: bool
+    single_sign_on_only: bool
+    second_factor_required: bool
     created_at: datetime
     updated_at: datetime
 

@@ -12,8 +12,10 @@ from services.auth.members.events import as_member, publish_member
 from services.auth.organizations.domain import Organization, OrganizationAccess, slug_of
 from services.auth.organizations.events import publish_organization
 from services.auth.organizations.secrets import SettingsEncryptor
+from services.auth.sessions.errors import OwnSignInTooWeak
+from services.auth.sessions.methods import Demand, SignInRules
 from services.auth.users.domain import User
-from shared.access import Caller, Identity, Permission, Role, Scope
+from shared.access import Caller, Identity, Permission, Role, Scope, SignInTooWeak
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
 from shared.http.pages import PageRequest, Slice
@@ -88,7 +90,8 @@ class OrganizationService:
         """Return the caller in the organization, with the current role, which the token may not have yet.
 
         An API key can only act in its own organization, and with at most its own role.
-        Raises OrganizationNotFound for those who do not belong, Forbidden when the role lacks `permission`.
+        Raises OrganizationNotFound for those who do not belong, SignInTooWeak when the session does not
+        meet the demands of the organization, Forbidden when the role lacks `permission`.
         """
         if identity.api_key_id is not None and organization_id not in identity.memberships:
             raise OrganizationNotFound(organization_id)
@@ -97,6 +100,8 @@ class OrganizationService:
         member = await unit.memberships.get(organization_id, identity.user_id)
         if organization is None or not organization.is_active or member is None or not member.is_active:
             raise OrganizationNotFound(organization_id)
+        if identity.api_key_id is None and (demand := await self._lacking(unit, organization, identity)):
+            raise SignInTooWeak(str(demand))
         caller = Caller(
             user_id=identity.user_id,
             email=member.email,
@@ -106,6 +111,7 @@ class OrganizationService:
             token=identity.token,
             memberships=identity.memberships,
             api_key_id=identity.api_key_id,
+            session_id=identity.session_id,
         )
         if identity.api_key_id is not None:
             caller = replace(caller, role=min(caller.role, identity.memberships[organization_id]))
@@ -119,7 +125,7 @@ class OrganizationService:
         return OrganizationAccess(organization, caller.role)
 
     async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> OrganizationAccess:
-        """Change the given fields. Raises SlugTaken, InvalidRetention."""
+        """Change the given fields. Raises SlugTaken, InvalidRetention, OwnSignInTooWeak."""
         self._check(changes.get("settings"))
         before = await unit.organizations.lock(caller.organization_id)
         if before is None:
@@ -130,6 +136,9 @@ class OrganizationService:
             settings = self._encryptor.merged(before.id, before.settings, changes["settings"])
             changes = {**changes, "settings": settings}
         organization = before.changed(changes, self._clock.now())
+        # Whoever sets a rule that they do not meet would lock themselves out, and perhaps everybody.
+        if organization.rules != before.rules and (demand := await self._lacking(unit, organization, caller)):
+            raise OwnSignInTooWeak(str(demand))
         await unit.organizations.update(organization)
         await publish_organization(unit.outbox, organization)
         old = {name: getattr(before, name) for name in changes}
@@ -143,6 +152,17 @@ class OrganizationService:
             after=changes,
         )
         return OrganizationAccess(organization, caller.role)
+
+    async def _lacking(
+        self, unit: Unit, organization: Organization, user: Identity | Caller
+    ) -> Demand | None:
+        """What the user's session lacks to act in the organization."""
+        if organization.rules == SignInRules() or user.session_id is None:
+            return organization.rules.lacking(())
+        page = await unit.sessions.live(
+            user.user_id, self._clock.now(), PageRequest(limit=1), family_id=user.session_id
+        )
+        return organization.rules.lacking(page.items[0].methods if page.items else ())
 
     def _check(self, settings: Mapping[str, Any] | None) -> None:
         """Null under `retention`, as no key at all, means the installation's limits."""

@@ -17,8 +17,10 @@ def build_router(recovery: RecoveryService, units: Units) -> APIRouter:
         "/forgot-password",
         status_code=202,
         summary="Request a link to reset your password",
-        description="The response is the same whether or not the account exists.",
-        responses=problem_responses(400, 422, 429),
+        description="The response is the same whether or not the account exists. An account that signs"
+        " in through the"
+        " provider gets a message that says so instead of a link. 403 if the installation has no passwords.",
+        responses=problem_responses(400, 403, 422, 429),
     )
     async def forgot_password(body: ForgotPassword, client: RequestClient) -> None:
         async with units(Scope()) as unit:
@@ -29,7 +31,7 @@ def build_router(recovery: RecoveryService, units: Units) -> APIRouter:
         status_code=204,
         summary="Set a new password with the token sent by mail",
         description="Ends all sessions.",
-        responses=problem_responses(400, 422),
+        responses=problem_responses(400, 403, 422),
     )
     async def reset_password(body: PasswordReset, client: RequestClient) -> None:
         token, password = body.token.get_secret_value(), body.password.get_secret_value()

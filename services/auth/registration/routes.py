@@ -17,9 +17,9 @@ def build_router(registration: RegistrationService, units: Units) -> APIRouter:
         status_code=201,
         summary="Create an account",
         description="`organization_name` creates an organization that the new user owns; `invitation_token`"
-        " joins the organization of the invitation. A link to verify the address is sent to it. If"
-        " verification is required to sign in, the response does not reveal whether the address already has"
-        " an account.",
+        " joins the organization of the invitation. A link to verify the address is sent to it. Without an"
+        " invitation, the response is the same if the address already has an account: then nothing is"
+        " created, and the owner gets a message. 403 if the installation accepts no registrations.",
         responses=problem_responses(400, 403, 409, 422),
     )
     async def register(body: Registration) -> RegistrationOut:

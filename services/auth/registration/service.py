@@ -8,6 +8,7 @@ from services.auth.invitations.service import InvitationService
 from services.auth.mail.messages import MessageWriter
 from services.auth.organizations.domain import Organization
 from services.auth.passwords.rules import PasswordRules
+from services.auth.sign_in.policy import SignInPolicy
 from services.auth.users.domain import User
 from services.auth.users.service import AccountService
 from services.auth.verification.service import VerificationService
@@ -28,10 +29,8 @@ class RegistrationService:
         verification: VerificationService,
         invitations: InvitationService,
         messages: MessageWriter,
-        *,
-        hide_existing: bool,
+        policy: SignInPolicy,
     ) -> None:
-        """With `hide_existing`, the response does not reveal whether the address has an account."""
         self._new_id = new_id
         self._auditor = auditor
         self._accounts = accounts
@@ -39,29 +38,31 @@ class RegistrationService:
         self._verification = verification
         self._invitations = invitations
         self._messages = messages
-        self._hide_existing = hide_existing
+        self._policy = policy
 
     async def register(
         self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
     ) -> tuple[User, Organization | None]:
-        """Create an account and send a link to its address. Raises WeakPassword, EmailTaken."""
+        """Create an account and send a link to its address.
+
+        A taken address gets the same answer, and its owner a message. Raises PasswordSignInDisabled,
+        RegistrationClosed, RegistrationNeedsInvitation, WeakPassword.
+        """
+        self._policy.require_password_sign_in()
+        self._policy.require_registration(invited=False)
         self._rules.check(password, email, [full_name, organization_name or ""])
-        if self._hide_existing:
-            return await self._register_hidden(unit, email, password, full_name, organization_name)
-        user, organization = await self._accounts.register(
-            unit, email, password, full_name, organization_name
-        )
-        await self._verification.send(unit, user, await self._verification.issue(unit, user))
-        return user, organization
+        return await self._register(unit, email, password, full_name, organization_name)
 
     async def register_invited(
         self, unit: Unit, email: str, password: str, full_name: str, token: str
     ) -> tuple[User, Organization]:
         """Create an account in the organization of an invitation.
 
-        Raises InvalidLink, InvitationForAnother, WeakPassword, EmailTaken: whoever has the link reads the
-        address's mail, and may know that there is an account.
+        Raises PasswordSignInDisabled, RegistrationClosed, InvalidLink, InvitationForAnother, WeakPassword,
+        EmailTaken: whoever has the link reads the address's mail, and may know that there is an account.
         """
+        self._policy.require_password_sign_in()
+        self._policy.require_registration(invited=True)
         invitation = await self._invitations.find(unit, token)
         if invitation.email != email:
             raise InvitationForAnother
@@ -71,7 +72,7 @@ class RegistrationService:
         user, access = await self._invitations.join(unit, user, invitation)
         return user, access.organization
 
-    async def _register_hidden(
+    async def _register(
         self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
     ) -> tuple[User, Organization | None]:
         """Do the same work whether or not the address is taken, so that the response time reveals nothing.
@@ -88,7 +89,7 @@ class RegistrationService:
                 token = await self._verification.issue(unit, user)
         except EmailTaken:
             # Another request has just taken the address.
-            return await self._register_hidden(unit, email, password, full_name, organization_name)
+            return await self._register(unit, email, password, full_name, organization_name)
         if owner is None:
             await self._verification.send(unit, user, token)
             return user, organization

@@ -1,12 +1,13 @@
 """Sessions: families of refresh tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from services.auth.members.domain import Membership
+from services.auth.sessions.methods import Demand, Method
 from services.auth.users.domain import User
 
 # The user agent is shown to the owner of the session; longer ones are cut off.
@@ -40,6 +41,8 @@ class RefreshToken:
     user_agent: str | None
     # The token that it was exchanged for, readable with this token only; removed when the family goes on.
     sealed_successor: bytes | None = field(default=None, repr=False)
+    # How the session was signed in; empty for one from before this was recorded.
+    methods: Sequence[Method] = ()
 
     def state(self, now: datetime) -> TokenState:
         if self.revoked_at is not None or self.expires_at <= now:
@@ -65,3 +68,6 @@ class Grant:
     memberships: Sequence[Membership]
     session_id: UUID
     refresh_token: str = field(repr=False)
+    methods: Sequence[Method] = ()
+    # The user's other organizations, which demand more of a sign-in than this one had.
+    barred: Mapping[UUID, Demand] = field(default_factory=dict)

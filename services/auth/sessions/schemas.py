@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.auth.sessions.domain import RefreshToken
 
@@ -17,6 +17,9 @@ class SessionOut(BaseModel):
     expires_at: datetime
     ip_address: str | None
     user_agent: str | None
+    methods: list[str] = Field(
+        description="How it was signed in: password, provider, provider-factors, totp, passkey, recovery-code"
+    )
     current: bool
 
     @classmethod
@@ -28,5 +31,6 @@ class SessionOut(BaseModel):
             expires_at=token.expires_at,
             ip_address=token.ip_address,
             user_agent=token.user_agent,
+            methods=list(token.methods),
             current=token.family_id == current,
         )

@@ -1,17 +1,20 @@
 """Sessions: started by a sign-in, continued with refresh tokens, ended by their user."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from services.auth.database.unit import Unit
-from services.auth.errors import SessionEnded, SessionNotFound
+from services.auth.errors import AccountClosed, SessionEnded, SessionNotFound
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.sessions import succession
+from services.auth.sessions.admission import admitted
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client, Grant, RefreshToken, TokenState
+from services.auth.sessions.methods import Method
+from services.auth.standing.endings import end_session, end_sessions
 from services.auth.users.domain import User
 from shared.access import Scope
 from shared.audit import Auditor
@@ -37,17 +40,29 @@ class SessionService:
         self._max_lifetime = max_lifetime
 
     async def start(
-        self, unit: Unit, user: User, client: Client, changes: Mapping[str, Any] | None = None
+        self,
+        unit: Unit,
+        user: User,
+        client: Client,
+        methods: Sequence[Method],
+        changes: Mapping[str, Any] | None = None,
     ) -> Grant:
-        """Start a session of an authenticated user; `changes` tell the audit trail how they signed in."""
+        """Start a session of a user authenticated by `methods`; `changes` add to what the trail says.
+
+        Raises AccountClosed, if the account was closed since it was looked up.
+        """
         await unit.act_as(Scope(user_id=user.id))
         now = self._clock.now()
-        user = replace(await unit.users.lock(user.id) or user, last_login=now)
+        locked = await unit.users.lock(user.id)
+        if locked is None or not locked.is_active:
+            raise AccountClosed
+        user = replace(locked, last_login=now)
         await unit.users.update(user)
         session_id = self._new_id()
-        await self._audit(unit, "user.logged_in", user.id, session_id, changes)
+        how = {"methods": list(methods), **(changes or {})}
+        await self._audit(unit, "user.logged_in", user.id, session_id, how)
         secret = secrets.token_urlsafe(TOKEN_BYTES)
-        return await self._grant(unit, user, session_id, now, client, secret)
+        return await self._grant(unit, user, session_id, now, client, secret, methods)
 
     async def refresh(self, unit: Unit, refresh_token: str, client: Client) -> Grant | SessionEnded:
         """Exchange a refresh token for a new pair. Repeated within the grace, it gets the same refresh token.
@@ -64,19 +79,21 @@ class SessionService:
         now = self._clock.now()
         state = token.state(now)
         if state is TokenState.REUSED:
-            await unit.sessions.revoke(token.family_id, now)
+            await end_session(unit, token.family_id, now)
             await self._audit(unit, "session.reuse_detected", user.id, token.family_id)
         if state not in (TokenState.LIVE, TokenState.RESPONSE_LOST) or not user.is_active:
             return SessionEnded()
         if state is TokenState.RESPONSE_LOST:
             successor = await self._successor(unit, token, refresh_token, now)
             if successor is not None:
-                return Grant(user, await unit.memberships.active_of(user.id), token.family_id, successor)
+                return await _granted(unit, user, token, successor)
         secret = secrets.token_urlsafe(TOKEN_BYTES)
         # A token whose successor cannot be told again uses that up: if it is presented later, it was stolen.
         sealed = succession.seal(refresh_token, secret) if state is TokenState.LIVE else None
         await unit.sessions.rotate(token.family_id, now, sealed)
-        return await self._grant(unit, user, token.family_id, token.signed_in_at, client, secret)
+        return await self._grant(
+            unit, user, token.family_id, token.signed_in_at, client, secret, token.methods
+        )
 
     async def _successor(self, unit: Unit, token: RefreshToken, secret: str, now: datetime) -> str | None:
         """The family's valid token, from one that was rotated moments ago; None if it cannot be told."""
@@ -95,7 +112,7 @@ class SessionService:
         token = await unit.sessions.find(token_hash(refresh_token))
         if token is None or token.state(self._clock.now()) is TokenState.ENDED:
             return
-        await unit.sessions.revoke(token.family_id, self._clock.now())
+        await end_session(unit, token.family_id, self._clock.now())
         await self._audit(unit, "user.logged_out", token.user_id, token.family_id)
 
     async def list(self, unit: Unit, user_id: UUID, page: PageRequest) -> Slice[RefreshToken]:
@@ -107,15 +124,22 @@ class SessionService:
         found = await unit.sessions.live(user_id, now, PageRequest(limit=1), family_id=session_id)
         if not found.items:
             raise SessionNotFound(session_id)
-        await unit.sessions.revoke(session_id, now)
+        await end_session(unit, session_id, now)
         await self._audit(unit, "session.ended", user_id, session_id)
 
     async def end_others(self, unit: Unit, user_id: UUID, kept: UUID | None) -> None:
-        await unit.sessions.revoke_all(user_id, self._clock.now(), kept=kept)
+        await end_sessions(unit, user_id, self._clock.now(), kept=kept)
         await self._audit(unit, "session.others_ended", user_id, kept)
 
     async def _grant(
-        self, unit: Unit, user: User, family_id: UUID, signed_in_at: datetime, client: Client, secret: str
+        self,
+        unit: Unit,
+        user: User,
+        family_id: UUID,
+        signed_in_at: datetime,
+        client: Client,
+        secret: str,
+        methods: Sequence[Method],
     ) -> Grant:
         now = self._clock.now()
         token = RefreshToken(
@@ -130,9 +154,10 @@ class SessionService:
             revoked_at=None,
             ip_address=client.address,
             user_agent=client.agent[:MAX_AGENT_LENGTH] if client.agent else None,
+            methods=tuple(methods),
         )
         await unit.sessions.add(token)
-        return Grant(user, await unit.memberships.active_of(user.id), family_id, secret)
+        return await _granted(unit, user, token, secret)
 
     async def _audit(
         self,
@@ -151,3 +176,8 @@ class SessionService:
             resource_id=session_id,
             changes=changes,
         )
+
+
+async def _granted(unit: Unit, user: User, token: RefreshToken, secret: str) -> Grant:
+    memberships, barred = await admitted(unit, user.id, token.methods)
+    return Grant(user, memberships, token.family_id, secret, token.methods, barred)

@@ -7,7 +7,9 @@ from services.auth.errors import unwrap
 from services.auth.keys.tokens import AccessTokens
 from services.auth.sessions.client import RequestClient
 from services.auth.sessions.service import SessionService
-from services.auth.sign_in.schemas import Credentials, RefreshRequest, TokenPairOut
+from services.auth.sign_in.devices import Devices
+from services.auth.sign_in.policy import SignInPolicy
+from services.auth.sign_in.schemas import Credentials, RefreshRequest, SignInMethodsOut, TokenPairOut
 from services.auth.sign_in.service import SignInService
 from shared.access import Scope
 from shared.http.problems import problem_responses
@@ -16,6 +18,8 @@ from shared.http.problems import problem_responses
 def build_router(
     sign_in: SignInService,
     sessions: SessionService,
+    devices: Devices,
+    policy: SignInPolicy,
     tokens: AccessTokens,
     units: Units,
 ) -> APIRouter:
@@ -25,17 +29,30 @@ def build_router(
         "/login",
         summary="Sign in",
         description="An unknown address and a wrong password get the same response. Each failed attempt"
-        " delays the next one. 403 if the password is correct but the address must be verified first; a link"
-        " was sent to it.",
+        " delays the next one. 403 if the password is correct but the address must be verified first, to"
+        " which a"
+        " link was sent; if the account has a second factor (`second-factor-needed`); or if the"
+        " installation has"
+        " no passwords.",
         responses=problem_responses(400, 401, 403, 422, 429),
     )
     async def login(body: Credentials, client: RequestClient, response: Response) -> TokenPairOut:
         async with units(Scope()) as unit:
-            await sign_in.admit(unit, body.email, client)
+            await sign_in.admit(unit, body.email, client, body.device)
+        password = body.password.get_secret_value()
         async with units(Scope()) as unit:
-            outcome = await sign_in.sign_in(unit, body.email, body.password.get_secret_value(), client)
+            outcome = await sign_in.sign_in(unit, body.email, password, client, body.device)
         response.headers["Cache-Control"] = "no-store"
-        return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
+        return TokenPairOut.of(await tokens.issue(unwrap(outcome)), devices.issue(body.email))
+
+    @router.get("/sign-in-methods", summary="Show how people sign in here")
+    async def get_sign_in_methods() -> SignInMethodsOut:
+        """Whether this installation has passwords and single sign-on, and who may create an account."""
+        return SignInMethodsOut(
+            passwords=policy.password_sign_in,
+            single_sign_on=policy.issuer is not None,
+            registration=policy.registration.value,
+        )
 
     @router.post(
         "/refresh",

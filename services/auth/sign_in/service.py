@@ -1,12 +1,17 @@
 """Signing in with e-mail address and password."""
 
 from typing import Protocol
+from uuid import UUID
 
 from services.auth.database.unit import Unit
 from services.auth.errors import EmailNotVerified, WrongCredentials
+from services.auth.mail.messages import MessageWriter
 from services.auth.passwords.hashing import PasswordHasher
+from services.auth.second_factor.entrance import Entrance
+from services.auth.second_factor.errors import SecondFactorNeeded
 from services.auth.sessions.domain import Client, Grant
-from services.auth.sessions.service import SessionService
+from services.auth.sessions.methods import Method
+from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
 from shared.access import Scope
@@ -27,7 +32,9 @@ class SignInService:
         auditor: Auditor,
         hasher: PasswordHasher,
         throttle: Throttle,
-        sessions: SessionService,
+        entrance: Entrance,
+        messages: MessageWriter,
+        policy: SignInPolicy,
         reminder: Reminder | None = None,
     ) -> None:
         """With a `reminder`, users must verify their address before they can sign in; it reminds them."""
@@ -35,17 +42,27 @@ class SignInService:
         self._auditor = auditor
         self._hasher = hasher
         self._throttle = throttle
-        self._sessions = sessions
+        self._entrance = entrance
+        self._messages = messages
+        self._policy = policy
         self._reminder = reminder
 
-    async def admit(self, unit: Unit, email: str, client: Client) -> None:
-        """Count the attempt before it is made, in a transaction of its own. Raises TooManyAttempts."""
-        await self._throttle.admit(unit, email, client)
+    async def admit(self, unit: Unit, email: str, client: Client, device: str | None) -> None:
+        """Count the attempt before it is made, in a transaction of its own.
+
+        Raises PasswordSignInDisabled, TooManyAttempts.
+        """
+        self._policy.require_password_sign_in()
+        if await self._throttle.admit_sign_in(unit, email, client, device):
+            await self._warn(unit, email)
 
     async def sign_in(
-        self, unit: Unit, email: str, password: str, client: Client
-    ) -> Grant | WrongCredentials | EmailNotVerified:
-        """Start a session. An unknown address takes as long and gets the same answer as a wrong password."""
+        self, unit: Unit, email: str, password: str, client: Client, device: str | None
+    ) -> Grant | SecondFactorNeeded | WrongCredentials | EmailNotVerified:
+        """Start a session, or ask for the second factor.
+
+        An unknown address takes as long and gets the same answer as a wrong password.
+        """
         user = await unit.users.by_email(email)
         prehash = self._hasher.prehash(password)
         check = await unit.users.check_password(user.id if user else None, prehash, self._hasher.cost)
@@ -56,7 +73,7 @@ class SignInService:
             return WrongCredentials()
         if check.cost < self._hasher.cost:
             await unit.users.set_password(user.id, prehash, self._hasher.cost, self._clock.now())
-        await self._throttle.succeeded(unit, email, client)
+        await self._throttle.signed_in(unit, email, client, device)
         if self._reminder is not None and not user.email_verified:
             await unit.act_as(Scope(user_id=user.id))
             await self._reminder.remind(unit, user)
@@ -64,4 +81,17 @@ class SignInService:
                 unit.outbox, "user.login_unverified", user_id=user.id, organization_id=None
             )
             return EmailNotVerified()
-        return await self._sessions.start(unit, user, client)
+        return await self._entrance.enter(unit, user, client, [Method.PASSWORD])
+
+    async def _warn(self, unit: Unit, email: str) -> None:
+        """Tell the owner that somebody guesses. Without an account the same work is done and undone."""
+        user = await unit.users.by_email(email)
+        owner = user if user is not None and user.is_active else None
+        async with unit.savepoint(owner is None):
+            await self._messages.guessed(unit, owner.id if owner else UUID(int=0), email)
+            await self._auditor.record(
+                unit.outbox,
+                "user.guessing_noticed",
+                user_id=owner.id if owner else None,
+                organization_id=None,
+            )

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from services.auth.database.unit import Units
 from services.auth.standing.schemas import AccessIn, AccessOut
 from services.auth.standing.service import StandingService
-from shared.access import Role, Scope
+from shared.access import Scope
 
 
 def build_internal_router(standing: StandingService, units: Units) -> APIRouter:
@@ -15,12 +15,11 @@ def build_internal_router(standing: StandingService, units: Units) -> APIRouter:
     @router.post("/access")
     async def check_access(body: AccessIn, response: Response) -> AccessOut:
         response.headers["Cache-Control"] = "no-store"
-        role: Role | None
         async with units(Scope()) as unit:
             if body.api_key_id is not None:
-                role = await standing.of_key(unit, body.api_key_id, body.organization_id)
+                roles = await standing.of_key(unit, body.api_key_id, body.organization_id)
             else:
-                role = await standing.of_person(unit, body.user_id, body.session_id, body.organization_id)
-        return AccessOut(role=role.label if role else None)
+                roles = await standing.of_person(unit, body.user_id, body.session_id, body.organization_id)
+        return AccessOut.of(roles[body.organization_id] if body.organization_id else None, roles)
 
     return router

@@ -1,8 +1,11 @@
 """HTTP models of checking access."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
+
+from shared.access import Role
 
 
 class AccessIn(BaseModel):
@@ -17,6 +20,14 @@ class AccessIn(BaseModel):
 
 
 class AccessOut(BaseModel):
-    """The role in the organization now; null if none was asked about."""
+    """The role in the organization now, null if none was asked about, and the roles in all organizations."""
 
     role: str | None
+    memberships: dict[UUID, str]
+
+    @classmethod
+    def of(cls, role: Role | None, memberships: Mapping[UUID, Role]) -> "AccessOut":
+        return cls(
+            role=role.label if role else None,
+            memberships={place: role.label for place, role in memberships.items()},
+        )

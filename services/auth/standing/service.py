@@ -1,12 +1,15 @@
-"""Checks access that a token gave, for responses that outlast the token."""
+"""Checks access that a token gave: for other services, and for this one."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from services.auth.api_keys.service import ApiKeyService
-from services.auth.database.unit import Unit
-from services.auth.standing.errors import AccessEnded
-from shared.access import Role, Scope
+from services.auth.database.unit import Unit, Units
+from services.auth.errors import ApiKeyRefused
+from services.auth.sessions.admission import admitted
+from shared.access import Identity, Role, Scope
 from shared.clock import Clock
+from shared.ended import AccessRevoked
 from shared.http.pages import PageRequest
 
 
@@ -15,30 +18,47 @@ class StandingService:
         self._api_keys = api_keys
         self._clock = clock
 
-    async def of_key(self, unit: Unit, api_key_id: UUID, organization_id: UUID | None) -> Role:
-        """The role of the key now. Raises AccessEnded and ApiKeyRefused."""
+    async def of_key(self, unit: Unit, api_key_id: UUID, organization_id: UUID | None) -> Mapping[UUID, Role]:
+        """The role of the key now, in its organization. Raises AccessRevoked and ApiKeyRefused."""
         if organization_id is None:
-            raise AccessEnded
+            raise AccessRevoked
         await unit.act_as(Scope(organization_id=organization_id))
-        return (await self._api_keys.grant(unit, organization_id, api_key_id)).role
+        return {organization_id: (await self._api_keys.grant(unit, organization_id, api_key_id)).role}
 
     async def of_person(
         self, unit: Unit, user_id: UUID, session_id: UUID | None, organization_id: UUID | None
-    ) -> Role | None:
-        """The role of the user now, None without an organization. Raises AccessEnded."""
+    ) -> Mapping[UUID, Role]:
+        """The roles of the user now. Raises AccessRevoked, also without a role where it is asked about."""
         if session_id is None:
-            raise AccessEnded
-        await unit.act_as(Scope(organization_id=organization_id, user_id=user_id))
+            raise AccessRevoked
+        await unit.act_as(Scope(user_id=user_id))
         now = self._clock.now()
         session = await unit.sessions.live(user_id, now, PageRequest(1), family_id=session_id)
-        if not session.items:
-            raise AccessEnded
-        return None if organization_id is None else await self._role(unit, organization_id, user_id)
+        user = await unit.users.get(user_id)
+        if not session.items or user is None or not user.is_active:
+            raise AccessRevoked
+        memberships, _ = await admitted(unit, user_id, session.items[0].methods)
+        roles = {m.organization_id: m.role for m in memberships}
+        if organization_id is not None and organization_id not in roles:
+            raise AccessRevoked
+        return roles
 
-    @staticmethod
-    async def _role(unit: Unit, organization_id: UUID, user_id: UUID) -> Role:
-        organization = await unit.organizations.get(organization_id)
-        member = await unit.memberships.get(organization_id, user_id)
-        if organization is None or not organization.is_active or member is None or not member.is_active:
-            raise AccessEnded
-        return member.membership.role
+
+class OwnAccess:
+    """Auth knows at once what has ended. Roles are checked where they matter, with those in the database."""
+
+    def __init__(self, units: Units, standing: StandingService) -> None:
+        self._units = units
+        self._standing = standing
+
+    async def check(self, identity: Identity) -> None:
+        """Raises AccessRevoked."""
+        async with self._units(Scope()) as unit:
+            if identity.api_key_id is None:
+                await self._standing.of_person(unit, identity.user_id, identity.session_id, None)
+                return
+            try:
+                place = next(iter(identity.memberships), None)
+                await self._standing.of_key(unit, identity.api_key_id, place)
+            except ApiKeyRefused:
+                raise AccessRevoked from None

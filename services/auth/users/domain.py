@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+# The role of the installation's administrators, which the command line grants.
+ADMINISTRATOR = "admin"
+
 
 @dataclass(frozen=True, slots=True)
 class User:

@@ -7,14 +7,15 @@ from typing import Any
 from services.auth.database.unit import Unit
 from services.auth.errors import AccountClosed, EmailTaken, WeakPassword, WrongPassword
 from services.auth.mail.messages import MessageWriter
-from services.auth.members.events import as_member, publish_member
 from services.auth.one_time_tokens.domain import Purpose
 from services.auth.organizations.domain import Organization
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules, related_names
 from services.auth.sessions.domain import Client
+from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.throttle import Throttle
+from services.auth.standing.endings import account_changed, end_sessions
 from services.auth.users.domain import User
 from shared.access import Identity
 from shared.audit import Auditor
@@ -34,6 +35,7 @@ class AccountService:
         throttle: Throttle,
         organizations: OrganizationService,
         messages: MessageWriter,
+        policy: SignInPolicy,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
@@ -43,6 +45,7 @@ class AccountService:
         self._throttle = throttle
         self._organizations = organizations
         self._messages = messages
+        self._policy = policy
 
     async def register(
         self, unit: Unit, email: str, password: str, full_name: str, organization_name: str | None
@@ -86,14 +89,14 @@ class AccountService:
             return before
         user = replace(before, **changes, updated_at=self._clock.now())
         await unit.users.update(user)
-        for membership in await unit.memberships.renew(user.id):
-            await publish_member(unit.outbox, as_member(user, membership), user.updated_at)
+        await account_changed(unit, user, user.updated_at)
         old = {name: getattr(before, name) for name in changes}
         await self._audit(unit, "user.updated", user, {"before": old, "after": dict(changes)})
         return user
 
     async def admit(self, unit: Unit, identity: Identity, client: Client) -> None:
-        """Count the attempt before the password is checked. Raises TooManyAttempts."""
+        """Count the attempt before it is made. Raises PasswordSignInDisabled, TooManyAttempts."""
+        self._policy.require_password_sign_in()
         await self._throttle.admit(unit, str(identity.user_id), client)
 
     async def change_password(
@@ -115,7 +118,7 @@ class AccountService:
             return refusal
         now = self._clock.now()
         await unit.users.set_password(user.id, self._hasher.prehash(new), self._hasher.cost, now)
-        await unit.sessions.revoke_all(user.id, now, kept=identity.session_id)
+        await end_sessions(unit, user.id, now, kept=identity.session_id)
         # Reset links that someone else may have requested and read must not undo the change.
         await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
         await self._messages.password_changed(unit, user)

@@ -14,7 +14,7 @@ from shared.errors import Unauthenticated
 from shared.http.peers import Peer
 
 EXCHANGE_PATH = "/internal/api-keys/token"
-# A deleted key works until its cached token is dropped: for a minute at most.
+# An expired key works until its cached token is dropped: for a minute at most.
 KEPT_SECONDS = 60.0
 # A flood with one bad key costs one request to auth in this time; a key created meanwhile works soon.
 REFUSED_SECONDS = 10.0
@@ -60,6 +60,10 @@ class ApiKeys:
             raise ApiKeyRefused
         return lease.token
 
+    def drop(self, key: str) -> None:
+        """Forget the token of the key: the next request exchanges it again."""
+        self._kept.pop(_digest(key), None)
+
     async def good_until(self, key: str) -> float:
         """Until when the key is valid without a new exchange (seconds since the epoch). Raises as `token`."""
         lease = await self.lease(key)
@@ -70,7 +74,7 @@ class ApiKeys:
     async def lease(self, key: str) -> KeyLease:
         if len(key) > MAX_KEY_LENGTH:
             raise ApiKeyRefused
-        digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
+        digest = _digest(key)
         kept = self._kept.get(digest)
         if kept is not None and self._now() < kept.until:
             return kept
@@ -100,3 +104,7 @@ class ApiKeys:
         self._kept.move_to_end(digest)
         while len(self._kept) > self._most_kept:
             self._kept.popitem(last=False)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "replace")).digest()

@@ -15,7 +15,7 @@ from services.gateway.errors import ApiKeyRefused, RateLimited, TwoCredentials
 from services.gateway.proxy import headers
 from shared.access import Identity
 from shared.errors import DInsightError, Unauthenticated, Unavailable
-from shared.http.addresses import network_of
+from shared.http.addresses import IPV6_SITE_PREFIX, network_of
 from shared.http.caller import Guard
 from shared.http.pages import ORGANIZATION_HEADER
 
@@ -28,6 +28,8 @@ AUTHORIZATION = b"authorization"
 API_KEY = re.compile("dk_(?P<id>[0-9a-f]{32})_[0-9a-f]{64}")
 # Requested every few seconds by supervisors, and answered without any service.
 NOT_COUNTED = ("/health/", "/metrics")
+# An IPv6 /56 is one home or plant, of which so many networks may sign in as often as an address may.
+MAX_NETWORKS_OF_SITE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,20 @@ class Admission:
 
     async def _admitted(self, scope: Scope, quotas: list[Quota]) -> Scope:
         """The scope for the rest of the application. `quotas` collects the limits, the narrowest last."""
-        address = network_of(scope["client"][0] if scope["client"] else None)
+        client = scope["client"][0] if scope["client"] else None
+        address, site = network_of(client), network_of(client, IPV6_SITE_PREFIX)
         await self._count(quotas, "address", self._max.address, address)
         if routing.is_guarded(scope["method"], scope["path"]):
+            if site != address:
+                await self._count(quotas, "sign-in", self._max.sign_in * MAX_NETWORKS_OF_SITE, site)
             await self._count(quotas, "sign-in", self._max.sign_in, address)
-        scope = await self._with_token(scope)
+        presented, scope = scope, await self._with_token(scope)
         identity = await self._identity(scope)
+        if identity is None and PRESENTED_KEY in scope:
+            # The kept token says more than the key may do by now, or the key has ended.
+            self._api_keys.drop(scope[PRESENTED_KEY])
+            scope = await self._with_token(presented)
+            identity = await self._identity(scope)
         if identity is not None:
             # The access log, which is written outside of this, says who.
             structlog.contextvars.bind_contextvars(**_named(identity, scope))

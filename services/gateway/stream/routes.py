@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from services.gateway.admission.api_keys import ApiKeys
-from services.gateway.admission.ended import Ended
 from services.gateway.admission.middleware import PRESENTED_KEY
 from services.gateway.stream.domain import EventFilter, StreamEvent
 from services.gateway.stream.handlers import STREAMED
@@ -17,6 +16,7 @@ from services.gateway.stream.places import StreamPlaces
 from services.gateway.stream.schemas import ResetItem, StreamItem
 from services.gateway.stream.service import EventStreams, Opened, Renew, Reset
 from shared.access import Caller, Identity, Permission
+from shared.ended import EndedAccess
 from shared.errors import FieldError, Unprocessable
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
@@ -63,7 +63,7 @@ def key_renewal(api_keys: ApiKeys) -> Callable[[Request], Renew | None]:
 
 
 def build_router(
-    streams: EventStreams, places: StreamPlaces, guard: Guard, ended: Ended, api_keys: ApiKeys
+    streams: EventStreams, places: StreamPlaces, guard: Guard, ended: EndedAccess, api_keys: ApiKeys
 ) -> APIRouter:
     router = APIRouter()
     reader = Annotated[Caller, Depends(guard.may(Permission.STREAM_READ))]

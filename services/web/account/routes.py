@@ -11,6 +11,7 @@ from starlette.responses import Response
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.sessions.visit import Visit, Visitors
+from services.web.sign_in.offered import offered
 
 MAX_SESSIONS = 100
 
@@ -20,14 +21,15 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     user = Annotated[Visit, Depends(visitors.user)]
 
     async def show(visit: Visit, error: ApiError | None = None) -> Response:
-        me, sessions = await asyncio.gather(
-            visit.get("/users/me"), visit.get("/users/me/sessions", limit=MAX_SESSIONS)
+        me, sessions, ways = await asyncio.gather(
+            visit.get("/users/me"), visit.get("/users/me/sessions", limit=MAX_SESSIONS), offered(visit)
         )
         return await pages.show(
             visit,
             "account/account.html",
             status=error.status if error else 200,
             me=me,
+            offered=ways,
             sessions=sessions["items"],
             done=visit.request.query_params.get("done", ""),
             error=error,

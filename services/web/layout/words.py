@@ -220,5 +220,23 @@ PROBLEMS: Mapping[str, str] = {
     "signed-out": N_("Your session has ended. Sign in again."),
     "foreign-form": N_("This form is no longer current. Reload the page and try again."),
     "wrong-credentials": N_("The e-mail address or the password is wrong."),
+    "challenge-ended": N_("This took too long, or there were too many wrong answers. Sign in again."),
+    "wrong-second-factor": N_("That is not right, or it was used before. Try again, or use another way."),
+    "wrong-code": N_("The code is wrong. Check the clock of the device, and enter the newest code."),
+    "passkey-refused": N_("The passkey could not be verified. Try again."),
+    "passkey-known": N_("This passkey is registered already."),
+    "too-many-attempts": N_("Too many attempts. Wait a little, then try again."),
+    "sign-in-too-old": N_("You signed in a while ago. Sign out and in again, then repeat this."),
+    "sign-in-too-weak": N_(
+        "This organization asks for more when you sign in: a second factor, which you can add under Your"
+        " account, or the sign-in provider."
+    ),
+    "own-sign-in-too-weak": N_(
+        "Your own sign-in does not meet this rule, so you would lock yourself out. Sign in that way first."
+    ),
+    "password-sign-in-disabled": N_("There are no passwords here. Sign in through the provider."),
+    "registration-closed": N_("No new accounts are accepted here. Ask the operator."),
+    "registration-needs-invitation": N_("New accounts need an invitation. Ask an administrator for one."),
+    "provider-account": N_("Your account signs in through the provider and has no password here."),
     "email-not-verified": N_("Your e-mail address is not verified yet. We have sent you a link."),
 }

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from services.web.errors import ApiError, UnknownPage
+from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.live.passing import passed_on
 from services.web.people.service import names_of_members
@@ -20,7 +20,6 @@ from shared.clock import Clock
 PAGE = 50
 AUDIT_FILTERS = ("action", "user_id", "resource_type", "since", "until")
 AS_CSV = {"Accept": "text/csv"}
-TABS = ("organization", "members", "keys", "audit")
 
 
 def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
@@ -83,17 +82,25 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         asked = target("/audit-logs", _times(_audit_filters(visit)))
         return await passed_on(visit, asked, headers=AS_CSV, filename="audit.csv")
 
-    @router.get("/{tab}")
-    async def tab_page(visit: member, tab: str) -> Response:
-        if tab not in TABS:
-            raise UnknownPage(visit.request.url.path)
-        return await show(visit, tab)
+    # Each by its name: a path that forms are sent to has no other methods than its own.
+    @router.get("/organization")
+    @router.get("/members")
+    @router.get("/keys")
+    @router.get("/audit")
+    async def tab_page(visit: member) -> Response:
+        return await show(visit, visit.request.url.path.rpartition("/")[2])
 
     @router.post("/organization")
     async def change_organization(visit: member) -> Response:
         form = await visit.form()
         names = ("name", "slug", "description", "industry")
         body = {name: form.get(name) or None for name in names if name in form}
+        return await changed(visit, "organization", visit.patch(base(visit), body))
+
+    @router.post("/sign-in")
+    async def change_rules(visit: member) -> Response:
+        form = await visit.form()
+        body = {name: name in form for name in ("second_factor_required", "single_sign_on_only")}
         return await changed(visit, "organization", visit.patch(base(visit), body))
 
     @router.post("/invitations")
@@ -113,6 +120,9 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         path = f"{base(visit)}/members/{user_id}"
         if form.get("action") == "remove":
             return await changed(visit, "members", visit.delete(path))
+        if form.get("action") in ("suspend", "restore"):
+            has_access = {"is_active": form["action"] == "restore"}
+            return await changed(visit, "members", visit.patch(path, has_access))
         return await changed(visit, "members", visit.patch(path, {"role": form.get("role")}))
 
     @router.post("/keys")

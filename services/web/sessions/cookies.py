@@ -13,16 +13,26 @@ HOLDER = "dinsight.session"
 
 
 class SessionHolder:
-    """The session of a request. Signing in and refreshing replace it, signing out empties it."""
+    """The session of a request. Signing in and refreshing replace it, signing out empties it.
 
-    def __init__(self, place: Place, session: Session | None) -> None:
+    `device` is what the API gave at the last sign-in with a password from this browser; it outlives the
+    session.
+    """
+
+    def __init__(self, place: Place, session: Session | None, device: str = "") -> None:
         self.place = place
         self._before = session
+        self._device_before = device
         self.session = session
+        self.device = device
 
     @property
     def has_changed(self) -> bool:
         return self.session != self._before
+
+    @property
+    def has_new_device(self) -> bool:
+        return self.device != self._device_before
 
 
 class SessionCookies:
@@ -39,14 +49,17 @@ class SessionCookies:
         place = place_of(connection, allow_plain_http=self._allow_plain_http)
         cookies = connection.cookies
         session = domain.read(cookies, place.cookie) if place.cookie else None
-        holder = SessionHolder(place, session)
+        holder = SessionHolder(place, session, cookies.get(place.device_cookie or "", ""))
 
         async def forward(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 if holder.has_changed:
-                    for cookie in set_cookies(holder, known=frozenset(cookies)):
-                        headers.append("Set-Cookie", cookie)
+                    for each in set_cookies(holder, known=frozenset(cookies)):
+                        headers.append("Set-Cookie", each)
+                if holder.has_new_device and place.device_cookie:
+                    kept = cookie(place.device_cookie, holder.device, place, domain.DEVICE_SECONDS)
+                    headers.append("Set-Cookie", kept)
             await send(message)
 
         # In place: the handler of unknown errors stands outside, and reads it too.

@@ -16,6 +16,8 @@ MAX_CHUNK = 3_800
 MAX_CHUNKS = 6
 # The browser forgets the session when its refresh token would have expired anyway.
 MAX_AGE_SECONDS = 90 * 24 * 3600
+# As long as the API knows a device.
+DEVICE_SECONDS = 365 * 24 * 3600
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -50,16 +52,24 @@ class Place:
 
     @property
     def cookie(self) -> str | None:
-        """The name of the cookie; None where no session may be kept.
+        """The name of the session's cookie; None where no session may be kept."""
+        return self._named("session")
 
-        Browsers accept the prefix `__Host-` only from this host and over https, so no other page can set it.
+    @property
+    def device_cookie(self) -> str | None:
+        """The name of the cookie that tells a device from which somebody has signed in before."""
+        return self._named("device")
+
+    def _named(self, what: str) -> str | None:
+        """Browsers take the prefix `__Host-` only from this host and over https: no other page can set it.
+
         Cookies ignore ports: two installations on one machine need different names.
         """
         if self.is_encrypted:
-            return "__Host-session"
+            return f"__Host-{what}"
         if self.is_loopback:
-            return f"session_local_{urlsplit(f'//{self.host}').port or 80}"
-        return "session_plain" if self.allows_plain_http else None
+            return f"{what}_local_{urlsplit(f'//{self.host}').port or 80}"
+        return f"{what}_plain" if self.allows_plain_http else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,12 @@ class Session:
     def memberships(self) -> Mapping[str, str]:
         """The role in each organization, by the organization's id."""
         return {str(m["organization_id"]): str(m["role"]) for m in self.claims.get("memberships", ())}
+
+    @property
+    def barred(self) -> Mapping[str, str]:
+        """The organizations that demand more of the sign-in, and what, by their ids."""
+        found = self.claims.get("barred")
+        return found if isinstance(found, dict) else {}
 
     def made(self, form_token: str) -> bool:
         return hmac.compare_digest(self.form_token.encode(), form_token.encode())

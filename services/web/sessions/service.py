@@ -21,9 +21,15 @@ class Sessions:
         self._now = now
         self._refreshing: dict[str, asyncio.Task[Json]] = {}
 
-    async def start(self, email: str, password: str, headers: Mapping[str, str]) -> Session:
-        """Raises ApiError."""
-        return started(await self._post("/auth/login", {"email": email, "password": password}, headers))
+    async def start(
+        self, path: str, proof: Json, device: str, headers: Mapping[str, str]
+    ) -> tuple[Session, str]:
+        """Sign in with a password, or finish with a second factor. Returns what the device is known by, too.
+
+        Raises ApiError.
+        """
+        pair = await self._post(path, {**proof, **({"device_token": device} if device else {})}, headers)
+        return started(pair), str(pair.get("device_token") or device)
 
     async def resume(self, refresh_token: str, headers: Mapping[str, str]) -> Session:
         """A session for whoever brings its refresh token, which is used up by it. Raises ApiError."""

@@ -11,7 +11,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from services.web.api.client import PREFIX, ApiClient, Json
-from services.web.errors import ApiError, ForeignForm, SignedOut, UnknownPage
+from services.web.errors import ApiError, ForeignForm, SignedOut, SignInTooWeak, UnknownPage
 from services.web.sessions.cookies import HOLDER, SessionHolder
 from services.web.sessions.domain import Session
 from services.web.sessions.service import Sessions
@@ -93,7 +93,15 @@ class Visit:
     ) -> aiohttp.ClientResponse:
         """The API's response as it comes, for what is passed on in pieces; the caller closes it."""
         sent = {**await self._headers(), **(headers or {})}
-        return await self._api.request(method, PREFIX + encoded, headers=sent, body=body)
+        answer = await self._api.request(method, PREFIX + encoded, headers=sent, body=body)
+        if answer.status == 401:
+            # As in `_call`. A body that was sent is gone: the browser sends it again with the new token.
+            await self.renew()
+            if body is None:
+                answer.close()
+                sent = {**await self._headers(), **(headers or {})}
+                answer = await self._api.request(method, PREFIX + encoded, headers=sent)
+        return answer
 
     async def anonymously(self, method: str, path: str, body: object = None) -> Json:
         """A call that needs no session."""
@@ -101,7 +109,17 @@ class Visit:
 
     async def sign_in(self, email: str, password: str) -> None:
         """Raises ApiError."""
-        self.holder.session = await self._sessions.start(email, password, self.client_headers)
+        await self._enter("/auth/login", {"email": email, "password": password})
+
+    async def finish_sign_in(self, proof: Json) -> None:
+        """With the second factor. Raises ApiError."""
+        await self._enter("/auth/second-factor", proof)
+
+    async def _enter(self, path: str, proof: Json) -> None:
+        holder = self.holder
+        holder.session, holder.device = await self._sessions.start(
+            path, proof, holder.device, self.client_headers
+        )
 
     async def resume(self, refresh_token: str) -> None:
         """Raises ApiError."""
@@ -144,6 +162,8 @@ class Visit:
         session = await self._sessions.fresh(self._required(), self.client_headers)
         self.holder.session = session
         if self.organization_id is not None and str(self.organization_id) not in session.memberships:
+            if str(self.organization_id) in session.barred:
+                raise SignInTooWeak
             raise UnknownPage(self.request.url.path)
         headers = {**self.client_headers, "Authorization": f"Bearer {session.access_token}"}
         if self.organization_id is not None:
@@ -152,15 +172,21 @@ class Visit:
 
     async def _call(self, method: str, encoded: str, body: object = None) -> Json:
         try:
-            return await self._json(method, encoded, await self._headers(), body)
+            try:
+                return await self._json(method, encoded, await self._headers(), body)
+            except ApiError as error:
+                if error.status != 401:
+                    raise
+                # Rights have changed, or the session was ended elsewhere: a new token tells which.
+                await self.renew()
+                return await self._json(method, encoded, await self._headers(), body)
+        except SignedOut:
+            self.holder.session = None
+            raise
         except ApiError as error:
-            # The session was ended elsewhere, or the account was closed.
             if error.status == 401:
                 self.holder.session = None
                 raise SignedOut from error
-            raise
-        except SignedOut:
-            self.holder.session = None
             raise
 
     async def _json(self, method: str, encoded: str, headers: Mapping[str, str], body: object) -> Json:

@@ -8,9 +8,12 @@ from starlette.responses import Response
 from services.web.errors import ApiError, SessionsRefused
 from services.web.layout import texts
 from services.web.layout.pages import Pages, moved
+from services.web.second_factor.routes import ask
+from services.web.second_factor.step import Step
 from services.web.sessions.cookies import cookie
 from services.web.sessions.visit import Visit, Visitors
 from services.web.sign_in.domain import safe_target
+from services.web.sign_in.offered import offered
 from services.web.sign_in.provider import COOKIE, FLOW_SECONDS, PATH, ProviderSignIn
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
@@ -47,7 +50,7 @@ def build_router(
         try:
             await visit.sign_in(email, str(form.get("password", "")))
         except ApiError as error:
-            return await _sign_in_form(visit, status=error.status, error=error, email=email, next=target)
+            return await _continued(visit, error, email=email, next=target)
         return moved(visit, safe_target(target))
 
     @router.get("/sign-in/link")
@@ -86,7 +89,7 @@ def build_router(
             secret = request.cookies.get(COOKIE, "")
             visit.holder.session = await provider.finish(visit, request.url.query, secret)
         except ApiError as error:
-            return await _sign_in_form(visit, status=error.status, error=error)
+            return await _continued(visit, error)
         answer = moved(visit, "/")
         answer.headers.append("Set-Cookie", cookie(COOKIE, "", place, 0, path=PATH))
         return answer
@@ -109,8 +112,16 @@ def build_router(
             )
         return answer
 
+    async def _continued(visit: Visit, error: ApiError, **context: Any) -> Response:
+        """The second step if the API asks for it; else the form with what was wrong."""
+        step = Step.of(error, context.get("next", "/"))
+        if step is not None:
+            return await ask(pages, visit, step)
+        return await _sign_in_form(visit, status=error.status, error=error, **context)
+
     async def _sign_in_form(visit: Visit, *, status: int = 200, **context: Any) -> Response:
         context = {"error": None, "email": "", "next": "/", "provider_name": provider_name} | context
+        context["offered"] = await offered(visit)
         return await pages.show(visit, "sign_in/sign_in.html", status=status, **context)
 
     return router

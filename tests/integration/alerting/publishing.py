@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 from aiokafka import AIOKafkaProducer
 
 from shared.events.base import Event, P, Topic
-from shared.events.codec import encode
 from shared.events.machines import MachineChanged
+from tests.support.signing import encode_signed
 
 
 def machine_changed(
@@ -41,7 +41,7 @@ class Publisher:
         event = Event(
             event_id or uuid4(), topic, str(machine_id), organization_id, datetime.now(UTC), payload
         )
-        value, headers = encode(event)
+        value, headers = encode_signed(event)
         await self._producer.send_and_wait(
             topic.name, value, key=event.key.encode(), headers=list(headers.items())
         )

@@ -1,5 +1,7 @@
 """API keys: who can create them, what they can do, and when they end."""
 
+import base64
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -199,6 +201,16 @@ async def test_a_key_with_a_wrong_secret_is_refused(person: Person) -> None:
     mixed = first.key.rpartition("_")[0] + "_" + second.key.rpartition("_")[2]
     assert (await Program(person.api, mixed).exchange()).status_code == 401
     assert (await Program(person.api, first.key + " ").exchange()).status_code == 401
+
+
+async def test_the_token_of_a_key_expires_with_the_key(person: Person) -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=1)
+    program, _ = await make(person, expires_at=soon.isoformat())
+    answer = (await program.exchange()).json()
+    [_, payload, _] = answer["access_token"].split(".")
+    expires_at = json.loads(base64.urlsafe_b64decode(payload + "=="))["exp"]
+    assert expires_at <= soon.timestamp()
+    assert answer["expires_in"] <= 60
 
 
 async def test_a_deleted_key_is_refused(person: Person) -> None:

@@ -43,7 +43,7 @@ async def test_a_new_user_registers_with_an_invitation(
     assert invited.json()["email"] == email
     assert invited.headers["Location"] == f"/api/v1{place(person)}/{invited.json()['id']}"
     text = await mailbox.text(email, "invitation")
-    assert "Ada Engineer invited you to join the organization Plant on DInsight as operator" in text
+    assert "A user named “Ada Engineer” invited you to join the organization “Plant”" in text
     token = await mailbox.token(email, "invitation")
     assert token not in invited.text
 

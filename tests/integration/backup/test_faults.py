@@ -34,7 +34,7 @@ from tests.drill.drill import until
 from tests.drill.machine import Machine
 from tests.servers import ROOT
 from tests.support.waiting import eventually
-from tools.local.plan import load_ports
+from tools.local.chosen_ports import load_ports
 
 FULL_BYTES = 100_000
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from dinsight.cli import build
 from dinsight.dead_letters.records import DeadLetter, newer_states, read_dead_letters
-from dinsight.installation import DATABASE_URL, KAFKA_BOOTSTRAP, Installation
+from dinsight.installation import DATABASE_URL, EVENT_PUBLIC_KEYS, KAFKA_BOOTSTRAP, Installation
 from shared.clock import time_ordered_id
 from shared.events.auth import AUDIT_RECORDED, ORGANIZATION_CHANGED, AuditRecorded, OrganizationChanged
 from shared.events.base import Event, Payload, Topic
@@ -24,8 +24,9 @@ from shared.kafka.relay import Relay
 from shared.postgres.connection import Database
 from shared.process import background
 from shared.settings import InstallationSettings
-from tests.support.installation import TestDatabase
+from tests.support.installation import TestDatabase, kafka_at
 from tests.support.messaging import MessagingUnit, MessagingUnits
+from tests.support.signing import PUBLIC_KEYS, encode_signed, signer
 from tests.support.waiting import eventually
 
 SERVICE = "machines"
@@ -58,7 +59,8 @@ Command = Callable[..., Awaitable[tuple[int, str]]]
 
 @pytest.fixture
 def command(database: TestDatabase, bootstrap: str) -> Command:
-    return command_on({DATABASE_URL: database.admin_dsn, KAFKA_BOOTSTRAP: bootstrap})
+    addresses = {DATABASE_URL: database.admin_dsn, KAFKA_BOOTSTRAP: bootstrap}
+    return command_on({**addresses, EVENT_PUBLIC_KEYS: PUBLIC_KEYS})
 
 
 def command_on(variables: Mapping[str, str]) -> Command:
@@ -82,7 +84,7 @@ async def at_work(
     group = f"{SERVICE}-{uuid4().hex[:8]}"
     consumer = Consumer(kafka, pool, MessagingUnits(pool), time_ordered_id, group=group)
     consumer.on(AUDIT_RECORDED, handler)
-    relay = Relay(pool, kafka, service=SERVICE)
+    relay = Relay(pool, kafka, signer(SERVICE), service=SERVICE)
     async with background(consumer.loop.run(), relay.loop.run()):
         yield
 
@@ -96,7 +98,7 @@ async def send(bootstrap: str, *events: Event[Payload]) -> None:
     await producer.start()
     try:
         for one in events:
-            value, headers = encode(one)
+            value, headers = encode_signed(one)
             own = [*headers.items(), ("traceparent", b"00-1-1-00")]
             await producer.send_and_wait(one.topic.name, value, key=one.key.encode(), headers=own)
     finally:
@@ -110,7 +112,7 @@ def audited(action: str, key: UUID, what: str) -> Event[Payload]:
 
 async def dead_letters_of(bootstrap: str, key: UUID, count: int) -> list[DeadLetter]:
     async def found() -> list[DeadLetter]:
-        records = await read_dead_letters(bootstrap, [AUDIT_RECORDED])
+        records = await read_dead_letters(kafka_at(bootstrap), [AUDIT_RECORDED])
         mine = [letter for letter in records if letter.key == str(key).encode()]
         return mine if len(mine) == count else []
 
@@ -173,7 +175,7 @@ async def test_a_replay_gives_the_record_as_it_was(
     key, action = uuid4(), uuid4().hex
     handler = Handler(action)
     sent = audited(action, key, "ümlaut")
-    value, headers = encode(sent)
+    value, headers = encode_signed(sent)
     async with at_work(pool, installation, handler):
         await send(bootstrap, sent)
         [letter] = await dead_letters_of(bootstrap, key, 1)
@@ -206,7 +208,7 @@ async def test_an_old_state_does_not_follow_a_newer_one(
         return event(ORGANIZATION_CHANGED, payload, key)  # type: ignore[arg-type]
 
     def letter(one: Event[Payload], record_id: str) -> DeadLetter:
-        value, headers = encode(one)
+        value, headers = encode_signed(one)
         place = ("machines", "", "0", "0", datetime.now(UTC))
         return DeadLetter(
             record_id, ORGANIZATION_CHANGED.name, *place, one.key.encode(), value, [*headers.items()]
@@ -214,7 +216,7 @@ async def test_an_old_state_does_not_follow_a_newer_one(
 
     await send(bootstrap, state(1), state(2))
     records = [letter(state(1), "old"), letter(state(2), "newest"), letter(state(3), "newer")]
-    assert await newer_states(bootstrap, records) == {"old"}
+    assert await newer_states(kafka_at(bootstrap), records) == {"old"}
 
 
 async def test_misspelled_keys_are_reported(command: Command) -> None:
@@ -233,3 +235,29 @@ async def test_a_broker_that_is_away_is_named() -> None:
     code, told = await command_on({KAFKA_BOOTSTRAP: "127.0.0.1:9"})("list")
     assert code == 1
     assert "The broker at 127.0.0.1:9 (DINSIGHT_KAFKA_BOOTSTRAP)" in told
+
+
+async def test_a_forged_event_is_dead_lettered_and_never_replayed(
+    pool: Database, installation: InstallationSettings, bootstrap: str, command: Command
+) -> None:
+    """Its replay would be signed by the relay, and be believed."""
+    key, action = uuid4(), uuid4().hex
+    handler = Handler(action)
+    handler.broken = False
+    forged, true = audited(action, key, "forged"), audited(action, key, "true")
+    value, headers = encode(forged)
+    async with at_work(pool, installation, handler):
+        async with kafka_at(bootstrap).producer() as producer:
+            content = {"value": value, "key": forged.key.encode(), "headers": list(headers.items())}
+            await producer.send_and_wait(AUDIT_RECORDED.name, **content)
+        [letter] = await dead_letters_of(bootstrap, key, 1)
+        assert letter.reason == "SignatureError: the event is not signed"
+        code, told = await command("replay", "--id", letter.id)
+        assert code == 0
+        assert f"{letter.id} {AUDIT_RECORDED.name}: refused: SignatureError: the event is not signed" in told
+        await send(bootstrap, true)
+
+        async def handled() -> bool:
+            return handler.handled == ["true"]
+
+        await eventually(handled, what="the event after the forged one")

@@ -20,6 +20,7 @@ from services.analysis.sources.sealing import purpose as source_purpose
 from services.auth.keys.service import KeyRing
 from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.secrets import secret_purpose as settings_purpose
+from services.auth.second_factor.totp import purpose as totp_purpose
 from services.machines.sealing import value_purpose
 from shared.clock import SystemClock
 from shared.crypto import EncryptionError, Encryptor
@@ -51,6 +52,7 @@ ADD_MESSAGE = """
 INSERT INTO auth.mail (id, kind, sealed, expires_at, created_at)
 VALUES ($1, 'test', $2, now(), now())
 """
+ADD_APP = "INSERT INTO auth.totp_secrets (user_id, sealed, created_at) VALUES ($1, $2, now())"
 ADD_MACHINE = """
 INSERT INTO machines.machines (id, organization_id, name, sealed_metadata) VALUES ($1, $2, 'Rig', $3)
 """
@@ -98,6 +100,8 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
     await admin.execute(ADD_TEMPLATE, template, actions_of(template, encryptor))
     sealed = encryptor.encrypt("https://example.org/hook", purpose=contact_purpose(point, "url"))
     await admin.execute(ADD_CONTACT_POINT, point, {"kind": "webhook", "sealed": {"url": sealed}})
+    user = uuid4()
+    await admin.execute(ADD_APP, user, encryptor.encrypt("secret", purpose=totp_purpose(user)))
     await admin.execute("SET session_replication_role = origin")
     machine = uuid4()
     sealed = encryptor.encrypt('"secret"', purpose=value_purpose(machine, "plc"))
@@ -158,6 +162,7 @@ async def test_every_secret_is_re_encrypted_and_the_old_key_can_be_removed(
     for place in ("alerting.rule_templates.actions", "alerting.notification_resources.document"):
         assert counts[place].renewed == 1
     assert counts["analysis.sources.sealed"].renewed == 1
+    assert counts["auth.totp_secrets.sealed"].renewed == 1
     assert counts["auth.signing_keys.private_jwk"].renewed == 1
     assert not any(column.unreadable for column in counts.values())
     assert await under_the_old_key(admin) == set()

@@ -25,6 +25,7 @@ from shared.process import background
 from shared.settings import InstallationSettings
 from tests.support.installation import TestDatabase
 from tests.support.records import reading
+from tests.support.signing import signer
 from tests.support.waiting import eventually
 
 SERVICE = "machines"
@@ -99,7 +100,7 @@ async def test_an_event_that_is_marked_after_the_reset_is_published_again(
     """The broker has acknowledged it and then died: on the new broker it must be, whoever marks when."""
     async with SlowDatabase(database.dsn(SERVICE)) as slow:
         id_ = await change(pool)
-        async with background(Relay(slow, kafka, service=SERVICE).loop.run()):
+        async with background(Relay(slow, kafka, signer("auth"), service=SERVICE).loop.run()):
             await slow.about_to_mark.wait()
             assert await republish(database.admin_dsn, SERVICE) >= 0
             slow.go_on.set()
@@ -114,7 +115,9 @@ async def test_the_lock_is_taken_before_relays_that_stand_by_get_it(
 ) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(4):
-            await stack.enter_async_context(background(Relay(pool, kafka, service=SERVICE).loop.run()))
+            await stack.enter_async_context(
+                background(Relay(pool, kafka, signer("auth"), service=SERVICE).loop.run())
+            )
         id_ = await change(pool)
         await eventually(partial(drained, pool), what="an empty outbox")
         assert await republish(database.admin_dsn, SERVICE) >= 1

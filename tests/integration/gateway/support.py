@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from services.gateway.admission.connections import GatewayProtocol, protocol
 from services.gateway.main import create_app, open_connections
 from services.gateway.settings import Settings
+from shared.http.standing import PATH as ACCESS_PATH
 from shared.infrastructure import JWKS_PATH
 from shared.settings import InstallationSettings
 from tests.support.tokens import TokenIssuer
@@ -40,6 +41,7 @@ class Upstream:
         app = web.Application(client_max_size=0)
         app.router.add_get(JWKS_PATH, self.keys)
         app.router.add_post("/internal/api-keys/token", self.exchange)
+        app.router.add_post(ACCESS_PATH, self.tokens.confirm)
         app.router.add_get("/health/ready", self.echo)
         app.router.add_post("/api/v1/analyses", self.take)
         app.router.add_get("/api/v1/file-uploads/large", self.give)

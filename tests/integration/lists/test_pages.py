@@ -94,7 +94,7 @@ class Place:
 async def place(
     filled: Filled, installation: InstallationSettings, tokens: TokenIssuer
 ) -> AsyncIterator[Place]:
-    headers = tokens.headers(filled.seed.id("organization", 1), user_id=filled.seed.id("user", 1))
+    headers = filled.seed.headers(tokens, 1)
     async with all_services(filled.database, installation) as services:
         yield Place(services, filled.database, filled.seed, headers)
 

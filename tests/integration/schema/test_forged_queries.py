@@ -31,6 +31,10 @@ WITHOUT_ORGANIZATION = {
     "auth.reset_requests": "addresses that may have no account",
     "auth.oidc_flows": "hashes of browsers on their way",
     "auth.user_identities": "people at their provider",
+    "auth.totp_secrets": "sealed, by user",
+    "auth.passkeys": "public keys, by user",
+    "auth.recovery_codes": "hashes, by user",
+    "auth.sign_in_challenges": "hashes, by user",
     "auth.maintenance_runs": "counts of the whole installation, on which the service has no right",
     "analysis.discarded_objects": "keys of objects that nothing names any more",
 }

@@ -9,10 +9,10 @@ import signal
 import sys
 from typing import Any
 
-from shared.kafka.connection import KafkaConnection
 from shared.kafka.relay import MARK_PUBLISHED, Relay
 from shared.postgres.connection import Connection, Database
-from shared.settings import InstallationSettings
+from tests.support.installation import kafka_at
+from tests.support.signing import signer
 
 
 class DyingConnection:
@@ -36,9 +36,9 @@ class DyingDatabase(Database):
 
 
 async def main(dsn: str, bootstrap: str) -> None:
-    kafka = KafkaConnection(InstallationSettings(kafka_bootstrap=bootstrap), client_id="dying")
+    kafka = kafka_at(bootstrap)
     async with DyingDatabase(dsn, service="machines", pool_size=2) as database:
-        relay = Relay(database, kafka, service="machines")
+        relay = Relay(database, kafka, signer("auth"), service="machines")
         await relay.loop.run()
 
 

@@ -15,7 +15,6 @@ from shared.access import Scope
 from shared.clock import time_ordered_id
 from shared.events.auth import ORGANIZATION_CHANGED, OrganizationChanged
 from shared.events.base import Event
-from shared.events.codec import encode
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
 from shared.kafka.relay import Relay
@@ -25,6 +24,7 @@ from shared.settings import InstallationSettings
 from tests.support.installation import TestDatabase
 from tests.support.messaging import MessagingUnit, MessagingUnits
 from tests.support.records import read_to_end, reading
+from tests.support.signing import encode_signed, signer
 from tests.support.waiting import eventually
 
 SERVICE = "machines"
@@ -42,7 +42,7 @@ def kafka(installation: InstallationSettings) -> KafkaConnection:
 
 
 def make_relay(pool: Database, kafka: KafkaConnection) -> Relay:
-    return Relay(pool, kafka, service=SERVICE)
+    return Relay(pool, kafka, signer("auth"), service=SERVICE)
 
 
 def organization(name: str, organization_id: UUID | None = None) -> OrganizationChanged:
@@ -179,7 +179,7 @@ async def send(bootstrap: str, *records: tuple[bytes, bytes, list[tuple[str, byt
 def record(payload: OrganizationChanged, event_id: UUID) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     key = str(payload.organization_id)
     event = Event(event_id, ORGANIZATION_CHANGED, key, payload.organization_id, datetime.now(UTC), payload)
-    value, headers = encode(event)
+    value, headers = encode_signed(event)
     return key.encode(), value, list(headers.items())
 
 

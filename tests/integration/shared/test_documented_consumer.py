@@ -12,8 +12,7 @@ from uuid import uuid4
 from shared.events.analysis import ANOMALY_DETECTED, AnomalyDetected
 from shared.events.base import Event
 from shared.events.codec import encode
-from shared.kafka.connection import KafkaConnection
-from shared.settings import InstallationSettings
+from tests.support.installation import kafka_at
 from tests.unit.shared.examples import EXAMPLES
 
 ROOT = Path(__file__).parents[3]
@@ -78,7 +77,7 @@ async def test_it_prints_an_anomaly_and_skips_what_it_cannot_read(bootstrap: str
         (b"{}", headers),
         (None, headers),
     ]
-    producer = KafkaConnection(InstallationSettings(kafka_bootstrap=bootstrap), client_id="test").producer()
+    producer = kafka_at(bootstrap).producer()
     async with producer:
         places = [
             await producer.send_and_wait(event.topic.name, content, key=event.key.encode(), headers=given)

@@ -12,7 +12,8 @@ from fastapi import Depends, FastAPI, Request, Response
 from pydantic import BaseModel
 from structlog.testing import capture_logs
 
-from shared.access import Caller, Permission, Role, Scope
+from shared.access import Caller, Identity, Permission, Role, Scope
+from shared.ended import AccessRevoked
 from shared.http.application import build_application
 from shared.http.caller import Guard
 from shared.http.idempotency import Idempotency
@@ -47,6 +48,16 @@ class Breakable(Database):
         return self.ended >= count
 
 
+class Access:
+    """Whether the access of every token stands."""
+
+    has_ended = False
+
+    async def check(self, identity: Identity) -> None:
+        if self.has_ended:
+            raise AccessRevoked
+
+
 class Shop:
     """An application whose writes are counted."""
 
@@ -58,7 +69,8 @@ class Shop:
         self.going_on = asyncio.Event()
         self.going_on.set()
         self.database = database
-        self._guard = Guard(TokenVerifier(published))
+        self.access = Access()
+        self._guard = Guard(TokenVerifier(published), self.access)
         self._writer = self._guard.may(Permission.MACHINES_WRITE)
 
     def app(self) -> FastAPI:
@@ -81,6 +93,10 @@ class Shop:
             await self.going_on.wait()
             self.made.append(body.name)
             return body
+
+        @app.post("/secrets", status_code=201)
+        async def secret(caller: writer) -> str:
+            return "secret" if caller.may(Permission.SENSITIVE_METADATA_READ) else "hidden"
 
         @app.post("/uploads", status_code=202)
         async def upload(caller: writer, request: Request) -> int:
@@ -223,6 +239,36 @@ async def test_a_stored_response_requires_the_permission_that_it_required(
     assert without.status_code == 403
     assert (with_key.status_code, with_key.json()["detail"]) == (403, without.json()["detail"])
     assert shop.made == ["a"]
+
+
+async def test_a_stored_response_requires_what_it_shows(
+    client: httpx2.AsyncClient, tokens: TokenIssuer
+) -> None:
+    """What only administrators see does not come back to an administrator of yesterday."""
+    organization, user, key = uuid4(), uuid4(), {"Idempotency-Key": uuid4().hex}
+    admin, operator = (
+        tokens.headers(organization, role, user_id=user) | key for role in (Role.ADMIN, Role.OPERATOR)
+    )
+    assert (await client.post("/secrets", headers=admin)).json() == "secret"
+    assert (await client.post("/secrets", headers=operator)).status_code == 403
+    other = {"Idempotency-Key": uuid4().hex}
+    assert [(await client.post("/secrets", headers=operator | other)).json() for _ in range(2)] == [
+        "hidden"
+    ] * 2
+
+
+async def test_a_stored_response_requires_access_that_stands(
+    client: httpx2.AsyncClient, shop: Shop, headers: dict[str, str]
+) -> None:
+    """The token from before the removal is refused, with the key as without."""
+    body = {"name": "a"}
+    assert (await client.post("/orders", headers=headers, json=body)).status_code == 201
+    shop.access.has_ended = True
+    with_key = await client.post("/orders", headers=headers, json=body)
+    del headers["Idempotency-Key"]
+    without = await client.post("/orders", headers=headers, json=body)
+    assert with_key.status_code == without.status_code == 401
+    assert with_key.json()["code"] == without.json()["code"] == "access-ended"
 
 
 async def test_the_default_organization_is_used_if_none_is_named(

@@ -23,6 +23,7 @@ from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS, Database
 from shared.process import background
 from shared.settings import InstallationSettings
 from tests.support.installation import TestDatabase
+from tests.support.signing import signer
 from tests.support.waiting import eventually
 
 SERVICE = "analysis"
@@ -81,7 +82,7 @@ async def test_relay_worker_and_janitor_outlive_a_read_only_standby(
     pace = Pace(timedelta(seconds=30), heartbeat_seconds=0.1, poll_seconds=0.05)
     worker = Worker(queue, name, {"work": handler}, [Lane(1)], pace, RETRY)
     kafka = KafkaConnection(installation, client_id="loops")
-    relay = Relay(pool, kafka, service=SERVICE)
+    relay = Relay(pool, kafka, signer("auth"), service=SERVICE)
     cleaned = asyncio.Event()
 
     async def clean() -> None:

@@ -29,6 +29,7 @@ from tests.integration.upgrades.make_dump import ADDRESS, DUMPS, KEYS, OWNERS, P
 from tests.integration.upgrades.restoring import Rows, keys_in, restored, rows_of
 from tests.support.installation import TestDatabase
 from tests.support.service import running
+from tests.support.signing import PUBLIC_KEYS, SIGNING_KEY
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
@@ -117,6 +118,8 @@ async def installation(
             auth_url=auth_url,
             storage_url=f"file://{tmp_path}",
             encryption_keys=SecretStr(KEYS),
+            event_signing_key=SIGNING_KEY,
+            event_public_keys=PUBLIC_KEYS,
             log_format="console",
         )
 

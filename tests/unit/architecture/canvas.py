@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.routing import Route
 
+from shared import ended
 from shared.events.base import Topic
 from shared.jobs.schema import jobs_schema
 from shared.settings import InstallationSettings
@@ -90,8 +91,18 @@ class _Recorder:
 
 
 def consumed(service: str) -> set[str]:
+    return _handled(service) | _followed(service)
+
+
+def _followed(service: str) -> set[str]:
+    """The topics that a program reads without a group, to know whose access has ended."""
+    main = ROOT / "services" / service / "main.py"
+    return {topic.name for topic in ended.TOPICS} if "ended_feed.loop" in main.read_text("utf-8") else set()
+
+
+def _handled(service: str) -> set[str]:
     if service == "gateway":
-        return set(importlib.import_module("services.gateway.stream.handlers").TOPICS)
+        return {topic.name for topic in importlib.import_module("services.gateway.stream.handlers").TOPICS}
     handlers = importlib.import_module(f"services.{service}.handlers")
     recorder = _Recorder()
     subscribing = [

@@ -15,12 +15,12 @@ from dinsight.backup.context import BACKUP_URL, NO_BACKUPS
 from dinsight.installation import database_variable
 from tests.support.ports import reserve_port
 from tools.local.backups import backup_line, describe
+from tools.local.chosen_ports import choose_ports
 from tools.local.connect import stopped_environment
 from tools.local.errors import LocalError
 from tools.local.home import LocalHome
 from tools.local.layout import Layout
 from tools.local.metrics import SAMPLE
-from tools.local.plan import choose_ports
 from tools.local.processes import ProcessRef, identify
 from tools.local.secrets import LocalSecrets, load_secrets
 from tools.local.settings import LocalSettings

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from dinsight.installation import SERVICES
+from shared.events.signatures import public_key
 from tests.support.ports import reserve_port
+from tools.local.chosen_ports import choose_ports
 from tools.local.errors import LocalError, PortTaken
 from tools.local.layout import Layout
-from tools.local.plan import LocalEnvironment, choose_ports, with_login
+from tools.local.plan import LocalEnvironment, with_login
 from tools.local.ports import HOST, free_port, is_free, owner_of
 from tools.local.programs import Program
-from tools.local.secrets import LocalSecrets
+from tools.local.secrets import LocalSecrets, load_or_create_secrets
 from tools.local.settings import BrokerKind, LocalSettings
 
 EXTERNAL = {
@@ -140,6 +145,39 @@ def test_each_service_gets_its_own_login_only(layout: Layout) -> None:
         # It acts as the owner of every schema.
         "maintenance": {"DINSIGHT_DATABASE_URL"},
     }
+
+
+def test_each_program_gets_its_own_keys_only(layout: Layout) -> None:
+    made = environment(layout, EXTERNAL)
+    secret = {"DINSIGHT_ENCRYPTION_KEYS", "DINSIGHT_PASSWORD_PEPPER", "DINSIGHT_EVENT_SIGNING_KEY"}
+    assert {program.name: secret & program.env.keys() for program in made.plan().services} == {
+        "auth": secret,
+        "machines": secret - {"DINSIGHT_PASSWORD_PEPPER"},
+        "analysis": secret - {"DINSIGHT_PASSWORD_PEPPER"},
+        "alerting": secret - {"DINSIGHT_PASSWORD_PEPPER"},
+        # The relay of its service signs.
+        "worker-1": {"DINSIGHT_ENCRYPTION_KEYS"},
+        "gateway": set(),
+        "web": set(),
+        "maintenance": set(),
+    }
+    for name in SERVICES:
+        env = service(made, name).env
+        assert env["DINSIGHT_EVENT_SIGNING_KEY"] == made.secrets.signing_keys[name]
+        assert not [other for other in env if other.endswith("_EVENT_SIGNING_KEY") and name.upper() in other]
+        assert f"{name}:{public_key(made.secrets.signing_keys[name])}" in env["DINSIGHT_EVENT_PUBLIC_KEYS"]
+
+
+def test_secrets_of_an_older_version_get_what_they_lack(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    made = asdict(LocalSecrets.generate())
+    del made["signing_keys"]
+    path.write_text(json.dumps(made), encoding="utf-8")
+    completed = load_or_create_secrets(path)
+    assert completed.encryption_keys == made["encryption_keys"]
+    assert completed.signing_keys.keys() == set(SERVICES)
+    assert load_or_create_secrets(path) == completed
+    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_each_worker_has_its_own_port(layout: Layout) -> None:

@@ -7,9 +7,15 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from dinsight.installation import DATABASE_URL, KAFKA_BOOTSTRAP, database_variable
+from dinsight.installation import (
+    DATABASE_URL,
+    KAFKA_BOOTSTRAP,
+    database_variable,
+)
 from dinsight.installation import SERVICES as DATABASE_SERVICES
+from dinsight.provision.rights import SUBSCRIPTIONS
 from shared.crypto import Encryptor
+from shared.secret_files import FILE_SUFFIX
 from shared.settings import InstallationSettings
 from tests.unit.deploy.compose import (
     compose,
@@ -35,10 +41,15 @@ CHOICES = {
     "DINSIGHT_ANALYSIS_SOURCES_FOLDER",
     "DINSIGHT_ANALYSIS_SOURCES_ENDPOINTS",
     "DINSIGHT_ANALYSIS_SOURCES_ALLOW_PRIVATE",
+    "DINSIGHT_AUTH_FEED_BOOTSTRAP",
     "DINSIGHT_AUTH_OIDC_ISSUER",
     "DINSIGHT_AUTH_OIDC_CLIENT_ID",
     "DINSIGHT_AUTH_OIDC_CLIENT_SECRET",
     "DINSIGHT_AUTH_OIDC_REDIRECT_URL",
+    "DINSIGHT_AUTH_OIDC_REQUIRED_ACR",
+    "DINSIGHT_AUTH_OIDC_REQUIRED_AMR",
+    "DINSIGHT_AUTH_PASSWORD_SIGN_IN",
+    "DINSIGHT_AUTH_REGISTRATION",
     "DINSIGHT_LOG_LEVEL",
     "DINSIGHT_BACKUP_URL",
     "DINSIGHT_BACKUP_HOUR",
@@ -55,14 +66,26 @@ CHOICES = {
     "DINSIGHT_WEB_PROVIDER_NAME",
 }
 # They end: one before services of a new version start, the other after those of the old one have ended.
-JOBS = {"provision", "finish-upgrade"}
+JOBS = {"keys", "provision", "finish-upgrade"}
+MIGRATING = {"provision", "finish-upgrade"}
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {
-    "POSTGRES_PASSWORD": {"postgres", "maintenance", "backup", *JOBS},
-    "AUTH_DATABASE_PASSWORD": {*JOBS, "auth"},
-    "MACHINES_DATABASE_PASSWORD": {*JOBS, "machines"},
-    "ANALYSIS_DATABASE_PASSWORD": {*JOBS, "analysis", "worker"},
-    "ALERTING_DATABASE_PASSWORD": {*JOBS, "alerting"},
+    "POSTGRES_PASSWORD": {"postgres", "maintenance", "backup", *MIGRATING},
+    "AUTH_DATABASE_PASSWORD": {*MIGRATING, "auth"},
+    "MACHINES_DATABASE_PASSWORD": {*MIGRATING, "machines"},
+    "ANALYSIS_DATABASE_PASSWORD": {*MIGRATING, "analysis", "worker"},
+    "ALERTING_DATABASE_PASSWORD": {*MIGRATING, "alerting"},
+    "BROKER_ADMINISTRATOR_PASSWORD": {"kafka", "provision"},
+    "AUTH_BROKER_PASSWORD": {"provision", "auth"},
+    "MACHINES_BROKER_PASSWORD": {"provision", "machines"},
+    "ANALYSIS_BROKER_PASSWORD": {"provision", "analysis"},
+    "ALERTING_BROKER_PASSWORD": {"provision", "alerting"},
+    "GATEWAY_BROKER_PASSWORD": {"provision", "gateway"},
+    "DOWNSTREAM_BROKER_PASSWORD": {"provision"},
+    "AUTH_EVENT_KEY": {"keys", "auth"},
+    "MACHINES_EVENT_KEY": {"keys", "machines"},
+    "ANALYSIS_EVENT_KEY": {"keys", "analysis"},
+    "ALERTING_EVENT_KEY": {"keys", "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
     "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "analysis", "worker", "alerting", "backup"},
     "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
@@ -77,7 +100,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, service: str) -> None:
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         monkeypatch.delenv(name)
     for name, value in SERVICES[service]["environment"].items():
-        monkeypatch.setenv(name, str(value))
+        # Files are there once the containers run.
+        if not name.endswith(FILE_SUFFIX):
+            monkeypatch.setenv(name, str(value))
 
 
 @each_program
@@ -94,7 +119,8 @@ def test_every_listed_program_exists_in_the_code() -> None:
 
 @each_program
 def test_every_needed_variable_is_given_and_no_unknown_one(program: Program) -> None:
-    given = {name for name in SERVICES[program.name]["environment"] if name.startswith(PREFIX)}
+    names = SERVICES[program.name]["environment"]
+    given = {name.removesuffix(FILE_SUFFIX) for name in names if name.startswith(PREFIX)}
     assert program.required <= given
     assert given <= program.variables.keys()
 
@@ -105,7 +131,11 @@ def test_the_settings_can_be_read(program: Program, monkeypatch: pytest.MonkeyPa
     installation = InstallationSettings()
     for settings in program.settings:
         settings()
-    assert installation.kafka_bootstrap == "kafka:9092"
+    reaches_broker = program.name in SUBSCRIPTIONS
+    assert (installation.kafka_bootstrap == "kafka:9092") is reaches_broker
+    assert installation.kafka_security_protocol == ("SASL_SSL" if reaches_broker else "PLAINTEXT")
+    assert installation.kafka_sasl_username == (program.name if reaches_broker else "")
+    assert bool(installation.event_signing_key.get_secret_value()) is (program.name in DATABASE_SERVICES)
     assert installation.host == "0.0.0.0"
 
 
@@ -120,7 +150,7 @@ def test_fresh_encryption_keys_can_be_used(service: str, monkeypatch: pytest.Mon
 def test_the_provision_job_gives_each_service_the_login_it_uses() -> None:
     environment = SERVICES["provision"]["environment"]
     databases = {service: database_variable(service) for service in DATABASE_SERVICES}
-    assert environment.keys() == {DATABASE_URL, KAFKA_BOOTSTRAP, *databases.values()}
+    assert environment.keys() >= {DATABASE_URL, KAFKA_BOOTSTRAP, *databases.values()}
     for service, variable in databases.items():
         url = urlsplit(environment[variable])
         assert url.username == f"dinsight_{service}"
@@ -130,7 +160,7 @@ def test_the_provision_job_gives_each_service_the_login_it_uses() -> None:
 
 def test_an_upgrade_is_finished_when_every_service_is_new() -> None:
     job = SERVICES["finish-upgrade"]
-    assert job["environment"] == SERVICES["provision"]["environment"]
+    assert job["environment"].items() <= SERVICES["provision"]["environment"].items()
     assert job["command"] == [*SERVICES["provision"]["command"], "databases", "--after"]
     waited_for = {name for name, wait in job["depends_on"].items() if wait["condition"] == "service_healthy"}
     assert waited_for == PROGRAMS.keys() - {"gateway", "maintenance", "backup"}
@@ -189,6 +219,8 @@ def test_only_the_gateway_is_published_on_loopback() -> None:
 
 def test_the_local_compose_file_publishes_on_loopback_only() -> None:
     local = raw("deploy/compose.local.yml")["services"]
+    # Docker publishes no port of a container in internal networks alone.
+    assert all("outside" in service["networks"] for service in local.values())
     assert local.keys() <= SERVICES.keys()
     ports = [port for service in local.values() for port in service["ports"]]
     assert ports
@@ -198,7 +230,7 @@ def test_the_local_compose_file_publishes_on_loopback_only() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_every_container_is_bounded_and_pinned(name: str) -> None:
     service = SERVICES[name]
-    assert re.fullmatch(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*", service["image"])
+    assert re.fullmatch(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*(@sha256:[0-9a-f]{64})?", service["image"])
     assert service["restart"] == ("no" if name in JOBS else "unless-stopped")
     assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
 
@@ -207,7 +239,7 @@ def test_the_broker_is_the_version_that_the_tests_run_against() -> None:
     pom = (ROOT / "tools" / "local" / "kafka-pom.xml").read_text(encoding="utf-8")
     found = re.search(r"<artifactId>kafka_2\.13</artifactId>\s*<version>([\d.]+)</version>", pom)
     assert found is not None
-    assert SERVICES["kafka"]["image"] == f"apache/kafka:{found.group(1)}"
+    assert SERVICES["kafka"]["image"].split("@")[0] == f"apache/kafka:{found.group(1)}"
 
 
 @pytest.mark.parametrize("name", SERVICES)

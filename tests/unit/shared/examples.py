@@ -65,6 +65,7 @@ EXAMPLES: dict[str, Payload] = {
         version=1,
         changed_at=_AT,
     ),
+    "access.ended": auth.AccessEnded(session_id=_id(4), ended_at=_AT),
     "audit.recorded": auth.AuditRecorded(
         user_id=_id(2),
         action="machine.created",

@@ -21,6 +21,7 @@ from shared.jobs.retry import RetryPolicy
 from shared.kafka.connection import KafkaConnection
 from shared.kafka.consumer import Consumer
 from shared.settings import InstallationSettings
+from tests.support.signing import PUBLIC_KEYS, encode_signed
 
 Changed = Event[OrganizationChanged]
 MINE, THEIRS = uuid4(), uuid4()
@@ -81,7 +82,7 @@ class Service:
 
     async def consume(self, *records: "ConsumerRecord[bytes, bytes]", repeatable: bool = False) -> None:
         """What a poll of the broker gave."""
-        kafka = KafkaConnection(InstallationSettings(), client_id="test")
+        kafka = KafkaConnection(InstallationSettings(event_public_keys=PUBLIC_KEYS), client_id="test")
         consumer: Consumer[Unit] = Consumer(
             kafka,
             self,  # type: ignore[arg-type]  # stands for the database
@@ -120,7 +121,7 @@ def record(
 
 
 def of(event: Changed) -> "ConsumerRecord[bytes, bytes]":
-    value, headers = encode(event)
+    value, headers = encode_signed(event)
     return record(value, list(headers.items()), event.key.encode())
 
 
@@ -187,3 +188,21 @@ async def test_a_record_that_cannot_be_read_stalls_nothing(service: Service) -> 
     assert [name for commit in service.commits for name in commit] == ["a", "b"]
     [reason] = service.dead
     assert "lacks the headers" in reason
+
+
+async def test_what_its_owner_did_not_sign_has_no_effect(service: Service) -> None:
+    """Whoever may write to the topic may still not speak for auth, which owns it."""
+    forged = event("forged")
+    value, headers = encode(forged)
+    unsigned = record(value, list(headers.items()), forged.key.encode())
+    value, headers = encode_signed(forged, "machines")
+    by_another = record(value, list(headers.items()), forged.key.encode())
+    value, headers = encode_signed(event("other"))
+    changed = record(value.replace(b"other", b"lies!"), list(headers.items()), forged.key.encode())
+    await service.consume(of(event("a")), unsigned, by_another, changed, of(event("b")))
+    assert [name for commit in service.commits for name in commit] == ["a", "b"]
+    assert service.dead == [
+        "SignatureError: the event is not signed",
+        "SignatureError: machines may not publish this on organization.changed",
+        "SignatureError: the signature is not one of auth",
+    ]

@@ -5,6 +5,7 @@ import io
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -14,7 +15,10 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from shared.access import Caller, Role
+from shared.ended import EndedAccess
 from shared.errors import Unauthenticated, Unavailable
+from shared.events.auth import ACCESS_ENDED, AccessEnded
+from shared.events.base import Event
 from shared.http.application import build_application
 from shared.http.pages import Cursor, Page, PageParameters
 from shared.http.standing import CHECKED_FOR_SECONDS, PATH, Standing
@@ -41,21 +45,22 @@ class Auth:
         [*_, answer] = [answer for since, answer in self.answers if since <= self.now]
         if isinstance(answer, Exception):
             raise answer
-        return {"role": answer}
+        return {"role": answer, "memberships": {str(CALLER.organization_id): answer}}
 
 
 SESSION = uuid4()
 CALLER = Caller(uuid4(), "", "", uuid4(), Role.OPERATOR, "", session_id=SESSION, expires_at=LIFETIME)
 
 
-async def downloaded(auth: Auth, *, checks: bool = True) -> tuple[int, bool]:
-    """The rows of the file, and whether it is complete."""
+async def downloaded(auth: Auth, *, checks: bool = True, ends_at: float = inf) -> tuple[int, bool]:
+    """The rows of the file, and whether it is complete; the session ends at a time."""
+    ended = EndedAccess()
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         yield
 
-    standing = Standing(auth if checks else None, now=lambda: auth.now)  # type: ignore[arg-type]  # as much of a peer as it needs
+    standing = Standing(auth if checks else None, ended, now=lambda: auth.now)  # type: ignore[arg-type]  # as much of a peer as it needs
     app = build_application(service="t", description="", lifespan=lifespan, checks={}, standing=standing)
     router, pages = APIRouter(), 0
 
@@ -67,6 +72,9 @@ async def downloaded(auth: Auth, *, checks: bool = True) -> tuple[int, bool]:
         nonlocal pages
         pages += 1
         auth.now += SECONDS_A_PAGE
+        if auth.now > ends_at:
+            payload = AccessEnded(session_id=SESSION, ended_at=NOON)
+            ended.add(Event(uuid4(), ACCESS_ENDED, "", None, NOON, payload))
         more = Cursor(NOON - timedelta(days=pages), UUID(int=0)).encode() if pages < PAGES else None
         return Page[Row](items=[Row(number=pages)], next_cursor=more)
 
@@ -101,6 +109,14 @@ async def test_it_ends_within_a_minute_of_the_access(answer: str | Exception) ->
     _, complete = await downloaded(auth)
     assert not complete
     assert auth.now <= LIFETIME + 100 + CHECKED_FOR_SECONDS + SECONDS_A_PAGE
+
+
+async def test_it_ends_at_once_with_the_session() -> None:
+    auth = Auth()
+    rows, complete = await downloaded(auth, ends_at=3 * SECONDS_A_PAGE)
+    assert not complete
+    assert rows <= 5
+    assert auth.asked == []
 
 
 async def test_without_auth_it_ends_with_the_token() -> None:

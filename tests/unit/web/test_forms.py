@@ -1,5 +1,7 @@
 """Forms: only a current page of this site may send them."""
 
+from uuid import UUID
+
 import pytest
 
 from services.web.errors import ApiError
@@ -49,6 +51,24 @@ async def test_a_form_of_this_page_is_sent_on_and_what_the_api_refuses_is_said()
         refused = await visitor.post(INVITE, {**FIELDS, "form_token": token})
         assert refused.status_code == 409
         assert "Already a member: &lt;b&gt;bob&lt;/b&gt;" in refused.text
+
+
+async def test_members_are_suspended_and_get_access_back() -> None:
+    bob = {"user_id": str(UUID(int=9)), "full_name": "Bob", "email": "bob@example.org", "role": "viewer"}
+    bob |= {"joined_at": "2026-01-01T00:00:00Z"}
+    api, place = FakeApi(ANSWERS), f"{MEMBERS}/{bob['user_id']}"
+    api.answers["PATCH", place] = {}
+    form = f"/o/{ORGANIZATION}/settings/members"
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        token = visitor.form_token
+        for has_access, action in ((True, "suspend"), (False, "restore")):
+            api.answers["GET", MEMBERS] = {"items": [bob | {"is_active": has_access}], "next_cursor": None}
+            page = await visitor.get(form)
+            assert f'value="{action}"' in page.text
+            fields = {"form_token": token, "action": action}
+            assert (await visitor.post(f"{form}/{bob['user_id']}", fields)).status_code == 303
+            assert ("PATCH", place, {"is_active": not has_access}) in api.calls
 
 
 async def test_a_write_of_a_script_needs_the_token_as_a_header() -> None:

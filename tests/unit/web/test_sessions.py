@@ -1,10 +1,12 @@
 """Sessions in cookies: where they may be kept, how long tokens fit, and how they are refreshed."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from services.web.api.client import Json
 from services.web.errors import ApiError
 from services.web.sessions import domain
 from services.web.sessions.domain import MAX_CHUNK, Place, Session
@@ -131,6 +133,43 @@ async def test_a_session_that_has_ended_elsewhere_leads_to_signing_in_and_back()
         await visitor.sign_in()
         part = await visitor.get(OVERVIEW, **{"HX-Request": "true", "HX-Request-Type": "partial"})
         assert part.headers["HX-Redirect"].startswith("/sign-in")
+
+
+class FirstTokenRefused(FakeApi):
+    """Refuses the access token of the sign-in, as the API does when rights have changed since."""
+
+    async def json(self, method: str, target: str, *, headers: Mapping[str, str], body: Any = None) -> Json:
+        if headers.get("Authorization") == f"Bearer {FIRST}":
+            raise ApiError(401, {"code": "access-ended"})
+        return await super().json(method, target, headers=headers, body=body)
+
+
+FIRST = access_token()
+
+
+async def test_a_token_that_says_too_much_is_exchanged_and_the_page_is_shown() -> None:
+    api = FirstTokenRefused(EMPTY)
+    api.answers["POST", "/auth/login"] = {"access_token": FIRST, "refresh_token": "r0"}
+    api.answers["POST", "/auth/refresh"] = {
+        "access_token": access_token(expires_in=800),
+        "refresh_token": "r1",
+    }
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        assert (await visitor.get(OVERVIEW)).status_code == 200
+        api.answers["POST", "/auth/refresh"] = ApiError(401, {"code": "session-ended"})
+        assert (await visitor.get(OVERVIEW)).status_code == 200, "the browser has the new token"
+    assert ("POST", "/auth/refresh", {"refresh_token": "r0"}) in api.calls
+
+
+async def test_a_session_that_was_ended_with_its_token_leads_to_signing_in() -> None:
+    api = FirstTokenRefused(EMPTY)
+    api.answers["POST", "/auth/login"] = {"access_token": FIRST, "refresh_token": "r0"}
+    api.answers["POST", "/auth/refresh"] = ApiError(401, {"code": "session-ended"})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        assert (await visitor.get(OVERVIEW)).headers["Location"].startswith("/sign-in?")
+        assert visitor.cookies == {}
 
 
 async def test_the_api_hears_of_the_browser_and_not_of_the_page() -> None:

@@ -18,10 +18,11 @@ from structlog.testing import capture_logs
 from dinsight.provision.topics import create_topics
 from shared.events.analysis import ANALYSIS_PROGRESSED, UPLOAD_RECEIVED, AnalysisProgressed, UploadReceived
 from shared.events.base import Event
-from shared.events.codec import encode
 from shared.settings import InstallationSettings
 from tests.integration.gateway.support import gateway
 from tests.servers import Broker
+from tests.support.installation import kafka_at
+from tests.support.signing import encode_signed
 from tests.support.tokens import TokenIssuer
 from tests.support.waiting import eventually
 
@@ -106,7 +107,7 @@ class Publisher:
         return event
 
     async def send(self, event: Event[Any], partition: int | None = None) -> None:
-        value, headers = encode(event)
+        value, headers = encode_signed(event)
         await self._producer.send_and_wait(
             event.topic.name,
             value,
@@ -267,7 +268,7 @@ async def own_client(
     organization: UUID,
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of a gateway whose broker the test may kill."""
-    await create_topics(own_broker.bootstrap)
+    await create_topics(kafka_at(own_broker.bootstrap))
     there = installation.model_copy(update={"kafka_bootstrap": own_broker.bootstrap})
     async with (
         gateway(there, upstream_address) as place,
@@ -302,7 +303,7 @@ async def test_the_stream_continues_after_an_outage_of_the_broker(
             await eventually(lambda: failed(log, "event stream"), seconds=60, what="the broker's absence")
         own_broker.start()
         if own_broker.forgets:
-            await create_topics(own_broker.bootstrap)
+            await create_topics(kafka_at(own_broker.bootstrap))
         async with publishing(own_broker.bootstrap) as publisher:
             event = await publisher.upload(organization)
             assert (await stream.next()).id == str(event.id)

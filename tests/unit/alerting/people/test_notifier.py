@@ -271,6 +271,25 @@ async def test_a_link_in_a_mail_acknowledges_once_without_a_sign_in() -> None:
             await use
 
 
+@pytest.mark.parametrize(
+    ("is_active", "deleted"), [(True, True), (False, False)], ids=["removed", "suspended"]
+)
+async def test_a_link_ends_with_the_access_of_its_member(is_active: bool, deleted: bool) -> None:
+    plant = await Plant(OPERATORS).built()
+    await plant.raised()
+    await plant.pass_time()
+    token = plant.mail.sent[0].text.split("#token=")[1].split()[0]
+    service = LinkService(plant.units, plant.clock, Auditor(plant.clock), plant.announcer)
+    await service.preview(token)
+    members = plant.units.memory.members
+    members |= {
+        place: replace(member, is_active=is_active, deleted=deleted) for place, member in members.items()
+    }
+    for use in (service.preview(token), service.acknowledge(token, None)):
+        with pytest.raises(LinkNotValid):
+            await use
+
+
 async def test_a_link_ends_with_its_alert_and_with_its_time() -> None:
     plant = await Plant(OPERATORS).built()
     service = LinkService(plant.units, plant.clock, Auditor(plant.clock), plant.announcer)

@@ -26,6 +26,7 @@ from services.analysis.uploads.service import UploadReceiver
 from shared.access import Caller, Scope
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
+from shared.ended import AccessRevoked
 from shared.errors import Unprocessable
 from shared.events.analysis import UPLOAD_RECEIVED
 from shared.events.auth import AUDIT_RECORDED
@@ -45,6 +46,7 @@ class Place:
     def __init__(self, **limits: int) -> None:
         self.clock = FakeClock(NOW)
         self.units = FakeUnits(self.clock)
+        self.access_ended = False
         self.storage = Storage.at("memory:///")
         self.caller: Caller = caller()
         self.scope = Scope(organization_id=self.caller.organization_id)
@@ -71,7 +73,12 @@ class Place:
                 quota_service,
             ),
             quota_service,
+            self.check_access,
         )
+
+    def check_access(self, _caller: Caller) -> None:
+        if self.access_ended:
+            raise AccessRevoked
 
     async def send(
         self, *files: tuple[str, bytes], kind: AnalysisType = AnalysisType.BASELINE, **fields: object
@@ -170,6 +177,13 @@ async def test_a_rejected_upload_leaves_nothing(
     assert await place.keys() == []
     assert place.units.memory.analyses == {}
     assert await place.jobs() == []
+
+
+async def test_an_upload_whose_sender_lost_access_meanwhile_leaves_nothing(place: Place) -> None:
+    place.access_ended = True
+    with pytest.raises(AccessRevoked):
+        await place.send()
+    assert (await place.keys(), place.units.memory.analyses, await place.jobs()) == ([], {}, [])
 
 
 async def test_a_deleted_machine_is_not_found(place: Place) -> None:

@@ -3,6 +3,7 @@
 from tests.unit.auth.database.suites.api_keys import ApiKeySuite
 from tests.unit.auth.database.suites.attempts import AttemptSuite
 from tests.unit.auth.database.suites.backups import BackupSuite
+from tests.unit.auth.database.suites.feeds import FeedSuite
 from tests.unit.auth.database.suites.invitations import InvitationSuite
 from tests.unit.auth.database.suites.keys import KeySuite
 from tests.unit.auth.database.suites.mail import MailSuite
@@ -11,6 +12,7 @@ from tests.unit.auth.database.suites.oidc import OidcSuite
 from tests.unit.auth.database.suites.one_time_tokens import OneTimeTokenSuite
 from tests.unit.auth.database.suites.organizations import OrganizationSuite
 from tests.unit.auth.database.suites.reset_requests import ResetRequestSuite
+from tests.unit.auth.database.suites.second_factors import SecondFactorSuite
 from tests.unit.auth.database.suites.sessions import SessionSuite
 from tests.unit.auth.database.suites.unit import UnitSuite
 from tests.unit.auth.database.suites.users import UserSuite
@@ -23,7 +25,9 @@ class RepositorySuite(
     SessionSuite,
     AttemptSuite,
     ApiKeySuite,
+    FeedSuite,
     OidcSuite,
+    SecondFactorSuite,
     KeySuite,
     MailSuite,
     OneTimeTokenSuite,

@@ -5,7 +5,8 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -40,6 +41,14 @@ class Ours:
         came_back = self.theirs.sign_in(place, **claims)
         assert came_back["state"] == "state"
         return await self.provider.identify(came_back["code"], secret or flow.secret)
+
+    @asynccontextmanager
+    async def demanding(self, acr: Sequence[str] = (), amr: Sequence[str] = ()) -> AsyncIterator["Ours"]:
+        strict = Ours(self.theirs)
+        strict.access = replace(self.access, required_acr=acr, required_amr=amr)
+        strict.provider = Provider(strict.access, SystemClock())
+        async with strict.provider.open():
+            yield strict
 
 
 @pytest.fixture
@@ -87,6 +96,37 @@ async def test_a_code_can_be_used_once(ours: Ours) -> None:
 async def test_a_stolen_code_is_useless_in_another_browser(ours: Ours) -> None:
     with pytest.raises(ProviderRefused, match="rejected the code"):
         await ours.sign_in(secret="of another browser")
+
+
+@pytest.mark.parametrize(
+    ("acr", "amr", "claims"),
+    [
+        (("phr",), (), {}),
+        (("phr",), (), {"acr": "pwd"}),
+        (("phr",), (), {"acr": ["phr"]}),
+        ((), ("otp", "pwd"), {}),
+        ((), ("otp", "pwd"), {"amr": ["pwd"]}),
+        ((), ("otp",), {"amr": "otp"}),
+        ((), ("otp",), {"amr": [["otp"]]}),
+    ],
+)
+async def test_a_sign_in_that_is_weaker_than_the_operator_demands_is_refused(
+    ours: Ours, acr: Sequence[str], amr: Sequence[str], claims: dict[str, Any]
+) -> None:
+    async with ours.demanding(acr, amr) as strict:
+        with pytest.raises(ProviderRefused, match=r"\((acr|amr)\)"):
+            await strict.sign_in(**claims)
+
+
+async def test_a_sign_in_that_is_strong_enough_says_whether_it_had_several_factors(ours: Ours) -> None:
+    async with ours.demanding(acr=("phr", "phrh")) as strict:
+        url = await strict.provider.authorization_url(state="s", nonce="n", challenge="c")
+        assert "acr_values=phr+phrh" in url
+        assert (await strict.sign_in(acr="phrh")).is_multi_factor
+    async with ours.demanding(amr=("pwd",)) as strict:
+        assert not (await strict.sign_in(amr=["pwd", "x"])).is_multi_factor
+        assert (await strict.sign_in(amr=["pwd", "mfa"])).is_multi_factor
+    assert not (await ours.sign_in()).is_multi_factor
 
 
 HOUR = 3600

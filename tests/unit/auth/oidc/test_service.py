@@ -5,6 +5,8 @@ from uuid import uuid4
 from services.auth.errors import ProviderAccountMismatch
 from services.auth.oidc.domain import ProviderIdentity
 from services.auth.sessions.domain import Grant
+from services.auth.sign_in.errors import RegistrationClosed, RegistrationNeedsInvitation
+from services.auth.sign_in.policy import Registration, SignInPolicy
 from shared.events.auth import AUDIT_RECORDED
 from tests.unit.auth.accounts_setting import HERE, AccountsSetting
 
@@ -47,3 +49,22 @@ async def test_the_owner_is_notified_once_until_a_day_without_attempts() -> None
     setting.clock.advance(days=1, seconds=1)
     await setting.oidc.sign_in(setting.unit, other, HERE)
     assert len(await setting.mail()) == 1
+
+
+async def test_a_first_sign_in_at_the_provider_is_a_registration() -> None:
+    for registration, refusal in (
+        (Registration.INVITED, RegistrationNeedsInvitation),
+        (Registration.CLOSED, RegistrationClosed),
+    ):
+        setting = AccountsSetting()
+        known = await setting.register("ada@example.org")
+        await setting.verification.mark_verified(setting.unit, known)
+        [place] = setting.units.organizations.organizations
+        await setting.invite(known, place, "invited@example.org")
+        setting.oidc = setting.oidc_with(SignInPolicy(registration=registration, issuer=ISSUER))
+        refused = await setting.oidc.sign_in(setting.unit, named("stranger@example.org"), HERE)
+        assert isinstance(refused, refusal)
+        invited = await setting.oidc.sign_in(setting.unit, named("invited@example.org"), HERE)
+        assert isinstance(invited, Grant) is (registration is Registration.INVITED)
+        # Accounts that exist are no registrations.
+        assert isinstance(await setting.oidc.sign_in(setting.unit, named("ada@example.org"), HERE), Grant)

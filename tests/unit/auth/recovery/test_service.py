@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 
 from services.auth.errors import EmailAlreadyVerified, InvalidLink, TooManyAttempts, WeakPassword
-from services.auth.recovery.domain import MAX_RESETS
-from services.auth.sessions.domain import Client
-from services.auth.sign_in.throttle import Throttle
+from services.auth.oidc.domain import ProviderIdentity
+from services.auth.one_time_tokens.domain import Purpose
+from services.auth.recovery.domain import MAX_RESETS, RESET_LIFETIME
+from services.auth.sessions.domain import Client, Grant
+from services.auth.sign_in.errors import ProviderAccount
+from services.auth.sign_in.policy import SignInPolicy
 from shared.access import Identity
 from shared.events.auth import AUDIT_RECORDED
 from tests.unit.auth.accounts_setting import EMAIL, HERE, PASSWORD, AccountsSetting, token_in
@@ -99,7 +102,7 @@ async def test_reset_requests_do_not_delay_signing_in(setting: AccountsSetting) 
         await setting.recovery.request(setting.unit, EMAIL, HERE)
     with pytest.raises(TooManyAttempts):
         await setting.recovery.request(setting.unit, EMAIL, HERE)
-    await Throttle(setting.clock).admit(setting.unit, EMAIL, HERE)
+    await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)
 
 
 async def test_a_new_password_is_checked_set_and_reported(setting: AccountsSetting) -> None:
@@ -122,3 +125,36 @@ async def test_no_event_contains_a_token_or_a_password(setting: AccountsSetting)
     events = "".join(payload.model_dump_json() for payload in setting.units.outbox.payloads(AUDIT_RECORDED))
     assert "user.password_reset" in events
     assert [secret for secret in (token, PASSWORD, NEW_PASSWORD) if secret in events] == []
+
+
+async def test_an_account_of_the_provider_gets_no_link_but_is_told() -> None:
+    """A link would let somebody in whom the provider has locked out."""
+    issuer = "https://idp.example"
+    setting = AccountsSetting(SignInPolicy(issuer=issuer))
+    user = await setting.register()
+    await setting.verification.mark_verified(setting.unit, user)
+    before = await reset_token(setting)
+    there = ProviderIdentity(issuer, "subject", EMAIL, "Ada")
+    assert isinstance(await setting.oidc.sign_in(setting.unit, there, HERE), Grant)
+    await setting.mail()
+    with pytest.raises(InvalidLink):
+        await setting.recovery.reset(setting.unit, before, NEW_PASSWORD, HERE)
+    for _ in range(2):
+        await setting.recovery.request(setting.unit, EMAIL, HERE)
+    [message] = await setting.mail()
+    assert (message.kind, issuer in message.text, "#token=" in message.text) == (
+        "reset-at-provider",
+        True,
+        False,
+    )
+    # However a link came about.
+    link = await setting.tokens.issue(setting.unit, user, Purpose.RESET_PASSWORD, RESET_LIFETIME)
+    with pytest.raises(ProviderAccount):
+        await setting.recovery.reset(setting.unit, link, NEW_PASSWORD, HERE)
+
+
+async def test_an_account_of_a_provider_that_is_gone_may_have_a_password() -> None:
+    setting = AccountsSetting(SignInPolicy(issuer="https://new.example"))
+    there = ProviderIdentity("https://old.example", "subject", EMAIL, "Ada")
+    assert isinstance(await setting.oidc.sign_in(setting.unit, there, HERE), Grant)
+    await setting.recovery.reset(setting.unit, await reset_token(setting), NEW_PASSWORD, HERE)

@@ -1,4 +1,4 @@
-"""Registration, with and without hiding which addresses are taken."""
+"""Registration, which hides which addresses are taken."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -6,10 +6,16 @@ from typing import Any
 import pytest
 
 from services.auth.database.unit import Unit
-from services.auth.errors import EmailTaken, WeakPassword
+from services.auth.errors import WeakPassword
+from services.auth.sign_in.errors import (
+    PasswordSignInDisabled,
+    RegistrationClosed,
+    RegistrationNeedsInvitation,
+)
+from services.auth.sign_in.policy import Registration, SignInPolicy
 from services.auth.users.domain import User
 from shared.events.auth import AUDIT_RECORDED, MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
-from tests.unit.auth.accounts_setting import EMAIL, PASSWORD, AccountsSetting
+from tests.unit.auth.accounts_setting import EMAIL, HERE, PASSWORD, AccountsSetting
 
 
 class Recorder:
@@ -39,7 +45,7 @@ def recording(unit: Unit) -> tuple[Unit, list[str]]:
 async def test_registering_a_taken_address_costs_the_same_work_as_a_free_one(
     organization: str | None,
 ) -> None:
-    setting = AccountsSetting(hide_existing=True)
+    setting = AccountsSetting()
     await setting.register()
     work = []
     for email in (EMAIL, "free@example.org"):
@@ -53,7 +59,7 @@ async def test_registering_a_taken_address_costs_the_same_work_as_a_free_one(
 
 
 async def test_registering_a_taken_address_leaves_only_a_message_to_its_owner() -> None:
-    setting = AccountsSetting(hide_existing=True)
+    setting = AccountsSetting()
     owner = await setting.register()
     await setting.mail()
     users, organizations = dict(setting.units.users.users), dict(setting.units.organizations.organizations)
@@ -76,7 +82,7 @@ def _told(setting: AccountsSetting) -> tuple[int, int]:
 
 
 async def test_an_address_that_is_taken_concurrently_is_hidden_too() -> None:
-    setting = AccountsSetting(hide_existing=True)
+    setting = AccountsSetting()
     found: list[User | None] = [None]
 
     class TooEarly(Recorder):
@@ -93,15 +99,33 @@ async def test_an_address_that_is_taken_concurrently_is_hidden_too() -> None:
     assert [message.subject for message in await setting.mail()] == ["You already have a DInsight account"]
 
 
-async def test_a_taken_address_is_reported_unless_it_must_be_hidden() -> None:
-    setting = AccountsSetting()
-    await setting.register()
-    with pytest.raises(EmailTaken):
+async def test_registration_can_be_for_the_invited_only_or_closed() -> None:
+    for registration, refusal in (
+        (Registration.INVITED, RegistrationNeedsInvitation),
+        (Registration.CLOSED, RegistrationClosed),
+    ):
+        setting = AccountsSetting(SignInPolicy(registration=registration))
+        with pytest.raises(refusal):
+            await setting.register()
+        assert setting.units.users.users == {}
+
+
+async def test_without_passwords_nobody_registers() -> None:
+    setting = AccountsSetting(SignInPolicy(password_sign_in=False, issuer="https://idp.example"))
+    with pytest.raises(PasswordSignInDisabled):
         await setting.register()
+    with pytest.raises(PasswordSignInDisabled):
+        await setting.registration.register_invited(setting.unit, EMAIL, PASSWORD, "Ada", "token")
+    with pytest.raises(PasswordSignInDisabled):
+        await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)
+    with pytest.raises(PasswordSignInDisabled):
+        await setting.recovery.request(setting.unit, EMAIL, HERE)
+    with pytest.raises(PasswordSignInDisabled):
+        await setting.recovery.reset(setting.unit, "token", PASSWORD, HERE)
 
 
 async def test_a_weak_password_is_refused_before_the_address_is_looked_up() -> None:
-    setting = AccountsSetting(hide_existing=True)
+    setting = AccountsSetting()
     unit, calls = recording(setting.unit)
     with pytest.raises(WeakPassword):
         await setting.registration.register(unit, EMAIL, "ada ada ada!", "Ada", None)

@@ -13,8 +13,12 @@ from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.organizations.service import OrganizationService
 from services.auth.passwords.hashing import PasswordHasher
 from services.auth.passwords.rules import PasswordRules
+from services.auth.second_factor.entrance import Entrance
+from services.auth.second_factor.passkeys import Passkeys
 from services.auth.sessions.domain import Client, Grant
 from services.auth.sessions.service import SessionService
+from services.auth.sign_in.devices import Devices
+from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.service import Reminder, SignInService
 from services.auth.sign_in.throttle import Throttle
 from services.auth.users.domain import User
@@ -31,6 +35,7 @@ from tests.unit.auth.database.fakes.unit import FakeUnits
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
 ENCRYPTOR = Encryptor("test:" + base64.b64encode(b"k" * 32).decode())
+ORIGIN = "http://dinsight.example"
 IDLE_TIMEOUT, MAX_LIFETIME = timedelta(days=30), timedelta(days=90)
 
 
@@ -53,6 +58,11 @@ class Setting:
         self.sessions = SessionService(
             self.clock, time_ordered_id, auditor, idle_timeout=IDLE_TIMEOUT, max_lifetime=MAX_LIFETIME
         )
+        self.messages = MessageWriter(self.clock, time_ordered_id, ENCRYPTOR, ORIGIN)
+        self.throttle = Throttle(self.clock, Devices("pepper", self.clock, time_ordered_id))
+        self.entrance = Entrance(
+            self.clock, auditor, ENCRYPTOR, Passkeys(ORIGIN), self.throttle, self.sessions, self.messages
+        )
         self.sign_in = self.service(cost=4)
         self.accounts = AccountService(
             self.clock,
@@ -60,11 +70,12 @@ class Setting:
             auditor,
             PasswordHasher("pepper", 4),
             PasswordRules(()),
-            Throttle(self.clock),
+            self.throttle,
             OrganizationService(
                 self.clock, time_ordered_id, auditor, SettingsEncryptor(ENCRYPTOR), RetentionSettings()
             ),
-            MessageWriter(self.clock, time_ordered_id, ENCRYPTOR, "http://dinsight.example"),
+            self.messages,
+            SignInPolicy(),
         )
 
     def service(self, cost: int, reminder: Reminder | None = None) -> SignInService:
@@ -72,13 +83,15 @@ class Setting:
             self.clock,
             Auditor(self.clock),
             PasswordHasher("pepper", cost),
-            Throttle(self.clock),
-            self.sessions,
+            self.throttle,
+            self.entrance,
+            self.messages,
+            SignInPolicy(),
             reminder,
         )
 
     async def login(self) -> Grant:
-        return unwrap(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE))
+        return unwrap(await self.sign_in.sign_in(self.unit, EMAIL, PASSWORD, HERE, None))
 
     async def refresh(self, grant: Grant) -> Grant | SessionEnded:
         return await self.sessions.refresh(self.unit, grant.refresh_token, HERE)
@@ -105,11 +118,11 @@ async def test_a_grant_contains_user_session_and_memberships(setting: Setting) -
 
 
 async def test_all_refusals_cost_the_same_work_and_are_audited(setting: Setting) -> None:
-    wrong = await setting.sign_in.sign_in(setting.unit, EMAIL, "not the right one", HERE)
-    unknown = await setting.sign_in.sign_in(setting.unit, "x@example.org", PASSWORD, HERE)
+    wrong = await setting.sign_in.sign_in(setting.unit, EMAIL, "not the right one", HERE, None)
+    unknown = await setting.sign_in.sign_in(setting.unit, "x@example.org", PASSWORD, HERE, None)
     [user] = setting.units.users.users.values()
     await setting.units.users.update(replace(user, is_active=False))
-    closed = await setting.sign_in.sign_in(setting.unit, EMAIL, PASSWORD, HERE)
+    closed = await setting.sign_in.sign_in(setting.unit, EMAIL, PASSWORD, HERE, None)
     refusals = [wrong, unknown, closed]
     assert all(isinstance(refusal, WrongCredentials) for refusal in refusals)
     assert len({refusal.detail for refusal in refusals if isinstance(refusal, WrongCredentials)}) == 1
@@ -119,10 +132,10 @@ async def test_all_refusals_cost_the_same_work_and_are_audited(setting: Setting)
 
 
 async def test_hashes_are_upgraded_to_a_higher_cost_at_sign_in(setting: Setting) -> None:
-    await setting.service(cost=6).sign_in(setting.unit, EMAIL, PASSWORD, HERE)
+    await setting.service(cost=6).sign_in(setting.unit, EMAIL, PASSWORD, HERE, None)
     [(_, cost)] = setting.units.users.passwords.values()
     assert cost == 6
-    assert isinstance(await setting.service(cost=5).sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
+    assert isinstance(await setting.service(cost=5).sign_in(setting.unit, EMAIL, PASSWORD, HERE, None), Grant)
     assert [cost for _, cost in setting.units.users.passwords.values()] == [6], "it is never lowered"
 
 
@@ -130,14 +143,16 @@ async def test_unverified_users_cannot_sign_in_if_verification_is_required(setti
     reminder = Reminded()
     strict = setting.service(cost=4, reminder=reminder)
     for _ in range(6):
-        await strict.admit(setting.unit, EMAIL, HERE)
-        assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), EmailNotVerified)
+        await strict.admit(setting.unit, EMAIL, HERE, None)
+        assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE, None), EmailNotVerified)
     assert [user.email for user in reminder.users] == [EMAIL] * 6
-    assert isinstance(await strict.sign_in(setting.unit, EMAIL, "not the right one", HERE), WrongCredentials)
+    assert isinstance(
+        await strict.sign_in(setting.unit, EMAIL, "not the right one", HERE, None), WrongCredentials
+    )
     assert len(reminder.users) == 6, "a wrong password sends no mail"
     [user] = setting.units.users.users.values()
     await setting.units.users.update(replace(user, email_verified=True))
-    assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE), Grant)
+    assert isinstance(await strict.sign_in(setting.unit, EMAIL, PASSWORD, HERE, None), Grant)
 
 
 async def test_an_idle_session_ends(setting: Setting) -> None:
@@ -200,17 +215,17 @@ async def test_a_closed_account_cannot_refresh(setting: Setting) -> None:
 
 async def test_failures_delay_only_the_guesser_and_success_resets_them(setting: Setting) -> None:
     for _ in range(5):
-        await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+        await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)
     with pytest.raises(TooManyAttempts) as refused:
-        await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+        await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)
     assert refused.value.headers == {"Retry-After": "1"}
-    await setting.sign_in.admit(setting.unit, EMAIL, ELSEWHERE)
-    await setting.sign_in.admit(setting.unit, "other@example.org", HERE)
+    await setting.sign_in.admit(setting.unit, EMAIL, ELSEWHERE, None)
+    await setting.sign_in.admit(setting.unit, "other@example.org", HERE, None)
 
     setting.clock.advance(seconds=1)
-    await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+    await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)
     with pytest.raises(TooManyAttempts) as again:
-        await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+        await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)
     assert again.value.headers == {"Retry-After": "2"}
     await setting.login()
-    await setting.sign_in.admit(setting.unit, EMAIL, HERE)
+    await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)

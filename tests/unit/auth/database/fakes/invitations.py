@@ -48,6 +48,9 @@ class FakeInvitations:
     async def of_token(self, token_hash: str) -> Invitation | None:
         return next((i for i in self.invitations.values() if i.token_hash == token_hash), None)
 
+    async def exists_for(self, email: str, now: datetime) -> bool:
+        return any(i.email == email and i.expires_at > now for i in self.invitations.values())
+
     async def delete_expired(self, before: datetime) -> None:
         self.invitations = {
             place: invitation

@@ -6,6 +6,7 @@ from itertools import count
 from uuid import UUID
 
 from services.auth.members.domain import Member, Membership
+from services.auth.members.events import as_member
 from shared.access import Role
 from shared.http.pages import Cursor, PageRequest, Slice
 from tests.unit.auth.database.fakes.users import FakeUsers
@@ -33,18 +34,18 @@ class FakeMemberships:
         return Slice.cut(members, page.limit, lambda m: Cursor(m.membership.joined_at, m.membership.id))
 
     async def active_of(self, user_id: UUID) -> Sequence[Membership]:
-        return [m for m in self.memberships.values() if m.user_id == user_id]
+        return [m for m in self.memberships.values() if m.user_id == user_id and m.is_active]
 
     async def has_other_owner(self, organization_id: UUID, user_id: UUID) -> bool:
         return any(
-            m.role is Role.OWNER and m.user_id != user_id and self.users.users[m.user_id].is_active
+            m.role is Role.OWNER and m.user_id != user_id and self._member(m).is_active
             for m in self.memberships.values()
             if m.organization_id == organization_id
         )
 
-    async def set_role(self, organization_id: UUID, user_id: UUID, role: Role) -> Membership | None:
-        membership = self.memberships.get((organization_id, user_id))
-        return None if membership is None else self._put(replace(membership, role=role))
+    async def change(self, membership: Membership) -> Membership | None:
+        known = self.memberships.get((membership.organization_id, membership.user_id))
+        return None if known is None else self._put(membership)
 
     async def renew(self, user_id: UUID) -> Sequence[Membership]:
         return [self._put(m) for m in list(self.memberships.values()) if m.user_id == user_id]
@@ -60,4 +61,4 @@ class FakeMemberships:
 
     def _member(self, membership: Membership) -> Member:
         user = self.users.users[membership.user_id]
-        return Member(membership, user.email, user.full_name, user.is_active)
+        return as_member(user, membership)

@@ -1,10 +1,13 @@
 """Organizations in memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from services.auth.errors import SlugTaken
 from services.auth.organizations.domain import Organization, OrganizationAccess
+from services.auth.sessions.methods import SignInRules
 from shared.http.pages import PageRequest, Slice
 from tests.unit.auth.database.fakes.members import FakeMemberships
 
@@ -30,9 +33,20 @@ class FakeOrganizations:
         found = [
             OrganizationAccess(self.organizations[m.organization_id], m.role)
             for m in self.memberships.memberships.values()
-            if m.user_id == user_id
+            if m.user_id == user_id and m.is_active and self.organizations[m.organization_id].is_active
         ]
         return Slice(found[: page.limit], None)
+
+    async def rules_of(self, user_id: UUID) -> Mapping[UUID, SignInRules]:
+        theirs = await self.of_user(user_id, PageRequest())
+        return {access.organization.id: access.organization.rules for access in theirs.items}
+
+    async def set_active(self, organization_id: UUID, is_active: bool, now: datetime) -> Organization | None:
+        before = self.organizations.get(organization_id)
+        if before is None:
+            return None
+        self.organizations[organization_id] = before.changed({"is_active": is_active}, now)
+        return self.organizations[organization_id]
 
     async def update(self, organization: Organization) -> None:
         if self._taken(organization):

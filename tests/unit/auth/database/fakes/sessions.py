@@ -1,10 +1,12 @@
 """Sessions in memory."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from services.auth.sessions.domain import LOST_RESPONSE_GRACE, RefreshToken
+from services.auth.sessions.methods import Method
 from shared.http.pages import Cursor, PageRequest, Slice
 
 
@@ -32,10 +34,19 @@ class FakeSessions:
             if token.family_id == family_id and token.revoked_at is None:
                 self.tokens[token.id] = replace(token, revoked_at=now)
 
-    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> None:
+    async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+        ended = [
+            token
+            for token in self.tokens.values()
+            if token.user_id == user_id and token.family_id != kept and token.revoked_at is None
+        ]
+        self.tokens |= {token.id: replace(token, revoked_at=now) for token in ended}
+        return {token.family_id for token in ended if token.rotated_at is None}
+
+    async def strengthen(self, family_id: UUID, method: Method) -> None:
         for token in list(self.tokens.values()):
-            if token.user_id == user_id and token.family_id != kept and token.revoked_at is None:
-                self.tokens[token.id] = replace(token, revoked_at=now)
+            if token.family_id == family_id and method not in token.methods:
+                self.tokens[token.id] = replace(token, methods=(*token.methods, method))
 
     async def live(
         self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None

@@ -14,6 +14,7 @@ from tests.unit.auth.database.fakes.api_keys import FakeApiKeys
 from tests.unit.auth.database.fakes.attempts import FakeAttempts
 from tests.unit.auth.database.fakes.backups import FakeBackups
 from tests.unit.auth.database.fakes.deletions import FakeDeletions
+from tests.unit.auth.database.fakes.feeds import FakeFeeds
 from tests.unit.auth.database.fakes.invitations import FakeInvitations
 from tests.unit.auth.database.fakes.keys import FakeKeys
 from tests.unit.auth.database.fakes.mail import FakeMail
@@ -22,6 +23,7 @@ from tests.unit.auth.database.fakes.oidc import FakeOidc
 from tests.unit.auth.database.fakes.one_time_tokens import FakeOneTimeTokens
 from tests.unit.auth.database.fakes.organizations import FakeOrganizations
 from tests.unit.auth.database.fakes.reset_requests import FakeResetRequests
+from tests.unit.auth.database.fakes.second_factors import FakeSecondFactors
 from tests.unit.auth.database.fakes.sessions import FakeSessions
 from tests.unit.auth.database.fakes.trail import FakeTrail
 from tests.unit.auth.database.fakes.users import FakeUsers
@@ -42,7 +44,9 @@ class FakeUnits:
         self.reset_requests = FakeResetRequests()
         self.invitations = FakeInvitations()
         self.api_keys = FakeApiKeys()
+        self.feeds = FakeFeeds()
         self.oidc = FakeOidc()
+        self.second_factors = FakeSecondFactors()
         self.trail = FakeTrail()
         self.deletions = FakeDeletions(self.users, self.organizations)
         self.backups = FakeBackups()
@@ -73,7 +77,9 @@ class FakeUnits:
             reset_requests=self.reset_requests,
             invitations=self.invitations,
             api_keys=self.api_keys,
+            feeds=self.feeds,
             oidc=self.oidc,
+            second_factors=self.second_factors,
             trail=self.trail,
             deletions=self.deletions,
             backups=self.backups,

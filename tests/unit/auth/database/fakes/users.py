@@ -1,11 +1,12 @@
 """Accounts in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from services.auth.users.domain import PasswordCheck, User
+from shared.http.pages import Cursor, PageRequest, Slice
 
 
 @dataclass
@@ -38,6 +39,22 @@ class FakeUsers:
         return sorted(found, key=lambda user: user.email)
 
     async def lock(self, user_id: UUID) -> User | None:
+        return self.users.get(user_id)
+
+    async def list(self, email: str | None, is_active: bool | None, page: PageRequest) -> Slice[User]:
+        found = [
+            user
+            for user in self.users.values()
+            if email in (None, user.email) and is_active in (None, user.is_active)
+        ]
+        found.sort(key=lambda user: (user.created_at, user.id), reverse=True)
+        if page.after:
+            found = [user for user in found if (user.created_at, user.id) < (page.after.at, page.after.id)]
+        return Slice.cut(found, page.limit, lambda user: Cursor(user.created_at, user.id))
+
+    async def set_active(self, user_id: UUID, is_active: bool, now: datetime) -> User | None:
+        if user_id in self.users:
+            self.users[user_id] = replace(self.users[user_id], is_active=is_active, updated_at=now)
         return self.users.get(user_id)
 
     async def update(self, user: User) -> None:

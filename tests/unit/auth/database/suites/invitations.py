@@ -34,6 +34,9 @@ class InvitationSuite:
             assert await unit.invitations.of_token(again.token_hash) == found
             await unit.act_as(Scope())
             assert await unit.invitations.organization_of(again.token_hash) == place
+            assert await unit.invitations.exists_for(first.email, NOW)
+            assert not await unit.invitations.exists_for(first.email, NOW + MINUTE)
+            assert not await unit.invitations.exists_for(f"{uuid4().hex}@example.org", NOW)
 
     async def test_invitations_are_listed_newest_first_until_they_end(self, units: Units) -> None:
         async with units(Scope()) as unit:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.auth.database.unit import Units
+from services.auth.sessions.methods import Method
 from shared.access import Scope
 from shared.http.pages import PageRequest
 from tests.unit.auth.database.examples import COST, MINUTE, NOW, a_refresh_token, a_user
@@ -34,6 +35,17 @@ class SessionSuite:
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
             assert await unit.sessions.find("unknown") is None
 
+    async def test_a_session_keeps_how_it_was_signed_in(self, units: Units) -> None:
+        async with units(Scope()) as unit:
+            user = a_user()
+            await unit.users.add(user, "prehash", COST)
+            token = a_refresh_token(user, methods=(Method.PASSWORD,))
+            await unit.sessions.add(token)
+            for _ in range(2):
+                await unit.sessions.strengthen(token.family_id, Method.TOTP)
+            found = await unit.sessions.find(token.token_hash)
+            assert found == replace(token, methods=(Method.PASSWORD, Method.TOTP))
+
     async def test_active_sessions_are_listed_latest_first_and_all_but_one_can_be_ended(
         self, units: Units
     ) -> None:
@@ -50,9 +62,11 @@ class SessionSuite:
             assert (rest.items, rest.next_cursor) == ([tokens[0]], None)
             one = await unit.sessions.live(user.id, NOW, PageRequest(), family_id=tokens[1].family_id)
             assert one.items == [tokens[1]]
-            await unit.sessions.revoke_all(user.id, NOW, kept=tokens[1].family_id)
+            ended = await unit.sessions.revoke_all(user.id, NOW, kept=tokens[1].family_id)
+            assert {tokens[0].family_id, tokens[2].family_id} <= set(ended)
+            assert tokens[1].family_id not in ended
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == [tokens[1]]
-            await unit.sessions.revoke_all(user.id, NOW, kept=None)
+            assert set(await unit.sessions.revoke_all(user.id, NOW, kept=None)) == {tokens[1].family_id}
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
             await unit.sessions.delete_expired(NOW + timedelta(days=2))
             assert await unit.sessions.find(tokens[0].token_hash) is None

@@ -1,10 +1,10 @@
-"""The feed survives a broken broker client."""
+"""Following topics survives a broken broker client."""
 
 import asyncio
 
 import pytest
 
-from services.gateway.stream.handlers import within
+from shared.kafka.follower import within
 
 
 async def test_the_result_is_returned() -> None:

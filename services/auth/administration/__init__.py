@@ -1,0 +1,1 @@
+"""What administrators of the installation do: they close accounts, deactivate organizations, end sessions."""

@@ -1,0 +1,1 @@
+"""Second factors: the second step of signing in, and what an account has."""

@@ -1,0 +1,219 @@
+"""Everything that ends access tells the other services in the same transaction."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.auth.administration.service import AdministrationService
+from services.auth.api_keys.service import ApiKeyService
+from services.auth.deletions.service import DeletionService
+from services.auth.errors import (
+    AccountClosed,
+    AccountNotFound,
+    AdministratorsOnly,
+    LastOwner,
+    OwnAccess,
+    OwnersOnly,
+    UnknownOrganization,
+)
+from services.auth.members.domain import Membership
+from services.auth.members.service import MemberService
+from services.auth.sessions.domain import LOST_RESPONSE_GRACE, Grant
+from services.auth.sessions.methods import Method
+from services.auth.users.domain import User
+from shared.access import Caller, Identity, Role
+from shared.audit import Auditor
+from shared.clock import time_ordered_id
+from shared.erasure.requests import DeletionRequests
+from shared.events.auth import ACCESS_ENDED, MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
+from shared.http.pages import PageRequest
+from tests.unit.auth.accounts_setting import EMAIL, HERE, PASSWORD, AccountsSetting
+
+PAGE = PageRequest()
+NEW_PASSWORD = "another long pass phrase"
+
+
+class Scene(AccountsSetting):
+    """An owner, who is signed in twice, and the only member of an organization."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        auditor = Auditor(self.clock)
+        self.keys = ApiKeyService(self.clock, time_ordered_id, auditor)
+        self.members = MemberService(self.clock, auditor)
+        self.administration = AdministrationService(self.clock, auditor)
+        requests = DeletionRequests(self.clock, time_ordered_id)
+        self.deletions = DeletionService(self.clock, auditor, requests, None)  # type: ignore[arg-type]  # only asked about organizations
+
+    async def prepare(self) -> None:
+        self.user = await self.register()
+        [self.organization] = self.units.organizations.organizations.values()
+        self.first, self.second = [
+            await self.sessions.start(self.unit, self.user, HERE, [Method.PASSWORD]) for _ in range(2)
+        ]
+
+    def identity(self, user: User | None = None, session_id: UUID | None = None) -> Identity:
+        user = user or self.user
+        return Identity(user.id, user.email, "", {}, session_id or self.first.session_id, "")
+
+    def caller(self, user: User | None = None, role: Role = Role.OWNER) -> Caller:
+        return Caller((user or self.user).id, "", "", self.organization.id, role, "")
+
+    async def join(self, role: Role, email: str = "bob@example.org") -> User:
+        user = replace(self.user, id=uuid4(), email=email)
+        await self.units.users.add_without_password(user)
+        await self.units.memberships.add(
+            Membership(uuid4(), user.id, self.organization.id, role, self.clock.now(), version=0)
+        )
+        return user
+
+    async def administrator(self) -> Identity:
+        user = replace(self.user, id=uuid4(), email="root@example.org", role="admin")
+        await self.units.users.add_without_password(user)
+        return self.identity(user, uuid4())
+
+    def ended(self) -> set[UUID | None]:
+        """The sessions and keys that the other services were told of."""
+        return {each.session_id or each.api_key_id for each in self.units.outbox.payloads(ACCESS_ENDED)}
+
+    def last_membership(self, user: User) -> tuple[bool, str]:
+        told = [e for e in self.units.outbox.payloads(MEMBERSHIP_CHANGED) if e.user_id == user.id]
+        return told[-1].is_active and not told[-1].deleted, told[-1].role
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    scene = Scene()
+    await scene.prepare()
+    return scene
+
+
+def sessions(*grants: Grant) -> set[UUID]:
+    return {grant.session_id for grant in grants}
+
+
+@pytest.mark.parametrize(
+    ("end", "ends"),
+    [
+        (lambda s: s.sessions.sign_out(s.unit, s.first.refresh_token), "first"),
+        (lambda s: s.sessions.end(s.unit, s.user.id, s.first.session_id), "first"),
+        (lambda s: s.sessions.end_others(s.unit, s.user.id, s.first.session_id), "second"),
+        (
+            lambda s: s.accounts.change_password(
+                s.unit, s.identity(), PASSWORD, "a new long pass phrase", HERE
+            ),
+            "second",
+        ),
+        (lambda s: s.deletions.delete_account(s.unit, s.identity()), "both"),
+    ],
+    ids=["signed out", "ended", "others ended", "password changed", "account deleted"],
+)
+async def test_sessions_that_end_are_told(
+    scene: Scene, end: Callable[[Scene], Awaitable[object]], ends: str
+) -> None:
+    if ends == "both":
+        # Somebody else owns the organization, too.
+        await scene.join(Role.OWNER)
+    await end(scene)
+    expected = {"first": sessions(scene.first), "second": sessions(scene.second)}
+    assert scene.ended() == expected.get(ends, sessions(scene.first, scene.second))
+
+
+async def test_a_stolen_token_ends_its_session_and_that_is_told(scene: Scene) -> None:
+    await scene.sessions.refresh(scene.unit, scene.first.refresh_token, HERE)
+    scene.clock.advance(seconds=LOST_RESPONSE_GRACE.total_seconds() + 1)
+    await scene.sessions.refresh(scene.unit, scene.first.refresh_token, HERE)
+    assert scene.ended() == sessions(scene.first)
+
+
+async def test_a_deleted_key_is_told(scene: Scene) -> None:
+    key, _ = await scene.keys.create(scene.unit, scene.caller(), "historian", Role.VIEWER, None)
+    await scene.keys.delete(scene.unit, scene.caller(), key.id)
+    assert scene.ended() == {key.id}
+
+
+async def test_a_member_is_suspended_and_comes_back(scene: Scene) -> None:
+    bob = await scene.join(Role.OPERATOR)
+    changed = await scene.members.change(scene.unit, scene.caller(), bob.id, role=None, is_active=False)
+    assert not changed.is_active
+    assert scene.last_membership(bob) == (False, "operator")
+    await scene.members.change(scene.unit, scene.caller(), bob.id, role=Role.VIEWER, is_active=True)
+    assert scene.last_membership(bob) == (True, "viewer")
+    assert scene.audited()[-3:] == ["member.deactivated", "member.role_changed", "member.activated"]
+    told = len(scene.units.outbox.payloads(MEMBERSHIP_CHANGED))
+    await scene.members.change(scene.unit, scene.caller(), bob.id, role=Role.VIEWER, is_active=None)
+    assert len(scene.units.outbox.payloads(MEMBERSHIP_CHANGED)) == told, "nothing has changed"
+
+
+async def test_the_last_owner_stays_and_only_owners_suspend_owners(scene: Scene) -> None:
+    admin = await scene.join(Role.ADMIN)
+    with pytest.raises(OwnersOnly):
+        await scene.members.change(
+            scene.unit, scene.caller(admin, Role.ADMIN), scene.user.id, role=None, is_active=False
+        )
+    with pytest.raises(OwnAccess):
+        await scene.members.change(scene.unit, scene.caller(), scene.user.id, role=None, is_active=False)
+    other = await scene.join(Role.OWNER, "eve@example.org")
+    await scene.members.change(scene.unit, scene.caller(), other.id, role=None, is_active=False)
+    with pytest.raises(LastOwner):
+        await scene.members.change(
+            scene.unit, scene.caller(other), scene.user.id, role=Role.VIEWER, is_active=None
+        )
+
+
+async def test_a_closed_account_has_no_sessions_and_no_rights(scene: Scene) -> None:
+    root = await scene.administrator()
+    closed = await scene.administration.set_account_active(scene.unit, root, scene.user.id, False)
+    assert not closed.is_active
+    assert scene.ended() == sessions(scene.first, scene.second)
+    assert scene.last_membership(scene.user) == (False, "owner")
+    with pytest.raises(AccountClosed):
+        await scene.sessions.start(scene.unit, scene.user, HERE, [Method.PASSWORD])
+    await scene.administration.set_account_active(scene.unit, root, scene.user.id, True)
+    assert scene.last_membership(scene.user) == (True, "owner")
+    assert scene.audited()[-2:] == ["user.closed", "user.opened"]
+    assert [
+        user.email for user in (await scene.administration.list(scene.unit, root, EMAIL, True, PAGE)).items
+    ]
+
+
+async def test_an_administrator_ends_anybodys_sessions(scene: Scene) -> None:
+    root = await scene.administrator()
+    await scene.administration.end_sessions(scene.unit, root, scene.user.id)
+    assert scene.ended() == sessions(scene.first, scene.second)
+    with pytest.raises(AccountNotFound):
+        await scene.administration.end_sessions(scene.unit, root, uuid4())
+    with pytest.raises(OwnAccess):
+        await scene.administration.set_account_active(scene.unit, root, root.user_id, False)
+
+
+async def test_an_organization_is_deactivated_and_activated(scene: Scene) -> None:
+    root = await scene.administrator()
+    place = scene.organization.id
+    for is_active in (False, True):
+        found = await scene.administration.set_organization_active(scene.unit, root, place, is_active)
+        assert found.is_active is is_active
+        assert scene.units.outbox.payloads(ORGANIZATION_CHANGED)[-1].is_active is is_active
+    with pytest.raises(UnknownOrganization):
+        await scene.administration.set_organization_active(scene.unit, root, uuid4(), False)
+
+
+async def test_nobody_else_administers(scene: Scene) -> None:
+    """Neither the owner of an organization nor an administrator whose account is closed."""
+    root = await scene.administrator()
+    await scene.units.users.set_active(root.user_id, False, scene.clock.now())
+    service, unit, user, place = scene.administration, scene.unit, scene.user.id, scene.organization.id
+    for identity in (scene.identity(), root):
+        for attempt in (
+            service.list(unit, identity, None, None, PAGE),
+            service.get(unit, identity, user),
+            service.set_account_active(unit, identity, user, False),
+            service.end_sessions(unit, identity, user),
+            service.organization(unit, identity, place),
+            service.set_organization_active(unit, identity, place, False),
+        ):
+            with pytest.raises(AdministratorsOnly):
+                await attempt
+    assert scene.ended() == set()
