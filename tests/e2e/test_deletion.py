@@ -243,7 +243,7 @@ def test_a_deleted_organization_ends_at_once_and_leaves_nothing(
     found = certificate(tenant.client, headers, accepted.headers["Location"])
     assert found["reports"]["machines"]["rows"]["machines"] == 1
     assert found["reports"]["auth"]["rows"]["user_organizations"] == 2
-    people = [tenant.ids[name] for name in ("user_id", "owner_id", "session_id")]
+    people = [tenant.ids[name] for name in ("user_id", "owner_id", "session_id", "passkey_id")]
     ids = {name: id_ for name, id_ in tenant.ids.items() if len(id_) >= 36 and id_ not in people}
     nothing_left(stack, ids | {"machine": machine}, ALLOWED)
     again(stack)
