@@ -32,19 +32,19 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         home = f"/o/{visit.organization_id}"
         try:
             if form.get("sample"):
-                return moved(visit, f"{home}/machines/{await register(visit)}/sample")
+                return moved(visit, f"{home}/sample-rigs/{await register(visit)}")
             machine = await visit.post("/machines", own)
         except ApiError as error:
             return await pages.show(visit, "overview/first_steps.html", status=error.status, error=error)
         return moved(visit, f"{home}/analyses/new?machine={machine['id']}")
 
-    @router.get("/machines/{machine_id}/sample")
+    @router.get("/sample-rigs/{machine_id}")
     async def sample(visit: member, machine_id: UUID) -> Response:
         """How far the sample rig has come. The page goes on by itself."""
         await visit.get(f"/machines/{machine_id}")
         return await pages.show(visit, "overview/sample.html", progress=None, machine_id=machine_id)
 
-    @router.post("/machines/{machine_id}/sample")
+    @router.post("/sample-rigs/{machine_id}")
     async def go_on(visit: member, machine_id: UUID) -> Response:
         await visit.form()
         machine = await visit.get(f"/machines/{machine_id}")

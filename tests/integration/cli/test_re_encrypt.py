@@ -17,6 +17,7 @@ from services.alerting.contact_points.sealing import purpose as contact_purpose
 from services.alerting.rules.sealing import address_purpose
 from services.alerting.rules.sealing import secret_purpose as webhook_purpose
 from services.analysis.sources.sealing import purpose as source_purpose
+from services.auth.feeds.service import PURPOSE as FEED
 from services.auth.keys.service import KeyRing
 from services.auth.mail.messages import PURPOSE as MAIL
 from services.auth.organizations.secrets import secret_purpose as settings_purpose
@@ -37,6 +38,10 @@ ADD_RULE = """
 INSERT INTO alerting.alert_rules (id, organization_id, machine_id, name, condition, actions, severity,
                                   created_by)
 VALUES ($1, $2, $3, 'Rule', '{}', $4, 'high', $5)
+"""
+ADD_FEED = """
+INSERT INTO auth.feeds (organization_id, created_by, created_at, sealed_password)
+VALUES (gen_random_uuid(), gen_random_uuid(), now(), $1)
 """
 ADD_TEMPLATE = """
 INSERT INTO alerting.rule_templates (id, organization_id, name, selector, condition, actions, severity,
@@ -96,6 +101,7 @@ async def rules(admin: Connection, target: TestDatabase) -> list[UUID]:
     rules = [uuid4() for _ in range(3)]
     for id_ in rules:
         await admin.execute(ADD_RULE, id_, uuid4(), uuid4(), actions_of(id_, encryptor), uuid4())
+    await admin.execute(ADD_FEED, encryptor.encrypt("password", purpose=FEED))
     template, point = uuid4(), uuid4()
     await admin.execute(ADD_TEMPLATE, template, actions_of(template, encryptor))
     sealed = encryptor.encrypt("https://example.org/hook", purpose=contact_purpose(point, "url"))

@@ -61,10 +61,12 @@ COPIED: dict[str, dict[str, str]] = {
 }
 
 
-# Rows of a list that is short beside its table, of which a few are always copied, too.
+# Rows of lists that are short beside their table: so many of them are always copied, too.
 FEW = {
-    "analysis.analyses": "WHERE baseline_version IS NOT NULL",
-    "analysis.source_files": "WHERE source_id = '{source}'",
+    "analysis.analyses": ("baseline_version IS NOT NULL", 5),
+    "analysis.source_files": ("source_id = '{source}'", 5),
+    # Of five kinds, each with a list: some of each among the copies.
+    "alerting.notification_resources": ("organization_id = '{organization}'", 60),
 }
 
 
@@ -126,17 +128,18 @@ async def test_every_row_is_seen_once_while_rows_are_added(place: Place, operati
 async def _add_copies(place: Place) -> None:
     """Some rows of every table once more, with new ids: before, on and behind the page, with equal times."""
     admin = await connect(place.database.admin_dsn)
+    ids = {name: place.seed.id(name, 1) for name in ("organization", "source")}
     try:
         await admin.execute("SET session_replication_role = replica")
         for table, unique in COPIED.items():
             columns = await admin.fetch(COLUMNS, table)
             taken = ", ".join(unique.get(row[0], f'"{row[0]}"') for row in columns)
             names = ", ".join(f'"{row[0]}"' for row in columns)
-            few = FEW.get(table, "").format(source=place.seed.id("source", 1))
-            for condition, limit in (("", 60), *([(few, 5)] if few else [])):
+            for condition, limit in (("true", 60), *([FEW[table]] if table in FEW else [])):
                 await admin.execute(
                     f"INSERT INTO {table} ({names})"
-                    f" SELECT {taken} FROM {table} {condition} ORDER BY random() LIMIT {limit}"
+                    f" SELECT {taken} FROM {table} WHERE {condition.format(**ids)}"
+                    f" ORDER BY random() LIMIT {limit}"
                 )
         await admin.execute(JOIN, place.seed.id("user", 1))
     finally:

@@ -20,6 +20,7 @@ from tests.unit.architecture.source import ROOT, python_files, tree
 BULLET = re.compile(r"^- `(?P<name>[^`]+)`", re.MULTILINE)
 CREATE_TABLE = re.compile(r"\bCREATE TABLE (?:IF NOT EXISTS )?(?P<name>[a-z_]+)(?! PARTITION OF)\b")
 OPERATIONS = ("/health/", "/metrics")
+PARAMETER = r"{\w+(:\w+)?}"
 # 32 bytes in base64. Nothing is encrypted with them.
 KEYS = "test:" + "A" * 43 + "="
 
@@ -58,6 +59,15 @@ def routes(service: str) -> set[str]:
         }
     paths = app.openapi()["paths"]
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+
+
+def addresses(service: str) -> list[str]:
+    """`METHOD /path` of every route, without the names of parameters, which make no difference."""
+    return [
+        f"{method} {re.sub(PARAMETER, '{}', route.path)}"
+        for route in _flat(list(application(service).routes))
+        for method in route.methods or ()
+    ]
 
 
 def _flat(found: list[Any]) -> list[Route]:

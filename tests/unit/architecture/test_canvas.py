@@ -1,5 +1,7 @@
 """The README of each service matches its code: routes, topics, tables. Names are unique across services."""
 
+from collections import Counter
+
 import pytest
 
 from shared.events.auth import AUDIT_RECORDED
@@ -19,6 +21,13 @@ def test_the_listed_calls_are_those_of_the_document(service: str) -> None:
     listed = canvas.listed(service, "API")
     assert len(listed) == len(set(listed))
     assert set(listed) == canvas.routes(service)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_route_hides_another(service: str) -> None:
+    found = Counter(canvas.addresses(service))
+    assert found
+    assert [address for address, count in found.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("service", SERVICES)

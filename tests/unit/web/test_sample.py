@@ -11,7 +11,7 @@ from services.web.errors import ApiError
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
 
 ID = "00000000-0000-0000-0000-000000000009"
-PLACE = f"/o/{ORGANIZATION}/machines/{ID}/sample"
+PLACE = f"/o/{ORGANIZATION}/sample-rigs/{ID}"
 MACHINE = {"id": ID, "name": "Sample rig", "tags": ["sample"], "created_at": "2026-03-01T10:20:30.5Z"}
 
 
