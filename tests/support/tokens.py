@@ -57,10 +57,12 @@ class TokenIssuer:
 
     async def confirm(self, request: web.Request) -> web.Response:
         """Answer as auth does about access that stands: services ask while they do not hear of ends."""
-        asked = await request.json()
+        return web.json_response(self.standing(await request.json()))
+
+    def standing(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         place = asked["organization_id"]
         now = self._issued.get(asked["session_id"], {place: Role.OWNER.label} if place else {})
-        return web.json_response({"role": now.get(place), "memberships": now})
+        return {"role": now.get(place), "memberships": now}
 
     def jwks(self) -> dict[str, Any]:
         return dict(KeySet([self._key]).as_dict(private=False))

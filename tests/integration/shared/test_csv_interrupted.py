@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx2
@@ -14,6 +15,7 @@ from shared.errors import Unavailable
 from shared.http import problems
 from shared.http.document import Application
 from shared.http.pages import Cursor, Page, PageParameters
+from shared.http.standing import PATH as ACCESS_PATH
 from shared.settings import InstallationSettings
 from tests.integration.gateway.support import everything_at, gateway, listening
 from tests.support.tokens import TokenIssuer
@@ -41,6 +43,10 @@ class Source:
         @router.get("/api/v1/auth/jwks.json")
         async def keys() -> dict[str, object]:
             return tokens.jwks()
+
+        @router.post(ACCESS_PATH)
+        async def access(asked: dict[str, Any]) -> dict[str, Any]:
+            return tokens.standing(asked)
 
         @router.get("/api/v1/machines")
         async def list_rows(page: PageParameters) -> Page[Row]:
