@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     Progress,
@@ -40,7 +41,7 @@ class Screen:
         self.console.print(f"[green]✓[/] {text}", highlight=False)
 
     def note(self, text: str) -> None:
-        self.console.print(f"  [dim]{text}[/]", highlight=False)
+        self.console.print(Padding(f"[dim]{text}[/]", (0, 0, 0, 2)), highlight=False)
 
     def heading(self, text: str) -> None:
         self.console.print()
