@@ -23,6 +23,7 @@ const (
 )
 
 type message struct {
+	Type string `json:"type"`
 	Data struct {
 		AlertID  string `json:"alert_id"`
 		Version  int    `json:"version"`
@@ -63,6 +64,9 @@ func handle(id string, got message) string {
 		return "seen"
 	}
 	seen[id] = true
+	if got.Type == "test" {
+		return "test: " + got.Data.Summary
+	}
 	if got.Data.Version <= versions[got.Data.AlertID] {
 		return "nothing new"
 	}

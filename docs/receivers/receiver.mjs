@@ -20,9 +20,10 @@ function verified(id, timestamp, signatures, body) {
   });
 }
 
-function handle(id, { data }) {
+function handle(id, { type, data }) {
   if (seen.has(id)) return "seen";
   seen.add(id);
+  if (type === "test") return `test: ${data.summary}`;
   if (data.version <= (versions.get(data.alert_id) ?? 0)) return "nothing new";
   versions.set(data.alert_id, data.version);
   return `${data.severity} alert ${data.status}: ${data.summary}`;

@@ -32,6 +32,8 @@ def handle(identifier: str, message: dict[str, Any]) -> str:
         return "seen"
     seen.add(identifier)
     data = message["data"]
+    if message["type"] == "test":
+        return f"test: {data['summary']}"
     if data["version"] <= versions.get(data["alert_id"], 0):
         return "nothing new"
     versions[data["alert_id"]] = data["version"]

@@ -175,7 +175,7 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
-    links = LinkService(units, clock, auditor, announcer)
+    links = LinkService(units, clock, auditor, alerts)
     app.include_router(build_acknowledgements_router(links))
     app.include_router(build_deliveries_router(DeliveryService(notifier, auditor), units, infra.guard))
     resources = ResourceService(clock, new_id, auditor, replicas)

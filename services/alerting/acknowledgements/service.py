@@ -5,9 +5,8 @@ from contextlib import AbstractAsyncContextManager
 
 from services.alerting.acknowledgements.domain import Link
 from services.alerting.acknowledgements.links import parse
-from services.alerting.alerts.announcer import Announcer
-from services.alerting.alerts.changes import AlertChange
-from services.alerting.alerts.domain import Alert, Change
+from services.alerting.alerts.domain import Alert
+from services.alerting.alerts.service import Acknowledgement, AlertService
 from services.alerting.database.unit import Unit
 from shared.access import Scope
 from shared.audit import Auditor
@@ -30,11 +29,11 @@ class LinkNotValid(NotFound):
 class LinkService:
     """The token names the organization, so this service opens its transactions itself."""
 
-    def __init__(self, units: Units, clock: Clock, auditor: Auditor, announcer: Announcer) -> None:
+    def __init__(self, units: Units, clock: Clock, auditor: Auditor, alerts: AlertService) -> None:
         self._units = units
         self._clock = clock
         self._auditor = auditor
-        self._announcer = announcer
+        self._alerts = alerts
 
     async def preview(self, token: str) -> tuple[Alert, Link]:
         """What the link is about. Mail scanners may follow it: nothing changes. Raises LinkNotValid."""
@@ -60,14 +59,9 @@ class LinkService:
         return alert, link
 
     async def _acknowledge(self, unit: Unit, alert: Alert, link: Link, note: str | None) -> Alert:
-        now = self._clock.now()
         by_link = f"by the link sent to {link.recipient}"
         reason = f"{note} ({by_link})" if note else f"Acknowledged {by_link}"
-        alert = alert.acknowledged(link.user_id, reason, now)
-        await unit.alerts.update(alert)
-        rule = await unit.rules.get(alert.alert_rule_id)
-        change = AlertChange(alert, Change.ACKNOWLEDGED, now, reason, link.user_id)
-        await self._announcer.announce(unit, rule, change)
+        alert, _ = await self._alerts.acknowledge_as(unit, Acknowledgement(link.user_id, reason), alert.id)
         await self._auditor.record(
             unit.outbox,
             "alert.acknowledged",

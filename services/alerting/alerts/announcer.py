@@ -24,5 +24,5 @@ class Announcer:
             await unit.outbox.add(ALERT_RAISED, alert.machine_id, raised(change), organization_id=of)
         else:
             await unit.outbox.add(ALERT_CHANGED, alert.machine_id, changed(change), organization_id=of)
-        if rule is not None and not change.quiet:
+        if rule is not None and not (change.quiet or alert.untold):
             await self._notifier.notify(unit, rule, change)

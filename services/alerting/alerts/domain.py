@@ -215,7 +215,7 @@ class Alert:
 
     def reopened(self, now: datetime) -> "Alert":
         """The resolved alert, open again because a person says that it is not over."""
-        return self._changed(now)._open_again(now)
+        return replace(self._changed(now)._open_again(now), untold=False)
 
     def told(self, now: datetime) -> "Alert":
         """The alert that people are told of only now."""

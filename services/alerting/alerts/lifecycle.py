@@ -79,7 +79,7 @@ class AlertLifecycle:
         now = self._clock.now()
         resolved = alert.resolved(by, how, now)
         await unit.alerts.update(resolved)
-        change = AlertChange(resolved, Change.RESOLVED, now, how.note, by, how.code, resolved.untold)
+        change = AlertChange(resolved, Change.RESOLVED, now, how.note, by, how.code)
         await self._announcer.announce(unit, rule, change)
         return change
 
@@ -201,7 +201,7 @@ class AlertLifecycle:
             self._clock.now(),
             transition.reason,
             code=alert.resolve_code if kind is Change.RESOLVED else transition.code,
-            quiet=transition.quiet or alert.untold,
+            quiet=transition.quiet,
         )
 
 

@@ -20,10 +20,10 @@ class NameTaken(Conflict):
 
 
 class InUse(Conflict):
-    def __init__(self, kind: Kind, name: str, rule: str) -> None:
+    def __init__(self, kind: Kind, name: str, what: str, user: str) -> None:
         super().__init__(
-            f"The alert rule {rule!r} notifies the {kind.words} {name!r}, so it keeps its name and cannot be"
-            " deleted. Change the rule first."
+            f"The {what} {user!r} notifies the {kind.words} {name!r}, so it keeps its name and cannot be"
+            f" deleted. Change the {what} first."
         )
 
 

@@ -44,9 +44,9 @@ class ResourceService:
         resource_id: UUID | None = None,
     ) -> Resource:
         """Raises NameTaken, TooMany."""
-        if await unit.resources.count(kind) >= MAX_RESOURCES:
-            raise TooMany(kind)
         now = self._clock.now()
+        if await unit.resources.count(kind, now) >= MAX_RESOURCES:
+            raise TooMany(kind)
         await self._replicas.ensure_member(unit, caller)
         resource = Resource(
             id=resource_id or self._new_id(),
@@ -101,9 +101,9 @@ class ResourceService:
 
     async def _check_unused(self, unit: Unit, resource: Resource) -> None:
         if prefix := PREFIXES.get(resource.kind):
-            rule = await unit.resources.rule_that_names(prefix + resource.name)
-            if rule is not None:
-                raise InUse(resource.kind, resource.name, rule)
+            user = await unit.resources.first_that_names(prefix + resource.name)
+            if user is not None:
+                raise InUse(resource.kind, resource.name, *user)
 
 
 def _found(resource: Resource | None, kind: Kind, resource_id: UUID) -> Resource:

@@ -110,6 +110,8 @@ class RuleService:
             if not overrides.issuperset(before.overrides):
                 rule = replace(rule, template_version=None)
         await unit.rules.update(rule)
+        if "actions" in changes:
+            await unit.ledger.forget_targets(targets_of(rule.id))
         await unit.timers.schedule(JUDGEMENT, rule.machine_id, rule.updated_at)
         if (ended := ended_by(before, rule)) is not None:
             await self._close(unit, caller, rule, ended)
@@ -184,12 +186,15 @@ class RuleService:
         if "actions" in values:
             made = values["actions"].sealed(partial(self._sealer.secret, rule_id), actions)
             await check_recipients(unit, made, self._clock.now())
-            # What failed at an old address says nothing about the new one.
-            await unit.ledger.forget_targets(f"rule:{rule_id}/")
             # An older version that still runs would send messages to the bare host.
             sealing = await unit.rules.are_addresses_sealed()
             converted["actions"] = self._sealer.sealed(rule_id, made) if sealing else made
         return converted
+
+
+def targets_of(rule_id: UUID) -> str:
+    """Where the ledger keeps what failed at a rule's webhooks, which says nothing about new addresses."""
+    return f"rule:{rule_id}/"
 
 
 def ended_by(before: Rule, after: Rule) -> Resolution | None:

@@ -53,7 +53,7 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Why an alert notifies nobody at a moment, and until when; None: until something else changes."""
+    """Why an alert notifies nobody at a moment, and when to look again."""
 
     reason: str
-    until: datetime | None
+    until: datetime

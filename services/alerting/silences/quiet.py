@@ -1,7 +1,7 @@
 """Finds out whether an alert notifies anybody at a moment."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.alerting.alerts.domain import Alert
@@ -13,6 +13,8 @@ from services.alerting.rules.domain import Rule
 from services.alerting.silences.domain import Matched, Matcher, Quiet
 
 FAILING = "failing"
+# The end of a more severe alert wakes the others; whatever else may end its precedence is noticed after this.
+LOOK_AGAIN = timedelta(minutes=5)
 
 
 async def quiet(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | None:
@@ -21,10 +23,9 @@ async def quiet(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | N
     matched = _matched(machine, alert, rule)
     resources = await unit.resources.current([Kind.SILENCE, Kind.MAINTENANCE_WINDOW], at)
     found = [reason for each in resources if (reason := _quiet_by(each, matched, at))]
-    if inhibiting := await _inhibited(unit, rule, alert):
+    if inhibiting := await _inhibited(unit, rule, alert, at):
         found.append(inhibiting)
-    # Without an end, something else wakes the alert: the end of the more severe one.
-    return max(found, key=lambda each: (each.until is None, each.until or at), default=None)
+    return max(found, key=lambda each: each.until, default=None)
 
 
 def inhibits(rule: Rule) -> bool:
@@ -39,18 +40,19 @@ def _quiet_by(resource: Resource, matched: Matched, at: datetime) -> Quiet | Non
         return None
     if resource.kind is Kind.SILENCE:
         started = datetime.fromisoformat(document["starts_at"]) <= at
-        return Quiet(f"silence {resource.name!r}", resource.ends_at) if started else None
+        ends_at = resource.ends_at
+        return Quiet(f"silence {resource.name!r}", ends_at) if started and ends_at else None
     occurrence = Schedule.load(document["schedule"]).at(at)
     return Quiet(f"maintenance window {resource.name!r}", occurrence.ends_at) if occurrence else None
 
 
-async def _inhibited(unit: Unit, rule: Rule, alert: Alert) -> Quiet | None:
+async def _inhibited(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | None:
     for other in await unit.ledger.open_beside(alert.machine_id):
         if other.id == alert.id or other.severity <= alert.severity or other.rule_id == rule.id:
             continue
         more_severe = await unit.rules.get(other.rule_id)
         if more_severe is not None and inhibits(more_severe):
-            return Quiet(f"open alert of the rule {more_severe.name!r}", None)
+            return Quiet(f"open alert of the rule {more_severe.name!r}", at + LOOK_AGAIN)
     return None
 
 

@@ -14,7 +14,7 @@ from services.alerting.database.unit import Unit
 from services.alerting.replicas.domain import MachineRef
 from services.alerting.rules.domain import Rule
 from services.alerting.rules.sealing import WebhookSealer
-from services.alerting.rules.service import ended_by
+from services.alerting.rules.service import ended_by, targets_of
 from services.alerting.templates.domain import DELETED, FIELDS, RuleTemplate
 from services.alerting.timer.kinds import JUDGEMENT, TEMPLATE_SYNC
 from shared.audit import Auditor
@@ -108,6 +108,9 @@ class TemplateSync:
         if before.deleted_at is None and (how := ended_by(before, after)) is not None:
             await self._lifecycle.close_of_rule(unit, after, how)
         await unit.rules.update(after)
+        if "actions" not in after.overrides:
+            # Sealed anew, an address does not tell whether it is another one.
+            await unit.ledger.forget_targets(targets_of(after.id))
         await unit.timers.schedule(JUDGEMENT, after.machine_id, after.updated_at)
         await self._audit(unit, after, "alert_rule.updated")
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.alerting.acknowledgements.domain import Link
-from services.alerting.alerts.domain import Change
+from services.alerting.alerts.domain import AlertStatus, Change
 from services.alerting.database.people.interfaces import OpenAlert
 from services.alerting.deliveries.domain import (
     GIVEN_UP_CHANGE,
@@ -148,15 +148,19 @@ class FakeResources(Scoped):
     async def delete(self, resource_id: UUID) -> None:
         del self._memory.resources[resource_id]
 
-    async def count(self, kind: Kind) -> int:
-        return sum(self._mine(each) and each.kind is kind for each in self._memory.resources.values())
+    async def count(self, kind: Kind, at: datetime) -> int:
+        return len(await self.current([kind], at))
 
-    async def rule_that_names(self, recipient: str) -> str | None:
+    async def first_that_names(self, recipient: str) -> tuple[str, str] | None:
         named: list[Rule | RuleTemplate] = [*self._memory.rules.values(), *self._memory.templates.values()]
         for each in named:
             tells = any(recipient in step.to for step in each.actions.steps)
             if self._mine(each) and each.deleted_at is None and tells:
-                return each.name
+                return "alert rule" if isinstance(each, Rule) else "rule template", each.name
+        for point in self._memory.resources.values():
+            is_rotation = point.kind is Kind.CONTACT_POINT and point.document.get("kind") == "rotation"
+            if self._mine(point) and is_rotation and recipient == f"rotation:{point.document['who']}":
+                return "contact point", point.name
         return None
 
 
@@ -195,7 +199,9 @@ class FakeLedger(Scoped):
         return [
             OpenAlert(alert.id, alert.alert_rule_id, alert.severity)
             for alert in self._memory.alerts.values()
-            if self._mine(alert) and alert.machine_id == machine_id and alert.is_open
+            if self._mine(alert)
+            and alert.machine_id == machine_id
+            and alert.status in (AlertStatus.ACTIVE, AlertStatus.RECOVERING)
         ]
 
     async def open_and_suppressed(self) -> Sequence[UUID]:

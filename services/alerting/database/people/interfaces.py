@@ -36,10 +36,12 @@ class ResourceRepository(Protocol):
 
     async def delete(self, resource_id: UUID) -> None: ...
 
-    async def count(self, kind: Kind) -> int: ...
+    async def count(self, kind: Kind, at: datetime) -> int:
+        """How many have not ended."""
+        ...
 
-    async def rule_that_names(self, recipient: str) -> str | None:
-        """The name of a rule whose steps name the recipient."""
+    async def first_that_names(self, recipient: str) -> tuple[str, str] | None:
+        """What names the recipient, and its name: an alert rule, a rule template, or a contact point."""
         ...
 
 

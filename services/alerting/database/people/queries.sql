@@ -40,15 +40,19 @@ WHERE id = :id;
 DELETE FROM notification_resources WHERE id = :id;
 
 -- name: count_resources$
--- How many resources of a kind there are.
-SELECT count(*) FROM notification_resources WHERE kind = :kind;
+-- How many resources of a kind have not ended.
+SELECT count(*) FROM notification_resources WHERE kind = :kind AND (ends_at IS NULL OR ends_at > :at);
 
--- name: rule_that_names$
--- The name of a rule or template that notifies a recipient, such as contact:plant.
-SELECT name FROM (
-    SELECT name, actions, created_at FROM alert_rules WHERE deleted_at IS NULL
+-- name: first_that_names^
+-- What notifies a recipient, such as contact:plant: a rule, a template, or the contact point of a rotation.
+SELECT what, name FROM (
+    SELECT 'alert rule' AS what, name, created_at, actions FROM alert_rules WHERE deleted_at IS NULL
     UNION ALL
-    SELECT name, actions, created_at FROM rule_templates WHERE deleted_at IS NULL) named
+    SELECT 'rule template', name, created_at, actions FROM rule_templates WHERE deleted_at IS NULL
+    UNION ALL
+    SELECT 'contact point', name, created_at, jsonb_build_object('steps', jsonb_build_array(
+        jsonb_build_object('to', jsonb_build_array('rotation:' || (document ->> 'who')))))
+    FROM notification_resources WHERE kind = 'contact_point' AND document ->> 'kind' = 'rotation') named
 WHERE jsonb_path_exists(actions, '$.steps[*].to[*] ? (@ == $who)', jsonb_build_object('who', :recipient::text))
 ORDER BY created_at LIMIT 1;
 
@@ -70,15 +74,16 @@ GROUP BY target_key, channel, step, status = 'suppressed';
 SELECT actions FROM alert_rules WHERE id = :id;
 
 -- name: open_beside
--- The open alerts of a machine.
-SELECT id, alert_rule_id, severity FROM alerts WHERE machine_id = :machine_id AND status <> 'resolved'
+-- The alerts of a machine that were raised and are not over.
+SELECT id, alert_rule_id, severity FROM alerts WHERE machine_id = :machine_id AND status IN ('active', 'recovering')
 ORDER BY id LIMIT 500;
 
 -- name: open_and_suppressed
 -- Open alerts of which somebody was not told, because of a silence, a window or another alert.
 SELECT DISTINCT d.alert_id FROM deliveries d JOIN alerts a ON a.id = d.alert_id
 WHERE d.status = 'suppressed' AND a.status <> 'resolved'
-  AND d.organization_id = nullif(current_setting('app.organization_id', true), '')::uuid LIMIT 1000;
+  AND d.organization_id = nullif(current_setting('app.organization_id', true), '')::uuid
+ORDER BY d.alert_id LIMIT 1000;
 
 -- name: insert_link!
 -- Store the hash of a link that acknowledges.

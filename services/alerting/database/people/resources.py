@@ -50,12 +50,12 @@ class PostgresResourceRepository:
     async def delete(self, resource_id: UUID) -> None:
         await self._queries.delete_resource(self._connection, id=resource_id)
 
-    async def count(self, kind: Kind) -> int:
-        return int(await self._queries.count_resources(self._connection, kind=kind))
+    async def count(self, kind: Kind, at: datetime) -> int:
+        return int(await self._queries.count_resources(self._connection, kind=kind, at=at))
 
-    async def rule_that_names(self, recipient: str) -> str | None:
-        name: str | None = await self._queries.rule_that_names(self._connection, recipient=recipient)
-        return name
+    async def first_that_names(self, recipient: str) -> tuple[str, str] | None:
+        row = await self._queries.first_that_names(self._connection, recipient=recipient)
+        return (row["what"], row["name"]) if row else None
 
 
 def _resource(row: asyncpg.Record | None) -> Resource | None:

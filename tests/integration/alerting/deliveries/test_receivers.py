@@ -118,7 +118,15 @@ async def test_a_receiver_verifies_deduplicates_and_keeps_the_newest_state(
         assert await send([OTHER], message(alert, 2)) == 401
         assert await send([OTHER, SECRET], message(alert, 3, "resolved")) == 204, "a change of the secret"
         assert await send([SECRET], message(alert, 2)) == 204, "what was overtaken says nothing new"
-        expected = ["high alert active: Grüße", "seen", "high alert resolved: Grüße", "nothing new"]
+        test = {"type": "test", "timestamp": "2026-01-01T00:00:00+00:00", "data": {"summary": "hello"}}
+        assert await send([SECRET], test) == 204, "a test of the contact point"
+        expected = [
+            "high alert active: Grüße",
+            "seen",
+            "high alert resolved: Grüße",
+            "nothing new",
+            "test: hello",
+        ]
         await eventually(
             lambda: _equal(running.lines, expected), seconds=30, what="the lines of the receiver"
         )

@@ -65,9 +65,12 @@ class PeopleSuite:
             changed = silence.changed(NOW + HOUR, name="t", document={"b": 2}, ends_at=None)
             await unit.resources.update(changed)
             assert await unit.resources.lock(Kind.SILENCE, silence.id) == changed
-            assert await unit.resources.count(Kind.SILENCE) == 1
+            assert await unit.resources.count(Kind.SILENCE, NOW) == 1
+            await unit.resources.update(changed.changed(NOW + HOUR, ends_at=NOW + HOUR))
+            assert await unit.resources.count(Kind.SILENCE, NOW) == 1
+            assert await unit.resources.count(Kind.SILENCE, NOW + HOUR) == 0, "it has ended"
             await unit.resources.delete(silence.id)
-            assert await unit.resources.count(Kind.SILENCE) == 0
+            assert await unit.resources.count(Kind.SILENCE, NOW) == 0
         async with units(Scope(organization_id=uuid4())) as unit:
             assert await unit.resources.get(Kind.MAINTENANCE_WINDOW, window.id) is None
             assert await unit.resources.current([Kind.MAINTENANCE_WINDOW], NOW) == []
@@ -83,8 +86,13 @@ class PeopleSuite:
             assert await unit.resources.add(make_resource(world, Kind.ROTATION, "plant"))
             assert await unit.resources.add(make_resource(world, Kind.SILENCE, "plant"))
             assert await unit.resources.add(make_resource(world, Kind.SILENCE, "plant"))
-            assert await unit.resources.rule_that_names("contact:plant") == world.rule.name
-            assert await unit.resources.rule_that_names("rotation:plant") is None
+            assert await unit.resources.first_that_names("contact:plant") == ("alert rule", world.rule.name)
+            assert await unit.resources.first_that_names("rotation:plant") is None
+            on_call = {"kind": "rotation", "who": "plant"}
+            assert await unit.resources.add(
+                make_resource(world, Kind.CONTACT_POINT, "night", document=on_call)
+            )
+            assert await unit.resources.first_that_names("rotation:plant") == ("contact point", "night")
 
     async def test_what_was_told_since_an_alert_opened(self, units: Units) -> None:
         world = await World(units).store()

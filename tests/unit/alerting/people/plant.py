@@ -6,9 +6,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.alerting.acknowledgements.links import LinkMaker
+from services.alerting.acknowledgements.service import LinkService
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.changes import AlertChange
 from services.alerting.alerts.domain import Alert, Change, Resolution
+from services.alerting.alerts.service import AlertService
 from services.alerting.contact_points.sealing import ContactSealer
 from services.alerting.deliveries.chat import ChatSender
 from services.alerting.deliveries.content import Composer
@@ -24,12 +26,14 @@ from services.alerting.deliveries.escalation import Step
 from services.alerting.deliveries.notices import Notices
 from services.alerting.deliveries.notifier import Notifier
 from services.alerting.replicas.domain import MemberRef
+from services.alerting.replicas.service import ReplicaService
 from services.alerting.resources.domain import Kind, Resource
 from services.alerting.rules.domain import Actions, Rule, Webhook
 from services.alerting.rules.sealing import WebhookSealer, secret_purpose
 from services.alerting.rules.signals import Severity
 from services.alerting.timer.kinds import NOTIFY
 from services.alerting.timer.runner import timer_worker
+from shared.audit import Auditor
 from shared.crypto import Encryptor
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
@@ -60,6 +64,9 @@ class Plant:
         self.world.rule = self.rule
         self.notifier = Notifier(self.clock, uuid4, "https://dinsight.example")
         self.announcer = Announcer(self.notifier)
+        auditor = Auditor(self.clock)
+        self.alerts = AlertService(self.clock, auditor, ReplicaService(), self.announcer)
+        self.links = LinkService(self.units, self.clock, auditor, self.alerts)
         sealers = WebhookSealer(self.encryptor), ContactSealer(self.encryptor)
         courier = Courier(self.sender, self.mail, ChatSender(allow_hosted=False), Composer(), *sealers)
         links = LinkMaker("https://dinsight.example", lambda count: uuid4().bytes + b"r" * (count - 16))

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from services.alerting.acknowledgements.service import LinkNotValid, LinkService
-from services.alerting.alerts.domain import Change
+from services.alerting.acknowledgements.service import LinkNotValid
+from services.alerting.alerts.domain import AlertStatus, Change, Resolution
+from services.alerting.alerts.service import Acknowledgement
 from services.alerting.contact_points.domain import ContactKind, ContactPoint
 from services.alerting.contact_points.sealing import ContactSealer
 from services.alerting.deliveries.domain import (
@@ -18,10 +19,10 @@ from services.alerting.deliveries.domain import (
 from services.alerting.deliveries.escalation import Step
 from services.alerting.maintenance_windows.domain import Schedule
 from services.alerting.resources.domain import Kind
-from services.alerting.rules.domain import Grouping
+from services.alerting.rules.domain import Grouping, Rule
 from services.alerting.rules.signals import Severity
-from shared.audit import Auditor
-from tests.unit.alerting.database.repository_suite import NOW, make_machine, make_rule
+from tests.support.fakes import caller
+from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule
 from tests.unit.alerting.examples import SECRET, condition, leaf
 from tests.unit.alerting.people.plant import ADMINS, CMMS, HOOK, MINUTE, OPERATORS, Plant
 
@@ -142,8 +143,8 @@ async def test_a_recurring_window_keeps_quiet_while_it_lasts() -> None:
     assert await plant.pass_time(2) == [f"{HOOK}: alert.raised"]
 
 
-async def test_a_failing_machine_keeps_its_less_severe_alerts_quiet_until_it_is_over() -> None:
-    plant = await Plant(CMMS).built()
+async def inhibiting(plant: Plant) -> Rule:
+    """A rule whose alerts keep less severe ones of the machine back."""
     failing = make_rule(
         plant.world.machine,
         plant.world.user_id,
@@ -152,11 +153,53 @@ async def test_a_failing_machine_keeps_its_less_severe_alerts_quiet_until_it_is_
     failing = replace(failing, actions=plant.actions(failing.id, (CMMS,)), name="Failing")
     async with plant.units(plant.world.scope) as unit:
         await unit.rules.add(failing)
+    return failing
+
+
+async def test_a_failing_machine_keeps_its_less_severe_alerts_quiet_until_it_is_over() -> None:
+    plant = await Plant(CMMS).built()
+    failing = await inhibiting(plant)
     severe = await plant.raised(failing, Severity.CRITICAL)
     await plant.raised()
     assert await plant.pass_time(5) == [f"{HOOK}: alert.raised"]
     await plant.resolve(severe, failing)
     assert sorted(await plant.pass_time(1)) == [f"{HOOK}: alert.raised", f"{HOOK}: alert.resolved"]
+
+
+async def test_what_is_not_raised_yet_keeps_nothing_back() -> None:
+    plant = await Plant(CMMS).built()
+    failing = await inhibiting(plant)
+    async with plant.units(plant.world.scope) as unit:
+        await unit.alerts.add(make_alert(failing, Severity.CRITICAL, status=AlertStatus.PENDING))
+    await plant.raised()
+    assert await plant.pass_time(0) == [f"{HOOK}: alert.raised"]
+
+
+async def test_an_alert_is_told_when_what_kept_it_back_ends_without_a_word() -> None:
+    plant = await Plant(CMMS).built()
+    failing = await inhibiting(plant)
+    severe = await plant.raised(failing, Severity.CRITICAL)
+    await plant.raised()
+    assert await plant.pass_time(1) == [f"{HOOK}: alert.raised"]
+    async with plant.units(plant.world.scope) as unit:
+        over = plant.now_of(severe).resolved(None, Resolution("muted"), plant.clock.now())
+        await unit.alerts.update(over)
+    assert await plant.pass_time(5) == [f"{HOOK}: alert.raised"]
+
+
+async def test_what_people_do_about_a_muted_alert_tells_nobody_until_one_reopens_it() -> None:
+    plant = await Plant(CMMS).built()
+    alert = make_alert(plant.rule, created_at=plant.clock.now(), untold=True)
+    engineer = caller(plant.world.organization_id)
+    async with plant.units(plant.world.scope) as unit:
+        await unit.alerts.add(alert)
+        await plant.alerts.comment(unit, engineer, alert.id, "Seen")
+        await plant.alerts.acknowledge_as(unit, Acknowledgement(plant.world.user_id), alert.id)
+        await plant.alerts.resolve(unit, engineer, alert.id, Resolution("done"))
+    assert await plant.pass_time(1) == []
+    async with plant.units(plant.world.scope) as unit:
+        await plant.alerts.reopen(unit, engineer, alert.id, None)
+    assert await plant.pass_time(1) == [f"{HOOK}: alert.reopened"]
 
 
 async def test_mail_about_several_machines_with_one_cause_is_one_message() -> None:
@@ -260,7 +303,7 @@ async def test_a_link_in_a_mail_acknowledges_once_without_a_sign_in() -> None:
     token = mail.text.split("#token=")[1].split()[0]
     assert mail.html is not None
     assert token in mail.html
-    service = LinkService(plant.units, plant.clock, Auditor(plant.clock), plant.announcer)
+    service = plant.links
     for _ in range(2):
         shown, _ = await service.preview(token)
         assert shown.acknowledged_at is None, "looking changes nothing"
@@ -279,7 +322,7 @@ async def test_a_link_ends_with_the_access_of_its_member(is_active: bool, delete
     await plant.raised()
     await plant.pass_time()
     token = plant.mail.sent[0].text.split("#token=")[1].split()[0]
-    service = LinkService(plant.units, plant.clock, Auditor(plant.clock), plant.announcer)
+    service = plant.links
     await service.preview(token)
     members = plant.units.memory.members
     members |= {
@@ -292,7 +335,7 @@ async def test_a_link_ends_with_the_access_of_its_member(is_active: bool, delete
 
 async def test_a_link_ends_with_its_alert_and_with_its_time() -> None:
     plant = await Plant(OPERATORS).built()
-    service = LinkService(plant.units, plant.clock, Auditor(plant.clock), plant.announcer)
+    service = plant.links
     alert = await plant.raised()
     await plant.pass_time()
     token = plant.mail.sent[0].text.split("#token=")[1].split()[0]

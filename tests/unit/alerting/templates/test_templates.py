@@ -9,6 +9,7 @@ import pytest
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.domain import AlertStatus
 from services.alerting.alerts.lifecycle import AlertLifecycle
+from services.alerting.deliveries.domain import TargetState
 from services.alerting.deliveries.notifier import Notifier
 from services.alerting.errors import InvalidRule
 from services.alerting.replicas.domain import MachineRef
@@ -167,6 +168,17 @@ async def test_rules_follow_their_template_except_where_they_override_it(plant: 
     await plant.change_rule(rules[one.id], overrides=["name"])
     rule = plant.rules_of(template)[one.id]
     assert (rule.severity, rule.name, rule.overrides) == (Severity.LOW, "Pump 1", ("name",))
+
+
+async def test_a_corrected_address_is_tried_whatever_was_known_of_the_old_one(plant: Plant) -> None:
+    machine = await plant.machine("pump")
+    template = await plant.template()
+    rule = plant.rules_of(template)[machine.id]
+    key = f"rule:{rule.id}/cmms"
+    gone = TargetState(plant.world.organization_id, key, disabled_reason="410 Gone")
+    plant.units.memory.targets[key] = gone
+    await plant.change(template, actions=actions(url="https://example.org/new"))
+    assert plant.units.memory.targets == {}
 
 
 async def test_a_deleted_rule_of_a_template_stays_deleted(plant: Plant) -> None:
