@@ -9,11 +9,10 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from services.web.alerts.service import change_alert, change_alerts, read_inbox, user_id
-from services.web.api.client import Json
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.people.service import names_of_members
-from services.web.sessions.visit import Visit, Visitors
+from services.web.sessions.visit import ANY_PROBLEM, Visit, Visitors, optional
 
 
 def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
@@ -70,7 +69,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             visit.get(f"/alerts/{alert_id}/timeline"),
         )
         anomaly_id = alert["worst_anomaly_id"]
-        anomaly = await _or_none(visit, f"/anomalies/{anomaly_id}") if anomaly_id else None
+        # What an alert is about may have been deleted or archived: the alert is shown all the same.
+        anomaly = await optional(visit.get(f"/anomalies/{anomaly_id}"), ANY_PROBLEM) if anomaly_id else None
         return await pages.show(
             visit,
             "alerts/alert.html",
@@ -84,11 +84,3 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         )
 
     return router
-
-
-async def _or_none(visit: Visit, path: str) -> Json | None:
-    """What an alert is about may have been deleted or archived: the alert is shown all the same."""
-    try:
-        return await visit.get(path)
-    except ApiError:
-        return None

@@ -101,7 +101,7 @@ def _details(visit: Visit, action: str, form: FormData) -> Json:
     """The fields that the action takes."""
     details: dict[str, Any] = {"note": form.get("note") or None}
     if action == "assign":
-        details["user_id"] = None if form.get("to") == "nobody" else user_id(visit)
+        details["user_id"] = user_id(visit)
     if action == "resolve":
         details["outcome"] = form.get("outcome") or None
         details["fault_code"] = form.get("fault_code") or None

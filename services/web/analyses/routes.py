@@ -48,9 +48,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     @router.post("/analyses/{analysis_id}/what-if/keep")
     async def keep_rate(visit: member, analysis_id: UUID) -> Response:
-        rate = str((await visit.form()).get("rate", ""))
-        await analyses.keep(visit, rate)
-        target = f"/o/{visit.organization_id}/analyses/{analysis_id}/what-if?rate={float(rate)}&kept=true"
+        rate = await analyses.keep(visit, str((await visit.form()).get("rate", "")))
+        target = f"/o/{visit.organization_id}/analyses/{analysis_id}/what-if?rate={rate}&kept=true"
         return moved(visit, target)
 
     return router

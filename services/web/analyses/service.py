@@ -1,17 +1,15 @@
 """Reads what the pages of analyses show, and does what their forms ask for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from services.web.api.client import Json
 from services.web.errors import ApiBroken, ApiError, UnknownPage
-from services.web.machines.reading import optional
-from services.web.sessions.visit import Visit
-
-Json = Mapping[str, Any]
+from services.web.sessions.visit import Visit, optional
 
 PAGE = 50
 MACHINES = 500
@@ -100,9 +98,11 @@ class AnalysisPages:
             "kept": query.get("kept") == "true",
         }
 
-    async def keep(self, visit: Visit, rate: str) -> None:
-        """Make a rate the setting of analyses to come."""
-        await visit.post("/configs", {"false_alarm_rate": bounded(rate, DEFAULT_RATE)})
+    async def keep(self, visit: Visit, rate: str) -> float:
+        """Make a rate the setting of analyses to come. Returns what was kept."""
+        kept = bounded(rate, DEFAULT_RATE)
+        await visit.post("/configs", {"false_alarm_rate": kept})
+        return kept
 
 
 def bounded(text: str | None, otherwise: float) -> float:

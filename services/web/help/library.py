@@ -1,7 +1,8 @@
 """Renders the documents that people read on the page, and finds words in them."""
 
+import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,8 @@ SECTIONS: Mapping[str, Sequence[str]] = {
     "understand": ("engine", "architecture", "security"),
 }
 HEADING = re.compile(r"^#\s+(.+)$", re.MULTILINE)
-LINK = re.compile(r'href="(?!https?:|/|#|mailto:)([^"#]+?)\.md(#[^"]*)?"')
+# A relative link, as the renderer writes it: its path, its anchor, its text.
+LINK = re.compile(r'<a href="(?!https?:|/|#|mailto:)([^"#]+)(#[^"]*)?">(.*?)</a>', re.DOTALL)
 MAX_FOUND = 30
 
 
@@ -34,12 +36,8 @@ class Library:
 
     def __init__(self, docs: Path = DOCS) -> None:
         renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
-        self._documents = {
-            name.rpartition("/")[2]: _read(renderer, docs, name)
-            for names in SECTIONS.values()
-            for name in names
-            if (docs / f"{name}.md").is_file()
-        }
+        names = [each for names in SECTIONS.values() for each in names if (docs / f"{each}.md").is_file()]
+        self._documents = {name.rpartition("/")[2]: _read(renderer, docs, name, names) for name in names}
 
     def get(self, name: str) -> Document | None:
         return self._documents.get(name)
@@ -58,15 +56,20 @@ class Library:
         return ranked[:MAX_FOUND] if wanted else ()
 
 
-def _read(renderer: MarkdownIt, docs: Path, name: str) -> Document:
+def _read(renderer: MarkdownIt, docs: Path, name: str, names: Collection[str]) -> Document:
     source = (docs / f"{name}.md").read_text(encoding="utf-8")
     heading = HEADING.search(source)
     title = heading[1].strip() if heading else name
     # The page has the title already.
     body = source[: heading.start()] + source[heading.end() :] if heading else source
-    content = LINK.sub(lambda match: _address(match[1], match[2] or ""), renderer.render(body))
+    content = LINK.sub(lambda match: _linked(match, name, names), renderer.render(body))
     return Document(name.rpartition("/")[2], title, Markup(content), source.lower())  # noqa: S704 - no HTML passes
 
 
-def _address(path: str, anchor: str) -> str:
-    return f'href="/help/{path.rpartition("/")[2]}{anchor}"'
+def _linked(link: re.Match[str], name: str, names: Collection[str]) -> str:
+    """A link of the document `name` to another one of the help; of any other link, its text alone."""
+    path, anchor, text = link[1], link[2] or "", link[3]
+    place, kind = posixpath.splitext(posixpath.normpath(posixpath.join(posixpath.dirname(name), path)))
+    if kind != ".md" or place not in names:
+        return text
+    return f'<a href="/help/{posixpath.basename(place)}{anchor}">{text}</a>'

@@ -90,6 +90,7 @@ class Pages:
         environment.globals |= {
             "asset": self._asset,
             "address": address,
+            "here": here,
             "languages": texts.LANGUAGES,
             "may": may,
             "form_token_header": FORM_TOKEN_HEADER,
@@ -116,6 +117,13 @@ def address(context: Context, path: str, **query: Any) -> str:
     visit: Visit = context["visit"]
     given = {name: value for name, value in query.items() if value not in (None, "")}
     return f"/o/{visit.organization_id}{path}" + (f"?{urlencode(given)}" if given else "")
+
+
+@pass_context
+def here(context: Context) -> str:
+    """The address of the page with its query: the filters and the place in a list."""
+    url = context["visit"].request.url
+    return f"{url.path}?{url.query}" if url.query else str(url.path)
 
 
 @pass_context
@@ -160,6 +168,6 @@ def moved(visit: Visit, target: str) -> Response:
 def to_sign_in(visit: Visit) -> Response:
     """Where somebody without a session goes, and comes back from."""
     request = visit.request
-    here = request.headers.get("HX-Current-URL") or str(request.url)
-    path = here.split("://", 1)[-1].partition("/")[2] if request.method == "GET" else ""
+    shown = request.headers.get("HX-Current-URL") or str(request.url)
+    path = shown.split("://", 1)[-1].partition("/")[2] if request.method == "GET" else ""
     return moved(visit, "/sign-in" + (f"?{urlencode({'next': '/' + path})}" if path else ""))

@@ -118,9 +118,6 @@ class Terms:
     def sensor_role(self, code: str) -> str:
         return self._word(SENSOR_ROLES, code)
 
-    def column_role(self, code: str) -> str:
-        return self._word(COLUMN_ROLES, code)
-
     def column_roles(self) -> list[tuple[str, str]]:
         return [(code, self._text(text)) for code, text in COLUMN_ROLES.items()]
 

@@ -38,12 +38,6 @@ ALERT_STATES: Mapping[str, str] = {
     "recovering": N_("recovering"),
     "resolved": N_("resolved"),
 }
-MACHINE_STATES: Mapping[str, str] = {
-    "active": N_("active"),
-    "inactive": N_("inactive"),
-    "maintenance": N_("in maintenance"),
-    "retired": N_("retired"),
-}
 NOT_JUDGED: Mapping[str, str] = {
     "rule_switched_off": N_("The rule is switched off."),
     "machine_inactive": N_("The machine is inactive."),
@@ -112,34 +106,30 @@ class Words(Terms):
 
     def __init__(self, gettext: Gettext) -> None:
         super().__init__(gettext)
-        self._gettext = gettext
-        self.severities, self.roles, self.outcomes, self.states = SEVERITIES, ROLES, OUTCOMES, STATES
+        self.roles, self.outcomes = ROLES, OUTCOMES
 
     def severity(self, code: str) -> str:
-        return self._of(SEVERITIES, code)
+        return self._word(SEVERITIES, code)
 
     def state(self, code: str) -> str:
-        return self._of(STATES, code)
+        return self._word(STATES, code)
 
     def mark(self, state: str) -> str:
         return STATE_MARKS.get(state, "unknown")
 
-    def machine_status(self, code: str) -> str:
-        return self._of(MACHINE_STATES, code)
-
     def not_judged(self, code: str) -> str:
-        return self._of(NOT_JUDGED, code)
+        return self._word(NOT_JUDGED, code)
 
     def change(self, code: str) -> str:
-        return self._of(CHANGES, code)
+        return self._word(CHANGES, code)
 
     def reason(self, entry: Mapping[str, Any]) -> str | None:
         """Of an entry of a timeline: what a person or a receiver wrote, or why the service acted."""
         known = REASONS.get(entry.get("code") or "")
-        return self._gettext(known) if known else entry.get("reason")
+        return self._text(known) if known else entry.get("reason")
 
     def contact_kind(self, code: str) -> str:
-        return self._of(CONTACT_KINDS, code)
+        return self._word(CONTACT_KINDS, code)
 
     def contact_kinds(self, rotations: Sequence[str]) -> list[tuple[str, str]]:
         """Those that can be chosen: a rotation only where there is one."""
@@ -150,11 +140,11 @@ class Words(Terms):
         kind, _, who = code.partition(":")
         match kind:
             case "role":
-                return self._gettext("Everybody with the role {role}").format(role=self.role(who))
+                return self._text(N_("Everybody with the role {role}")).format(role=self.role(who))
             case "user":
-                return names.get(who, self._gettext("somebody who has left"))
+                return names.get(who, self._text(N_("somebody who has left")))
             case "rotation":
-                return self._gettext("Whoever is on call in {rotation}").format(rotation=who)
+                return self._text(N_("Whoever is on call in {rotation}")).format(rotation=who)
         return who
 
     def recipients(self, told: Sequence[str]) -> list[tuple[str, str]]:
@@ -165,22 +155,22 @@ class Words(Terms):
         return [(code, self.outcome(code)) for code in OUTCOMES]
 
     def delivery(self, code: str) -> str:
-        return self._of(DELIVERIES, code)
+        return self._word(DELIVERIES, code)
 
     def alert_state(self, code: str) -> str:
-        return self._of(ALERT_STATES, code)
+        return self._word(ALERT_STATES, code)
 
     def browser(self, agent: str) -> str:
         """What people call the program of a User-Agent; its first word where it is no browser."""
         name = next((name for mark, name in BROWSERS if mark in agent), agent.partition("/")[0][:40])
         system = next((name for mark, name in SYSTEMS if mark in agent), "")
-        return f"{name}, {system}" if system else name or self._gettext("unknown program")
+        return f"{name}, {system}" if system else name or self._text(N_("unknown program"))
 
     def role(self, code: str) -> str:
-        return self._of(ROLES, code)
+        return self._word(ROLES, code)
 
     def outcome(self, code: str) -> str:
-        return self._of(OUTCOMES, code)
+        return self._word(OUTCOMES, code)
 
     def problem(self, error: Any) -> str:
         """What went wrong, by its code; else in the words of whoever reports it."""
@@ -188,12 +178,9 @@ class Words(Terms):
         if known is None:
             return str(error.detail)
         try:
-            return self._gettext(known).format(**error.params)
+            return self._text(known).format(**error.params)
         except (KeyError, IndexError, ValueError):
             return str(error.detail)
-
-    def _of(self, known: Mapping[str, str], code: str) -> str:
-        return self._gettext(known[code]) if code in known else code
 
 
 # The first that matches: Edge says that it is Chrome, and Chrome that it is Safari.

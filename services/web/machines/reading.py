@@ -1,25 +1,10 @@
-"""Reads what may not be there, and what addresses say."""
+"""What is read in place of nothing, and what addresses and forms say."""
 
-from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from uuid import UUID
 
-from services.web.errors import ApiError
-
-Json = Mapping[str, Any]
-
-# What is simply not there yet: no run, no baseline, an archived analysis.
-MISSING = (404, 409, 422)
-
-
-async def optional(call: Awaitable[Json]) -> Json | None:
-    """The response; None for what is not there (yet)."""
-    try:
-        return await call
-    except ApiError as error:
-        if error.status in MISSING:
-            return None
-        raise
+from services.web.api.client import Json
+from services.web.errors import UnknownPage
 
 
 async def nothing() -> Json:
@@ -28,6 +13,14 @@ async def nothing() -> Json:
 
 def index_of(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def id_of(text: str, path: str) -> UUID:
+    """The id in a form that was sent to `path`. Raises UnknownPage for what is none."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise UnknownPage(path) from error
 
 
 def iso(seconds: float) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
-Json = Mapping[str, Any]
+from services.web.api.client import Json
 
 # Fewer features are read better as a table.
 MIN_SPECTRUM = 32

@@ -9,17 +9,17 @@ from uuid import UUID
 from markupsafe import Markup
 from starlette.datastructures import FormData
 
+from services.web.api.client import Json
 from services.web.errors import ApiError
 from services.web.machines import forms
 from services.web.machines.columns import marks_of, packed, severity_bands, time_column, time_of
 from services.web.machines.picture import picture
-from services.web.machines.reading import MISSING, index_of, iso, nothing, optional
+from services.web.machines.reading import id_of, index_of, iso, nothing
 from services.web.machines.samples import anomaly_window, similar, spectrum
 from services.web.machines.wear import trend_figure
 from services.web.machines.window import DEFAULT_PERIOD, PERIODS, chosen_run, window
-from services.web.sessions.visit import Visit
+from services.web.sessions.visit import MISSING, Visit, optional
 
-Json = Mapping[str, Any]
 Say = Callable[[str], str]
 
 # Buckets of the time axis: one for each pixel of a wide screen, at most.
@@ -187,9 +187,8 @@ class MachinePages:
         version = str(form.get("version") or "")
         if version:
             other = form.get("other_features") == "true"
-            await visit.post(
-                f"/machines/{machine_id}/baselines/{UUID(version)}/activate", other_features=other
-            )
+            path = f"/machines/{machine_id}/baselines/{id_of(version, visit.request.url.path)}/activate"
+            await visit.post(path, other_features=other)
         else:
             await visit.delete(f"/machines/{machine_id}/baselines/choice")
 
@@ -252,7 +251,7 @@ class MachinePages:
             visit.get(f"/machines/{machine_id}"),
             optional(visit.get(f"/machines/{machine_id}/health")),
             visit.get(f"/machines/{machine_id}/baselines", limit=RUNS),
-            visit.get("/alerts", machine_id=machine_id, limit=20),
+            visit.get("/alerts", machine_id=machine_id, open=True, limit=20),
         )
         wear: Sequence[Json] = (health or {}).get("wear") or ()
         return {
@@ -262,7 +261,7 @@ class MachinePages:
             "active_baseline": next(
                 (each["analysis_id"] for each in baselines["items"] if each["active"]), None
             ),
-            "open_alerts": [each for each in alerts["items"] if each["status"] != "resolved"],
+            "open_alerts": alerts["items"],
         }
 
     @staticmethod

@@ -29,7 +29,7 @@ def window(query: Mapping[str, str], newest: str | None) -> Window:
     """The window that an address asks for. `newest` is the time of the machine's newest sample."""
     start, stop = _time(query.get("from")), _time(query.get("to"))
     period = query.get("period", "")
-    if period not in PERIODS and start and stop and start < stop:
+    if period not in PERIODS and start and stop and start <= stop:
         margin = max(MIN_MARGIN, (stop - start) / 2)
         return Window("", (start - margin).isoformat(), (stop + margin).isoformat())
     period = period if period in PERIODS else DEFAULT_PERIOD

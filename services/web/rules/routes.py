@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -14,7 +14,7 @@ from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.people.service import names_of_members
 from services.web.rules.domain import BadCondition, document, new_rule_of, sentence
-from services.web.sessions.visit import Visit, Visitors
+from services.web.sessions.visit import ANY_PROBLEM, Visit, Visitors, optional
 from shared.errors import DInsightError
 
 PAGE = 50
@@ -82,9 +82,9 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     async def _rule(visit: Visit, rule_id: UUID, error: DInsightError | None = None) -> Response:
         rule = await visit.get(f"/alert-rules/{rule_id}")
-        machine, backtest, names = await asyncio.gather(
-            _or_none(visit.get(f"/machines/{rule['machine_id']}")),
-            _or_none(visit.post(f"/alert-rules/{rule_id}/backtest")),
+        machine, (backtest, untried), names = await asyncio.gather(
+            optional(visit.get(f"/machines/{rule['machine_id']}"), ANY_PROBLEM),
+            _tried(visit, rule_id),
             names_of_members(visit),
         )
         return await pages.show(
@@ -96,6 +96,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             written=json.dumps(rule["condition"], indent=2, ensure_ascii=False),
             machine=machine,
             backtest=backtest,
+            untried=untried,
             names=names,
             error=error,
         )
@@ -126,7 +127,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         found, machines, performance = await asyncio.gather(
             visit.get("/alert-rules", limit=PAGE, cursor=query.get("cursor"), **filters),
             visit.get("/machines", limit=MAX_MACHINES),
-            _or_none(visit.get("/alert-rules/performance", limit=MAX_MACHINES)),
+            optional(visit.get("/alert-rules/performance", limit=MAX_MACHINES), ANY_PROBLEM),
         )
         gettext = pages.gettext(visit)
         return await pages.show(
@@ -144,9 +145,9 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     return router
 
 
-async def _or_none(asked: Coroutine[Any, Any, Json]) -> Json | None:
-    """What is shown beside a rule may be gone or not be computable; the rule is shown all the same."""
+async def _tried(visit: Visit, rule_id: UUID) -> tuple[Json | None, ApiError | None]:
+    """What the rule would have raised, None without a history; and why that cannot be told at the moment."""
     try:
-        return await asked
-    except ApiError:
-        return None
+        return await optional(visit.post(f"/alert-rules/{rule_id}/backtest")), None
+    except ApiError as error:
+        return None, error

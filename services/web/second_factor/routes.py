@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
-from services.web.errors import ApiError
+from services.web.errors import ApiBroken, ApiError, SignedOut
 from services.web.layout.pages import Pages, moved
 from services.web.second_factor.step import Step, credential_of
 from services.web.sessions.visit import Visit, Visitors
@@ -84,12 +84,18 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         return moved(visit, PLACE)
 
     async def added(visit: Visit, codes: list[str]) -> Response:
-        """Recovery codes are in this one page only; without new ones, the factors as they are now."""
-        # The new token lets the visitor into organizations that demand a second factor.
-        await visit.renew()
-        if not codes:
-            return moved(visit, PLACE)
-        return await pages.show(visit, "second_factor/codes.html", codes=codes)
+        """New recovery codes, whatever happens; without any, the factors as they are now."""
+        try:
+            # The new token lets the visitor into organizations that demand a second factor.
+            await visit.renew()
+        except (ApiError, ApiBroken, SignedOut):
+            if not codes:
+                raise
+        return show_codes(visit, codes) if codes else moved(visit, PLACE)
+
+    def show_codes(visit: Visit, codes: list[str]) -> Response:
+        """They are in this one page only, so nothing else is asked of the API that could fail."""
+        return pages.render(visit, "second_factor/codes.html", codes=codes)
 
     @router.get("")
     async def factors_page(visit: user) -> Response:
@@ -163,7 +169,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             made = await visit.post("/users/me/recovery-codes")
         except ApiError as error:
             return await show(visit, error)
-        return await added(visit, made["recovery_codes"])
+        return show_codes(visit, made["recovery_codes"])
 
     return router
 

@@ -1,6 +1,6 @@
 """One request of a visitor: who they are, the API on their behalf, and the language they read."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Container, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -21,6 +21,10 @@ CLIENT = "X-DInsight-Client"
 PASSED_ON = ("User-Agent", "Accept-Language")
 FORM_TOKEN, FORM_TOKEN_HEADER = "form_token", "X-Form-Token"
 MAX_FIELDS = 1_000
+# What is simply not there (yet): no run, no baseline, an archived analysis.
+MISSING = (404, 409, 422)
+# Whatever is wrong with something that a page can do without.
+ANY_PROBLEM = range(400, 600)
 
 
 class Visit:
@@ -95,7 +99,8 @@ class Visit:
         sent = {**await self._headers(), **(headers or {})}
         answer = await self._api.request(method, PREFIX + encoded, headers=sent, body=body)
         if answer.status == 401:
-            # As in `_call`. A body that was sent is gone: the browser sends it again with the new token.
+            # As in `_call`. A body that was sent is gone: the visitor gets the 401, and the next try has the
+            # new token.
             await self.renew()
             if body is None:
                 answer.close()
@@ -132,7 +137,7 @@ class Visit:
 
     async def renew(self) -> None:
         """Get an access token that knows the visitor's current memberships."""
-        self.holder.session = await self._sessions.fresh(self._required(), self.client_headers, force=True)
+        await self._fresh(force=True)
 
     def check_origin(self) -> None:
         """Raises ForeignForm for a form of another site. Browsers send the origin with every form."""
@@ -158,9 +163,18 @@ class Visit:
             raise SignedOut
         return self.session
 
-    async def _headers(self) -> dict[str, str]:
-        session = await self._sessions.fresh(self._required(), self.client_headers)
+    async def _fresh(self, *, force: bool = False) -> Session:
+        """The session with a valid access token. One that has ended leaves the browser. Raises SignedOut."""
+        try:
+            session = await self._sessions.fresh(self._required(), self.client_headers, force=force)
+        except SignedOut:
+            self.holder.session = None
+            raise
         self.holder.session = session
+        return session
+
+    async def _headers(self) -> dict[str, str]:
+        session = await self._fresh()
         if self.organization_id is not None and str(self.organization_id) not in session.memberships:
             if str(self.organization_id) in session.barred:
                 raise SignInTooWeak
@@ -180,9 +194,6 @@ class Visit:
                 # Rights have changed, or the session was ended elsewhere: a new token tells which.
                 await self.renew()
                 return await self._json(method, encoded, await self._headers(), body)
-        except SignedOut:
-            self.holder.session = None
-            raise
         except ApiError as error:
             if error.status == 401:
                 self.holder.session = None
@@ -195,6 +206,16 @@ class Visit:
         if body is not None:
             sent["Content-Type"], content = "application/json", orjson.dumps(body)
         return await self._api.json(method, PREFIX + encoded, headers=sent, body=content)
+
+
+async def optional(call: Awaitable[Json], missing: Container[int] = MISSING) -> Json | None:
+    """The answer; None for a problem with one of these statuses. Raises ApiError for any other."""
+    try:
+        return await call
+    except ApiError as error:
+        if error.status in missing:
+            return None
+        raise
 
 
 def target(path: str, query: Mapping[str, Any] | None = None) -> str:

@@ -77,6 +77,20 @@ async def test_the_inbox_shows_what_is_open_worst_first() -> None:
     assert (api.queries[-1]["status"], "open" in api.queries[-1]) == ("resolved", False)
 
 
+async def test_a_refreshed_part_has_the_filters_and_the_place_in_the_list() -> None:
+    api = AlertsApi(an_alert(1, "low"))
+    partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        for query in ("?show=open&severity=", "?severity=low&cursor=c1"):
+            part = await visitor.get(f"{ALERTS}{query}", **partial)
+            place = f"{ALERTS}{query}".replace("&", "&amp;")
+            assert part.text.lstrip().startswith('<section id="alerts"')
+            assert f'hx-get="{place}" hx-trigger="refresh"' in part.text
+            assert f'<form method="post" action="{place}"' in part.text
+    assert api.queries[-1]["cursor"] == "c1"
+
+
 async def test_selected_alerts_change_at_once_and_refusals_are_said() -> None:
     first, second = an_alert(1, "low"), an_alert(2, "high")
     api = AlertsApi(first, second)

@@ -1,9 +1,13 @@
 """Forms: only a current page of this site may send them."""
 
+import re
+from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from services.web.analyses import routes
 from services.web.errors import ApiError
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
 
@@ -76,6 +80,38 @@ async def test_a_write_of_a_script_needs_the_token_as_a_header() -> None:
         await visitor.sign_in()
         answer = await visitor.post(f"/o/{ORGANIZATION}/data/machines", {})
         assert answer.status_code == 403
+
+
+class Unreadable(FakeApi):
+    """Refuses every file."""
+
+    async def request(self, method: str, target: str, **_options: Any) -> Any:
+        return Refusal()
+
+
+class Refusal:
+    status = 422
+
+    async def __aenter__(self) -> "Refusal":
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        return
+
+    async def read(self) -> bytes:
+        return b'{"type": "urn:dinsight:problem:unprocessable", "detail": "The file is empty."}'
+
+
+async def test_the_form_of_an_analysis_gets_the_refusal_of_a_preview_as_a_problem() -> None:
+    script = (Path(routes.__file__).parents[1] / "assets/js/analyses/new.js").read_text()
+    [accepted] = re.findall(r'Accept: "([^"]+)"', script)
+    async with browser(Unreadable()) as visitor:
+        await visitor.sign_in()
+        headers = {"X-Form-Token": visitor.form_token, "Accept": accepted}
+        answer = await visitor.post(f"/o/{ORGANIZATION}/analyses/preview", {}, **headers)
+    assert answer.status_code == 422
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"] == "The file is empty."
 
 
 async def test_a_refused_registration_keeps_what_was_typed_but_the_password() -> None:

@@ -128,6 +128,12 @@ def test_an_address_with_a_time_shows_the_run_of_that_time() -> None:
     assert shown.until == "2026-02-05T11:30:00+00:00"
 
 
+def test_an_address_with_a_moment_shows_what_was_around_it() -> None:
+    moment = "2026-02-05T10:00:00Z"
+    shown = window({"from": moment, "to": moment}, None)
+    assert (shown.since, shown.until) == ("2026-02-05T09:30:00+00:00", "2026-02-05T10:30:00+00:00")
+
+
 @pytest.mark.parametrize("broken", ["", "yesterday", "2026-02-05T10:00:00", "9" * 40])
 def test_an_address_that_is_broken_shows_the_usual_time(broken: str) -> None:
     assert window({"from": broken, "to": broken, "period": broken}, None).period == "30d"

@@ -10,7 +10,7 @@ import pytest
 
 from services.web.errors import ApiError
 from services.web.help.library import SECTIONS, Library
-from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
+from tests.unit.web.fakes import ORGANIZATION, FakeApi, access_token, browser
 
 MACHINE, RUN, BASELINE, UPLOAD = (UUID(int=number) for number in range(11, 15))
 PAGES = f"/o/{ORGANIZATION}"
@@ -160,6 +160,52 @@ async def test_settings_are_sent_as_the_form_says_and_refusals_are_shown() -> No
     assert 'value="Pump"' in answer.text
 
 
+async def test_a_version_that_no_form_of_ours_names_does_not_exist() -> None:
+    api = FakeApi(answers())
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        fields = {"form_token": visitor.form_token, "version": "../../api-keys"}
+        answer = await visitor.post(f"{PAGES}/machines/{MACHINE}/baselines", fields)
+    assert answer.status_code == 404
+    assert [call for call in api.calls if call[0] == "POST"] == [api.calls[0]], "only the sign-in"
+
+
+@pytest.mark.parametrize(("rate", "kept"), [("0.01", 0.01), ("much", 0.005), ("1e9", 0.05)])
+async def test_a_rate_that_is_kept_is_the_one_that_the_page_then_shows(rate: str, kept: float) -> None:
+    api = FakeApi({("POST", "/configs"): {}})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        fields = {"form_token": visitor.form_token, "rate": rate}
+        answer = await visitor.post(f"{PAGES}/analyses/{RUN}/what-if/keep", fields)
+    assert answer.status_code == 303
+    assert answer.headers["Location"].endswith(f"/what-if?rate={kept}&kept=true")
+    assert ("POST", "/configs", {"false_alarm_rate": kept}) in api.calls
+
+
+@pytest.mark.parametrize(("role", "may_archive"), [("operator", True), ("viewer", False)])
+async def test_operators_archive_analyses_and_do_not_see_keys(role: str, may_archive: bool) -> None:
+    detail: dict[str, Any] = {
+        "archived_at": None,
+        "realised": None,
+        "error": None,
+        "progress": 1.0,
+        "stage": None,
+    }
+    members = f"/organizations/{ORGANIZATION}"
+    detail["results"] = analysis()["results"] | {"health": None}
+    api = FakeApi({**answers(), ("GET", f"/analyses/{RUN}"): analysis() | detail})
+    api.answers["GET", f"{members}/members"] = {"items": [], "next_cursor": None}
+    api.answers["GET", f"{members}/invitations"] = {"items": [], "next_cursor": None}
+    token = {"access_token": access_token(role=role), "refresh_token": "r0"}
+    api.answers["POST", "/auth/login"] = token
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        page = await visitor.get(f"{PAGES}/analyses/{RUN}")
+        assert (page.status_code, "/archive" in page.text) == (200, may_archive)
+        people = await visitor.get(f"{PAGES}/settings/members")
+        assert (people.status_code, "/settings/keys" in people.text) == (200, False)
+
+
 async def test_a_report_has_picture_words_and_versions() -> None:
     async with browser(FakeApi(answers())) as visitor:
         await visitor.sign_in()
@@ -198,10 +244,10 @@ async def test_every_document_of_the_help_is_shown_and_its_links_lead_somewhere(
             for name in names:
                 answer = await visitor.get(f"/help/{name.rpartition('/')[2]}")
                 assert answer.status_code == 200, name
-                if not name.startswith("help/"):
-                    continue
-                for link in re.findall(r'href="/help/([^"#]+)', answer.text):
-                    assert library.get(link) is not None, f"{name} links to {link}"
+                for link in re.findall(r'href="([^"]+)"', answer.text):
+                    place, _, shown = link.partition("#")[0].partition("/help/")
+                    assert re.match("https?:|mailto:|/|#", link), f"{name} links to {link}"
+                    assert place or not shown or library.get(shown), f"{name} links to {link}"
         assert (await visitor.get("/help/nothing")).status_code == 404
         assert "night-alert" in (await visitor.get("/help?q=night+alert")).text
 

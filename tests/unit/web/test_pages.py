@@ -61,10 +61,7 @@ def test_templates_hold_nothing_that_a_policy_would_have_to_allow(path: Path) ->
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
 def test_scripts_evaluate_nothing_and_write_no_markup(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(
-        r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|\.style\b", text
-    )
+    assert re.findall(EVALUATES, path.read_text(encoding="utf-8")) == []
 
 
 def test_vendored_files_are_those_of_their_packages() -> None:

@@ -3,6 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
+
+from services.web.errors import ApiError
 from services.web.rules.domain import new_rule_of
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
 
@@ -44,6 +47,22 @@ async def test_a_rule_says_whom_it_tells_and_when() -> None:
         assert "unless it is acknowledged" in told
         api.answers["GET", f"/alert-rules/{RULE}"] = a_rule()
         assert "Nobody is sent a message" in (await visitor.get(f"{RULES}/{RULE}")).text
+
+
+@pytest.mark.parametrize(("status", "is_said"), [(404, True), (503, False)])
+async def test_a_rule_that_cannot_be_tried_at_the_moment_does_not_lack_a_history(
+    status: int, is_said: bool
+) -> None:
+    refusal = ApiError(status, {"code": "service-down", "detail": "down"})
+    api = FakeApi(
+        {("GET", f"/alert-rules/{RULE}"): a_rule(), ("POST", f"/alert-rules/{RULE}/backtest"): refusal}
+    )
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        page = await visitor.get(f"{RULES}/{RULE}")
+    assert page.status_code == 200
+    assert ("no history to try it on" in page.text) == is_said
+    assert ("not available at the moment" in page.text) != is_said
 
 
 async def test_a_new_rule_may_tell_the_contact_points_that_there_are() -> None:

@@ -43,13 +43,20 @@ def uploads(fake: FakeApi) -> list[bytes]:
     return [body for method, path, body in fake.calls if (method, path) == ("POST", "/analyses")]
 
 
-async def test_one_click_makes_the_machine_with_a_fortnight_that_was_well() -> None:
+async def test_one_click_makes_the_machine_and_nothing_that_could_fail_after_it() -> None:
     fake = api()
     async with browser(fake) as visitor:
         await visitor.sign_in()
         form = {"form_token": visitor.form_token, "sample": "1"}
         answer = await visitor.post(f"/o/{ORGANIZATION}/machines", form)
-    assert (answer.status_code, answer.headers["Location"]) == (303, PLACE)
+        assert (answer.status_code, answer.headers["Location"]) == (303, PLACE)
+        assert fake.calls[-1][:2] == ("POST", "/machines")
+        assert 'hx-trigger="every 1s"' in (await visitor.get(PLACE)).text
+
+
+async def test_its_page_first_uploads_a_fortnight_that_was_well() -> None:
+    fake = api()
+    assert (await go_on(fake))[0] == 200
     [form_data] = uploads(fake)
     table = form_data[form_data.index(b"time,") :].partition(b"\r\n--")[0].decode()
     rows = list(csv.DictReader(io.StringIO(table)))

@@ -93,6 +93,31 @@ async def test_recovery_codes_are_on_one_page_and_the_token_is_renewed() -> None
         assert "aaaa-bbbb" not in (await visitor.get("/account/second-factors")).text
 
 
+@pytest.mark.parametrize("status", [401, 503])
+async def test_recovery_codes_are_shown_although_the_token_cannot_be_renewed(status: int) -> None:
+    api = FakeApi(
+        {
+            ("POST", "/users/me/totp/confirmation"): {"recovery_codes": ["aaaa-bbbb"]},
+            ("POST", "/auth/refresh"): ApiError(status, {"code": "service-down"}),
+        }
+    )
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        form = {"form_token": visitor.form_token, "code": "123456"}
+        page = await visitor.post("/account/second-factors/app/confirm", form)
+    assert (page.status_code, "aaaa-bbbb" in page.text) == (200, True)
+    assert ("POST", "/auth/refresh") in {call[:2] for call in api.calls}
+
+
+async def test_new_recovery_codes_alone_need_no_new_token() -> None:
+    api = FakeApi({("POST", "/users/me/recovery-codes"): {"recovery_codes": ["cccc-dddd"]}})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        page = await visitor.post("/account/second-factors/codes", {"form_token": visitor.form_token})
+    assert (page.status_code, "cccc-dddd" in page.text) == (200, True)
+    assert ("POST", "/auth/refresh") not in {call[:2] for call in api.calls}
+
+
 @pytest.mark.parametrize("path", ["app", "app/confirm", "app/remove", "passkeys/begin", "passkeys", "codes"])
 async def test_changes_of_factors_come_from_our_own_forms(path: str) -> None:
     async with browser(FakeApi()) as visitor:

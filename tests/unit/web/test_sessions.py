@@ -135,6 +135,17 @@ async def test_a_session_that_has_ended_elsewhere_leads_to_signing_in_and_back()
         assert part.headers["HX-Redirect"].startswith("/sign-in")
 
 
+async def test_a_file_that_is_asked_for_after_the_session_has_ended_leads_to_signing_in() -> None:
+    api = FakeApi(EMPTY)
+    api.answers["POST", "/auth/login"] = {"access_token": access_token(expires_in=5), "refresh_token": "r0"}
+    api.answers["POST", "/auth/refresh"] = ApiError(401, {"code": "session-ended"})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        sent_away = await visitor.get(f"/o/{ORGANIZATION}/settings/members.csv")
+        assert (sent_away.status_code, sent_away.headers["Location"][:9]) == (303, "/sign-in?")
+        assert visitor.cookies == {}, "else the page of signing in would send the visitor back"
+
+
 class FirstTokenRefused(FakeApi):
     """Refuses the access token of the sign-in, as the API does when rights have changed since."""
 

@@ -190,8 +190,9 @@ class NewAnalysis {
     box.hidden = !text;
   }
 
+  /** Whoever accepts HTML gets refusals as pages; here they are read. */
   get #headers() {
-    return { "X-Form-Token": this.#form.dataset.token ?? "", Accept: "application/json, text/html;q=0.9" };
+    return { "X-Form-Token": this.#form.dataset.token ?? "", Accept: "application/json" };
   }
 
   /** @param {string} selector */

@@ -3,7 +3,7 @@
 
 /** Samples in a request; the service reads and packs as many in a fraction of a second. */
 const RANGE = 100_000;
-/** What `services/web/machine/columns.py` writes: two counters, then a column after the other. */
+/** What `services/web/machines/columns.py` writes: two counters, then a column after the other. */
 const HEADER_BYTES = 8;
 
 /** @typedef {import("../map/map.js").Columns & {ratio: Float32Array}} Columns */

@@ -164,10 +164,12 @@ class MachinePage {
     try {
       const query = index === null ? "" : `&sample=${index}`;
       const response = await fetch(`${panel.dataset.panel}${query}`, { signal });
-      if (response.redirected && !response.url.includes("/sample")) return location.reload();
+      if (response.status === 401) return location.reload();
+      if (!response.ok) throw new Error(String(response.status));
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       panel.replaceChildren(...page.body.childNodes);
       drawFigures(panel);
+      this.#show("[data-panel-failed]", false);
     } catch (error) {
       if (!signal.aborted) this.#show("[data-panel-failed]");
     }
@@ -223,10 +225,10 @@ class MachinePage {
     return /** @type {HTMLElement | null} */ (this.#root.querySelector(selector));
   }
 
-  /** @param {string} selector */
-  #show(selector) {
+  /** @param {string} selector @param {boolean} shown */
+  #show(selector, shown = true) {
     const element = this.#find(selector);
-    if (element) element.hidden = false;
+    if (element) element.hidden = !shown;
   }
 }
 
