@@ -13,6 +13,11 @@ import uvicorn
 from fastapi import FastAPI
 
 GRACEFUL_SHUTDOWN_SECONDS = 15
+# How long an idle connection stays open. Load balancers keep theirs for 60 seconds (nginx, AWS), clients for less:
+# whoever waits longest never sends a request on a connection that the other side is closing.
+IDLE_CONNECTION_SECONDS = 75
+# How long our own clients keep one, for the same reason.
+REUSE_CONNECTION_SECONDS = 30
 # The exit status of uvicorn for a failed start.
 START_FAILED = 3
 logger = structlog.get_logger(__name__)
@@ -45,6 +50,7 @@ def serve(
         date_header=True,
         proxy_headers=bool(trusted_proxies),
         forwarded_allow_ips=list(trusted_proxies),
+        timeout_keep_alive=IDLE_CONNECTION_SECONDS,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
     )
     server = _Server(config, on_stop)

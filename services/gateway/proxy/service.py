@@ -28,9 +28,8 @@ from services.gateway.proxy import headers
 from services.gateway.routing import Service
 from shared.errors import DInsightError, Unavailable
 from shared.http.caller import Guard
+from shared.process import REUSE_CONNECTION_SECONDS
 
-# Below the five seconds after which services close an idle connection: none is reused while it closes.
-KEEP_ALIVE_SECONDS = 2.0
 # Single sign-on binds its flow to the browser with one; the page keeps its session in them.
 READ_COOKIES = frozenset({Service.AUTH, Service.WEB})
 # Headers that the HTTP client would add; what the caller did not send is not sent.
@@ -128,7 +127,7 @@ class Proxy:
     async def open(self) -> AsyncIterator[None]:
         async with aiohttp.ClientSession(
             # Unlimited: a request that waits for a connection would look like a slow service.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=REUSE_CONNECTION_SECONDS),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self._limits.connect_seconds, sock_read=self._limits.idle_seconds
             ),

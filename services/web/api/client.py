@@ -9,10 +9,9 @@ from opentelemetry.propagate import inject
 from yarl import URL
 
 from services.web.errors import ApiBroken, ApiError
+from shared.process import REUSE_CONNECTION_SECONDS
 
 PREFIX = "/api/v1"
-# Below the five seconds after which the gateway closes an idle connection.
-KEEP_ALIVE_SECONDS = 2.0
 Json = Mapping[str, Any]
 
 
@@ -27,7 +26,7 @@ class ApiClient:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=REUSE_CONNECTION_SECONDS),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=self._seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
