@@ -277,7 +277,7 @@ class InvalidLink(BadRequest):
 
 
 class EmailNotVerified(Forbidden):
-    """Shown only to those who know the password."""
+    """Shown only to those who know the password, or are signed in."""
 
     def __init__(self) -> None:
         super().__init__("Verify your e-mail address first. A mail with the link was sent to it.")

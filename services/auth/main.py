@@ -261,7 +261,7 @@ def _services(
             available=infra.installation.kafka_has_logins,
             bootstrap=settings.feed_bootstrap or infra.installation.kafka_bootstrap,
         ),
-        oidc=OidcService(clock, new_id, auditor, entrance, messages, provider, policy),
+        oidc=OidcService(clock, new_id, auditor, throttle, entrance, messages, provider, policy),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
         standing=StandingService(api_keys, clock),
         administration=AdministrationService(clock, auditor),

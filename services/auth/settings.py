@@ -57,12 +57,12 @@ class Settings(ServiceSettings):
     oidc_required_acr: CommaSeparated = ()
     oidc_required_amr: CommaSeparated = ()
 
+    # Where systems of organizations reach the broker, for their feeds; empty: where the services do.
+    feed_bootstrap: str = ""
+
     @property
     def sign_in_policy(self) -> SignInPolicy:
         return SignInPolicy(self.password_sign_in, self.registration, self.oidc_issuer or None)
-
-    # Where systems of organizations reach the broker, for their feeds; empty: where the services do.
-    feed_bootstrap: str = ""
 
     @model_validator(mode="after")
     def _whole_provider(self) -> Self:

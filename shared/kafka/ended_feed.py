@@ -1,5 +1,6 @@
 """Hears from auth which access has ended."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,17 +21,24 @@ class EndedFeed:
         clock: Clock,
         *,
         on_ended: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ended = ended
         self._on_ended = on_ended
-        self._follower = Follower("ended access", kafka, TOPICS, self, clock, lookback=REMEMBERED_FOR)
+        self._follower = Follower(
+            "ended access", kafka, TOPICS, self, clock, lookback=REMEMBERED_FOR, monotonic=monotonic
+        )
         self.loop = self._follower.loop
         self.check = self._follower.check
 
     @property
     def is_current(self) -> bool:
-        """Whether every end until moments ago is known."""
-        return self._follower.is_current
+        """Whether every end until moments ago is known.
+
+        A record that could not be decoded may have been an end: it is unknown while a token could be valid
+        that it ended.
+        """
+        return self._follower.is_current and not self._follower.has_skipped(REMEMBERED_FOR)
 
     def past(self, events: Sequence[tuple[Event[Any], bytes]]) -> None:
         # All of them, not as many as `any` looks at.

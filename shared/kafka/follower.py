@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
@@ -65,6 +65,7 @@ class Follower:
         clock: Clock,
         *,
         lookback: timedelta,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._kafka = kafka
@@ -72,14 +73,20 @@ class Follower:
         self._reader = reader
         self._clock = clock
         self._lookback = lookback
+        self._monotonic = monotonic
         self._current_at = float("-inf")
+        self._skipped_at = float("-inf")
         self._followed = False
         self.loop = Loop(name, self._session)
 
     @property
     def is_current(self) -> bool:
         """Whether everything that was published until moments ago has been read."""
-        return time.monotonic() - self._current_at < CURRENT_SECONDS
+        return self._monotonic() - self._current_at < CURRENT_SECONDS
+
+    def has_skipped(self, within: timedelta) -> bool:
+        """Whether a record was left out lately, because it could not be decoded."""
+        return self._monotonic() - self._skipped_at < within.total_seconds()
 
     async def check(self) -> None:
         """Readiness probe: raise until the topics are read, and when reading has failed for long."""
@@ -124,7 +131,7 @@ class Follower:
         return partitions, ends
 
     async def _follow(self, consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> None:
-        clock = time.monotonic
+        clock = self._monotonic
         ends: Mapping[TopicPartition, int] = {}
         ends_at, next_ends, next_partitions = float("-inf"), 0.0, clock() + PARTITIONS_SECONDS
         while True:
@@ -156,6 +163,7 @@ class Follower:
             event = self._kafka.event(self._topics[record.topic], record)
         except UndecodableRecord as error:
             place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+            self._skipped_at = self._monotonic()
             logger.warning("record skipped", reason=str(error), **place)
             return None
         return event, record.value or b"{}"

@@ -1,6 +1,8 @@
 """Passkeys and an authenticator app through the page, with Chromium's virtual authenticator."""
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pyotp
 import pytest
@@ -9,6 +11,7 @@ from playwright.sync_api import Browser
 from tests.e2e.browser import CHROMIUM, Tab, chromium, opened
 from tests.e2e.plant import PASSWORD
 from tests.e2e.test_page import register
+from tests.integration.auth.mailbox import Mailbox
 from tests.stack import Stack
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (package chromium)")
@@ -35,6 +38,13 @@ def address(stack: Stack) -> str:
     return stack.gateway_url.replace("127.0.0.1", "localhost")
 
 
+def mailed_token(stack: Stack, email: str) -> str:
+    # In a thread: the browser's own loop runs in this one.
+    with ThreadPoolExecutor(1) as pool:
+        mailed = Mailbox(stack.layout.mail).token(email, "verification")
+        return pool.submit(asyncio.run, mailed).result()
+
+
 def plug_in_key(tab: Tab) -> None:
     devtools = tab.page.context.new_cdp_session(tab.page)
     devtools.send("WebAuthn.enable")
@@ -52,7 +62,9 @@ def sign_in(tab: Tab, email: str) -> None:
     tab.press("Sign in")
 
 
-def test_a_passkey_and_an_app_protect_an_account_and_an_organization(browser: Browser, address: str) -> None:
+def test_a_passkey_and_an_app_protect_an_account_and_an_organization(
+    browser: Browser, address: str, stack: Stack
+) -> None:
     with opened(browser, address) as tab:
         plug_in_key(tab)
         home = register(tab)
@@ -64,6 +76,13 @@ def test_a_passkey_and_an_app_protect_an_account_and_an_organization(browser: Br
         tab.press("Save the rules")
         assert "lock yourself out" in tab.text()
 
+        # Whoever registered the address of somebody else must not lock its owner out.
+        tab.open("/account/second-factors")
+        tab.press("Set up an app")
+        assert "address is not verified yet" in tab.text()
+        token = mailed_token(stack, email)
+        tab.open(f"/verify-email#token={token}")
+        tab.press("Verify the address")
         tab.open("/account/second-factors")
         assert tab.inaccessible() == []
         tab.fill(name="My <b>key</b>")

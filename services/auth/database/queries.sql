@@ -178,10 +178,17 @@ SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at,
        host(ip_address) AS ip_address, user_agent, sealed_successor, methods
 FROM refresh_tokens
 WHERE user_id = :user_id AND rotated_at IS NULL AND revoked_at IS NULL AND expires_at > :now
-  AND (:family_id::uuid IS NULL OR family_id = :family_id)
   AND (:after_at::timestamptz IS NULL OR (signed_in_at, family_id) < (:after_at, :after_id::uuid))
 ORDER BY signed_in_at DESC, family_id DESC
 LIMIT :limit;
+
+-- name: get_session^
+-- One of the user's active sessions.
+SELECT id, user_id, token_hash, expires_at, created_at, family_id, signed_in_at, rotated_at, revoked_at,
+       host(ip_address) AS ip_address, user_agent, sealed_successor, methods
+FROM refresh_tokens
+WHERE user_id = :user_id AND family_id = :family_id
+  AND rotated_at IS NULL AND revoked_at IS NULL AND expires_at > :now;
 
 -- name: delete_expired_tokens!
 -- Delete tokens that have expired, whose reuse need not be detected.
@@ -463,6 +470,10 @@ UPDATE passkeys SET sign_count = :sign_count, last_used_at = :last_used_at WHERE
 -- Delete a passkey of the user.
 DELETE FROM passkeys WHERE user_id = :user_id AND id = :id RETURNING id;
 
+-- name: delete_passkeys!
+-- Delete all passkeys of the user.
+DELETE FROM passkeys WHERE user_id = :user_id;
+
 -- name: count_recovery_codes$
 -- How many recovery codes the user has left.
 SELECT count(*) FROM recovery_codes WHERE user_id = :user_id;
@@ -486,10 +497,9 @@ INSERT INTO sign_in_challenges (token_hash, user_id, purpose, methods, nonce, fa
 VALUES (:token_hash, :user_id, :purpose, :methods, :nonce, :failures, :expires_at);
 
 -- name: get_challenge^
--- A challenge that can still be answered, locked until the transaction ends.
+-- A challenge that can still be answered.
 SELECT * FROM sign_in_challenges
-WHERE token_hash = :token_hash AND purpose = :purpose AND expires_at > :now
-FOR UPDATE;
+WHERE token_hash = :token_hash AND purpose = :purpose AND expires_at > :now;
 
 -- name: count_challenge_failure!
 -- Count a wrong answer.
@@ -498,6 +508,10 @@ UPDATE sign_in_challenges SET failures = failures + 1 WHERE token_hash = :token_
 -- name: delete_challenge!
 -- Delete a challenge that was answered, or answered wrongly too often.
 DELETE FROM sign_in_challenges WHERE token_hash = :token_hash;
+
+-- name: delete_challenges!
+-- Delete all challenges of a user whose access ends.
+DELETE FROM sign_in_challenges WHERE user_id = :user_id;
 
 -- name: delete_expired_challenges!
 -- Delete challenges that nobody can answer any more.

@@ -35,6 +35,10 @@ class SecondFactorRepository(Protocol):
 
     async def remove_passkey(self, user_id: UUID, passkey_id: UUID) -> bool: ...
 
+    async def remove_all(self, user_id: UUID) -> None:
+        """Remove every factor and recovery code of the user."""
+        ...
+
     async def replace_codes(self, user_id: UUID, hashes: Sequence[str], now: datetime) -> None:
         """Replace all recovery codes of the user."""
         ...
@@ -46,12 +50,16 @@ class SecondFactorRepository(Protocol):
     async def add_challenge(self, challenge: Challenge) -> None: ...
 
     async def challenge(self, token_hash: str, purpose: Purpose, now: datetime) -> Challenge | None:
-        """The challenge, locked until the transaction ends; None if it is over."""
+        """The challenge; None if it is over. Whoever answers it has locked its user before."""
         ...
 
     async def count_failure(self, token_hash: str) -> None: ...
 
     async def end_challenge(self, token_hash: str) -> None: ...
+
+    async def end_challenges(self, user_id: UUID) -> None:
+        """End all challenges of the user."""
+        ...
 
     async def delete_expired(self, now: datetime) -> None: ...
 
@@ -92,6 +100,11 @@ class PostgresSecondFactorRepository:
         row = await self._queries.delete_passkey(self._connection, user_id=user_id, id=passkey_id)
         return row is not None
 
+    async def remove_all(self, user_id: UUID) -> None:
+        await self._queries.delete_totp(self._connection, user_id=user_id)
+        await self._queries.delete_passkeys(self._connection, user_id=user_id)
+        await self._queries.delete_recovery_codes(self._connection, user_id=user_id)
+
     async def replace_codes(self, user_id: UUID, hashes: Sequence[str], now: datetime) -> None:
         await self._queries.delete_recovery_codes(self._connection, user_id=user_id)
         await self._queries.insert_recovery_codes(
@@ -119,6 +132,9 @@ class PostgresSecondFactorRepository:
 
     async def end_challenge(self, token_hash: str) -> None:
         await self._queries.delete_challenge(self._connection, token_hash=token_hash)
+
+    async def end_challenges(self, user_id: UUID) -> None:
+        await self._queries.delete_challenges(self._connection, user_id=user_id)
 
     async def delete_expired(self, now: datetime) -> None:
         await self._queries.delete_expired_challenges(self._connection, now=now)

@@ -37,10 +37,12 @@ class SessionRepository(Protocol):
         """Note that the user of the session has used another method."""
         ...
 
-    async def live(
-        self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
-    ) -> Slice[RefreshToken]:
+    async def live(self, user_id: UUID, now: datetime, page: PageRequest) -> Slice[RefreshToken]:
         """The valid tokens, one per session."""
+        ...
+
+    async def live_one(self, user_id: UUID, session_id: UUID, now: datetime) -> RefreshToken | None:
+        """The valid token of the user's session; None if it has ended."""
         ...
 
     async def delete_expired(self, before: datetime) -> None: ...
@@ -79,20 +81,23 @@ class PostgresSessionRepository:
     async def strengthen(self, family_id: UUID, method: Method) -> None:
         await self._queries.strengthen_family(self._connection, family_id=family_id, method=method.value)
 
-    async def live(
-        self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
-    ) -> Slice[RefreshToken]:
+    async def live(self, user_id: UUID, now: datetime, page: PageRequest) -> Slice[RefreshToken]:
         rows = self._queries.list_sessions(
             self._connection,
             user_id=user_id,
             now=now,
-            family_id=family_id,
             after_at=page.after.at if page.after else None,
             after_id=page.after.id if page.after else None,
             limit=page.limit + 1,
         )
         tokens = [_token(row) async for row in rows]
         return Slice.cut(tokens, page.limit, lambda token: Cursor(token.signed_in_at, token.family_id))
+
+    async def live_one(self, user_id: UUID, session_id: UUID, now: datetime) -> RefreshToken | None:
+        row = await self._queries.get_session(
+            self._connection, user_id=user_id, family_id=session_id, now=now
+        )
+        return None if row is None else _token(row)
 
     async def delete_expired(self, before: datetime) -> None:
         await self._queries.delete_expired_tokens(self._connection, before=before)

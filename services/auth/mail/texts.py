@@ -43,7 +43,8 @@ If you did not do this, reset your password immediately and tell an administrato
 
 PROVIDER_LINKED = """
 On {at}, your DInsight account was linked to your account at {issuer}. From now on, sign in through that
-provider. Your password no longer works and your sessions were ended.
+provider. Your password no longer works, your sessions were ended, and second factors of your account were
+removed: add them again after you have signed in.
 
 If you did not do this, tell an administrator of your organization.
 """

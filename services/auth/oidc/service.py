@@ -21,9 +21,9 @@ from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.second_factor.entrance import Entrance
 from services.auth.sessions.domain import Client, Grant
 from services.auth.sessions.methods import Method
-from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
 from services.auth.sign_in.errors import RegistrationClosed, RegistrationNeedsInvitation
 from services.auth.sign_in.policy import SignInPolicy
+from services.auth.sign_in.throttle import Throttle
 from services.auth.standing.endings import end_sessions
 from services.auth.users.domain import User
 from services.auth.users.service import DEFAULT_ROLE
@@ -40,6 +40,7 @@ class OidcService:
         clock: Clock,
         new_id: IdGenerator,
         auditor: Auditor,
+        throttle: Throttle,
         entrance: Entrance,
         messages: MessageWriter,
         provider: Provider | None,
@@ -49,6 +50,7 @@ class OidcService:
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
+        self._throttle = throttle
         self._entrance = entrance
         self._messages = messages
         self._provider = provider
@@ -117,9 +119,9 @@ class OidcService:
         """Link the account with the verified e-mail address, or create one.
 
         An unverified account may have been created by a stranger who waits for the owner of the address. So
-        may a verified one, if its owner followed the link that the stranger requested: therefore its password
-        and its sessions end here. A linked account belongs to one subject of the provider, because providers
-        may reassign addresses.
+        may a verified one, if its owner followed the link that the stranger requested: so its password,
+        its sessions and its second factors end here. A linked account belongs to one subject of the provider,
+        because providers may reassign addresses.
         """
         known = await unit.users.by_email(identity.email)
         if known is None and (refusal := await self._registration_refused(unit, identity.email)):
@@ -141,9 +143,15 @@ class OidcService:
                 # Nor may a link that was requested before set one again.
                 await unit.one_time.revoke(user.id, Purpose.RESET_PASSWORD)
                 await end_sessions(unit, user.id, now)
+                await self._drop_factors(unit, user)
                 await self._messages.provider_linked(unit, user, identity.issuer)
             await self._audit(unit, "user.identity_linked", user, {"after": {"issuer": identity.issuer}})
         return user
+
+    async def _drop_factors(self, unit: Unit, user: User) -> None:
+        if (await unit.second_factors.of(user.id)).any:
+            await self._audit(unit, "user.second_factor_removed", user, {"method": METHOD})
+        await unit.second_factors.remove_all(user.id)
 
     async def _registration_refused(self, unit: Unit, email: str) -> DInsightError | None:
         invited = await unit.invitations.exists_for(email, self._clock.now())
@@ -155,9 +163,7 @@ class OidcService:
 
     async def _notify_owner(self, unit: Unit, user: User, issuer: str) -> None:
         """Report a refused sign-in to the owner, once until a day has passed without one."""
-        now = self._clock.now()
-        subject = f"provider-refused|{user.id}"
-        if await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER) == 1:
+        if await self._throttle.first_today(unit, f"provider-refused|{user.id}"):
             await self._messages.provider_refused(unit, user, issuer)
 
     async def _create(self, unit: Unit, identity: ProviderIdentity) -> User | None:

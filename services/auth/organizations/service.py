@@ -159,10 +159,8 @@ class OrganizationService:
         """What the user's session lacks to act in the organization."""
         if organization.rules == SignInRules() or user.session_id is None:
             return organization.rules.lacking(())
-        page = await unit.sessions.live(
-            user.user_id, self._clock.now(), PageRequest(limit=1), family_id=user.session_id
-        )
-        return organization.rules.lacking(page.items[0].methods if page.items else ())
+        found = await unit.sessions.live_one(user.user_id, user.session_id, self._clock.now())
+        return organization.rules.lacking(found.methods if found else ())
 
     def _check(self, settings: Mapping[str, Any] | None) -> None:
         """Null under `retention`, as no key at all, means the installation's limits."""

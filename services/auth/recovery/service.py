@@ -19,7 +19,6 @@ from services.auth.recovery.domain import (
     ResetRequest,
 )
 from services.auth.sessions.domain import MAX_AGENT_LENGTH, Client
-from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
 from services.auth.sign_in.errors import ProviderAccount
 from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.throttle import Throttle
@@ -126,9 +125,7 @@ class RecoveryService:
 
     async def _refer_to_provider(self, unit: Unit, user: User) -> None:
         """Say so to the owner, once until a day has passed without a request."""
-        now = self._clock.now()
-        subject = f"reset-at-provider|{user.id}"
-        if await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER) == 1:
+        if await self._throttle.first_today(unit, f"reset-at-provider|{user.id}"):
             await self._messages.reset_at_provider(unit, user, self._policy.issuer or "")
         await self._audit(unit, "user.password_reset_refused", user)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.auth.database.unit import Unit
+from services.auth.errors import AccountClosed
 from services.auth.mail.messages import MessageWriter
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.second_factor import codes, totp
@@ -57,7 +58,14 @@ class Entrance:
         methods: Sequence[Method],
         changes: Mapping[str, Any] | None = None,
     ) -> Grant | SecondFactorNeeded:
-        """Let a user in who was authenticated by `methods`, or ask for what is missing."""
+        """Let a user in who was authenticated by `methods`, or ask for what is missing.
+
+        Raises AccountClosed.
+        """
+        # Locked, so that a factor that is being added is asked for, and what ends access ends this sign-in.
+        locked = await unit.users.lock(user.id)
+        if locked is None or not locked.is_active:
+            raise AccountClosed
         factors = await unit.second_factors.of(user.id)
         if not factors.any or is_multi_factor(methods):
             return await self._sessions.start(unit, user, client, methods, changes)
@@ -86,8 +94,11 @@ class Entrance:
     ) -> Grant | ChallengeEnded | WrongSecondFactor:
         """Finish the sign-in. Too many wrong answers end it."""
         now = self._clock.now()
-        found = await unit.second_factors.challenge(token_hash(challenge), Purpose.SIGN_IN, now)
+        key = token_hash(challenge)
+        found = await unit.second_factors.challenge(key, Purpose.SIGN_IN, now)
         user = await unit.users.lock(found.user_id) if found else None
+        # Read again: before the lock was ours, another request may have answered or ended it.
+        found = await unit.second_factors.challenge(key, Purpose.SIGN_IN, now)
         if found is None or user is None or not user.is_active:
             return ChallengeEnded()
         await unit.act_as(Scope(user_id=user.id))
@@ -144,5 +155,6 @@ class Entrance:
             return WrongSecondFactor()
         # Whoever answers knows the password.
         await unit.second_factors.end_challenge(challenge.token_hash)
-        await self._messages.second_factor_failed(unit, user)
+        if await self._throttle.first_today(unit, f"second-factor-failed|{user.id}"):
+            await self._messages.second_factor_failed(unit, user)
         return ChallengeEnded()

@@ -28,6 +28,7 @@ from shared.access import Identity, Scope
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
 
+VERIFIED = "Needs a verified e-mail address."
 RECENT = "Needs a sign-in within the last 15 minutes."
 
 
@@ -75,7 +76,7 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
         "/totp",
         status_code=201,
         summary="Begin to set up an authenticator app",
-        description=f"Returns a secret, which counts once a first code has confirmed it. {RECENT}",
+        description=f"Returns a secret, which counts once a first code has confirmed it. {VERIFIED} {RECENT}",
         responses=problem_responses(409),
     )
     async def begin_totp(identity: signed_in, response: Response) -> TotpOut:
@@ -114,7 +115,7 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
         "/passkey-challenges",
         status_code=201,
         summary="Begin to add a passkey",
-        description=f"Returns what a browser needs to make one. {RECENT}",
+        description=f"Returns what a browser needs to make one. {VERIFIED} {RECENT}",
         responses=problem_responses(409),
     )
     async def begin_passkey(identity: signed_in, response: Response) -> PasskeyOptionsOut:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from services.auth.database.unit import Unit
-from services.auth.errors import AccountClosed
+from services.auth.errors import AccountClosed, EmailNotVerified
 from services.auth.mail.messages import MessageWriter
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.second_factor import codes, totp
@@ -80,8 +80,11 @@ class SecondFactorService:
         return await unit.second_factors.of(identity.user_id)
 
     async def begin_totp(self, unit: Unit, identity: Identity) -> NewSecret:
-        """Make a secret, which counts once it is confirmed. Raises SignInTooOld, TotpExists."""
-        user, factors = await self._changing(unit, identity)
+        """Make a secret, which counts once it is confirmed.
+
+        Raises EmailNotVerified, SignInTooOld, TotpExists.
+        """
+        user, factors = await self._adding(unit, identity)
         if factors.has_totp:
             raise TotpExists
         secret = totp.new_secret()
@@ -117,8 +120,8 @@ class SecondFactorService:
             await self._removed(unit, user, Method.TOTP)
 
     async def begin_passkey(self, unit: Unit, identity: Identity) -> Begun:
-        """Raises SignInTooOld, TooManyPasskeys."""
-        user, factors = await self._changing(unit, identity)
+        """Raises EmailNotVerified, SignInTooOld, TooManyPasskeys."""
+        user, factors = await self._adding(unit, identity)
         if len(factors.passkeys) >= MAX_PASSKEYS:
             raise TooManyPasskeys(MAX_PASSKEYS)
         token, nonce = secrets.token_urlsafe(TOKEN_BYTES), secrets.token_bytes(TOKEN_BYTES)
@@ -164,6 +167,13 @@ class SecondFactorService:
         await self._messages.second_factor_changed(unit, user)
         await self._audit(unit, "user.recovery_codes_renewed", user, None)
         return made
+
+    async def _adding(self, unit: Unit, identity: Identity) -> tuple[User, Factors]:
+        """A stranger who registered the address of somebody else would lock its owner out."""
+        user, factors = await self._changing(unit, identity)
+        if not user.email_verified:
+            raise EmailNotVerified
+        return user, factors
 
     async def _changing(self, unit: Unit, identity: Identity) -> tuple[User, Factors]:
         """The caller, locked, so that changes of the account's factors follow each other."""

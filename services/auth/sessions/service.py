@@ -109,8 +109,11 @@ class SessionService:
 
     async def sign_out(self, unit: Unit, refresh_token: str) -> None:
         """End the token's session, if there is one."""
+        found = await unit.sessions.find(token_hash(refresh_token))
+        # Locked before anything is ended, as in `refresh`: a successor made meanwhile would not end.
+        user = await unit.users.lock(found.user_id) if found else None
         token = await unit.sessions.find(token_hash(refresh_token))
-        if token is None or token.state(self._clock.now()) is TokenState.ENDED:
+        if token is None or user is None or token.state(self._clock.now()) is TokenState.ENDED:
             return
         await end_session(unit, token.family_id, self._clock.now())
         await self._audit(unit, "user.logged_out", token.user_id, token.family_id)
@@ -120,14 +123,15 @@ class SessionService:
 
     async def end(self, unit: Unit, user_id: UUID, session_id: UUID) -> None:
         """Raises SessionNotFound."""
+        await unit.users.lock(user_id)
         now = self._clock.now()
-        found = await unit.sessions.live(user_id, now, PageRequest(limit=1), family_id=session_id)
-        if not found.items:
+        if await unit.sessions.live_one(user_id, session_id, now) is None:
             raise SessionNotFound(session_id)
         await end_session(unit, session_id, now)
         await self._audit(unit, "session.ended", user_id, session_id)
 
     async def end_others(self, unit: Unit, user_id: UUID, kept: UUID | None) -> None:
+        await unit.users.lock(user_id)
         await end_sessions(unit, user_id, self._clock.now(), kept=kept)
         await self._audit(unit, "session.others_ended", user_id, kept)
 

@@ -13,7 +13,7 @@ from services.auth.sessions.domain import Client, Grant
 from services.auth.sessions.methods import Method
 from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.throttle import Throttle
-from services.auth.users.domain import User
+from services.auth.users.domain import PasswordCheck, User
 from shared.access import Scope
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -63,9 +63,8 @@ class SignInService:
 
         An unknown address takes as long and gets the same answer as a wrong password.
         """
-        user = await unit.users.by_email(email)
         prehash = self._hasher.prehash(password)
-        check = await unit.users.check_password(user.id if user else None, prehash, self._hasher.cost)
+        user, check = await self._checked(unit, email, prehash)
         if user is None or not user.is_active or not check.matches:
             await self._auditor.record(
                 unit.outbox, "user.login_failed", user_id=user.id if user else None, organization_id=None
@@ -82,6 +81,21 @@ class SignInService:
             )
             return EmailNotVerified()
         return await self._entrance.enter(unit, user, client, [Method.PASSWORD])
+
+    async def _checked(self, unit: Unit, email: str, prehash: str) -> tuple[User | None, PasswordCheck]:
+        """The account and whether the password is right; if so, the account is locked.
+
+        Comparing takes long and is done before that. If the account was changed meanwhile, it is repeated.
+        """
+        cost = self._hasher.cost
+        found = await unit.users.by_email(email)
+        check = await unit.users.check_password(found.id if found else None, prehash, cost)
+        if found is None or not check.matches:
+            return found, check
+        locked = await unit.users.lock(found.id)
+        if locked is not None and locked.updated_at != found.updated_at:
+            check = await unit.users.check_password(locked.id, prehash, cost)
+        return locked, check
 
     async def _warn(self, unit: Unit, email: str) -> None:
         """Tell the owner that somebody guesses. Without an account the same work is done and undone."""

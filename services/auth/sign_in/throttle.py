@@ -62,6 +62,14 @@ class Throttle:
     async def code_succeeded(self, unit: Unit, email: str, client: Client, device: str | None) -> None:
         await self._reset(unit, self._code(email, client, device))
 
+    async def first_today(self, unit: Unit, subject: str) -> bool:
+        """Whether this is the first in a series, so that its owner gets one mail and not each.
+
+        A series ends when a day has passed without another.
+        """
+        now = self._clock.now()
+        return await unit.attempts.count(subject, now, now - FAILURES_EXPIRE_AFTER) == 1
+
     def _sign_in(self, email: str, client: Client, device: str | None) -> list[Counted]:
         if known := self._devices.known(email, device):
             return [(_subject("device", email, known), FREE_FAILURES)]

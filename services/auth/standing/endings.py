@@ -17,7 +17,11 @@ async def end_session(unit: Unit, session_id: UUID, now: datetime) -> None:
 
 
 async def end_sessions(unit: Unit, user_id: UUID, now: datetime, *, kept: UUID | None = None) -> None:
-    """End the sessions of a user, except the one that is kept."""
+    """End the sessions of a user, except the one that is kept, and sign-ins that wait for a second factor.
+
+    Lock the user first, so that no session starts or goes on meanwhile.
+    """
+    await unit.second_factors.end_challenges(user_id)
     for session_id in await unit.sessions.revoke_all(user_id, now, kept=kept):
         await _session_ended(unit, session_id, now)
 

@@ -7,10 +7,10 @@ from services.auth.api_keys.service import ApiKeyService
 from services.auth.database.unit import Unit, Units
 from services.auth.errors import ApiKeyRefused
 from services.auth.sessions.admission import admitted
+from services.auth.sessions.domain import RefreshToken
 from shared.access import Identity, Role, Scope
 from shared.clock import Clock
 from shared.ended import AccessRevoked
-from shared.http.pages import PageRequest
 
 
 class StandingService:
@@ -29,19 +29,23 @@ class StandingService:
         self, unit: Unit, user_id: UUID, session_id: UUID | None, organization_id: UUID | None
     ) -> Mapping[UUID, Role]:
         """The roles of the user now. Raises AccessRevoked, also without a role where it is asked about."""
-        if session_id is None:
-            raise AccessRevoked
-        await unit.act_as(Scope(user_id=user_id))
-        now = self._clock.now()
-        session = await unit.sessions.live(user_id, now, PageRequest(1), family_id=session_id)
-        user = await unit.users.get(user_id)
-        if not session.items or user is None or not user.is_active:
-            raise AccessRevoked
-        memberships, _ = await admitted(unit, user_id, session.items[0].methods)
+        session = await self.session(unit, user_id, session_id)
+        memberships, _ = await admitted(unit, user_id, session.methods)
         roles = {m.organization_id: m.role for m in memberships}
         if organization_id is not None and organization_id not in roles:
             raise AccessRevoked
         return roles
+
+    async def session(self, unit: Unit, user_id: UUID, session_id: UUID | None) -> RefreshToken:
+        """The session, of an account that is open. Raises AccessRevoked."""
+        if session_id is None:
+            raise AccessRevoked
+        await unit.act_as(Scope(user_id=user_id))
+        found = await unit.sessions.live_one(user_id, session_id, self._clock.now())
+        user = await unit.users.get(user_id)
+        if found is None or user is None or not user.is_active:
+            raise AccessRevoked
+        return found
 
 
 class OwnAccess:
@@ -55,7 +59,7 @@ class OwnAccess:
         """Raises AccessRevoked."""
         async with self._units(Scope()) as unit:
             if identity.api_key_id is None:
-                await self._standing.of_person(unit, identity.user_id, identity.session_id, None)
+                await self._standing.session(unit, identity.user_id, identity.session_id)
                 return
             try:
                 place = next(iter(identity.memberships), None)

@@ -99,7 +99,9 @@ class AccountsSetting:
         self.entrance = Entrance(self.clock, auditor, encryptor, passkeys, throttle, self.sessions, messages)
         self.second_factors = SecondFactorService(self.clock, new_id, auditor, encryptor, passkeys, messages)
         self.sign_in = SignInService(self.clock, auditor, hasher, throttle, self.entrance, messages, policy)
-        self.oidc_with = partial(OidcService, self.clock, new_id, auditor, self.entrance, messages, None)
+        self.oidc_with = partial(
+            OidcService, self.clock, new_id, auditor, throttle, self.entrance, messages, None
+        )
         self.oidc = self.oidc_with(policy)
         self.worker = self.worker_with(encryptor)
 

@@ -1,13 +1,15 @@
 """Everything that ends access tells the other services in the same transaction."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
 
 from services.auth.administration.service import AdministrationService
 from services.auth.api_keys.service import ApiKeyService
+from services.auth.database.unit import Unit
 from services.auth.deletions.service import DeletionService
 from services.auth.errors import (
     AccountClosed,
@@ -30,6 +32,8 @@ from shared.erasure.requests import DeletionRequests
 from shared.events.auth import ACCESS_ENDED, MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
 from shared.http.pages import PageRequest
 from tests.unit.auth.accounts_setting import EMAIL, HERE, PASSWORD, AccountsSetting
+from tests.unit.auth.database.fakes.sessions import FakeSessions
+from tests.unit.auth.database.fakes.users import FakeUsers
 
 PAGE = PageRequest()
 NEW_PASSWORD = "another long pass phrase"
@@ -217,3 +221,37 @@ async def test_nobody_else_administers(scene: Scene) -> None:
             with pytest.raises(AdministratorsOnly):
                 await attempt
     assert scene.ended() == set()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda s, unit: s.sessions.sign_out(unit, s.first.refresh_token),
+        lambda s, unit: s.sessions.end(unit, s.user.id, s.first.session_id),
+        lambda s, unit: s.sessions.end_others(unit, s.user.id, s.second.session_id),
+    ],
+    ids=["signed out", "ended", "others ended"],
+)
+async def test_the_account_is_locked_before_its_sessions_end(
+    scene: Scene, end: Callable[[Scene, Unit], Awaitable[object]]
+) -> None:
+    """Otherwise a refresh at the same moment adds a token that stays valid."""
+    log: list[str] = []
+
+    class Users(FakeUsers):
+        async def lock(self, user_id: UUID) -> User | None:
+            log.append("lock")
+            return await super().lock(user_id)
+
+    class Sessions(FakeSessions):
+        async def revoke(self, family_id: UUID, now: datetime) -> None:
+            log.append("revoke")
+            await super().revoke(family_id, now)
+
+        async def revoke_all(self, user_id: UUID, now: datetime, *, kept: UUID | None) -> Collection[UUID]:
+            log.append("revoke")
+            return await super().revoke_all(user_id, now, kept=kept)
+
+    users, sessions = Users(scene.units.users.users), Sessions(scene.units.sessions.tokens)
+    await end(scene, replace(scene.unit, users=users, sessions=sessions))
+    assert log == ["lock", "revoke"]

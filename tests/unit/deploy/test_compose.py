@@ -272,6 +272,11 @@ def test_the_example_holds_no_secret_and_the_fresh_one_all() -> None:
     assert len({fresh[name] for name in SECRETS}) == len(SECRETS)
 
 
+@pytest.mark.parametrize("name", sorted(CHOICES))
+def test_a_choice_keeps_what_the_example_says_also_nothing(name: str) -> None:
+    assert fresh_environment()[name] == parse_environment(example())[name]
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_reaches_only_those_who_need_it(secret: str) -> None:
     holders = {name for name, service in raw()["services"].items() if secret in names_used(service)}

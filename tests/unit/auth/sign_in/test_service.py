@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -21,7 +22,7 @@ from services.auth.sign_in.devices import Devices
 from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.service import Reminder, SignInService
 from services.auth.sign_in.throttle import Throttle
-from services.auth.users.domain import User
+from services.auth.users.domain import PasswordCheck, User
 from services.auth.users.service import AccountService
 from shared.access import Scope
 from shared.audit import Auditor
@@ -31,6 +32,7 @@ from shared.events.auth import AUDIT_RECORDED
 from shared.retention import RetentionSettings
 from tests.support.fakes import FakeClock
 from tests.unit.auth.database.fakes.unit import FakeUnits
+from tests.unit.auth.database.fakes.users import FakeUsers
 
 EMAIL, PASSWORD = "ada@example.org", "correct horse battery"
 HERE, ELSEWHERE = Client("192.0.2.1", "test"), Client("192.0.2.2", "test")
@@ -229,3 +231,23 @@ async def test_failures_delay_only_the_guesser_and_success_resets_them(setting: 
     assert again.value.headers == {"Retry-After": "2"}
     await setting.login()
     await setting.sign_in.admit(setting.unit, EMAIL, HERE, None)
+
+
+class ChangedMeanwhile(FakeUsers):
+    """While the password is compared, another request replaces it."""
+
+    async def check_password(self, user_id: UUID | None, prehash: str, cost: int) -> PasswordCheck:
+        check = await super().check_password(user_id, prehash, cost)
+        if user_id is not None and check.matches:
+            later = self.users[user_id].updated_at + timedelta(seconds=1)
+            await self.set_password(user_id, "another", cost, later)
+        return check
+
+
+async def test_a_password_that_is_replaced_while_it_is_compared_opens_nothing(setting: Setting) -> None:
+    before = setting.units.users
+    setting.units.users = ChangedMeanwhile(before.users, before.passwords)
+    outcome = await setting.service(cost=6).sign_in(setting.units.unit(), EMAIL, PASSWORD, HERE, None)
+    assert isinstance(outcome, WrongCredentials)
+    assert setting.units.sessions.tokens == {}
+    assert [kept for kept, _ in before.passwords.values()] == ["another"], "the old one does not come back"

@@ -46,6 +46,11 @@ class FakeSecondFactors:
         del self.passkeys[passkey_id]
         return True
 
+    async def remove_all(self, user_id: UUID) -> None:
+        self.totp.pop(user_id, None)
+        self.passkeys = {key: each for key, each in self.passkeys.items() if each.user_id != user_id}
+        self.codes = {code: owner for code, owner in self.codes.items() if owner != user_id}
+
     async def replace_codes(self, user_id: UUID, hashes: Sequence[str], now: datetime) -> None:
         kept = {code: owner for code, owner in self.codes.items() if owner != user_id}
         self.codes = kept | dict.fromkeys(hashes, user_id)
@@ -69,6 +74,9 @@ class FakeSecondFactors:
 
     async def end_challenge(self, token_hash: str) -> None:
         self.challenges.pop(token_hash, None)
+
+    async def end_challenges(self, user_id: UUID) -> None:
+        self.challenges = {key: each for key, each in self.challenges.items() if each.user_id != user_id}
 
     async def delete_expired(self, now: datetime) -> None:
         self.challenges = {key: each for key, each in self.challenges.items() if each.expires_at > now}

@@ -48,22 +48,25 @@ class FakeSessions:
             if token.family_id == family_id and method not in token.methods:
                 self.tokens[token.id] = replace(token, methods=(*token.methods, method))
 
-    async def live(
-        self, user_id: UUID, now: datetime, page: PageRequest, *, family_id: UUID | None = None
-    ) -> Slice[RefreshToken]:
-        found = [
+    async def live(self, user_id: UUID, now: datetime, page: PageRequest) -> Slice[RefreshToken]:
+        found = self._valid(user_id, now)
+        found.sort(key=lambda token: (token.signed_in_at, token.family_id), reverse=True)
+        if page.after:
+            found = [t for t in found if (t.signed_in_at, t.family_id) < (page.after.at, page.after.id)]
+        return Slice.cut(found, page.limit, lambda t: Cursor(t.signed_in_at, t.family_id))
+
+    async def live_one(self, user_id: UUID, session_id: UUID, now: datetime) -> RefreshToken | None:
+        return next((t for t in self._valid(user_id, now) if t.family_id == session_id), None)
+
+    def _valid(self, user_id: UUID, now: datetime) -> list[RefreshToken]:
+        return [
             token
             for token in self.tokens.values()
             if token.user_id == user_id
             and token.rotated_at is None
             and token.revoked_at is None
             and token.expires_at > now
-            and family_id in (None, token.family_id)
         ]
-        found.sort(key=lambda token: (token.signed_in_at, token.family_id), reverse=True)
-        if page.after:
-            found = [t for t in found if (t.signed_in_at, t.family_id) < (page.after.at, page.after.id)]
-        return Slice.cut(found, page.limit, lambda t: Cursor(t.signed_in_at, t.family_id))
 
     async def delete_expired(self, before: datetime) -> None:
         self.tokens = {id_: token for id_, token in self.tokens.items() if token.expires_at >= before}

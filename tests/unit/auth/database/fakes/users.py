@@ -69,6 +69,8 @@ class FakeUsers:
 
     async def set_password(self, user_id: UUID, prehash: str, cost: int, now: datetime) -> None:
         self.passwords[user_id] = prehash, cost
+        self.users[user_id] = replace(self.users[user_id], updated_at=now)
 
     async def drop_password(self, user_id: UUID, now: datetime) -> None:
         self.passwords.pop(user_id, None)
+        self.users[user_id] = replace(self.users[user_id], updated_at=now)

@@ -36,6 +36,33 @@ class SecondFactorSuite:
             await factors.remove_totp(ada.id)
             assert await factors.of(ada.id) == Factors(None, [], 0)
 
+    async def test_all_factors_of_a_user_are_removed_together(self, units: Units) -> None:
+        async with units(Scope()) as unit:
+            ada, eve = a_user(), a_user()
+            for user in (ada, eve):
+                await unit.users.add(user, "prehash", COST)
+                await unit.second_factors.put_totp(Totp(user.id, "key.sealed", NOW, NOW))
+                key = Passkey(uuid4(), user.id, "Key", uuid4().bytes, b"public", 0, [], NOW)
+                assert await unit.second_factors.add_passkey(key)
+                await unit.second_factors.replace_codes(user.id, [uuid4().hex], NOW)
+            kept = await unit.second_factors.of(eve.id)
+            await unit.second_factors.remove_all(ada.id)
+            assert await unit.second_factors.of(ada.id) == Factors(None, [], 0)
+            assert await unit.second_factors.of(eve.id) == kept
+            assert (kept.any, kept.recovery_codes) == (True, 1)
+
+    async def test_the_challenges_of_a_user_end_together(self, units: Units) -> None:
+        async with units(Scope()) as unit:
+            ada, eve = a_user(), a_user()
+            made: list[Challenge] = []
+            for user in (ada, ada, eve):
+                await unit.users.add(user, "prehash", COST)
+                made.append(Challenge(uuid4().hex, user.id, Purpose.SIGN_IN, [], b"nonce", 0, NOW + MINUTE))
+                await unit.second_factors.add_challenge(made[-1])
+            await unit.second_factors.end_challenges(ada.id)
+            found = [await unit.second_factors.challenge(c.token_hash, c.purpose, NOW) for c in made]
+            assert found == [None, None, made[-1]]
+
     async def test_a_recovery_code_is_used_once_by_its_user(self, units: Units) -> None:
         async with units(Scope()) as unit:
             ada, eve = a_user(), a_user()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 from services.auth.database.unit import Units
 from services.auth.sessions.methods import Method
@@ -60,13 +61,16 @@ class SessionSuite:
             assert page.items == [tokens[2], tokens[1]]
             rest = await unit.sessions.live(user.id, NOW, PageRequest(limit=2, after=page.next_cursor))
             assert (rest.items, rest.next_cursor) == ([tokens[0]], None)
-            one = await unit.sessions.live(user.id, NOW, PageRequest(), family_id=tokens[1].family_id)
-            assert one.items == [tokens[1]]
+            one = tokens[1].family_id
+            assert await unit.sessions.live_one(user.id, one, NOW) == tokens[1]
+            assert await unit.sessions.live_one(uuid4(), one, NOW) is None
+            assert await unit.sessions.live_one(user.id, one, tokens[1].expires_at) is None
             ended = await unit.sessions.revoke_all(user.id, NOW, kept=tokens[1].family_id)
             assert {tokens[0].family_id, tokens[2].family_id} <= set(ended)
             assert tokens[1].family_id not in ended
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == [tokens[1]]
             assert set(await unit.sessions.revoke_all(user.id, NOW, kept=None)) == {tokens[1].family_id}
             assert (await unit.sessions.live(user.id, NOW, PageRequest())).items == []
+            assert await unit.sessions.live_one(user.id, one, NOW) is None
             await unit.sessions.delete_expired(NOW + timedelta(days=2))
             assert await unit.sessions.find(tokens[0].token_hash) is None
