@@ -43,7 +43,9 @@ class PostgresDeliveryRepository:
         rows = self._queries.pending_deliveries(self._connection, lane_id=lane_id)
         return [_delivery(row) async for row in rows]
 
-    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
+    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> bool:
+        if not await self._queries.lead_group(self._connection, id=delivery.id):
+            return False
         taken = self._queries.take_group(
             self._connection,
             organization_id=delivery.organization_id,
@@ -53,6 +55,7 @@ class PostgresDeliveryRepository:
             limit=limit,
         )
         [row async for row in taken]
+        return True
 
     async def regroup(self, older: UUID, newer: UUID) -> None:
         await self._queries.regroup(self._connection, older=older, newer=newer)

@@ -444,23 +444,27 @@ UNION ALL
 SELECT * FROM deliveries WHERE message_id = :lane_id AND lane_id IS NULL AND status = 'pending'
 ORDER BY created_at DESC, id DESC;
 
+-- name: lead_group$
+-- Keep a message out of others' groups. Null if one has taken it along already.
+UPDATE deliveries SET grouped_into = message_id WHERE id = :id AND status = 'pending' RETURNING true;
+
 -- name: take_group
--- Take the other first attempts of a group along with a message.
+-- Take the other first attempts of a group along with a message, but those that lead a group themselves.
 UPDATE deliveries SET status = 'grouped', grouped_into = :message_id, finished_at = :at
 WHERE id IN (
     SELECT id FROM deliveries
     WHERE organization_id = :organization_id AND group_key = :group_key AND status = 'pending' AND attempt = 1
-      AND message_id <> :message_id
+      AND grouped_into IS NULL
     ORDER BY created_at LIMIT :limit FOR UPDATE SKIP LOCKED)
 RETURNING *;
 
 -- name: regroup!
 -- Hand what a message took along to the one that replaces it.
-UPDATE deliveries SET grouped_into = :newer WHERE grouped_into = :older;
+UPDATE deliveries SET grouped_into = :newer WHERE grouped_into = :older AND status = 'grouped';
 
 -- name: grouped_into
 -- The messages that a message took along, oldest first.
-SELECT * FROM deliveries WHERE grouped_into = :message_id ORDER BY created_at, id;
+SELECT * FROM deliveries WHERE grouped_into = :message_id AND status = 'grouped' ORDER BY created_at, id;
 
 -- name: hasten_lane!
 -- Let the job of a lane that waits run earlier.

@@ -204,8 +204,12 @@ class DeliveryRepository(Protocol):
         """The pending attempts of a lane, newest first."""
         ...
 
-    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
-        """Let the message take the other first attempts of its group along."""
+    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> bool:
+        """Let the message take the other first attempts of its group along.
+
+        Two that are sent at the same time take no part in each other's message. False if another has already
+        taken this one along.
+        """
         ...
 
     async def regroup(self, older: UUID, newer: UUID) -> None:

@@ -148,9 +148,11 @@ class Dispatcher:
             await unit.jobs.complete(job)
             self._report(newest, error.outcome)
             return None
-        others: Sequence[Delivery] = ()
         if newest.group_key is not None and newest.attempt == 1:
-            await unit.deliveries.take_group(newest, now, MAX_GROUP)
+            if not await unit.deliveries.take_group(newest, now, MAX_GROUP):
+                await unit.jobs.complete(job)
+                return None
+        others: Sequence[Delivery] = ()
         if not isinstance(route, WebhookRoute):
             others = await unit.deliveries.grouped_into(newest.message_id)
         link = None

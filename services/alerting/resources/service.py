@@ -78,11 +78,9 @@ class ResourceService:
         name = changes.get("name", before.name)
         if name != before.name and before.kind in PREFIXES:
             await self._check_unused(unit, before)
-            others = await unit.resources.current([before.kind], self._clock.now())
-            if any(other.name == name for other in others):
-                raise NameTaken(before.kind, name)
         after = before.changed(self._clock.now(), **changes)
-        await unit.resources.update(after)
+        if not await unit.resources.update(after):
+            raise NameTaken(before.kind, name)
         await self.record(unit, caller, "updated", after, before={"name": before.name}, after={"name": name})
         return after
 

@@ -66,26 +66,35 @@ class FakeDeliveries(Scoped):
         # Of equally old ones, the one that was added last is the newest.
         return sorted(reversed(found), key=lambda each: each.created_at, reverse=True)
 
-    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> None:
+    async def take_group(self, delivery: Delivery, at: datetime, limit: int) -> bool:
+        leader = self._memory.deliveries[delivery.id]
+        if leader.status is not DeliveryStatus.PENDING:
+            return False
+        self._memory.deliveries[leader.id] = replace(leader, grouped_into=leader.message_id)
         members = [
             each
             for each in self._memory.deliveries.values()
             if each.group_key == delivery.group_key
             and each.status is DeliveryStatus.PENDING
             and each.attempt == 1
-            and each.message_id != delivery.message_id
+            and each.grouped_into is None
         ]
         for each in members[:limit]:
             self._memory.deliveries[each.id] = replace(
                 each, status=DeliveryStatus.GROUPED, grouped_into=delivery.message_id, finished_at=at
             )
+        return True
 
     async def regroup(self, older: UUID, newer: UUID) -> None:
         for each in await self.grouped_into(older):
             self._memory.deliveries[each.id] = replace(each, grouped_into=newer)
 
     async def grouped_into(self, message_id: UUID) -> Sequence[Delivery]:
-        return [each for each in self._memory.deliveries.values() if each.grouped_into == message_id]
+        return [
+            each
+            for each in self._memory.deliveries.values()
+            if each.grouped_into == message_id and each.status is DeliveryStatus.GROUPED
+        ]
 
     async def hasten(self, lane_id: UUID, due_at: datetime) -> None:
         row = self._queue._rows.get(lane_id)
@@ -110,7 +119,11 @@ class FakeDeliveries(Scoped):
 
 class FakeResources(Scoped):
     async def add(self, resource: Resource) -> bool:
-        taken = {(each.kind, each.name) for each in self._memory.resources.values() if self._mine(each)}
+        taken = {
+            (each.kind, each.name)
+            for each in self._memory.resources.values()
+            if self._mine(each) and each.id != resource.id
+        }
         if resource.kind in HANDLES and (resource.kind, resource.name) in taken:
             return False
         self._memory.resources[resource.id] = resource
@@ -142,8 +155,8 @@ class FakeResources(Scoped):
         ]
         return page_of(found, page)
 
-    async def update(self, resource: Resource) -> None:
-        self._memory.resources[resource.id] = resource
+    async def update(self, resource: Resource) -> bool:
+        return await self.add(resource)
 
     async def delete(self, resource_id: UUID) -> None:
         del self._memory.resources[resource_id]

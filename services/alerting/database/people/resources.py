@@ -41,11 +41,16 @@ class PostgresResourceRepository:
         found = [resource async for row in rows if (resource := _resource(row))]
         return Slice.cut(found, page.limit, lambda each: Cursor(each.created_at, each.id))
 
-    async def update(self, resource: Resource) -> None:
+    async def update(self, resource: Resource) -> bool:
         row = asdict(resource)
         for fixed in ("organization_id", "kind", "created_by", "created_at"):
             del row[fixed]
-        await self._queries.update_resource(self._connection, **row)
+        try:
+            async with self._connection.transaction():
+                await self._queries.update_resource(self._connection, **row)
+        except asyncpg.UniqueViolationError:
+            return False
+        return True
 
     async def delete(self, resource_id: UUID) -> None:
         await self._queries.delete_resource(self._connection, id=resource_id)

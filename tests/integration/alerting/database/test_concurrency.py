@@ -15,6 +15,7 @@ from services.alerting.alerts.errors import AlertIsResolved
 from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.alerts.service import AlertService
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.deliveries.domain import Delivery
 from services.alerting.deliveries.notifier import Notifier
 from services.alerting.judging.judge import Judge, judging_worker
 from services.alerting.replicas.service import ReplicaService
@@ -36,7 +37,13 @@ from tests.integration.alerting.publishing import machine_changed
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
 from tests.unit.alerting.database.life_suite import make_template
-from tests.unit.alerting.database.repository_suite import World, make_alert, make_machine, seen_once
+from tests.unit.alerting.database.repository_suite import (
+    World,
+    make_alert,
+    make_delivery,
+    make_machine,
+    seen_once,
+)
 from tests.unit.alerting.examples import anomaly, of_anomaly
 
 INSTANCES = 2
@@ -206,6 +213,33 @@ async def test_resolving_waits_for_a_concurrent_finding_and_is_not_lost(
         found = await unit.alerts.get(alert.id)
     assert found is not None
     assert (found.status, found.count, found.version) == (AlertStatus.RESOLVED, 2, 3)
+
+
+async def test_messages_of_one_group_that_are_sent_at_once_are_in_one_mail_each(
+    instances: Sequence[Instance], world: World
+) -> None:
+    alert = make_alert(world.rule)
+    messages = [
+        make_delivery(alert, target_key=f"user:{n}", lane_id=uuid4(), group_key="g") for n in range(INSTANCES)
+    ]
+    async with instances[0].units(world.scope) as unit:
+        assert await unit.alerts.add(alert)
+        for message in messages:
+            await unit.deliveries.add(message)
+    both_in = asyncio.Barrier(INSTANCES)
+
+    async def send(instance: Instance, message: Delivery) -> Sequence[UUID]:
+        """What its mail says, as the dispatcher decides."""
+        async with instance.units(world.scope) as unit:
+            assert await unit.deliveries.pending(message.lane) == [message]
+            await both_in.wait()
+            if not await unit.deliveries.take_group(message, alert.created_at, 10):
+                return []
+            others = await unit.deliveries.grouped_into(message.message_id)
+            return [message.id, *(other.id for other in others)]
+
+    sent = await asyncio.gather(*(send(*pair) for pair in zip(instances, messages, strict=True)))
+    assert sorted(each for mail in sent for each in mail) == sorted(each.id for each in messages)
 
 
 async def test_deleting_a_rule_during_a_flood_leaves_no_open_alert(

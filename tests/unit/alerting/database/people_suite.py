@@ -63,7 +63,7 @@ class PeopleSuite:
             others = ResourceFilter(Kind.SILENCE, created_by=uuid4())
             assert (await unit.resources.list(others, FIRST_PAGE)).items == []
             changed = silence.changed(NOW + HOUR, name="t", document={"b": 2}, ends_at=None)
-            await unit.resources.update(changed)
+            assert await unit.resources.update(changed)
             assert await unit.resources.lock(Kind.SILENCE, silence.id) == changed
             assert await unit.resources.count(Kind.SILENCE, NOW) == 1
             await unit.resources.update(changed.changed(NOW + HOUR, ends_at=NOW + HOUR))
@@ -86,6 +86,10 @@ class PeopleSuite:
             assert await unit.resources.add(make_resource(world, Kind.ROTATION, "plant"))
             assert await unit.resources.add(make_resource(world, Kind.SILENCE, "plant"))
             assert await unit.resources.add(make_resource(world, Kind.SILENCE, "plant"))
+            other = make_resource(world, Kind.CONTACT_POINT, "office")
+            assert await unit.resources.add(other)
+            assert not await unit.resources.update(other.changed(NOW, name="plant"))
+            assert await unit.resources.update(other.changed(NOW, name="workshop"))
             assert await unit.resources.first_that_names("contact:plant") == ("alert rule", world.rule.name)
             assert await unit.resources.first_that_names("rotation:plant") is None
             on_call = {"kind": "rotation", "who": "plant"}
@@ -135,9 +139,16 @@ class PeopleSuite:
             for delivery in (old, new, member, stranger):
                 await unit.deliveries.add(delivery)
             assert await unit.deliveries.pending(old.lane) == [new, old]
-            await unit.deliveries.take_group(new, NOW, 10)
+            assert await unit.deliveries.take_group(new, NOW, 10)
             [taken] = await unit.deliveries.grouped_into(new.message_id)
             assert (taken.id, taken.status) == (member.id, DeliveryStatus.GROUPED)
+            assert not await unit.deliveries.take_group(member, NOW, 10), "it is on its way with the other"
+            later = laned(alert, "user:4", group_key="g")
+            await unit.deliveries.add(later)
+            assert await unit.deliveries.take_group(later, NOW, 10)
+            assert await unit.deliveries.grouped_into(later.message_id) == [], "nor is one that is being sent"
+            assert await unit.deliveries.take_group(new, NOW, 10), "after a crash it is sent again"
+            assert await unit.deliveries.grouped_into(new.message_id) == [taken]
             await unit.deliveries.regroup(new.message_id, old.message_id)
             assert await unit.deliveries.grouped_into(new.message_id) == []
             await unit.deliveries.finish(new, Outcome(DeliveryStatus.GIVEN_UP, error="e"), NOW)
