@@ -13,7 +13,7 @@ from services.auth.database.unit import Unit
 from services.auth.invitations.domain import INVITATION_LIFETIME, Invitation
 from services.auth.mail import texts
 from services.auth.mail.domain import MESSAGE_JOB, NOTICE_LIFETIME, QUEUE, Message, StoredMessage
-from services.auth.mail.names import quoted
+from shared.mail.names import quoted
 from services.auth.organizations.domain import Organization
 from services.auth.recovery.domain import RESET_LIFETIME
 from services.auth.users.domain import User

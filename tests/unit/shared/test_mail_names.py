@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.auth.mail.names import MAX_LENGTH, quoted
+from shared.mail.names import MAX_LENGTH, quoted
 from tests.unit.auth.accounts_setting import AccountsSetting
 
 
