@@ -78,7 +78,7 @@ RULES = (
 PAGES = Rule("", Service.WEB, uploads=True)
 NOT_PAGES = frozenset({"api", "asyncapi", "docs", "health", "internal", "metrics", "openapi.json"})
 
-# What somebody without a token needs to get one, and links that acknowledge or confirm. Everything else requires one.
+# What somebody without a token needs to get one, and links in mail. Everything else requires one.
 OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
