@@ -14,6 +14,7 @@ from services.auth.oidc.service import OidcService
 from services.auth.sessions.client import RequestClient
 from services.auth.sign_in.schemas import TokenPairOut
 from shared.access import Scope
+from shared.http.caching import NO_STORE
 from shared.http.problems import problem_responses
 from shared.http.query import accept_any_query
 
@@ -51,7 +52,7 @@ def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRo
         ),
         responses=problem_responses(400, 401, 403, 409, 422),
         # Providers add parameters of their own.
-        dependencies=[Depends(accept_any_query)],
+        dependencies=[NO_STORE, Depends(accept_any_query)],
     )
     async def finish_oidc(
         parameters: Annotated[ProviderResponse, Query()],
@@ -64,7 +65,6 @@ def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRo
         identity = await oidc.identify(parameters.code, parameters.error, parameters.iss, secret)
         async with units(Scope()) as unit:
             outcome = await oidc.sign_in(unit, identity, client)
-        response.headers["Cache-Control"] = "no-store"
         response.delete_cookie(COOKIE, path=COOKIE_PATH)
         return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
 
