@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.auth.database.unit import Units
@@ -18,15 +18,13 @@ from shared.http.caching import NO_STORE
 from shared.http.problems import problem_responses
 from shared.http.query import accept_any_query
 
-# Binds the flow to the browser that started it. The browser returns from another site, hence Lax. Browsers take
-# the prefix from this host and over https only, so that no other page can set it.
+# Binds the flow to the browser that started it, which returns from another site, hence Lax. Browsers take the
+# prefix from this host and over https only, so that no other page can set the cookie.
 COOKIE = "dinsight_oidc"
 SECURE_COOKIE = f"__Host-{COOKIE}"
 
 
 def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRouter:
-    name = SECURE_COOKIE if oidc.uses_https else COOKIE
-    flow_secret = Annotated[str | None, Cookie(alias=name, max_length=200, include_in_schema=False)]
     router = APIRouter(prefix="/auth/oidc", tags=["sign-in"], responses=problem_responses(404, 503))
 
     @router.get(
@@ -42,7 +40,7 @@ def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRo
         async with units(Scope()) as unit:
             await oidc.begin(unit, flow)
         response = RedirectResponse(url, 302, headers={"Cache-Control": "no-store"})
-        _bind(response, name, flow.secret, secure=oidc.uses_https)
+        _bind(response, flow.secret, secure=oidc.uses_https)
         return response
 
     @router.get(
@@ -60,22 +58,27 @@ def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRo
         parameters: Annotated[ProviderResponse, Query()],
         client: RequestClient,
         response: Response,
-        secret: flow_secret = None,
+        request: Request,
     ) -> TokenPairOut:
+        secret = request.cookies.get(_cookie(secure=oidc.uses_https))
         async with units(Scope()) as unit:
             await oidc.consume(unit, parameters.state, secret)
         identity = await oidc.identify(parameters.code, parameters.error, parameters.iss, secret)
         async with units(Scope()) as unit:
             outcome = await oidc.sign_in(unit, identity, client)
-        response.delete_cookie(name, secure=oidc.uses_https)
+        response.delete_cookie(_cookie(secure=oidc.uses_https), secure=oidc.uses_https)
         return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
 
     return router
 
 
-def _bind(response: Response, name: str, secret: str, *, secure: bool) -> None:
+def _cookie(*, secure: bool) -> str:
+    return SECURE_COOKIE if secure else COOKIE
+
+
+def _bind(response: Response, secret: str, *, secure: bool) -> None:
     response.set_cookie(
-        name,
+        _cookie(secure=secure),
         secret,
         max_age=int(FLOW_LIFETIME.total_seconds()),
         secure=secure,
