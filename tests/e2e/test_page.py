@@ -51,11 +51,14 @@ def test_a_new_person_gets_from_nothing_to_a_machine_and_settings(browser: Brows
         for path in (
             "/overview",
             "/alerts",
+            "/alerts/silences",
+            "/alerts/on-call",
             "/rules",
             "/rules/new",
             "/settings/members",
             "/settings/contacts",
             "/settings/maintenance",
+            "/settings/mail",
             "/settings/keys",
         ):
             tab.open(home + path)

@@ -16,6 +16,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.web.errors import ApiError
 from services.web.layout import texts, words
+from services.web.layout.durations import duration
+from services.web.layout.ends import CHOICES
 from services.web.sessions.visit import FORM_TOKEN_HEADER, Visit
 from shared.access import Role
 
@@ -90,6 +92,7 @@ class Pages:
         environment.globals |= {
             "asset": self._asset,
             "address": address,
+            "end_choices": CHOICES,
             "here": here,
             "languages": texts.LANGUAGES,
             "may": may,
@@ -100,6 +103,8 @@ class Pages:
             "number": partial(number, locale=locale),
             "percent": partial(format_percent, format="#,##0.#%", locale=locale),
             "when": when,
+            "utc": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "duration": lambda value: duration(value, locale),
             "measure": lambda value: measure(value, locale),
             "pairs": lambda values: [(value, value) for value in values],
         }

@@ -205,6 +205,15 @@ PROBLEMS: Mapping[str, str] = {
     ),
     "too-many-requests": N_("Too many requests. Wait a minute, then try again."),
     "signed-out": N_("Your session has ended. Sign in again."),
+    "silences-everything": N_(
+        "Choose a machine, a rule, a location or a tag. To keep a whole plant quiet, plan maintenance."
+    ),
+    "name-taken": N_("The name {name} is taken. Choose another one."),
+    "in-use": N_("{name} keeps its name and cannot be deleted while {user} notifies it. Change that first."),
+    "not-your-shift": N_(
+        "You may take over a shift, or give one of your own away. Ask an administrator to arrange others."
+    ),
+    "not-a-member": N_("Not everybody is a member of the organization. Nothing was saved."),
     "foreign-form": N_("This form is no longer current. Reload the page and try again."),
     "wrong-credentials": N_("The e-mail address or the password is wrong."),
     "challenge-ended": N_("This took too long, or there were too many wrong answers. Sign in again."),

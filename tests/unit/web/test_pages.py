@@ -8,6 +8,7 @@ import pytest
 
 from services.web.errors import ApiError
 from services.web.layout import texts
+from services.web.layout.durations import duration
 from services.web.texts.update import extracted, path_of, updated
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
 from tools import vendored
@@ -169,3 +170,19 @@ def test_catalogues_are_complete_and_current(language: str) -> None:
 
 def _strings(text: Any) -> tuple[str, ...]:
     return text if isinstance(text, tuple) else (str(text),)
+
+
+@pytest.mark.parametrize(
+    ("text", "english", "german"),
+    [
+        ("P7D", "7 days", "7 Tage"),
+        ("P1DT12H", "1 day, 12 hours", "1 Tag, 12 Stunden"),
+        ("PT15M", "15 minutes", "15 Minuten"),
+        ("PT0S", "0 seconds", "0 Sekunden"),
+        ("P", "P", "P"),
+        ("P1Y", "P1Y", "P1Y"),
+    ],
+)
+def test_durations_are_said_in_words(text: str, english: str, german: str) -> None:
+    assert duration(text, texts.locale("en")) == english
+    assert duration(text, texts.locale("de")) == german

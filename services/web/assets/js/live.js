@@ -10,6 +10,9 @@ const EVENTS = [
   "alert.raised", "alert.changed", "reset",
 ];
 
+// How often is looked whether what a region shows has changed by the clock alone.
+const CLOCK_MS = 15_000;
+
 const waiting = new Map();
 let failures = 0;
 
@@ -64,9 +67,17 @@ function read(organization, channel) {
   });
 }
 
+// No event tells that a silence has ended, or that a shift has: its region knows when (`data-until`).
+function followClock() {
+  for (const region of document.querySelectorAll("[data-until]")) {
+    if (Date.parse(region.dataset.until) <= Date.now()) refresh(region);
+  }
+}
+
 export function followEvents() {
   const organization = document.body.dataset.organization;
   if (!organization) return;
+  setInterval(followClock, CLOCK_MS);
   const channel = new BroadcastChannel(`dinsight ${organization}`);
   channel.addEventListener("message", (event) => tell(event.data.type, event.data.data));
   // Locks need https or this machine; elsewhere each tab has a stream of its own.
