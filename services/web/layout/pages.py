@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from babel import Locale
-from babel.numbers import format_decimal, format_percent, format_scientific
+from babel.numbers import format_decimal, format_percent, format_scientific, get_decimal_symbol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -97,7 +97,7 @@ class Pages:
             "languages": texts.LANGUAGES,
             "may": may,
             "form_token_header": FORM_TOKEN_HEADER,
-            "words": words.Words(translations.gettext),
+            "words": words.Words(translations.gettext, get_decimal_symbol(locale)),
         }
         environment.filters |= {
             "number": partial(number, locale=locale),

@@ -101,11 +101,16 @@ OUTCOMES: Mapping[str, str] = {
 }
 
 
+# In standard deviations.
+DEVIATION = N_("{name} ({deviation:+.1f} \N{GREEK SMALL LETTER SIGMA})")
+MAX_TOLD = 3
+
+
 class Words(Terms):
     """What templates say for a code. Every method takes what the API sent and gives a text."""
 
-    def __init__(self, gettext: Gettext) -> None:
-        super().__init__(gettext)
+    def __init__(self, gettext: Gettext, decimal: str = ".") -> None:
+        super().__init__(gettext, decimal)
         self.roles, self.outcomes = ROLES, OUTCOMES
 
     def severity(self, code: str) -> str:
@@ -116,6 +121,21 @@ class Words(Terms):
 
     def mark(self, state: str) -> str:
         return STATE_MARKS.get(state, "unknown")
+
+    def summary(self, alert: Mapping[str, Any]) -> str:
+        """What an alert found, without the machine, which the page names beside it."""
+        ratio = alert.get("worst_distance_ratio")
+        if ratio is None:
+            return str(alert["summary"]).removeprefix(f"{alert['machine_name']}: ")
+        text = self.findings.fill(N_("{ratio:.1f} times the threshold"), {"ratio": float(ratio)})
+        told = [
+            self.findings.fill(DEVIATION, {**each, "deviation": float(each["deviation"])})
+            for each in (alert.get("features") or ())[:MAX_TOLD]
+            if isinstance(each.get("deviation"), int | float)
+        ]
+        if told:
+            text += "; " + self._text(N_("most deviating: {features}")).format(features=", ".join(told))
+        return text
 
     def not_judged(self, code: str) -> str:
         return self._word(NOT_JUDGED, code)
