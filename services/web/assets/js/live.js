@@ -1,7 +1,7 @@
 // One event stream per browser: the tab that holds the lock reads it and tells the others.
 //
-// A region with `data-live="alert.raised alert.changed"` is fetched again when such an event arrives, at most once in
-// MIN_MS. The stream reconnects by itself; what the browser gives up on (any response but 200) is tried again here,
+// A region with `data-live="alert.raised alert.changed"` is fetched again when such an event arrives: at once, then at
+// most once in MIN_MS. The stream reconnects by itself; what the browser gives up on (any response but 200) is tried again here,
 // except 401: then the session is over, and the page says so.
 const MIN_MS = 250;
 const RETRY_MS = [1_000, 5_000, 15_000];
@@ -13,18 +13,25 @@ const EVENTS = [
 // How often is looked whether what a region shows has changed by the clock alone.
 const CLOCK_MS = 15_000;
 
-const waiting = new Map();
+// Regions that were fetched less than MIN_MS ago, and whether something has happened since.
+const resting = new Map();
 let failures = 0;
 
 function refresh(region) {
-  if (waiting.has(region)) return;
-  waiting.set(region, setTimeout(() => {
-    waiting.delete(region);
-    // What the visitor is typing in, or has selected, is not taken from them.
-    if (region.isConnected && !region.contains(document.activeElement?.closest("input, textarea, select"))) {
-      htmx.trigger(region, "refresh");
-    }
-  }, MIN_MS));
+  if (resting.has(region)) {
+    resting.set(region, true);
+    return;
+  }
+  resting.set(region, false);
+  setTimeout(() => {
+    const again = resting.get(region);
+    resting.delete(region);
+    if (again) refresh(region);
+  }, MIN_MS);
+  // What the visitor is typing in, or has selected, is not taken from them.
+  if (region.isConnected && !region.contains(document.activeElement?.closest("input, textarea, select"))) {
+    htmx.trigger(region, "refresh");
+  }
 }
 
 function tell(type, data) {
