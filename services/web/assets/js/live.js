@@ -52,6 +52,9 @@ function read(organization, channel) {
     const open = () => {
       source = new EventSource(`/o/${organization}/live`);
       source.addEventListener("open", () => { failures = 0; say(""); });
+      // What has happened between the page's making and the stream's beginning no event tells. When it only reconnects,
+      // the server goes on where it was.
+      source.addEventListener("open", () => { channel.postMessage({ type: "reset" }); tell("reset"); }, { once: true });
       for (const type of EVENTS) {
         source.addEventListener(type, (event) => {
           channel.postMessage({ type, data: event.data });
@@ -88,6 +91,13 @@ export function followEvents() {
   const channel = new BroadcastChannel(`dinsight ${organization}`);
   channel.addEventListener("message", (event) => tell(event.data.type, event.data.data));
   // Locks need https or this machine; elsewhere each tab has a stream of its own.
-  if (navigator.locks) navigator.locks.request(`dinsight ${organization}`, () => read(organization, channel));
-  else read(organization, channel);
+  if (!navigator.locks) {
+    read(organization, channel);
+    return;
+  }
+  // A tab that reads the stream did so while this page was made.
+  navigator.locks.query().then(({ held }) => {
+    if (held?.some(({ name }) => name === `dinsight ${organization}`)) tell("reset");
+  });
+  navigator.locks.request(`dinsight ${organization}`, () => read(organization, channel));
 }
