@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
-
 from playwright.sync_api import Page, expect
 
 from tests.e2e.plant import PASSWORD, Plant

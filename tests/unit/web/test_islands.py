@@ -191,7 +191,7 @@ def test_the_time_axis_tells_what_is_marked(page: Page) -> None:
     assert found["to"] == pytest.approx(midnight + 12 * 3600, abs=600)
 
 
-def test_a_region_is_fetched_when_the_stream_begins_and_then_once_for_all_that_happened_since(
+def test_a_region_is_fetched_when_the_stream_begins_and_then_once_for_all_events_since(
     page: Page,
 ) -> None:
     page.clock.install(time=datetime(2026, 1, 1, tzinfo=UTC))
@@ -203,7 +203,8 @@ def test_a_region_is_fetched_when_the_stream_begins_and_then_once_for_all_that_h
           window.fetched = { live: 0, until: 0 };
           window.seen = 0;
           window.htmx = { trigger: (region) => { fetched[region.dataset.live ? "live" : "until"] += 1; } };
-          document.addEventListener("dinsight:event", (event) => { window.seen += event.detail.type !== "reset"; });
+          const count = ({ detail }) => { window.seen += detail.type !== "reset"; };
+          document.addEventListener("dinsight:event", count);
           (await import("/assets/js/live.js")).followEvents();
         }"""
     )
