@@ -30,10 +30,7 @@ class StyleFinder:
             return Style(understood.decimal, reading.thousands or "")  # the file says so itself
         if reading.decimal is not None or reading.thousands in OTHER:
             return self._decided(decide(Evidence(), reading, understood.delimiter))
-        sampled = Evidence()
-        for place, cells in enumerate(zip(*self._sheet.sample, strict=False)):
-            if place in self._places:
-                sampled.add(place, pa.array(cells, pa.string()), 0)
+        sampled = self._sampled()
         comma = understood.delimiter == "," and not any(mark == "," for _, mark in sampled.seen)
         proved = len(sampled.decimals()) == 1 and not sampled.total("either", OTHER[sampled.decimals()[0]])
         if understood.form != "csv":
@@ -43,6 +40,15 @@ class StyleFinder:
             if isinstance(found, Style):
                 return found if found.thousands else replace(found, thousands=reading.thousands)
         return self._decided(decide(gather(self._texts(), first_proof=True), reading, understood.delimiter))
+
+    def _sampled(self) -> Evidence:
+        """What the sampled cells say, as if they stood in one column: where they stand, no style depends on."""
+        rows = self._sheet.sample
+        width = min(map(len, rows), default=0)
+        places = [place for place in self._places if place is not None and place < width]
+        sampled = Evidence()
+        sampled.add(0, pa.array([row[place] for row in rows for place in places], pa.string()), 0)
+        return sampled
 
     def settled(self, current: Style, *, unread: bool) -> Style:
         """Return the style that all cells of the file give. Raises TableError if they leave a question open.
