@@ -1,4 +1,4 @@
-"""Loads `queries.sql` files with aiosql, which makes each statement a method."""
+"""Loads SQL files with aiosql, which makes each statement a method."""
 
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,5 +11,6 @@ Queries: TypeAlias = Any
 
 def load_queries(module_file: str) -> Queries:
     """The queries in the folder of the module with this `__file__`. The SQL itself names the parameters."""
-    path = Path(module_file).with_name("queries.sql")
-    return aiosql.from_path(path, "asyncpg", mandatory_parameters=False)
+    files = sorted(Path(module_file).parent.glob("*.sql"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return aiosql.from_str(text, "asyncpg", mandatory_parameters=False)

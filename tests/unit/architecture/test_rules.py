@@ -39,7 +39,7 @@ def test_every_service_has_the_same_parts(service: str) -> None:
     folder = ROOT / "services" / service
     missing = [name for name in REQUIRED if not (folder / name).is_file()]
     if service in WITH_TABLES:
-        missing += [name for name in ("migrations", "queries.sql") if not list(folder.rglob(name))]
+        missing += [name for name in ("migrations", "*.sql") if not list(folder.rglob(name))]
         missing += [] if any((folder / name).exists() for name in REPOSITORIES) else ["repository"]
     for part in REQUIRED_PARTS:
         if not list(folder.rglob(f"{part}.py")) and not (folder / part).is_dir():
@@ -74,7 +74,8 @@ def _is_subscriber(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef)
 
 
 def test_a_file_has_at_most_the_maximum_of_lines() -> None:
-    lengths = {path: len(_text(path).splitlines()) for path in python_files(*EVERYTHING)}
+    queries = [path.relative_to(ROOT) for path in (ROOT / "services").rglob("*.sql")]
+    lengths = {path: len(_text(path).splitlines()) for path in [*python_files(*EVERYTHING), *queries]}
     assert {str(path): length for path, length in lengths.items() if length > MAX_LINES} == {}
 
 
@@ -90,7 +91,7 @@ def test_routes_are_made_in_routes() -> None:
     assert wrong == []
 
 
-def test_sql_is_in_queries_sql() -> None:
+def test_sql_is_in_sql_files() -> None:
     wrong = [
         f"{path}:{text.lineno}"
         for path in python_files("services")
@@ -120,7 +121,7 @@ def test_every_query_is_used(service: str) -> None:
 
 def _queries(service: str) -> str:
     """The SQL of a service, from all folders that have some."""
-    paths = sorted((ROOT / "services" / service).rglob("queries.sql"))
+    paths = sorted((ROOT / "services" / service).rglob("*.sql"))
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
