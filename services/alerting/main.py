@@ -16,6 +16,10 @@ from services.alerting.alerts.routes import build_alerts_router
 from services.alerting.alerts.service import AlertService
 from services.alerting.backtest.routes import build_backtest_router
 from services.alerting.backtest.service import BacktestService
+from services.alerting.confirmations.domain import CONFIRMATION_JOB
+from services.alerting.confirmations.mailer import ConfirmationMailer
+from services.alerting.confirmations.routes import build_confirmations_router
+from services.alerting.confirmations.service import ConfirmationService
 from services.alerting.contact_points.routes import build_contact_points_router
 from services.alerting.contact_points.sealing import ContactSealer
 from services.alerting.contact_points.service import ContactPointService
@@ -46,6 +50,7 @@ from services.alerting.rotations.routes import build_rotations_router
 from services.alerting.rotations.service import RotationService
 from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.conditions import compile_condition
+from services.alerting.rules.features import FeatureDirectory
 from services.alerting.rules.routes import build_rules_router
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
@@ -70,10 +75,11 @@ from shared.http.kept_answers import AnswerSealer
 from shared.http.peers import Peer
 from shared.infrastructure import Infrastructure
 from shared.jobs.janitor import Chore, Janitor
+from shared.jobs.queue import JobHandler
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.kafka.consumer import Consumer
-from shared.mail.transports import transport_for
+from shared.mail.transports import Transport, transport_for
 from shared.observability.setup import set_up
 from shared.process import serve
 from shared.settings import InstallationSettings
@@ -113,9 +119,13 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
         allow_private=settings.webhook_allow_private,
         timeout_seconds=settings.webhook_timeout_seconds,
     )
-    courier = _courier(sender, sealer, encryptor, settings)
+    mail = transport_for(
+        settings.mail_url.get_secret_value(), settings.mail_sender, settings.mail_timeout_seconds
+    )
+    courier = _courier(sender, mail, sealer, encryptor, settings)
+    mailer = ConfirmationMailer(units, clock, ContactSealer(encryptor), mail, settings.public_url)
     workers = [
-        _delivery_worker(infra, units, courier, settings),
+        _delivery_worker(infra, units, courier, mailer, settings),
         judging_worker(units.queue, judge),
         timer_worker(
             units.queue,
@@ -171,7 +181,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     backtests = BacktestService(clock, analysis)
     # Its fixed path comes before those with the id of a rule.
     app.include_router(build_backtest_router(backtests, rules, programs, directory, units, infra.guard))
-    app.include_router(build_rules_router(rules, directory, units, infra.guard))
+    features = FeatureDirectory(analysis)
+    app.include_router(build_rules_router(rules, directory, features, programs, units, infra.guard))
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))
@@ -179,23 +190,26 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     app.include_router(build_acknowledgements_router(links))
     app.include_router(build_deliveries_router(DeliveryService(notifier, auditor), units, infra.guard))
     resources = ResourceService(clock, new_id, auditor, replicas)
-    _include_resources(app, resources, notifier, courier, encryptor, settings, units, infra.guard)
+    confirmations = ConfirmationService(
+        units, clock, new_id, auditor, ContactSealer(encryptor), secrets.token_bytes
+    )
+    app.include_router(build_confirmations_router(confirmations))
+    chat = ChatSender(allow_hosted=settings.webhook_allow_private)
+    points = ContactPointService(resources, ContactSealer(encryptor), chat, confirmations)
+    _include_resources(app, resources, points, notifier, courier, units, infra.guard)
     return app
 
 
 def _include_resources(
     app: FastAPI,
     resources: ResourceService,
+    points: ContactPointService,
     notifier: Notifier,
     courier: Courier,
-    encryptor: Encryptor,
-    settings: Settings,
     units: PostgresUnits,
     guard: Guard,
 ) -> None:
     """What an organization sets up so that alerts reach people."""
-    chat = ChatSender(allow_hosted=settings.webhook_allow_private)
-    points = ContactPointService(resources, ContactSealer(encryptor), chat)
     windows = MaintenanceWindowService(resources, notifier)
     for router in (
         build_contact_points_router(points, ContactTester(resources, courier), units, guard),
@@ -208,11 +222,8 @@ def _include_resources(
 
 
 def _courier(
-    sender: WebhookSender, sealer: WebhookSealer, encryptor: Encryptor, settings: Settings
+    sender: WebhookSender, mail: Transport, sealer: WebhookSealer, encryptor: Encryptor, settings: Settings
 ) -> Courier:
-    mail = transport_for(
-        settings.mail_url.get_secret_value(), settings.mail_sender, settings.mail_timeout_seconds
-    )
     chat = ChatSender(allow_hosted=settings.webhook_allow_private)
     return Courier(sender, mail, chat, Composer(), sealer, ContactSealer(encryptor))
 
@@ -221,6 +232,7 @@ def _delivery_worker(
     infra: Infrastructure,
     units: PostgresUnits,
     courier: Courier,
+    mailer: ConfirmationMailer,
     settings: Settings,
 ) -> Worker:
     retry = RetryPolicy(
@@ -237,7 +249,7 @@ def _delivery_worker(
         per_organization=settings.webhook_per_organization,
     )
     lanes = [Lane(settings.webhook_concurrency)]
-    handlers = {deliveries.MESSAGE_JOB: dispatcher}
+    handlers: dict[str, JobHandler] = {deliveries.MESSAGE_JOB: dispatcher, CONFIRMATION_JOB: mailer}
     return Worker(units.queue, deliveries.QUEUE, handlers, lanes, pace, retry)
 
 

@@ -264,7 +264,7 @@ def _services(
         oidc=OidcService(clock, new_id, auditor, throttle, entrance, messages, provider, policy),
         deletions=DeletionService(clock, auditor, DeletionRequests(clock, new_id), machines),
         standing=StandingService(api_keys, clock),
-        administration=AdministrationService(clock, auditor),
+        administration=AdministrationService(clock, auditor, messages),
     )
 
 

@@ -156,6 +156,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     )
     app.include_router(documents.build_router())
     app.router.default = gateway.proxy
+    # The protocol, which is none of the application's, knows the page by them.
+    app.state.tickets = gateway.tickets
     return app
 
 
@@ -180,7 +182,7 @@ def main() -> None:
         port=settings.port,
         trusted_proxies=settings.trusted_proxies,
         on_stop=end_streams,
-        protocol=connections.protocol(settings.head_seconds, open_connections(settings)),
+        protocol=connections.protocol(settings.head_seconds, open_connections(settings), app.state.tickets),
     )
 
 

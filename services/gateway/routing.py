@@ -71,13 +71,14 @@ RULES = (
     Rule("/maintenance-windows", Service.ALERTING),
     Rule("/opt-outs", Service.ALERTING),
     Rule("/acknowledgements", Service.ALERTING),
+    Rule("/contact-confirmations", Service.ALERTING),
 )
 
 # Everything that is neither API nor the gateway's own is a page, or what a page loads. Pages pass uploads on.
 PAGES = Rule("", Service.WEB, uploads=True)
 NOT_PAGES = frozenset({"api", "asyncapi", "docs", "health", "internal", "metrics", "openapi.json"})
 
-# What somebody without a token needs to get one, and links that acknowledge. Everything else requires one.
+# What somebody without a token needs to get one, and links in mail. Everything else requires one.
 OPEN = frozenset(
     {
         ("POST", f"{PREFIX}/auth/register"),
@@ -98,6 +99,8 @@ OPEN = frozenset(
         ("GET", f"{PREFIX}/acknowledgements"),
         ("POST", f"{PREFIX}/acknowledgements"),
         ("POST", f"{PREFIX}/acknowledgements/preview"),
+        ("GET", f"{PREFIX}/contact-confirmations"),
+        ("POST", f"{PREFIX}/contact-confirmations"),
     }
 )
 

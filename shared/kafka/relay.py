@@ -21,6 +21,7 @@ from shared.events.registry import BY_NAME
 from shared.events.signatures import SIGNATURE_HEADER, EventSigner
 from shared.jobs.loop import Loop
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.copies import Copy, FeedCopies, Headers
 from shared.kafka.feeds import FeedTopics
 from shared.kafka.leadership import relay_lock
 from shared.postgres.connection import Connection, Database
@@ -41,8 +42,6 @@ WHERE published_at IS NULL AND refused IS NULL
 """
 
 logger = structlog.get_logger(__name__)
-
-Headers = list[tuple[str, bytes]]
 
 
 class Relay:
@@ -80,18 +79,19 @@ class Relay:
             producer = self._kafka.producer()
             try:
                 await producer.start()
-                await self._relay(connection, producer)
+                async with FeedCopies(self._kafka.producer(), service=self._service) as copies:
+                    await self._relay(connection, producer, copies)
             finally:
                 await producer.stop()
         finally:
             await connection.close()
 
-    async def _relay(self, connection: Connection, producer: AIOKafkaProducer) -> None:
+    async def _relay(self, connection: Connection, producer: AIOKafkaProducer, copies: FeedCopies) -> None:
         while True:
             self._wake.clear()
             while rows := await connection.fetch(SELECT_WAITING, BATCH):
                 await self._feeds.look(producer, asyncio.get_running_loop().time())
-                await self._publish(connection, producer, rows)
+                await self._publish(connection, producer, copies, rows)
             await self._measure(connection)
             self.loop.succeeded()
             try:
@@ -100,9 +100,14 @@ class Relay:
                 continue
 
     async def _publish(
-        self, connection: Connection, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
+        self,
+        connection: Connection,
+        producer: AIOKafkaProducer,
+        copies: FeedCopies,
+        rows: Sequence[asyncpg.Record],
     ) -> None:
-        sent: list[tuple[int, asyncio.Future[RecordMetadata]]] = []
+        """Publish the rows, then their copies for feeds, and mark them. Raises what the broker says."""
+        sent: list[tuple[int, Copy | None, asyncio.Future[RecordMetadata]]] = []
         for row in rows:
             key = None if row["key"] is None else row["key"].encode()
             headers = [(name, text.encode("latin-1")) for name, text in row["headers"].items()]
@@ -116,19 +121,17 @@ class Relay:
                 )
                 await connection.execute(MARK_REFUSED, row["seq"], str(error))
                 continue
-            sent.append((row["seq"], future))
-            if feed := self._feeds.copy_of(row["topic"], headers):
-                copy = await producer.send(feed, row["value"], key=key, headers=headers)
-                sent.append((row["seq"], copy))
-        outcomes = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
+            feed = self._feeds.copy_of(row["topic"], headers)
+            sent.append((row["seq"], Copy(feed, key, row["value"], headers) if feed else None, future))
+        outcomes = await asyncio.gather(*(future for *_, future in sent), return_exceptions=True)
         errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
-        failed = {
-            seq
-            for (seq, _), outcome in zip(sent, outcomes, strict=True)
-            if isinstance(outcome, BaseException)
-        }
-        published = sorted({seq for seq, _ in sent} - failed)
-        await connection.execute(MARK_PUBLISHED, published)
+        published = [
+            (seq, copy)
+            for (seq, copy, _), outcome in zip(sent, outcomes, strict=True)
+            if not isinstance(outcome, BaseException)
+        ]
+        await copies.send([copy for _, copy in published if copy is not None])
+        await connection.execute(MARK_PUBLISHED, [seq for seq, _ in published])
         self._published.add(len(published), {"service": self._service})
         if errors:
             raise errors[0]

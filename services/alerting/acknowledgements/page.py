@@ -1,4 +1,4 @@
-"""The page behind links that acknowledge. It is the same for every link, which only its script reads."""
+"""A page behind links in mail. It is the same for every link, which only its script reads."""
 
 import base64
 import hashlib
@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 
-def load_page() -> tuple[str, str]:
+def load_page(path: Path) -> tuple[str, str]:
     """The page, and the policy that lets a browser run nothing but its own script and style."""
-    html = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    html = path.read_text(encoding="utf-8")
     sources = [f"script-src {_digests(html, 'script')}", f"style-src {_digests(html, 'style')}"]
     policy = ["default-src 'none'", *sources, "connect-src 'self'", "base-uri 'none'", "form-action 'none'"]
     return html, "; ".join([*policy, "frame-ancestors 'none'"])

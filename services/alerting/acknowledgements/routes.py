@@ -1,5 +1,7 @@
 """HTTP routes of links that acknowledge. They need no sign-in: the token of the link decides."""
 
+from pathlib import Path
+
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
@@ -13,7 +15,7 @@ def build_acknowledgements_router(service: LinkService) -> APIRouter:
     router = APIRouter(
         prefix="/api/v1/acknowledgements", tags=["acknowledgements"], responses=problem_responses(400, 422)
     )
-    html, policy = load_page()
+    html, policy = load_page(Path(__file__).with_name("page.html"))
 
     @router.get("", summary="Show the page of a link", response_class=HTMLResponse)
     async def show_acknowledge_page() -> HTMLResponse:

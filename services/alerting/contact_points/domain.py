@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,7 +40,8 @@ class ContactKind(StrEnum):
 class ContactPoint:
     """`shown` is what everybody may see of it; `sealed` holds the rest by field, encrypted.
 
-    `secrets` counts those of a webhook. `who` names the role, the user or the rotation.
+    `secrets` counts those of a webhook. `who` names the role, the user or the rotation. A mailbox gets
+    nothing until whoever reads it has confirmed it, by the link in the mail that was last sent at `asked_at`.
     """
 
     kind: ContactKind
@@ -49,6 +51,8 @@ class ContactPoint:
     who: str | None = None
     secrets: int = 0
     sealed: Mapping[str, str] | None = None
+    is_confirmed: bool = True
+    asked_at: datetime | None = None
 
     @classmethod
     def load(cls, stored: Mapping[str, Any]) -> "ContactPoint":
@@ -60,6 +64,9 @@ class ContactPoint:
             stored.get("who"),
             stored.get("secrets", 0),
             stored.get("sealed"),
+            # One from before there were confirmations needs none.
+            stored.get("is_confirmed", True),
+            datetime.fromisoformat(stored["asked_at"]) if stored.get("asked_at") else None,
         )
 
     def stored(self) -> dict[str, Any]:
@@ -71,6 +78,8 @@ class ContactPoint:
             "who": self.who,
             "secrets": self.secrets,
             "sealed": dict(self.sealed or {}),
+            "is_confirmed": self.is_confirmed,
+            "asked_at": self.asked_at.isoformat() if self.asked_at else None,
         }
 
     def switched(self, is_active: bool, reason: str | None = None) -> "ContactPoint":

@@ -41,11 +41,14 @@ def build_contact_points_router(
             found, lambda each: ContactPointOut.of(each, service.address(caller, each))
         )
 
-    @router.post("", status_code=201, summary="Create a contact point", responses=problem_responses(409))
+    @router.post("", status_code=201, summary="Create a contact point", responses=problem_responses(409, 429))
     async def create_contact_point(
         caller: writer, body: ContactPointCreate, response: Response
     ) -> ContactPointOut:
-        """A named way to reach somebody, which rules use as `contact:NAME`."""
+        """A named way to reach somebody, which rules use as `contact:NAME`.
+
+        A mailbox gets a mail with a link, and nothing else until whoever reads it has confirmed.
+        """
         async with units(caller.scope) as unit:
             made = await service.create(unit, caller, dict(body))
         response.headers["Location"] = f"/api/v1/contact-points/{made.id}"
@@ -59,12 +62,12 @@ def build_contact_points_router(
         return ContactPointOut.of(found, service.address(caller, found))
 
     @router.patch(
-        "/{contact_point_id}", summary="Update a contact point", responses=problem_responses(404, 409)
+        "/{contact_point_id}", summary="Update a contact point", responses=problem_responses(404, 409, 429)
     )
     async def update_contact_point(
         caller: writer, contact_point_id: UUID, body: ContactPointUpdate
     ) -> ContactPointOut:
-        """Only the fields that are sent change. A name that a rule uses cannot."""
+        """Only the fields that are sent change. A name that a rule uses cannot. A new mailbox is asked."""
         changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
             changed = await service.change(unit, caller, contact_point_id, changes)
@@ -80,6 +83,18 @@ def build_contact_points_router(
         """One that a rule uses cannot be deleted."""
         async with units(caller.scope) as unit:
             await service.remove(unit, caller, contact_point_id)
+
+    @router.post(
+        "/{contact_point_id}/confirmation",
+        status_code=202,
+        summary="Ask again to confirm a mailbox",
+        responses=problem_responses(404, 409, 429),
+    )
+    async def ask_for_confirmation(caller: writer, contact_point_id: UUID) -> ContactPointOut:
+        """Sends the mail with the link once more, at most once an hour."""
+        async with units(caller.scope) as unit:
+            asked = await service.ask_again(unit, caller, contact_point_id)
+        return ContactPointOut.of(asked, service.address(caller, asked))
 
     @router.post(
         "/{contact_point_id}/test",

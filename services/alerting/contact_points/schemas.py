@@ -39,6 +39,10 @@ class ContactPointOut(BaseModel):
     address: str | None = Field(description="The whole address of a mailbox or webhook, for administrators")
     is_active: bool
     disabled_reason: str | None
+    is_confirmed: bool = Field(
+        description="Whoever reads the mailbox has agreed; until then it gets nothing. True for other kinds"
+    )
+    asked_at: datetime | None = Field(description="When the mail that asks for confirmation was last sent")
     created_by: UUID
     created_at: datetime
     updated_at: datetime
@@ -55,6 +59,8 @@ class ContactPointOut(BaseModel):
             address=address,
             is_active=point.is_active,
             disabled_reason=point.disabled_reason,
+            is_confirmed=point.is_confirmed,
+            asked_at=point.asked_at,
             **values,
         )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from services.alerting.confirmations.service import ConfirmationService
 from services.alerting.contact_points.documents import (
     AppriseTarget,
     ContactTarget,
@@ -38,15 +39,22 @@ class InvalidTarget(Unprocessable):
 
 
 class ContactPointService:
-    def __init__(self, resources: ResourceService, sealer: ContactSealer, chat: ChatSender) -> None:
+    def __init__(
+        self,
+        resources: ResourceService,
+        sealer: ContactSealer,
+        chat: ChatSender,
+        confirmations: ConfirmationService,
+    ) -> None:
         self._resources = resources
         self._sealer = sealer
         self._chat = chat
+        self._confirmations = confirmations
 
     async def create(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Resource:
-        """Raises InvalidTarget, NameTaken, TooMany."""
+        """Raises InvalidTarget, NameTaken, TooMany, TooManyConfirmations."""
         resource_id = self._resources.new_id()
-        point = await self._made(unit, resource_id, values["target"], None)
+        point = await self._made(unit, caller, resource_id, values["target"], None)
         point = point.switched(values["is_active"])
         return await self._resources.create(
             unit, caller, KIND, values["name"], point.stored(), resource_id=resource_id
@@ -61,13 +69,16 @@ class ContactPointService:
     async def change(
         self, unit: Unit, caller: Caller, resource_id: UUID, changes: Mapping[str, Any]
     ) -> Resource:
-        """Change the given fields. Raises ResourceNotFound, InvalidTarget, NameTaken, InUse."""
+        """Change the given fields.
+
+        Raises ResourceNotFound, InvalidTarget, NameTaken, InUse, TooManyConfirmations.
+        """
         before = await self._resources.lock(unit, KIND, resource_id)
         if not changes:
             return before
         point = ContactPoint.load(before.document)
         if "target" in changes:
-            made = await self._made(unit, resource_id, changes["target"], point)
+            made = await self._made(unit, caller, resource_id, changes["target"], point)
             point = made.switched(point.is_active, point.disabled_reason)
         if "is_active" in changes:
             point = point.switched(changes["is_active"])
@@ -75,6 +86,13 @@ class ContactPointService:
         await unit.ledger.forget_targets(f"contact:{resource_id}")
         name = changes.get("name", before.name)
         return await self._resources.change(unit, caller, before, name=name, document=point.stored())
+
+    async def ask_again(self, unit: Unit, caller: Caller, resource_id: UUID) -> Resource:
+        """Send the mail that asks for confirmation. Raises ResourceNotFound and what `ask` raises."""
+        before = await self._resources.lock(unit, KIND, resource_id)
+        point = ContactPoint.load(before.document)
+        point = await self._confirmations.ask(unit, caller.organization_id, resource_id, point)
+        return await self._resources.change(unit, caller, before, document=point.stored())
 
     async def remove(self, unit: Unit, caller: Caller, resource_id: UUID) -> None:
         """Raises ResourceNotFound, InUse."""
@@ -95,12 +113,21 @@ class ContactPointService:
             return None
 
     async def _made(
-        self, unit: Unit, resource_id: UUID, target: ContactTarget, before: ContactPoint | None
+        self,
+        unit: Unit,
+        caller: Caller,
+        resource_id: UUID,
+        target: ContactTarget,
+        before: ContactPoint | None,
     ) -> ContactPoint:
         match target:
             case EmailTarget():
+                if before is not None and self._is_at(resource_id, before, target.address):
+                    return before
                 sealed = self._sealer.seal(resource_id, {"address": target.address})
-                return ContactPoint(ContactKind.EMAIL, masked_address(target.address), sealed=sealed)
+                shown = masked_address(target.address)
+                point = ContactPoint(ContactKind.EMAIL, shown, sealed=sealed, is_confirmed=False)
+                return await self._confirmations.ask(unit, caller.organization_id, resource_id, point)
             case WebhookTarget():
                 return self._webhook(resource_id, target, before)
             case AppriseTarget():
@@ -119,6 +146,14 @@ class ContactPointService:
             case RotationTarget():
                 await self._check_rotation(unit, target.rotation)
                 return ContactPoint(ContactKind.ROTATION, target.rotation, who=target.rotation)
+
+    def _is_at(self, resource_id: UUID, point: ContactPoint, address: str) -> bool:
+        if point.kind is not ContactKind.EMAIL:
+            return False
+        try:
+            return self._sealer.open(resource_id, dict(point.sealed or {}), "address") == address
+        except EncryptionError:
+            return False
 
     def _webhook(self, resource_id: UUID, target: WebhookTarget, before: ContactPoint | None) -> ContactPoint:
         values = {"url": target.url}

@@ -12,6 +12,7 @@ from services.alerting.rotations.domain import Rotation
 from shared.access import Caller
 from shared.crypto import EncryptionError
 from shared.errors import Conflict
+from shared.mail.names import quoted
 
 PEOPLE = (ContactKind.ROLE, ContactKind.USER, ContactKind.ROTATION)
 NOTE = "This is a test of the contact point {name}, sent by {person}. Nothing has happened to a machine."
@@ -43,7 +44,7 @@ class ContactTester:
 
     async def send(self, caller: Caller, resource: Resource, route: Route) -> Outcome:
         now = self._resources.now
-        note = NOTE.format(name=resource.name, person=caller.full_name)
+        note = NOTE.format(name=quoted(resource.name), person=quoted(caller.full_name))
         message = {
             "type": "test",
             "timestamp": now.isoformat(),

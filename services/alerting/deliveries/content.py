@@ -1,4 +1,8 @@
-"""What people read of alerts: subject, plain text, HTML and the short form for chat services."""
+"""What people read of alerts: subject, plain text, HTML and the short form for chat services.
+
+Names and notes are quoted or stand in places of their own, shortened and without addresses: whoever names a
+machine must not write the mail. Webhooks get everything as it is.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from shared.mail.names import MAX_LENGTH, plain, quoted
 
 # Titles of changes, as people read them.
 TITLES: Mapping[str, str] = {
@@ -33,7 +39,9 @@ COLOURS: Mapping[str, str] = {
     "resolved": "#2e7d32",
 }
 MAX_SHOWN_FEATURES = 5
+MAX_TEXT = 500
 MAX_SUBJECT = 180
+NAMES = ("machine_name", "rule_name", "organization_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Composer:
             "alerts": alerts,
             "first": first,
             "link": link,
-            "failure": message["data"].get("error"),
+            "failure": plain(message["data"].get("error") or "", MAX_TEXT),
             "missed": message["data"].get("target"),
         }
         text = self._environment.get_template("alert.txt").render(values)
@@ -88,20 +96,25 @@ def _shown(message: Mapping[str, Any]) -> dict[str, Any]:
     change, severity = data.get("change", "test"), data.get("severity", "low")
     title = TITLES.get(change, change.replace("_", " "))
     machine, summary = data.get("machine_name") or "", data.get("summary") or title
+    text = plain(summary.removeprefix(f"{machine}: "), MAX_TEXT)
+    names = {name: quoted(data[name]) if data.get(name) else "" for name in NAMES}
     leading = sorted(data.get("features") or [], key=lambda each: -float(each.get("share") or 0))
     return {
         **dict.fromkeys(("organization_name", "url", "runbook_url", "note", "first_seen_at", "count"), None),
         **data,
+        **names,
         "title": title,
         "change": change,
         "severity": severity,
-        "machine_name": machine,
-        "summary": summary,
-        "text": summary.removeprefix(f"{machine}: "),
-        "rule_name": data.get("rule_name") or "",
+        "text": text,
+        "summary": f"{names['machine_name']}: {text}" if machine else text,
+        "note": plain(data.get("note") or "", MAX_TEXT),
         "colour": COLOURS["resolved" if change == "resolved" else severity],
         "features": [
-            {**each, "percent": round(100 * float(each.get("share") or 0))}
+            {
+                "name": plain(str(each["name"]), MAX_LENGTH),
+                "percent": round(100 * float(each.get("share") or 0)),
+            }
             for each in leading[:MAX_SHOWN_FEATURES]
         ],
     }
@@ -115,6 +128,4 @@ def _subject(alerts: Sequence[Mapping[str, Any]]) -> str:
     else:
         machines = dict.fromkeys(str(each["machine_name"]) for each in alerts)
         subject = f"[{first['severity'].upper()}] {len(alerts)} alerts: {', '.join(machines)}"
-    # A line break in a name must not begin another header.
-    subject = " ".join(subject.split())
     return subject if len(subject) <= MAX_SUBJECT else subject[: MAX_SUBJECT - 3] + "..."

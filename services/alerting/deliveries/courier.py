@@ -132,6 +132,8 @@ class Courier:
     def open(self, resource_id: UUID, point: ContactPoint) -> Route:
         """How a contact point is reached. Raises EncryptionError, Unreachable."""
         sealed = dict(point.sealed or {})
+        if not point.is_confirmed:
+            raise Unreachable("whoever reads the mailbox has not confirmed it yet")
         if point.kind is ContactKind.EMAIL:
             return MailRoute(self._sealer.open(resource_id, sealed, "address"), point.shown)
         url = self._sealer.open(resource_id, sealed, "url") if "url" in sealed else ""

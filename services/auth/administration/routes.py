@@ -66,6 +66,19 @@ def build_router(administration: AdministrationService, units: Units, guard: Gua
         async with units(Scope(user_id=identity.user_id)) as unit:
             await administration.end_sessions(unit, identity, user_id)
 
+    @router.delete(
+        "/users/{user_id}/second-factors",
+        status_code=204,
+        summary="Remove all second factors of an account",
+        responses=problem_responses(404),
+    )
+    async def remove_user_second_factors(identity: person, user_id: UUID) -> None:
+        """For administrators of the installation, for somebody who has lost all factors and recovery codes.
+        Ends the account's sessions and mails its owner; the next sign-in needs the password alone. Needs a
+        recent sign-in of yours. Check who is asking first, by a way other than mail."""
+        async with units(Scope(user_id=identity.user_id)) as unit:
+            await administration.remove_second_factors(unit, identity, user_id)
+
     place = "/installation/organizations/{organization_id}"
 
     @router.get(place, summary="Get any organization", responses=problem_responses(404))

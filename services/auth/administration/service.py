@@ -5,8 +5,10 @@ from uuid import UUID
 
 from services.auth.database.unit import Unit
 from services.auth.errors import AccountNotFound, AdministratorsOnly, OwnAccess, UnknownOrganization
+from services.auth.mail.messages import MessageWriter
 from services.auth.organizations.domain import Organization, OrganizationAccess
 from services.auth.organizations.events import publish_organization
+from services.auth.sessions.recent import require_recent_sign_in
 from services.auth.standing.endings import account_changed, end_sessions
 from services.auth.users.domain import ADMINISTRATOR, User
 from shared.access import Identity, Scope
@@ -19,9 +21,10 @@ MAX_ORGANIZATIONS = 500
 
 
 class AdministrationService:
-    def __init__(self, clock: Clock, auditor: Auditor) -> None:
+    def __init__(self, clock: Clock, auditor: Auditor, messages: MessageWriter) -> None:
         self._clock = clock
         self._auditor = auditor
+        self._messages = messages
 
     async def list(
         self, unit: Unit, identity: Identity, email: str | None, is_active: bool | None, page: PageRequest
@@ -70,6 +73,22 @@ class AdministrationService:
         user = await self._account(unit, user_id)
         await end_sessions(unit, user.id, self._clock.now())
         await self._audit(unit, identity, "user.sessions_ended", "user", user.id, None)
+
+    async def remove_second_factors(self, unit: Unit, identity: Identity, user_id: UUID) -> None:
+        """Remove every second factor and recovery code of somebody who has lost them, and end the sessions.
+
+        The owner gets a mail. Without second factors, nothing changes. Raises AccountNotFound, SignInTooOld.
+        """
+        await self._check(unit, identity)
+        now = self._clock.now()
+        await require_recent_sign_in(unit, identity, now)
+        user = await self._account(unit, user_id)
+        if not (await unit.second_factors.of(user.id)).any:
+            return
+        await unit.second_factors.remove_all(user.id)
+        await end_sessions(unit, user.id, now)
+        await self._messages.second_factors_removed(unit, user)
+        await self._audit(unit, identity, "user.second_factors_removed", "user", user.id, None)
 
     async def organization(self, unit: Unit, identity: Identity, organization_id: UUID) -> Organization:
         """Raises UnknownOrganization."""

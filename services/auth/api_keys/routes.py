@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 
 from services.auth.api_keys.schemas import ApiKeyCreate, ApiKeyOut, KeyExchange, KeyTokenOut, NewApiKeyOut
 from services.auth.api_keys.service import ApiKeyService
@@ -11,6 +11,7 @@ from services.auth.database.unit import Units
 from services.auth.keys.tokens import AccessTokens
 from services.auth.organizations.service import OrganizationService
 from shared.access import Identity, Permission, Role, Scope
+from shared.http.caching import NO_STORE
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
 from shared.http.problems import problem_responses
@@ -47,15 +48,13 @@ def build_router(
             " acts on your behalf: it never has more than your role, and is deleted when you leave the"
             " organization."
         ),
+        dependencies=[NO_STORE],
     )
-    async def create_api_key(
-        identity: person, organization_id: UUID, body: ApiKeyCreate, response: Response
-    ) -> NewApiKeyOut:
+    async def create_api_key(identity: person, organization_id: UUID, body: ApiKeyCreate) -> NewApiKeyOut:
         role = Role.parse(body.role)
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.API_KEYS_WRITE)
             key, text = await api_keys.create(unit, caller, body.name, role, body.expires_at)
-        response.headers["Cache-Control"] = "no-store"
         return NewApiKeyOut.of_new(key, text)
 
     @router.delete(
@@ -76,11 +75,10 @@ def build_internal_router(api_keys: ApiKeyService, tokens: AccessTokens, units: 
     """Outside `/api/v1`, which is all that the gateway exposes."""
     router = APIRouter(prefix="/internal", include_in_schema=False)
 
-    @router.post("/api-keys/token")
-    async def exchange_api_key(body: KeyExchange, response: Response) -> KeyTokenOut:
+    @router.post("/api-keys/token", dependencies=[NO_STORE])
+    async def exchange_api_key(body: KeyExchange) -> KeyTokenOut:
         async with units(Scope()) as unit:
             grant = await api_keys.exchange(unit, body.api_key.get_secret_value())
-        response.headers["Cache-Control"] = "no-store"
         return KeyTokenOut.of(await tokens.issue_for_key(grant))
 
     return router

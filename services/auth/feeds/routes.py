@@ -3,13 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 
 from services.auth.database.unit import Units
 from services.auth.feeds.schemas import FeedState, NewFeedOut
 from services.auth.feeds.service import FeedService
 from services.auth.organizations.service import OrganizationService
 from shared.access import Identity, Permission, Scope
+from shared.http.caching import NO_STORE
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
 
@@ -43,12 +44,12 @@ def build_router(
             " earlier password ends as soon as the status is ready."
         ),
         responses=problem_responses(409),
+        dependencies=[NO_STORE],
     )
-    async def put_feed(identity: person, organization_id: UUID, response: Response) -> NewFeedOut:
+    async def put_feed(identity: person, organization_id: UUID) -> NewFeedOut:
         async with units(Scope()) as unit:
             caller = await organizations.authorize(unit, identity, organization_id, Permission.FEED_WRITE)
             feed, password = await feeds.put(unit, caller)
-        response.headers["Cache-Control"] = "no-store"
         return NewFeedOut.of_new(feed, feeds.bootstrap, password)
 
     @router.delete(

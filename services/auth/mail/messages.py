@@ -13,7 +13,6 @@ from services.auth.database.unit import Unit
 from services.auth.invitations.domain import INVITATION_LIFETIME, Invitation
 from services.auth.mail import texts
 from services.auth.mail.domain import MESSAGE_JOB, NOTICE_LIFETIME, QUEUE, Message, StoredMessage
-from services.auth.mail.names import quoted
 from services.auth.organizations.domain import Organization
 from services.auth.recovery.domain import RESET_LIFETIME
 from services.auth.users.domain import User
@@ -21,6 +20,7 @@ from services.auth.verification.domain import VERIFICATION_LIFETIME
 from shared.clock import Clock, IdGenerator
 from shared.crypto import Encryptor
 from shared.jobs.queue import NewJob
+from shared.mail.names import quoted
 
 PURPOSE = "auth.mail.sealed"
 LINE_LENGTH = 76
@@ -82,6 +82,13 @@ class MessageWriter:
         )
         await self._enqueue(
             unit, "second-factor-changed", user.id, user.email, subject, text, NOTICE_LIFETIME
+        )
+
+    async def second_factors_removed(self, unit: Unit, user: User) -> None:
+        subject = "The second factors of your DInsight account were removed"
+        text = texts.SECOND_FACTORS_REMOVED.format(at=self._now())
+        await self._enqueue(
+            unit, "second-factors-removed", user.id, user.email, subject, text, NOTICE_LIFETIME
         )
 
     async def second_factor_failed(self, unit: Unit, user: User) -> None:

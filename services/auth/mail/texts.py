@@ -65,6 +65,12 @@ If you did not do this, change your password, end all other sessions and tell an
 organization.
 """
 
+SECOND_FACTORS_REMOVED = """
+On {at}, an administrator of the installation removed all second factors and recovery codes of your DInsight
+account, and ended its sessions. Sign in with your password, and add a new second factor on your account page.
+
+If you have not asked for this, change your password now and tell an administrator of the installation.
+"""
 SECOND_FACTOR_FAILED = """
 On {at}, someone entered the password of your DInsight account and then failed several times at the second
 factor. They were not signed in.

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from services.auth.database.unit import Units
@@ -14,13 +14,14 @@ from services.auth.oidc.service import OidcService
 from services.auth.sessions.client import RequestClient
 from services.auth.sign_in.schemas import TokenPairOut
 from shared.access import Scope
+from shared.http.caching import NO_STORE
 from shared.http.problems import problem_responses
 from shared.http.query import accept_any_query
 
-# Binds the flow to the browser that started it. The browser returns from another site, hence Lax.
+# Binds the flow to the browser that started it, which returns from another site, hence Lax. Browsers take the
+# prefix from this host and over https only, so that no other page can set the cookie.
 COOKIE = "dinsight_oidc"
-COOKIE_PATH = "/api/v1/auth/oidc"
-FlowSecret = Annotated[str | None, Cookie(alias=COOKIE, max_length=200, include_in_schema=False)]
+SECURE_COOKIE = f"__Host-{COOKIE}"
 
 
 def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRouter:
@@ -51,32 +52,35 @@ def build_router(oidc: OidcService, tokens: AccessTokens, units: Units) -> APIRo
         ),
         responses=problem_responses(400, 401, 403, 409, 422),
         # Providers add parameters of their own.
-        dependencies=[Depends(accept_any_query)],
+        dependencies=[NO_STORE, Depends(accept_any_query)],
     )
     async def finish_oidc(
         parameters: Annotated[ProviderResponse, Query()],
         client: RequestClient,
         response: Response,
-        secret: FlowSecret = None,
+        request: Request,
     ) -> TokenPairOut:
+        secret = request.cookies.get(_cookie(secure=oidc.uses_https))
         async with units(Scope()) as unit:
             await oidc.consume(unit, parameters.state, secret)
         identity = await oidc.identify(parameters.code, parameters.error, parameters.iss, secret)
         async with units(Scope()) as unit:
             outcome = await oidc.sign_in(unit, identity, client)
-        response.headers["Cache-Control"] = "no-store"
-        response.delete_cookie(COOKIE, path=COOKIE_PATH)
+        response.delete_cookie(_cookie(secure=oidc.uses_https), secure=oidc.uses_https)
         return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
 
     return router
 
 
+def _cookie(*, secure: bool) -> str:
+    return SECURE_COOKIE if secure else COOKIE
+
+
 def _bind(response: Response, secret: str, *, secure: bool) -> None:
     response.set_cookie(
-        COOKIE,
+        _cookie(secure=secure),
         secret,
         max_age=int(FLOW_LIFETIME.total_seconds()),
-        path=COOKIE_PATH,
         secure=secure,
         httponly=True,
         samesite="lax",

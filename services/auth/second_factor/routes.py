@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 
 from services.auth.database.unit import Units
 from services.auth.errors import unwrap
@@ -25,6 +25,7 @@ from services.auth.sessions.client import RequestClient
 from services.auth.sign_in.devices import Devices
 from services.auth.sign_in.schemas import TokenPairOut
 from shared.access import Identity, Scope
+from shared.http.caching import NO_STORE
 from shared.http.caller import Guard
 from shared.http.problems import problem_responses
 
@@ -47,16 +48,14 @@ def build_sign_in_router(
         " `PublicKeyCredential.parseRequestOptionsFromJSON`. The challenge lasts ten minutes and five"
         " wrong answers.",
         responses=problem_responses(400, 401, 422, 429),
+        dependencies=[NO_STORE],
     )
-    async def answer_second_factor(
-        body: SecondFactorAnswer, client: RequestClient, response: Response
-    ) -> TokenPairOut:
+    async def answer_second_factor(body: SecondFactorAnswer, client: RequestClient) -> TokenPairOut:
         challenge, answer, device = body.challenge.get_secret_value(), body.answer, body.device
         async with units(Scope()) as unit:
             await entrance.admit(unit, challenge, answer.method, client, device)
         async with units(Scope()) as unit:
             grant = unwrap(await entrance.answer(unit, challenge, answer, client, device))
-        response.headers["Cache-Control"] = "no-store"
         return TokenPairOut.of(await tokens.issue(grant), devices.issue(grant.user.email))
 
     return router
@@ -78,9 +77,9 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
         summary="Begin to set up an authenticator app",
         description=f"Returns a secret, which counts once a first code has confirmed it. {VERIFIED} {RECENT}",
         responses=problem_responses(409),
+        dependencies=[NO_STORE],
     )
-    async def begin_totp(identity: signed_in, response: Response) -> TotpOut:
-        response.headers["Cache-Control"] = "no-store"
+    async def begin_totp(identity: signed_in) -> TotpOut:
         async with units(Scope(user_id=identity.user_id)) as unit:
             return TotpOut.of(await factors.begin_totp(unit, identity))
 
@@ -91,11 +90,9 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
         " sessions and"
         f" comes with recovery codes. {RECENT}",
         responses=problem_responses(400, 404, 409, 422),
+        dependencies=[NO_STORE],
     )
-    async def confirm_totp(
-        identity: signed_in, body: TotpConfirmation, response: Response
-    ) -> RecoveryCodesOut:
-        response.headers["Cache-Control"] = "no-store"
+    async def confirm_totp(identity: signed_in, body: TotpConfirmation) -> RecoveryCodesOut:
         async with units(Scope(user_id=identity.user_id)) as unit:
             made = await factors.confirm_totp(unit, identity, body.code)
         return RecoveryCodesOut(recovery_codes=list(made))
@@ -117,9 +114,9 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
         summary="Begin to add a passkey",
         description=f"Returns what a browser needs to make one. {VERIFIED} {RECENT}",
         responses=problem_responses(409),
+        dependencies=[NO_STORE],
     )
-    async def begin_passkey(identity: signed_in, response: Response) -> PasskeyOptionsOut:
-        response.headers["Cache-Control"] = "no-store"
+    async def begin_passkey(identity: signed_in) -> PasskeyOptionsOut:
         async with units(Scope(user_id=identity.user_id)) as unit:
             return PasskeyOptionsOut.of(await factors.begin_passkey(unit, identity))
 
@@ -131,10 +128,10 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
         " recovery codes."
         f" {RECENT}",
         responses=problem_responses(400, 409, 422),
+        dependencies=[NO_STORE],
     )
-    async def add_passkey(identity: signed_in, body: NewPasskey, response: Response) -> NewPasskeyOut:
+    async def add_passkey(identity: signed_in, body: NewPasskey) -> NewPasskeyOut:
         challenge = body.challenge.get_secret_value()
-        response.headers["Cache-Control"] = "no-store"
         async with units(Scope(user_id=identity.user_id)) as unit:
             passkey, made = await factors.add_passkey(unit, identity, challenge, body.name, body.credential)
         return NewPasskeyOut(passkey=PasskeyOut.of(passkey), recovery_codes=list(made))
@@ -156,9 +153,9 @@ def build_router(factors: SecondFactorService, units: Units, guard: Guard) -> AP
         summary="Make new recovery codes",
         description=f"Those from before stop working. {RECENT}",
         responses=problem_responses(409),
+        dependencies=[NO_STORE],
     )
-    async def renew_recovery_codes(identity: signed_in, response: Response) -> RecoveryCodesOut:
-        response.headers["Cache-Control"] = "no-store"
+    async def renew_recovery_codes(identity: signed_in) -> RecoveryCodesOut:
         async with units(Scope(user_id=identity.user_id)) as unit:
             made = await factors.renew_codes(unit, identity)
         return RecoveryCodesOut(recovery_codes=list(made))

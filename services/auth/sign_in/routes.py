@@ -1,6 +1,6 @@
 """Signing in and out, and refreshing tokens."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 
 from services.auth.database.unit import Units
 from services.auth.errors import unwrap
@@ -12,6 +12,7 @@ from services.auth.sign_in.policy import SignInPolicy
 from services.auth.sign_in.schemas import Credentials, RefreshRequest, SignInMethodsOut, TokenPairOut
 from services.auth.sign_in.service import SignInService
 from shared.access import Scope
+from shared.http.caching import NO_STORE
 from shared.http.problems import problem_responses
 
 
@@ -35,14 +36,14 @@ def build_router(
         " installation has"
         " no passwords.",
         responses=problem_responses(400, 401, 403, 422, 429),
+        dependencies=[NO_STORE],
     )
-    async def login(body: Credentials, client: RequestClient, response: Response) -> TokenPairOut:
+    async def login(body: Credentials, client: RequestClient) -> TokenPairOut:
         async with units(Scope()) as unit:
             await sign_in.admit(unit, body.email, client, body.device)
         password = body.password.get_secret_value()
         async with units(Scope()) as unit:
             outcome = await sign_in.sign_in(unit, body.email, password, client, body.device)
-        response.headers["Cache-Control"] = "no-store"
         return TokenPairOut.of(await tokens.issue(unwrap(outcome)), devices.issue(body.email))
 
     @router.get("/sign-in-methods", summary="Show how people sign in here")
@@ -60,11 +61,11 @@ def build_router(
         description="A refresh token can be used once. Repeating one within ten seconds, as two tabs may,"
         " gives the same new refresh token; reusing one later ends its session.",
         responses=problem_responses(400, 401, 422),
+        dependencies=[NO_STORE],
     )
-    async def refresh(body: RefreshRequest, client: RequestClient, response: Response) -> TokenPairOut:
+    async def refresh(body: RefreshRequest, client: RequestClient) -> TokenPairOut:
         async with units(Scope()) as unit:
             outcome = await sessions.refresh(unit, body.refresh_token.get_secret_value(), client)
-        response.headers["Cache-Control"] = "no-store"
         return TokenPairOut.of(await tokens.issue(unwrap(outcome)))
 
     @router.post("/logout", status_code=204, summary="Sign out", responses=problem_responses(400, 422))

@@ -8,6 +8,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from services.gateway.admission.clients import HEADER, ClientTickets
 from services.gateway.admission.edge import (
     MAX_ADDRESS_BYTES,
     MAX_HEADERS,
@@ -25,11 +26,16 @@ MAX_PIPELINED_REQUESTS = 32
 
 
 class GatewayProtocol(HttpToolsProtocol):
-    """Closes a connection whose request's head does not end within `head_seconds` or `MAX_HEAD_BYTES`."""
+    """Closes a connection whose request's head does not end within `head_seconds` or `MAX_HEAD_BYTES`.
+
+    A connection whose request has a valid ticket is the page's, which speaks for all of its visitors.
+    """
 
     head_seconds = 20.0
     open_connections: OpenConnections | None = None
+    tickets: ClientTickets | None = None
     _counted = False
+    _is_page = False
     _deadline: asyncio.TimerHandle | None = None
     # Bytes since the parser last completed something: a head, a piece of a body, the end of a message.
     _unfinished = 0
@@ -49,7 +55,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
         if self._counted and self.open_connections is not None:
-            self.open_connections.remove(self._address)
+            self.open_connections.remove(self._address, exempted=self._is_page)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -73,6 +79,7 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._disarm()
         self._progressed = True
+        self._recognize_page()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -82,6 +89,14 @@ class GatewayProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._progressed = True
         super().on_message_complete()
+
+    def _recognize_page(self) -> None:
+        if self._is_page or not self._counted or self.tickets is None or self.open_connections is None:
+            return
+        ticket = next((value for name, value in self.headers if name == HEADER), None)
+        if ticket is not None and self.tickets.address(ticket.decode("latin-1")) is not None:
+            self._is_page = True
+            self.open_connections.exempt(self._address)
 
     @property
     def _address(self) -> str | None:
@@ -121,7 +136,9 @@ def _answer(error: DInsightError) -> bytes:
     return "\r\n".join([*head, "", ""]).encode("latin-1") + body
 
 
-def protocol(head_seconds: float, open_connections: OpenConnections) -> type[GatewayProtocol]:
+def protocol(
+    head_seconds: float, open_connections: OpenConnections, tickets: ClientTickets
+) -> type[GatewayProtocol]:
     """The protocol with these bounds; the server makes its instances itself."""
-    bounds = {"head_seconds": head_seconds, "open_connections": open_connections}
+    bounds = {"head_seconds": head_seconds, "open_connections": open_connections, "tickets": tickets}
     return type("GatewayProtocol", (GatewayProtocol,), bounds)

@@ -21,7 +21,7 @@ logger = structlog.get_logger(__name__)
 
 
 class OpenConnections:
-    """`trusted_proxies` speak for many clients, so that only the total limits them."""
+    """`trusted_proxies` and the web page speak for many clients, so that only the total limits them."""
 
     def __init__(
         self,
@@ -55,12 +55,17 @@ class OpenConnections:
         self._total += 1
         return None
 
-    def remove(self, address: str | None) -> None:
+    def exempt(self, address: str | None) -> None:
+        """An open connection turns out to be the page's: from now on it counts in the total only."""
         network = network_of(address)
-        self._total -= 1
         self._open[network] -= 1
         if not self._open[network]:
             del self._open[network]
+
+    def remove(self, address: str | None, *, exempted: bool = False) -> None:
+        self._total -= 1
+        if not exempted:
+            self.exempt(address)
 
     def _refusal(self, limit: str, connections: int, network: str) -> TooManyConnections:
         self._refused.add(1, {"limit": limit})

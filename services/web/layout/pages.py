@@ -160,7 +160,9 @@ def when(value: str) -> datetime:
 
 def language_of(visit: Visit) -> str:
     request = visit.request
-    return texts.chosen(request.cookies.get(texts.COOKIE), request.headers.get("Accept-Language", ""))
+    return texts.chosen(
+        request.cookies.get(visit.holder.place.language_cookie), request.headers.get("Accept-Language", "")
+    )
 
 
 def moved(visit: Visit, target: str) -> Response:

@@ -15,7 +15,6 @@ CATALOGUES = Path(__file__).resolve().parents[1] / "texts"
 DEFAULT = "en"
 # English is the language of the source; the others have a catalogue.
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch"}
-COOKIE = "language"
 
 
 def catalogue(language: str) -> Catalog:

@@ -44,6 +44,11 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
         body = {"is_active": fields.get("is_active") == "true"}
         return await _changed(visit, "contacts", visit.patch(f"/contact-points/{contact_id}", body))
 
+    @router.post("/contacts/{contact_id}/confirmation")
+    async def ask_for_confirmation(visit: member, contact_id: UUID) -> Response:
+        await visit.form()
+        return await _changed(visit, "contacts", visit.post(f"/contact-points/{contact_id}/confirmation"))
+
     @router.post("/contacts/{contact_id}/test")
     async def test_contact(visit: member, contact_id: UUID) -> Response:
         """Sends a message now, and says how it fared."""

@@ -91,12 +91,12 @@ def set_cookies(holder: SessionHolder, known: frozenset[str]) -> list[str]:
     ]
 
 
-def cookie(name: str, value: str, place: Place, max_age: int, *, path: str = "/") -> str:
+def cookie(name: str, value: str, place: Place, max_age: int) -> str:
     """Lax: a link in a mail must find its reader signed in. Scripts never see it."""
     jar: SimpleCookie = SimpleCookie()
     jar[name] = value
     morsel = jar[name]
-    morsel["path"], morsel["max-age"], morsel["samesite"], morsel["httponly"] = path, max_age, "Lax", True
+    morsel["path"], morsel["max-age"], morsel["samesite"], morsel["httponly"] = "/", max_age, "Lax", True
     if place.is_encrypted:
         morsel["secure"] = True
     return morsel.OutputString()

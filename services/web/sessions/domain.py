@@ -60,6 +60,16 @@ class Place:
         """The name of the cookie that tells a device from which somebody has signed in before."""
         return self._named("device")
 
+    @property
+    def flow_cookie(self) -> str | None:
+        """The name of the cookie that binds a sign-in at the provider to the browser that began it."""
+        return self._named("sign_in_flow")
+
+    @property
+    def language_cookie(self) -> str:
+        """The name of the cookie with the chosen language, which may be kept anywhere."""
+        return self._named("language") or "language"
+
     def _named(self, what: str) -> str | None:
         """Browsers take the prefix `__Host-` only from this host and over https: no other page can set it.
 

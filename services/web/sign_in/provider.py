@@ -10,10 +10,9 @@ from services.web.sessions.domain import Session
 from services.web.sessions.service import started
 from services.web.sessions.visit import Visit
 
-# Of the API: binds the flow to the browser that began it. Here it is kept under a name of our own.
-API_COOKIE = "dinsight_oidc"
-COOKIE = "sign_in_flow"
-PATH = "/sign-in"
+# Of the API, over https and without: binds the flow to the browser that began it. The page keeps its value
+# under a name of its own.
+API_COOKIES = ("__Host-dinsight_oidc", "dinsight_oidc")
 FLOW_SECONDS = 600
 
 
@@ -35,13 +34,14 @@ class ProviderSignIn:
 
     async def finish(self, visit: Visit, query: str, secret: str) -> Session:
         """The session of whoever signed in at the provider. Raises ApiError."""
-        headers = {**visit.client_headers, "Cookie": f"{API_COOKIE}={secret}"}
+        headers = {**visit.client_headers, "Cookie": "; ".join(f"{name}={secret}" for name in API_COOKIES)}
         return started(await self._api.json("GET", f"{PREFIX}/auth/oidc/callback?{query}", headers=headers))
 
 
 def _secret(headers: CIMultiDictProxy[str]) -> str:
     for value in headers.getall("Set-Cookie", ()):
         jar: SimpleCookie = SimpleCookie(value)
-        if API_COOKIE in jar:
-            return jar[API_COOKIE].value
+        for name in API_COOKIES:
+            if name in jar:
+                return jar[name].value
     return ""

@@ -11,10 +11,11 @@ from services.web.layout.pages import Pages, moved
 from services.web.second_factor.routes import ask
 from services.web.second_factor.step import Step
 from services.web.sessions.cookies import cookie
+from services.web.sessions.domain import Place
 from services.web.sessions.visit import Visit, Visitors
 from services.web.sign_in.domain import safe_target
 from services.web.sign_in.offered import offered
-from services.web.sign_in.provider import COOKIE, FLOW_SECONDS, PATH, ProviderSignIn
+from services.web.sign_in.provider import FLOW_SECONDS, ProviderSignIn
 
 LANGUAGE_SECONDS = 365 * 24 * 3600
 
@@ -72,33 +73,36 @@ def build_router(
 
     @router.get("/sign-in/provider")
     async def begin_at_provider(visit: anyone) -> Response:
-        _require_cookies(visit)
+        name = _require_cookies(visit).flow_cookie or ""
         try:
             target, secret = await provider.begin(visit)
         except ApiError as error:
             return await _sign_in_form(visit, status=error.status, error=error)
         answer = moved(visit, target)
-        flow = cookie(COOKIE, secret, visit.holder.place, FLOW_SECONDS, path=PATH)
-        answer.headers.append("Set-Cookie", flow)
+        answer.headers.append("Set-Cookie", cookie(name, secret, visit.holder.place, FLOW_SECONDS))
         return answer
 
     @router.get("/sign-in/return")
     async def return_from_provider(visit: anyone, request: Request) -> Response:
-        place = visit.holder.place
+        place = _require_cookies(visit)
+        name = place.flow_cookie or ""
         try:
-            secret = request.cookies.get(COOKIE, "")
+            secret = request.cookies.get(name, "")
             visit.holder.session = await provider.finish(visit, request.url.query, secret)
         except ApiError as error:
             return await _continued(visit, error)
         answer = moved(visit, "/")
-        answer.headers.append("Set-Cookie", cookie(COOKIE, "", place, 0, path=PATH))
+        answer.headers.append("Set-Cookie", cookie(name, "", place, 0))
         return answer
 
     @router.post("/sign-out")
     async def sign_out(visit: anyone) -> Response:
         await visit.form()
         await visit.sign_out()
-        return moved(visit, "/sign-in")
+        answer = moved(visit, "/sign-in")
+        # Nothing of the session stays; storage holds one preference of the keyboard, which may.
+        answer.headers["Clear-Site-Data"] = '"cache"'
+        return answer
 
     @router.post("/language")
     async def choose_language(visit: anyone, request: Request) -> Response:
@@ -107,9 +111,9 @@ def build_router(
         back = request.headers.get("Referer", "").removeprefix(visit.holder.place.origin)
         answer = moved(visit, safe_target(back))
         if wanted in texts.LANGUAGES:
-            answer.headers.append(
-                "Set-Cookie", cookie(texts.COOKIE, wanted, visit.holder.place, LANGUAGE_SECONDS)
-            )
+            place = visit.holder.place
+            kept = cookie(place.language_cookie, wanted, place, LANGUAGE_SECONDS)
+            answer.headers.append("Set-Cookie", kept)
         return answer
 
     async def _continued(visit: Visit, error: ApiError, **context: Any) -> Response:
@@ -127,7 +131,9 @@ def build_router(
     return router
 
 
-def _require_cookies(visit: Visit) -> None:
-    """Raises SessionsRefused where a session could be read on the way."""
-    if visit.holder.place.cookie is None:
-        raise SessionsRefused(visit.holder.place.host)
+def _require_cookies(visit: Visit) -> Place:
+    """Where the browser is. Raises SessionsRefused where a session could be read on the way."""
+    place = visit.holder.place
+    if place.cookie is None:
+        raise SessionsRefused(place.host)
+    return place

@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 
 LOGIN, CALLBACK = "/api/v1/auth/oidc/login", "/api/v1/auth/oidc/callback"
 REDIRECT = f"https://dinsight.example{CALLBACK}"
-COOKIE = "dinsight_oidc"
+COOKIE = "__Host-dinsight_oidc"
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +62,10 @@ class Browser:
         assert response.status_code == 302, response.text
         assert response.headers["Cache-Control"] == "no-store"
         header = response.headers["Set-Cookie"]
-        self.cookie = header.split(";")[0].partition("=")[2]
+        name, _, self.cookie = header.split(";")[0].partition("=")
+        assert name == COOKIE
         attributes = {part.strip().lower() for part in header.split(";")[1:]}
-        assert attributes >= {"httponly", "secure", "samesite=lax", "path=/api/v1/auth/oidc"}
+        assert attributes >= {"httponly", "secure", "samesite=lax", "path=/"}
         # What binds the flow is in no address.
         assert self.cookie not in response.headers["Location"]
         return str(response.headers["Location"])
@@ -132,7 +133,7 @@ async def test_the_first_sign_in_creates_an_account_that_later_ones_use(
 ) -> None:
     first = await browser.sign_in()
     assert first.headers["Cache-Control"] == "no-store"
-    assert 'dinsight_oidc=""' in first.headers["Set-Cookie"]
+    assert f'{COOKIE}=""' in first.headers["Set-Cookie"]
     account = await me(browser.api, first)
     assert (account["email"], account["email_verified"]) == (browser.email, True)
     # The address there may change: the subject is who it is.

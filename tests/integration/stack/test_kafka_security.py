@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -24,10 +25,13 @@ from shared.events.feeds import feed_topic
 from shared.events.registry import BY_NAME, DOCUMENTED, TOPICS
 from shared.kafka.administration import BrokerAdministration, KafkaException, Right
 from shared.kafka.connection import KafkaConnection
+from shared.kafka.relay import MARK_PUBLISHED, Relay
+from shared.process import background
 from shared.settings import InstallationSettings
 from tests.servers import BOOTSTRAP_VARIABLE, KAFKA_VARIABLE
 from tests.stack import Stack
 from tests.support.installation import kafka_at
+from tests.support.signing import signer
 
 pytestmark = pytest.mark.skipif(
     os.environ.get(KAFKA_VARIABLE) != "apache" or bool(os.environ.get(BOOTSTRAP_VARIABLE)),
@@ -176,3 +180,55 @@ async def test_auth_makes_a_feed_whose_user_reads_it_alone(stack: Stack) -> None
     with pytest.raises(KafkaError):
         await owner.ping()
     assert await kafka_at(stack.kafka_bootstrap).partitions([topic]) == []
+
+
+class FakeOutbox:
+    """A database with an outbox of events of an organization, and the session of its relay."""
+
+    def __init__(self, organization: object, events: int) -> None:
+        headers = {"ce_id": "1", "ce_organizationid": str(organization)}
+        event = {"topic": "anomaly.detected", "key": "key", "value": b"{}", "headers": headers}
+        self._waiting = [{"seq": seq, **event} for seq in range(events)]
+        self.published = asyncio.Event()
+
+    async def connect(self) -> Any:
+        return self
+
+    async def fetchval(self, *_: object) -> bool:
+        return True
+
+    async def fetch(self, *_: object) -> list[dict[str, object]]:
+        return list(self._waiting)
+
+    async def fetchrow(self, *_: object) -> None:
+        """Nothing to measure."""
+
+    async def execute(self, query: str, published: list[int]) -> None:
+        assert query == MARK_PUBLISHED
+        self._waiting = [row for row in self._waiting if row["seq"] not in published]
+        if not self._waiting:
+            self.published.set()
+
+    async def add_listener(self, *_: object) -> None:
+        """Polling suffices."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def test_a_feed_that_refuses_its_copies_holds_no_event_up(stack: Stack) -> None:
+    organization, user = uuid4(), f"user-{uuid4().hex[:8]}"
+    administration = BrokerAdministration(settings_of(stack, ADMINISTRATION))
+    feeds = KafkaFeedBroker(as_user(stack, "auth"))
+    await feeds.make(feed_topic(organization), "password")
+    await administration.set_user(user, "password")
+    # It sees the feed, and cannot write to it.
+    seen = Right("topic", "feed.", "read", prefixed=True)
+    await administration.set_rights(user, {seen, Right("topic", "anomaly.detected", "write")})
+    login = {"kafka_sasl_username": user, "kafka_sasl_password": SecretStr("password")}
+    kafka = KafkaConnection(settings_of(stack, "auth").model_copy(update=login), client_id=user)
+    outbox: Any = FakeOutbox(organization, 3)
+    async with background(Relay(outbox, kafka, signer("auth"), service="machines").loop.run()):
+        await asyncio.wait_for(outbox.published.wait(), 60)
+    await feeds.remove(feed_topic(organization))
+    await administration.delete_user(user)

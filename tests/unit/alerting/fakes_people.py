@@ -232,6 +232,16 @@ class FakeLedger(Scoped):
     async def put_target(self, state: TargetState) -> None:
         self._memory.targets[state.target_key] = state
 
+    async def count_confirmation(
+        self, organization_id: UUID, now: datetime, until: datetime
+    ) -> tuple[int, datetime]:
+        state = self._memory.targets.get("confirmations")
+        if state is None or state.open_until is None or state.open_until <= now:
+            state = TargetState(organization_id, "confirmations", open_until=until)
+        state = replace(state, failures=state.failures + 1)
+        self._memory.targets["confirmations"] = state
+        return state.failures, state.open_until or until
+
     async def forget_targets(self, prefix: str) -> None:
         for key in [key for key in self._memory.targets if key.startswith(prefix)]:
             del self._memory.targets[key]

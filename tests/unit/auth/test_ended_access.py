@@ -18,20 +18,25 @@ from services.auth.errors import (
     LastOwner,
     OwnAccess,
     OwnersOnly,
+    SignInTooOld,
     UnknownOrganization,
 )
+from services.auth.mail.messages import MessageWriter
 from services.auth.members.domain import Membership
 from services.auth.members.service import MemberService
+from services.auth.second_factor.domain import Passkey, Totp
 from services.auth.sessions.domain import LOST_RESPONSE_GRACE, Grant
 from services.auth.sessions.methods import Method
+from services.auth.sessions.recent import MAX_SIGN_IN_AGE
 from services.auth.users.domain import User
 from shared.access import Caller, Identity, Role
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
+from shared.crypto import Encryptor
 from shared.erasure.requests import DeletionRequests
 from shared.events.auth import ACCESS_ENDED, MEMBERSHIP_CHANGED, ORGANIZATION_CHANGED
 from shared.http.pages import PageRequest
-from tests.unit.auth.accounts_setting import EMAIL, HERE, PASSWORD, AccountsSetting
+from tests.unit.auth.accounts_setting import EMAIL, HERE, KEYS, ORIGIN, PASSWORD, AccountsSetting
 from tests.unit.auth.database.fakes.sessions import FakeSessions
 from tests.unit.auth.database.fakes.users import FakeUsers
 
@@ -47,7 +52,8 @@ class Scene(AccountsSetting):
         auditor = Auditor(self.clock)
         self.keys = ApiKeyService(self.clock, time_ordered_id, auditor)
         self.members = MemberService(self.clock, auditor)
-        self.administration = AdministrationService(self.clock, auditor)
+        messages = MessageWriter(self.clock, time_ordered_id, Encryptor(KEYS), ORIGIN)
+        self.administration = AdministrationService(self.clock, auditor, messages)
         requests = DeletionRequests(self.clock, time_ordered_id)
         self.deletions = DeletionService(self.clock, auditor, requests, None)  # type: ignore[arg-type]  # only asked about organizations
 
@@ -76,7 +82,16 @@ class Scene(AccountsSetting):
     async def administrator(self) -> Identity:
         user = replace(self.user, id=uuid4(), email="root@example.org", role="admin")
         await self.units.users.add_without_password(user)
-        return self.identity(user, uuid4())
+        signed_in = await self.sessions.start(self.unit, user, HERE, [Method.PASSWORD])
+        return self.identity(user, signed_in.session_id)
+
+    async def with_factors(self) -> User:
+        """The owner, who has an authenticator app, a passkey and a recovery code."""
+        factors, user_id, now = self.units.second_factors, self.user.id, self.clock.now()
+        await factors.put_totp(Totp(user_id, "sealed", now, confirmed_at=now))
+        await factors.add_passkey(Passkey(uuid4(), user_id, "Key", b"id", b"key", 0, (), now))
+        await factors.replace_codes(user_id, ["hash"], now)
+        return self.user
 
     def ended(self) -> set[UUID | None]:
         """The sessions and keys that the other services were told of."""
@@ -193,6 +208,31 @@ async def test_an_administrator_ends_anybodys_sessions(scene: Scene) -> None:
         await scene.administration.set_account_active(scene.unit, root, root.user_id, False)
 
 
+async def test_an_administrator_helps_somebody_who_has_lost_all_second_factors(scene: Scene) -> None:
+    root, user = await scene.administrator(), await scene.with_factors()
+    await scene.mail()
+    await scene.administration.remove_second_factors(scene.unit, root, user.id)
+    left = await scene.unit.second_factors.of(user.id)
+    assert (left.any, left.recovery_codes) == (False, 0)
+    assert scene.ended() == sessions(scene.first, scene.second)
+    assert scene.audited()[-1] == "user.second_factors_removed"
+    [mail] = await scene.mail()
+    assert (mail.recipient, mail.kind) == (user.email, "second-factors-removed")
+    entries = len(scene.audited())
+    await scene.administration.remove_second_factors(scene.unit, root, user.id)
+    assert (await scene.mail(), len(scene.audited())) == ([], entries), "nothing was left to remove"
+    with pytest.raises(AccountNotFound):
+        await scene.administration.remove_second_factors(scene.unit, root, uuid4())
+
+
+async def test_an_open_browser_of_an_administrator_removes_no_second_factors(scene: Scene) -> None:
+    root, user = await scene.administrator(), await scene.with_factors()
+    scene.clock.advance(seconds=MAX_SIGN_IN_AGE.total_seconds() + 1)
+    with pytest.raises(SignInTooOld):
+        await scene.administration.remove_second_factors(scene.unit, root, user.id)
+    assert (await scene.unit.second_factors.of(user.id)).any
+
+
 async def test_an_organization_is_deactivated_and_activated(scene: Scene) -> None:
     root = await scene.administrator()
     place = scene.organization.id
@@ -215,6 +255,7 @@ async def test_nobody_else_administers(scene: Scene) -> None:
             service.get(unit, identity, user),
             service.set_account_active(unit, identity, user, False),
             service.end_sessions(unit, identity, user),
+            service.remove_second_factors(unit, identity, user),
             service.organization(unit, identity, place),
             service.set_organization_active(unit, identity, place, False),
         ):

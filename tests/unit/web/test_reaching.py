@@ -66,6 +66,7 @@ async def test_contact_points_are_shown_and_tested() -> None:
             "address": None,
             "is_active": False,
             "disabled_reason": "410 <b>",
+            "is_confirmed": True,
         }
         api.answers["GET", "/contact-points"] = {"items": [point], "next_cursor": None}
         page = await visitor.get(f"{SETTINGS}/contacts")
@@ -75,6 +76,23 @@ async def test_contact_points_are_shown_and_tested() -> None:
         path = f"{SETTINGS}/contacts/{point['id']}/test"
         tested = await visitor.post(path, {"form_token": visitor.form_token})
         assert "has not arrived: refused" in tested.text
+
+
+async def test_a_mailbox_that_is_not_confirmed_is_asked_again_instead_of_tested() -> None:
+    point = {"id": str(UUID(int=7)), "name": "shift", "kind": "email", "shown": "s...@example.org"}
+    state = {"address": None, "is_active": True, "disabled_reason": None, "is_confirmed": False}
+    listed = {"items": [point | state], "next_cursor": None}
+    rotations: dict[str, Any] = {"items": [], "next_cursor": None}
+    api = FakeApi({("GET", "/contact-points"): listed, ("GET", "/rotations"): rotations})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        page = await visitor.get(f"{SETTINGS}/contacts")
+        assert "not confirmed" in page.text
+        assert f"/contacts/{point['id']}/test" not in page.text
+        api.answers["POST", f"/contact-points/{point['id']}/confirmation"] = point | state
+        path = f"{SETTINGS}/contacts/{point['id']}/confirmation"
+        asked = await visitor.post(path, {"form_token": visitor.form_token})
+        assert asked.status_code == 303
 
 
 async def test_an_operator_sees_which_machines_are_maintained_and_may_end_that() -> None:

@@ -71,9 +71,27 @@ async def test_signing_in_leads_back_and_signing_out_forgets() -> None:
         assert page.status_code == 200
         form_token = visitor.form_token
         assert "r0" not in page.text, "no token reaches the page"
-        assert (await visitor.post("/sign-out", {"form_token": form_token})).status_code == 303
+        signed_out = await visitor.post("/sign-out", {"form_token": form_token})
+        assert (signed_out.status_code, signed_out.headers["Clear-Site-Data"]) == (303, '"cache"')
         assert ("POST", "/auth/logout", {"refresh_token": "r0"}) in api.calls
         assert (await visitor.get(OVERVIEW)).status_code == 303
+
+
+async def test_over_https_no_other_page_can_set_a_cookie() -> None:
+    origin = "https://plant.example.org"
+    async with browser(FakeApi(), origin=origin) as visitor:
+        fields = {"email": "a@example.org", "password": "secret", "next": OVERVIEW}
+        answers = [
+            await visitor.post("/sign-in", fields),
+            await visitor.post("/language", {"language": "de"}),
+        ]
+        set_cookies = [each for answer in answers for each in answer.headers.get_list("Set-Cookie")]
+        assert len(set_cookies) >= len(answers)
+        for each in set_cookies:
+            assert each.startswith("__Host-")
+            assert "Secure" in each
+            assert "Path=/" in each.split("; ")
+        assert 'lang="de"' in (await visitor.get(OVERVIEW)).text
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,15 @@ class Ledger(Protocol):
 
     async def put_target(self, state: TargetState) -> None: ...
 
+    async def count_confirmation(
+        self, organization_id: UUID, now: datetime, until: datetime
+    ) -> tuple[int, datetime]:
+        """Count one more mail that asks for confirmation: how many in this window, and until when it lasts.
+
+        `until` is the end of a window that begins now. Others wait until the transaction ends.
+        """
+        ...
+
     async def forget_targets(self, prefix: str) -> None: ...
 
     async def add_link(self, link: Link) -> None: ...

@@ -51,6 +51,14 @@ class PostgresLedger:
     async def put_target(self, state: TargetState) -> None:
         await self._queries.put_delivery_target(self._connection, **asdict(state))
 
+    async def count_confirmation(
+        self, organization_id: UUID, now: datetime, until: datetime
+    ) -> tuple[int, datetime]:
+        row = await self._queries.count_confirmation(
+            self._connection, organization_id=organization_id, now=now, until=until
+        )
+        return row["failures"], row["open_until"]
+
     async def forget_targets(self, prefix: str) -> None:
         await self._queries.forget_delivery_targets(self._connection, prefix=prefix)
 

@@ -122,6 +122,15 @@ ON CONFLICT (organization_id, target_key) DO UPDATE
 SET failures = excluded.failures, open_until = excluded.open_until, disabled_reason = excluded.disabled_reason,
     noticed_at = excluded.noticed_at;
 
+-- name: count_confirmation^
+-- Count a mail that asks for confirmation in the window that began with the first one, or in a new one.
+INSERT INTO delivery_targets AS t (organization_id, target_key, failures, open_until)
+VALUES (:organization_id, 'confirmations', 1, :until)
+ON CONFLICT (organization_id, target_key) DO UPDATE
+SET failures = CASE WHEN t.open_until > :now THEN t.failures + 1 ELSE 1 END,
+    open_until = CASE WHEN t.open_until > :now THEN t.open_until ELSE excluded.open_until END
+RETURNING failures, open_until;
+
 -- name: forget_delivery_targets!
 -- Forget what is known of the targets whose key begins so, since their address changed.
 DELETE FROM delivery_targets WHERE starts_with(target_key, :prefix)

@@ -160,6 +160,17 @@ class PeopleSuite:
             assert await unit.deliveries.get(new.id) is None
             assert (await unit.deliveries.list(DeliveryFilter(), PageRequest())).items == []
 
+    async def test_mails_that_ask_for_confirmation_are_counted_in_windows(self, units: Units) -> None:
+        world = await World(units).store()
+        first, second = NOW + timedelta(days=1), NOW + timedelta(days=2)
+        for now, until, expected in (
+            (NOW, first, (1, first)),
+            (NOW + timedelta(hours=1), second, (2, first)),
+            (first, second, (1, second)),
+        ):
+            async with units(world.scope) as unit:
+                assert await unit.ledger.count_confirmation(world.organization_id, now, until) == expected
+
     async def test_the_state_of_a_target_is_kept_until_its_address_changes(self, units: Units) -> None:
         world = await World(units).store()
         state = TargetState(world.organization_id, "rule:1/cmms", 3, NOW, "gone", NOW)

@@ -11,6 +11,8 @@ from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.changes import AlertChange
 from services.alerting.alerts.domain import Alert, Change, Resolution
 from services.alerting.alerts.service import AlertService
+from services.alerting.confirmations.domain import CONFIRMATION_JOB
+from services.alerting.confirmations.mailer import ConfirmationMailer
 from services.alerting.contact_points.sealing import ContactSealer
 from services.alerting.deliveries.chat import ChatSender
 from services.alerting.deliveries.content import Composer
@@ -35,6 +37,7 @@ from services.alerting.timer.kinds import NOTIFY
 from services.alerting.timer.runner import timer_worker
 from shared.audit import Auditor
 from shared.crypto import Encryptor
+from shared.jobs.queue import JobHandler
 from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from tests.support.fakes import FakeClock
@@ -68,11 +71,13 @@ class Plant:
         self.alerts = AlertService(self.clock, auditor, ReplicaService(), self.announcer)
         self.links = LinkService(self.units, self.clock, auditor, self.alerts)
         sealers = WebhookSealer(self.encryptor), ContactSealer(self.encryptor)
-        courier = Courier(self.sender, self.mail, ChatSender(allow_hosted=False), Composer(), *sealers)
+        chat = ChatSender(allow_hosted=False)
+        self.courier = courier = Courier(self.sender, self.mail, chat, Composer(), *sealers)
         links = LinkMaker("https://dinsight.example", lambda count: uuid4().bytes + b"r" * (count - 16))
         self.dispatcher = Dispatcher(self.units, courier, links, Notices(uuid4), self.clock, uuid4, RETRY)
         pace = Pace(LEASE, heartbeat_seconds=1)
-        handlers = {MESSAGE_JOB: self.dispatcher}
+        mailer = ConfirmationMailer(self.units, self.clock, sealers[1], self.mail, "https://dinsight.example")
+        handlers: dict[str, JobHandler] = {MESSAGE_JOB: self.dispatcher, CONFIRMATION_JOB: mailer}
         self.worker = Worker(self.units.queue, QUEUE, handlers, [Lane(1)], pace, RETRY)
         self.timers = timer_worker(self.units.queue, self.units, {NOTIFY: self.notifier.on_timer})
 

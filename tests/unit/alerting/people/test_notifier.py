@@ -31,7 +31,7 @@ async def test_a_step_waits_repeats_and_stops_when_somebody_acknowledges() -> No
     plant = await Plant(OPERATORS, ADMINS).built()
     alert = await plant.raised()
     [first] = await plant.pass_time()
-    assert first == "olga: [MEDIUM] Pump 7: Leaves normal (New alert)"
+    assert first == "olga: [MEDIUM] \u201cPump 7\u201d: \u201cLeaves normal\u201d (New alert)"
     assert [line.split(":")[0] for line in await plant.pass_time(15)] == ["anna"]
     [reminder] = await plant.pass_time(45)
     assert reminder.endswith("(Reminder: still open)")
@@ -272,7 +272,7 @@ async def test_administrators_hear_of_a_message_that_is_given_up_once_an_hour() 
     plant.sender.outcomes = [gone]
     await plant.raised()
     told = await plant.pass_time()
-    notice = "[MEDIUM] Pump 7: Leaves normal (A message was not delivered)"
+    notice = "[MEDIUM] \u201cPump 7\u201d: \u201cLeaves normal\u201d (A message was not delivered)"
     assert sorted(told[:2]) == [f"anna: {notice}", f"e: {notice}"], "the admin and the owner"
     await plant.change(next(iter(plant.units.memory.alerts.values())), Change.SEVERITY_CHANGED)
     assert await plant.pass_time() == [], "a receiver that is gone gets nothing more"

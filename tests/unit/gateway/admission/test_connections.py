@@ -9,10 +9,12 @@ from starlette.types import Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from services.gateway.admission.clients import ClientTickets
 from services.gateway.admission.connections import (
     MAX_HEAD_BYTES,
     MAX_PIPELINED_REQUESTS,
     GatewayProtocol,
+    protocol,
 )
 from services.gateway.admission.open_connections import OpenConnections
 
@@ -205,3 +207,24 @@ async def test_connections_beyond_the_maximum_are_told_and_closed() -> None:
     assert Connection(echo, bounded).transport.closed, "what was refused gave no place back"
     first.protocol.connection_lost(None)
     assert not Connection(echo, bounded).transport.closed
+
+
+async def test_a_thousand_visitors_of_the_page_are_not_one_address() -> None:
+    """The page holds a connection for each of them. A ticket of one's own making does not help."""
+    tickets = ClientTickets("key")
+    bounded = protocol(20.0, OpenConnections(5, 2), tickets)
+
+    def opened(ticket: str) -> Connection:
+        made = Connection(silent, bounded)
+        if not made.transport.closed:
+            made.send(REQUEST + b"X-DInsight-Client: " + ticket.encode() + b"\r\n\r\n")
+        return made
+
+    pages = [opened(tickets.issue(f"192.0.2.{visitor}")) for visitor in range(3)]
+    others = [opened(ClientTickets("another key").issue("192.0.2.9")) for _ in range(3)]
+    assert [each.transport.closed for each in (*pages, *others)] == [False] * 5 + [True]
+    for each in (*pages, *others):
+        for task in each.protocol.tasks:
+            task.cancel()
+        each.protocol.connection_lost(None)
+    assert not any(Connection(echo, bounded).transport.closed for _ in range(2)), "all places came back"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.auth.mail.names import MAX_LENGTH, quoted
+from shared.mail.names import MAX_LENGTH, quoted
 from tests.unit.auth.accounts_setting import AccountsSetting
 
 
@@ -21,6 +21,10 @@ from tests.unit.auth.accounts_setting import AccountsSetting
         ("\u202egnp.exe", "gnp exe"),
         ("a\r\nBcc: x@y.example", "a Bcc: x y example"),
         ("\u201d has left. Click \u201chere", "' has left. Click 'here"),
+        ("line 2.41 at 03:24, 3.1%", "line 2.41 at 03:24, 3.1%"),
+        ("192.0.2.1", "192 0 2 1"),
+        ("1.evil.example 2.4evil", "1 evil example 2 4evil"),
+        ("<!everyone>", "\u2039!everyone>"),
         ("A" * 200, "A" * (MAX_LENGTH - 1) + "\u2026"),
     ],
 )

@@ -1,0 +1,66 @@
+"""Links that confirm the mailbox of a contact point. Pure."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from uuid import UUID
+
+from shared.errors import Conflict, NotFound, TooManyRequests
+
+CONFIRMATION_JOB = "confirmation"
+# What is sealed of a contact point beside its address.
+FIELD = "confirmation"
+SECRET_BYTES = 24
+LIFETIME = timedelta(days=7)
+# Whoever may add contact points must not make the platform flood a mailbox, or many.
+MIN_PAUSE = timedelta(hours=1)
+WINDOW = timedelta(days=1)
+MAX_MAILS_PER_WINDOW = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What a link carries. Row-level security needs the organization."""
+
+    organization_id: UUID
+    contact_point_id: UUID
+    secret: bytes
+
+    def __str__(self) -> str:
+        raw = self.organization_id.bytes + self.contact_point_id.bytes + self.secret
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> "Token | None":
+        try:
+            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if len(raw) != 32 + SECRET_BYTES:
+            return None
+        return cls(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
+
+
+class ConfirmationNotValid(NotFound):
+    """The same for every reason, so that guessing reveals nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The link is not valid any more: it works for seven days, as long as the contact point keeps its"
+            " address. An administrator can have another one sent."
+        )
+
+
+class NothingToConfirm(Conflict):
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"No mail is sent: {reason}.")
+
+
+class TooManyConfirmations(TooManyRequests):
+    def __init__(self, what: str, wait: timedelta) -> None:
+        seconds = max(1, ceil(wait.total_seconds()))
+        super().__init__(
+            f"{what}. Nothing was saved. Try again in {seconds} s.", headers={"Retry-After": str(seconds)}
+        )
