@@ -1,10 +1,12 @@
 """HTTP of reports."""
 
 import asyncio
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from markupsafe import Markup
 from starlette.responses import Response
 
 from services.web.layout.pages import Pages
@@ -23,9 +25,7 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
     async def machine_report(visit: member, machine_id: UUID) -> Response:
         """Words, figures, picture and versions, in the time that the address names."""
         shown = await machines.map(visit, machine_id)
-        run, sample = shown["run"], shown["panel"]["sample"]
-        drawn = await machines.picture(visit, UUID(run["id"]), sample) if run else None
-        made = clock.now().isoformat()
+        drawn, made = await _drawn(visit, shown), clock.now().isoformat()
         return await pages.show(visit, "reports/machine.html", picture=drawn, made=made, **shown)
 
     @router.get("/alerts/{alert_id}")
@@ -37,10 +37,13 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
             visit.get(f"/alerts/{alert_id}/timeline"),
             names_of_members(visit),
         )
-        run, sample = shown["run"], shown["panel"]["sample"]
-        drawn = await machines.picture(visit, UUID(run["id"]), sample) if run else None
-        made = clock.now().isoformat()
+        drawn, made = await _drawn(visit, shown), clock.now().isoformat()
         story = {"alert": alert, "timeline_of_alert": timeline["items"], "names": names}
         return await pages.show(visit, "reports/machine.html", picture=drawn, made=made, **story, **shown)
+
+    async def _drawn(visit: Visit, shown: Mapping[str, Any]) -> Markup | None:
+        """The map with the sample of the report."""
+        run, sample = shown["run"], shown["panel"]["sample"]
+        return await machines.picture(visit, UUID(run["id"]), sample) if run else None
 
     return router
