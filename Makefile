@@ -53,6 +53,7 @@ test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn a
 
 kills: ready-test ## Kill random programs under load, and count what is lost or doubled (KILLS=120)
 	@$(BIN)/python -m tests.kills $(if $(KILLS),--kills $(KILLS))
+	@$(BIN)/python -m tests.kills.alerts
 
 drill: ready-test ## Drop a table and lose a machine under load, restore both, compare every row (ROWS=1000)
 	@$(BIN)/python -m tests.drill $(if $(ROWS),--rows $(ROWS))
@@ -85,6 +86,7 @@ bench: ready-bench ## Reprint the figures of docs/benchmarks.md: the main job, t
 bench-detection: ready-bench ## Reprint the verdict beside rivals, detection and deterioration on the real data sets
 	@$(RIVALS)/python -m bench.verdict
 	@$(BIN)/python -m bench.detection
+	@$(BIN)/python -m bench.alerting.turbofan
 	@$(BIN)/python -m bench.deterioration
 
 sbom: ready-test ## Write bills of materials (CycloneDX) of the wheel and the images to dist/sbom

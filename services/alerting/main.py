@@ -50,6 +50,7 @@ from services.alerting.rotations.routes import build_rotations_router
 from services.alerting.rotations.service import RotationService
 from services.alerting.rules.compiled import ProgramCache
 from services.alerting.rules.conditions import compile_condition
+from services.alerting.rules.features import FeatureDirectory
 from services.alerting.rules.routes import build_rules_router
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.service import RuleService
@@ -180,7 +181,8 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     backtests = BacktestService(clock, analysis)
     # Its fixed path comes before those with the id of a rule.
     app.include_router(build_backtest_router(backtests, rules, programs, directory, units, infra.guard))
-    app.include_router(build_rules_router(rules, directory, units, infra.guard))
+    features = FeatureDirectory(analysis)
+    app.include_router(build_rules_router(rules, directory, features, programs, units, infra.guard))
     templates = TemplateService(clock, new_id, auditor, sealer, replicas)
     app.include_router(build_templates_router(templates, units, infra.guard))
     app.include_router(build_alerts_router(alerts, units, infra.guard))

@@ -18,6 +18,8 @@ from services.web.layout.pages import Pages
 from services.web.layout.problems import Problems
 from services.web.live import routes as live
 from services.web.machines import routes as machines
+from services.web.on_call import routes as on_call
+from services.web.opt_outs import routes as opt_outs
 from services.web.organization import routes as organization
 from services.web.overview import routes as overview
 from services.web.reaching import routes as reaching
@@ -30,6 +32,7 @@ from services.web.sessions.visit import Visitors
 from services.web.settings import Settings
 from services.web.sign_in import routes as sign_in
 from services.web.sign_in.provider import ProviderSignIn
+from services.web.silences import routes as silences
 from shared.clock import SystemClock
 from shared.http.application import build_application
 from shared.observability.setup import set_up
@@ -75,9 +78,13 @@ def create_app(
     app.include_router(analyses.build_router(pages, visitors))
     app.include_router(help_pages.build_router(pages, visitors))
     app.include_router(reports.build_router(pages, visitors, SystemClock()))
+    # Before the alerts, whose path takes any id.
+    app.include_router(silences.build_router(pages, visitors, SystemClock()))
+    app.include_router(on_call.build_router(pages, visitors, SystemClock()))
     app.include_router(alerts.build_router(pages, visitors))
     app.include_router(rules.build_router(pages, visitors))
     app.include_router(reaching.build_router(pages, visitors))
+    app.include_router(opt_outs.build_router(pages, visitors, SystemClock()))
     app.include_router(organization.build_router(pages, visitors, SystemClock()))
     return app
 

@@ -72,6 +72,16 @@ class Tab:
         width = self.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         return int(width) > 0
 
+    def widest(self) -> str:
+        """What reaches beyond the window, in the words of its markup: the innermost element that does."""
+        found = self.page.evaluate(
+            "() => [...document.querySelectorAll('main *, header *, footer *')].filter((each) =>"
+            " each.getBoundingClientRect().right > innerWidth + 1 &&"
+            " !each.closest('.scroll, .tabs, nav, pre'))"
+            ".pop()?.outerHTML ?? ''"
+        )
+        return str(found)[:200]
+
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(ANSWERS):
             self.faults.append(f"{self.page.url}: {message.text}")

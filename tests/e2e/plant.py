@@ -54,6 +54,9 @@ class Plant:
     def post(self, path: str, body: object) -> dict[str, Any]:
         return self._answer(self._client.post(path, json=body))
 
+    def patch(self, path: str, body: object) -> dict[str, Any]:
+        return self._answer(self._client.patch(path, json=body))
+
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
         return self._answer(self._client.get(path, params=parameters))
 

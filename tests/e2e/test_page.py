@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Tab, chromium, opened
 from tests.e2e.plant import PASSWORD, Plant
+from tests.e2e.tour import CONFIG, OWN_PAGES, prepare, samples
 from tests.stack import Stack
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (package chromium)")
@@ -51,11 +52,14 @@ def test_a_new_person_gets_from_nothing_to_a_machine_and_settings(browser: Brows
         for path in (
             "/overview",
             "/alerts",
+            "/alerts/silences",
+            "/alerts/on-call",
             "/rules",
             "/rules/new",
             "/settings/members",
             "/settings/contacts",
             "/settings/maintenance",
+            "/settings/mail",
             "/settings/keys",
         ):
             tab.open(home + path)
@@ -135,18 +139,20 @@ def plant_of(tab: Tab, stack: Stack) -> Iterator[Plant]:
         yield Plant(client)
 
 
-CONFIG = '{"start_dim": "f_0", "end_dim": "f_3", "end_meta": "t"}'
-
-
-def samples(count: int, shift: float) -> bytes:
-    """Four features that move together, the third shifted: the same in every run."""
-    lines = ["t,f_0,f_1,f_2,f_3"]
-    for number in range(count):
-        load = (number * 37 % 101) / 101
-        noise = [(number * step % 89) / 89 for step in (17, 29, 43, 61)]
-        centres = [10 + 3 * load, 5 - load, 7 + load + shift, 2]
-        values = [centre + each for centre, each in zip(centres, noise, strict=True)]
-        lines.append(
-            f"2026-01-{1 + number // 200:02d}T{number % 24:02d}:00:00Z," + ",".join(map(str, values))
-        )
-    return "\n".join(lines).encode()
+def test_no_page_scrolls_sideways_however_long_the_names_are(
+    browser: Browser, address: str, stack: Stack
+) -> None:
+    with opened(browser, address, language="de-DE") as tab:
+        home = register(tab)
+        with plant_of(tab, stack) as plant:
+            me = plant.get("/users/me")
+            pages = prepare(plant, user_id=me["id"], organization_id=home.rpartition("/")[2])
+        paths = [home + path for path in pages.values()] + list(OWN_PAGES.values())
+        wide = []
+        for path in paths:
+            tab.open(path)
+            for width in (360, 1024):
+                tab.page.set_viewport_size({"width": width, "height": 900})
+                if tab.is_wider_than_its_window():
+                    wide.append((path, width, tab.widest()))
+        assert wide == []

@@ -32,7 +32,7 @@ class DeliveryStatus(StrEnum):
 
     `failed`: tried again later; `given_up`: not tried again; `cancelled`: there was nobody to tell;
     `superseded`: a newer message about the alert replaced it; `grouped`: told as part of another message;
-    `suppressed`: a silence, a maintenance window or a more severe alert kept it back.
+    `suppressed`: a silence, a maintenance window, a muted time or a more severe alert kept it back.
     """
 
     PENDING = "pending"

@@ -329,3 +329,9 @@ class ConditionDocument(Document):
 def compile_condition(document: Mapping[str, Any]) -> Program:
     """Compile a stored document."""
     return ConditionDocument.model_validate(document).compile()
+
+
+def schedule_of(document: Mapping[str, Any]) -> Schedule | None:
+    """When a rule with this stored document pages nobody."""
+    found = document.get("schedule")
+    return ScheduleDocument.model_validate(found).compile() if found else None

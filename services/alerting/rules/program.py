@@ -134,6 +134,11 @@ class Program:
         return max((leaf.window or 0 for leaf in self.leaves), default=0)
 
     @property
+    def features(self) -> frozenset[str]:
+        """The features that it names."""
+        return frozenset(leaf.feature for leaf in self.leaves if leaf.feature is not None)
+
+    @property
     def counts_missing(self) -> bool:
         """Whether samples that were not judged count, too."""
         return any(leaf.signal == "quality.missing" for leaf in self.leaves)

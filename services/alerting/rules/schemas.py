@@ -1,6 +1,6 @@
 """HTTP models of alert rules."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -57,7 +57,7 @@ class AlertRuleUpdate(BaseModel):
 class RuleWarning(BaseModel):
     """What `code` and `params` say; `text` is the same in English."""
 
-    code: Literal["can_never_fire", "severity_never_reached", "fires_when_in_order"]
+    code: Literal["can_never_fire", "severity_never_reached", "fires_when_in_order", "unknown_features"]
     params: dict[str, Any]
     text: str
 
@@ -76,7 +76,10 @@ class AlertRuleOut(BaseModel):
     not_judged: NotJudged | None = Field(
         description="Why the rule is not judged now: it is switched off, or its machine is not active"
     )
-    warnings: list[RuleWarning] = Field(description="Of a condition that is valid and can hardly be meant")
+    warnings: list[RuleWarning] = Field(
+        description="Of a condition that is valid and can hardly be meant. Features are compared with"
+        " those of the machine's active baseline, except in lists"
+    )
     template_id: UUID | None = Field(description="The template that keeps the rule in step")
     overrides: list[str] = Field(description="The fields that differ from the template, and stay so")
     created_by: UUID
@@ -84,8 +87,14 @@ class AlertRuleOut(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, rule: Rule, actions: dict[str, Any], machine_status: str) -> "AlertRuleOut":
-        """`actions` as the caller may see them."""
+    def of(
+        cls,
+        rule: Rule,
+        actions: dict[str, Any],
+        machine_status: str,
+        features: Collection[str] | None = None,
+    ) -> "AlertRuleOut":
+        """`actions` as the caller may see them; `features` of the machine's baseline, if they are known."""
         return cls(
             id=rule.id,
             organization_id=rule.organization_id,
@@ -98,7 +107,7 @@ class AlertRuleOut(BaseModel):
             not_judged=_not_judged(rule, machine_status),
             warnings=[
                 RuleWarning.model_validate(each, from_attributes=True)
-                for each in warnings_of(compile_condition(rule.condition))
+                for each in warnings_of(compile_condition(rule.condition), features)
             ],
             template_id=rule.template_id,
             overrides=list(rule.overrides),

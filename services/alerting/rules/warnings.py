@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -53,18 +53,31 @@ class RuleWarning:
     text: str
 
 
-def warnings_of(program: Program) -> Sequence[RuleWarning]:
-    """What its author should know of a condition that was accepted."""
-    return [*_never(program), *_always(program)]
+def warnings_of(program: Program, features: Collection[str] | None = None) -> Sequence[RuleWarning]:
+    """What its author should know of a condition that was accepted.
+
+    `features` are those of the machine's baseline; None if they are not known.
+    """
+    unknown = frozenset() if features is None else program.features.difference(features)
+    return [*_unseen(unknown), *_never(program, unknown), *_always(program)]
 
 
-def _never(program: Program) -> Iterator[RuleWarning]:
-    if _impossible(program, program.when):
+def _unseen(unknown: Collection[str]) -> Iterator[RuleWarning]:
+    if unknown:
+        names = sorted(unknown)
+        text = (
+            f"The machine's active baseline does not judge {', '.join(names)}: no anomaly has it as a cause."
+        )
+        yield RuleWarning("unknown_features", {"features": names}, text)
+
+
+def _never(program: Program, unknown: Collection[str]) -> Iterator[RuleWarning]:
+    if _impossible(program, program.when, unknown):
         signals = sorted({leaf.signal for leaf in program.leaves})
         text = f"The rule can never fire: no {' or '.join(signals)} satisfies its condition."
         yield RuleWarning("can_never_fire", {"signals": signals}, text)
     for level, node in program.steps:
-        if node is not None and _impossible(program, node):
+        if node is not None and _impossible(program, node, unknown):
             text = f"The severity {level.label} is never reached: nothing satisfies its condition."
             yield RuleWarning("severity_never_reached", {"severity": level.label}, text)
 
@@ -84,10 +97,13 @@ def _always(program: Program) -> Iterator[RuleWarning]:
         )
 
 
-def _impossible(program: Program, node: Node) -> bool:
-    """Whether no values satisfy a node. What lies below a `not` counts as possible."""
+def _impossible(program: Program, node: Node, unknown: Collection[str]) -> bool:
+    """Whether no values satisfy a node. What lies below a `not` counts as possible.
+
+    An `unknown` feature contributes 0 to every anomaly.
+    """
     if node.kind == "any":
-        return all(_impossible(program, each) for each in node.nodes)
+        return all(_impossible(program, each, unknown) for each in node.nodes)
     if node.kind == "not":
         return False
     leaves: dict[Key, list[Leaf]] = {}
@@ -97,9 +113,9 @@ def _impossible(program: Program, node: Node) -> bool:
             # A leaf with hysteresis is satisfied between its two values, too.
             key = (leaf.signal, leaf.feature, leaf.window, leaf.reduce)
             leaves.setdefault(key, []).append(leaf)
-        elif _impossible(program, each):
+        elif _impossible(program, each, unknown):
             return True
-    return any(_empty(found) for found in leaves.values())
+    return any(_empty(found, absent=found[0].feature in unknown) for found in leaves.values())
 
 
 def _conjoined(node: Node) -> Iterator[Node]:
@@ -111,12 +127,12 @@ def _conjoined(node: Node) -> Iterator[Node]:
         yield node
 
 
-def _empty(leaves: Sequence[Leaf]) -> bool:
-    """Whether no value satisfies all of these leaves, which are of one signal.
+def _empty(leaves: Sequence[Leaf], *, absent: bool) -> bool:
+    """Whether no value satisfies all of these leaves, which are of one signal; of an `absent` one, only 0.
 
     The leaves are tried on every number that they name, between each two of them, and on the signal's bounds.
     """
-    low, high = BOUNDS.get(leaves[0].signal, (-math.inf, math.inf))
+    low, high = (0.0, 0.0) if absent else BOUNDS.get(leaves[0].signal, (-math.inf, math.inf))
     named = {
         float(value)
         for leaf in leaves

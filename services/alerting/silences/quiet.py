@@ -9,12 +9,15 @@ from services.alerting.database.unit import Unit
 from services.alerting.maintenance_windows.domain import Schedule
 from services.alerting.replicas.domain import MachineRef
 from services.alerting.resources.domain import Kind, Resource
+from services.alerting.rules.conditions import schedule_of
 from services.alerting.rules.domain import Rule
 from services.alerting.silences.domain import Matched, Matcher, Quiet
 
 FAILING = "failing"
 # The end of a more severe alert wakes the others; whatever else may end its precedence is noticed after this.
 LOOK_AGAIN = timedelta(minutes=5)
+# A rule that is muted for good is looked at again so seldom.
+ALWAYS_MUTED = timedelta(days=7)
 
 
 async def quiet(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | None:
@@ -23,6 +26,8 @@ async def quiet(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | N
     matched = _matched(machine, alert, rule)
     resources = await unit.resources.current([Kind.SILENCE, Kind.MAINTENANCE_WINDOW], at)
     found = [reason for each in resources if (reason := _quiet_by(each, matched, at))]
+    if muted := _muted(rule, at):
+        found.append(muted)
     if inhibiting := await _inhibited(unit, rule, alert, at):
         found.append(inhibiting)
     return max(found, key=lambda each: each.until, default=None)
@@ -44,6 +49,13 @@ def _quiet_by(resource: Resource, matched: Matched, at: datetime) -> Quiet | Non
         return Quiet(f"silence {resource.name!r}", ends_at) if started and ends_at else None
     occurrence = Schedule.load(document["schedule"]).at(at)
     return Quiet(f"maintenance window {resource.name!r}", occurrence.ends_at) if occurrence else None
+
+
+def _muted(rule: Rule, at: datetime) -> Quiet | None:
+    schedule = schedule_of(rule.condition)
+    if schedule is None or not schedule.muted(at):
+        return None
+    return Quiet("muted time of the rule", schedule.ends(at) or at + ALWAYS_MUTED)
 
 
 async def _inhibited(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | None:

@@ -73,6 +73,8 @@ class Baseline:
 class FleetMachine:
     """A machine. State, reasons and wear are those of its newest completed run; counts are by severity.
 
+    `findings` are the reasons with their codes, as long as the run is there.
+
     `data_until` is the time of its newest sample, but not later than the run's end. `severity_rank` of the
     worst open alert is 1 (low) to 4 (critical), 0 without one.
     """
@@ -86,6 +88,7 @@ class FleetMachine:
     legal_hold: bool
     state: str
     reasons: Sequence[str]
+    findings: Sequence[Mapping[str, Any]]
     wear: float | None
     run_id: UUID | None
     run_at: datetime | None

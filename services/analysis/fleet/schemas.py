@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from services.analysis.domain import AnalysisType, Status
 from services.analysis.fleet.domain import FleetMachine, FleetPosition
 from services.analysis.fleet.service import FleetSlice
+from services.analysis.health.schemas import FindingOut
 from shared.events.analysis import HealthState
 from shared.http.pages import decode, encode
 
@@ -78,6 +79,7 @@ class FleetMachineOut(BaseModel):
     legal_hold: bool
     state: HealthState = Field(description="Of the newest completed monitoring run")
     reasons: list[str]
+    findings: list[FindingOut] = Field(description="The reasons with their codes")
     wear: float | None = Field(description="In baseline standard deviations")
     last_run_id: UUID | None
     last_run_at: datetime | None

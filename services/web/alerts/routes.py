@@ -59,7 +59,14 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     async def _inbox(visit: Visit, changed: int = 0, failed: Sequence[ApiError] = ()) -> Response:
         found, names = await asyncio.gather(read_inbox(visit), names_of_members(visit))
         return await pages.show(
-            visit, "alerts/inbox.html", inbox=found, changed=changed, failed=failed, names=names
+            visit,
+            "alerts/inbox.html",
+            tab="inbox",
+            error=None,
+            inbox=found,
+            changed=changed,
+            failed=failed,
+            names=names,
         )
 
     async def _alert(visit: Visit, alert_id: UUID, error: ApiError | None = None) -> Response:

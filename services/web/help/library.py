@@ -13,7 +13,13 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 # By what somebody wants: to learn, to do, to look up, to understand (Diataxis).
 SECTIONS: Mapping[str, Sequence[str]] = {
     "learn": ("help/first-week-operator", "help/first-week-engineer", "help/first-week-it"),
-    "do": ("help/night-alert", "help/new-machine", "help/after-maintenance", "help/too-many-alarms"),
+    "do": (
+        "help/night-alert",
+        "help/fewer-messages",
+        "help/new-machine",
+        "help/after-maintenance",
+        "help/too-many-alarms",
+    ),
     "look up": ("glossary", "files", "events", "operations", "help/keys"),
     "understand": ("engine", "architecture", "security"),
 }

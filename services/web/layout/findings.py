@@ -3,12 +3,15 @@
 A code without a sentence here, or a parameter that is missing, is said in the API's own English words.
 """
 
+import string
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from services.web.layout.marked import N_
 
+# Smaller ones would read as 0%.
+MIN_SHARE = 0.005
 # {name:.1%} and the like are written as format() does; a text in another language may order them differently.
 SENTENCES: Mapping[str, str] = {
     # Health
@@ -40,6 +43,14 @@ SENTENCES: Mapping[str, str] = {
     "nothing_judged": N_(
         "None of the {not_judged} samples could be judged, because too many of their values are missing."
     ),
+    "anomalies_point_to": N_("The anomalies point to {features}: look there first."),
+    "rise_unconfirmed": N_(
+        "The newest run alone does not make the machine worse: the next one decides. Look at its "
+        "anomalies, and upload the next samples soon."
+    ),
+    "fall_unconfirmed": N_(
+        "The machine was worse before, and one better run does not end that: the next one decides."
+    ),
     "no_run": N_("No monitoring run is completed yet."),
     # Baselines
     "sound": N_("This baseline is sound. There is nothing to do."),
@@ -69,6 +80,10 @@ SENTENCES: Mapping[str, str] = {
         "is reported as an anomaly."
     ),
     "duplicate_features": N_("Some features are nearly identical. Remove duplicate channels."),
+    "outliers": N_(
+        "{count} samples of this baseline are far from normal and were excluded from the threshold, "
+        "first {samples}. Upload the baseline without those that show faults or measurement errors."
+    ),
     "baseline_activated": N_("Version {version} of the machine's baseline judges its next samples."),
     "baseline_proposed": N_(
         "Version {version} of the machine's baseline does not judge, because somebody has activated "
@@ -100,32 +115,78 @@ SENTENCES: Mapping[str, str] = {
     "sensor_missing": N_("“{sensor}” is missing in {share:.1%} of the samples."),
     "sensor_constant": N_("“{sensor}” is {value:g} in all samples."),
     "sensor_stuck": N_("“{sensor}” keeps one value for {run} samples."),
+    "sensor_redundant": N_(
+        "“{sensor}” says what other sensors say, above all “{partner}”: it repeats them, or is computed "
+        "from them."
+    ),
+    "role_configured": N_("“{sensor}” has the role that the configuration gives it."),
+    "role_missing": N_(
+        "“{sensor}” is ignored because it is missing in {share:.0%} of the samples. Repair its recording, "
+        "or leave it out."
+    ),
+    "role_counter": N_(
+        "“{sensor}” is ignored because it only rises or only falls, as a counter or a clock does. If it is "
+        "neither, set its role to “judged”."
+    ),
+    "role_wanders": N_(
+        "“{sensor}” passes through its range less than twice in the baseline, so it is context: the other "
+        "features are judged given its value. Record normal operation for longer, or set its role to "
+        "“judged”."
+    ),
     "sensor_few_effective_samples": N_(
         "“{sensor}” wanders so slowly that its samples are worth {effective_samples:g} independent ones."
     ),
 }
 
 
+class Sentences(string.Formatter):
+    """`str.format` with the decimal sign of a language."""
+
+    def __init__(self, decimal: str) -> None:
+        self._decimal = decimal
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = str(format(value, format_spec))
+        return text.replace(".", self._decimal) if isinstance(value, float) else text
+
+
 class Findings:
     """Says findings in one language."""
 
-    def __init__(self, gettext: Callable[[str], str]) -> None:
+    def __init__(self, gettext: Callable[[str], str], decimal: str = ".") -> None:
         self._gettext = gettext
+        self._sentences = Sentences(decimal)
 
     def say(self, finding: Mapping[str, Any]) -> str:
         """A finding as a sentence."""
         known = SENTENCES.get(str(finding.get("code")))
         if known is not None:
             try:
-                return self._gettext(known).format(**readable(finding.get("params") or {}))
+                return self.fill(known, readable(finding.get("params") or {}))
             except (KeyError, IndexError, ValueError, TypeError):
                 pass
         return sentence(str(finding.get("text") or ""))
 
+    def fill(self, text: str, values: Mapping[str, Any]) -> str:
+        """The text in the language, with the values. Raises KeyError, IndexError, ValueError, TypeError."""
+        return self._sentences.vformat(self._gettext(text), (), values)
+
 
 def readable(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parameters, with times as people write them."""
-    return {name: _time(value) if isinstance(value, str) else value for name, value in params.items()}
+    """The parameters, with times and lists as people write them."""
+    return {name: _readable(value) for name, value in params.items()}
+
+
+def _readable(value: Any) -> Any:
+    match value:
+        case str():
+            return _time(value)
+        case [{"name": _, "share": _}, *_]:
+            told = [each for each in value if each["share"] >= MIN_SHARE] or value[:1]
+            return ", ".join(f"{each['name']} ({each['share']:.0%})" for each in told)
+        case list():
+            return ", ".join(map(str, value))
+    return value
 
 
 def _time(text: str) -> str:

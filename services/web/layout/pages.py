@@ -9,13 +9,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from babel import Locale
-from babel.numbers import format_decimal, format_percent, format_scientific
+from babel.numbers import format_decimal, format_percent, format_scientific, get_decimal_symbol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.web.errors import ApiError
 from services.web.layout import texts, words
+from services.web.layout.durations import duration
+from services.web.layout.ends import CHOICES
 from services.web.sessions.visit import FORM_TOKEN_HEADER, Visit
 from shared.access import Role
 
@@ -90,16 +92,19 @@ class Pages:
         environment.globals |= {
             "asset": self._asset,
             "address": address,
+            "end_choices": CHOICES,
             "here": here,
             "languages": texts.LANGUAGES,
             "may": may,
             "form_token_header": FORM_TOKEN_HEADER,
-            "words": words.Words(translations.gettext),
+            "words": words.Words(translations.gettext, get_decimal_symbol(locale)),
         }
         environment.filters |= {
             "number": partial(number, locale=locale),
             "percent": partial(format_percent, format="#,##0.#%", locale=locale),
             "when": when,
+            "utc": lambda value: value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "duration": lambda value: duration(value, locale),
             "measure": lambda value: measure(value, locale),
             "pairs": lambda values: [(value, value) for value in values],
         }

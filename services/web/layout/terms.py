@@ -78,9 +78,9 @@ UNITS = ((86_400, N_("{n:g} d")), (3_600, N_("{n:g} h")), (60, N_("{n:g} min")),
 
 
 class Terms:
-    def __init__(self, gettext: Callable[[str], str]) -> None:
+    def __init__(self, gettext: Callable[[str], str], decimal: str = ".") -> None:
         self._text = gettext
-        self.findings = Findings(gettext)
+        self.findings = Findings(gettext, decimal)
 
     def finding(self, finding: Mapping[str, Any]) -> str:
         return self.findings.say(finding)

@@ -101,11 +101,16 @@ OUTCOMES: Mapping[str, str] = {
 }
 
 
+# In standard deviations.
+DEVIATION = N_("{name} ({deviation:+.1f} \N{GREEK SMALL LETTER SIGMA})")
+MAX_TOLD = 3
+
+
 class Words(Terms):
     """What templates say for a code. Every method takes what the API sent and gives a text."""
 
-    def __init__(self, gettext: Gettext) -> None:
-        super().__init__(gettext)
+    def __init__(self, gettext: Gettext, decimal: str = ".") -> None:
+        super().__init__(gettext, decimal)
         self.roles, self.outcomes = ROLES, OUTCOMES
 
     def severity(self, code: str) -> str:
@@ -116,6 +121,21 @@ class Words(Terms):
 
     def mark(self, state: str) -> str:
         return STATE_MARKS.get(state, "unknown")
+
+    def summary(self, alert: Mapping[str, Any]) -> str:
+        """What an alert found, without the machine, which the page names beside it."""
+        ratio = alert.get("worst_distance_ratio")
+        if ratio is None:
+            return str(alert["summary"]).removeprefix(f"{alert['machine_name']}: ")
+        text = self.findings.fill(N_("{ratio:.1f} times the threshold"), {"ratio": float(ratio)})
+        told = [
+            self.findings.fill(DEVIATION, {**each, "deviation": float(each["deviation"])})
+            for each in (alert.get("features") or ())[:MAX_TOLD]
+            if isinstance(each.get("deviation"), int | float)
+        ]
+        if told:
+            text += "; " + self._text(N_("most deviating: {features}")).format(features=", ".join(told))
+        return text
 
     def not_judged(self, code: str) -> str:
         return self._word(NOT_JUDGED, code)
@@ -205,6 +225,15 @@ PROBLEMS: Mapping[str, str] = {
     ),
     "too-many-requests": N_("Too many requests. Wait a minute, then try again."),
     "signed-out": N_("Your session has ended. Sign in again."),
+    "silences-everything": N_(
+        "Choose a machine, a rule, a location or a tag. To keep a whole plant quiet, plan maintenance."
+    ),
+    "name-taken": N_("The name {name} is taken. Choose another one."),
+    "in-use": N_("{name} keeps its name and cannot be deleted while {user} notifies it. Change that first."),
+    "not-your-shift": N_(
+        "You may take over a shift, or give one of your own away. Ask an administrator to arrange others."
+    ),
+    "not-a-member": N_("Not everybody is a member of the organization. Nothing was saved."),
     "foreign-form": N_("This form is no longer current. Reload the page and try again."),
     "wrong-credentials": N_("The e-mail address or the password is wrong."),
     "challenge-ended": N_("This took too long, or there were too many wrong answers. Sign in again."),

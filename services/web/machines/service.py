@@ -52,11 +52,13 @@ class MachinePages:
         run_id = chosen_run(query, timeline["runs"]) or frame["last_run"]
         run = await optional(visit.get(f"/analyses/{run_id}")) if run_id else None
         baseline_id = (run or {}).get("baseline_id") or frame["active_baseline"]
-        anomalies = (
-            await visit.get("/anomalies", analysis_id=run_id, limit=ANOMALIES) if run else {"items": ()}
-        )
-        sample = index_of(query.get("sample"))
-        panel = await self.sample(visit, machine_id, UUID(run["id"]), sample) if run else EMPTY
+        anomalies, panel = {"items": ()}, EMPTY
+        if run:
+            sample = index_of(query.get("sample"))
+            anomalies, panel = await asyncio.gather(
+                visit.get("/anomalies", analysis_id=run_id, limit=ANOMALIES),
+                self.sample(visit, machine_id, UUID(run["id"]), sample),
+            )
         return {
             **frame,
             "tab": "map",

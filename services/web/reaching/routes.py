@@ -12,12 +12,12 @@ from services.web.api.client import Json
 from services.web.errors import ApiError
 from services.web.layout.pages import Pages, moved
 from services.web.live.passing import passed_on
+from services.web.machines.choices import named
 from services.web.people.service import names_of_members
 from services.web.reaching.domain import contact_point, maintenance_window
 from services.web.sessions.visit import Visit, Visitors
 
 PAGE = 100
-MAX_MACHINES = 500
 
 
 def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
@@ -115,9 +115,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     async def _maintenance(
         visit: Visit, *, error: ApiError | None = None, fields: Mapping[str, str] | None = None
     ) -> Response:
-        windows, machines = await asyncio.gather(
-            _list(visit, "/maintenance-windows"), visit.get("/machines", limit=MAX_MACHINES)
-        )
+        windows = await _list(visit, "/maintenance-windows")
+        shown = [each for window in windows["items"] for each in window["matcher"]["machine_ids"]]
         return await pages.show(
             visit,
             "reaching/maintenance.html",
@@ -125,8 +124,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
             tab="maintenance",
             error=error,
             windows=windows,
-            machines=machines["items"],
-            machine_names={each["id"]: each["name"] for each in machines["items"]},
+            machines=await named(visit, "/machines", shown),
             fields=fields or {},
         )
 

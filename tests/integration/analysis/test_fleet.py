@@ -82,6 +82,7 @@ async def test_a_machine_in_the_fleet(client: AnalysisClient, publisher: Publish
     found = await row(client)
     assert (found["state"], found["last_run_id"]) == ("failing", run["id"])
     assert any("anomalies" in reason for reason in found["reasons"])
+    assert [finding["text"] for finding in found["findings"]] == found["reasons"]
     assert found["last_data_at"] == (START + 39 * STEP).isoformat().replace("+00:00", "Z")
     assert found["silent_for"] >= 0
     assert (found["newest_analysis"]["id"], found["newest_analysis"]["status"]) == (run["id"], "completed")

@@ -44,6 +44,11 @@ def served(route: Route) -> None:
     route.fulfill(body=file.read_bytes(), content_type=kind)
 
 
+LIVE = """<!doctype html><body data-organization="1">
+<section data-live="alert.raised"></section><section data-until="2026-01-01T00:01:00Z"></section>"""
+THREE_ALERTS = "retry: 100000000\n\n" + "event: alert.raised\ndata: {}\n\n" * 3
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     with sync_playwright() as driver:
@@ -184,3 +189,32 @@ def test_the_time_axis_tells_what_is_marked(page: Page) -> None:
     midnight = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
     assert found["from"] == pytest.approx(midnight + 6 * 3600, abs=600)
     assert found["to"] == pytest.approx(midnight + 12 * 3600, abs=600)
+
+
+def test_a_region_is_fetched_when_the_stream_begins_and_then_once_for_all_events_since(
+    page: Page,
+) -> None:
+    page.clock.install(time=datetime(2026, 1, 1, tzinfo=UTC))
+    stream = {"body": THREE_ALERTS, "content_type": "text/event-stream"}
+    page.route(ORIGIN + "/o/1/live", lambda route: route.fulfill(**stream))
+    page.set_content(LIVE)
+    page.evaluate(
+        """async () => {
+          window.fetched = { live: 0, until: 0 };
+          window.seen = 0;
+          window.htmx = { trigger: (region) => { fetched[region.dataset.live ? "live" : "until"] += 1; } };
+          const count = ({ detail }) => { window.seen += detail.type !== "reset"; };
+          document.addEventListener("dinsight:event", count);
+          (await import("/assets/js/live.js")).followEvents();
+        }"""
+    )
+    page.wait_for_function("() => window.seen === 3")
+    assert page.evaluate("() => window.fetched") == {"live": 1, "until": 0}
+    page.clock.run_for(300)
+    assert page.evaluate("() => window.fetched") == {"live": 2, "until": 0}
+    page.clock.run_for(10_000)
+    assert page.evaluate("() => window.fetched") == {"live": 2, "until": 0}
+    # No event says that a shift or a silence has ended.
+    page.clock.run_for(60_000)
+    assert page.evaluate("() => window.fetched.live") == 2
+    assert page.evaluate("() => window.fetched.until") > 0

@@ -8,6 +8,9 @@ import pytest
 
 from services.web.errors import ApiError
 from services.web.layout import texts
+from services.web.layout.durations import duration
+from services.web.layout.findings import SENTENCES, Findings
+from services.web.layout.words import Words
 from services.web.texts.update import extracted, path_of, updated
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
 from tools import vendored
@@ -36,6 +39,7 @@ def a_machine(name: str) -> dict[str, Any]:
         "status": "active",
         "state": "failing",
         "reasons": [name],
+        "findings": [],
         "wear": 1.5,
         "open_alerts": {"count": 2, "unacknowledged": 1, "highest_severity": "critical"},
         "spark": [{"day": "2026-01-01", "max_ratio": 2.0, "anomaly_share": 0.5}],
@@ -169,3 +173,54 @@ def test_catalogues_are_complete_and_current(language: str) -> None:
 
 def _strings(text: Any) -> tuple[str, ...]:
     return text if isinstance(text, tuple) else (str(text),)
+
+
+@pytest.mark.parametrize(
+    ("text", "english", "german"),
+    [
+        ("P7D", "7 days", "7 Tage"),
+        ("P1DT12H", "1 day, 12 hours", "1 Tag, 12 Stunden"),
+        ("PT15M", "15 minutes", "15 Minuten"),
+        ("PT0S", "0 seconds", "0 Sekunden"),
+        ("P", "P", "P"),
+        ("P1Y", "P1Y", "P1Y"),
+    ],
+)
+def test_durations_are_said_in_words(text: str, english: str, german: str) -> None:
+    assert duration(text, texts.locale("en")) == english
+    assert duration(text, texts.locale("de")) == german
+
+
+# Without parameters that a sentence could be made of.
+ENGLISH_ONLY = {"missing", "no_measurements"}
+
+
+def test_every_reason_of_a_verdict_has_a_sentence() -> None:
+    """What the engine says of machines, baselines and sensors is said in the visitor's language."""
+    verdict = WEB.parent / "analysis" / "engine" / "verdict"
+    sources = "".join(path.read_text() for path in verdict.glob("*.py"))
+    codes = set(re.findall(r"\b(?:Reason|Finding)\(\s*\"([a-z_]+)\"", sources))
+    assert codes
+    assert codes - SENTENCES.keys() - ENGLISH_ONLY == set()
+
+
+def test_a_finding_is_said_with_the_decimal_sign_of_the_language() -> None:
+    german = Findings(texts.translations("de").gettext, ",")
+    params = {"features": [{"name": "f_2.5", "share": 0.99}, {"name": "f_0", "share": 0.001}]}
+    said = german.say({"code": "anomalies_point_to", "params": params})
+    assert said.startswith("Die Anomalien weisen auf f_2.5 (99%):")
+    limit = {"share": 1.0, "samples": 40, "limit": 0.155}
+    assert "15,5%" in german.say({"code": "anomalies_at_limit", "params": limit})
+
+
+def test_what_an_alert_found_is_said_in_the_language_of_the_page() -> None:
+    german = Words(texts.translations("de").gettext, ",")
+    alert = {
+        "summary": "Pump 7: the analysis failed",
+        "machine_name": "Pump 7",
+        "worst_distance_ratio": None,
+        "features": [{"name": "{x}", "deviation": 10.06}, {"name": "old"}],
+    }
+    assert german.summary(alert) == "the analysis failed"
+    said = german.summary(alert | {"worst_distance_ratio": 10.41})
+    assert said == "10,4-fache Schwelle; am weitesten entfernt: {x} (+10,1 \N{GREEK SMALL LETTER SIGMA})"

@@ -43,7 +43,7 @@ async def test_a_rule_says_whom_it_tells_and_when() -> None:
         told = page.text.partition("<ol>")[2].partition("</ol>")[0]
         assert "Everybody with the role Operator, Ada &lt;b&gt;, nights" in told
         assert "Whoever is on call in weekend" in told
-        assert "after PT15M" in told
+        assert "after 15 minutes" in told
         assert "unless it is acknowledged" in told
         api.answers["GET", f"/alert-rules/{RULE}"] = a_rule()
         assert "Nobody is sent a message" in (await visitor.get(f"{RULES}/{RULE}")).text

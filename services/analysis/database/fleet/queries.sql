@@ -106,7 +106,8 @@ WITH ranked AS (
     ORDER BY rank DESC, sort_name, machine_id LIMIT :limit
 )
 SELECT p.*, recent.day AS anomalies_24h, recent.week AS anomalies_7d, recent.unacknowledged,
-       spark.days AS spark, newest.*, baseline.*
+       spark.days AS spark, newest.*, baseline.*,
+       (SELECT r.results #> '{health,findings}' FROM analyses r WHERE r.id = p.run_id) AS findings
 FROM page p
 LEFT JOIN LATERAL (
     SELECT jsonb_object_agg(severity, day) AS day, jsonb_object_agg(severity, week) AS week,

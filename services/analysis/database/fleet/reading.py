@@ -136,6 +136,7 @@ def _machine(row: asyncpg.Record) -> FleetMachine:
         **own
         | {
             "tags": tuple(row["tags"]),
+            "findings": row["findings"] or (),
             "anomalies_24h": _counts(row["anomalies_24h"]),
             "anomalies_7d": _counts(row["anomalies_7d"]),
             "unacknowledged_anomalies": int(row["unacknowledged"] or 0),

@@ -8,21 +8,26 @@ function rows() {
   return [...document.querySelectorAll("[data-rows] tbody tr")];
 }
 
+// The row that has the focus: what is fetched anew keeps that, and nothing else of a row.
+function current() {
+  return document.activeElement?.closest("[data-rows] tbody tr");
+}
+
 function move(step) {
   const all = rows();
   if (all.length === 0) return;
-  const at = all.findIndex((row) => row.classList.contains("current"));
+  const at = all.indexOf(current());
   const next = all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + step))];
-  all.forEach((row) => row.classList.toggle("current", row === next));
-  next.querySelector("a")?.focus();
+  const stop = next.querySelector("a, button") ?? next;
+  if (stop === next) next.tabIndex = -1;
+  stop.focus();
   next.scrollIntoView({ block: "nearest" });
 }
 
 function act(key) {
-  const current = document.querySelector("[data-rows] tbody tr.current");
   if (key === "j") return move(1);
   if (key === "k") return move(-1);
-  if (key === "x") return current?.querySelector("input[type=checkbox]")?.click();
+  if (key === "x") return current()?.querySelector("input[type=checkbox]")?.click();
   if (key === "/") return document.querySelector("input[type=search]")?.focus();
   if (key === "?") return document.getElementById("keys")?.showModal();
   return document.querySelector(`[data-key="${CSS.escape(key)}"]`)?.click();

@@ -1,7 +1,7 @@
 // One event stream per browser: the tab that holds the lock reads it and tells the others.
 //
-// A region with `data-live="alert.raised alert.changed"` is fetched again when such an event arrives, at most once in
-// MIN_MS. The stream reconnects by itself; what the browser gives up on (any response but 200) is tried again here,
+// A region with `data-live="alert.raised alert.changed"` is fetched again when such an event arrives: at once, then at
+// most once in MIN_MS. The stream reconnects by itself; what the browser gives up on (any response but 200) is tried again here,
 // except 401: then the session is over, and the page says so.
 const MIN_MS = 250;
 const RETRY_MS = [1_000, 5_000, 15_000];
@@ -10,18 +10,28 @@ const EVENTS = [
   "alert.raised", "alert.changed", "reset",
 ];
 
-const waiting = new Map();
+// How often is looked whether what a region shows has changed by the clock alone.
+const CLOCK_MS = 15_000;
+
+// Regions that were fetched less than MIN_MS ago, and whether something has happened since.
+const resting = new Map();
 let failures = 0;
 
 function refresh(region) {
-  if (waiting.has(region)) return;
-  waiting.set(region, setTimeout(() => {
-    waiting.delete(region);
-    // What the visitor is typing in, or has selected, is not taken from them.
-    if (region.isConnected && !region.contains(document.activeElement?.closest("input, textarea, select"))) {
-      htmx.trigger(region, "refresh");
-    }
-  }, MIN_MS));
+  if (resting.has(region)) {
+    resting.set(region, true);
+    return;
+  }
+  resting.set(region, false);
+  setTimeout(() => {
+    const again = resting.get(region);
+    resting.delete(region);
+    if (again) refresh(region);
+  }, MIN_MS);
+  // What the visitor is typing in, or has selected, is not taken from them.
+  if (region.isConnected && !region.contains(document.activeElement?.closest("input, textarea, select"))) {
+    htmx.trigger(region, "refresh");
+  }
 }
 
 function tell(type, data) {
@@ -42,6 +52,9 @@ function read(organization, channel) {
     const open = () => {
       source = new EventSource(`/o/${organization}/live`);
       source.addEventListener("open", () => { failures = 0; say(""); });
+      // What has happened between the page's making and the stream's beginning no event tells. When it only reconnects,
+      // the server goes on where it was.
+      source.addEventListener("open", () => { channel.postMessage({ type: "reset" }); tell("reset"); }, { once: true });
       for (const type of EVENTS) {
         source.addEventListener(type, (event) => {
           channel.postMessage({ type, data: event.data });
@@ -64,12 +77,27 @@ function read(organization, channel) {
   });
 }
 
+// No event tells that a silence has ended, or that a shift has: its region knows when (`data-until`).
+function followClock() {
+  for (const region of document.querySelectorAll("[data-until]")) {
+    if (Date.parse(region.dataset.until) <= Date.now()) refresh(region);
+  }
+}
+
 export function followEvents() {
   const organization = document.body.dataset.organization;
   if (!organization) return;
+  setInterval(followClock, CLOCK_MS);
   const channel = new BroadcastChannel(`dinsight ${organization}`);
   channel.addEventListener("message", (event) => tell(event.data.type, event.data.data));
   // Locks need https or this machine; elsewhere each tab has a stream of its own.
-  if (navigator.locks) navigator.locks.request(`dinsight ${organization}`, () => read(organization, channel));
-  else read(organization, channel);
+  if (!navigator.locks) {
+    read(organization, channel);
+    return;
+  }
+  // A tab that reads the stream did so while this page was made.
+  navigator.locks.query().then(({ held }) => {
+    if (held?.some(({ name }) => name === `dinsight ${organization}`)) tell("reset");
+  });
+  navigator.locks.request(`dinsight ${organization}`, () => read(organization, channel));
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** Spectra over each other, and trends with their limits: figures whose numbers are in the page beside them. */
 
-import { axis, plot, token } from "./plot.js";
+import { axis, plot, timeAxis, token } from "./plot.js";
 
 const HEIGHT = 220;
 
@@ -63,7 +63,7 @@ export function drawTrend(element, data) {
     legend: { show: false },
     scales: { x: { time: data.time }, y: { range: [lowest, highest] } },
     cursor: { drag: { x: false, y: false } },
-    axes: [axis(element, { label: data.words.x, labelSize: 18 }), axis(element, { size: 56, label: data.words.y, labelSize: 18 })],
+    axes: [(data.time ? timeAxis : axis)(element, { label: data.words.x, labelSize: 18 }), axis(element, { size: 56, label: data.words.y, labelSize: 18 })],
     bands: [{ series: [1, 2], fill: `${point}33` }],
     series: [
       {},

@@ -15,6 +15,30 @@ export function axis(element, own = {}) {
   return { stroke: token(element, "--muted"), font, labelFont: font, grid, ticks: { ...grid, size: 4 }, ...own };
 }
 
+const DAY = 86_400;
+
+/** An axis of times, in the language of the page. @param {HTMLElement} element @param {object} [own] */
+export function timeAxis(element, own = {}) {
+  const language = document.documentElement.lang;
+  /** @param {Intl.DateTimeFormatOptions} parts */
+  const written = (parts) => new Intl.DateTimeFormat(language, parts);
+  const [hour, day, month] = [
+    written({ hour: "2-digit", minute: "2-digit" }),
+    written({ day: "numeric", month: "short" }),
+    written({ month: "short", year: "numeric" }),
+  ];
+  const values = (/** @type {any} */ _u, /** @type {number[]} */ at) => {
+    const step = at.length > 1 ? at[1] - at[0] : DAY;
+    return at.map((/** @type {number} */ seconds) => {
+      const date = new Date(seconds * 1000);
+      if (step >= 28 * DAY) return month.format(date);
+      // Where a day begins, its name; between, the time.
+      return date.getHours() + date.getMinutes() === 0 ? day.format(date) : hour.format(date);
+    });
+  };
+  return axis(element, { values, space: 72, ...own });
+}
+
 /**
  * Draw a plot, again whenever the box changes its width or the theme its colours.
  * @param {HTMLElement} element

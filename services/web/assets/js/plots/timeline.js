@@ -8,7 +8,7 @@
  */
 
 import { drawMark, severityOf } from "./marks.js";
-import { axis, plot, token } from "./plot.js";
+import { axis, plot, timeAxis, token } from "./plot.js";
 
 /**
  * @typedef {object} Timeline as GET /machines/{id}/timeline responds
@@ -100,7 +100,7 @@ export class TimeAxis {
         x: { time: true, range: [seconds(since), seconds(until)] },
         y: highest > MAX_LINEAR ? { distr: 3, range: [LEAST * 10, highest * 1.3] } : { range: [0, highest * 1.1] },
       },
-      axes: [axis(element), axis(element, { size: 56, label: this.#words.ratio, labelSize: 18 })],
+      axes: [timeAxis(element), axis(element, { size: 56, label: this.#words.ratio, labelSize: 18 })],
       series: [{}, { ...line, stroke: point, width: 0 }, { ...line, stroke: point, width: 0 }, { ...line, stroke: token(element, "--map-late"), width: 1.5 }],
       bands: [{ series: [1, 2], fill: `${point}44` }],
       hooks: {

@@ -1,4 +1,4 @@
-"""The cost of judging rules, without database and broker: `python -m bench.alerting`.
+"""The cost of judging rules, without database and broker.
 
 A thousand rules on one machine judge anomalies in blocks, as they come from analysis, and one by one, as they
 came before there were blocks; and a rule is tried on a hundred thousand samples.
@@ -10,7 +10,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import numpy as np
-from rich.console import Console
+from rich.table import Table
 
 from services.alerting.backtest.domain import in_order, replay
 from services.alerting.judging.assessment import Pass, Watched, assess
@@ -58,20 +58,17 @@ def judged(rules: list[Watched], records: list[Record]) -> Callable[[], object]:
     return lambda: assess(rules, Pass(records, (), now, caught_up=True, active=True))
 
 
-def main() -> None:
-    console = Console()
+def judging() -> Table:
+    report = Table("judging without servers", "figure", box=None)
     machine_id = uuid4()
     rules = watched([condition(), condition(clear={"no_recurrence_for": "PT1H"}), dict(EXAMPLE)])
     block = recorded(scored(machine_id, [2.0] * SAMPLES))
-    took = seconds(judged(rules, [block]))
-    rate = RULES * SAMPLES / took
-    console.print(f"{RULES} rules, {SAMPLES} anomalies in one block: {rate:,.0f} evaluations/s")
+    rate = RULES * SAMPLES / seconds(judged(rules, [block]))
+    report.add_row(f"{RULES} rules, {SAMPLES} anomalies in one block", f"{rate:,.0f} evaluations/s")
     few = 20
     singles = [recorded(scored(machine_id, [2.0]), number) for number in range(1, few + 1)]
     alone = RULES * few / seconds(judged(rules, singles))
-    console.print(
-        f"{RULES} rules, anomalies one by one: {alone:,.0f} evaluations/s, {rate / alone:.0f} times less"
-    )
+    report.add_row(f"{RULES} rules, anomalies one by one", f"{alone:,.0f} evaluations/s")
     ratios = np.random.default_rng(1).gamma(2.0, 0.25, HISTORY).round(3).tolist()
     records = [
         recorded(
@@ -87,8 +84,5 @@ def main() -> None:
         return len(replay(rules[2].judged, blocks, SAMPLE_TIME, end).alerts)
 
     took = seconds(backtest)
-    console.print(f"backtest of {HISTORY:,} samples: {took:.2f} s, {backtest()} alerts")
-
-
-if __name__ == "__main__":
-    main()
+    report.add_row(f"backtest of {HISTORY:,} samples, {backtest()} alerts", f"{took:.2f} s")
+    return report

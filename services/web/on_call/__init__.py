@@ -1,0 +1,1 @@
+"""Rotations: who is on call now, next and later."""

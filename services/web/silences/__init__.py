@@ -1,0 +1,1 @@
+"""What is silenced, until when and why."""
