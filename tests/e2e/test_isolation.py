@@ -36,6 +36,7 @@ NOT_RECORDED = {
         ("confirm_totp", "remove_totp", "add_passkey", "remove_passkey", "renew_recovery_codes"),
         "it needs an app or a passkey; see tests/unit/auth/second_factor",
     ),
+    "ask_for_confirmation": "the contact point is no mailbox; see tests/unit/alerting/people",
     "send_verification": "a link that was sent moments ago, with the registration, is not sent again",
 }
 # A changed rule resolves its alert, so these come before it.
