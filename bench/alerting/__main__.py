@@ -118,7 +118,7 @@ async def fairness(
     return report
 
 
-async def on_a_platform(stack: Stack, plants: tuple[Plant, Plant], seconds: float) -> list[Table]:
+async def on_a_platform(stack: Stack, plants: tuple[Plant, Plant], seconds: float, console: Console) -> None:
     site, other = Site.of(plants[0], MACHINES + 1), Site.of(plants[1], PROBES, clear=CLEAR)
     async with AsyncExitStack() as open_until_end:
         connection = await asyncpg.connect(stack.admin_dsn)
@@ -129,10 +129,9 @@ async def on_a_platform(stack: Stack, plants: tuple[Plant, Plant], seconds: floa
         await ledger.add_rules(site.rules[-1], RULES)
         storm = Storm(producer, site.organization_id, site.machines[:-1], BLOCK)
         one = Storm(producer, site.organization_id, site.machines[-1:], 1)
-        return [
-            await speed(ledger, storm, one, seconds),
-            await fairness(ledger, watch, stack.gateway_url, site, other, [storm, one], seconds),
-        ]
+        console.print(await speed(ledger, storm, one, seconds))
+        storms = [storm, one]
+        console.print(await fairness(ledger, watch, stack.gateway_url, site, other, storms, seconds))
 
 
 def main() -> None:
@@ -146,8 +145,7 @@ def main() -> None:
         Plant.joined(stack.gateway_url) as plant,
         Plant.joined(stack.gateway_url) as other,
     ):
-        for table in asyncio.run(on_a_platform(stack, (plant, other), options.seconds)):
-            console.print(table)
+        asyncio.run(on_a_platform(stack, (plant, other), options.seconds, console))
     console.print(f"load of this machine: {', '.join(f'{each:.1f}' for each in os.getloadavg())}")
 
 
