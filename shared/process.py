@@ -13,8 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 GRACEFUL_SHUTDOWN_SECONDS = 15
-# How long an idle connection stays open. Load balancers keep theirs for 60 seconds (nginx, AWS), clients for less:
-# whoever waits longest never sends a request on a connection that the other side is closing.
+# How long an idle connection stays open. Load balancers keep theirs for 60 seconds (nginx, AWS), clients for
+# less: whoever waits less than the other side never sends a request on a connection that is being closed.
 IDLE_CONNECTION_SECONDS = 75
 # How long our own clients keep one, for the same reason.
 REUSE_CONNECTION_SECONDS = 30

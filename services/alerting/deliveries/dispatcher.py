@@ -148,10 +148,10 @@ class Dispatcher:
             await unit.jobs.complete(job)
             self._report(newest, error.outcome)
             return None
-        if newest.group_key is not None and newest.attempt == 1:
-            if not await unit.deliveries.take_group(newest, now, MAX_GROUP):
-                await unit.jobs.complete(job)
-                return None
+        grouped = newest.group_key is not None and newest.attempt == 1
+        if grouped and not await unit.deliveries.take_group(newest, now, MAX_GROUP):
+            await unit.jobs.complete(job)
+            return None
         others: Sequence[Delivery] = ()
         if not isinstance(route, WebhookRoute):
             others = await unit.deliveries.grouped_into(newest.message_id)

@@ -41,8 +41,8 @@ def build_fleet_router(fleet: FleetService, units: Units, guard: Guard) -> APIRo
         limit: Limit = DEFAULT_LIMIT,
     ) -> FleetPage:
         """One row per machine, for the overview. `need` puts the worst open alert first, then the state;
-        `silence` the machine whose last data are oldest. In these orders, a machine that changes its place between
-        two pages may come twice or not at all; by `name`, each comes once."""
+        `silence` the machine whose last data are oldest. In these orders, a machine that changes its place
+        between two pages may come twice or not at all; by `name`, each comes once."""
         after = None if position is None else decode_position(position)
         async with units(caller.scope) as unit:
             found = await fleet.list(unit, FleetFilter(q, location, tag, state), sort, after, limit)

@@ -185,5 +185,7 @@ async def gateway(
     """A gateway in front of the upstream; yields its address."""
     settings = Settings.model_validate(values)
     app = create_app(everything_at(installation, upstream_address), settings)
-    async with listening(app, protocol(settings.head_seconds, open_connections(settings))) as address:
+    async with listening(
+        app, protocol(settings.head_seconds, open_connections(settings), app.state.tickets)
+    ) as address:
         yield address

@@ -42,7 +42,7 @@ class StyleFinder:
         return self._decided(decide(gather(self._texts(), first_proof=True), reading, understood.delimiter))
 
     def _sampled(self) -> Evidence:
-        """What the sampled cells say, as if they stood in one column: where they stand, no style depends on."""
+        """What the sampled cells say, as if in one column: no style depends on where they stand."""
         rows = self._sheet.sample
         width = min(map(len, rows), default=0)
         places = [place for place in self._places if place is not None and place < width]

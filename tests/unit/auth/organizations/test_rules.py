@@ -13,7 +13,7 @@ from shared.access import Identity, Permission, Role, SignInTooWeak
 from shared.ended import AccessRevoked
 from shared.events.auth import ORGANIZATION_CHANGED
 from tests.unit.auth.accounts_setting import EMAIL, HERE, AccountsSetting
-from tests.unit.auth.second_factor.test_second_factors import Setting
+from tests.unit.auth.second_factor.setting import Setting
 
 PASSWORD_ONLY = (Method.PASSWORD,)
 
