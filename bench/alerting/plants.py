@@ -18,10 +18,7 @@ SELECT gen_random_uuid(), organization_id, machine_id, name || ' ' || n, conditi
        created_by
 FROM alerting.alert_rules, generate_series(2, $2) AS n WHERE id = $1
 """
-JUDGED = """
-SELECT coalesce(sum(judged_number), 0) FROM alerting.series_heads
-WHERE machine_id = ANY($1) AND queued IS NULL
-"""
+JUDGED = "SELECT coalesce(sum(judged_number), 0) FROM alerting.series_heads WHERE machine_id = ANY($1)"
 COUNTED = (
     "SELECT coalesce(sum((data ->> 'count')::bigint), 0) FROM alerting.alerts WHERE machine_id = ANY($1)"
 )
@@ -66,7 +63,7 @@ class Ledger:
         await self._connection.execute(COPIES, rule_id, count)
 
     async def judged(self, machines: Sequence[UUID]) -> int:
-        """How many records of those machines are judged that have nothing more to be judged."""
+        """How many records of those machines are judged."""
         return int(await self._connection.fetchval(JUDGED, list(machines)))
 
     async def counted(self, machines: Sequence[UUID]) -> int:

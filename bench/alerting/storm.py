@@ -74,15 +74,21 @@ class Storm:
 
     async def consumed(self, ledger: Ledger, count: int) -> float:
         """Seconds from the publication of so many blocks until the rules have judged all of them."""
-        messages, before = list(self.blocks(count)), await ledger.judged(self.machines)
+        messages = list(self.blocks(count))
         began = time.perf_counter()
         await self.send(messages)
+        await self.over(ledger)
+        return time.perf_counter() - began
 
+    async def behind(self, ledger: Ledger) -> int:
+        """How many blocks are not judged yet."""
+        return self.sent - await ledger.judged(self.machines)
+
+    async def over(self, ledger: Ledger) -> None:
         async def judged() -> bool:
-            return await ledger.judged(self.machines) >= before + count
+            return await self.behind(ledger) <= 0
 
         await eventually(judged, seconds=MAX_SECONDS, every=0.02, what="judging a storm")
-        return time.perf_counter() - began
 
     @asynccontextmanager
     async def blowing(self, per_second: float) -> AsyncIterator[None]:

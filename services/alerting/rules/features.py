@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.alerting.rules.program import Program
 from shared.access import Caller
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, Unauthenticated, Unavailable
 
 MAX_VERSIONS = 500
 
@@ -30,7 +30,7 @@ class FeatureDirectory:
             return None
         try:
             return await self._of_baseline(caller, machine_id)
-        except (NotFound, Unavailable):
+        except (NotFound, Unauthenticated, Unavailable):
             return None
 
     async def _of_baseline(self, caller: Caller, machine_id: UUID) -> frozenset[str] | None:
@@ -43,4 +43,6 @@ class FeatureDirectory:
         upload = await self._analysis.get(f"/api/v1/file-uploads/{baseline['file_upload_id']}", caller=caller)
         if upload["features"] is None:
             return None
-        return frozenset(upload["features"]) - frozenset(baseline["results"]["dropped_features"])
+        # Results of an older version may lack them.
+        dropped = (baseline["results"] or {}).get("dropped_features", ())
+        return frozenset(upload["features"]) - frozenset(dropped)

@@ -99,19 +99,11 @@ class PostgresSeriesRepository:
         self._queries = queries
 
     async def append(self, record: NewRecord) -> bool:
-        row = await self._queries.next_number(
-            self._connection,
-            machine_id=record.machine_id,
-            organization_id=record.organization_id,
-            analysis_id=record.analysis_id,
-        )
-        if row is None:
-            return False
-        await self._queries.insert_record(self._connection, number=row["last_number"], **asdict(record))
-        return bool(row["must_queue"])
+        must_queue = await self._queries.append_record(self._connection, **asdict(record))
+        return must_queue is True
 
     async def add_history(self, record: NewRecord) -> None:
-        await self._queries.insert_record(self._connection, number=0, **asdict(record))
+        await self._queries.add_history(self._connection, **asdict(record))
 
     async def queue_judgement(self, organization_id: UUID, machine_id: UUID) -> bool:
         found = await self._queries.queue_judgement(

@@ -1,25 +1,34 @@
--- name: next_number^
--- The number of a machine's next record, and whether a job must be made that judges it. Without a rule that watches
--- the machine, the record counts as judged. Nothing of a deleted machine or analysis.
-INSERT INTO series_heads AS h (machine_id, organization_id, last_number, judged_number, queued)
-SELECT :machine_id, :organization_id, 1, CASE WHEN watched THEN 0 ELSE 1 END, CASE WHEN watched THEN 1 END
-FROM (SELECT EXISTS (SELECT FROM alert_rules r
-                     WHERE r.machine_id = :machine_id AND r.is_active AND r.deleted_at IS NULL) AS watched) w
-WHERE NOT EXISTS (SELECT FROM deleted_analyses d WHERE d.analysis_id = :analysis_id)
-  AND NOT EXISTS (SELECT FROM machine_refs m WHERE m.id = :machine_id AND m.deleted)
-ON CONFLICT (machine_id) DO UPDATE
-SET last_number = h.last_number + 1,
-    judged_number = CASE WHEN coalesce(h.queued, excluded.queued) IS NULL THEN h.last_number + 1
-                         ELSE h.judged_number END,
-    queued = coalesce(h.queued, excluded.queued + h.last_number)
-RETURNING last_number, queued IS NOT NULL AND queued = last_number AS must_queue;
+-- name: append_record$
+-- Store a machine's next record; true if a job must be made that judges the machine. Without a rule that watches the
+-- machine, the record counts as judged. Nothing of a deleted machine or analysis.
+WITH head AS (
+    INSERT INTO series_heads AS h (machine_id, organization_id, last_number, judged_number, queued)
+    SELECT :machine_id, :organization_id, 1, CASE WHEN watched THEN 0 ELSE 1 END, CASE WHEN watched THEN 1 END
+    FROM (SELECT EXISTS (SELECT FROM alert_rules r
+                         WHERE r.machine_id = :machine_id AND r.is_active AND r.deleted_at IS NULL) AS watched) w
+    WHERE NOT EXISTS (SELECT FROM deleted_analyses d WHERE d.analysis_id = :analysis_id)
+      AND NOT EXISTS (SELECT FROM machine_refs m WHERE m.id = :machine_id AND m.deleted)
+    ON CONFLICT (machine_id) DO UPDATE
+    SET last_number = h.last_number + 1,
+        judged_number = CASE WHEN coalesce(h.queued, excluded.queued) IS NULL THEN h.last_number + 1
+                             ELSE h.judged_number END,
+        queued = coalesce(h.queued, excluded.queued + h.last_number)
+    RETURNING last_number, queued IS NOT NULL AND queued = last_number AS must_queue
+), stored AS (
+    INSERT INTO series (machine_id, number, organization_id, analysis_id, kind, first_at, last_at, samples,
+                        received_at, data)
+    SELECT :machine_id, last_number, :organization_id, :analysis_id, :kind, :first_at, :last_at, :samples,
+           :received_at, :data
+    FROM head
+    ON CONFLICT DO NOTHING
+)
+SELECT must_queue FROM head;
 
--- name: insert_record!
--- Store a record.
+-- name: add_history!
+-- Store what was before a machine's first record; once.
 INSERT INTO series (machine_id, number, organization_id, analysis_id, kind, first_at, last_at, samples, received_at,
                     data)
-VALUES (:machine_id, :number, :organization_id, :analysis_id, :kind, :first_at, :last_at, :samples, :received_at,
-        :data)
+VALUES (:machine_id, 0, :organization_id, :analysis_id, :kind, :first_at, :last_at, :samples, :received_at, :data)
 ON CONFLICT DO NOTHING;
 
 -- name: queue_judgement$

@@ -9,7 +9,7 @@ from services.alerting.rules.conditions import EXAMPLE, compile_condition
 from services.alerting.rules.features import FeatureDirectory
 from services.alerting.rules.warnings import warnings_of
 from shared.access import Caller
-from shared.errors import NotFound, Unavailable
+from shared.errors import NotFound, Unauthenticated, Unavailable
 from tests.support.fakes import caller
 from tests.unit.alerting.examples import condition, leaf
 
@@ -129,6 +129,7 @@ class Analysis:
         (Analysis([], versions=0), None),
         (Analysis([], error=Unavailable("analysis does not respond")), None),
         (Analysis([], error=NotFound("no such machine")), None),
+        (Analysis([], error=Unauthenticated("the session has ended")), None),
     ],
 )
 async def test_features_are_those_that_the_active_baseline_judges(
