@@ -21,7 +21,8 @@ def collector() -> Iterator[Collector]:
         yield running
 
 
-@pytest.fixture(scope="session")
+# Ends with the last of these tests: an idle platform still takes a tenth of the machine from the others.
+@pytest.fixture(scope="package")
 def stack(collector: Collector) -> Iterator[Stack]:
     traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
     with Stack(workers=2, settings={**FOR_MANY_CALLS, **SHORT_LEASES, **traced}) as running:
