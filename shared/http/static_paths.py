@@ -5,9 +5,9 @@ A router goes on to the next route if the first one lacks the method, and would 
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from fastapi.routing import APIRoute
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import Receive, Scope, Send
@@ -20,10 +20,11 @@ class StaticPaths(BaseRoute):
         self._methods: defaultdict[str, set[str]] = defaultdict(set)
         self._shared: list[tuple[re.Pattern[str], set[str]]] = []
 
-    def add(self, routes: Iterable[BaseRoute]) -> None:
-        for route in routes:
-            if isinstance(route, APIRoute):
-                self._methods[route.path_format] |= route.methods or set()
+    def add(self, routes: Sequence[BaseRoute]) -> None:
+        """Know the routes of a router, and of those that it includes."""
+        for route in iter_route_contexts(routes):
+            if route.path_format is not None:
+                self._methods[route.path_format] |= set(route.methods or ())
         self._shared = [
             (compile_path(path)[0], methods)
             for path, methods in self._methods.items()
