@@ -21,7 +21,7 @@ def collector() -> Iterator[Collector]:
         yield running
 
 
-# Ends with the last of these tests: an idle platform still takes a tenth of the machine from the others.
+# Ends with the last of these tests: even an idle platform takes time from the others.
 @pytest.fixture(scope="package")
 def stack(collector: Collector) -> Iterator[Stack]:
     traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}

@@ -5,9 +5,9 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from services.alerting.acknowledgements.page import load_page
 from services.alerting.acknowledgements.schemas import LinkAcknowledge, LinkedAlert, LinkToken
 from services.alerting.acknowledgements.service import LinkService
+from services.alerting.mail_links import load_page
 from shared.http.problems import problem_responses
 
 

@@ -1,12 +1,11 @@
 """Links that confirm the mailbox of a contact point. Pure."""
 
-import base64
-import binascii
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from uuid import UUID
 
+from services.alerting.mail_links import decoded
 from shared.errors import Conflict, NotFound, TooManyRequests
 
 CONFIRMATION_JOB = "confirmation"
@@ -28,19 +27,14 @@ class Token:
     contact_point_id: UUID
     secret: bytes
 
-    def __str__(self) -> str:
-        raw = self.organization_id.bytes + self.contact_point_id.bytes + self.secret
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    @property
+    def raw(self) -> bytes:
+        return self.organization_id.bytes + self.contact_point_id.bytes + self.secret
 
     @classmethod
     def parse(cls, text: str) -> "Token | None":
-        try:
-            raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        if len(raw) != 32 + SECRET_BYTES:
-            return None
-        return cls(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
+        raw = decoded(text, 32 + SECRET_BYTES)
+        return None if raw is None else cls(UUID(bytes=raw[:16]), UUID(bytes=raw[16:32]), raw[32:])
 
 
 class ConfirmationNotValid(NotFound):

@@ -12,6 +12,7 @@ from services.alerting.confirmations.domain import CONFIRMATION_JOB, FIELD, Toke
 from services.alerting.contact_points.domain import ContactPoint
 from services.alerting.contact_points.sealing import ContactSealer
 from services.alerting.database.unit import Unit
+from services.alerting.mail_links import address
 from services.alerting.resources.domain import Kind
 from shared.access import Scope
 from shared.clock import Clock
@@ -23,8 +24,8 @@ from shared.mail.transports import Transport
 PAGE = "/api/v1/contact-confirmations"
 SUBJECT = "Shall alerts of DInsight come to this mailbox?"
 TEXT = """\
-{person} of {organization} wants DInsight to send alerts about machines to this
-mailbox, as the contact point {name}.
+{organization} wants DInsight to send alerts about machines to this mailbox, as
+the contact point {name}, which {person} made.
 
 Nothing is sent here before you agree. If you expect such alerts, open this page
 within seven days and confirm:
@@ -52,7 +53,7 @@ class ConfirmationMailer:
         self._clock = clock
         self._sealer = sealer
         self._mail = mail
-        self._public_url = public_url.rstrip("/")
+        self._public_url = public_url
 
     async def run(self, job: Job, lease: Lease) -> None:
         async with self._units(_scope(job)) as unit:
@@ -85,13 +86,14 @@ class ConfirmationMailer:
             return None
         sealed = dict(point.sealed or {})
         secret = base64.b64decode(self._sealer.open(resource.id, sealed, FIELD))
+        token = Token(resource.organization_id, resource.id, secret)
         person = await unit.replicas.member(resource.created_by)
         organization = await unit.ledger.organization_name()
         text = TEXT.format(
-            person=quoted(person.full_name) if person and person.full_name else "Somebody",
-            organization=quoted(organization) if organization else "an organization",
+            person=quoted(person.full_name) if person and person.full_name else "a person",
+            organization=quoted(organization) if organization else "An organization",
             name=quoted(resource.name),
-            link=f"{self._public_url}{PAGE}#token={Token(resource.organization_id, resource.id, secret)}",
+            link=address(self._public_url, PAGE, token.raw),
         )
         paragraphs = (
             textwrap.fill(each, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)

@@ -26,6 +26,7 @@ from services.alerting.contact_points.testing import ContactTester, NobodyToTest
 from services.alerting.deliveries.chat import ChatSender
 from services.alerting.deliveries.domain import DeliveryStatus
 from services.alerting.deliveries.escalation import Step
+from services.alerting.mail_links import encoded
 from services.alerting.replicas.domain import MemberRef
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.resources.domain import Resource
@@ -156,9 +157,9 @@ async def test_a_link_works_for_a_week_in_its_place_and_cannot_be_guessed() -> N
     world = desk.plant.world
     assert token.contact_point_id in (point.id, other.id)
     guesses = [
-        str(Token(world.organization_id, point.id, b"x" * 24)),
-        str(Token(UUID(int=5), token.contact_point_id, token.secret)),
-        str(Token(world.organization_id, UUID(int=5), token.secret)),
+        encoded(Token(world.organization_id, point.id, b"x" * 24).raw),
+        encoded(Token(UUID(int=5), token.contact_point_id, token.secret).raw),
+        encoded(Token(world.organization_id, UUID(int=5), token.secret).raw),
         "not a token",
         "",
     ]
@@ -167,10 +168,10 @@ async def test_a_link_works_for_a_week_in_its_place_and_cannot_be_guessed() -> N
             await desk.confirmations.confirm(guess)
     desk.plant.clock.time += LIFETIME + timedelta(seconds=1)
     with pytest.raises(ConfirmationNotValid):
-        await desk.confirmations.confirm(str(token))
+        await desk.confirmations.confirm(encoded(token.raw))
     await desk.ask_again(point)
     await desk.ask_again(other)
-    await desk.confirmations.confirm(str(token))
+    await desk.confirmations.confirm(encoded(token.raw))
 
 
 async def test_mails_are_few_whatever_an_administrator_does() -> None:
