@@ -19,7 +19,6 @@ from services.web.layout import texts, words
 from services.web.layout.durations import duration
 from services.web.layout.ends import CHOICES
 from services.web.sessions.visit import FORM_TOKEN_HEADER, Visit
-from shared.access import Role
 
 # Outside, a value is written with a power of ten.
 MIN_PLAIN, MAX_PLAIN = 1e-4, 1e7
@@ -133,9 +132,8 @@ def here(context: Context) -> str:
 
 @pass_context
 def may(context: Context, role: str) -> bool:
-    """Whether the visitor's role is at least `role`. The API decides; this only spares people a refusal."""
     visit: Visit = context["visit"]
-    return bool(visit.role) and Role.parse(visit.role) >= Role.parse(role)
+    return visit.may(role)
 
 
 def number(value: float, digits: int = 2, *, locale: Locale) -> str:

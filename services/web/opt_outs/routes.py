@@ -18,7 +18,6 @@ from services.web.sessions.visit import Visit, Visitors
 from shared.clock import Clock
 
 PAGE = 100
-ADMINISTRATORS = ("admin", "owner")
 
 
 def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
@@ -49,7 +48,7 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
 
     async def _opt_outs(visit: Visit, fields: Mapping[str, str], error: ApiError | None = None) -> Response:
         cursor = visit.request.query_params.get("cursor")
-        everybody = visit.role in ADMINISTRATORS and visit.request.query_params.get("of") == "everybody"
+        everybody = visit.may("admin") and visit.request.query_params.get("of") == "everybody"
         found, names = await asyncio.gather(
             visit.get("/opt-outs", limit=PAGE, cursor=cursor, everybody=everybody), names_of_members(visit)
         )

@@ -15,6 +15,7 @@ from services.web.errors import ApiError, ForeignForm, SignedOut, SignInTooWeak,
 from services.web.sessions.cookies import HOLDER, SessionHolder
 from services.web.sessions.domain import Session
 from services.web.sessions.service import Sessions
+from shared.access import Role
 
 # The gateway's signature of the browser's address, which goes back with every call.
 CLIENT = "X-DInsight-Client"
@@ -50,6 +51,10 @@ class Visit:
         """The visitor's role in the organization of the page; empty outside one."""
         memberships = self.session.memberships if self.session else {}
         return memberships.get(str(self.organization_id), "")
+
+    def may(self, role: str) -> bool:
+        """Whether the role is at least `role`. The API decides; this only spares people a refusal."""
+        return bool(self.role) and Role.parse(self.role) >= Role.parse(role)
 
     @property
     def is_partial(self) -> bool:
