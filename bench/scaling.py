@@ -142,7 +142,9 @@ def main() -> None:
     normal = spectra(BASELINE_ROWS, seed=1)
     baseline, table = as_csv(normal), as_csv(with_fault(spectra(rows, seed=2), rows - rows // 100))
     names = [f"f_{number}" for number in range(normal.shape[1])]
-    model = fit_baseline(normal, EngineConfig(), feature_names=names)
+    # As it is read: with the digits of the file, like the samples that follow.
+    learned = np.concatenate([chunk.features for chunk in parse(baseline)])
+    model = fit_baseline(learned, EngineConfig(), feature_names=names)
     score(model, parse(baseline)[:1])  # for just-in-time compilation
     parsing, chunks = timed(lambda: parse(table))
     scoring, _ = timed(lambda: score(model, chunks))

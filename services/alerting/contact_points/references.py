@@ -1,15 +1,19 @@
-"""Checks that the recipients that a rule names exist."""
+"""Checks that the recipients that a rule names exist, and finds those that nothing is sent to."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from services.alerting.contact_points.domain import ContactPoint
 from services.alerting.database.unit import Unit
 from services.alerting.errors import InvalidRule
 from services.alerting.resources.domain import Kind
-from services.alerting.rules.domain import Actions
+from services.alerting.rules.domain import Actions, Rule
+from services.alerting.rules.warnings import SilentContacts
 from shared.errors import FieldError
 
-KINDS = {"contact": Kind.CONTACT_POINT, "rotation": Kind.ROTATION}
+CONTACT = "contact"
+KINDS = {CONTACT: Kind.CONTACT_POINT, "rotation": Kind.ROTATION}
 
 
 async def check_recipients(unit: Unit, actions: Actions, now: datetime) -> None:
@@ -35,3 +39,22 @@ async def check_recipients(unit: Unit, actions: Actions, now: datetime) -> None:
                 errors.append(FieldError(pointer, "is no member of the organization"))
     if errors:
         raise InvalidRule(errors)
+
+
+async def silent_contacts(unit: Unit, rules: Iterable[Rule], now: datetime) -> SilentContacts:
+    """The contact points to which nothing is sent now, if any of the rules names contact points."""
+    if not any(
+        recipient.startswith(f"{CONTACT}:")
+        for rule in rules
+        for step in rule.actions.steps
+        for recipient in step.to
+    ):
+        return SilentContacts()
+    found = [
+        (f"{CONTACT}:{each.name}", ContactPoint.load(each.document))
+        for each in await unit.resources.current([Kind.CONTACT_POINT], now)
+    ]
+    return SilentContacts(
+        inactive=frozenset(name for name, point in found if not point.is_active),
+        unconfirmed=frozenset(name for name, point in found if not point.is_confirmed),
+    )

@@ -1,14 +1,16 @@
 """Judges all rules of a machine on what has come since, in one pass. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.alerting.judging.core import Judged, due, judge, reconciled, tick
 from services.alerting.judging.state import Phase, State, Transition, TransitionKind
 from services.alerting.rules.domain import Rule
-from services.alerting.rules.signals import Severity
+from services.alerting.rules.program import Program
+from services.alerting.rules.signals import Severity, Source
 from services.alerting.series.domain import Block, Record, microseconds
+from services.alerting.series.joining import joined, successive
 from services.alerting.series.windows import View
 
 
@@ -48,6 +50,7 @@ def assess(rules: Sequence[Watched], work: Pass) -> tuple[Sequence[Assessed], da
     blocks = [block for record in work.records for block in record.blocks()]
     window = max((each.judged.program.window for each in rules), default=0)
     views = _views(blocks, [block for record in work.before for block in record.blocks()], window)
+    stretches = _stretches(views)
     assessed, marks = [], []
     newest = max((record.number for record in work.records), default=0)
     for each in rules:
@@ -57,12 +60,9 @@ def assess(rules: Sequence[Watched], work: Pass) -> tuple[Sequence[Assessed], da
             assessed.append(Assessed(each, paused, ()))
             continue
         state, transitions = reconciled(each.state, each.phase, work.now), list[Transition]()
-        # The blocks of a record have its number: they are judged together or not at all.
-        judged_before = state.number
-        for view in views:
-            if view.block.number > judged_before:
-                state, found = judge(each.judged, state, view, work.now)
-                transitions += found
+        for view in _judged_views(each.judged.program, state, views, stretches):
+            state, found = judge(each.judged, state, view, work.now)
+            transitions += found
         if work.caught_up:
             state, found = tick(each.judged, state, work.now)
             transitions += found
@@ -72,6 +72,46 @@ def assess(rules: Sequence[Watched], work: Pass) -> tuple[Sequence[Assessed], da
         state = replace(state, number=max(state.number, newest))
         assessed.append(Assessed(each, state, merged(transitions)))
     return assessed, min(marks, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Blocks of samples that follow each other in time, one by one and as one block."""
+
+    views: Sequence[View]
+    whole: View
+
+
+def _stretches(views: Sequence[View]) -> Sequence[_Stretch]:
+    samples = [view for view in views if view.block.source is Source.SAMPLES]
+    found, first = [], 0
+    for group in successive([view.block for view in samples]):
+        own = samples[first : first + len(group)]
+        first += len(group)
+        found.append(_Stretch(own, View(joined(group), own[0].before) if len(group) > 1 else own[0]))
+    return found
+
+
+def _judged_views(
+    program: Program, state: State, views: Sequence[View], stretches: Sequence[_Stretch]
+) -> Iterator[View]:
+    """What the rule judges: whole stretches where this says the same, or else block by block."""
+    # The blocks of a record have its number: they are judged together or not at all.
+    judged_before, newest = state.number, state.live.at
+    if program.sources != {Source.SAMPLES}:
+        yield from (view for view in views if view.block.number > judged_before)
+        return
+    for stretch in stretches:
+        whole, begins = stretch.whole.block, int(stretch.whole.block.times[0])
+        is_new = stretch.views[0].block.number > judged_before
+        # Late samples are judged for each analysis.
+        is_late = newest is not None and begins < newest
+        is_late |= program.late_after is not None and begins < whole.received - program.late_after
+        if is_new and not is_late:
+            yield stretch.whole
+        else:
+            yield from (view for view in stretch.views if view.block.number > judged_before)
+        newest = max(newest or begins, int(whole.times[-1]))
 
 
 def merged(transitions: Sequence[Transition]) -> Sequence[Transition]:

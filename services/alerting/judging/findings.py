@@ -28,7 +28,7 @@ def describe(block: Block, places: NDArray[np.intp], machine_id: UUID) -> Findin
         moment(int(block.times[place])),
         _sample(block, place, ratio),
         anomaly_id=block.ids.get(place),
-        analysis_id=block.analysis_id,
+        analysis_id=block.analysis_of(place),
         distance_ratio=None if np.isnan(ratio) else ratio,
         features=_features(block, place),
     )

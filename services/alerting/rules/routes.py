@@ -38,8 +38,9 @@ def build_rules_router(
 
     async def shown(unit: Unit, caller: Caller, rules: Sequence[Rule]) -> Show:
         statuses = await service.machine_statuses(unit, rules)
+        silent = await service.silent_contacts(unit, rules)
         return lambda rule, known: AlertRuleOut.of(
-            rule, service.shown_actions(caller, rule), statuses.get(rule.machine_id, ""), known
+            rule, service.shown_actions(caller, rule), statuses.get(rule.machine_id, ""), silent, known
         )
 
     async def one(caller: Caller, rule: Rule, show: Show) -> AlertRuleOut:

@@ -11,7 +11,7 @@ from services.alerting.rules.actions import ActionsDocument
 from services.alerting.rules.conditions import ConditionDocument, compile_condition
 from services.alerting.rules.domain import Rule
 from services.alerting.rules.leaves import SeverityLabel
-from services.alerting.rules.warnings import warnings_of
+from services.alerting.rules.warnings import SilentContacts, unreached, warnings_of
 from shared.http.fields import SOMETHING_STORABLE, NotNull, storable
 
 Name = Annotated[
@@ -57,7 +57,14 @@ class AlertRuleUpdate(BaseModel):
 class RuleWarning(BaseModel):
     """What `code` and `params` say; `text` is the same in English."""
 
-    code: Literal["can_never_fire", "severity_never_reached", "fires_when_in_order", "unknown_features"]
+    code: Literal[
+        "can_never_fire",
+        "severity_never_reached",
+        "fires_when_in_order",
+        "unknown_features",
+        "inactive_contacts",
+        "unconfirmed_contacts",
+    ]
     params: dict[str, Any]
     text: str
 
@@ -77,8 +84,8 @@ class AlertRuleOut(BaseModel):
         description="Why the rule is not judged now: it is switched off, or its machine is not active"
     )
     warnings: list[RuleWarning] = Field(
-        description="Of a condition that is valid and can hardly be meant. Features are compared with"
-        " those of the machine's active baseline, except in lists"
+        description="Of a condition that is valid and can hardly be meant, and of contact points to which"
+        " nothing is sent. Features are compared with those of the machine's active baseline, except in lists"
     )
     template_id: UUID | None = Field(description="The template that keeps the rule in step")
     overrides: list[str] = Field(description="The fields that differ from the template, and stay so")
@@ -92,6 +99,7 @@ class AlertRuleOut(BaseModel):
         rule: Rule,
         actions: dict[str, Any],
         machine_status: str,
+        silent: SilentContacts,
         features: Collection[str] | None = None,
     ) -> "AlertRuleOut":
         """`actions` as the caller may see them; `features` of the machine's baseline, if they are known."""
@@ -107,7 +115,10 @@ class AlertRuleOut(BaseModel):
             not_judged=_not_judged(rule, machine_status),
             warnings=[
                 RuleWarning.model_validate(each, from_attributes=True)
-                for each in warnings_of(compile_condition(rule.condition), features)
+                for each in (
+                    *warnings_of(compile_condition(rule.condition), features),
+                    *unreached([recipient for step in rule.actions.steps for recipient in step.to], silent),
+                )
             ],
             template_id=rule.template_id,
             overrides=list(rule.overrides),

@@ -8,13 +8,14 @@ from uuid import UUID
 
 from services.alerting.alerts.domain import Resolution
 from services.alerting.alerts.lifecycle import AlertLifecycle
-from services.alerting.contact_points.references import check_recipients
+from services.alerting.contact_points.references import check_recipients, silent_contacts
 from services.alerting.database.unit import Unit
 from services.alerting.errors import InvalidRule, MachineNotFound, RuleNotFound
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions, Rule, RuleFilter
 from services.alerting.rules.sealing import WebhookSealer
 from services.alerting.rules.signals import Severity
+from services.alerting.rules.warnings import SilentContacts
 from services.alerting.templates.domain import DELETED, FIELDS, START
 from services.alerting.timer.kinds import JUDGEMENT, TEMPLATE_SYNC
 from shared.access import Caller, Permission
@@ -89,6 +90,10 @@ class RuleService:
     async def machine_statuses(self, unit: Unit, rules: Sequence[Rule]) -> Mapping[UUID, str]:
         """The statuses of the machines that the rules watch: only active ones are judged."""
         return await unit.replicas.statuses([rule.machine_id for rule in rules])
+
+    async def silent_contacts(self, unit: Unit, rules: Sequence[Rule]) -> SilentContacts:
+        """The contact points among the rules' recipients to which nothing is sent."""
+        return await silent_contacts(unit, rules, self._clock.now())
 
     async def change(self, unit: Unit, caller: Caller, rule_id: UUID, changes: Mapping[str, Any]) -> Rule:
         """Change the given fields only; a rule of a template overrides them from then on.

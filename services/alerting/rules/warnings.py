@@ -1,4 +1,4 @@
-"""Warns of conditions that nothing can satisfy, or that every normal sample satisfies. Pure."""
+"""Warns of conditions that nothing or every normal sample satisfies, and of silent recipients. Pure."""
 
 import itertools
 import math
@@ -53,6 +53,14 @@ class RuleWarning:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class SilentContacts:
+    """Recipients, as rules name them, that get nothing: switched off, or mailboxes nobody has confirmed."""
+
+    inactive: frozenset[str] = frozenset()
+    unconfirmed: frozenset[str] = frozenset()
+
+
 def warnings_of(program: Program, features: Collection[str] | None = None) -> Sequence[RuleWarning]:
     """What its author should know of a condition that was accepted.
 
@@ -60,6 +68,22 @@ def warnings_of(program: Program, features: Collection[str] | None = None) -> Se
     """
     unknown = frozenset() if features is None else program.features.difference(features)
     return [*_unseen(unknown), *_never(program, unknown), *_always(program)]
+
+
+def unreached(recipients: Collection[str], silent: SilentContacts) -> Sequence[RuleWarning]:
+    """The recipients to whom nothing is sent."""
+    found = []
+    if names := _names(recipients, silent.inactive):
+        text = f"Nothing is sent to {', '.join(names)}: this contact point is switched off."
+        found.append(RuleWarning("inactive_contacts", {"contacts": names}, text))
+    if names := _names(recipients, silent.unconfirmed - silent.inactive):
+        text = f"Nothing is sent to {', '.join(names)} before whoever reads this mailbox has confirmed it."
+        found.append(RuleWarning("unconfirmed_contacts", {"contacts": names}, text))
+    return found
+
+
+def _names(recipients: Collection[str], silent: Collection[str]) -> Sequence[str]:
+    return sorted(each.partition(":")[2] for each in set(recipients) & set(silent))
 
 
 def _unseen(unknown: Collection[str]) -> Iterator[RuleWarning]:

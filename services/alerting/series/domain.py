@@ -1,10 +1,12 @@
 """What alerting keeps of a machine's samples: compact records, and blocks of columns read from them. Pure."""
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -95,7 +97,8 @@ class Block:
 
     `values` are columns (n,) by signal, NaN where not known. `weights` (n,) are judged samples per step: 1 or
     0, or several of a bucket; `anomalies` (n,) are those among them. `ids` are anomalies by their step, and
-    `error` is why an analysis failed. No step is later than `received`.
+    `error` is why an analysis failed. No step is later than `received`. If several analyses made the steps,
+    `analyses` are the first step and the analysis of each, and `analysis_id` is the last of them.
     """
 
     number: int
@@ -109,9 +112,16 @@ class Block:
     contributions: Mapping[str, Contributions] = field(default_factory=dict)
     ids: Mapping[int, UUID] = field(default_factory=dict)
     error: str = ""
+    analyses: Sequence[tuple[int, UUID | None]] = ()
 
     def __len__(self) -> int:
         return self.times.size
+
+    def analysis_of(self, step: int) -> UUID | None:
+        """The analysis that made the step."""
+        if not self.analyses:
+            return self.analysis_id
+        return self.analyses[bisect_right(self.analyses, step, key=itemgetter(0)) - 1][1]
 
     def column(self, signal: str, feature: str | None) -> Floats:
         """The values (n,) of a signal. An anomaly whose explanation does not mention the feature has 0."""

@@ -17,7 +17,7 @@ class View:
 
     def __init__(self, block: Block, before: Sequence[Block] = ()) -> None:
         self.block = block
-        self._before = [each for each in before if each.source is block.source]
+        self.before = [each for each in before if each.source is block.source]
         self._times: Times | None = None
         self._order: Places | None = None
         self._columns: dict[tuple[object, ...], Floats] = {}
@@ -67,7 +67,7 @@ class View:
 
     @property
     def _all(self) -> Sequence[Block]:
-        return [*self._before, self.block]
+        return [*self.before, self.block]
 
     def _sorted(self) -> Times:
         if self._times is None:

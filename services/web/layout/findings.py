@@ -133,6 +133,21 @@ SENTENCES: Mapping[str, str] = {
         "features are judged given its value. Record normal operation for longer, or set its role to "
         "“judged”."
     ),
+    # Rules
+    "can_never_fire": N_("This rule can never fire: nothing satisfies its condition."),
+    "severity_never_reached": N_(
+        "The severity “{severity}” is never reached: nothing satisfies its condition."
+    ),
+    "fires_when_in_order": N_(
+        "This rule fires while the machine is in order: its condition is satisfied by normal samples."
+    ),
+    "unknown_features": N_(
+        "The machine's active baseline does not judge {features}: no anomaly has it as a cause."
+    ),
+    "inactive_contacts": N_("Nothing is sent to {contacts}: this contact point is switched off."),
+    "unconfirmed_contacts": N_(
+        "Nothing is sent to {contacts} before whoever reads this mailbox has confirmed it."
+    ),
     "sensor_few_effective_samples": N_(
         "“{sensor}” wanders so slowly that its samples are worth {effective_samples:g} independent ones."
     ),

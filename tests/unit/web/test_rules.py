@@ -49,6 +49,18 @@ async def test_a_rule_says_whom_it_tells_and_when() -> None:
         assert "Nobody is sent a message" in (await visitor.get(f"{RULES}/{RULE}")).text
 
 
+async def test_a_rule_that_can_hardly_be_meant_says_why() -> None:
+    warning = {"code": "unconfirmed_contacts", "params": {"contacts": ["nights", "<b>"]}, "text": "English"}
+    rule = a_rule() | {"warnings": [warning]}
+    api = FakeApi({("GET", "/alert-rules"): a_page(rule), ("GET", f"/alert-rules/{RULE}"): rule})
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        api.answers["GET", "/machines"] = a_page()
+        for path in (RULES, f"{RULES}/{RULE}"):
+            page = await visitor.get(path)
+            assert "Nothing is sent to nights, &lt;b&gt; before" in page.text
+
+
 @pytest.mark.parametrize(("status", "is_said"), [(404, True), (503, False)])
 async def test_a_rule_that_cannot_be_tried_at_the_moment_does_not_lack_a_history(
     status: int, is_said: bool

@@ -7,7 +7,7 @@ import pytest
 
 from services.alerting.rules.conditions import EXAMPLE, compile_condition
 from services.alerting.rules.features import FeatureDirectory
-from services.alerting.rules.warnings import warnings_of
+from services.alerting.rules.warnings import SilentContacts, unreached, warnings_of
 from shared.access import Caller
 from shared.errors import NotFound, Unauthenticated, Unavailable
 from tests.support.fakes import caller
@@ -95,6 +95,19 @@ def test_a_feature_that_the_baseline_does_not_judge_is_told(
     assert [each.code for each in warnings_of(program, {"f_1", "f_2"})] == expected
     assert warnings_of(program, {"f_1", "f_9"}) == []
     assert warnings_of(program) == [], "without a baseline, nothing is known"
+
+
+def test_recipients_that_get_nothing_are_told() -> None:
+    silent = SilentContacts(
+        inactive=frozenset({"contact:off", "contact:both"}),
+        unconfirmed=frozenset({"contact:mail", "contact:both", "contact:another"}),
+    )
+    told = unreached(["role:operator", "contact:mail", "contact:off", "contact:both", "contact:mail"], silent)
+    assert [(each.code, each.params) for each in told] == [
+        ("inactive_contacts", {"contacts": ["both", "off"]}),
+        ("unconfirmed_contacts", {"contacts": ["mail"]}),
+    ]
+    assert unreached(["role:operator", "contact:fine"], silent) == []
 
 
 class Analysis:
