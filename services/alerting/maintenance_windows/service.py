@@ -1,5 +1,6 @@
 """Use cases of maintenance windows. Callers open the transaction and commit it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,7 +115,7 @@ class MaintenanceWindowService:
     ) -> tuple[Sequence[Resource], Sequence[ReadEvent]]:
         """Make windows of the events of a calendar, and list those that are none. Raises InvalidWindow."""
         try:
-            events = read_calendar(text, time_zone)
+            events = await asyncio.to_thread(read_calendar, text, time_zone)
         except InvalidCalendar as error:
             raise InvalidWindow("/body/calendar", str(error)) from None
         current = await unit.resources.current([KIND], self.now)

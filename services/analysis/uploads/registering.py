@@ -1,5 +1,6 @@
 """Creates the analysis of stored files, in one transaction."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,7 +80,8 @@ class Registrar:
         if request.analysis_type is AnalysisType.MONITORING:
             baseline = await self._baseline(unit, request, machine.name)
         config = await self._config(unit, caller, request, baseline)
-        changes = with_labels(request.config, received.labels, config)
+        # Four megabytes of labels take seconds to read.
+        changes = await asyncio.to_thread(with_labels, request.config, received.labels, config)
         if changes is not None:
             config = await self._configs.for_analysis(unit, caller, config, changes)
         now = self._clock.now()
