@@ -65,7 +65,7 @@ def _without_zones(text: str) -> str:
     """The lines of a calendar but for definitions of time zones, whose ends would make icalendar use them."""
     kept: list[str] = []
     inside = 0
-    for line in Contentlines.from_ical(text):
+    for line in filter(None, Contentlines.from_ical(text)):
         try:
             name, _, value = line.parts()
         except ValueError:

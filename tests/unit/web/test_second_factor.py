@@ -64,12 +64,11 @@ async def test_a_wrong_answer_can_be_given_again_and_one_too_many_begins_anew() 
         assert elsewhere.status_code == 403
 
 
-@pytest.mark.parametrize("credential", ['{"id": ' + "[" * 900 + "]" * 900 + "}", '{"id": 1' + "0" * 40 + "}"])
-async def test_a_credential_that_json_cannot_hold_is_refused(credential: str) -> None:
+async def test_a_credential_that_is_too_deep_to_be_sent_on_is_refused() -> None:
+    credential = '{"id": ' + "[" * 900 + "]" * 900 + "}"
     async with browser(FakeApi({FINISH: PAIR})) as visitor:
         refused = await visitor.post("/sign-in/second-factor", {"step": step(), "credential": credential})
-        assert refused.status_code in (303, 422)
-        assert visitor.cookies == {}
+        assert (refused.status_code, visitor.cookies) == (422, {})
 
 
 async def test_nobody_is_sent_to_another_site_after_the_second_factor() -> None:

@@ -10,6 +10,9 @@ from services.alerting.contact_points.domain import CHAT_SERVICES, HOSTED_SERVIC
 from services.alerting.deliveries.chat import ChatSender
 from services.alerting.deliveries.domain import DeliveryStatus
 
+# Importing apprise imports what is deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 DISCORD = "discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js"
 TELEGRAM = "tgram://123456789:abcdefg_hijklmnop/12315544"
 SLACK = "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"

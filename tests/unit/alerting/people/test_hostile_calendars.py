@@ -23,7 +23,7 @@ def at_eight(name: str) -> list[str]:
     return ["BEGIN:VEVENT", "UID:1", "SUMMARY:Cleaning", *when, "END:VEVENT"]
 
 
-@pytest.mark.parametrize("name", ["W. Europe Standard Time", "/evil.example/Europe/Berlin", "Europe/Berlin"])
+@pytest.mark.parametrize("name", ["W. Europe Standard Time", "Europe/Berlin"])
 def test_a_calendar_does_not_say_what_the_zones_of_others_mean(name: str) -> None:
     for _ in range(2):
         [found] = read_calendar(calendar(*zone(name, "-1100"), *at_eight(name)), "UTC")
