@@ -77,9 +77,7 @@ RULES = (
 # Everything that is neither API nor the gateway's own is a page, or what a page loads. Forms are small, and
 # read into memory; what scripts send on to the API, such as an upload, only passes through the page.
 PAGES = Rule("", Service.WEB)
-PASSED_ON = tuple(
-    Rule(path, Service.WEB, uploads=True) for path in ("/o/*/data", "/o/*/analyses/preview")
-)
+PASSED_ON = tuple(Rule(path, Service.WEB, uploads=True) for path in ("/o/*/data", "/o/*/analyses/preview"))
 NOT_PAGES = frozenset({"api", "asyncapi", "docs", "health", "internal", "metrics", "openapi.json"})
 
 # What somebody without a token needs to get one, and links in mail. Everything else requires one.

@@ -13,7 +13,6 @@ from services.alerting.maintenance_windows.calendar import (
     InvalidCalendar,
     ReadEvent,
     read_calendar,
-    write_calendar,
 )
 from services.alerting.maintenance_windows.domain import Occurrence, Schedule
 from services.alerting.maintenance_windows.recurrence import MAX_SPAN, checked_rule
@@ -106,9 +105,9 @@ class MaintenanceWindowService:
         window = await self.get(unit, window_id)
         return Schedule.load(window.document["schedule"]).between(since, until, MAX_OCCURRENCES)
 
-    async def export(self, unit: Unit) -> bytes:
-        """All windows that have not ended, as a calendar."""
-        return write_calendar(await unit.resources.current([KIND], self.now))
+    async def current(self, unit: Unit) -> Sequence[Resource]:
+        """All windows that have not ended."""
+        return await unit.resources.current([KIND], self.now)
 
     async def load(
         self, unit: Unit, caller: Caller, text: str, matcher: Any, time_zone: str

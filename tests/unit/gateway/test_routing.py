@@ -94,7 +94,9 @@ def test_only_upload_bodies_may_be_large() -> None:
     assert machines.max_body_bytes(10**10) == 1024 * 1024
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/sign-out", "/account/profile", f"/o/{ID}/rules", "/o/data"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/sign-out", "/account/profile", f"/o/{ID}/rules", "/o/data"]
+)
 def test_forms_of_pages_are_small_because_they_are_read_into_memory(path: str) -> None:
     rule = find(path)
     assert rule is not None

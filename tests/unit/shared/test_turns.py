@@ -7,8 +7,13 @@ from uuid import uuid4
 import pytest
 
 from shared.http.turns import TooManyAtOnce, Turns
+from tests.support.waiting import eventually
 
 ONE, OTHER = uuid4(), uuid4()
+
+
+async def are_taken(turns: Turns, one: int, other: int) -> bool:
+    return (turns.taken(ONE), turns.taken(OTHER)) == (one, other)
 
 
 async def test_an_organization_that_has_many_waiting_is_refused_and_others_are_not() -> None:
@@ -21,8 +26,7 @@ async def test_an_organization_that_has_many_waiting_is_refused_and_others_are_n
 
     async with turns.of(ONE):
         waiting = [asyncio.create_task(ask(name)) for name in ("first", "second", "other")]
-        while (turns.taken(ONE), turns.taken(OTHER)) != (3, 1):
-            await asyncio.sleep(0)
+        await eventually(lambda: are_taken(turns, 3, 1), what="they waited")
         with pytest.raises(TooManyAtOnce) as refused:
             async with turns.of(ONE):
                 raise AssertionError("it was let in")
@@ -38,8 +42,7 @@ async def test_whoever_gives_up_gives_the_place_back() -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(turns.of(ONE))
         waiting = asyncio.create_task(turns.of(ONE).__aenter__())
-        while turns.taken(ONE) < 2:
-            await asyncio.sleep(0)
+        await eventually(lambda: are_taken(turns, 2, 0), what="it waited")
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         assert turns.taken(ONE) == 1

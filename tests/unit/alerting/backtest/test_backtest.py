@@ -27,6 +27,7 @@ from shared.access import Caller, Role
 from shared.errors import Unavailable
 from shared.http.turns import TooManyAtOnce
 from tests.support.fakes import FakeClock
+from tests.support.waiting import eventually
 from tests.unit.alerting.database.repository_suite import NOW, World
 from tests.unit.alerting.examples import condition, leaf, recorded, run_end, scored
 from tests.unit.alerting.fakes import FakeUnits
@@ -151,6 +152,9 @@ async def test_a_backtest_holds_no_connection_while_it_waits_for_its_turn() -> N
             yield unit
             opened.remove(unit)
 
+    async def all_wait() -> bool:
+        return bench.backtests.turns.taken(bench.caller.organization_id) == MAX_OF_ORGANIZATION
+
     program = compile_condition(condition())
     asked = (bench.world.machine.id, program, Severity.MEDIUM, None, NOW, None)
     async with AsyncExitStack() as stack:
@@ -160,8 +164,7 @@ async def test_a_backtest_holds_no_connection_while_it_waits_for_its_turn() -> N
             asyncio.create_task(bench.backtests.run(counted, bench.caller, *asked))
             for _ in range(MAX_OF_ORGANIZATION)
         ]
-        while bench.backtests.turns.taken(bench.caller.organization_id) < MAX_OF_ORGANIZATION:
-            await asyncio.sleep(0)
+        await eventually(all_wait, what="they waited")
         assert opened == []
         with pytest.raises(TooManyAtOnce):
             await bench.backtests.run(counted, bench.caller, *asked)

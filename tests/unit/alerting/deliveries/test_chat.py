@@ -65,7 +65,12 @@ def test_no_file_and_no_other_address_is_read_into_a_message(
     secret = tmp_path / "secret.json"
     secret.write_text('{"content": "the pepper"}', encoding="utf-8")
     sender = ChatSender(allow_hosted=allow_hosted)
-    for named in (secret, f"file://{secret}", "http://127.0.0.1:8001/internal", "https://evil.example/x.json"):
+    for named in (
+        secret,
+        f"file://{secret}",
+        "http://127.0.0.1:8001/internal",
+        "https://evil.example/x.json",
+    ):
         problem = sender.problem(f"{url}?template={quote(str(named), safe='')}")
         assert problem is not None
         assert "file" in problem

@@ -16,6 +16,7 @@ from shared.access import Caller
 from shared.audit import Auditor
 from shared.http.turns import TooManyAtOnce
 from tests.support.fakes import FakeClock, caller
+from tests.support.waiting import eventually
 from tests.unit.analysis.database.examples import NOW
 from tests.unit.analysis.database.fakes import FakeUnits
 
@@ -35,11 +36,13 @@ async def test_slow_files_of_one_organization_leave_room_for_others() -> None:
     async def preview(who: Caller, body: AsyncIterator[bytes]) -> None:
         await previews.preview(who, FORM, None, body, inline_config)
 
+    async def all_arrive() -> bool:
+        return previews.turns.taken(slow.organization_id) == MAX_OF_ORGANIZATION
+
     async with AsyncExitStack() as stack:
         stack.callback(ends.set)
         held = [asyncio.create_task(preview(slow, trickle())) for _ in range(MAX_OF_ORGANIZATION)]
-        while previews.turns.taken(slow.organization_id) < MAX_OF_ORGANIZATION:
-            await asyncio.sleep(0)
+        await eventually(all_arrive, what="their files began to arrive")
         with pytest.raises(TooManyAtOnce):
             await preview(slow, trickle())
         with pytest.raises(BrokenForm):

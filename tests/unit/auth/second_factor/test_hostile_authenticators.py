@@ -19,11 +19,21 @@ STATEMENTS: tuple[Any, ...] = (
     {"alg": "x", "sig": 7},
     {"alg": -7, "sig": b"\x30\x06\x02\x01\x01\x02\x01\x01", "x5c": []},
     {"alg": -7, "sig": b"x", "x5c": [b"no certificate"]},
-    {"alg": -65535, "sig": b"x", "x5c": [b"\x30\x82\xff\xff"], "ver": "2.0", "certInfo": b"x", "pubArea": b"x"},
+    {"alg": -65535, "sig": b"x", "x5c": [b"\x30\x82\xff"], "ver": "2.0", "certInfo": b"x", "pubArea": b"x"},
     {"ver": "14799021", "response": b"a.b.c"},
     {"ver": "14799021", "response": b"\xff"},
     [],
     None,
+)
+KEYS: tuple[Any, ...] = (
+    {},
+    {1: 2},
+    {1: 3, 3: -257, -1: b"", -2: b""},
+    {1: "x"},
+    [],
+    7,
+    {1: 2, 3: -7, -1: 9, -2: 1, -3: 1},
+    {1: 2, 3: -7, -1: 1, -2: bytes(32), -3: bytes(32)},
 )
 
 
@@ -36,7 +46,7 @@ def attestations(genuine: bytes) -> Iterator[bytes]:
             yield encode_cbor({"fmt": fmt, "attStmt": statement, "authData": data})
     for length in (0, 1, 32, 36, 37, 53, 55, 60, len(data) - 1):
         yield encode_cbor({**parts, "authData": data[:length]})
-    for key in ({}, {1: 2}, {1: 3, 3: -257, -1: b"", -2: b""}, {1: "x"}, [], 7, {1: 2, 3: -7, -1: 9, -2: 1, -3: 1}):
+    for key in KEYS:
         yield encode_cbor({**parts, "authData": data[:87] + encode_cbor(key)})
     yield encode_cbor({**parts, "authData": data + b"more"})
     yield encode_cbor({"fmt": "none", "attStmt": {}, "authData": "text"})
