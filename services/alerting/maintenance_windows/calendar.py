@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
-from icalendar.parser import Contentlines
+from icalendar.parser import Contentline, Contentlines
 from icalendar.prop import vRecur
 from icalendar.timezone import tzp
 
@@ -65,7 +65,8 @@ def _without_zones(text: str) -> str:
     """The lines of a calendar but for definitions of time zones, whose ends would make icalendar use them."""
     kept: list[str] = []
     inside = 0
-    for line in filter(None, Contentlines.from_ical(text)):
+    lines: list[Contentline] = Contentlines.from_ical(text)  # type: ignore[no-untyped-call]  # of the library
+    for line in filter(None, lines):
         try:
             name, _, value = line.parts()
         except ValueError:

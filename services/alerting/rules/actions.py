@@ -136,7 +136,7 @@ def _check_group_wait(length: str) -> str:
 
 
 def _check_runbook(url: str) -> str:
-    """It stands in mails as it is: no text may follow it, nor may it begin like the address of another host."""
+    """It stands in mails as it is: no text may follow it, and no other host may seem to be its own."""
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None

@@ -92,7 +92,7 @@ def test_an_address_cannot_weaken_how_it_is_reached() -> None:
 
 def test_no_service_of_the_list_takes_a_host() -> None:
     """A new version of apprise may let a service name its host, as it has done with several."""
-    plugins = NotificationManager()
+    plugins = NotificationManager()  # type: ignore[no-untyped-call]  # of the library
     for service in sorted(CHAT_SERVICES - HOSTS_OF_SERVICES.keys() - OF_MAIL):
         assert service in plugins, f"apprise does not know {service}"
         named = [each for each in plugins[service].templates if "{host" in each]

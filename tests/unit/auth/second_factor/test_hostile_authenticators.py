@@ -76,11 +76,10 @@ async def test_an_attestation_is_genuine_or_refused(setting: Setting) -> None:
 
 async def test_a_signature_is_genuine_or_a_wrong_answer(setting: Setting) -> None:
     key, _ = await setting.with_passkey()
-    forged: list[dict[str, Any]] = []
-    for field in ("authenticatorData", "clientDataJSON", "signature"):
-        for value in (b"", b"\x00" * 37, b"{}", b"[" * 5000, b'{"type": 7}', b"\xff" * 100):
-            forged.append({field: bytes_to_base64url(value)})
-        forged += [{field: value} for value in (None, 7, [], {}, "=", "\u00e9", "A" * 60_000)]
+    junk = [b"", bytes(37), b"{}", b"[" * 5000, b'{"type": 7}', b"\xff" * 100]
+    values: list[Any] = [*map(bytes_to_base64url, junk), None, 7, [], {}, "=", "\u00e9", "A" * 60_000]
+    fields = ("authenticatorData", "clientDataJSON", "signature")
+    forged = [{field: value} for field in fields for value in values]
     for change in forged:
         needed = await setting.asked()
         signed = key.get(needed.extra["passkey_options"])
