@@ -64,6 +64,10 @@ class Registrar:
         self._auditor = auditor
         self._configs = configs
 
+    async def check_quotas(self, unit: Unit, organization_id: UUID, size: int) -> None:
+        """Raises QuotaExceeded, as `register` would for this size."""
+        await self._quotas.check(unit, organization_id, size)
+
     async def register(
         self, unit: Unit, caller: Caller, received: Received, request: AnalysisRequest
     ) -> Analysis:
