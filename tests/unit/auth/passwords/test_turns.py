@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -48,11 +49,11 @@ async def test_whoever_waits_to_hash_a_password_holds_no_connection(
             yield unit
             opened.remove(unit)
 
-    app, hashing, policy, nothing = FastAPI(), Hashing(), SignInPolicy(), Any
+    app, hashing, policy, tokens = FastAPI(), Hashing(), SignInPolicy(), SimpleNamespace(issue=None)
     problems.install(app)
     app.include_router(registration.build_router(setting.registration, units, hashing))
     app.include_router(recovery.build_router(setting.recovery, units, hashing))
-    services: tuple[Any, ...] = (setting.sign_in, setting.sessions, setting.devices, policy, nothing)
+    services: tuple[Any, ...] = (setting.sign_in, setting.sessions, setting.devices, policy, tokens)
     app.include_router(sign_in.build_router(*services, units, hashing))
 
     async def waits() -> bool:
