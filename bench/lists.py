@@ -99,6 +99,10 @@ def values(seed: Seed, operation: ListOperation, name: str, organization: int) -
         "since": ((now - seed.size.span / 2).isoformat(), (now + timedelta(days=300)).isoformat()),
         "until": (now.isoformat(), (now - seed.size.span / 2).isoformat(), "1970-01-02T00:00:00Z"),
     }
+    if operation.id == "list_rule_performance" and name in ("since", "until"):
+        # It refuses a period that ends before it begins, and one of more than a year.
+        at = now - seed.size.span * (0.3 if name == "since" else 0.1)
+        return (at.isoformat(),)
     if name in known:
         return known[name]
     if schema.get("type") == "boolean":
