@@ -49,12 +49,13 @@ async def test_whoever_waits_to_hash_a_password_holds_no_connection(
             yield unit
             opened.remove(unit)
 
-    app, hashing, policy, tokens = FastAPI(), Hashing(), SignInPolicy(), SimpleNamespace(issue=None)
+    app, hashing, policy = FastAPI(), Hashing(), SignInPolicy()
+    tokens: Any = SimpleNamespace(issue=None)
     problems.install(app)
     app.include_router(registration.build_router(setting.registration, units, hashing))
     app.include_router(recovery.build_router(setting.recovery, units, hashing))
-    services: tuple[Any, ...] = (setting.sign_in, setting.sessions, setting.devices, policy, tokens)
-    app.include_router(sign_in.build_router(*services, units, hashing))
+    served = (setting.sign_in, setting.sessions, setting.devices)
+    app.include_router(sign_in.build_router(*served, policy, tokens, units, hashing))
 
     async def waits() -> bool:
         return hashing.waiting > MAX_AT_ONCE
