@@ -43,6 +43,16 @@ class NoNumber(Exception):
 def fault_error(fault: Fault, sheet: Sheet, batch: Batch, reading: ReadingConfig) -> TableError:
     """Return the error that names a cell and, where one helps, proposes a change of the configuration."""
     cell = fault.cell
+    if cell.strip() in sheet.header and sheet.header_row is not None:
+        return TableError(
+            f"'{cell.strip()}' is the name of a column, so the row is another header, and what follows may"
+            " stand in other columns. Split the file there, or remove the row",
+            file=sheet.name,
+            row=batch.locate(fault.row),
+            column=sheet.header[fault.place],
+            code="another_header",
+            params={"cell": cell.strip()[:MAX_SHOWN_CHARACTERS]},
+        )
     shown = cell if len(cell) <= MAX_SHOWN_CHARACTERS else cell[:MAX_SHOWN_CHARACTERS] + "..."
     message, words = _advice(fault, shown)
     proposal: dict[str, Any] | None = {"missing_values": [*reading.missing_values, *words]} if words else None
