@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CONNECT_SECONDS = 20.0
+
 
 def s3_store(bucket: Bucket, secret: str) -> S3Store:
     """Only what the source says leads to the bucket.
@@ -43,7 +45,12 @@ def s3_store(bucket: Bucket, secret: str) -> S3Store:
         endpoint=endpoint,
         virtual_hosted_style_request=False,
         skip_signature=False,
-        client_options={"allow_http": endpoint.startswith("http://"), "timeout": f"{SILENCE_SECONDS:g}s"},
+        client_options={
+            "allow_http": endpoint.startswith("http://"),
+            "connect_timeout": f"{CONNECT_SECONDS:g}s",
+            # It would end a large object in the middle, however well it comes: silence is bounded below.
+            "timeout": "1d",
+        },
         retry_config={"max_retries": 2},
     )
 
