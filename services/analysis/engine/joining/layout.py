@@ -18,7 +18,7 @@ SERIES_NAMES = re.compile(
     r"parameter|metric|item|attribute|measurement|tagid|tag id|grossenname|variablenname)\b"
 )
 QUALITY_NAMES = re.compile(
-    r"\b(quality|qualities|qual|qualit(?:ae|a)t|qualite|calidad|opc quality|status|status code|valid|validity)\b"
+    r"\b(quality|qualities|qual|qualitae?t|qualite|calidad|opc quality|status|status code|valid|validity)\b"
 )
 VALUE_NAMES = re.compile(r"^(value|wert|val|reading|messwert|valor|valeur|waarde|result|vvalue|num value)$")
 

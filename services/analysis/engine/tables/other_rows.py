@@ -16,29 +16,10 @@ from .metadata import texts
 from .mixed import is_mixed, parts
 from .sheet import Batch, Sheet
 from .understood import LeftOut
+from .words import TOTALS
 
 Floats = NDArray[np.float64]
 Entries = list[dict[str, Value]]
-
-TOTALS = frozenset(
-    (
-        *("total", "totals", "grand total", "subtotal", "sum", "sums", "average", "avg", "mean", "median"),
-        *("std", "stdev", "std dev", "std. dev", "standard deviation", "variance"),
-        *(
-            "summe",
-            "summen",
-            "gesamt",
-            "gesamtsumme",
-            "zwischensumme",
-            "mittel",
-            "mittelwert",
-            "durchschnitt",
-        ),
-        *("stabw", "stdabw", "standardabweichung", "varianz", "ø", "∑", "somme", "moyenne", "écart type"),
-        *("somma", "totale", "suma", "promedio", "soma", "totaal", "som", "gemiddelde", "średnia", "razem"),
-    )
-)
-"""What rows of totals begin with. No sample is called so."""
 
 FIGURES = {
     **dict.fromkeys(("min", "minimum"), "smallest"),

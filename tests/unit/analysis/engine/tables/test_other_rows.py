@@ -138,6 +138,17 @@ def test_a_header_in_another_spelling_is_one() -> None:
     assert left_out(reader) == [(5, "repeated_header")]
 
 
+def test_a_total_in_the_column_of_a_sensor_is_refused() -> None:
+    """As a word for a missing value, the rest of the row would be a sample."""
+    error = refusal(csv([HEADER, *ROWS, ("w", "Summe", 15.0)]))
+    assert (error.code, error.row, error.proposal) == ("totals", 5, None)
+
+
+def test_a_status_word_may_be_the_name_of_a_column() -> None:
+    error = refusal(csv([("m", "a", "trip", "b"), ("x", "trip", 1.0, 2.0), ("x", 3.0, 1.0, 2.0)]))
+    assert (error.code, error.proposal) == ("not_a_number", {"missing_values": ["trip"]})
+
+
 @pytest.mark.parametrize("other", [b"m,b,a\n", b"b,m,a\n", b"m,b,c\n", b"m,b,\n"])
 def test_another_header_is_refused_because_columns_may_have_moved(other: bytes) -> None:
     error = refusal(csv([HEADER, *ROWS]) + other + csv(ROWS))
