@@ -1,6 +1,5 @@
 """Looks at a source: what becomes an analysis, and what happens to what cannot."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,6 +14,7 @@ from services.analysis.sources.taking import Bounds
 from shared.clock import time_ordered_id
 from shared.events.analysis import SOURCE_FAILED, SOURCE_RECOVERED, UPLOAD_RECEIVED
 from shared.events.auth import AUDIT_RECORDED
+from shared.process import background
 from tests.support.waiting import eventually
 from tests.unit.analysis.database.examples import HOUR
 from tests.unit.analysis.sources.examples import MINUTE, a_source
@@ -256,7 +256,7 @@ async def another(scene: Scene, name: str) -> FakePlace:
 async def test_sources_that_are_slow_leave_lanes_to_quick_ones(scene: Scene) -> None:
     await scene.with_baseline()
     scene.settings.sources_concurrency = 1
-    await another(scene, "quick")
+    quick = await another(scene, "quick")
     slow = [await another(scene, f"slow{number}") for number in range(3)]
     for place in slow:
         place.during = lambda: setattr(scene.clock, "time", scene.clock.now() + 2 * looking.MAX_QUICK)
@@ -265,19 +265,24 @@ async def test_sources_that_are_slow_leave_lanes_to_quick_ones(scene: Scene) -> 
     assert sorted(scene.taken()) == ["quick.csv", "slow0.csv", "slow1.csv", "slow2.csv"]
     for place in slow:
         place.hanging.add("")
+        place.lists = 0
+    quick.lists = 0
     scene.clock.time += 5 * MINUTE
-    await another(scene, "fresh")
-    working = asyncio.create_task(scene.worker().run_due())
+    worker = scene.worker()
+
+    async def others_hang() -> bool:
+        return quick.lists > 0 and any(place.lists for place in slow)
 
     async def seen() -> bool:
         return any(file.path == "fresh.csv" for file in scene.units.memory.source_files.values())
 
-    try:
+    async with background(*(loop.run() for loop in worker.loops)):
+        await eventually(others_hang, what="the look at a place that hangs")
+        await another(scene, "fresh")
         await eventually(seen, what="the look at a source beside others that hang")
-    finally:
         for place in slow:
             place.answers.set()
-        await working
+    await worker.stop()
 
 
 async def test_a_file_that_does_not_arrive_in_time_is_refused(scene: Scene) -> None:
