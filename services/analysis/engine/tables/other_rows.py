@@ -31,6 +31,7 @@ FIGURES = {
 MAX_TOTALS = 10
 """Rows of totals at the end of a table."""
 
+STEP_ROWS = 64
 MIN_SUMMED_ROWS = 3
 SUM_TOLERANCE = 1e-3
 """Sums are often made of unrounded values."""
@@ -105,14 +106,18 @@ class _Seen:
         if not len(features):
             return
         self.rows += len(features)
-        for name, begin, figure, together in (
-            ("smallest", np.inf, np.fmin.reduce, np.fmin),
-            ("largest", -np.inf, np.fmax.reduce, np.fmax),
-            ("counts", 0.0, _counts, np.add),
-            ("sums", 0.0, np.nansum, np.add),
+        sums: Floats = np.ones(len(features)) @ features
+        counts: Floats | float = float(len(features))
+        if np.isnan(sums).any():
+            sums = np.nansum(features, axis=0)
+            counts = np.count_nonzero(~np.isnan(features), axis=0).astype(np.float64)
+        for name, begin, figures, together in (
+            ("smallest", np.inf, _reduced(np.fmin, features), np.fmin),
+            ("largest", -np.inf, _reduced(np.fmax, features), np.fmax),
+            ("counts", 0.0, counts, np.add),
+            ("sums", 0.0, sums, np.add),
         ):
-            before = self.figures.get(name, begin)
-            self.figures[name] = together(before, figure(features, axis=0))
+            self.figures[name] = together(self.figures.get(name, begin), figures)
 
     def is_sum(self, values: Floats) -> bool:
         known = np.isfinite(values)
@@ -124,12 +129,21 @@ class _Seen:
 
     def has(self, values: Floats, figure: str) -> bool:
         known = np.isfinite(values)
-        return bool(known.any()) and bool(np.all(values[known] == self.figures[figure][known]))
+        return bool(known.any()) and bool(
+            np.all(values[known] == np.broadcast_to(self.figures[figure], values.shape)[known])
+        )
 
 
-def _counts(features: Floats, *, axis: int) -> Floats:
-    counts: Floats = np.count_nonzero(np.isfinite(features), axis=axis).astype(np.float64)
-    return counts
+def _reduced(function: np.ufunc, features: Floats) -> Floats:
+    """Reduce rows (m, d) to one (d,). NumPy is slow if d is small, and fast in two steps."""
+    rows, width = features.shape
+    whole = rows - rows % STEP_ROWS
+    first: Floats = (
+        function.reduce(features[:whole].reshape(-1, STEP_ROWS * width), axis=0) if whole else features
+    )
+    rest: Floats = np.concatenate([first.reshape(-1, width), features[whole:]])
+    found: Floats = function.reduce(rest, axis=0)
+    return found
 
 
 def without_totals(
