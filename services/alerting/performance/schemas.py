@@ -6,6 +6,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from services.alerting.performance.domain import AlertBudget, BudgetReport, Interval, RulePerformance
 from services.alerting.rules.leaves import SeverityLabel
@@ -16,7 +17,7 @@ MAX_ALERTS_OF_NIGHT = 1000
 
 def _known(zone: str) -> str:
     if zone not in available_timezones():
-        raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin")
+        raise PydanticCustomError("zone", "must be a time zone of the IANA database, such as Europe/Berlin")
     return zone
 
 

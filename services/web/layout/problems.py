@@ -30,9 +30,9 @@ class Problems:
 
     async def _handle(self, request: Request, error: Exception) -> Response:
         problem = self._problem(request, error)
-        if not _wants_page(request):
-            return render(request, problem)
         visit = await self._visitors.anyone(request)
+        if not _wants_page(request):
+            return self._for_script(visit, problem)
         if isinstance(problem, SignedOut):
             return to_sign_in(visit)
         return self._shown(visit, problem)
@@ -46,6 +46,12 @@ class Problems:
             return UnknownPage(request.url.path) if error.status_code < 500 else DInsightError(error.detail)
         logger.error("unhandled error", path=request.url.path, exc_info=error)
         return DInsightError("Something went wrong on our side and was logged.")
+
+    def _for_script(self, visit: Visit, problem: DInsightError) -> Response:
+        """The problem with its sentence in the visitor's language: the script shows it as it is."""
+        said = self._pages.words(visit)
+        problem.detail = " ".join([said.problem(problem), *said.problem_fields(problem)])
+        return render(visit.request, problem)
 
     def _shown(self, visit: Visit, problem: DInsightError) -> Response:
         if visit.request.headers.get("HX-Request"):

@@ -1,0 +1,94 @@
+"""The page has a sentence for every code of the API, made of what comes with the code."""
+
+import string
+from collections.abc import Mapping
+
+import pytest
+
+from services.web.layout import texts
+from services.web.layout.file_texts import FILES, QUALITY
+from services.web.layout.findings import FILE_SENTENCES, SENTENCES, Findings, Sentences
+from services.web.layout.problem_texts import PROBLEMS
+from services.web.layout.verdict_texts import VERDICTS
+from tests.unit.web.codes import Coded, findings, problems
+
+# Answers of the framework, which no class of ours stands for.
+OF_THE_FRAMEWORK = {"method-not-allowed"}
+# For these the general sentence says all that there is to do.
+GENERAL = {"not-found"}
+
+
+@pytest.fixture(scope="module")
+def all_problems() -> list[Coded]:
+    return list(problems())
+
+
+@pytest.fixture(scope="module")
+def all_findings() -> list[Coded]:
+    return list(findings())
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def unsaid(found: Coded, sentences: Mapping[str, str]) -> str | None:
+    """What is wrong with how a code is said."""
+    text = sentences.get(found.code) or (sentences.get(found.general) if found.general in GENERAL else None)
+    if text is None:
+        return f"{found.place}: no sentence for {found.code}"
+    if lacking := placeholders(text) - found.params:
+        return f"{found.place}: {found.code} does not send {sorted(lacking)}"
+    return None
+
+
+def test_every_problem_has_a_sentence_of_what_it_sends(all_problems: list[Coded]) -> None:
+    assert len(all_problems) > 100
+    assert [said for each in all_problems if (said := unsaid(each, PROBLEMS))] == []
+
+
+def test_every_finding_and_fault_of_a_file_has_a_sentence_of_what_it_sends(
+    all_findings: list[Coded],
+) -> None:
+    assert len(all_findings) > 100
+    said = [unsaid(each, SENTENCES if each.is_verdict else FILE_SENTENCES) for each in all_findings]
+    assert [each for each in said if each] == []
+
+
+def test_no_sentence_is_for_a_code_that_nothing_sends(
+    all_problems: list[Coded], all_findings: list[Coded]
+) -> None:
+    sent = {each.code for each in all_problems} | {each.general for each in all_problems}
+    assert PROBLEMS.keys() - sent - OF_THE_FRAMEWORK == set()
+    found = {each.code for each in all_findings}
+    assert (FILES.keys() | QUALITY.keys() | VERDICTS.keys()) - found == set()
+
+
+@pytest.mark.parametrize("language", [each for each in texts.LANGUAGES if each != texts.DEFAULT])
+def test_a_translation_writes_every_value_as_the_sentence_does(language: str) -> None:
+    gettext = texts.translations(language).gettext
+    for text in (*PROBLEMS.values(), *FILES.values(), *QUALITY.values(), *VERDICTS.values()):
+        assert written(gettext(text)) == written(text)
+
+
+def written(text: str) -> list[str]:
+    return sorted(f"{name}:{how}" for _, name, how, _ in string.Formatter().parse(text) if name)
+
+
+def test_numbers_and_sizes_are_written_as_the_language_does() -> None:
+    german = Sentences(",")
+    assert german.format("{n} {m} {size:size}", n=50_000, m=2026, size=2.5 * 2**20) == "50.000 2026 2,5 MiB"
+    assert Sentences(".").format("{n} {size:size}", n=1_234_567, size=900) == "1,234,567 900 B"
+
+
+def test_a_cell_stands_in_the_sentence_as_it_does_in_the_file() -> None:
+    said = Findings(texts.translations("en").gettext).say(
+        {"code": "label_time", "params": {"cell": "2024-03-21T08:37:00+01:00"}}, FILE_SENTENCES
+    )
+    assert said.startswith("“2024-03-21T08:37:00+01:00” is not a time.")
+
+
+def test_a_code_of_a_newer_service_is_said_in_its_own_words() -> None:
+    findings_ = Findings(texts.translations("de").gettext, ",")
+    assert findings_.say({"code": "brand_new", "text": "the rotor glows"}) == "The rotor glows."
+    assert findings_.say({"code": "sensor_dead", "params": {}, "text": "'a' is dead."}) == "'a' is dead."
