@@ -77,7 +77,7 @@ def _signature(initialize: Callable[..., None]) -> inspect.Signature:
 
 
 def _kebab(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
 def is_plain(value: object) -> bool:

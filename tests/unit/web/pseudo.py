@@ -5,7 +5,7 @@ What a page shows beside both has not gone through gettext.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,11 +24,53 @@ ID = "00000000-0000-0000-0000-000000000009"
 # Strings of these fields are English words for people, and no data: their codes are to be said instead.
 ENGLISH = frozenset({"text", "message", "detail", "title", "reasons"})
 BY_FORMAT = {"uuid": ID, "date-time": AT, "date": AT[:10], "duration": "P1D", "time": "06:00"}
-# What the platform knows of a name and does not translate.
-NAMES = frozenset({"DInsight", "English", "Deutsch", "UTC", "JSON", "API", "CSV"})
+# A remark, as the API has them: its code is to be said.
+SAID = {"code": "sensor_dead", "params": {"sensor": DATUM + "f_0"}}
+# Texts that the document does not call enumerations.
+CODES: Mapping[str, Sequence[str]] = {
+    "role": ["judged", "owner", "context"],
+    "kind": ["number", "time", "text"],
+    "state": ["ok", "failing", "unknown"],
+    "stage": ["reading", "fitting", "scoring"],
+    "change": ["raised", "acknowledged", "severity_changed"],
+}
+TIMES = frozenset({"first", "last", "from", "to"})
+EXPLAINED = {"name": DATUM + "f_0", "observed": 1.5, "expected": 1.0, "deviation": 3.2, "share": 0.7}
+STEP = {"to": ["role:operator", f"contact:{DATUM}x"], "after": "PT15M", "repeat": "PT1H"}
+# What the document leaves open.
+FREE: Mapping[str, Any] = {
+    "results": {
+        "samples": 40,
+        "anomaly_count": 3,
+        "threshold": 2.5,
+        "features": 4,
+        "readiness": {"verdict": "usable", "findings": [SAID]},
+        "health": {"state": "failing", "findings": [SAID]},
+        "activation": SAID,
+        "promised": {"rate": 0.01, "low": 0.005, "high": 0.02},
+    },
+    "features": {"features": [EXPLAINED]},
+    "actions": {
+        "version": 1,
+        "steps": [{**STEP, "unless": ["acknowledged"]}],
+        "webhooks": {DATUM + "cmms": {"url": DATUM + "url"}},
+    },
+    "condition": {
+        "version": 1,
+        "when": {"signal": "anomaly.distance_ratio", "op": "gte", "value": 1.5, "for": "PT1H"},
+    },
+}
+# Names, which no language translates: those of the page, and of the fakes.
+NAMES = frozenset(
+    {"DInsight", "English", "Deutsch", "UTC", "JSON", "API", "CSV", "Plant", "Ada", "ada@example.org"}
+    # Examples in forms.
+    | {"Europe/Berlin", "BRG-02", "night-shift", "nights", "machine.updated"}
+)
+# Babel writes these (CLDR).
+SPANS = re.compile(r"\d+ (?:seconds?|minutes?|hours?|days?|weeks?)")
 SHOWN = ("title", "aria-label", "placeholder", "alt", "data-confirm")
 # Their content is no text of the page: code, times that scripts write, keys.
-SKIPPED = frozenset({"script", "style", "code", "time", "kbd", "svg", "datalist", "pre"})
+SKIPPED = frozenset({"script", "style", "code", "time", "kbd", "svg", "datalist", "pre", "textarea"})
 VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
 
 
@@ -45,12 +87,19 @@ class Pseudo(NullTranslations):
 
 
 class MarkedApi(FakeApi):
-    """Answers every GET with what the OpenAPI document says of it: lists of one, texts with the mark."""
+    """Answers every GET with what the OpenAPI document says of it: lists of one, texts with the mark.
+
+    Where there are several values to choose from, `variant` chooses.
+    """
+
+    def __init__(self, variant: int = 0) -> None:
+        super().__init__()
+        self._examples = Examples(variant)
 
     async def json(self, method: str, target: str, *, headers: Mapping[str, str], body: Any = None) -> Json:
         path = urlsplit(target).path.removeprefix("/api/v1")
         if (method, path) not in self.answers and method == "GET" and (schema := _schema(path)):
-            return dict(_example(schema, ""))
+            return dict(self._examples.of(schema, ""))
         return await super().json(method, target, headers=headers, body=body)
 
 
@@ -69,32 +118,52 @@ def _schema(path: str) -> Mapping[str, Any] | None:
     return None
 
 
-def _example(schema: Mapping[str, Any], name: str) -> Any:
-    if "$ref" in schema:
-        return _example(_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]], name)
-    for several in ("anyOf", "oneOf"):
-        if several in schema:
-            return _example(next(each for each in schema[several] if each.get("type") != "null"), name)
-    if "const" in schema or "enum" in schema:
-        return schema["const"] if "const" in schema else schema["enum"][0]
-    match schema.get("type"):
-        case "object" if {"code", "params", "text"} <= schema.get("properties", {}).keys():
-            return {"code": "sensor_dead", "params": {"sensor": DATUM + "f_0"}, "text": "has no value at all"}
-        case "object":
-            return {key: _example(each, key) for key, each in schema.get("properties", {}).items()}
-        case "array":
-            return [_example(schema.get("items", {}), name)]
-        case "integer":
-            return 2
-        case "number":
-            return 0.5
-        case "boolean":
-            return True
-        case "string" if name in ENGLISH:
-            return "said in English"
-        case "string":
-            return BY_FORMAT.get(schema.get("format", ""), DATUM + name)
-    return {}
+class Examples:
+    """Makes values of JSON schemas."""
+
+    def __init__(self, variant: int) -> None:
+        self._variant = variant
+
+    def of(self, schema: Mapping[str, Any], name: str) -> Any:
+        """A value, for a field of this name."""
+        if "$ref" in schema:
+            return self.of(_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]], name)
+        if several := schema.get("anyOf") or schema.get("oneOf"):
+            return self.of(next(each for each in several if each.get("type") != "null"), name)
+        if "const" in schema or "enum" in schema:
+            return schema["const"] if "const" in schema else self._chosen(schema["enum"])
+        if schema.get("type") == "object":
+            return self._object(schema, name)
+        if schema.get("type") == "array":
+            return [self.of(schema.get("items", {}), name)]
+        return self._plain(schema, name)
+
+    def _object(self, schema: Mapping[str, Any], name: str) -> Any:
+        if "properties" not in schema:
+            return FREE.get(name, {})
+        made = {key: self.of(each, key) for key, each in schema["properties"].items()}
+        return made | SAID if SAID.keys() <= made.keys() else made
+
+    def _plain(self, schema: Mapping[str, Any], name: str) -> Any:
+        match schema.get("type"):
+            case "integer":
+                return 2
+            case "number":
+                return 0.5
+            case "boolean":
+                return self._variant % 2 == 0
+            case "string" if name in ENGLISH:
+                return "said in English"
+            case "string" if name in CODES:
+                return self._chosen(CODES[name])
+            case "string" if name in TIMES:
+                return AT
+            case "string":
+                return BY_FORMAT.get(schema.get("format", ""), DATUM + name)
+        return {}
+
+    def _chosen(self, values: Sequence[Any]) -> Any:
+        return values[self._variant % len(values)]
 
 
 class _Texts(HTMLParser):
@@ -127,8 +196,8 @@ def untranslated(page: str) -> Iterator[str]:
     parser = _Texts()
     parser.feed(page)
     for text in parser.found:
-        beside = _beside_brackets(text)
-        words = re.findall(rf"{DATUM}?[^\W\d_][\w.@-]*", beside)
+        beside = SPANS.sub("", _beside_brackets(text))
+        words = re.findall(rf"{DATUM}?[^\W\d_][\w.@/-]*", beside)
         if [word for word in words if len(word) > 1 and word not in NAMES and not word.startswith(DATUM)]:
             yield " ".join(text.split())
 
