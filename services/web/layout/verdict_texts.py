@@ -121,6 +121,21 @@ VERDICTS: Mapping[str, str] = {
     "no_trend": N_("There is no significant trend (p = {p_value:.2g})."),
     "wear_decreasing": N_("The wear is decreasing and will not cross the failing level."),
     "wear_crossed": N_("The wear crossed the failing level {failing:g} at about {crossing:.6g}."),
+    "too_few_points": N_("A trend needs at least {needed:.0f} points, and there are {points:.0f}."),
+    "wear_rising": N_(
+        "The wear has risen, but not lately, so when it crosses the failing level {failing:g} is unknown."
+    ),
+    "crossing_not_before": N_(
+        "The wear will not cross the failing level {failing:g} before about {earliest:.6g}."
+    ),
+    "crossing_open": N_(
+        "The wear will cross the failing level {failing:g} at about {crossing:.6g}: not before"
+        " {earliest:.6g}, perhaps much later."
+    ),
+    "crossing_predicted": N_(
+        "The wear will cross the failing level {failing:g} at about {crossing:.6g}, between {earliest:.6g}"
+        " and {latest:.6g}."
+    ),
     # Sensors of a baseline
     "sensor_redundant": N_(
         "“{sensor}” says what other sensors say, above all “{partner}”: it repeats them, or is computed "

@@ -132,6 +132,8 @@ CARRIERS: Mapping[str, Carrier] = {
     "Finding": Carrier(0, 2, is_verdict=True),
     "Reason": Carrier(0, 1, is_verdict=True),
     "RuleWarning": Carrier(0, 1, is_verdict=True),
+    "_trend": Carrier(4, is_verdict=True),
+    "_Prediction": Carrier(0, 1, always=frozenset({"failing"}), is_verdict=True),
     "say": Carrier(0),
 }
 # What `say` of these adds.
@@ -187,11 +189,12 @@ def _of_call(call: ast.Call, scope: ast.AST, path: Path) -> Iterator[Coded]:
         params = call.args[carrier.params]
     place = f"{path.relative_to(ROOT)}:{call.lineno}"
     sent = carrier.always | _keys(params, scope, place)
-    if name == "say":
+    if name in ("say", "_trend"):
         sent |= frozenset(keywords) | SAID_OF.get(path.name, frozenset())
         for each in call.keywords:
             if each.arg is None:
-                sent |= UNPACKED.get(ast.unparse(each.value), frozenset())
+                unpacked = UNPACKED.get(ast.unparse(each.value), frozenset())
+                sent |= unpacked | _keys(each.value, scope, place)
     if name == "Question":
         sent |= frozenset(keywords) & {"other"}
     for text in _codes(code, place):

@@ -1,6 +1,7 @@
 """Forms: only a current page of this site may send them."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -98,20 +99,29 @@ class Refusal:
     async def __aexit__(self, *_error: object) -> None:
         return
 
-    async def read(self) -> bytes:
-        return b'{"type": "urn:dinsight:problem:unprocessable", "detail": "The file is empty."}'
+    headers: Mapping[str, str] = {}
+
+    async def json(self, **_options: object) -> Any:
+        field = {
+            "pointer": "/body/config/time_zone",
+            "detail": "is odd",
+            "code": "config_invalid",
+            "params": {},
+        }
+        return {"type": "urn:dinsight:problem:invalid-payload", "detail": "is odd", "errors": [field]}
 
 
 async def test_the_form_of_an_analysis_gets_the_refusal_of_a_preview_as_a_problem() -> None:
     script = (Path(routes.__file__).parents[1] / "assets/js/analyses/new.js").read_text()
     [accepted] = re.findall(r'Accept: "([^"]+)"', script)
-    async with browser(Unreadable()) as visitor:
+    async with browser(Unreadable(), headers={"Accept-Language": "de"}) as visitor:
         await visitor.sign_in()
         headers = {"X-Form-Token": visitor.form_token, "Accept": accepted}
         answer = await visitor.post(f"/o/{ORGANIZATION}/analyses/preview", {}, **headers)
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["detail"] == "The file is empty."
+    # The script shows it as it is: it must be in the visitor's language.
+    assert answer.json()["detail"].endswith("berichtigen Sie, was genannt ist. Zeitzone: ist nicht gültig.")
 
 
 async def test_a_refused_registration_keeps_what_was_typed_but_the_password() -> None:
@@ -120,6 +130,6 @@ async def test_a_refused_registration_keeps_what_was_typed_but_the_password() ->
         fields = {"email": "ada@example.org", "password": "a long pass phrase", "full_name": "Ada"}
         page = await visitor.post("/register", fields)
     assert page.status_code == 409
-    assert "Taken." in page.text
+    assert "There is an account with this e-mail address already." in page.text
     assert 'value="ada@example.org"' in page.text
     assert "a long pass phrase" not in page.text

@@ -29,7 +29,7 @@ class Fault:
     row: int
     place: int
     cell: str
-    code: str = "not_a_number"
+    code: str
 
 
 class NoNumber(Exception):
