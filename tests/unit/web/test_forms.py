@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
 
 from services.web.analyses import routes
 from services.web.errors import ApiError
-from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
+from tests.unit.web.fakes import ORGANIZATION, ORIGIN, FakeApi, browser
 
 INVITE = f"/o/{ORGANIZATION}/settings/invitations"
 MEMBERS = f"/organizations/{ORGANIZATION}/members"
@@ -133,3 +134,36 @@ async def test_a_refused_registration_keeps_what_was_typed_but_the_password() ->
     assert "There is an account with this e-mail address already." in page.text
     assert 'value="ada@example.org"' in page.text
     assert "a long pass phrase" not in page.text
+
+
+TYPED = {"name": "Bearing <ordered>", "reason": "waits", "new_password": "hunter two", "form_token": "old"}
+SILENCES = f"/o/{ORGANIZATION}/alerts/silences"
+
+
+async def test_what_was_typed_before_a_session_ended_is_shown_but_no_secret() -> None:
+    async with browser(FakeApi(), headers={"Accept-Language": "de"}) as visitor:
+        page = await visitor.post(SILENCES, TYPED, Referer=f"{ORIGIN}{SILENCES}?show=all")
+    assert page.status_code == 401
+    assert "Ihre Sitzung ist beendet" in page.text
+    assert "Bearing &lt;ordered&gt;" in page.text
+    assert "hunter two" not in page.text
+    assert f'href="/sign-in?next={quote(SILENCES + "?show=all", safe="")}"' in page.text
+
+
+async def test_what_was_typed_into_the_form_of_an_earlier_session_is_shown() -> None:
+    async with browser(FakeApi()) as visitor:
+        await visitor.sign_in()
+        page = await visitor.post(SILENCES, TYPED, Referer="https://elsewhere.example/form")
+    assert page.status_code == 403
+    assert "Bearing &lt;ordered&gt;" in page.text
+    assert '<a class="button primary" href="/">' in page.text
+
+
+async def test_the_form_of_another_site_shows_nothing() -> None:
+    async with browser(FakeApi()) as visitor:
+        page = await visitor.post(SILENCES, TYPED, Origin="https://elsewhere.example")
+        assert (page.status_code, page.headers["Location"]) == (303, "/sign-in")
+        await visitor.sign_in()
+        page = await visitor.post(SILENCES, TYPED, Origin="https://elsewhere.example")
+    assert page.status_code == 403
+    assert "Bearing" not in page.text

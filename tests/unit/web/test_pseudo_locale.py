@@ -18,8 +18,8 @@ from tests.unit.web.pseudo import ID, MarkedApi, Pseudo, untranslated
 SCRIPTS = sorted((Path(texts.__file__).resolve().parents[1] / "assets" / "js").rglob("*.js"))
 # What a script puts before people, as a literal.
 SAID = r"(?:textContent|innerText|title|ariaLabel|placeholder|label|alt)\s*[:=]\s*[\"'`][^\"'`]*[A-Za-z]{2}"
-# Not pages of ours: what is passed on, files, pictures, and the help, whose documents are in English. A sample
-# has no page without its number; the report of an alert shows one.
+# Not pages of ours: what is passed on, files, pictures, and the help, whose documents are in English.
+# A sample has no page without its number; the report of an alert shows one.
 NO_PAGES = re.compile(
     r"/assets/|/live|/data/|\.csv|\.ics|/help|/health/|/metrics|/picture|\.svg|/sample$|columns|/sign-in/provider"
 )
