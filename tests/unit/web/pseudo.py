@@ -80,10 +80,8 @@ class Pseudo(NullTranslations):
     def gettext(self, message: str) -> str:
         return f"{OPEN}{message}{CLOSE}"
 
-    def ngettext(self, singular: str, plural: str, count: int) -> str:
-        return self.gettext(singular if count == 1 else plural)
-
-    ugettext, ungettext = gettext, ngettext
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
 
 
 class MarkedApi(FakeApi):

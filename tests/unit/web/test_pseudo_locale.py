@@ -28,7 +28,7 @@ NO_PAGES = re.compile(
 def paths() -> list[str]:
     app = create_app(InstallationSettings(), Settings(), MarkedApi())
     routes = [each for router in app.routes for each in _routes(router)]
-    found = [each.path for each in routes if isinstance(each, APIRoute) and "GET" in each.methods]
+    found = [each.path for each in routes if isinstance(each, APIRoute) and "GET" in (each.methods or ())]
     named = {"organization_id": str(ORGANIZATION), "tab": "settings"}
     filled = [re.sub(r"\{(\w+)(?::\w+)?\}", lambda m: named.get(m[1], ID), path) for path in found]
     return [path for path in filled if not NO_PAGES.search(path)]
