@@ -84,17 +84,25 @@ def values(seed: Seed, operation: ListOperation, name: str, organization: int) -
         # Machine 1 belongs to organization 1, and has a tenth of everything.
         "machine_id": (seed.id("machine", 1), seed.id("machine", organization + 6), absent),
         "analysis_id": (seed.id("analysis", 10), absent),
+        "alert_rule_id": (seed.id("rule", 1), seed.id("rule", organization + 6), absent),
+        "template_id": (seed.id("template", organization), absent),
         "user_id": (seed.id("user", organization), absent),
+        "assigned_to": (seed.id("user", 1), absent),
         "resource_id": (seed.id("resource", 10), absent),
         "api_key_id": (seed.id("key", 1), absent),
         "action": ("anomaly.acknowledged", "machine.deleted", "absent"),
         "resource_type": ("anomaly", "machine", "absent"),
         "email": ("nobody@example.org",),
         "location": ("hall 3", "absent"),
+        "tag": ("line 3", "absent"),
         "q": ("pump 1", "absent"),
         "since": ((now - seed.size.span / 2).isoformat(), (now + timedelta(days=300)).isoformat()),
         "until": (now.isoformat(), (now - seed.size.span / 2).isoformat(), "1970-01-02T00:00:00Z"),
     }
+    if operation.id == "list_rule_performance" and name in ("since", "until"):
+        # It refuses a period that ends before it begins, and one of more than a year.
+        at = now - seed.size.span * (0.3 if name == "since" else 0.1)
+        return (at.isoformat(),)
     if name in known:
         return known[name]
     if schema.get("type") == "boolean":

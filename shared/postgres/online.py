@@ -59,12 +59,13 @@ def create_index(name: str, on: str) -> None:
     insist(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}")
 
 
-def create_index_of_months(name: str, table: str, columns: str) -> None:
+def create_index_of_months(name: str, table: str, columns: str, where: str = "") -> None:
     """Create an index of a partitioned table beside readers and writers: on every partition, then as a whole.
 
-    A partition that is made meanwhile gets the index when it is attached.
+    It has the rows that satisfy `where`. A partition that is made meanwhile gets the index when it is attached.
     """
-    insist(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} ({columns})")
+    rows = f"({columns}) WHERE {where}" if where else f"({columns})"
+    insist(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} {rows}")
     parts = f"SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = '{table}'::regclass"  # noqa: S608
     for part in ask_all(parts):
         indexed = (
@@ -74,7 +75,7 @@ def create_index_of_months(name: str, table: str, columns: str) -> None:
         if ask(indexed) != "0":
             continue
         own = f"{part}_{name.removeprefix(table + '_')}"
-        create_index(own, f"{part} ({columns})")
+        create_index(own, f"{part} {rows}")
         insist(f"ALTER INDEX {name} ATTACH PARTITION {own}")
 
 

@@ -24,7 +24,17 @@ def run(seed: int, arguments: Sequence[str]) -> set[str]:
     with tempfile.TemporaryDirectory() as folder:
         junit = Path(folder) / "junit.xml"
         command = [
-            *(sys.executable, "-m", "pytest", "-q", f"--junitxml={junit}", "-o", "junit_family=xunit1"),
+            *(
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-p",
+                "tests.flakes.at_once",
+                f"--junitxml={junit}",
+                "-o",
+                "junit_family=xunit1",
+            ),
             *("--random-order", f"--random-order-seed={seed}", f"--hypothesis-seed={seed}", *arguments),
         ]
         status = subprocess.run(command, check=False).returncode

@@ -65,17 +65,19 @@ FROM (SELECT n, CASE WHEN n % 5 < 2 THEN 1 ELSE n % :organizations::integer + 1 
       FROM generate_series(1, :logs::bigint) AS n) AS numbered;
 
 -- name: machines!
-INSERT INTO machines.machines (id, organization_id, name, model, serial_number, location, status, metadata, created_at, updated_at)
+INSERT INTO machines.machines (id, organization_id, name, model, serial_number, location, status, metadata, tags, created_at,
+                               updated_at)
 SELECT pg_temp.id(:salt, 'machine', n), pg_temp.id(:salt, 'organization', pg_temp.organization_of(n, :organizations)),
        'Pump ' || n, 'Model ' || n % 7, 'S-' || n, 'Hall ' || n % 9,
        CASE WHEN n % 50 = 1 THEN 'maintenance' ELSE 'active' END, '{"kw": 75}',
-       :now::timestamptz - (n / 4) * interval '1 minute', :now
+       CASE WHEN n % 10 < 2 THEN ARRAY['line 3'] ELSE '{}' END, :now::timestamptz - (n / 4) * interval '1 minute', :now
 FROM generate_series(1, :machines::integer) AS n;
 
 -- name: machine_refs!
 -- The replica of the machines, which the fleet lists.
-INSERT INTO analysis.machine_refs (id, organization_id, name, model, location, status, version, complete_version, changed_at)
-SELECT id, organization_id, name, model, location, status, 1, 1, updated_at FROM machines.machines;
+INSERT INTO analysis.machine_refs (id, organization_id, name, model, location, status, tags, version, complete_version,
+                                   changed_at)
+SELECT id, organization_id, name, model, location, status, tags, 1, 1, updated_at FROM machines.machines;
 
 -- name: deletions!
 -- Certificates of deleted machines, half of them requested by user 1.
@@ -129,27 +131,30 @@ CROSS JOIN generate_series(0, 99) AS k;
 
 -- name: rules!
 INSERT INTO alerting.alert_rules (id, machine_id, name, condition, actions, severity, is_active, created_by, created_at,
-                                  organization_id)
+                                  organization_id, template_id)
 SELECT pg_temp.id(:salt, 'rule', n), pg_temp.id(:salt, 'machine', m), 'Rule ' || n, :condition, :actions,
        'high', n % 50 <> 1, pg_temp.id(:salt, 'user', 1), :now::timestamptz - (n / 4) * interval '1 minute',
-       pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations))
-FROM (SELECT n, (n - 1) % :machines + 1 AS m FROM generate_series(1, :machines::integer * 4) AS n) AS numbered;
+       pg_temp.id(:salt, 'organization', o), CASE WHEN n = m THEN pg_temp.id(:salt, 'template', o) END
+FROM (SELECT n, m, pg_temp.organization_of(m, :organizations) AS o
+      FROM (SELECT n, (n - 1) % :machines + 1 AS m FROM generate_series(1, :machines::integer * 4) AS n) AS numbered) AS owned;
 
 -- name: templates!
 INSERT INTO alerting.rule_templates (id, organization_id, name, selector, condition, actions, severity, is_active,
                                      created_by, created_at, updated_at, version)
-SELECT pg_temp.id(:salt, 'template', n), pg_temp.id(:salt, 'organization', n % :organizations + 1), 'Template ' || n,
+SELECT pg_temp.id(:salt, 'template', n), pg_temp.id(:salt, 'organization', (n - 1) % :organizations + 1), 'Template ' || n,
        '{}', :condition, :actions, 'high', true, pg_temp.id(:salt, 'user', 1),
        :now::timestamptz - (n / 4) * interval '1 minute', :now, 1
 FROM generate_series(1, :organizations::integer * 8) AS n;
 
 -- name: alerts!
-INSERT INTO alerting.alerts (id, alert_rule_id, machine_id, status, data, created_at, organization_id, severity, dedupe_key)
+INSERT INTO alerting.alerts (id, alert_rule_id, machine_id, status, data, created_at, organization_id, severity, dedupe_key,
+                             assigned_to)
 SELECT gen_random_uuid(), pg_temp.id(:salt, 'rule', m), pg_temp.id(:salt, 'machine', m),
        CASE WHEN n % 200 = 10 THEN 'active' WHEN n % 200 = 20 THEN 'recovering' ELSE 'resolved' END,
        :data, :now::timestamptz - (:analyses - n / 4 * 4)::float8 / :analyses * :span::interval,
        pg_temp.id(:salt, 'organization', pg_temp.organization_of(m, :organizations)),
-       CASE WHEN n % 1000 = 10 THEN 'critical' WHEN n % 10 = 0 THEN 'high' ELSE 'medium' END, 'key ' || n
+       CASE WHEN n % 1000 = 10 THEN 'critical' WHEN n % 10 = 0 THEN 'high' ELSE 'medium' END, 'key ' || n,
+       CASE WHEN n % 50 = 10 THEN pg_temp.id(:salt, 'user', 1) END
 FROM (SELECT n, pg_temp.machine_of(n, :machines) AS m FROM generate_series(1, :analyses::integer) AS n) AS numbered;
 
 -- name: resources!

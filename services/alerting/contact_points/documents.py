@@ -3,13 +3,11 @@
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
-from pydantic import EmailStr, Field, SecretStr, StringConstraints
+from pydantic import EmailStr, Field, SecretStr
 
-from services.alerting.rules.actions import HANDLE, SigningSecret, WebhookUrl
+from services.alerting.rules.actions import Handle, SigningSecret, WebhookUrl
 from services.alerting.rules.documents import Document
 from shared.http.fields import NotNull
-
-Handle: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{HANDLE}$")]
 
 
 class EmailTarget(Document):

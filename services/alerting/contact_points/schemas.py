@@ -6,9 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from services.alerting.contact_points.documents import ContactTarget, Handle
+from services.alerting.contact_points.documents import ContactTarget
 from services.alerting.contact_points.domain import ContactKind, ContactPoint
 from services.alerting.resources.domain import Resource
+from services.alerting.rules.actions import Handle
 from services.alerting.rules.documents import Document
 from shared.http.fields import NotNull
 

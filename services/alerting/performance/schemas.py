@@ -3,25 +3,17 @@
 from datetime import date, datetime, time
 from typing import Annotated
 from uuid import UUID
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.alerting.performance.domain import AlertBudget, BudgetReport, Interval, RulePerformance
+from services.alerting.resources.fields import TimeZone
 from services.alerting.rules.leaves import SeverityLabel
 from services.alerting.rules.signals import Severity
 
 MAX_ALERTS_OF_NIGHT = 1000
 
 
-def _known(zone: str) -> str:
-    if zone not in available_timezones():
-        raise PydanticCustomError("zone", "must be a time zone of the IANA database, such as Europe/Berlin")
-    return zone
-
-
-TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_known)]
 WallTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 

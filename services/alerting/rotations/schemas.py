@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from services.alerting.resources.domain import Resource
 from services.alerting.resources.fields import TimeZone, WallClock
 from services.alerting.rotations.domain import MAX_MEMBERS, MAX_SHIFT, MIN_SHIFT, Override, Rotation, Shift
-from services.alerting.rules.actions import HANDLE
+from services.alerting.rules.actions import Handle
 from services.alerting.rules.documents import Duration
 from services.alerting.rules.durations import to_duration, to_timedelta
 from shared.http.fields import STORABLE, Moment, NotNull
@@ -35,7 +35,6 @@ def _check_members(members: list[UUID]) -> list[UUID]:
     return members
 
 
-Handle = Annotated[str, StringConstraints(pattern=f"^{HANDLE}$")]
 ShiftLength = Annotated[Duration, AfterValidator(_check_shift)]
 Members = Annotated[list[UUID], Field(min_length=1, max_length=MAX_MEMBERS), AfterValidator(_check_members)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=STORABLE)]

@@ -152,6 +152,7 @@ WebhookUrl: TypeAlias = Annotated[
     Field(json_schema_extra={"format": "uri"}),
 ]
 HANDLE = "[a-z0-9][a-z0-9_-]{0,49}"
+Handle: TypeAlias = Annotated[str, StringConstraints(pattern=f"^{HANDLE}$")]
 Channel: TypeAlias = Annotated[str, StringConstraints(pattern=f"^(email|{CHANNEL_PREFIX}{WEBHOOK_NAME})$")]
 Recipient: TypeAlias = Annotated[
     str,

@@ -8,6 +8,7 @@ import asyncpg
 import httpx2
 import pytest
 
+from services.auth.database import trail
 from shared.access import Scope
 from shared.clock import SystemClock, time_ordered_id
 from shared.events.auth import AUDIT_RECORDED, AuditRecorded
@@ -15,7 +16,7 @@ from shared.kafka.outbox import PostgresOutbox
 from shared.postgres.connection import Database
 from tests.integration.auth.conftest import Person, register
 from tests.integration.auth.test_organizations import join
-from tests.integration.auth.trail import entry, recorded
+from tests.integration.auth.trail import Entry, entry, recorded
 from tests.support.installation import TestDatabase
 from tests.support.waiting import eventually
 
@@ -51,6 +52,36 @@ async def test_the_audit_trail_is_paged_and_filtered_by_time(person: Person) -> 
     later = (await person.get("/audit-logs", since=times[0].isoformat()))["items"]
     earlier = (await person.get("/audit-logs", until=times[0].isoformat()))["items"]
     assert later + earlier == everything
+
+
+async def test_many_members_are_read_like_few(
+    api: httpx2.AsyncClient, database: TestDatabase, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await register(api, organization=None)
+    await join(database, member, person.organization_id, "viewer")
+    await register(api)
+    filters: tuple[dict[str, str], ...] = ({}, {"user_id": str(member.id)}, {"action": "user.logged_in"})
+
+    async def pages() -> list[Entry]:
+        """All pages of two, under each filter."""
+        found = list[Entry]()
+        for filtered in filters:
+            page = await person.get("/audit-logs", limit=2, **filtered)
+            found += page["items"]
+            while page["next_cursor"]:
+                page = await person.get("/audit-logs", limit=2, cursor=page["next_cursor"], **filtered)
+                found += page["items"]
+        return found
+
+    seen = await recorded(person, *REGISTERED)
+    await eventually(
+        lambda: entries_of(person, member, "user.logged_in"), what="the member's sign-in in the trail"
+    )
+    few = await pages()
+    monkeypatch.setattr(trail, "FEW_MEMBERS", 0)
+    assert await pages() == few
+    assert {item["user_id"] for item in few} == {str(person.id), str(member.id)}
+    assert len(few) > len(seen)
 
 
 async def test_only_administrators_read_the_audit_trail_of_their_organization(
@@ -158,6 +189,11 @@ async def test_an_entry_of_a_wrong_clock_counts_from_when_it_came(
     found = await entry(person, f"test.year_{year}")
     assert datetime.fromisoformat(found["created_at"]) >= before
     assert found["changes"] == {"stated_time": stated.isoformat()}
+
+
+async def entries_of(person: Person, member: Person, action: str) -> list[Entry]:
+    found: list[Entry] = (await person.get("/audit-logs", user_id=member.id, action=action))["items"]
+    return found
 
 
 async def publish(database: TestDatabase, person: Person, action: str, happened: datetime) -> None:

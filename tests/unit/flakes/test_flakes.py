@@ -44,6 +44,8 @@ def flakes(*arguments: str) -> tuple[int, list[str]]:
 def test_a_test_that_failed_once_is_named_with_its_seed(suite: Path) -> None:
     status, said = flakes("--runs", "2", "--seed", "7", str(suite))
     assert status == 1
+    at_once = said.index("failed: test_suite.py::TestSome::test_fails_in_the_second_run (call)")
+    assert "assert first" in "".join(said[at_once : at_once + 9])
     assert said[-3:] == [
         "1 failed at least once in 2 run(s):",
         "  1 of 2  test_suite.py::TestSome::test_fails_in_the_second_run  (seed 8)",
