@@ -59,6 +59,24 @@ FIELDS: Mapping[str, str] = {
     "secret_needed": N_("is needed: a secret signs the messages."),
     "url": N_("must be a web address, such as https://example.org/hook, without user or password."),
     "note_needed": N_("is needed for a comment."),
+    # Rules
+    "version": N_("must be 1."),
+    "not_evaluated": N_("is not evaluated yet. Leave {key} out."),
+    "bounds": N_("must be [lowest, highest]."),
+    "values": N_("must be a list of values, as op is in."),
+    "value": N_("must be one value, as op is {op}."),
+    "window": N_("must be more than nothing and at most {most}."),
+    "dedupe": N_('must be ["rule", "machine"].'),
+    "recipient": N_("must be user: and the id of a member."),
+    "repeat": N_("must be at least PT5M, so that nobody is flooded."),
+    "wait": N_("is too long to wait."),
+    # Configurations
+    "two_names": N_("is named twice, as sensitivity and as threshold_sigmas. Send one of them."),
+    "two_thresholds": N_("is determined twice, by false_alarm_rate and threshold_sigmas. Send one of them."),
+    # Sources
+    "way_up": N_("must not contain “..”: name the folder itself."),
+    "absolute": N_("must not begin with /: it is relative."),
+    "host_key": N_("must be a public key as ssh-keyscan prints it."),
 }
 FIELD_NAMES: Mapping[str, str] = {
     "name": N_("Name"),

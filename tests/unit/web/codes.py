@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from types import NoneType
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -26,11 +26,12 @@ from shared.http.problems import document
 
 ROOT = Path(services.__file__).resolve().parents[1]
 Params = frozenset[str]
+About = Literal["file", "verdict", "field"]
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A code where it stands. `is_verdict` tells findings on machines and rules from those on files.
+    """A code where it stands, and what it is about.
 
     `general` is the code of the kind of problem, such as not-found.
     """
@@ -38,7 +39,7 @@ class Coded:
     code: str
     params: Params
     place: str
-    is_verdict: bool = False
+    about: About = "file"
     general: str = ""
 
 
@@ -115,7 +116,7 @@ class Carrier:
     code: int
     params: int | None = None
     always: Params = frozenset()
-    is_verdict: bool = False
+    about: About = "file"
 
 
 # By the name of what is called.
@@ -129,12 +130,16 @@ CARRIERS: Mapping[str, Carrier] = {
     "Doubt": Carrier(0, 1),
     "_with_doubt": Carrier(1, always=frozenset({"columns", "formats"})),
     "Role": Carrier(1),
-    "Finding": Carrier(0, 2, is_verdict=True),
-    "Reason": Carrier(0, 1, is_verdict=True),
-    "RuleWarning": Carrier(0, 1, is_verdict=True),
-    "_trend": Carrier(4, is_verdict=True),
-    "_Prediction": Carrier(0, 1, always=frozenset({"failing"}), is_verdict=True),
+    "Finding": Carrier(0, 2, about="verdict"),
+    "Reason": Carrier(0, 1, about="verdict"),
+    "RuleWarning": Carrier(0, 1, about="verdict"),
+    "_trend": Carrier(4, about="verdict"),
+    "_Prediction": Carrier(0, 1, always=frozenset({"failing"}), about="verdict"),
     "say": Carrier(0),
+    "PydanticCustomError": Carrier(0, 2, about="field"),
+    "FieldError": Carrier(2, 3, about="field"),
+    "InvalidTarget": Carrier(2, about="field"),
+    "InvalidWindow": Carrier(2, about="field"),
 }
 # What `say` of these adds.
 SAID_OF: Mapping[str, Params] = {"report.py": frozenset({"sensor"})}
@@ -149,7 +154,7 @@ COMPOSED: Mapping[str, Sequence[str]] = {
     "f'drift_{drift.state}'": [f"drift_{state}" for state in (drift.SETTLED, drift.MOVING, drift.OUTSIDE)],
 }
 # The code of something else, which is found where that is made.
-PASSED_ON = (ast.Name, ast.Attribute, ast.Call)
+PASSED_ON = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 
 
 def findings() -> Iterator[Coded]:
@@ -157,28 +162,35 @@ def findings() -> Iterator[Coded]:
     for folder in ("services/analysis", "services/alerting/rules"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if "sources" not in path.parts:
-                yield from _found(path)
+                yield from _found(path, {"file", "verdict"})
 
 
-def _found(path: Path) -> Iterator[Coded]:
+def fields() -> Iterator[Coded]:
+    """What our own checks say of a field of a request; pydantic's come besides."""
+    for folder in ("services", "shared"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield from _found(path, {"field"})
+
+
+def _found(path: Path, wanted: Collection[About]) -> Iterator[Coded]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    yield from _in(tree, tree, path)
+    yield from _in(tree, tree, path, wanted)
 
 
-def _in(node: ast.AST, scope: ast.AST, path: Path) -> Iterator[Coded]:
+def _in(node: ast.AST, scope: ast.AST, path: Path, wanted: Collection[About]) -> Iterator[Coded]:
     for child in ast.iter_child_nodes(node):
         inner = child if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else scope
         if isinstance(child, ast.Call):
-            yield from _of_call(child, scope, path)
-        elif isinstance(child, ast.Dict):
+            yield from _of_call(child, scope, path, wanted)
+        elif isinstance(child, ast.Dict) and "file" in wanted:
             yield from _of_dict(child, scope, path)
-        yield from _in(child, inner, path)
+        yield from _in(child, inner, path, wanted)
 
 
-def _of_call(call: ast.Call, scope: ast.AST, path: Path) -> Iterator[Coded]:
+def _of_call(call: ast.Call, scope: ast.AST, path: Path, wanted: Collection[About]) -> Iterator[Coded]:
     name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
     carrier = CARRIERS.get(name)
-    if carrier is None:
+    if carrier is None or carrier.about not in wanted:
         return
     keywords = {each.arg: each.value for each in call.keywords if each.arg}
     code = keywords.get("code") or (call.args[carrier.code] if len(call.args) > carrier.code else None)
@@ -198,7 +210,7 @@ def _of_call(call: ast.Call, scope: ast.AST, path: Path) -> Iterator[Coded]:
     if name == "Question":
         sent |= frozenset(keywords) & {"other"}
     for text in _codes(code, place):
-        yield Coded(text, sent, place, carrier.is_verdict)
+        yield Coded(text, sent, place, carrier.about)
 
 
 def _of_dict(literal: ast.Dict, scope: ast.AST, path: Path) -> Iterator[Coded]:

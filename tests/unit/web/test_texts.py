@@ -2,18 +2,23 @@
 
 import string
 from collections.abc import Mapping
+from typing import get_args
 
 import pytest
+from pydantic_core.core_schema import ErrorType
 
 from services.web.layout import texts
+from services.web.layout.field_texts import FIELDS
 from services.web.layout.file_texts import FILES, QUALITY
 from services.web.layout.findings import FILE_SENTENCES, SENTENCES, Findings, Sentences
 from services.web.layout.problem_texts import PROBLEMS
 from services.web.layout.verdict_texts import VERDICTS
-from tests.unit.web.codes import Coded, findings, problems
+from tests.unit.web.codes import Coded, fields, findings, problems
 
 # Answers of the framework, which no class of ours stands for.
 OF_THE_FRAMEWORK = {"method-not-allowed"}
+# Of fields: what is wrong is known in words only, or depends on a limit that pydantic knows by another name.
+OF_WORDS = {"rule", "invalid", "too_short"}
 # For these the general sentence says all that there is to do.
 GENERAL = {"not-found"}
 
@@ -51,8 +56,16 @@ def test_every_finding_and_fault_of_a_file_has_a_sentence_of_what_it_sends(
     all_findings: list[Coded],
 ) -> None:
     assert len(all_findings) > 100
-    said = [unsaid(each, SENTENCES if each.is_verdict else FILE_SENTENCES) for each in all_findings]
+    said = [unsaid(each, SENTENCES if each.about == "verdict" else FILE_SENTENCES) for each in all_findings]
     assert [each for each in said if each] == []
+
+
+def test_every_check_of_a_field_has_words_of_what_it_sends() -> None:
+    found = [each for each in fields() if each.code not in OF_WORDS]
+    assert len(found) > 20
+    assert [said for each in found if (said := unsaid(each, FIELDS))] == []
+    of_pydantic = set(get_args(ErrorType))
+    assert FIELDS.keys() - of_pydantic - {each.code for each in found} - {"config_invalid"} == set()
 
 
 def test_no_sentence_is_for_a_code_that_nothing_sends(
