@@ -83,6 +83,9 @@ class Pseudo(NullTranslations):
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return self.gettext(msgid1 if n == 1 else msgid2)
 
+    # What Jinja calls.
+    ugettext, ungettext = gettext, ngettext
+
 
 class MarkedApi(FakeApi):
     """Answers every GET with what the OpenAPI document says of it: lists of one, texts with the mark.

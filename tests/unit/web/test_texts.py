@@ -1,5 +1,6 @@
 """The page has a sentence for every code of the API, made of what comes with the code."""
 
+import json
 import string
 from collections.abc import Mapping
 from typing import get_args
@@ -14,6 +15,7 @@ from services.web.layout.findings import FILE_SENTENCES, SENTENCES, Findings, Se
 from services.web.layout.problem_texts import PROBLEMS
 from services.web.layout.verdict_texts import VERDICTS
 from tests.unit.web.codes import Coded, fields, findings, problems
+from tests.unit.web.pseudo import DOCUMENT
 
 # Answers of the framework, which no class of ours stands for.
 OF_THE_FRAMEWORK = {"method-not-allowed"}
@@ -58,6 +60,18 @@ def test_every_finding_and_fault_of_a_file_has_a_sentence_of_what_it_sends(
     assert len(all_findings) > 100
     said = [unsaid(each, SENTENCES if each.about == "verdict" else FILE_SENTENCES) for each in all_findings]
     assert [each for each in said if each] == []
+
+
+def test_every_code_that_the_document_names_has_a_sentence() -> None:
+    schemas = json.loads(DOCUMENT.read_text(encoding="utf-8"))["components"]["schemas"]
+    named = {
+        code
+        for schema in schemas.values()
+        for code in schema.get("properties", {}).get("code", {}).get("enum", ())
+        if "params" in schema["properties"]
+    }
+    assert "can_never_fire" in named
+    assert named - FILE_SENTENCES.keys() == set()
 
 
 def test_every_check_of_a_field_has_words_of_what_it_sends() -> None:
