@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from shared.errors import FieldError, NotFound, Unprocessable
+from shared.errors import Conflict, FieldError, NotFound, Unprocessable
 
 
 class MachineNotFound(NotFound):
@@ -26,4 +26,12 @@ class InvalidRule(Unprocessable):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__(
             f"{len(errors)} field(s) of the rule are not valid; see errors. Nothing was saved.", errors=errors
+        )
+
+
+class TooManyRules(Conflict):
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The machine has {limit} alert rules, the maximum: all of them judge each of its samples. Delete"
+            " those that nobody needs."
         )

@@ -123,7 +123,11 @@ def build_source_worker(
         new_id,
         max_bytes=settings.max_upload_bytes,
     )
-    pace = Pace(timedelta(seconds=settings.lease_seconds), settings.heartbeat_seconds)
+    pace = Pace(
+        timedelta(seconds=settings.lease_seconds),
+        settings.heartbeat_seconds,
+        per_organization=settings.sources_per_organization,
+    )
     return Worker(
         queue, sources.QUEUE, {sources.LOOK: looker}, (Lane(settings.sources_concurrency),), pace, RETRY
     )

@@ -24,6 +24,7 @@ from services.auth.oidc import routes as oidc
 from services.auth.oidc.service import OidcService
 from services.auth.organizations import routes as organizations
 from services.auth.organizations.service import OrganizationService
+from services.auth.passwords.turns import HashingTurns
 from services.auth.recovery import routes as recovery
 from services.auth.recovery.service import RecoveryService
 from services.auth.registration import routes as registration
@@ -77,11 +78,17 @@ class Services:
 
 
 def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
-    router = APIRouter(prefix="/api/v1")
-    router.include_router(registration.build_router(services.registration, units))
+    router, hashing = APIRouter(prefix="/api/v1"), HashingTurns()
+    router.include_router(registration.build_router(services.registration, units, hashing))
     router.include_router(
         sign_in.build_router(
-            services.sign_in, services.sessions, services.devices, services.policy, services.tokens, units
+            services.sign_in,
+            services.sessions,
+            services.devices,
+            services.policy,
+            services.tokens,
+            units,
+            hashing,
         )
     )
     router.include_router(
@@ -89,9 +96,9 @@ def build_router(services: Services, units: Units, guard: Guard) -> APIRouter:
     )
     router.include_router(keys.build_router(services.keys))
     router.include_router(verification.build_router(services.verification, units, guard))
-    router.include_router(recovery.build_router(services.recovery, units))
+    router.include_router(recovery.build_router(services.recovery, units, hashing))
     router.include_router(oidc.build_router(services.oidc, services.tokens, units))
-    router.include_router(users.build_router(services.accounts, units, guard))
+    router.include_router(users.build_router(services.accounts, units, guard, hashing))
     router.include_router(second_factor.build_router(services.second_factors, units, guard))
     router.include_router(sessions.build_router(services.sessions, units, guard))
     router.include_router(organizations.build_router(services.accounts, services.organizations, units, guard))

@@ -74,8 +74,10 @@ RULES = (
     Rule("/contact-confirmations", Service.ALERTING),
 )
 
-# Everything that is neither API nor the gateway's own is a page, or what a page loads. Pages pass uploads on.
-PAGES = Rule("", Service.WEB, uploads=True)
+# Everything that is neither API nor the gateway's own is a page, or what a page loads. Forms are small, and
+# read into memory; what scripts send on to the API, such as an upload, only passes through the page.
+PAGES = Rule("", Service.WEB)
+PASSED_ON = tuple(Rule(path, Service.WEB, uploads=True) for path in ("/o/*/data", "/o/*/analyses/preview"))
 NOT_PAGES = frozenset({"api", "asyncapi", "docs", "health", "internal", "metrics", "openapi.json"})
 
 # What somebody without a token needs to get one, and links in mail. Everything else requires one.
@@ -122,7 +124,7 @@ def find(path: str) -> Rule | None:
     if "\\" in path or not path.isprintable():
         return None
     if not path.startswith(PREFIX + "/"):
-        return PAGES if _is_page(path) else None
+        return _page(path)
     segments = tuple(path[len(PREFIX) + 1 :].split("/"))
     if _is_ambiguous(segments):
         return None
@@ -130,9 +132,11 @@ def find(path: str) -> Rule | None:
     return max(covering, key=lambda rule: len(rule.segments), default=None)
 
 
-def _is_page(path: str) -> bool:
+def _page(path: str) -> Rule | None:
     segments = tuple(path[1:].split("/"))
-    return path == "/" or (segments[0] not in NOT_PAGES and not _is_ambiguous(segments))
+    if path != "/" and (segments[0] in NOT_PAGES or _is_ambiguous(segments)):
+        return None
+    return next((rule for rule in PASSED_ON if rule.covers(segments)), PAGES)
 
 
 def _is_ambiguous(segments: tuple[str, ...]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from shared.errors import BadGateway, DInsightError, FieldError, Forbidden, NotFound
+from shared.errors import BadGateway, DInsightError, FieldError, Forbidden, NotFound, Unprocessable
 
 
 class ApiError(DInsightError):
@@ -40,6 +40,11 @@ class ApiBroken(BadGateway):
 
     def __init__(self) -> None:
         super().__init__("The API did not respond. Nothing is lost; try again shortly.")
+
+
+class Unsendable(Unprocessable):
+    def __init__(self) -> None:
+        super().__init__("A value is nested too deeply, or is a number too large for JSON.")
 
 
 class SignedOut(DInsightError):

@@ -76,7 +76,9 @@ def cell(value: Any) -> str:
 
 def harmless(text: str) -> str:
     """The text, marked as such where a spreadsheet would take it for a formula. A number is none."""
-    if text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text):
+    # Some spreadsheets look behind white space.
+    begins = text.startswith(FORMULA_STARTS) or text.lstrip().startswith(FORMULA_STARTS)
+    if begins and not NUMBER.fullmatch(text.strip(" ")):
         text = TEXT_MARK + text
     return INSIDE.sub(TEXT_MARK, text)
 

@@ -135,7 +135,10 @@ HANDLERS: Mapping[type[Exception], Callable[[Request, Any], Awaitable[Response]]
     DInsightError: _known,
     RequestValidationError: _invalid,
     HTTPException: _http,
-    **dict.fromkeys((asyncpg.CharacterNotInRepertoireError, UnicodeEncodeError), _unstorable),
+    **dict.fromkeys(
+        (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError, UnicodeEncodeError),
+        _unstorable,
+    ),
     **dict.fromkeys(TRANSIENT_DATABASE_ERRORS, _away),
 }
 

@@ -98,6 +98,9 @@ def set_up_logs(service: str, level: str, log_format: str) -> None:
     # The broker clients log every reconnect; our own log lines say what matters.
     for noisy in ("aiokafka", "faststream", "alembic"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+    # At lower levels they write addresses that are secrets, such as those of webhooks of a chat service.
+    for telling in ("apprise", "urllib3"):
+        logging.getLogger(telling).setLevel(logging.WARNING)
 
 
 def _add_trace(_logger: Any, _method: str, event: Any) -> Any:

@@ -35,7 +35,7 @@ def build_backtest_router(
     reader = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_READ))]
 
     @router.post(
-        "/backtest", summary="Backtest a rule that is not saved", responses=problem_responses(404, 503)
+        "/backtest", summary="Backtest a rule that is not saved", responses=problem_responses(404, 429, 503)
     )
     async def backtest_unsaved_rule(
         caller: reader, body: BacktestRequest, since: Since = None, until: Until = None
@@ -44,12 +44,11 @@ def build_backtest_router(
         await directory.ensure(caller, body.machine_id)
         await backtests.complete_history(units, caller, body.machine_id)
         program, severity = body.condition.compile(), Severity.parse(body.severity)
-        async with units(caller.scope) as unit:
-            return BacktestOut.of(
-                await backtests.run(unit, body.machine_id, program, severity, since, until, None)
-            )
+        return BacktestOut.of(
+            await backtests.run(units, caller, body.machine_id, program, severity, since, until, None)
+        )
 
-    @router.post("/{rule_id}/backtest", summary="Backtest a rule", responses=problem_responses(404))
+    @router.post("/{rule_id}/backtest", summary="Backtest a rule", responses=problem_responses(404, 429))
     async def backtest_rule(
         caller: reader, rule_id: UUID, since: Since = None, until: Until = None
     ) -> BacktestOut:
@@ -57,10 +56,9 @@ def build_backtest_router(
         async with units(caller.scope) as unit:
             rule = await rules.get(unit, rule_id)
         await backtests.complete_history(units, caller, rule.machine_id)
-        program = programs.of(rule)
-        async with units(caller.scope) as unit:
-            return BacktestOut.of(
-                await backtests.run(unit, rule.machine_id, program, rule.severity, since, until, rule.id)
-            )
+        program, severity = programs.of(rule), rule.severity
+        return BacktestOut.of(
+            await backtests.run(units, caller, rule.machine_id, program, severity, since, until, rule.id)
+        )
 
     return router

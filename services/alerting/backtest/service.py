@@ -1,4 +1,4 @@
-"""Tries rules on what is known of their machine. Callers open the transactions."""
+"""Tries rules on what is known of their machine, outside transactions: replaying takes long."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,7 @@ from services.alerting.series.domain import EPOCH, Block, Kind, NewRecord, Recor
 from shared.access import Caller, Scope
 from shared.clock import Clock
 from shared.errors import NotFound, Unavailable
+from shared.http.turns import Turns
 
 Units: TypeAlias = Callable[[Scope], AbstractAsyncContextManager[Unit]]
 DEFAULT_RANGE = timedelta(days=90)
@@ -33,6 +34,8 @@ POINTS = 1000
 HISTORY_POINTS = 5000
 HISTORY = timedelta(days=3650)
 NEWEST = 2**62
+# A replay takes up to seconds of a processor that also judges and delivers.
+MAX_AT_ONCE, MAX_OF_ORGANIZATION = 2, 4
 
 
 class AnalysisService(Protocol):
@@ -66,6 +69,7 @@ class BacktestService:
     def __init__(self, clock: Clock, analysis: AnalysisService) -> None:
         self._clock = clock
         self._analysis = analysis
+        self.turns = Turns("backtests", at_once=MAX_AT_ONCE, of_organization=MAX_OF_ORGANIZATION)
 
     async def complete_history(self, units: Units, caller: Caller, machine_id: UUID) -> None:
         """Ask analysis once for what it knows from before alerting kept samples, in buckets.
@@ -89,7 +93,8 @@ class BacktestService:
 
     async def run(
         self,
-        unit: Unit,
+        units: Units,
+        caller: Caller,
         machine_id: UUID,
         program: Program,
         severity: Severity,
@@ -97,18 +102,14 @@ class BacktestService:
         until: datetime | None,
         rule_id: UUID | None,
     ) -> Backtest:
-        """Replay a rule; by default, over the last 90 days of data. Raises BadRange."""
-        known = await unit.series.range(machine_id)
-        until = until or known.until or self._clock.now()
-        since = since or until - DEFAULT_RANGE
-        if since >= until:
-            raise BadRange("until", "until must be after since.")
-        if until - since > MAX_RANGE:
-            raise BadRange("since", f"The range must not be longer than {MAX_RANGE.days} days.")
-        records = await unit.series.between(machine_id, NEWEST, since, until, MAX_RECORDS + 1)
-        recorded = await unit.series.recorded_alerts(machine_id, rule_id, since, until, MAX_RECORDED)
-        judged = Judged(machine_id, program, severity, since)
-        found, drawn = await asyncio.to_thread(_replayed, judged, records[-MAX_RECORDS:], since, until)
+        """Replay a rule; by default, over the last 90 days of data. Raises BadRange, TooManyAtOnce."""
+        async with self.turns.of(caller.organization_id):
+            async with units(caller.scope) as unit:
+                since, until = await self._range(unit, machine_id, since, until)
+                records = await unit.series.between(machine_id, NEWEST, since, until, MAX_RECORDS + 1)
+                recorded = await unit.series.recorded_alerts(machine_id, rule_id, since, until, MAX_RECORDED)
+            judged = Judged(machine_id, program, severity, since)
+            found, drawn = await asyncio.to_thread(_replayed, judged, records[-MAX_RECORDS:], since, until)
         return Backtest(
             since,
             until,
@@ -118,6 +119,18 @@ class BacktestService:
             any(record.kind is Kind.BUCKETS for record in records),
             len(records) > MAX_RECORDS,
         )
+
+    async def _range(
+        self, unit: Unit, machine_id: UUID, since: datetime | None, until: datetime | None
+    ) -> tuple[datetime, datetime]:
+        """Raises BadRange."""
+        until = until or (await unit.series.range(machine_id)).until or self._clock.now()
+        since = since or until - DEFAULT_RANGE
+        if since >= until:
+            raise BadRange("until", "until must be after since.")
+        if until - since > MAX_RANGE:
+            raise BadRange("since", f"The range must not be longer than {MAX_RANGE.days} days.")
+        return since, until
 
 
 def _replayed(

@@ -7,22 +7,27 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-# Of services at fixed addresses of their own. Everything that names a host could reach into private networks.
+# Of services at addresses of their own. Everything that names a host could reach into private networks.
 CHAT_SERVICES = frozenset(
     {
-        "africas", "aprs", "bark", "bluesky", "brevo", "clickatell", "clicksend", "d7sms", "dingtalk",
-        "discord", "feishu", "flock", "gchat", "httpsms", "kavenegar", "lametric", "lark", "line", "lunasea",
-        "msg91", "msgbird", "msteams", "notifico", "opsgenie", "pagerduty", "plivo", "pover", "pushy",
-        "ryver", "sendpulse", "seven", "signl4", "sinch", "slack", "smseagle", "spike", "splunk", "telegram",
-        "tgram", "threema", "twilio", "twist", "voipms", "vonage", "wecombot", "whatsapp", "workflows",
-        "wxteams", "wxpusher", "zulip",
+        "aprs", "atalk", "brevo", "clickatell", "clicksend", "d7sms", "dingtalk", "discord", "feishu",
+        "flock", "gchat", "httpsms", "kavenegar", "lark", "line", "msg91", "msgbird", "opsgenie", "pagerduty",
+        "plivo", "pover", "pushy", "ryver", "sendpulse", "seven", "signl4", "sinch", "slack", "spike",
+        "splunk", "tgram", "threema", "twilio", "twist", "voipms", "vonage", "wecombot", "whatsapp",
+        "workflows", "wxteams", "wxpusher", "zulip",
     }
 )  # fmt: skip
+# Of these, what the hosts of those that have many end with.
+HOSTS_OF_SERVICES: Mapping[str, tuple[str, ...]] = {
+    "workflows": (".logic.azure.com", ".api.powerplatform.com"),
+    "zulip": (".zulipchat.com",),
+}
 # Reached at any host; for installations that allow private addresses.
 HOSTED_SERVICES = frozenset(
     {
-        "form", "forms", "gotify", "gotifys", "json", "jsons", "matrix", "matrixs", "mmost", "mmosts",
-        "nctalk", "nctalks", "ntfy", "ntfys", "rocket", "rockets", "signal", "signals", "xml", "xmls",
+        "bark", "barks", "bluesky", "form", "forms", "gotify", "gotifys", "json", "jsons", "lametric",
+        "lametrics", "matrix", "matrixs", "mmost", "mmosts", "nctalk", "nctalks", "notifico", "notificos",
+        "ntfy", "ntfys", "rocket", "rockets", "signal", "signals", "smseagle", "smseagles", "xml", "xmls",
     }
 )  # fmt: skip
 

@@ -41,6 +41,9 @@ class PostgresRuleRepository:
         rules = [rule async for row in rows if (rule := _rule(row))]
         return Slice.cut(rules, page.limit, lambda rule: Cursor(rule.created_at, rule.id))
 
+    async def count(self, machine_id: UUID) -> int:
+        return int(await self._queries.count_rules_of_machine(self._connection, machine_id=machine_id))
+
     async def watching(self, machine_id: UUID) -> Sequence[WatchingRule]:
         rows = self._queries.rules_watching(self._connection, machine_id=machine_id)
         return [WatchingRule(rule, row["machine_name"]) async for row in rows if (rule := _rule(row))]

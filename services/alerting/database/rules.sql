@@ -25,6 +25,10 @@ WHERE deleted_at IS NULL
 ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
+-- name: count_rules_of_machine$
+-- How many rules a machine has, of templates and its own.
+SELECT count(*) FROM alert_rules WHERE machine_id = :machine_id AND deleted_at IS NULL;
+
 -- name: rules_watching
 -- The active rules of a machine and its name.
 SELECT r.*, m.name AS machine_name

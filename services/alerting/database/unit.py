@@ -80,6 +80,10 @@ class RuleRepository(Protocol):
 
     async def list(self, wanted: RuleFilter, page: PageRequest) -> Slice[Rule]: ...
 
+    async def count(self, machine_id: UUID) -> int:
+        """How many rules the machine has."""
+        ...
+
     async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
         """The rule that a template has for a machine, even a deleted one, locked."""
         ...

@@ -50,7 +50,7 @@ def assess(rules: Sequence[Watched], work: Pass) -> tuple[Sequence[Assessed], da
     blocks = [block for record in work.records for block in record.blocks()]
     window = max((each.judged.program.window for each in rules), default=0)
     views = _views(blocks, [block for record in work.before for block in record.blocks()], window)
-    stretches = _stretches(views)
+    stretches = _Stretches(views)
     assessed, marks = [], []
     newest = max((record.number for record in work.records), default=0)
     for each in rules:
@@ -60,7 +60,7 @@ def assess(rules: Sequence[Watched], work: Pass) -> tuple[Sequence[Assessed], da
             assessed.append(Assessed(each, paused, ()))
             continue
         state, transitions = reconciled(each.state, each.phase, work.now), list[Transition]()
-        for view in _judged_views(each.judged.program, state, views, stretches):
+        for view in _judged_views(each.judged.program, state, stretches.of(each.judged.program)):
             state, found = judge(each.judged, state, view, work.now)
             transitions += found
         if work.caught_up:
@@ -76,33 +76,47 @@ def assess(rules: Sequence[Watched], work: Pass) -> tuple[Sequence[Assessed], da
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Blocks of samples that follow each other in time, one by one and as one block."""
+    """Blocks of samples that follow each other in time, or one of another source; `whole` is all of it."""
 
     views: Sequence[View]
     whole: View
 
 
-def _stretches(views: Sequence[View]) -> Sequence[_Stretch]:
-    samples = [view for view in views if view.block.source is Source.SAMPLES]
-    found, first = [], 0
-    for group in successive([view.block for view in samples]):
-        own = samples[first : first + len(group)]
-        first += len(group)
-        found.append(_Stretch(own, View(joined(group), own[0].before) if len(group) > 1 else own[0]))
-    return found
+class _Stretches:
+    """What rules judge, by the sources that they watch."""
+
+    def __init__(self, views: Sequence[View]) -> None:
+        self._views = views
+        self._known: dict[frozenset[Source], Sequence[_Stretch]] = {}
+
+    def of(self, program: Program) -> Sequence[_Stretch]:
+        # Every rule sees samples, at least that they come. A completed run ends the failure of another.
+        sources = program.sources | {Source.SAMPLES}
+        if Source.FAILURE in sources:
+            sources |= {Source.RUN}
+        if sources not in self._known:
+            self._known[sources] = self._divided(
+                [view for view in self._views if view.block.source in sources]
+            )
+        return self._known[sources]
+
+    @staticmethod
+    def _divided(views: Sequence[View]) -> Sequence[_Stretch]:
+        found, first = [], 0
+        for group in successive([view.block for view in views]):
+            own = views[first : first + len(group)]
+            first += len(group)
+            found.append(_Stretch(own, View(joined(group), own[0].before) if len(group) > 1 else own[0]))
+        return found
 
 
-def _judged_views(
-    program: Program, state: State, views: Sequence[View], stretches: Sequence[_Stretch]
-) -> Iterator[View]:
+def _judged_views(program: Program, state: State, stretches: Sequence[_Stretch]) -> Iterator[View]:
     """What the rule judges: whole stretches where this says the same, or else block by block."""
     # The blocks of a record have its number: they are judged together or not at all.
     judged_before, newest = state.number, state.live.at
-    if program.sources != {Source.SAMPLES}:
-        yield from (view for view in views if view.block.number > judged_before)
-        return
     for stretch in stretches:
-        whole, begins = stretch.whole.block, int(stretch.whole.block.times[0])
+        whole = stretch.whole.block
+        begins, ends = int(whole.times[0]), int(whole.times[-1])
         is_new = stretch.views[0].block.number > judged_before
         # Late samples are judged for each analysis.
         is_late = newest is not None and begins < newest
@@ -111,7 +125,7 @@ def _judged_views(
             yield stretch.whole
         else:
             yield from (view for view in stretch.views if view.block.number > judged_before)
-        newest = max(newest or begins, int(whole.times[-1]))
+        newest = max(newest, ends) if newest is not None else ends
 
 
 def merged(transitions: Sequence[Transition]) -> Sequence[Transition]:

@@ -1,4 +1,9 @@
-"""Maintenance windows as iCalendar (RFC 5545), in and out."""
+"""Maintenance windows as iCalendar (RFC 5545), in and out.
+
+Time zones are those of the IANA database, under its names or those of Windows. What a calendar itself says
+of a zone (VTIMEZONE) is not read: its rules may recur every second for centuries, and icalendar would keep
+it, under its name, for the calendars of others.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
+from icalendar.parser import Contentline, Contentlines
 from icalendar.prop import vRecur
+from icalendar.timezone import tzp
 
 from services.alerting.maintenance_windows.domain import (
     MAX_DURATION,
@@ -40,16 +47,36 @@ class ReadEvent:
 
 def read_calendar(text: str, time_zone: str) -> list[ReadEvent]:
     """The events, in their order. Raises InvalidCalendar."""
+    # It remembers every name that it was asked for.
+    tzp.use_default()
     try:
-        calendar = Calendar.from_ical(text)
+        calendar = Calendar.from_ical(_without_zones(text))
         events = [component for component in calendar.walk("VEVENT") if isinstance(component, Event)]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise InvalidCalendar(f"is not an iCalendar file: {error}"[:300]) from None
     if not events:
         raise InvalidCalendar("has no events (VEVENT)")
     if len(events) > MAX_EVENTS:
         raise InvalidCalendar(f"has more than {MAX_EVENTS} events")
     return [_read(event, time_zone) for event in events]
+
+
+def _without_zones(text: str) -> str:
+    """The lines of a calendar but for definitions of time zones, whose ends would make icalendar use them."""
+    kept: list[str] = []
+    inside = 0
+    lines: list[Contentline] = Contentlines.from_ical(text)  # type: ignore[no-untyped-call]  # of the library
+    for line in filter(None, lines):
+        try:
+            name, _, value = line.parts()
+        except ValueError:
+            name = value = ""
+        place = name.upper(), value.upper()
+        inside += place == ("BEGIN", "VTIMEZONE")
+        if not inside and place != ("END", "VTIMEZONE"):
+            kept.append(line)
+        inside -= place == ("END", "VTIMEZONE") and inside > 0
+    return "\r\n".join(kept)
 
 
 def write_calendar(windows: Sequence[Resource]) -> bytes:
@@ -87,13 +114,17 @@ def _rule_out(schedule: Schedule) -> str:
 
 
 def _read(event: Event, time_zone: str) -> ReadEvent:
-    uid, name = str(event.get("UID", "")), str(event.get("SUMMARY", "")).strip() or "Maintenance"
-    reason = str(event.get("DESCRIPTION", "")).strip() or name
-    name, reason = name.replace("\x00", "")[:MAX_NAME], reason.replace("\x00", "")[:MAX_REASON]
+    uid, name = _text(event, "UID", MAX_NAME), _text(event, "SUMMARY", MAX_NAME) or "Maintenance"
+    reason = _text(event, "DESCRIPTION", MAX_REASON) or name
     try:
         return ReadEvent(uid, name, reason, _schedule(event, time_zone))
     except (ValueError, KeyError, TypeError, OverflowError) as error:
         return ReadEvent(uid, name, reason, None, skipped=str(error)[:300])
+
+
+def _text(event: Event, name: str, length: int) -> str:
+    """A text that the database can store."""
+    return str(event.get(name, "")).replace("\x00", "").strip()[:length]
 
 
 def _schedule(event: Event, time_zone: str) -> Schedule:
@@ -127,6 +158,8 @@ def _schedule(event: Event, time_zone: str) -> Schedule:
 def _excluded(event: Event, zone: str) -> list[datetime]:
     found: Any = event.get("EXDATE", [])
     lists = found if isinstance(found, list) else [found]
+    if not all(hasattr(one, "dts") for one in lists):
+        raise ValueError("its EXDATE cannot be read")
     dates = [_local(each.dt, zone)[0] for one in lists for each in one.dts]
     if len(dates) > MAX_EXCLUDED:
         raise ValueError(f"it leaves out more than {MAX_EXCLUDED} dates")
@@ -136,7 +169,14 @@ def _excluded(event: Event, zone: str) -> list[datetime]:
 def _value(event: Event, name: str) -> Any:
     """The time, date or duration of a property, if there is one."""
     found: Any = event.get(name)
-    return None if found is None else found.dt
+    if found is None:
+        return None
+    if not hasattr(found, "dt"):
+        raise ValueError(f"its {name} cannot be read, or is there twice")
+    zone = found.params.get("TZID")
+    if zone is not None and isinstance(found.dt, datetime) and found.dt.tzinfo is None:
+        raise ValueError(f"its time zone {str(zone)[:MAX_NAME]!r} is none of the IANA database")
+    return found.dt
 
 
 def _local(value: date | datetime, time_zone: str) -> tuple[datetime, str]:

@@ -1,11 +1,13 @@
 """HTTP routes of maintenance windows."""
 
+import asyncio
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
 from services.alerting.database.postgres import PostgresUnits
+from services.alerting.maintenance_windows.calendar import write_calendar
 from services.alerting.maintenance_windows.schemas import (
     CalendarImport,
     CalendarImported,
@@ -17,6 +19,7 @@ from services.alerting.maintenance_windows.schemas import (
     SkippedEvent,
 )
 from services.alerting.maintenance_windows.service import MaintenanceWindowService
+from services.alerting.resources.domain import Resource
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
 from shared.http.fields import Moment
@@ -35,6 +38,9 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
     reader = Annotated[Caller, Depends(guard.may(Permission.ALERTS_READ))]
     writer = Annotated[Caller, Depends(guard.may(Permission.ALERTS_WRITE))]
 
+    def shown(window: Resource) -> MaintenanceWindowOut:
+        return MaintenanceWindowOut.of(window, service.now)
+
     @router.get("", summary="List maintenance windows")
     async def list_maintenance_windows(
         caller: reader,
@@ -44,7 +50,7 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
         """Newest first."""
         async with units(caller.scope) as unit:
             found = await service.list(unit, ended, page)
-        return Page[MaintenanceWindowOut].of(found, lambda each: MaintenanceWindowOut.of(each, service.now))
+        return await asyncio.to_thread(Page[MaintenanceWindowOut].of, found, shown)
 
     @router.post("", status_code=201, summary="Create a maintenance window", responses=problem_responses(409))
     async def create_maintenance_window(
@@ -54,7 +60,7 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
         async with units(caller.scope) as unit:
             made = await service.create(unit, caller, dict(body))
         response.headers["Location"] = f"/api/v1/maintenance-windows/{made.id}"
-        return MaintenanceWindowOut.of(made, service.now)
+        return shown(made)
 
     @router.get(
         "/calendar",
@@ -65,7 +71,9 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
     async def export_maintenance_windows(caller: reader) -> Response:
         """An iCalendar file (RFC 5545) of the windows that have not ended."""
         async with units(caller.scope) as unit:
-            return Response(await service.export(unit), media_type=CALENDAR)
+            windows = await service.current(unit)
+        # Hundreds of windows in as many time zones take seconds.
+        return Response(await asyncio.to_thread(write_calendar, windows), media_type=CALENDAR)
 
     @router.post(
         "/calendar", summary="Take maintenance windows from a calendar", responses=problem_responses(409)
@@ -75,7 +83,7 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
         async with units(caller.scope) as unit:
             windows, skipped = await service.load(unit, caller, body.calendar, body.matcher, body.time_zone)
         return CalendarImported(
-            windows=[MaintenanceWindowOut.of(each, service.now) for each in windows],
+            windows=await asyncio.to_thread(lambda: [shown(each) for each in windows]),
             skipped=[SkippedEvent(name=each.name, reason=each.skipped or "") for each in skipped],
         )
 
@@ -83,7 +91,7 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
     async def get_maintenance_window(caller: reader, window_id: UUID) -> MaintenanceWindowOut:
         """What is maintained when, by whom and why."""
         async with units(caller.scope) as unit:
-            return MaintenanceWindowOut.of(await service.get(unit, window_id), service.now)
+            return shown(await service.get(unit, window_id))
 
     @router.patch("/{window_id}", summary="Update a maintenance window", responses=problem_responses(404))
     async def update_maintenance_window(
@@ -93,7 +101,7 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
         changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
             changed = await service.change(unit, caller, window_id, changes)
-        return MaintenanceWindowOut.of(changed, service.now)
+        return shown(changed)
 
     @router.delete(
         "/{window_id}",

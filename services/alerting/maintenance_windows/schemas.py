@@ -13,7 +13,7 @@ from services.alerting.resources.fields import TimeZone, WallClock
 from services.alerting.rules.documents import Duration
 from services.alerting.rules.durations import to_duration, to_timedelta
 from services.alerting.silences.schemas import MatcherModel, Reason, Title
-from shared.http.fields import NotNull
+from shared.http.fields import STORABLE, NotNull
 
 
 def _check_length(duration: str) -> str:
@@ -112,7 +112,7 @@ class CalendarImport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    calendar: Annotated[str, StringConstraints(min_length=1, max_length=200_000)] = Field(
+    calendar: Annotated[str, StringConstraints(min_length=1, max_length=200_000, pattern=STORABLE)] = Field(
         examples=["BEGIN:VCALENDAR..."]
     )
     matcher: MatcherModel

@@ -1,5 +1,6 @@
 """Use cases of maintenance windows. Callers open the transaction and commit it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,6 @@ from services.alerting.maintenance_windows.calendar import (
     InvalidCalendar,
     ReadEvent,
     read_calendar,
-    write_calendar,
 )
 from services.alerting.maintenance_windows.domain import Occurrence, Schedule
 from services.alerting.maintenance_windows.recurrence import MAX_SPAN, checked_rule
@@ -105,16 +105,16 @@ class MaintenanceWindowService:
         window = await self.get(unit, window_id)
         return Schedule.load(window.document["schedule"]).between(since, until, MAX_OCCURRENCES)
 
-    async def export(self, unit: Unit) -> bytes:
-        """All windows that have not ended, as a calendar."""
-        return write_calendar(await unit.resources.current([KIND], self.now))
+    async def current(self, unit: Unit) -> Sequence[Resource]:
+        """All windows that have not ended."""
+        return await unit.resources.current([KIND], self.now)
 
     async def load(
         self, unit: Unit, caller: Caller, text: str, matcher: Any, time_zone: str
     ) -> tuple[Sequence[Resource], Sequence[ReadEvent]]:
         """Make windows of the events of a calendar, and list those that are none. Raises InvalidWindow."""
         try:
-            events = read_calendar(text, time_zone)
+            events = await asyncio.to_thread(read_calendar, text, time_zone)
         except InvalidCalendar as error:
             raise InvalidWindow("/body/calendar", str(error)) from None
         current = await unit.resources.current([KIND], self.now)

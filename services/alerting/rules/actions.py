@@ -136,7 +136,13 @@ def _check_group_wait(length: str) -> str:
 
 
 def _check_runbook(url: str) -> str:
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+    """It stands in mails as it is: no text may follow it, and no other host may seem to be its own."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        usable = False
+    if not usable or not url.isprintable() or any(character.isspace() for character in url):
         raise PydanticCustomError(
             "url", "must be an http or https URL, such as https://wiki.example.org/pump"
         )

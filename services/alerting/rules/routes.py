@@ -61,7 +61,9 @@ def build_rules_router(
             show = await shown(unit, caller, found.items)
         return Page[AlertRuleOut].of(found, lambda rule: show(rule, None))
 
-    @router.post("", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 503))
+    @router.post(
+        "", status_code=201, summary="Create an alert rule", responses=problem_responses(404, 409, 503)
+    )
     async def create_alert_rule(caller: writer, body: AlertRuleCreate, response: Response) -> AlertRuleOut:
         """The condition is checked as a whole: errors point at the place in it that is wrong."""
         await directory.ensure(caller, body.machine_id)

@@ -10,7 +10,7 @@ from services.alerting.alerts.domain import Resolution
 from services.alerting.alerts.lifecycle import AlertLifecycle
 from services.alerting.contact_points.references import check_recipients, silent_contacts
 from services.alerting.database.unit import Unit
-from services.alerting.errors import InvalidRule, MachineNotFound, RuleNotFound
+from services.alerting.errors import InvalidRule, MachineNotFound, RuleNotFound, TooManyRules
 from services.alerting.replicas.service import ReplicaService
 from services.alerting.rules.domain import Actions, Rule, RuleFilter
 from services.alerting.rules.sealing import WebhookSealer
@@ -26,6 +26,8 @@ from shared.http.pages import PageRequest, Slice
 
 # The fields that a template sets in its rules.
 TEMPLATE_FIELDS = frozenset(FIELDS)
+# All of them judge each sample. Every template adds one more.
+MAX_RULES_OF_MACHINE = 300
 RULE_DELETED = Resolution("The rule was deleted.", "rule_deleted")
 SWITCHED_OFF = Resolution("The rule was switched off.", "rule_switched_off")
 RULE_CHANGED = Resolution(
@@ -51,12 +53,17 @@ class RuleService:
         self._lifecycle = lifecycle
 
     async def create(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Rule:
-        """Create a rule; `values` are validated fields by name. Raises InvalidRule, MachineNotFound."""
+        """Create a rule; `values` are validated fields by name.
+
+        Raises InvalidRule, MachineNotFound, TooManyRules.
+        """
         rule_id, now = self._new_id(), self._clock.now()
         converted = await self._convert(unit, rule_id, values)
         machine = await unit.replicas.lock_machine(values["machine_id"])
         if machine is None or machine.deleted:
             raise MachineNotFound(values["machine_id"])
+        if await unit.rules.count(machine.id) >= MAX_RULES_OF_MACHINE:
+            raise TooManyRules(MAX_RULES_OF_MACHINE)
         await self._replicas.ensure_member(unit, caller)
         rule = Rule(
             id=rule_id,

@@ -6,17 +6,20 @@ from itertools import accumulate
 
 import numpy as np
 
+from services.alerting.rules.signals import Source
 from services.alerting.series.domain import Block, Contributions
 
 
 def successive(blocks: Sequence[Block]) -> list[list[Block]]:
-    """The blocks in groups whose samples follow each other in time.
+    """The blocks in groups: samples that follow each other in time, and every other block alone.
 
     Windows would count samples of one time together, so these stay apart.
     """
     groups: list[list[Block]] = []
     for block in blocks:
-        if groups and block.times[0] > groups[-1][-1].times[-1]:
+        before = groups[-1][-1] if groups else block
+        are_samples = block.source is Source.SAMPLES and before.source is Source.SAMPLES
+        if groups and are_samples and block.times[0] > before.times[-1]:
             groups[-1].append(block)
         else:
             groups.append([block])

@@ -1,6 +1,6 @@
 """Errors of previews."""
 
-from shared.errors import PayloadTooLarge, Unavailable
+from shared.errors import PayloadTooLarge
 
 
 class PreviewTooLarge(PayloadTooLarge):
@@ -9,8 +9,3 @@ class PreviewTooLarge(PayloadTooLarge):
             f"A preview takes at most {max_bytes / 2**20:g} MiB. Send the beginning of the file; its first"
             " megabyte is enough."
         )
-
-
-class PreviewsBusy(Unavailable):
-    def __init__(self) -> None:
-        super().__init__("Other files are being previewed. Try again in a few seconds.")

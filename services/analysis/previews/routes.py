@@ -64,7 +64,7 @@ def build_preview_router(previews: PreviewService, guard: Guard, *, max_body_byt
             " POST /analyses reads it. Nothing is stored."
         ),
         openapi_extra=PREVIEW_FORM,
-        responses=problem_responses(413, 415, 503),
+        responses=problem_responses(413, 415, 429),
         max_body_size=max_body_bytes,
     )
     async def preview_file(caller: writer, request: Request) -> FilePreview:

@@ -10,18 +10,19 @@ from services.analysis.configs.domain import ConfigChanges, Configuration, engin
 from services.analysis.configs.service import ConfigService, merged
 from services.analysis.database.unit import Units
 from services.analysis.engine import ConfigError, EngineConfig, ReadingConfig, preview_file
-from services.analysis.previews.errors import PreviewsBusy, PreviewTooLarge
+from services.analysis.previews.errors import PreviewTooLarge
 from services.analysis.settings import Settings
 from services.analysis.uploads.errors import BadUpload, EmptyFile
 from services.analysis.uploads.multipart import Form, Part
 from services.analysis.uploads.service import FORM_OVERHEAD_BYTES, MAX_CONFIG_BYTES, ParseConfig, checked_name
 from shared.access import Caller
 from shared.errors import FieldError, Unprocessable
+from shared.http.turns import Turns
 
 # Both names are accepted: that of a single file, and that of POST /analyses.
 FILE_FIELDS = ("file", "files")
-# Reading takes seconds of a processor that also answers other requests.
-MAX_AT_ONCE, MAX_WAITING = 2, 8
+# Reading takes seconds of a processor that also answers other requests. Files that are still arriving count.
+MAX_AT_ONCE, MAX_OF_ORGANIZATION = 2, 4
 
 
 class PreviewService:
@@ -29,8 +30,7 @@ class PreviewService:
         self._units = units
         self._configs = configs
         self._max_bytes = settings.max_preview_bytes
-        self._reading = asyncio.Semaphore(MAX_AT_ONCE)
-        self._waiting = 0
+        self.turns = Turns("previews", at_once=MAX_AT_ONCE, of_organization=MAX_OF_ORGANIZATION)
 
     async def preview(
         self,
@@ -40,22 +40,16 @@ class PreviewService:
         body: AsyncIterator[bytes],
         parse_config: ParseConfig,
     ) -> dict[str, Any]:
-        """Return what is understood. Raises BadUpload, BrokenForm, PreviewTooLarge and PreviewsBusy."""
+        """Return what is understood. Raises BadUpload, BrokenForm, PreviewTooLarge and TooManyAtOnce."""
         if announced_bytes is not None and announced_bytes > self._max_bytes + FORM_OVERHEAD_BYTES:
             raise PreviewTooLarge(self._max_bytes)
-        if self._waiting >= MAX_WAITING:
-            raise PreviewsBusy
-        self._waiting += 1
-        try:
-            with tempfile.TemporaryFile() as content:
-                name, values = await self._receive(Form(content_type, body), content)
-                async with self._units(caller.scope) as unit:
-                    current = await self._configs.current(unit, caller)
-                config, reading = _settings(current, parse_config(values))
-                async with self._reading:
-                    return await asyncio.to_thread(preview_file, content, name, config, reading)
-        finally:
-            self._waiting -= 1
+        with self.turns.place(caller.organization_id), tempfile.TemporaryFile() as content:
+            name, values = await self._receive(Form(content_type, body), content)
+            async with self._units(caller.scope) as unit:
+                current = await self._configs.current(unit, caller)
+            config, reading = _settings(current, parse_config(values))
+            async with self.turns.turn():
+                return await asyncio.to_thread(preview_file, content, name, config, reading)
 
     async def _receive(self, form: Form, content: IO[bytes]) -> tuple[str, dict[str, str]]:
         values: dict[str, str] = {}

@@ -108,10 +108,8 @@ class Looker:
                     await self._hold(unit, job)
                     await unit.sources.put_files(found.changed)
                     await unit.sources.forget_files(found.forgotten)
-                    # Otherwise each file would be copied in vain.
-                    if found.ready and await unit.baselines.active(source.machine_id) is None:
-                        machine = await unit.machines.get(source.machine_id)
-                        raise NoBaseline("The machine" if machine is None else machine.name)
+                    if found.ready:
+                        await self._check(unit, source, found.ready[0])
                 for file in found.ready[:MAX_TAKEN]:
                     await lease.turn()
                     await self._take(job, place, file)
@@ -126,6 +124,13 @@ class Looker:
             settles_in = max(timedelta(), found.settles_at - self._clock.now())
             return Outcome(None, min(source.every, settles_in))
         return Outcome(None, source.every)
+
+    async def _check(self, unit: Unit, source: Source, file: SourceFile) -> None:
+        """Raises NoBaseline, QuotaExceeded: otherwise each look would copy the file in vain."""
+        if await unit.baselines.active(source.machine_id) is None:
+            machine = await unit.machines.get(source.machine_id)
+            raise NoBaseline("The machine" if machine is None else machine.name)
+        await self._registrar.check_quotas(unit, source.organization_id, min(file.size, self._max_bytes))
 
     async def _take(self, job: Job, place: Place, file: SourceFile) -> None:
         """Take a file, unless it changes meanwhile. Raises what concerns the whole source."""

@@ -1,5 +1,6 @@
 """Creates the analysis of stored files, in one transaction."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,6 +64,10 @@ class Registrar:
         self._auditor = auditor
         self._configs = configs
 
+    async def check_quotas(self, unit: Unit, organization_id: UUID, size: int) -> None:
+        """Raises QuotaExceeded, as `register` would for this size."""
+        await self._quotas.check(unit, organization_id, size)
+
     async def register(
         self, unit: Unit, caller: Caller, received: Received, request: AnalysisRequest
     ) -> Analysis:
@@ -79,7 +84,8 @@ class Registrar:
         if request.analysis_type is AnalysisType.MONITORING:
             baseline = await self._baseline(unit, request, machine.name)
         config = await self._config(unit, caller, request, baseline)
-        changes = with_labels(request.config, received.labels, config)
+        # Four megabytes of labels take seconds to read.
+        changes = await asyncio.to_thread(with_labels, request.config, received.labels, config)
         if changes is not None:
             config = await self._configs.for_analysis(unit, caller, config, changes)
         now = self._clock.now()

@@ -21,7 +21,7 @@ def build_what_if_router(what_ifs: WhatIfService, units: Units, guard: Guard) ->
     @router.get(
         "/analyses/{analysis_id}/what-if",
         summary="Ask what another threshold would find",
-        responses=problem_responses(404, 409),
+        responses=problem_responses(404, 409, 429),
     )
     async def get_what_if(
         caller: reader,
@@ -47,7 +47,7 @@ def build_what_if_router(what_ifs: WhatIfService, units: Units, guard: Guard) ->
     ) -> WhatIfOut:
         """Judges the stored distances by another threshold, without scoring again. Send one of the two
         parameters, or none for the settings of the run itself."""
-        async with units(caller.scope) as unit:
+        async with what_ifs.turns.of(caller.organization_id), units(caller.scope) as unit:
             return WhatIfOut.of(await what_ifs.ask(unit, analysis_id, threshold_sigmas, false_alarm_rate))
 
     return router

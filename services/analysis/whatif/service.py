@@ -18,13 +18,17 @@ from services.analysis.objects.models import ModelStore
 from services.analysis.results.errors import NotComplete
 from services.analysis.whatif.domain import MAX_INTERVALS, AgainstOutcomes, ResolvedAlert, WhatIf
 from services.analysis.whatif.errors import TwoThresholds
+from shared.http.turns import Turns
 
 Floats = NDArray[np.float64]
+# An answer loads a model and all distances of a run.
+MAX_AT_ONCE, MAX_OF_ORGANIZATION = 2, 8
 
 
 class WhatIfService:
     def __init__(self, models: ModelStore) -> None:
         self._models = models
+        self.turns = Turns("what-if questions", at_once=MAX_AT_ONCE, of_organization=MAX_OF_ORGANIZATION)
 
     async def ask(self, unit: Unit, analysis_id: UUID, sigmas: float | None, rate: float | None) -> WhatIf:
         """Judge the stored distances by another threshold; with neither of the two, by the run's own.

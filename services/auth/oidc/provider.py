@@ -120,7 +120,9 @@ class Provider:
             raise ProviderRefused("the provider returned no ID token")
         claims = await self._verified(discovery, token, derive(secret, NONCE))
         if "email" not in claims and discovery.user_info is not None:
-            claims = {**await self._user_info(discovery.user_info, answer, claims["sub"]), **claims}
+            info = await self._user_info(discovery.user_info, answer, claims["sub"])
+            # Whoever names the address says whether it is verified.
+            claims = {**{name: claims[name] for name in claims if name != "email_verified"}, **info}
         self._check_strength(claims)
         return self._identity(claims)
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.auth.database.unit import Units
+from services.auth.passwords.turns import HashingTurns
 from services.auth.recovery.schemas import ForgotPassword, PasswordReset
 from services.auth.recovery.service import RecoveryService
 from services.auth.sessions.client import RequestClient
@@ -10,7 +11,7 @@ from shared.access import Scope
 from shared.http.problems import problem_responses
 
 
-def build_router(recovery: RecoveryService, units: Units) -> APIRouter:
+def build_router(recovery: RecoveryService, units: Units, hashing: HashingTurns) -> APIRouter:
     router = APIRouter(prefix="/auth", tags=["sign-in"])
 
     @router.post(
@@ -35,7 +36,7 @@ def build_router(recovery: RecoveryService, units: Units) -> APIRouter:
     )
     async def reset_password(body: PasswordReset, client: RequestClient) -> None:
         token, password = body.token.get_secret_value(), body.password.get_secret_value()
-        async with units(Scope()) as unit:
+        async with hashing, units(Scope()) as unit:
             await recovery.reset(unit, token, password, client)
 
     return router

@@ -3,13 +3,14 @@
 from fastapi import APIRouter
 
 from services.auth.database.unit import Units
+from services.auth.passwords.turns import HashingTurns
 from services.auth.registration.schemas import Registration, RegistrationOut
 from services.auth.registration.service import RegistrationService
 from shared.access import Scope
 from shared.http.problems import problem_responses
 
 
-def build_router(registration: RegistrationService, units: Units) -> APIRouter:
+def build_router(registration: RegistrationService, units: Units, hashing: HashingTurns) -> APIRouter:
     router = APIRouter(prefix="/auth", tags=["sign-in"])
 
     @router.post(
@@ -24,7 +25,7 @@ def build_router(registration: RegistrationService, units: Units) -> APIRouter:
     )
     async def register(body: Registration) -> RegistrationOut:
         person = (body.email, body.password.get_secret_value(), body.full_name)
-        async with units(Scope()) as unit:
+        async with hashing, units(Scope()) as unit:
             if body.invitation_token is not None:
                 token = body.invitation_token.get_secret_value()
                 return RegistrationOut.of(*await registration.register_invited(unit, *person, token))

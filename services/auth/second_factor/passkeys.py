@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import webauthn
-from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers import decode_credential_public_key
+from webauthn.helpers.decoded_public_key_to_cryptography import decoded_public_key_to_cryptography
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
     AuthenticatorTransport,
@@ -85,7 +86,9 @@ class Passkeys:
                 expected_rp_id=self._site,
                 expected_origin=self._origin,
             )
-        except (WebAuthnException, ValueError, TypeError, KeyError, AttributeError) as error:
+            # A key that cannot check a signature would let nobody in.
+            decoded_public_key_to_cryptography(decode_credential_public_key(found.credential_public_key))
+        except Exception as error:  # of several libraries, which read what a stranger sent
             raise PasskeyRefused from error
         if len(found.credential_id) > MAX_CREDENTIAL_BYTES:
             raise PasskeyRefused
@@ -119,7 +122,7 @@ class Passkeys:
                 # Raises if the counter went back: somebody has copied the key (WebAuthn, 6.1.1).
                 credential_current_sign_count=passkey.sign_count,
             )
-        except (WebAuthnException, ValueError, TypeError, KeyError, AttributeError):
+        except Exception:  # as above
             return None
         return replace(passkey, sign_count=found.new_sign_count, last_used_at=now)
 

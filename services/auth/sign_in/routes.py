@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.auth.database.unit import Units
 from services.auth.errors import unwrap
 from services.auth.keys.tokens import AccessTokens
+from services.auth.passwords.turns import HashingTurns
 from services.auth.sessions.client import RequestClient
 from services.auth.sessions.service import SessionService
 from services.auth.sign_in.devices import Devices
@@ -23,6 +24,7 @@ def build_router(
     policy: SignInPolicy,
     tokens: AccessTokens,
     units: Units,
+    hashing: HashingTurns,
 ) -> APIRouter:
     router = APIRouter(prefix="/auth", tags=["sign-in"])
 
@@ -42,7 +44,7 @@ def build_router(
         async with units(Scope()) as unit:
             await sign_in.admit(unit, body.email, client, body.device)
         password = body.password.get_secret_value()
-        async with units(Scope()) as unit:
+        async with hashing, units(Scope()) as unit:
             outcome = await sign_in.sign_in(unit, body.email, password, client, body.device)
         return TokenPairOut.of(await tokens.issue(unwrap(outcome)), devices.issue(body.email))
 

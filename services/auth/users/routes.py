@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from services.auth.database.unit import Units
 from services.auth.errors import unwrap
+from services.auth.passwords.turns import HashingTurns
 from services.auth.sessions.client import RequestClient
 from services.auth.users.schemas import PasswordChange, ProfileUpdate, UserOut
 from services.auth.users.service import AccountService
@@ -14,7 +15,7 @@ from shared.http.caller import Guard
 from shared.http.problems import problem_responses
 
 
-def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRouter:
+def build_router(accounts: AccountService, units: Units, guard: Guard, hashing: HashingTurns) -> APIRouter:
     router = APIRouter(prefix="/users/me", tags=["account"], responses=problem_responses(401, 403))
     signed_in = Annotated[Identity, Depends(guard.person)]
 
@@ -42,7 +43,7 @@ def build_router(accounts: AccountService, units: Units, guard: Guard) -> APIRou
         scope = Scope(user_id=identity.user_id)
         async with units(scope) as unit:
             await accounts.admit(unit, identity, client)
-        async with units(scope) as unit:
+        async with hashing, units(scope) as unit:
             outcome = await accounts.change_password(unit, identity, current, new, client)
         unwrap(outcome)
 

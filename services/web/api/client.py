@@ -5,14 +5,23 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import orjson
 from opentelemetry.propagate import inject
 from yarl import URL
 
-from services.web.errors import ApiBroken, ApiError
+from services.web.errors import ApiBroken, ApiError, Unsendable
 from shared.process import REUSE_CONNECTION_SECONDS
 
 PREFIX = "/api/v1"
 Json = Mapping[str, Any]
+
+
+def as_json(body: object) -> bytes:
+    """The JSON of a body. Raises Unsendable: forms hold JSON of visitors, as deep as they like."""
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise Unsendable from error
 
 
 class ApiClient:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from services.web.errors import ApiError
 
 NEEDED = "second-factor-needed"
@@ -27,11 +29,8 @@ class Step:
     @classmethod
     def read(cls, text: object) -> "Step | None":
         """The step that a form carried; None if it is none."""
-        try:
-            found = json.loads(str(text))
-        except ValueError:
-            return None
-        return _step(found) if isinstance(found, dict) else None
+        found = _object(text)
+        return None if found is None else _step(found)
 
     def written(self) -> str:
         return json.dumps(
@@ -58,8 +57,13 @@ def _step(values: Mapping[str, Any]) -> Step | None:
 
 def credential_of(text: object) -> Any:
     """The credential that the script has put into a form; empty if there is none."""
+    return _object(text) or {}
+
+
+def _object(text: object) -> dict[str, Any] | None:
+    """The JSON object in a field; None for anything else."""
     try:
-        found = json.loads(str(text))
+        found = orjson.loads(str(text))
     except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
+    return found if isinstance(found, dict) else None

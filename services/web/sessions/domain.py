@@ -96,7 +96,7 @@ class Session:
         try:
             payload = self.access_token.split(".")[1]
             claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        except (IndexError, ValueError, binascii.Error):
+        except (IndexError, ValueError, binascii.Error, RecursionError):
             return {}
         return claims if isinstance(claims, dict) else {}
 
@@ -135,7 +135,17 @@ def read(cookies: Mapping[str, str], name: str) -> Session | None:
     refresh_token, _, access_token = tokens.partition(".")
     if not (form_token and refresh_token and access_token):
         return None
-    return Session(access_token, refresh_token, form_token)
+    session = Session(access_token, refresh_token, form_token)
+    return session if _is_readable(session) else None
+
+
+def _is_readable(session: Session) -> bool:
+    """Whether the token says what tokens say: a cookie may hold anything."""
+    try:
+        _ = session.expires_at, session.memberships
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return False
+    return True
 
 
 def chunk_name(name: str, number: int) -> str:

@@ -5,9 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-import orjson
-
-from services.web.api.client import PREFIX, ApiClient, Json
+from services.web.api.client import PREFIX, ApiClient, Json, as_json
 from services.web.errors import ApiError, SignedOut
 from services.web.sessions.domain import Session
 
@@ -65,7 +63,7 @@ class Sessions:
 
     async def _post(self, path: str, body: Json, headers: Mapping[str, str]) -> Json:
         sent = {**headers, "Content-Type": "application/json"}
-        return await self._api.json("POST", PREFIX + path, headers=sent, body=orjson.dumps(body))
+        return await self._api.json("POST", PREFIX + path, headers=sent, body=as_json(body))
 
 
 def started(pair: Json) -> Session:

@@ -6,11 +6,10 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 import aiohttp
-import orjson
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from services.web.api.client import PREFIX, ApiClient, Json
+from services.web.api.client import PREFIX, ApiClient, Json, as_json
 from services.web.errors import ApiError, ForeignForm, SignedOut, SignInTooWeak, UnknownPage
 from services.web.sessions.cookies import HOLDER, SessionHolder
 from services.web.sessions.domain import Session
@@ -209,7 +208,7 @@ class Visit:
         sent = dict(headers)
         content = None
         if body is not None:
-            sent["Content-Type"], content = "application/json", orjson.dumps(body)
+            sent["Content-Type"], content = "application/json", as_json(body)
         return await self._api.json(method, PREFIX + encoded, headers=sent, body=content)
 
 

@@ -93,6 +93,10 @@ class FakeRules(Scoped):
         ]
         return page_of(rules, page)
 
+    async def count(self, machine_id: UUID) -> int:
+        own = [rule for rule in self._memory.rules.values() if rule.machine_id == machine_id]
+        return sum(self._mine(rule) and rule.deleted_at is None for rule in own)
+
     async def lock_of_template(self, template_id: UUID, machine_id: UUID) -> Rule | None:
         for rule in self._memory.rules.values():
             if (rule.template_id, rule.machine_id) == (template_id, machine_id):

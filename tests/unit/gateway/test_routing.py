@@ -92,3 +92,19 @@ def test_only_upload_bodies_may_be_large() -> None:
     assert machines is not None
     assert uploads.max_body_bytes(10**10) == 10**10
     assert machines.max_body_bytes(10**10) == 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/sign-out", "/account/profile", f"/o/{ID}/rules", "/o/data"]
+)
+def test_forms_of_pages_are_small_because_they_are_read_into_memory(path: str) -> None:
+    rule = find(path)
+    assert rule is not None
+    assert rule.max_body_bytes(10**10) == 1024 * 1024
+
+
+@pytest.mark.parametrize("path", ["data/analyses", "analyses/preview"])
+def test_uploads_pass_through_the_page(path: str) -> None:
+    rule = find(f"/o/{ID}/{path}")
+    assert rule is not None
+    assert (rule.service, rule.max_body_bytes(10**10)) == (Service.WEB, 10**10)

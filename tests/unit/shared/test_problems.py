@@ -153,3 +153,24 @@ def test_each_error_has_its_own_status_and_code() -> None:
     assert len(kinds) > 10
     assert len({kind.code for kind in kinds}) == len(kinds)
     assert len({kind.status for kind in kinds}) == len(kinds)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"\\ud800": 1}',
+        b'{"name": "a", "sizes": {"\\udfff": "x"}}',
+        b'{"name": "a", "shapes": [{"shape": "\\ud800"}]}',
+        b'{"name": "a", "sizes": {"\\u0000": "x", "a/~": "x"}}',
+        b'{"name": 1' + b"0" * 10_000 + b"}",
+        b'{"name": ' + b"[" * 100_000,
+        b'{"name": ' + b"[" * 900 + b"]" * 900 + b"}",
+    ],
+)
+async def test_whatever_a_body_says_is_answered_with_a_problem(
+    client: httpx2.AsyncClient, content: bytes
+) -> None:
+    answer = await client.post("/body", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert answer.headers["Content-Type"] == MEDIA_TYPE
+    assert answer.json()["errors"] is not None

@@ -54,13 +54,21 @@ async def test_a_wrong_answer_can_be_given_again_and_one_too_many_begins_anew() 
     async with browser(api) as visitor:
         again = await visitor.post("/sign-in/second-factor", {"step": step(), "code": "123456"})
         assert (again.status_code, "step" in again.text, "not right" in again.text) == (401, True, True)
-        for nonsense in ("", "[]", "{}", '{"challenge": 1, "methods": []}', "not json"):
+        deep = '{"challenge": "c1", "methods": ' + "[" * 100_000
+        for nonsense in ("", "[]", "{}", '{"challenge": 1, "methods": []}', "not json", deep):
             moved = await visitor.post("/sign-in/second-factor", {"step": nonsense, "code": "1"})
             assert moved.headers["Location"] == "/sign-in"
         elsewhere = await visitor.post(
             "/sign-in/second-factor", {"step": step(), "code": "1"}, Origin="https://x"
         )
         assert elsewhere.status_code == 403
+
+
+async def test_a_credential_that_is_too_deep_to_be_sent_on_is_refused() -> None:
+    credential = '{"id": ' + "[" * 900 + "]" * 900 + "}"
+    async with browser(FakeApi({FINISH: PAIR})) as visitor:
+        refused = await visitor.post("/sign-in/second-factor", {"step": step(), "credential": credential})
+        assert (refused.status_code, visitor.cookies) == (422, {})
 
 
 async def test_nobody_is_sent_to_another_site_after_the_second_factor() -> None:

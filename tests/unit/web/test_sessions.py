@@ -1,6 +1,7 @@
 """Sessions in cookies: where they may be kept, how long tokens fit, and how they are refreshed."""
 
 import asyncio
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,26 @@ def test_a_session_survives_its_cookies_however_long_its_token_is(organizations:
     assert domain.read(cookies, "session") == session
     assert len(session.memberships) == organizations
     assert domain.read({"session": "no session"}, "session") is None
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        '{"exp": "soon"}',
+        '{"exp": null}',
+        '{"exp": 4102444800, "memberships": 7}',
+        '{"exp": 4102444800, "memberships": [7]}',
+        '{"exp": 4102444800, "memberships": [{"role": "owner"}]}',
+        '{"exp": 4102444800, "barred": "everybody", "memberships": null}',
+    ],
+)
+async def test_a_cookie_that_holds_anything_else_is_no_session(claims: str) -> None:
+    token = "h." + base64.urlsafe_b64encode(claims.encode()).decode().rstrip("=") + ".s"
+    async with browser(FakeApi(EMPTY)) as visitor:
+        for path in (OVERVIEW, "/", "/sign-in"):
+            answer = await visitor.get(path, Cookie=f"session_local_8000=form.refresh.{token}")
+            assert answer.status_code in (200, 303)
+            assert answer.headers.get("Location", "/sign-in").startswith("/sign-in")
 
 
 async def test_signing_in_leads_back_and_signing_out_forgets() -> None:

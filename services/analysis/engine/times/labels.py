@@ -59,13 +59,15 @@ class Labels:
         """Write the label of each sample into its metadata; of several, those that start later are on top."""
         if not self._labels:
             return
-        codes: list[str | None] = [None] * len(moments)
-        for start, end, code in sorted(self._labels):
-            for place in np.flatnonzero((moments >= start) & (moments < end) & (moments != NOT_A_TIME)):
-                codes[place] = code
-        for entry, found in zip(metadata, codes, strict=True):
-            entry[COLUMN] = found
-        self._count += sum(code is not None for code in codes)
+        # Numbers of labels: ten thousand of them, each over all samples, must not take a step per pair.
+        labels = sorted(self._labels)
+        places = np.full(len(moments), -1)
+        known = moments != NOT_A_TIME
+        for number, (start, end, _) in enumerate(labels):
+            places[known & (moments >= start) & (moments < end)] = number
+        for entry, place in zip(metadata, places.tolist(), strict=True):
+            entry[COLUMN] = labels[place][2] if place >= 0 else None
+        self._count += int((places >= 0).sum())
 
 
 def _micros(text: str) -> int:

@@ -1,6 +1,8 @@
 """A rule is tried on the history of its machine; on fakes."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -10,7 +12,12 @@ import pytest
 from services.alerting.alerts.domain import AlertOutcome, AlertStatus
 from services.alerting.backtest.domain import curve, in_order, replay
 from services.alerting.backtest.errors import BadRange
-from services.alerting.backtest.service import Backtest, BacktestService
+from services.alerting.backtest.service import (
+    MAX_AT_ONCE,
+    MAX_OF_ORGANIZATION,
+    Backtest,
+    BacktestService,
+)
 from services.alerting.judging.core import Judged
 from services.alerting.rules.conditions import compile_condition
 from services.alerting.rules.signals import Severity
@@ -18,7 +25,9 @@ from services.alerting.series.service import SeriesService
 from services.alerting.series.thinning import thinned
 from shared.access import Caller, Role
 from shared.errors import Unavailable
+from shared.http.turns import TooManyAtOnce
 from tests.support.fakes import FakeClock
+from tests.support.waiting import eventually
 from tests.unit.alerting.database.repository_suite import NOW, World
 from tests.unit.alerting.examples import condition, leaf, recorded, run_end, scored
 from tests.unit.alerting.fakes import FakeUnits
@@ -60,8 +69,10 @@ class Bench:
         await self.backtests.complete_history(self.units, self.caller, self.world.machine.id)
         program = compile_condition(document or condition(clear={"no_recurrence_for": "PT1H"}))
         values = {"since": None, "until": None, "rule_id": None} | span
-        async with self.units(self.world.scope) as unit:
-            return await self.backtests.run(unit, self.world.machine.id, program, Severity.MEDIUM, **values)
+        machine_id = self.world.machine.id
+        return await self.backtests.run(
+            self.units, self.caller, machine_id, program, Severity.MEDIUM, **values
+        )
 
 
 async def test_alerts_are_those_that_the_rule_would_have_opened() -> None:
@@ -126,6 +137,38 @@ async def test_a_range_that_is_none_is_refused() -> None:
         await bench.run(since=NOW, until=NOW)
     with pytest.raises(BadRange):
         await bench.run(since=NOW - 6 * 366 * DAY, until=NOW)
+
+
+async def test_a_backtest_holds_no_connection_while_it_waits_for_its_turn() -> None:
+    bench = Bench()
+    await bench.world.store()
+    opened: list[Any] = []
+    units = bench.units
+
+    @asynccontextmanager
+    async def counted(scope: Any) -> AsyncIterator[Any]:
+        async with units(scope) as unit:
+            opened.append(unit)
+            yield unit
+            opened.remove(unit)
+
+    async def all_wait() -> bool:
+        return bench.backtests.turns.taken(bench.caller.organization_id) == MAX_OF_ORGANIZATION
+
+    program = compile_condition(condition())
+    asked = (bench.world.machine.id, program, Severity.MEDIUM, None, NOW, None)
+    async with AsyncExitStack() as stack:
+        for _ in range(MAX_AT_ONCE):
+            await stack.enter_async_context(bench.backtests.turns.of(uuid4()))
+        waiting = [
+            asyncio.create_task(bench.backtests.run(counted, bench.caller, *asked))
+            for _ in range(MAX_OF_ORGANIZATION)
+        ]
+        await eventually(all_wait, what="they waited")
+        assert opened == []
+        with pytest.raises(TooManyAtOnce):
+            await bench.backtests.run(counted, bench.caller, *asked)
+    assert len(await asyncio.gather(*waiting)) == MAX_OF_ORGANIZATION
 
 
 def test_a_replay_says_what_judging_said() -> None:

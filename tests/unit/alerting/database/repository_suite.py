@@ -172,7 +172,16 @@ class RepositorySuite:
             watching = await unit.rules.watching(world.machine.id)
             assert [(watch.rule, watch.machine_name) for watch in watching] == [(world.rule, "Pump 7")]
             assert await unit.rules.watching(uuid4()) == []
+            assert [await unit.rules.count(each) for each in (world.machine.id, other.id, uuid4())] == [
+                2,
+                1,
+                0,
+            ]
+            await unit.rules.update(world.rule.changed({"is_active": False, "deleted_at": NOW}, NOW))
+            assert await unit.rules.count(world.machine.id) == 1
+            await unit.rules.update(world.rule)
         async with units(Scope(organization_id=uuid4())) as unit:
+            assert await unit.rules.count(world.machine.id) == 0
             assert await unit.rules.watching(world.machine.id) == []
 
     async def test_at_most_one_alert_per_key_is_open(self, units: Units) -> None:

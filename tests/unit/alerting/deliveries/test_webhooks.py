@@ -1,11 +1,13 @@
-"""Which addresses are public."""
+"""Which addresses are public, and what a receiver may say about when to try again."""
 
 import ipaddress
 import socket
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.alerting.deliveries.webhooks import AddressRefused, public_socket
+from services.alerting.deliveries.domain import MAX_RETRY_AFTER
+from services.alerting.deliveries.webhooks import AddressRefused, _retry_after, public_socket
 from shared.public_addresses import is_public
 
 
@@ -42,3 +44,22 @@ def test_private_addresses_are_refused(address: str) -> None:
 )
 def test_public_addresses_are_accepted(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("120", 120),
+        ("Thu, 01 Jan 2026 00:01:00 GMT", 60),
+        ("Thu, 01 Jan 2015 00:00:00 GMT", 0),
+        ("9" * 5000, MAX_RETRY_AFTER.total_seconds()),
+        ("Thu, 01 Jan 2026 00:00:00 +" + "9" * 30, None),
+        ("Thu, 99 Jan 99999 00:00:00 GMT", None),
+        ("\u0663\u0663", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_whatever_a_receiver_says_is_a_bounded_time_or_none(said: str, seconds: float | None) -> None:
+    found = _retry_after(said, datetime(2026, 1, 1, tzinfo=UTC))
+    assert found == (None if seconds is None else timedelta(seconds=seconds))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import pytest
@@ -34,15 +34,21 @@ CONDITIONS: Sequence[dict[str, Any]] = (
     condition(leaf(0.9) | {"window": "PT10M", "reduce": "median"}),
     condition(leaf(2, signal="anomaly.count") | {"window": "PT15M"}),
     condition({"any": [leaf(2.5), leaf("failing", signal="health.state", op="eq")]}),
+    condition({"any": [leaf(2.5), leaf(True, signal="analysis.failed", op="eq")]}),
+    condition({"all": [leaf(), {"not": leaf("ok", signal="health.state", op="eq")}]}),
     condition(leaf(0.2, signal="quality.missing")),
 )
 RATIOS = st.one_of(st.none(), st.sampled_from([0.5, 0.9, 1.2, 1.6, 2.0, 3.0]))
-# Minutes to the run before, from its end to the beginning of this one; some are late.
+HEALTH = st.sampled_from(["ok", "failing", None])
+# Minutes from the end of the run before to the beginning of this one. A run that goes on has no health.
 RUNS = st.lists(
-    st.tuples(st.integers(-20, 20), st.integers(0, 15), st.lists(RATIOS, min_size=1, max_size=3)),
+    st.tuples(st.integers(-20, 20), st.integers(0, 15), st.lists(RATIOS, min_size=1, max_size=3), HEALTH),
     min_size=1,
     max_size=12,
 )
+
+
+Run: TypeAlias = tuple[int, int, list[float | None], str | None]
 
 
 def watched(document: dict[str, Any]) -> Watched:
@@ -50,13 +56,14 @@ def watched(document: dict[str, Any]) -> Watched:
     return Watched(make_rule(MACHINE, uuid4()), judged, State(1, ""), Phase.IDLE)
 
 
-def records_of(runs: Sequence[tuple[int, int, list[float | None]]]) -> list[Record]:
+def records_of(runs: Sequence[Run]) -> list[Record]:
     found, at, arrived = [], SAMPLE_TIME, SAMPLE_TIME
-    for number, (gap, delay, ratios) in enumerate(runs, 1):
+    for number, (gap, delay, ratios, health) in enumerate(runs, 1):
         start = at + timedelta(minutes=gap)
         end = start + timedelta(minutes=len(ratios) - 1)
         arrived = max(arrived, end + timedelta(minutes=delay))
-        payload = scored(MACHINE.id, ratios, start=start, run=run_end(samples=len(ratios)))
+        run = run_end(samples=len(ratios), health=health) if health else None
+        payload = scored(MACHINE.id, ratios, start=start, run=run)
         found.append(recorded(payload, number, arrived))
         at = max(at, end)
     return found
@@ -100,9 +107,7 @@ def remembered(state: State) -> dict[str, Any]:
 
 @pytest.mark.parametrize("document", CONDITIONS)
 @given(runs=RUNS)
-def test_a_stretch_says_what_its_runs_say(
-    document: dict[str, Any], runs: list[tuple[int, int, list[float | None]]]
-) -> None:
+def test_a_stretch_says_what_its_runs_say(document: dict[str, Any], runs: list[Run]) -> None:
     rule, records = watched(document), records_of(runs)
     state, said = one_by_one(rule, records)
     assessed = at_once(rule, records)
@@ -119,12 +124,12 @@ def test_runs_that_follow_each_other_are_judged_at_once(monkeypatch: pytest.Monk
 
     original = core.judge
     monkeypatch.setattr(assessment, "judge", counting)
-    at_once(watched(condition()), records_of([(1, 0, [2.0])] * 40))
+    at_once(watched(condition()), records_of([(1, 0, [2.0], "ok")] * 40))
     assert judged == [40]
 
 
 def test_an_alert_names_the_run_of_its_worst_sample() -> None:
-    records = records_of([(1, 0, [1.6]), (1, 0, [1.2, 3.0]), (1, 0, [2.0])])
+    records = records_of([(1, 0, [1.6], "ok"), (1, 0, [1.2, 3.0], None), (1, 0, [2.0], "ok")])
     [raised] = at_once(watched(condition()), records).transitions
     assert raised.finding is not None
     assert (raised.finding.analysis_id, raised.finding.distance_ratio) == (records[1].analysis_id, 3.0)
@@ -133,7 +138,7 @@ def test_an_alert_names_the_run_of_its_worst_sample() -> None:
 
 
 def test_what_a_rule_has_judged_is_not_judged_again() -> None:
-    records = records_of([(1, 0, [2.0])] * 4)
+    records = records_of([(1, 0, [2.0], "ok")] * 4)
     rule = watched(condition())
     state = at_once(rule, records[:2]).state
     [found] = at_once(Watched(rule.rule, rule.judged, state, state.live.phase), records).transitions

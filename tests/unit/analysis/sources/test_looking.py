@@ -34,6 +34,17 @@ async def watch(scene: Scene, **changes: object) -> None:
         await unit.jobs.enqueue([look_job(time_ordered_id(), scene.source)])
 
 
+async def test_a_file_beyond_the_quota_is_not_even_read(scene: Scene) -> None:
+    await scene.with_baseline()
+    scene.settings = scene.settings.model_copy(update={"quota_unfinished_analyses": 1})
+    scene.place.files = {"a.csv": b"x" * 10, "b.csv": b"y" * 10}
+    await scene.look()
+    for _ in range(3):
+        await scene.look(HOUR)
+    assert (scene.taken(), scene.place.reads) == (["a.csv"], ["a.csv", "b.csv"])
+    assert scene.problem == "quota-exceeded"
+
+
 async def test_each_file_becomes_one_monitoring_run(scene: Scene) -> None:
     baseline = await scene.with_baseline()
     scene.place.files = {"a.csv": b"x" * 10, "deep/b.csv": b"y" * 20, "notes.txt": b"z"}

@@ -276,6 +276,14 @@ async def test_userinfo_cannot_verify_the_address_in_the_token(ours: Ours) -> No
         await ours.sign_in(email_verified=False)
 
 
+async def test_the_token_cannot_verify_the_address_in_userinfo(ours: Ours) -> None:
+    ours.theirs.user_info = {"sub": "person-1", "email": "eve@example.org"}
+    for said in ({}, {"email_verified": False}):
+        ours.theirs.user_info |= said
+        with pytest.raises(ProviderRefused, match="verified"):
+            await ours.sign_in(email=None, email_verified=True)
+
+
 async def test_a_name_is_reduced_to_one_printable_line(ours: Ours) -> None:
     assert (await ours.sign_in(name=" A\x00d\na\u202e ")).full_name == "Ada"
     assert (await ours.sign_in(name=None)).full_name == "ada"
