@@ -149,7 +149,7 @@ class JoinedTable:
                 count += int(known.sum())
         if lost:
             said = f"{lost} rows have no time that could be read, and were left out"
-            self.facts.left_out.append(LeftOut(sheet.name, None, "times_unreadable", said))
+            self.facts.left_out.append(LeftOut(sheet.name, None, "rows_without_time", said, {"rows": lost}))
         self.facts.rows += count
         return count, step
 
@@ -216,7 +216,8 @@ class JoinedTable:
                 f"{self._grid.merged} values have the time of another value of their sensor, and were taken"
                 f" together by resample_by ({self._reading.resample_by})"
             )
-            self.facts.left_out.append(LeftOut(self.name, None, "values_merged", said))
+            params = {"values": self._grid.merged, "how": self._reading.resample_by}
+            self.facts.left_out.append(LeftOut(self.name, None, "values_merged", said, params))
 
 
 def _moments(part: Batch, time: TimeColumn, columns: Sequence[int], zone: ZoneReader) -> Moments:

@@ -185,14 +185,14 @@ def _columns(
     for place, (name, kind) in enumerate(zip(head.sheet.header, head.sheet.kinds, strict=True)):
         role, sensor = roles[name], sensors.get(name)
         if role.role == "feature" and name in settings.reading.metadata_columns:
-            role = Role("metadata", "column_configured", "some of its cells are no numbers")
+            role = Role("metadata", "column_not_numbers", "some of its cells are no numbers")
         present = [cell for cell in head.cells[name] if cell]
         found.append(
             {
                 "name": name,
                 "kind": "time" if role.role == "time" else kind,
                 "role": role.role,
-                "why": role.why,
+                "why": role.remark,
                 "unit": unit_of(name, units[place] if place < len(units) else ""),
                 "missing": head.rows - len(present) if sensor is None else sensor["missing"],
                 "status_words": {} if sensor is None else sensor["status_words"],

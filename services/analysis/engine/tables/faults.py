@@ -31,7 +31,7 @@ class Fault:
     row: int
     place: int
     cell: str
-    code: str = "not_a_number"
+    code: str
 
 
 class NoNumber(Exception):
