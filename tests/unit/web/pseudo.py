@@ -27,7 +27,7 @@ BY_FORMAT = {"uuid": ID, "date-time": AT, "date": AT[:10], "duration": "P1D", "t
 # A remark, as the API has them: its code is to be said.
 SAID = {"code": "sensor_dead", "params": {"sensor": DATUM + "f_0"}}
 # Of the field of that name, where other codes stand.
-SAID_OF: Mapping[str, Mapping[str, Any]] = {
+SAID_OF: Mapping[str, dict[str, Any]] = {
     "problem": {"code": "host-unknown", "params": {"host": DATUM + "host"}},
 }
 # Texts that the document does not call enumerations.
