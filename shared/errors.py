@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
@@ -18,10 +18,15 @@ def json_pointer(*place: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """An invalid field. `pointer` is an RFC 6901 JSON pointer into the request; `detail` says what to do."""
+    """An invalid field. `pointer` is an RFC 6901 JSON pointer into the request; `detail` says what to do.
+
+    `code` and `params` say the same to programs, and in other languages.
+    """
 
     pointer: str
     detail: str
+    code: str = "invalid"
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class DInsightError(Exception):
@@ -43,7 +48,7 @@ class DInsightError(Exception):
         error = super().__new__(cls, *args)
         given = _signature(cls.__init__).bind_partial(error, *args, **kwargs).arguments
         error.params = {
-            name: _plain(value) for name, value in given.items() if name not in OWN and _is_plain(value)
+            name: plain(value) for name, value in given.items() if name not in OWN and is_plain(value)
         }
         return error
 
@@ -72,14 +77,15 @@ def _signature(initialize: Callable[..., None]) -> inspect.Signature:
 
 
 def _kebab(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", name).lower()
 
 
-def _is_plain(value: object) -> bool:
+def is_plain(value: object) -> bool:
+    """Whether a value can stand in the parameters of an error."""
     return value is None or isinstance(value, str | int | float | UUID | Enum | datetime | timedelta)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Values as JSON has them; lengths of time in seconds."""
     match value:
         case timedelta():

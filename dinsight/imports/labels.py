@@ -20,7 +20,7 @@ def known_events(path: Path, time_zone: str | None, time_format: str | None) -> 
         found = read_labels(LabelFile(path.name, content), time_zone=time_zone, time_format=time_format)
     except EngineError as error:
         advice = " Or name it with --label-format, such as %m/%d/%Y %H:%M."
-        raise ImportRefused(f"{error}.{advice if error.code == 'time_order_ambiguous' else ''}") from error
+        raise ImportRefused(f"{error}.{advice if error.code == 'label_time_ambiguous' else ''}") from error
     events = [
         KnownEvent(Span(moment_of(each.start, "start"), moment_of(each.end, "end")), each.code)
         for each in found

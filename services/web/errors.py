@@ -11,7 +11,12 @@ class ApiError(DInsightError):
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         errors = [
-            FieldError(str(each.get("pointer", "")), str(each.get("detail", "")))
+            FieldError(
+                str(each.get("pointer", "")),
+                str(each.get("detail", "")),
+                str(each.get("code", "")),
+                each.get("params") or {},
+            )
             for each in problem.get("errors") or ()
         ]
         super().__init__(str(problem.get("detail") or problem.get("title") or ""), errors=errors)

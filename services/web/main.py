@@ -1,8 +1,9 @@
 """Composition root of the web page."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from babel.support import NullTranslations
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
@@ -14,6 +15,7 @@ from services.web.api.client import ApiClient
 from services.web.assets import routes as assets
 from services.web.assets.service import Assets
 from services.web.help import routes as help_pages
+from services.web.layout import texts
 from services.web.layout.pages import Pages
 from services.web.layout.problems import Problems
 from services.web.live import routes as live
@@ -41,12 +43,15 @@ from shared.settings import InstallationSettings
 
 
 def create_app(
-    installation: InstallationSettings, settings: Settings, api: ApiClient | None = None
+    installation: InstallationSettings,
+    settings: Settings,
+    api: ApiClient | None = None,
+    translations: Callable[[str], NullTranslations] = texts.translations,
 ) -> FastAPI:
     api = api or ApiClient(installation.gateway_url, seconds=settings.api_seconds)
     visitors = Visitors(api, Sessions(api))
     files = Assets()
-    pages = Pages(files.address)
+    pages = Pages(files.address, translations)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:

@@ -16,7 +16,16 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
 from starlette.routing import Match
 
-from shared.errors import BadRequest, DInsightError, FieldError, Unavailable, Unprocessable, json_pointer
+from shared.errors import (
+    BadRequest,
+    DInsightError,
+    FieldError,
+    Unavailable,
+    Unprocessable,
+    is_plain,
+    json_pointer,
+    plain,
+)
 from shared.http.static_paths import StaticPaths
 from shared.postgres.connection import TRANSIENT_DATABASE_ERRORS
 
@@ -28,6 +37,10 @@ logger = structlog.get_logger(__name__)
 class ProblemField(BaseModel):
     pointer: str = Field(description="JSON pointer to the field", examples=["/body/name"])
     detail: str
+    code: str = Field(description="What is wrong, as a stable name", examples=["string_too_long"])
+    params: dict[str, Any] = Field(
+        description="The values in `detail`, by name", examples=[{"max_length": 255}]
+    )
 
 
 class Problem(BaseModel):
@@ -83,7 +96,7 @@ async def _known(request: Request, error: DInsightError) -> Response:
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:
-    fields = [FieldError(pointer(e, error.body), e["msg"]) for e in error.errors()]
+    fields = [field_error(pointer(e, error.body), e) for e in error.errors()]
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return render(request, BadRequest("The body is not valid JSON.", errors=fields))
     return render(request, Unprocessable(f"{len(fields)} field(s) are invalid; see errors.", errors=fields))
@@ -141,6 +154,12 @@ def middleware() -> Middleware:
     return Middleware(ExceptionMiddleware, handlers=HANDLERS)
 
 
+def field_error(pointer: str, error: Mapping[str, Any]) -> FieldError:
+    """One of pydantic's errors. Its type is the code, and what it holds besides are the parameters."""
+    params = {name: plain(value) for name, value in error.get("ctx", {}).items() if is_plain(value)}
+    return FieldError(pointer, error["msg"], error["type"], params)
+
+
 def pointer(error: Mapping[str, Any], body: Any) -> str:
     """The RFC 6901 pointer of one of pydantic's errors: a place in the request, or a missing field."""
     parts = list(error["loc"])
@@ -180,13 +199,18 @@ def _document(
         "code": reason_code or code,
         "params": dict(params or {}),
         "instance": instance,
-        "errors": [{"pointer": field.pointer, "detail": field.detail} for field in errors],
+        "errors": [_field(each) for each in errors],
         **(extra or {}),
     }
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         body["trace_id"] = trace.format_trace_id(context.trace_id)
     return orjson.dumps(body)
+
+
+def _field(error: FieldError) -> Mapping[str, Any]:
+    params = dict(error.params)
+    return {"pointer": error.pointer, "detail": error.detail, "code": error.code, "params": params}
 
 
 def _allowed(request: Request) -> list[str]:

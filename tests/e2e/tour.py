@@ -22,7 +22,7 @@ def prepare(plant: Plant, *, user_id: str, organization_id: str) -> Mapping[str,
     matcher = {"machine_ids": [machine]}
     now = datetime.now(UTC)
     words = {"name": LONG_NAME, "reason": LONG_WORD, "matcher": matcher}
-    plant.post("/silences", words | {"ends_at": (now + timedelta(days=1)).isoformat()})
+    silence = plant.post("/silences", words | {"ends_at": (now + timedelta(days=1)).isoformat()})
     plant.post("/maintenance-windows", words | {"starts": "2040-01-03T22:00:00", "duration": "PT4H"})
     turns = {"members": [user_id], "starts": "2026-01-05T06:00:00", "shift": "P7D"}
     rotation = plant.post("/rotations", {**turns, "name": HANDLE, "time_zone": "Europe/Berlin"})
@@ -49,6 +49,7 @@ def prepare(plant: Plant, *, user_id: str, organization_id: str) -> Mapping[str,
         "alerts": "/alerts",
         "alert": f"/alerts/{alert}",
         "silences": "/alerts/silences",
+        "silence: move the end": f"/alerts/silences/{silence['id']}/extend",
         "on call": "/alerts/on-call",
         "rotation": f"/alerts/on-call/{rotation['id']}",
         "rotation: change": f"/alerts/on-call/{rotation['id']}/change",

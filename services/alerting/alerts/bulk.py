@@ -40,7 +40,8 @@ async def change_all(service: AlertService, unit: Unit, caller: Caller, bulk: Bu
     """Raises Unprocessable for a comment without text, and MemberNotFound."""
     if bulk.action == "comment" and not bulk.how.note:
         raise Unprocessable(
-            "A comment needs a note.", errors=[FieldError("/body/note", "is needed by the action comment")]
+            "A comment needs a note.",
+            errors=[FieldError("/body/note", "is needed by the action comment", "note_needed")],
         )
     if bulk.user_id is not None:
         await service.check_member(unit, bulk.user_id)

@@ -32,11 +32,12 @@ async def check_recipients(unit: Unit, actions: Actions, now: datetime) -> None:
     errors = []
     for pointer, kind, name in named:
         if kind in KINDS and (KINDS[kind], name) not in known:
-            errors.append(FieldError(pointer, f"there is no {KINDS[kind].words} {name!r}: create it first"))
+            detail = f"there is no {KINDS[kind].words} {name!r}: create it first"
+            errors.append(FieldError(pointer, detail, "no_such_contact", {"name": name}))
         elif kind == "user":
             member = await unit.replicas.member(UUID(name))
             if member is None or member.deleted:
-                errors.append(FieldError(pointer, "is no member of the organization"))
+                errors.append(FieldError(pointer, "is no member of the organization", "not_a_member"))
     if errors:
         raise InvalidRule(errors)
 

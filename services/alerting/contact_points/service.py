@@ -33,8 +33,8 @@ VISIBLE: Mapping[ContactKind, str] = {ContactKind.EMAIL: "address", ContactKind.
 
 
 class InvalidTarget(Unprocessable):
-    def __init__(self, field: str, detail: str) -> None:
-        error = FieldError(f"/body/target/{field}", detail)
+    def __init__(self, field: str, detail: str, code: str = "invalid") -> None:
+        error = FieldError(f"/body/target/{field}", detail, code)
         super().__init__("The target is not valid; see errors. Nothing was saved.", errors=[error])
 
 
@@ -141,7 +141,7 @@ class ContactPointService:
             case UserTarget():
                 member = await unit.replicas.member(target.user_id)
                 if member is None or member.deleted:
-                    raise InvalidTarget("user_id", "is no member of the organization")
+                    raise InvalidTarget("user_id", "is no member of the organization", "not_a_member")
                 return ContactPoint(ContactKind.USER, member.full_name or "", who=str(target.user_id))
             case RotationTarget():
                 await self._check_rotation(unit, target.rotation)
@@ -166,7 +166,7 @@ class ContactPointService:
             kept = {name: value for name, value in (before.sealed or {}).items() if name != "url"}
             count = before.secrets
         else:
-            raise InvalidTarget("secrets", "is needed: a secret signs the messages")
+            raise InvalidTarget("secrets", "is needed: a secret signs the messages", "secret_needed")
         sealed = self._sealer.seal(resource_id, values) | kept
         return ContactPoint(ContactKind.WEBHOOK, host_of(target.url), secrets=count, sealed=sealed)
 

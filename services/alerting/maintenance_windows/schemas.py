@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from services.alerting.maintenance_windows.domain import MAX_DURATION, Occurrence, Schedule
 from services.alerting.resources.domain import Resource
@@ -17,7 +18,7 @@ from shared.http.fields import STORABLE, NotNull
 
 def _check_length(duration: str) -> str:
     if not 0 < to_timedelta(duration).total_seconds() <= MAX_DURATION.total_seconds():
-        raise ValueError("must be longer than nothing and at most P31D")
+        raise PydanticCustomError("window_length", "must be longer than nothing and at most P31D")
     return duration
 
 

@@ -29,10 +29,10 @@ MAX_OCCURRENCES = 500
 
 
 class InvalidWindow(Unprocessable):
-    def __init__(self, pointer: str, detail: str) -> None:
+    def __init__(self, pointer: str, detail: str, code: str = "invalid") -> None:
         super().__init__(
             "The maintenance window is not valid; see errors. Nothing was saved.",
-            errors=[FieldError(pointer, detail)],
+            errors=[FieldError(pointer, detail, code)],
         )
 
 
@@ -154,7 +154,8 @@ class MaintenanceWindowService:
         rule: str | None = values["rule"]
         if rule is not None:
             if values["starts"].replace(tzinfo=UTC) < self.now - MAX_SPAN:
-                raise InvalidWindow("/body/starts", "must lie within the last 50 years if the window recurs")
+                detail = "must lie within the last 50 years if the window recurs"
+                raise InvalidWindow("/body/starts", detail, "too_long_ago")
             try:
                 rule = checked_rule(rule, values["starts"], values["time_zone"])
             except ValueError as error:
@@ -164,5 +165,6 @@ class MaintenanceWindowService:
     def _end(self, schedule: Schedule) -> datetime | None:
         ends_at = schedule.ends_at()
         if ends_at is not None and ends_at <= self.now:
-            raise InvalidWindow("/body/starts", "must not lie so far back that the window has ended")
+            detail = "must not lie so far back that the window has ended"
+            raise InvalidWindow("/body/starts", detail, "too_long_ago")
         return ends_at

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from shared.http.fields import within_reach
 
@@ -19,7 +20,9 @@ WALL_CLOCK = (
 
 def _check_form(value: object) -> object:
     if not isinstance(value, datetime) and not (isinstance(value, str) and re.match(WALL_CLOCK, value)):
-        raise ValueError("must be a date and a time without an offset, such as 2026-01-05T06:00:00")
+        raise PydanticCustomError(
+            "wall_clock", "must be a date and a time without an offset, such as 2026-01-05T06:00:00"
+        )
     return value
 
 
@@ -27,7 +30,9 @@ def _check_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError("must be a time zone of the IANA database, such as Europe/Berlin") from None
+        raise PydanticCustomError(
+            "zone", "must be a time zone of the IANA database, such as Europe/Berlin"
+        ) from None
     return name
 
 

@@ -12,6 +12,7 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from services.alerting.resources.domain import Resource
 from services.alerting.resources.fields import TimeZone, WallClock
@@ -24,13 +25,13 @@ from shared.http.fields import STORABLE, Moment, NotNull
 
 def _check_shift(duration: str) -> str:
     if not MIN_SHIFT <= to_timedelta(duration) <= MAX_SHIFT:
-        raise ValueError("must be between PT1H and P91D, such as P7D")
+        raise PydanticCustomError("shift_length", "must be between PT1H and P91D, such as P7D")
     return duration
 
 
 def _check_members(members: list[UUID]) -> list[UUID]:
     if len(set(members)) != len(members):
-        raise ValueError("must name each member once")
+        raise PydanticCustomError("members_once", "must name each member once")
     return members
 
 
@@ -78,7 +79,7 @@ class OverrideCreate(BaseModel):
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         if self.ends_at <= self.starts_at:
-            raise ValueError("ends_at must be after starts_at")
+            raise PydanticCustomError("ends_before_start", "ends_at must be after starts_at")
         return self
 
 

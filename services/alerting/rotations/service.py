@@ -21,7 +21,7 @@ MAX_PERIOD, DEFAULT_PERIOD = timedelta(days=366), timedelta(days=28)
 
 class NotAMember(Unprocessable):
     def __init__(self, pointer: str) -> None:
-        error = FieldError(pointer, "is no active member of the organization")
+        error = FieldError(pointer, "is no active member of the organization", "not_a_member")
         super().__init__("Not everybody is a member; see errors. Nothing was saved.", errors=[error])
 
 

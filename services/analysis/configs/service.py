@@ -64,7 +64,7 @@ class ConfigService:
             return values, ReadingConfig.from_json(merged(base.reading, change.reading)).to_json()
         except ConfigError as error:
             raise Unprocessable(
-                str(error), errors=[FieldError(f"{place}/{error.field}", str(error))]
+                str(error), errors=[FieldError(f"{place}/{error.field}", str(error), error.code)]
             ) from error
 
     async def _add(

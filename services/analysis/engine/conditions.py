@@ -279,7 +279,7 @@ def _column(name: str, columns: Sequence[str], file: str) -> str:
         file=file,
         column=name,
         code="unknown_column",
-        params={"field": FIELD},
+        params={"field": FIELD, "column": name},
     )
 
 

@@ -172,7 +172,7 @@ def as_samples(x: object, names: Sequence[str], first_row: int = 0) -> Floats:
                 f"below {MAX_VALUE:g} is required",
                 column=names[column],
                 code="too_large",
-                params={"value": repr(float(value)), "limit": MAX_VALUE},
+                params={"cell": f"{float(value):g}", "limit": MAX_VALUE},
             )
     return samples
 

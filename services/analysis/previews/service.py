@@ -12,7 +12,7 @@ from services.analysis.database.unit import Units
 from services.analysis.engine import ConfigError, EngineConfig, ReadingConfig, preview_file
 from services.analysis.previews.errors import PreviewTooLarge
 from services.analysis.settings import Settings
-from services.analysis.uploads.errors import BadUpload
+from services.analysis.uploads.errors import BadUpload, EmptyFile
 from services.analysis.uploads.multipart import Form, Part
 from services.analysis.uploads.service import FORM_OVERHEAD_BYTES, MAX_CONFIG_BYTES, ParseConfig, checked_name
 from shared.access import Caller
@@ -57,7 +57,7 @@ class PreviewService:
         async for part in form.parts():
             if part.name in FILE_FIELDS and name is None:
                 name = checked_name(part.filename)
-                await self._store(part, content)
+                await self._store(part, content, name)
             elif part.name in FILE_FIELDS:
                 raise BadUpload(part.name, "Send one file at a time.")
             elif part.name in ("config", "time_zone"):
@@ -69,7 +69,7 @@ class PreviewService:
             raise BadUpload("file", "Send a file, or its beginning, in the form field 'file'.")
         return name, values
 
-    async def _store(self, part: Part, content: IO[bytes]) -> None:
+    async def _store(self, part: Part, content: IO[bytes], name: str) -> None:
         size = 0
         async for chunk in part.chunks():
             size += len(chunk)
@@ -77,9 +77,7 @@ class PreviewService:
                 raise PreviewTooLarge(self._max_bytes)
             content.write(chunk)
         if not size:
-            raise BadUpload(
-                part.name, "The file is empty. Send a table with a header and at least 3 samples."
-            )
+            raise EmptyFile(part.name, name)
 
 
 def _settings(current: Configuration, change: ConfigChanges | None) -> tuple[EngineConfig, ReadingConfig]:
@@ -92,5 +90,5 @@ def _settings(current: Configuration, change: ConfigChanges | None) -> tuple[Eng
         )
     except ConfigError as error:
         raise Unprocessable(
-            str(error), errors=[FieldError(f"/body/config/{error.field}", str(error))]
+            str(error), errors=[FieldError(f"/body/config/{error.field}", str(error), error.code)]
         ) from error

@@ -32,6 +32,7 @@ class LeftOut(BaseModel):
     file: str
     row: int | None
     code: str
+    params: dict[str, Any] = {}
     message: str
 
 

@@ -19,6 +19,20 @@ class BadUpload(Unprocessable):
         super().__init__(detail, errors=[FieldError(f"/body/{name}", detail)])
 
 
+class EmptyFile(BadUpload):
+    def __init__(self, name: str, file: str) -> None:
+        super().__init__(name, f"'{file}' is empty. Send a table with a header and at least 3 samples.")
+
+
+class TooManyFiles(BadUpload):
+    def __init__(self, name: str, maximum: int) -> None:
+        super().__init__(name, f"Send at most {maximum} files at once.")
+
+
+class BadFileName(BadUpload):
+    pass
+
+
 class BrokenForm(BadRequest):
     pass
 

@@ -10,7 +10,8 @@ from services.analysis.configs.domain import ConfigChanges
 from services.analysis.configs.schemas import ConfigChange
 from services.analysis.domain import Analysis, Status
 from services.analysis.uploads.errors import BadUpload
-from shared.errors import FieldError, Unprocessable, json_pointer
+from shared.errors import Unprocessable, json_pointer
+from shared.http.problems import field_error
 
 
 class AnalysisAccepted(BaseModel):
@@ -42,8 +43,7 @@ def inline_config(values: Mapping[str, str]) -> ConfigChanges | None:
         return ConfigChange.model_validate(sent).changes()
     except ValidationError as refused:
         errors = [
-            FieldError(json_pointer("body", "config", *error["loc"]), error["msg"])
-            for error in refused.errors()
+            field_error(json_pointer("body", "config", *error["loc"]), error) for error in refused.errors()
         ]
         said = f"config has an invalid field: {errors[0].pointer}: {errors[0].detail}."
         raise Unprocessable(said, errors=errors) from None

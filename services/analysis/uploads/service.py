@@ -16,7 +16,13 @@ from services.analysis.objects.store import Storage
 from services.analysis.quotas.service import QuotaService
 from services.analysis.settings import Settings
 from services.analysis.uploads.domain import StoredFile, file_key, upload_prefix
-from services.analysis.uploads.errors import BadUpload, UploadTooLarge
+from services.analysis.uploads.errors import (
+    BadFileName,
+    BadUpload,
+    EmptyFile,
+    TooManyFiles,
+    UploadTooLarge,
+)
 from services.analysis.uploads.multipart import Form, Part
 from services.analysis.uploads.registering import AnalysisRequest, Received, Registrar
 from shared.access import Caller
@@ -117,7 +123,7 @@ class UploadReceiver:
         filename = checked_name(part.filename)
         number = len(received.files)
         if number == self._settings.max_files:
-            raise BadUpload(FILES_FIELD, f"Send at most {self._settings.max_files} files at once.")
+            raise TooManyFiles(FILES_FIELD, self._settings.max_files)
         key = file_key(upload_prefix(received.upload_id), number)
         before = received.size
         try:
@@ -134,9 +140,7 @@ class UploadReceiver:
                 raise UploadTooLarge(self._settings.max_upload_bytes)
             yield chunk
         if received.size == before:
-            raise BadUpload(
-                FILES_FIELD, f"'{filename}' is empty. Send a table with a header and at least 3 samples."
-            )
+            raise EmptyFile(FILES_FIELD, filename)
 
     async def _delete_files(self, received: ReceivedForm) -> None:
         await self._storage.delete([file.key for file in received.files])
@@ -145,13 +149,13 @@ class UploadReceiver:
 def checked_name(filename: str | None) -> str:
     """Return a file's name. Raises BadUpload if it is none. What the file is, only its content says."""
     if not filename or not filename.strip():
-        raise BadUpload(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
+        raise BadFileName(FILES_FIELD, "A form field 'files' has no file name. Send it as a file.")
     if len(filename) > MAX_FILENAME_CHARACTERS:
-        raise BadUpload(
+        raise BadFileName(
             FILES_FIELD, f"A file name exceeds the maximum of {MAX_FILENAME_CHARACTERS} characters."
         )
     if not filename.isprintable():
-        raise BadUpload(FILES_FIELD, "A file name contains non-printable characters. Rename the file.")
+        raise BadFileName(FILES_FIELD, "A file name contains non-printable characters. Rename the file.")
     return filename
 
 

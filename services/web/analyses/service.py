@@ -5,10 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from services.web.api.client import Json
-from services.web.errors import ApiBroken, ApiError, UnknownPage
+from services.web.api.client import Json, read_object, read_problem
+from services.web.errors import UnknownPage
 from services.web.sessions.visit import Visit, optional
 
 PAGE = 50
@@ -47,17 +45,12 @@ class AnalysisPages:
         }
 
     async def preview(self, visit: Visit, content_type: str, body: AsyncIterator[bytes]) -> Json:
-        """What the API understands of the beginning of a file. Raises ApiError."""
+        """What the API understands of the beginning of a file. Raises ApiError, ApiBroken."""
         headers = {"Content-Type": content_type}
         async with await visit.open("POST", "/file-previews", headers=headers, body=body) as answer:
-            content = await answer.read()
-        try:
-            found = orjson.loads(content)
-        except orjson.JSONDecodeError as error:
-            raise ApiBroken from error
-        if answer.status >= 400:
-            raise ApiError(answer.status, found)
-        return dict(found)
+            if answer.status >= 400:
+                raise await read_problem(answer)
+            return await read_object(answer)
 
     async def one(self, visit: Visit, analysis_id: UUID) -> dict[str, Any]:
         analysis = await visit.get(f"/analyses/{analysis_id}")

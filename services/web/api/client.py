@@ -69,15 +69,28 @@ class ApiClient:
     async def json(self, method: str, target: str, *, headers: Mapping[str, str], body: Any = None) -> Json:
         """The JSON object of a successful response; empty for 204. Raises ApiError, ApiBroken."""
         async with await self.request(method, target, headers=headers, body=body) as response:
-            try:
-                answer = await response.json(content_type=None) if response.status != 204 else {}
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                raise ApiBroken from error
             if response.status >= 400:
-                raise ApiError(response.status, answer if isinstance(answer, dict) else {})
-            return answer if isinstance(answer, dict) else {}
+                raise await read_problem(response)
+            return await read_object(response) if response.status != 204 else {}
 
     async def check(self) -> None:
         """Raises ApiBroken while the gateway does not respond."""
         async with await self.request("GET", "/health/live", headers={}):
             return
+
+
+async def read_problem(response: aiohttp.ClientResponse) -> ApiError:
+    """The problem that a response tells. Raises ApiBroken."""
+    found = ApiError(response.status, await read_object(response))
+    if (wait := response.headers.get("Retry-After")) is not None:
+        found.headers["Retry-After"] = wait
+    return found
+
+
+async def read_object(response: aiohttp.ClientResponse) -> Json:
+    """The JSON object of a response; empty for any other content. Raises ApiBroken."""
+    try:
+        answer = await response.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        raise ApiBroken from error
+    return answer if isinstance(answer, dict) else {}

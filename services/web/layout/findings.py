@@ -1,6 +1,6 @@
-"""Sentences for the codes of reasons, advice and remarks, with the parameters that come with them.
+"""Says codes in one language, with the parameters that come with them.
 
-A code without a sentence here, or a parameter that is missing, is said in the API's own English words.
+A code without a sentence, or a parameter that is missing, is said in the API's own English words.
 """
 
 import string
@@ -8,161 +8,41 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.web.layout.marked import N_
+from services.web.layout.file_texts import FILES, QUALITY
+from services.web.layout.verdict_texts import VERDICTS
 
+# Of machines, baselines, rules and data that were read.
+SENTENCES: Mapping[str, str] = {**QUALITY, **VERDICTS}
+# Of files: where a code is also that of a verdict, it means the file.
+FILE_SENTENCES: Mapping[str, str] = {**SENTENCES, **FILES}
 # Smaller ones would read as 0%.
 MIN_SHARE = 0.005
-# {name:.1%} and the like are written as format() does; a text in another language may order them differently.
-SENTENCES: Mapping[str, str] = {
-    # Health
-    "anomalies_below_limit": N_(
-        "{share:.1%} of the latest {samples} samples are anomalies, below the limit of {limit:.1%}."
-    ),
-    "anomalies_at_limit": N_(
-        "{share:.1%} of the latest {samples} samples are anomalies, at or above the limit of {limit:.1%}."
-    ),
-    "anomalies_too_few": N_(
-        "{share:.1%} of the latest {samples} samples are anomalies, which so few samples could show by "
-        "chance."
-    ),
-    "wear_below_limit": N_(
-        "The latest samples are {wear:.1f} baseline standard deviations away from normal, below the "
-        "limit of {limit:g}."
-    ),
-    "wear_at_limit": N_(
-        "The latest samples are {wear:.1f} baseline standard deviations away from normal, at or above "
-        "the limit of {limit:g}."
-    ),
-    "wear_of_too_few": N_(
-        "The latest samples are {wear:.1f} baseline standard deviations away from normal, but there are "
-        "only {samples} of them."
-    ),
-    "some_not_judged": N_(
-        "{not_judged} of {samples} samples could not be judged, because too many of their values are missing."
-    ),
-    "nothing_judged": N_(
-        "None of the {not_judged} samples could be judged, because too many of their values are missing."
-    ),
-    "anomalies_point_to": N_("The anomalies point to {features}: look there first."),
-    "rise_unconfirmed": N_(
-        "The newest run alone does not make the machine worse: the next one decides. Look at its "
-        "anomalies, and upload the next samples soon."
-    ),
-    "fall_unconfirmed": N_(
-        "The machine was worse before, and one better run does not end that: the next one decides."
-    ),
-    "no_run": N_("No monitoring run is completed yet."),
-    # Baselines
-    "sound": N_("This baseline is sound. There is nothing to do."),
-    "nothing_varies": N_(
-        "Every feature is constant, so there is nothing to learn. Check that the sensors were connected "
-        "and the machine was running."
-    ),
-    "too_few_samples": N_(
-        "The {samples} samples carry as much information as {effective} independent ones; with fewer "
-        "than {least}, the threshold is a guess. Record normal operation for longer, or at longer "
-        "intervals."
-    ),
-    "few_samples_per_feature": N_(
-        "There are only {samples} samples for {features} informative features, so small faults may be "
-        "missed. About {suffices} samples of normal operation suffice."
-    ),
-    "uncertain_rate": N_(
-        "{expected:.2%} of normal samples are expected to alarm, but the baseline shows only that it is "
-        "between {least:.2%} and {most:.1%}. Add normal samples, or raise the alarm threshold."
-    ),
-    "separate_groups": N_(
-        "The baseline consists of {groups} separate groups, such as loads or speeds. Faults between "
-        "them are hard to detect. A separate baseline for each would be more precise."
-    ),
-    "constant_features": N_(
-        "{features} features are constant in this baseline and not on the map; a change of their values "
-        "is reported as an anomaly."
-    ),
-    "duplicate_features": N_("Some features are nearly identical. Remove duplicate channels."),
-    "outliers": N_(
-        "{count} samples of this baseline are far from normal and were excluded from the threshold, "
-        "first {samples}. Upload the baseline without those that show faults or measurement errors."
-    ),
-    "baseline_activated": N_("Version {version} of the machine's baseline judges its next samples."),
-    "baseline_proposed": N_(
-        "Version {version} of the machine's baseline does not judge, because somebody has activated "
-        "another one. Compare the two, and activate the new one if it is better."
-    ),
-    "rebaseline_proposed": N_(
-        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
-        "about {onset}, and steady since {steady_since}. If this is its new normal, as after "
-        "maintenance, upload a baseline from then on; if not, it is a fault that stays."
-    ),
-    "drift_moving": N_(
-        "The machine has been changing since about {onset} (between {earliest} and {latest}), and still "
-        "is; it is {shift:+.1f} standard deviations from the normal of its baseline."
-    ),
-    "drift_outside": N_(
-        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
-        "about {onset}, and is not steady enough for a new normal."
-    ),
-    "drift_settled": N_(
-        "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
-        "about {onset}: the baseline may be wider than what it does now."
-    ),
-    # Wear
-    "no_trend": N_("There is no significant trend (p = {p_value:.2g})."),
-    "wear_decreasing": N_("The wear is decreasing and will not cross the failing level."),
-    "wear_crossed": N_("The wear crossed the failing level {failing:g} at about {crossing:.6g}."),
-    # Sensors
-    "sensor_dead": N_("“{sensor}” has no value at all."),
-    "sensor_missing": N_("“{sensor}” is missing in {share:.1%} of the samples."),
-    "sensor_constant": N_("“{sensor}” is {value:g} in all samples."),
-    "sensor_stuck": N_("“{sensor}” keeps one value for {run} samples."),
-    "sensor_redundant": N_(
-        "“{sensor}” says what other sensors say, above all “{partner}”: it repeats them, or is computed "
-        "from them."
-    ),
-    "role_configured": N_("“{sensor}” has the role that the configuration gives it."),
-    "role_missing": N_(
-        "“{sensor}” is ignored because it is missing in {share:.0%} of the samples. Repair its recording, "
-        "or leave it out."
-    ),
-    "role_counter": N_(
-        "“{sensor}” is ignored because it only rises or only falls, as a counter or a clock does. If it is "
-        "neither, set its role to “judged”."
-    ),
-    "role_wanders": N_(
-        "“{sensor}” passes through its range less than twice in the baseline, so it is context: the other "
-        "features are judged given its value. Record normal operation for longer, or set its role to "
-        "“judged”."
-    ),
-    # Rules
-    "can_never_fire": N_("This rule can never fire: nothing satisfies its condition."),
-    "severity_never_reached": N_(
-        "The severity “{severity}” is never reached: nothing satisfies its condition."
-    ),
-    "fires_when_in_order": N_(
-        "This rule fires while the machine is in order: its condition is satisfied by normal samples."
-    ),
-    "unknown_features": N_(
-        "The machine's active baseline does not judge {features}: no anomaly has it as a cause."
-    ),
-    "inactive_contacts": N_("Nothing is sent to {contacts}: this contact point is switched off."),
-    "unconfirmed_contacts": N_(
-        "Nothing is sent to {contacts} before whoever reads this mailbox has confirmed it."
-    ),
-    "sensor_few_effective_samples": N_(
-        "“{sensor}” wanders so slowly that its samples are worth {effective_samples:g} independent ones."
-    ),
-}
+# Whole numbers from here on have their digits in groups.
+MIN_GROUPED = 10_000
+UNITS = ("B", "KiB", "MiB", "GiB")
+# Copied from a file, and shown as they stand there.
+COPIED = frozenset({"cell", "other"})
 
 
 class Sentences(string.Formatter):
-    """`str.format` with the decimal sign of a language."""
+    """`str.format` with the signs of a language in numbers, and sizes as `{limit:size}`."""
 
     def __init__(self, decimal: str) -> None:
-        self._decimal = decimal
+        self._decimal, self._group = decimal, "," if decimal == "." else "."
 
     def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "size":
+            return self._size(float(value))
+        if not format_spec and type(value) is int and abs(value) >= MIN_GROUPED:
+            return f"{value:,}".replace(",", self._group)
         text = str(format(value, format_spec))
         return text.replace(".", self._decimal) if isinstance(value, float) else text
+
+    def _size(self, size: float) -> str:
+        unit = 0
+        while size >= 1024 and unit < len(UNITS) - 1:
+            size, unit = size / 1024, unit + 1
+        return f"{self.format_field(size, '.3g')} {UNITS[unit]}"
 
 
 class Findings:
@@ -172,15 +52,19 @@ class Findings:
         self._gettext = gettext
         self._sentences = Sentences(decimal)
 
-    def say(self, finding: Mapping[str, Any]) -> str:
+    def say(self, finding: Mapping[str, Any], sentences: Mapping[str, str] = SENTENCES) -> str:
         """A finding as a sentence."""
-        known = SENTENCES.get(str(finding.get("code")))
-        if known is not None:
-            try:
-                return self.fill(known, readable(finding.get("params") or {}))
-            except (KeyError, IndexError, ValueError, TypeError):
-                pass
-        return sentence(str(finding.get("text") or ""))
+        said = self.said(sentences.get(str(finding.get("code"))), finding.get("params") or {})
+        return sentence(str(finding.get("text") or finding.get("message") or "")) if said is None else said
+
+    def said(self, text: str | None, params: Mapping[str, Any]) -> str | None:
+        """The text in the language, with the parameters; None without a text, or where one is missing."""
+        if text is None:
+            return None
+        try:
+            return self.fill(text, readable(params))
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
 
     def fill(self, text: str, values: Mapping[str, Any]) -> str:
         """The text in the language, with the values. Raises KeyError, IndexError, ValueError, TypeError."""
@@ -189,7 +73,7 @@ class Findings:
 
 def readable(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parameters, with times and lists as people write them."""
-    return {name: _readable(value) for name, value in params.items()}
+    return {name: value if name in COPIED else _readable(value) for name, value in params.items()}
 
 
 def _readable(value: Any) -> Any:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from babel import Locale
 from babel.numbers import format_decimal, format_percent, format_scientific, get_decimal_symbol
+from babel.support import NullTranslations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -39,10 +40,15 @@ HEADERS = {
 
 
 class Pages:
-    """`asset` gives the address of a file that pages load."""
+    """`asset` gives the address of a file that pages load, `translations` the texts of a language."""
 
-    def __init__(self, asset: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        asset: Callable[[str], str],
+        translations: Callable[[str], NullTranslations] = texts.translations,
+    ) -> None:
         self._asset = asset
+        self._translations = translations
         self._environments = {language: self._environment(language) for language in texts.LANGUAGES}
 
     async def show(self, visit: Visit, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
@@ -63,8 +69,13 @@ class Pages:
         )
         return HTMLResponse(content, status, headers=HEADERS)
 
+    def words(self, visit: Visit) -> words.Words:
+        """Sentences in the visitor's language."""
+        found: words.Words = self._environments[language_of(visit)].globals["words"]  # type: ignore[assignment]
+        return found
+
     def gettext(self, visit: Visit) -> Callable[[str], str]:
-        return texts.translations(language_of(visit)).gettext
+        return self._translations(language_of(visit)).gettext
 
     async def _frame(self, visit: Visit) -> Mapping[str, Any]:
         if visit.session is None:
@@ -86,7 +97,7 @@ class Pages:
             extensions=["jinja2.ext.i18n"],
         )
         locale = texts.locale(language)
-        translations = texts.translations(language)
+        translations = self._translations(language)
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
         environment.globals |= {
             "asset": self._asset,

@@ -1,6 +1,6 @@
 """Answers errors as people read them: a page, a notice for a part of one, or a problem for a script."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from fastapi import FastAPI, Request
@@ -9,13 +9,15 @@ from opentelemetry import trace
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.web.errors import ApiError, SignedOut, UnknownPage
+from services.web.errors import ApiError, ForeignForm, SignedOut, UnknownPage
 from services.web.layout.pages import Pages, to_sign_in
-from services.web.sessions.visit import Visit, Visitors
+from services.web.sessions.visit import MAX_FIELDS, Visit, Visitors
 from shared.errors import DInsightError
 from shared.http.problems import render
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
+# Parts of the names of fields that are not shown again.
+SECRETS = ("password", "secret", "token", "code", "credential", "challenge", "url")
 logger = structlog.get_logger(__name__)
 
 
@@ -30,9 +32,14 @@ class Problems:
 
     async def _handle(self, request: Request, error: Exception) -> Response:
         problem = self._problem(request, error)
-        if not _wants_page(request):
-            return render(request, problem)
         visit = await self._visitors.anyone(request)
+        if not _wants_page(request):
+            return self._for_script(visit, problem)
+        if isinstance(problem, SignedOut | ForeignForm) and (typed := await _typed(visit)):
+            back = _page_of(visit)
+            return self._pages.render(
+                visit, "layout/unsent.html", status=problem.status, error=problem, typed=typed, back=back
+            )
         if isinstance(problem, SignedOut):
             return to_sign_in(visit)
         return self._shown(visit, problem)
@@ -46,6 +53,12 @@ class Problems:
             return UnknownPage(request.url.path) if error.status_code < 500 else DInsightError(error.detail)
         logger.error("unhandled error", path=request.url.path, exc_info=error)
         return DInsightError("Something went wrong on our side and was logged.")
+
+    def _for_script(self, visit: Visit, problem: DInsightError) -> Response:
+        """The problem with its sentence in the visitor's language: the script shows it as it is."""
+        said = self._pages.words(visit)
+        problem.detail = " ".join([said.problem(problem), *said.problem_fields(problem)])
+        return render(visit.request, problem)
 
     def _shown(self, visit: Visit, problem: DInsightError) -> Response:
         if visit.request.headers.get("HX-Request"):
@@ -63,6 +76,29 @@ class Problems:
             error=problem,
             request_id=_trace_id(problem),
         )
+
+
+async def _typed(visit: Visit) -> Sequence[tuple[str, str]]:
+    """What somebody typed into a form of ours that is not taken; nothing for parts, and no secrets."""
+    request = visit.request
+    if request.method != "POST" or "HX-Request" in request.headers:
+        return ()
+    try:
+        visit.check_origin()
+        fields = await request.form(max_files=0, max_fields=MAX_FIELDS)
+    except (ForeignForm, HTTPException):
+        return ()
+    return [
+        (name, value)
+        for name, value in fields.multi_items()
+        if isinstance(value, str) and value and not any(word in name for word in SECRETS)
+    ]
+
+
+def _page_of(visit: Visit) -> str:
+    """The path of the page that has the form: only one of ours."""
+    origin, referer = visit.holder.place.origin, visit.request.headers.get("Referer", "")
+    return referer.removeprefix(origin) if referer.startswith(f"{origin}/") else "/"
 
 
 def _wants_page(request: Request) -> bool:

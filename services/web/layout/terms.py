@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.web.layout.findings import Findings
+from services.web.layout.findings import FILE_SENTENCES, Findings
 from services.web.layout.marked import N_
 
 MACHINE_STATUSES: Mapping[str, str] = {
@@ -84,6 +84,13 @@ class Terms:
 
     def finding(self, finding: Mapping[str, Any]) -> str:
         return self.findings.say(finding)
+
+    def file_finding(self, finding: Mapping[str, Any]) -> str:
+        """What is wrong with a file, or asked about it; also why its analysis failed."""
+        params = dict(finding.get("params") or {})
+        if "field" in params:
+            params["field"] = self.config_field(str(params["field"]))
+        return self.findings.say({**finding, "params": params}, FILE_SENTENCES)
 
     def machine_status(self, code: str) -> str:
         return self._word(MACHINE_STATUSES, code)

@@ -6,8 +6,11 @@ A code that is not known here is shown in the API's own English words: a newer s
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.web.layout.field_texts import FIELD_NAMES, FIELDS, POINTING
 from services.web.layout.marked import N_
-from services.web.layout.terms import Terms
+from services.web.layout.problem_texts import PROBLEMS
+from services.web.layout.terms import CONFIG_FIELDS, Terms
+from shared.errors import FieldError
 
 Gettext = Callable[[str], str]
 
@@ -195,12 +198,25 @@ class Words(Terms):
     def problem(self, error: Any) -> str:
         """What went wrong, by its code; else in the words of whoever reports it."""
         known = PROBLEMS.get(error.reason_code) or PROBLEMS.get(error.code)
-        if known is None:
-            return str(error.detail)
-        try:
-            return self._text(known).format(**error.params)
-        except (KeyError, IndexError, ValueError):
-            return str(error.detail)
+        return self.findings.said(known, error.params) or str(error.detail)
+
+    def problem_fields(self, error: Any) -> list[str]:
+        """What is wrong with each field; in the API's words only where the problem says nothing else."""
+        pointing = error.reason_code in POINTING or error.reason_code not in PROBLEMS
+        said = (
+            (each.pointer, self._field(each) or (each.detail if pointing else "")) for each in error.errors
+        )
+        return [f"{self.field_name(pointer)}: {text}" for pointer, text in said if text]
+
+    def _field(self, error: FieldError) -> str | None:
+        return self.findings.said(FIELDS.get(error.code), error.params)
+
+    def field_name(self, pointer: str) -> str:
+        """The last part of a JSON pointer that is no number, in the words of forms."""
+        names = [part for part in pointer.split("/") if part and not part.isdecimal()]
+        name = names[-1] if names else ""
+        known = FIELD_NAMES.get(name) or CONFIG_FIELDS.get(name)
+        return self._text(known) if known else name
 
 
 # The first that matches: Edge says that it is Chrome, and Chrome that it is Safari.
@@ -213,46 +229,3 @@ SYSTEMS = (
     ("Mac OS", "macOS"),
     ("Linux", "Linux"),
 )
-PROBLEMS: Mapping[str, str] = {
-    "not-found": N_("This does not exist, or it belongs to another organization."),
-    "forbidden": N_("Your role does not allow this. Ask an administrator of your organization."),
-    "unavailable": N_("The service is not available at the moment. Nothing was changed; try again shortly."),
-    "service-down": N_("The service is not available at the moment. Nothing was changed; try again shortly."),
-    "api-broken": N_("The platform does not respond. Nothing is lost; try again shortly."),
-    "answer-broken": N_("The connection broke. Check whether your change was made before you repeat it."),
-    "answer-too-late": N_(
-        "The answer took too long. Check whether your change was made before you repeat it."
-    ),
-    "too-many-requests": N_("Too many requests. Wait a minute, then try again."),
-    "signed-out": N_("Your session has ended. Sign in again."),
-    "silences-everything": N_(
-        "Choose a machine, a rule, a location or a tag. To keep a whole plant quiet, plan maintenance."
-    ),
-    "name-taken": N_("The name {name} is taken. Choose another one."),
-    "in-use": N_("{name} keeps its name and cannot be deleted while {user} notifies it. Change that first."),
-    "not-your-shift": N_(
-        "You may take over a shift, or give one of your own away. Ask an administrator to arrange others."
-    ),
-    "not-a-member": N_("Not everybody is a member of the organization. Nothing was saved."),
-    "foreign-form": N_("This form is no longer current. Reload the page and try again."),
-    "wrong-credentials": N_("The e-mail address or the password is wrong."),
-    "challenge-ended": N_("This took too long, or there were too many wrong answers. Sign in again."),
-    "wrong-second-factor": N_("That is not right, or it was used before. Try again, or use another way."),
-    "wrong-code": N_("The code is wrong. Check the clock of the device, and enter the newest code."),
-    "passkey-refused": N_("The passkey could not be verified. Try again."),
-    "passkey-known": N_("This passkey is registered already."),
-    "too-many-attempts": N_("Too many attempts. Wait a little, then try again."),
-    "sign-in-too-old": N_("You signed in a while ago. Sign out and in again, then repeat this."),
-    "sign-in-too-weak": N_(
-        "This organization asks for more when you sign in: a second factor, which you can add under Your"
-        " account, or the sign-in provider."
-    ),
-    "own-sign-in-too-weak": N_(
-        "Your own sign-in does not meet this rule, so you would lock yourself out. Sign in that way first."
-    ),
-    "password-sign-in-disabled": N_("There are no passwords here. Sign in through the provider."),
-    "registration-closed": N_("No new accounts are accepted here. Ask the operator."),
-    "registration-needs-invitation": N_("New accounts need an invitation. Ask an administrator for one."),
-    "provider-account": N_("Your account signs in through the provider and has no password here."),
-    "email-not-verified": N_("Your e-mail address is not verified yet. We have sent you a link."),
-}

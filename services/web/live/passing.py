@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 import aiohttp
 from starlette.responses import Response, StreamingResponse
 
+from services.web.api.client import read_problem
 from services.web.layout.pages import HEADERS
 from services.web.sessions.visit import Visit
 
@@ -21,8 +22,14 @@ async def passed_on(
     body: AsyncIterator[bytes] | None = None,
     filename: str | None = None,
 ) -> Response:
-    """`encoded` is a path below /api/v1 with its query. With a `filename`, the browser saves the answer."""
+    """`encoded` is a path below /api/v1 with its query. With a `filename`, the browser saves the answer.
+
+    Raises ApiError for a problem, which is then said in the visitor's language.
+    """
     answer = await visit.open(method, encoded, headers=headers, body=body)
+    if answer.status >= 400:
+        async with answer:
+            raise await read_problem(answer)
     returned = {name: value for name in RETURNED if (value := answer.headers.get(name)) is not None}
     if filename is not None and answer.status == 200:
         returned["Content-Disposition"] = f'attachment; filename="{filename}"'

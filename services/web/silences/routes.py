@@ -8,6 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from services.web.errors import ApiError
+from services.web.layout.ends import end_of
 from services.web.layout.pages import Pages, moved
 from services.web.machines.choices import named
 from services.web.people.service import names_of_members
@@ -45,6 +47,34 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
         except DInsightError as error:
             return await _silences(visit, {}, error)
         return moved(visit, f"/o/{visit.organization_id}/alerts/silences")
+
+    @router.get("/{silence_id}/extend")
+    async def extension(visit: member, silence_id: UUID) -> Response:
+        return await _extension(visit, silence_id, {})
+
+    @router.post("/{silence_id}/extend")
+    async def extend_silence(visit: member, silence_id: UUID) -> Response:
+        """Move the end of a silence, also to an earlier time."""
+        fields = {name: str(value) for name, value in (await visit.form()).items()}
+        try:
+            await visit.patch(f"/silences/{silence_id}", {"ends_at": end_of(fields, clock.now())})
+        except ApiError as error:
+            return await _extension(visit, silence_id, fields, error)
+        return moved(visit, f"/o/{visit.organization_id}/alerts/silences")
+
+    async def _extension(
+        visit: Visit, silence_id: UUID, fields: Mapping[str, str], error: ApiError | None = None
+    ) -> Response:
+        return await pages.show(
+            visit,
+            "silences/extend.html",
+            status=error.status if error else 200,
+            tab="silences",
+            error=error,
+            silence=await visit.get(f"/silences/{silence_id}"),
+            now=clock.now(),
+            fields=fields,
+        )
 
     async def _silences(
         visit: Visit, fields: Mapping[str, str], error: DInsightError | None = None

@@ -3,16 +3,18 @@
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx2
+from babel.support import NullTranslations
 
 from services.web.api.client import ApiClient, Json
 from services.web.errors import ApiError
+from services.web.layout import texts
 from services.web.main import create_app
 from services.web.settings import Settings
 from shared.settings import InstallationSettings
@@ -98,8 +100,9 @@ async def browser(
     origin: str = ORIGIN,
     settings: Settings | None = None,
     headers: Mapping[str, str] | None = None,
+    translations: Callable[[str], NullTranslations] = texts.translations,
 ) -> AsyncIterator[Browser]:
-    app = create_app(InstallationSettings(), settings or Settings(), api)
+    app = create_app(InstallationSettings(), settings or Settings(), api, translations)
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     scheme, _, host = origin.partition("://")
     # As the gateway sends them.

@@ -177,6 +177,6 @@ async def test_a_message_that_nobody_got_is_sent_again_or_it_is_said_why_not() -
         assert path in (await visitor.get(f"{ALERTS}/{alert['id']}")).text
         api.answers[again] = {}
         assert (await visitor.post(path, {"form_token": visitor.form_token})).status_code == 303
-        api.answers[again] = ApiError(409, {"code": "conflict", "detail": "It is under way."})
+        api.answers[again] = ApiError(409, {"code": "cannot-redeliver", "detail": "It is under way."})
         refused = await visitor.post(path, {"form_token": visitor.form_token})
-    assert (refused.status_code, "It is under way." in refused.text) == (409, True)
+    assert (refused.status_code, "cannot be sent again" in refused.text) == (409, True)

@@ -1,15 +1,17 @@
 """Forms: only a current page of this site may send them."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
 
 from services.web.analyses import routes
 from services.web.errors import ApiError
-from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
+from tests.unit.web.fakes import ORGANIZATION, ORIGIN, FakeApi, browser
 
 INVITE = f"/o/{ORGANIZATION}/settings/invitations"
 MEMBERS = f"/organizations/{ORGANIZATION}/members"
@@ -98,20 +100,29 @@ class Refusal:
     async def __aexit__(self, *_error: object) -> None:
         return
 
-    async def read(self) -> bytes:
-        return b'{"type": "urn:dinsight:problem:unprocessable", "detail": "The file is empty."}'
+    headers: Mapping[str, str] = {}
+
+    async def json(self, **_options: object) -> Any:
+        field = {
+            "pointer": "/body/config/time_zone",
+            "detail": "is odd",
+            "code": "config_invalid",
+            "params": {},
+        }
+        return {"type": "urn:dinsight:problem:invalid-payload", "detail": "is odd", "errors": [field]}
 
 
 async def test_the_form_of_an_analysis_gets_the_refusal_of_a_preview_as_a_problem() -> None:
     script = (Path(routes.__file__).parents[1] / "assets/js/analyses/new.js").read_text()
     [accepted] = re.findall(r'Accept: "([^"]+)"', script)
-    async with browser(Unreadable()) as visitor:
+    async with browser(Unreadable(), headers={"Accept-Language": "de"}) as visitor:
         await visitor.sign_in()
         headers = {"X-Form-Token": visitor.form_token, "Accept": accepted}
         answer = await visitor.post(f"/o/{ORGANIZATION}/analyses/preview", {}, **headers)
     assert answer.status_code == 422
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["detail"] == "The file is empty."
+    # The script shows it as it is: it must be in the visitor's language.
+    assert answer.json()["detail"].endswith("berichtigen Sie, was genannt ist. Zeitzone: ist nicht gültig.")
 
 
 async def test_a_refused_registration_keeps_what_was_typed_but_the_password() -> None:
@@ -120,6 +131,39 @@ async def test_a_refused_registration_keeps_what_was_typed_but_the_password() ->
         fields = {"email": "ada@example.org", "password": "a long pass phrase", "full_name": "Ada"}
         page = await visitor.post("/register", fields)
     assert page.status_code == 409
-    assert "Taken." in page.text
+    assert "There is an account with this e-mail address already." in page.text
     assert 'value="ada@example.org"' in page.text
     assert "a long pass phrase" not in page.text
+
+
+TYPED = {"name": "Bearing <ordered>", "reason": "waits", "new_password": "hunter two", "form_token": "old"}
+SILENCES = f"/o/{ORGANIZATION}/alerts/silences"
+
+
+async def test_what_was_typed_before_a_session_ended_is_shown_but_no_secret() -> None:
+    async with browser(FakeApi(), headers={"Accept-Language": "de"}) as visitor:
+        page = await visitor.post(SILENCES, TYPED, Referer=f"{ORIGIN}{SILENCES}?show=all")
+    assert page.status_code == 401
+    assert "Ihre Sitzung ist beendet" in page.text
+    assert "Bearing &lt;ordered&gt;" in page.text
+    assert "hunter two" not in page.text
+    assert f'href="/sign-in?next={quote(SILENCES + "?show=all", safe="")}"' in page.text
+
+
+async def test_what_was_typed_into_the_form_of_an_earlier_session_is_shown() -> None:
+    async with browser(FakeApi()) as visitor:
+        await visitor.sign_in()
+        page = await visitor.post(SILENCES, TYPED, Referer="https://elsewhere.example/form")
+    assert page.status_code == 403
+    assert "Bearing &lt;ordered&gt;" in page.text
+    assert '<a class="button primary" href="/">' in page.text
+
+
+async def test_the_form_of_another_site_shows_nothing() -> None:
+    async with browser(FakeApi()) as visitor:
+        page = await visitor.post(SILENCES, TYPED, Origin="https://elsewhere.example")
+        assert (page.status_code, page.headers["Location"]) == (303, "/sign-in")
+        await visitor.sign_in()
+        page = await visitor.post(SILENCES, TYPED, Origin="https://elsewhere.example")
+    assert page.status_code == 403
+    assert "Bearing" not in page.text

@@ -9,7 +9,7 @@ import pytest
 from services.web.errors import ApiError
 from services.web.layout import texts
 from services.web.layout.durations import duration
-from services.web.layout.findings import SENTENCES, Findings
+from services.web.layout.findings import Findings
 from services.web.layout.words import Words
 from services.web.texts.update import extracted, path_of, updated
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, browser
@@ -189,19 +189,6 @@ def _strings(text: Any) -> tuple[str, ...]:
 def test_durations_are_said_in_words(text: str, english: str, german: str) -> None:
     assert duration(text, texts.locale("en")) == english
     assert duration(text, texts.locale("de")) == german
-
-
-# Without parameters that a sentence could be made of.
-ENGLISH_ONLY = {"missing", "no_measurements"}
-
-
-def test_every_reason_of_a_verdict_has_a_sentence() -> None:
-    """What the engine says of machines, baselines and sensors is said in the visitor's language."""
-    verdict = WEB.parent / "analysis" / "engine" / "verdict"
-    sources = "".join(path.read_text() for path in verdict.glob("*.py"))
-    codes = set(re.findall(r"\b(?:Reason|Finding)\(\s*\"([a-z_]+)\"", sources))
-    assert codes
-    assert codes - SENTENCES.keys() - ENGLISH_ONLY == set()
 
 
 def test_a_finding_is_said_with_the_decimal_sign_of_the_language() -> None:

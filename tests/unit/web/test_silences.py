@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from services.web.errors import ApiError
 from services.web.layout.ends import end_of
 from services.web.silences.domain import SilencesEverything, changes_at, silence
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, access_token, browser
@@ -49,6 +50,8 @@ def api_with(*silences: dict[str, Any], role: str = "operator") -> FakeApi:
             ("GET", "/alert-rules"): {"items": [{"id": RULE, "name": "Far away"}], "next_cursor": None},
             ("POST", "/silences"): {},
             ("DELETE", f"/silences/{UUID(int=1)}"): {},
+            ("PATCH", f"/silences/{UUID(int=1)}"): {},
+            **{("GET", f"/silences/{each['id']}"): each for each in silences},
         }
     )
 
@@ -164,3 +167,37 @@ async def test_what_is_refused_is_said_and_nothing_typed_is_lost() -> None:
     assert 'value="quiet"' in page.text
     assert '<option value="P3D" selected>3 Tage' in page.text
     assert not [call for call in api.calls if call[:2] == ("POST", "/silences")]
+
+
+@pytest.mark.parametrize(
+    ("language", "button"), [("en", "Move the end"), ("de", "Ende verschieben")], ids=["English", "German"]
+)
+async def test_an_operator_moves_the_end_of_a_silence(language: str, button: str) -> None:
+    api = api_with(a_silence(1))
+    async with browser(api, headers={"Accept-Language": language}) as visitor:
+        await visitor.sign_in()
+        (path,) = re.findall(rf'href="({SILENCES}/[^"]+/extend)"', (await visitor.get(SILENCES)).text)
+        form = (await visitor.get(path)).text
+        assert button in form
+        assert "waits for a &lt;bearing&gt;" in form
+        fields = {"ends": "until", "ends_at": "2030-01-01T06:00", "time_zone": "Europe/Berlin"}
+        moved = await visitor.post(path, {"form_token": visitor.form_token, **fields})
+    assert (moved.status_code, moved.headers["Location"]) == (303, SILENCES)
+    sent = {"ends_at": "2030-01-01T06:00:00+01:00"}
+    assert ("PATCH", f"/silences/{UUID(int=1)}", sent) in api.calls
+
+
+async def test_an_end_that_cannot_be_is_refused_in_words_and_stays_in_the_form() -> None:
+    api = api_with(a_silence(1))
+    problem = {"code": "invalid-end", "type": "urn:dinsight:problem:invalid-payload", "detail": "see errors"}
+    field = {"pointer": "/body/ends_at", "detail": "must be in the future", "code": "invalid", "params": {}}
+    api.answers["PATCH", f"/silences/{UUID(int=1)}"] = ApiError(422, {**problem, "errors": [field]})
+    async with browser(api, headers={"Accept-Language": "de"}) as visitor:
+        await visitor.sign_in()
+        fields = {"form_token": visitor.form_token, "ends": "until", "ends_at": "2020-01-01T06:00"}
+        page = await visitor.post(f"{SILENCES}/{UUID(int=1)}/extend", fields)
+    assert page.status_code == 422
+    assert "Das Ende muss in der Zukunft liegen" in page.text
+    assert 'value="2020-01-01T06:00"' in page.text
+    # The sentence says it; the API's English words beside it would say it again.
+    assert "must be in the future" not in page.text

@@ -110,6 +110,9 @@ def _proposal(settings: Settings, head: Head) -> tuple[Settings, dict[str, Role]
     if head.long is not None:
         change |= {"series_column": head.long.series, "value_column": head.long.value}
         roles |= {head.long.series: Role("series"), head.long.value: Role("value")}
+        if head.long.quality is not None:
+            why = "values whose quality is bad are missing"
+            roles[head.long.quality] = Role("metadata", "column_quality", why)
     else:
         change |= _features(sheet.header, roles, settings.reading)
     return settings.changed(change), roles
@@ -182,14 +185,14 @@ def _columns(
     for place, (name, kind) in enumerate(zip(head.sheet.header, head.sheet.kinds, strict=True)):
         role, sensor = roles[name], sensors.get(name)
         if role.role == "feature" and name in settings.reading.metadata_columns:
-            role = Role("metadata", "column_configured", "some of its cells are no numbers")
+            role = Role("metadata", "column_not_numbers", "some of its cells are no numbers")
         present = [cell for cell in head.cells[name] if cell]
         found.append(
             {
                 "name": name,
                 "kind": "time" if role.role == "time" else kind,
                 "role": role.role,
-                "why": role.why,
+                "why": role.remark,
                 "unit": unit_of(name, units[place] if place < len(units) else ""),
                 "missing": head.rows - len(present) if sensor is None else sensor["missing"],
                 "status_words": {} if sensor is None else sensor["status_words"],

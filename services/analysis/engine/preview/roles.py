@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,11 @@ class Role:
     role: str
     code: str | None = None
     why: str | None = None
+
+    @property
+    def remark(self) -> dict[str, Any] | None:
+        """Why it is no feature, with a stable code; None for a feature."""
+        return None if self.code is None else {"code": self.code, "params": {}, "text": self.why}
 
 
 FEATURE = Role("feature")

@@ -108,7 +108,7 @@ def select_columns(
             column=next(iter(absent.values())),
             suggestion=suggestion,
             code="columns_not_found",
-            params={"missing": absent},
+            params={"missing": absent, "columns": list(absent.values())},
         )
     start, stop = header.index(config.start_dim), header.index(config.end_dim) + 1
     if stop <= start:
@@ -236,7 +236,7 @@ def _compare(
                 file=file,
                 column=mine,
                 code="different_columns",
-                params={"place": place, "found": mine, "expected": theirs},
+                params={"place": place, "found": mine, "expected": theirs, "column": mine},
             )
     if len(found) != len(expected):
         extra = (found if len(found) > len(expected) else expected)[min(len(found), len(expected))]
@@ -246,5 +246,5 @@ def _compare(
             file=file,
             column=extra,
             code="different_columns",
-            params={"found": len(found), "expected": len(expected)},
+            params={"found": len(found), "expected": len(expected), "column": extra},
         )

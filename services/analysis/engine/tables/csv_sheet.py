@@ -137,7 +137,7 @@ class CsvSheet:
                 if block.open_end:
                     block, cut = without_cut_line(block, before, self.dialect)
                     if cut is not None and left_out is not None:
-                        left_out.append(LeftOut(self.name, *cut))
+                        left_out.append(LeftOut(self.name, cut[0], "cut_line", cut[1]))
                 if block.data.isspace() or not block.data:
                     continue
                 before = block.data[-COMPARED_BYTES:]

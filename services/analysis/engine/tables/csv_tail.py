@@ -14,8 +14,8 @@ COMPARED_ROWS = 1000
 
 PARTS = re.compile(r"[+-]?\d*(?:[.,](\d*))?(?:[eE]([+-]?\d*))?", re.ASCII)
 
-Cut = tuple[int, str, str]
-"""The line, a code, and the reason."""
+Cut = tuple[int, str]
+"""The line, and the reason."""
 
 
 def without_cut_line(block: Block, before: bytes, dialect: Dialect) -> tuple[Block, Cut | None]:
@@ -36,7 +36,7 @@ def without_cut_line(block: Block, before: bytes, dialect: Dialect) -> tuple[Blo
     reason = _reason(last, before + data[:start], dialect)
     if reason is None:
         return block, None
-    return Block(data[:start], block.line), (line, "cut_line", f"the last line is incomplete: {reason}")
+    return Block(data[:start], block.line), (line, f"the last line is incomplete: {reason}")
 
 
 def _reason(last: str, before: bytes, dialect: Dialect) -> str | None:

@@ -148,6 +148,7 @@ class ExcelSheet:
                         file=self.name,
                         row=line,
                         code="wrong_width",
+                        params={"cells": len(row), "columns": width},
                     )
                 rows.append(row)
                 lines.append(line)

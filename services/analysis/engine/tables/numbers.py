@@ -234,7 +234,7 @@ class Numbers:
             else:
                 row = int(odd[compute.index(texts.indices, index).as_py()])
                 self._open_question(word)
-                raise NoNumber(Fault(int(rows[row]), place, word))
+                raise NoNumber(Fault(int(rows[row]), place, word, "not_a_number"))
         indices = texts.indices.to_numpy(zero_copy_only=False)
         words.update(_counted(texts.cast(pa.string()).filter(pa.array(np.isnan(switches)[indices]))))
         switched = np.flatnonzero(~np.isnan(switches)[indices])

@@ -133,6 +133,7 @@ class ParquetSheet:
                 file=self.name,
                 row=first_row + wrong + 1,
                 code="list_length",
+                params={"values": lengths[wrong].as_py(), "expected": length},
             )
         return [compute.list_element(column, index) for index in range(length)]
 

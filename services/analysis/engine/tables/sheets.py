@@ -46,7 +46,7 @@ def open_sheets(
                 raise
             refusal = refusal or error
             if left_out is not None:
-                left_out.append(LeftOut(source.name, None, error.code, error.message))
+                left_out.append(LeftOut(source.name, None, error.code, error.message, error.params))
         else:
             sheets += found
     if not sheets and refusal is not None:

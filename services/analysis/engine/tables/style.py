@@ -234,6 +234,8 @@ def _mixed(evidence: Evidence) -> Question:
 def ask(question: Question, header: Sequence[str], file: str, line: int | None) -> TableError:
     """Return the error that asks the user."""
     params: dict[str, Any] = {"cell": question.cell}
+    if question.other:
+        params["other"] = question.other
     if question.code == "ambiguous_number":
         params["options"] = list(OTHER)
     return TableError(

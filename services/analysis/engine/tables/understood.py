@@ -48,6 +48,7 @@ class LeftOut:
     row: int | None
     code: str
     message: str
+    params: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -220,8 +220,8 @@ def _moments(
             " times as ISO 8601, such as 2024-03-21T08:37:00Z",
             file=name,
             row=rows[0][0],
-            code="time_order_ambiguous",
-            params={"formats": offers},
+            code="label_time_ambiguous",
+            params={"cell": both[0], "formats": offers},
         )
     raise _unread(read, texts, rows, name)
 

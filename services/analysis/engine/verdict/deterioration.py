@@ -5,7 +5,7 @@ See docs/engine.md, "Deterioration and health".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -206,28 +206,34 @@ def describe(series: Series, failing: float) -> Trend:
         text = "the wear is decreasing and will not cross the failing level"
         return _trend(series, slope, None, text, "wear_decreasing", rate=slope.value)
     said = forecast(series, slope, failing)
-    times = {"crossing": said.crossing, "earliest": said.earliest, "latest": said.latest}
-    known = {name: value for name, value in times.items() if value is not None}
-    return _trend(
-        series,
-        slope,
-        (said.crossing, said.earliest, said.latest),
-        _prediction(said, failing),
-        "crossing_predicted" if known else "wear_rising",
-        failing=failing,
-        **known,
-    )
+    times = (said.crossing, said.earliest, said.latest)
+    what = _predicted(said, failing)
+    return _trend(series, slope, times, what.text, what.code, failing=failing, **what.params)
 
 
-def _prediction(said: Forecast, failing: float) -> str:
+@dataclass(frozen=True, slots=True)
+class _Prediction:
+    """What a forecast says of the crossing of the failing level, beside that level."""
+
+    code: str
+    params: Mapping[str, float]
+    text: str
+
+
+def _predicted(said: Forecast, failing: float) -> _Prediction:
     if said.earliest is None:
-        return "the wear has risen, but not lately, so when it crosses the failing level is unknown"
+        text = "the wear has risen, but not lately, so when it crosses the failing level is unknown"
+        return _Prediction("wear_rising", {}, text)
     if said.crossing is None:
-        return f"the wear will not cross the failing level {failing:g} before about {said.earliest:.6g}"
+        text = f"the wear will not cross the failing level {failing:g} before about {said.earliest:.6g}"
+        return _Prediction("crossing_not_before", {"earliest": said.earliest}, text)
     text = f"the wear will cross the failing level {failing:g} at about {said.crossing:.6g}"
     if said.latest is None:
-        return f"{text} (not before {said.earliest:.6g}, perhaps much later)"
-    return f"{text} (between {said.earliest:.6g} and {said.latest:.6g})"
+        text = f"{text} (not before {said.earliest:.6g}, perhaps much later)"
+        return _Prediction("crossing_open", {"crossing": said.crossing, "earliest": said.earliest}, text)
+    text = f"{text} (between {said.earliest:.6g} and {said.latest:.6g})"
+    known = {"crossing": said.crossing, "earliest": said.earliest, "latest": said.latest}
+    return _Prediction("crossing_predicted", known, text)
 
 
 def _trend(

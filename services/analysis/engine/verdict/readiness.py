@@ -115,7 +115,7 @@ def assess_baseline(
     shrinkage: float,
     gross: Sequence[tuple[int, str, float]] = (),
     skipped: Rows = NO_ROWS,
-    missing: Sequence[str] = (),
+    missing: Sequence[Finding] = (),
 ) -> BaselineReport:
     """Assess a fitted baseline by its calibration, its slowest feature and its map positions (n, 2).
 
@@ -168,7 +168,7 @@ def assess_baseline(
         notes.append(_rate_finding(expected, least, bound, n, independent, memory, names))
     if gross:
         notes.append(_gross_finding(gross))
-    notes += [Finding("missing", text) for text in missing]
+    notes += missing
     if far.size:
         notes.append(_outlier_finding([int(row) + 1 for row in far]))
     if regimes > 1:
@@ -265,7 +265,10 @@ def _gross_finding(cells: Sequence[tuple[int, str, float]]) -> Finding:
         f"These values are far from everything else that their sensors measured: "
         f"{', '.join(listed[:MAX_LISTED_OUTLIERS])}{more}. They count as missing. Check whether the logger"
         " marks missing values in this way.",
-        {"cells": [[row + 1, name, value] for row, name, value in cells[:MAX_LISTED_OUTLIERS]]},
+        {
+            "cells": [[row + 1, name, value] for row, name, value in cells[:MAX_LISTED_OUTLIERS]],
+            "sensors": list(dict.fromkeys(name for _, name, _ in cells))[:MAX_LISTED_OUTLIERS],
+        },
     )
 
 

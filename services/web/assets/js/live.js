@@ -6,8 +6,8 @@
 const MIN_MS = 250;
 const RETRY_MS = [1_000, 5_000, 15_000];
 const EVENTS = [
-  "upload.received", "analysis.progressed", "analysis.completed", "analysis.failed", "anomaly.detected",
-  "alert.raised", "alert.changed", "reset",
+  "upload.received", "analysis.progressed", "analysis.completed", "analysis.failed", "source.failed", "source.recovered",
+  "anomaly.detected", "alert.raised", "alert.changed", "reset",
 ];
 
 // How often is looked whether what a region shows has changed by the clock alone.
@@ -46,6 +46,33 @@ function say(text) {
   if (status) status.textContent = text;
 }
 
+// Whether somebody has typed or chosen something that a reload would take from them.
+function typed() {
+  return [...document.querySelectorAll("main form input, main form textarea, main form select")].some((field) => {
+    if (field.matches("[type=hidden], [data-zone]")) return false;
+    if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+    if (field.options) return isChanged(field);
+    return field.value !== field.defaultValue;
+  });
+}
+
+function isChanged(select) {
+  // Without a default, a browser selects the first.
+  const before = [...select.options].findIndex((each) => each.defaultSelected);
+  return select.selectedIndex !== Math.max(0, before);
+}
+
+// The session is over: to the sign-in page, unless that would lose what was typed.
+function leave() {
+  if (!typed()) return location.reload();
+  const { ended, signIn } = document.body.dataset;
+  const box = document.createElement("div");
+  box.className = "notice error";
+  const link = Object.assign(document.createElement("a"), { href: "/sign-in", target: "_blank", textContent: signIn });
+  box.append(ended ?? "", " ", link);
+  document.getElementById("notices")?.replaceChildren(box);
+}
+
 function read(organization, channel) {
   return new Promise(() => {
     let source = null;
@@ -66,7 +93,7 @@ function read(organization, channel) {
         // The browser has given up. Was it the session?
         const answer = await fetch(`/o/${organization}/live/check`, { headers: { Accept: "application/json" } })
           .catch(() => null);
-        if (answer?.status === 401) return location.reload();
+        if (answer?.status === 401) return leave();
         say(document.body.dataset.offline ?? "");
         setTimeout(open, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]);
       });

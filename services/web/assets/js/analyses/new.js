@@ -163,7 +163,7 @@ class NewAnalysis {
       if (request.status === 202) location.href = `/o/${this.#form.dataset.organization}/analyses/${answer.id}`;
       else {
         this.#busy(false);
-        this.#problem(described(answer) || this.#words.broken);
+        this.#problem(answer.detail || this.#words.broken);
       }
     });
     request.addEventListener("error", () => {
@@ -203,13 +203,7 @@ class NewAnalysis {
 
 /** @param {Response} answer */
 async function problemOf(answer) {
-  return described(parsed(await answer.text())) || `${answer.status}`;
-}
-
-/** @param {any} problem */
-function described(problem) {
-  const fields = (problem.errors ?? []).map((/** @type {any} */ each) => `${each.pointer}: ${each.detail}`);
-  return [problem.detail ?? "", ...fields].filter(Boolean).join(" ");
+  return parsed(await answer.text()).detail || `${answer.status}`;
 }
 
 /** @param {string} text */

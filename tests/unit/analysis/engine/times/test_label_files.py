@@ -53,7 +53,7 @@ def test_an_order_of_day_and_month_that_would_end_an_event_before_it_starts_is_n
 
 def test_an_order_of_day_and_month_that_stays_open_is_asked_about() -> None:
     error = refused("1/1/2020 0:00,1/3/2020 0:00\n2/2/2020 0:05,2/7/2020 0:05\n")
-    assert error.code == "time_order_ambiguous"
+    assert error.code == "label_time_ambiguous"
     assert (
         read("1/1/2020 0:00,1/3/2020 0:00\n", time_format="%m/%d/%Y %H:%M")[0].end == "2020-01-03T00:00:00Z"
     )
