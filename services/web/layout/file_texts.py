@@ -220,8 +220,8 @@ QUALITY: Mapping[str, str] = {
     # What was left out
     "empty_row": N_("The row has no value."),
     "another_header": N_(
-        "The row is another header, and what follows may stand in other columns. Split the file there, or remove"
-        " the row."
+        "The row is another header, and what follows may stand in other columns. Split the file there, or"
+        " remove the row."
     ),
     "repeated_header": N_("The line repeats the header."),
     "cut_line": N_("The last line is incomplete."),
