@@ -162,7 +162,7 @@ def findings() -> Iterator[Coded]:
     """Every finding of analysis and alerting, and every fault of a file."""
     for folder in ("services/analysis", "services/alerting/rules"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if "sources" not in path.parts:
+            if "sources" not in path.relative_to(ROOT).parts:
                 yield from _found(path, {"file", "verdict"})
 
 

@@ -95,14 +95,22 @@ def _options(error: EngineError, settings: Settings) -> list[dict[str, Any]]:
 def _measured(error: TableError, settings: Settings) -> list[dict[str, Any]]:
     """Return what can be done about a number with something beside it: it was measured, and nobody but the
     user may say that it is missing."""
-    aside = {"metadata_columns": [*settings.reading.metadata_columns, error.column]}
+    params = {"cell": error.params["cell"]}
     return [
-        {"code": f"{error.code}_option", "params": dict(error.params), "text": text, "column": error.column}
-        | {"change": change}
-        for text, change in (
-            (f"If the column is no feature, add '{error.column}' to metadata_columns", aside),
-            (f"If '{error.params['cell']}' means that nothing was measured", dict(error.proposal or {})),
-        )
+        {
+            "code": "number_aside_option",
+            "params": params,
+            "text": f"If the column is no feature, add '{error.column}' to metadata_columns",
+            "column": error.column,
+            "change": {"metadata_columns": [*settings.reading.metadata_columns, error.column]},
+        },
+        {
+            "code": "number_missing_option",
+            "params": params,
+            "text": f"If '{params['cell']}' means that nothing was measured, add it to missing_values",
+            "column": error.column,
+            "change": error.proposal,
+        },
     ]
 
 

@@ -59,7 +59,7 @@ def fault_error(fault: Fault, sheet: Sheet, batch: Batch, reading: ReadingConfig
             fault,
             sheet,
             batch,
-            "totals",
+            "total_row",
             f"'{cell.strip()}' says that the row is a total, and no sample. Remove the row",
         )
     shown = cell if len(cell) <= MAX_SHOWN_CHARACTERS else cell[:MAX_SHOWN_CHARACTERS] + "..."

@@ -141,7 +141,7 @@ def test_a_header_in_another_spelling_is_one() -> None:
 def test_a_total_in_the_column_of_a_sensor_is_refused() -> None:
     """As a word for a missing value, the rest of the row would be a sample."""
     error = refusal(csv([HEADER, *ROWS, ("w", "Summe", 15.0)]))
-    assert (error.code, error.row, error.proposal) == ("totals", 5, None)
+    assert (error.code, error.row, error.proposal) == ("total_row", 5, None)
 
 
 def test_a_status_word_may_be_the_name_of_a_column() -> None:
