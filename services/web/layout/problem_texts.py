@@ -42,6 +42,10 @@ GENERAL: Mapping[str, str] = {
     "rate-limited": N_("Too many requests within a minute. Try again in {retry_after} s."),
     "too-many-connections": N_("Too many connections are open. Close some pages, or try again shortly."),
     "too-many-streams": N_("Too many live views are open. Close some pages of the platform."),
+    "too-many-at-once": N_(
+        "Your organization has {maximum} of these under way, as many as it may. Try again when one has ended."
+    ),
+    "unsendable": N_("A value is nested too deeply, or is too large a number. Simplify it."),
     "two-credentials": N_("The request has an access token and an API key. Send one of them."),
     "in-progress": N_("This is being done already. Wait a moment, then reload the page."),
     "idempotency-key-reused": N_("This was sent before with other content. Reload the page and try again."),
@@ -158,7 +162,6 @@ MACHINES: Mapping[str, str] = {
         " Parquet)."
     ),
     "preview-too-large": N_("A preview takes at most {max_bytes:size}. The analysis itself takes more."),
-    "previews-busy": N_("Other files are being looked at. Try again in a few seconds."),
     "quota-exceeded": N_(
         "This would be more than your organization may store or analyse at once. Try again later, delete"
         " analyses, or ask the operator for more."
@@ -212,6 +215,7 @@ ALERTING: Mapping[str, str] = {
     # Rules and whom they tell
     "bad-condition": N_("The condition is not valid JSON, at line {line}, column {column}."),
     "invalid-rule": N_("The rule is not valid. Nothing was saved; correct what is named."),
+    "too-many-rules": N_("A machine has at most {limit} rules. Delete one first."),
     "rule_template_not_found": N_("This template does not exist, or it belongs to another organization."),
     "too_many_rule_templates": N_("An organization has at most {limit} templates. Delete one first."),
     "name-taken": N_("The name {name} is taken. Choose another one."),
