@@ -43,6 +43,8 @@ SUBSCRIPTIONS: Mapping[str, tuple[str, ...]] = {
         "analysis.progressed",
         "analysis.completed",
         "analysis.failed",
+        "source.failed",
+        "source.recovered",
         "anomaly.detected",
         "alert.raised",
         "alert.changed",

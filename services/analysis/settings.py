@@ -57,7 +57,8 @@ class Settings(ServiceSettings):
     sources_allow_private: bool = False
     # Stores other than AWS of which sources may read buckets, such as https://minio.example.com:9000.
     sources_endpoints: CommaSeparated = ()
-    # How many sources a worker looks at concurrently: one that is slow or silent must not hold up the others.
+    # How many sources a worker looks at concurrently, and as many again of those that were quick the last
+    # time: one that is slow or silent must not hold up the others.
     sources_concurrency: int = Field(default=4, ge=1)
     # An organization whose servers answer slowly occupies at most this many, so that others are served.
     sources_per_organization: int = Field(default=3, ge=1)

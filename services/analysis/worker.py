@@ -33,6 +33,7 @@ from services.analysis.sources.events import Announcer
 from services.analysis.sources.looking import Looker
 from services.analysis.sources.opening import Opener, Places
 from services.analysis.sources.sealing import SecretSealer
+from services.analysis.sources.taking import Bounds, Taker
 from services.analysis.uploads.registering import Registrar
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
@@ -108,29 +109,26 @@ def build_source_worker(
     settings: Settings,
     clock: Clock,
     new_id: IdGenerator,
+    bounds: Bounds | None = None,
 ) -> Worker:
-    """Looks at sources, in lanes of its own: a silent server must not hold up an analysis."""
+    """Looks at sources, in lanes of its own: a silent server must not hold up an analysis.
+
+    Nor another source: half of the lanes only have looks at places that were quick the last time.
+    """
     auditor = Auditor(clock)
     quotas = QuotaService(clock, settings.quotas)
     registrar = Registrar(clock, new_id, auditor, ConfigService(clock, auditor), quotas)
-    looker = Looker(
-        units,
-        storage,
-        opener,
-        registrar,
-        Announcer(clock),
-        clock,
-        new_id,
-        max_bytes=settings.max_upload_bytes,
-    )
+    announcer = Announcer(clock)
+    bounds = bounds or Bounds(settings.max_upload_bytes)
+    taker = Taker(units, storage, registrar, announcer, clock, new_id, bounds)
+    looker = Looker(units, opener, taker, announcer, clock, new_id, bounds)
     pace = Pace(
         timedelta(seconds=settings.lease_seconds),
         settings.heartbeat_seconds,
         per_organization=settings.sources_per_organization,
     )
-    return Worker(
-        queue, sources.QUEUE, {sources.LOOK: looker}, (Lane(settings.sources_concurrency),), pace, RETRY
-    )
+    lanes = (Lane(settings.sources_concurrency), Lane(settings.sources_concurrency, Size.SMALL))
+    return Worker(queue, sources.QUEUE, {sources.LOOK: looker}, lanes, pace, RETRY)
 
 
 def create_worker(installation: InstallationSettings, settings: Settings) -> FastAPI:

@@ -62,7 +62,7 @@ def create_index(name: str, on: str) -> None:
 def create_index_of_months(name: str, table: str, columns: str, where: str = "") -> None:
     """Create an index of a partitioned table beside readers and writers: on every partition, then as a whole.
 
-    It has the rows that satisfy `where`. A partition that is made meanwhile gets the index when it is attached.
+    It has the rows that satisfy `where`. A partition made meanwhile gets the index when it is attached.
     """
     rows = f"({columns}) WHERE {where}" if where else f"({columns})"
     insist(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY {table} {rows}")

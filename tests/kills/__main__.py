@@ -1,15 +1,18 @@
 """Kills programs of a running platform with kill -9, again and again, while analyses flow through it.
 
-Prints how often each program was killed, and how many analyses, anomaly events and alerts were lost or
-doubled. Ends with status 1 when any was. The seed makes the choice of victims repeatable, not the timing.
+Analyses are uploaded, and files appear in watched folders, some of them slowly. Prints how often each program
+was killed, and how many analyses, watched files, anomaly events and alerts were lost or doubled. Ends with
+status 1 when any was. The seed makes the choice of victims repeatable, not the timing.
 """
 
 import argparse
 import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +20,7 @@ from rich.table import Table
 from tests.e2e.plant import Plant
 from tests.e2e.test_faults import distinct, everything_counted
 from tests.e2e.topics import read_published
+from tests.kills.folders import Watched, watch
 from tests.stack import FOR_MANY_CALLS, Stack
 from tests.support.tables import as_csv, spectra, with_fault
 
@@ -52,19 +56,22 @@ SETTINGS = {
 
 @dataclass
 class Load:
-    """What was uploaded so far."""
+    """What was uploaded so far, and the folders that are watched meanwhile."""
 
     plant: Plant
     machine: str
+    watched: Watched
     rng: random.Random
     analyses: list[str] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
 
-    def unended(self) -> list[str]:
-        for analysis in [analysis for analysis in self.analyses if analysis not in self.ended]:
+    def unended(self, *others: str) -> list[str]:
+        """The analyses, and those others, that have not ended yet."""
+        analyses = [*self.analyses, *others]
+        for analysis in [analysis for analysis in analyses if analysis not in self.ended]:
             if self.plant.get(f"/analyses/{analysis}")["status"] in ("completed", "failed"):
                 self.ended.add(analysis)
-        return [analysis for analysis in self.analyses if analysis not in self.ended]
+        return [analysis for analysis in analyses if analysis not in self.ended]
 
     def fill(self) -> None:
         """Upload until enough analyses are under way."""
@@ -93,10 +100,19 @@ def kill_again_and_again(stack: Stack, load: Load, kills: int) -> Counter[str]:
 def settle(load: Load) -> None:
     """Wait for the end of every analysis, and until alerting has counted every anomaly."""
     ends_at = time.monotonic() + MAX_END_SECONDS
-    while load.unended() or not everything_counted(load.plant, load.machine, load.analyses):
+    while not settled(load):
         if time.monotonic() > ends_at:
             return
         time.sleep(0.5)
+
+
+def settled(load: Load) -> bool:
+    runs = load.watched.runs()
+    return (
+        load.watched.settled(runs)
+        and not load.unended(*(run.analysis for run in runs))
+        and everything_counted(load.plant, load.machine, load.analyses)
+    )
 
 
 def judge(stack: Stack, load: Load) -> list[tuple[str, int, int, int]]:
@@ -108,24 +124,32 @@ def judge(stack: Stack, load: Load) -> list[tuple[str, int, int, int]]:
         for topic in ("analysis.completed", "analysis.failed")
         for payload in distinct(records, topic)
     )
+    analyses = [*load.analyses, *(run.analysis for run in load.watched.runs())]
     told = Counter(payload["anomaly_id"] for payload in distinct(records, "anomaly.detected"))
+    # Runs of watched files have anomalies, too; the alert counts those of the machine that has the rule.
     stored = [
         anomaly["id"] for id_ in load.analyses for anomaly in load.plant.all("/anomalies", analysis_id=id_)
     ]
+    elsewhere = {
+        payload["anomaly_id"]
+        for payload in distinct(records, "anomaly.detected")
+        if payload["machine_id"] != load.machine
+    }
     [alert] = load.plant.alerts(load.machine)
     raised = sum(payload["machine_id"] == load.machine for payload in distinct(records, "alert.raised"))
     return [
         (
             "ends of analyses",
-            len(load.analyses),
-            sum(ends[id_] == 0 for id_ in load.analyses),
-            sum(ends[id_] > 1 for id_ in load.analyses),
+            len(analyses),
+            sum(ends[id_] == 0 for id_ in analyses),
+            sum(ends[id_] > 1 for id_ in analyses),
         ),
+        *load.watched.judge(),
         (
             "events of anomalies",
             len(stored),
             sum(told[id_] == 0 for id_ in stored),
-            sum(told[id_] > 1 for id_ in stored) + len(told.keys() - set(stored)),
+            sum(told[id_] > 1 for id_ in stored) + len(told.keys() - elsewhere - set(stored)),
         ),
         (
             "anomalies counted by the alert",
@@ -142,14 +166,20 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
-    console = Console(width=110)
-    with Stack(workers=2, settings=SETTINGS) as stack, Plant.joined(stack.gateway_url) as plant:
+    console, rng = Console(width=110), random.Random(options.seed)
+    with (
+        tempfile.TemporaryDirectory(prefix="dinsight-kills-") as root,
+        Stack(workers=2, settings=SETTINGS | {"DINSIGHT_ANALYSIS_SOURCES_FOLDER": root}) as stack,
+        Plant.joined(stack.gateway_url) as plant,
+    ):
         machine = plant.machine()
         plant.rule(machine)
         plant.completed(plant.upload(machine, "baseline", ("normal.csv", BASELINE)))
-        load = Load(plant, machine, random.Random(options.seed))
+        watched = watch(plant, stack.admin_dsn, Path(root), BASELINE, rng)
+        load = Load(plant, machine, watched, rng)
         began = time.monotonic()
-        killed = kill_again_and_again(stack, load, options.kills)
+        with watched.filling():
+            killed = kill_again_and_again(stack, load, options.kills)
         settle(load)
         findings = judge(stack, load)
         failed = len(plant.all("/analyses", status="failed"))

@@ -1,44 +1,29 @@
-"""Looks at sources in jobs: notes what is there, and takes what is ready.
+"""Looks at sources in jobs: notes what is there, and lets be taken what is ready."""
 
-Each file is taken exactly once: its bytes are copied to the object store under a new key; then one
-transaction checks the lease of the job and the state of the file, adds the analysis, and notes the file as
-taken. A worker that dies before leaves a waiting file, and an object that the janitor deletes.
-"""
-
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from uuid import UUID
 
-import structlog
-from obstore.exceptions import BaseError
+from opentelemetry import metrics
 
-from services.analysis.database.unit import Unit, Units
-from services.analysis.domain import AnalysisType
-from services.analysis.errors import NoBaseline
-from services.analysis.objects.frames import compressed
-from services.analysis.objects.store import Storage
-from services.analysis.sources.domain import Entry, FileState, Problem, Source, SourceFile, look, wanted
+from services.analysis.database.unit import Units
+from services.analysis.sources.domain import Entry, Problem, Source, SourceFile, look, wanted
 from services.analysis.sources.events import Announcer
 from services.analysis.sources.opening import Opener
 from services.analysis.sources.places.base import Place, PlaceError
 from services.analysis.sources.service import look_job
-from services.analysis.uploads.domain import StoredFile, file_key, upload_prefix
-from services.analysis.uploads.errors import BadUpload, UploadTooLarge
-from services.analysis.uploads.registering import AnalysisRequest, Received, Registrar
-from services.analysis.uploads.service import checked_name
-from shared.access import Caller, Role, Scope
+from services.analysis.sources.taking import Bounds, Stopped, Taker, hold, scope_of
 from shared.clock import Clock, IdGenerator
-from shared.errors import DInsightError, Unavailable
-from shared.jobs.queue import Job, Lease
+from shared.errors import DInsightError
+from shared.jobs.queue import Job, Lease, Size
 
 # Files taken by one look. The next one follows at once, after the other sources' turns.
 MAX_TAKEN = 50
 # A look whose worker died again and again is put off.
 AFTER_GIVING_UP = timedelta(minutes=5)
-
-logger = structlog.get_logger(__name__)
+# The look that follows one that took longer leaves the lanes for quick looks to others.
+MAX_QUICK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,36 +34,33 @@ class Outcome:
     again_in: timedelta
 
 
-class Stopped(Exception):
-    """The source was deleted, switched off or changed while it was looked at."""
-
-
 class Looker:
     """Handles the jobs of kind `look`: one per active source, each of which enqueues the next."""
 
     def __init__(
         self,
         units: Units,
-        storage: Storage,
         opener: Opener,
-        registrar: Registrar,
+        taker: Taker,
         announcer: Announcer,
         clock: Clock,
         new_id: IdGenerator,
-        *,
-        max_bytes: int,
+        bounds: Bounds,
     ) -> None:
         self._units = units
-        self._storage = storage
         self._open = opener
-        self._registrar = registrar
+        self._taker = taker
         self._announcer = announcer
         self._clock = clock
         self._new_id = new_id
-        self._max_bytes = max_bytes
+        self._bounds = bounds
+        self._looks = metrics.get_meter("dinsight.analysis").create_counter(
+            "dinsight_source_looks", "1", "Looks at sources, by kind of place and outcome"
+        )
 
     async def run(self, job: Job, lease: Lease) -> None:
-        async with self._units(_scope(job)) as unit:
+        began = self._clock.now()
+        async with self._units(scope_of(job)) as unit:
             source = await unit.sources.get(job.subject_id)
             if source is None or not source.is_active:
                 await unit.jobs.complete(job)
@@ -88,10 +70,11 @@ class Looker:
             outcome = await self._look(source, known, job, lease)
         except Stopped:
             return
-        await self._end(job, outcome)
+        quick = self._clock.now() - began <= MAX_QUICK
+        await self._end(job, outcome, Size.SMALL if quick else Size.LARGE)
 
     async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
-        async with self._units(_scope(job)) as unit:
+        async with self._units(scope_of(job)) as unit:
             await unit.jobs.retry(job, after, counted=counted)
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
@@ -101,141 +84,48 @@ class Looker:
     async def _look(self, source: Source, known: Sequence[SourceFile], job: Job, lease: Lease) -> Outcome:
         try:
             async with self._open(source) as place:
-                listed = [entry for entry in await place.entries() if wanted(source, entry)]
-                now = self._clock.now()
+                listed = [entry for entry in await self._listed(place) if wanted(source, entry)]
+                now, taken = self._clock.now(), 0
                 found = look(source, known, listed, now, self._new_id)
-                async with self._units(_scope(job)) as unit:
-                    await self._hold(unit, job)
+                async with self._units(scope_of(job)) as unit:
+                    await hold(unit, job)
                     await unit.sources.put_files(found.changed)
                     await unit.sources.forget_files(found.forgotten)
                     if found.ready:
-                        await self._check(unit, source, found.ready[0])
+                        await self._taker.check(unit, source, found.ready[0])
                 for file in found.ready[:MAX_TAKEN]:
+                    if self._clock.now() - now > self._bounds.taking:
+                        break
                     await lease.turn()
-                    await self._take(job, place, file)
+                    await self._taker.take(job, place, file)
+                    taken += 1
         except PlaceError as error:
             return Outcome(error.problem, source.every)
         except DInsightError as error:
             # Such as a machine without a baseline, or a configuration that does not go with the baseline's.
             return Outcome(Problem(error.code, error.detail), source.every)
-        if len(found.ready) > MAX_TAKEN:
+        if len(found.ready) > taken:
             return Outcome(None, timedelta())
         if found.settles_at is not None:
             settles_in = max(timedelta(), found.settles_at - self._clock.now())
             return Outcome(None, min(source.every, settles_in))
         return Outcome(None, source.every)
 
-    async def _check(self, unit: Unit, source: Source, file: SourceFile) -> None:
-        """Raises NoBaseline, QuotaExceeded: otherwise each look would copy the file in vain."""
-        if await unit.baselines.active(source.machine_id) is None:
-            machine = await unit.machines.get(source.machine_id)
-            raise NoBaseline("The machine" if machine is None else machine.name)
-        await self._registrar.check_quotas(unit, source.organization_id, min(file.size, self._max_bytes))
-
-    async def _take(self, job: Job, place: Place, file: SourceFile) -> None:
-        """Take a file, unless it changes meanwhile. Raises what concerns the whole source."""
-        received = Received(self._new_id())
+    async def _listed(self, place: Place) -> Sequence[Entry]:
+        seconds = self._bounds.listing.total_seconds()
         try:
-            received.files.append(await self._copy(place, file, received.upload_id))
-            received.size = received.files[0].size
-            after = await place.find(file.path)
-            if after is None or not file.is_like(after) or received.size != file.size:
-                await self._discard(received)
-                await self._wait_on(job, file, after)
-                return
-            async with self._units(_scope(job)) as unit:
-                await self._register(unit, job, file, received)
-        except (BadUpload, UploadTooLarge) as error:
-            await self._discard(received)
-            code = "file-name" if isinstance(error, BadUpload) else error.code
-            await self._refuse(job, file, Problem(code, error.detail, {"file": file.path}))
-        except PlaceError as error:
-            await self._discard(received)
-            if error.problem.params.get("file") != file.path:
-                raise
-            # The other files may well be readable.
-            await self._refuse(job, file, error.problem, state=FileState.WAITING)
-        except (DInsightError, Stopped):
-            # After other errors the transaction may have committed, so the janitor deletes orphaned objects.
-            await self._discard(received)
-            raise
+            async with asyncio.timeout(seconds):
+                return await place.entries()
+        except TimeoutError as error:
+            text = (
+                f"The place's list of files took longer than {seconds:g} s. Watch a folder with fewer, or"
+                " move old files away."
+            )
+            raise PlaceError("listing-slow", text, seconds=seconds) from error
 
-    async def _copy(self, place: Place, file: SourceFile, upload_id: UUID) -> StoredFile:
-        name = checked_name(file.path.rpartition("/")[2])
-        key, size = file_key(upload_prefix(upload_id), 0), 0
-
-        async def counted() -> AsyncIterator[bytes]:
-            nonlocal size
-            async for block in place.read(file.path):
-                size += len(block)
-                if size > self._max_bytes:
-                    raise UploadTooLarge(self._max_bytes)
-                yield block
-
-        if file.size > self._max_bytes:
-            raise UploadTooLarge(self._max_bytes)
-        try:
-            await self._storage.put_stream(key, compressed(counted()))
-        except (OSError, BaseError) as error:
-            raise Unavailable("The object store is not available at the moment.") from error
-        return StoredFile(name, size, key)
-
-    async def _register(self, unit: Unit, job: Job, file: SourceFile, received: Received) -> None:
-        source = await self._hold(unit, job)
-        current = await unit.sources.lock_file(file.id)
-        if current is None or current.state is not FileState.WAITING or current.version != file.version:
-            raise Stopped
-        base = await self._base(unit, source)
-        request = self._request(source, file, base)
-        analysis = await self._registrar.register(unit, _author(source), received, request)
-        now = self._clock.now()
-        taken = replace(current, state=FileState.TAKEN, taken_at=now, analysis_id=analysis.id, problem=None)
-        await unit.sources.put_files([taken])
-        applied = source.applied
-        if source.config and base is not None and analysis.config_id is not None:
-            applied = {"base": base, "config": analysis.config_id}
-        await unit.sources.update(replace(source, taken_at=now, applied=applied))
-
-    @staticmethod
-    async def _base(unit: Unit, source: Source) -> int | None:
-        """The configuration of the baseline that judges, which the source's parameters change."""
-        active = await unit.baselines.active(source.machine_id)
-        baseline = None if active is None else await unit.analyses.get(active.analysis_id)
-        return None if baseline is None else baseline.config_id
-
-    @staticmethod
-    def _request(source: Source, file: SourceFile, base: int | None) -> AnalysisRequest:
-        """One configuration serves all files of a source, as long as the baseline's stays the same."""
-        applied = source.applied
-        known = applied["config"] if applied is not None and applied["base"] == base else None
-        return AnalysisRequest(
-            source.machine_id,
-            AnalysisType.MONITORING,
-            config_id=known,
-            config=source.changes if known is None else None,
-            origin={"source_id": source.id, "path": file.path},
-        )
-
-    async def _wait_on(self, job: Job, file: SourceFile, after: Entry | None) -> None:
-        """The file changed while it was copied: it waits again, for the whole delay."""
-        async with self._units(_scope(job)) as unit:
-            await self._hold(unit, job)
-            if after is not None:
-                await unit.sources.put_files([file.renewed(after, self._clock.now())])
-
-    async def _refuse(
-        self, job: Job, file: SourceFile, problem: Problem, *, state: FileState = FileState.FAILED
-    ) -> None:
-        async with self._units(_scope(job)) as unit:
-            source = await self._hold(unit, job)
-            refused = replace(file, state=state, problem=problem.stored())
-            await unit.sources.put_files([refused])
-            if file.problem is None or file.problem["code"] != problem.code:
-                await self._announcer.failed(unit, source, problem, file=file.path)
-
-    async def _end(self, job: Job, outcome: Outcome) -> None:
+    async def _end(self, job: Job, outcome: Outcome, size: Size = Size.SMALL) -> None:
         """End the job, and enqueue the next look, in the transaction that says how this one went."""
-        async with self._units(_scope(job)) as unit:
+        async with self._units(scope_of(job)) as unit:
             source = await unit.sources.lock(job.subject_id)
             await unit.jobs.complete(job)
             if source is None or not source.is_active:
@@ -258,28 +148,5 @@ class Looker:
                 next_look_at=now + outcome.again_in,
             )
             await unit.sources.update(looked)
-            await unit.jobs.enqueue([look_job(self._new_id(), looked)])
-
-    async def _hold(self, unit: Unit, job: Job) -> Source:
-        """The source, locked, and the lease of its job, until the transaction ends.
-
-        Raises Stopped, LeaseLost.
-        """
-        source = await unit.sources.lock(job.subject_id)
-        if source is None or not source.is_active:
-            raise Stopped
-        await unit.jobs.hold(job)
-        return source
-
-    async def _discard(self, received: Received) -> None:
-        with suppress(OSError, BaseError):
-            await self._storage.delete([file.key for file in received.files])
-
-
-def _scope(job: Job) -> Scope:
-    return Scope(organization_id=job.organization_id)
-
-
-def _author(source: Source) -> Caller:
-    """Files are taken in the name of whoever created the source."""
-    return Caller(source.created_by, "", "", source.organization_id, Role.OPERATOR, token="")
+            await unit.jobs.enqueue([look_job(self._new_id(), looked, size)])
+        self._looks.add(1, {"kind": source.place["kind"], "outcome": problem.code if problem else "ok"})

@@ -11,6 +11,7 @@ from services.analysis.sources.domain import Source
 from services.analysis.sources.errors import PlaceNotAllowed
 from services.analysis.sources.places.base import Place, PlaceError
 from services.analysis.sources.places.bucket import BucketPlace, s3_store
+from services.analysis.sources.places.calls import Calls
 from services.analysis.sources.places.folder import FolderPlace
 from services.analysis.sources.places.kinds import KINDS, AnyPlace, Bucket, Folder
 from services.analysis.sources.places.sftp import connected
@@ -26,6 +27,7 @@ class Places:
     def __init__(self, settings: Settings, sealer: SecretSealer) -> None:
         self._settings = settings
         self._sealer = sealer
+        self._calls = Calls()
 
     def check(self, place: AnyPlace) -> None:
         """Raise PlaceNotAllowed if the installation does not offer such a place."""
@@ -55,12 +57,12 @@ class Places:
                 "secret-lost", "The key of the secret is gone. Send the secret again."
             ) from error
         if isinstance(place, Folder):
-            yield FolderPlace(self._folder(source.organization_id), place.path)
+            yield FolderPlace(self._folder(source.organization_id), place.path, self._calls)
         elif isinstance(place, Bucket):
             yield BucketPlace(s3_store(place, secrets["secret_access_key"]), place.prefix)
         else:
             async with connected(
-                place, secrets, allow_private=self._settings.sources_allow_private
+                place, secrets, self._calls, allow_private=self._settings.sources_allow_private
             ) as opened:
                 yield opened
 

@@ -23,7 +23,7 @@ from services.analysis.sources.sealing import SecretSealer
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock, IdGenerator
-from shared.jobs.queue import NewJob
+from shared.jobs.queue import NewJob, Size
 
 MAX_SOURCES = 50
 
@@ -184,13 +184,15 @@ class SourceService:
         return {"place": stored, "sealed": before.sealed}
 
 
-def look_job(job_id: UUID, source: Source) -> NewJob:
+def look_job(job_id: UUID, source: Source, size: Size = Size.SMALL) -> NewJob:
+    """`size` is LARGE if the look is expected to take long."""
     return NewJob(
         id=job_id,
         queue=QUEUE,
         kind=LOOK,
         organization_id=source.organization_id,
         subject_id=source.id,
+        size=size,
         run_at=source.next_look_at,
     )
 

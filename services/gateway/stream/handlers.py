@@ -17,6 +17,8 @@ from shared.events.analysis import (
     ANALYSIS_FAILED,
     ANALYSIS_PROGRESSED,
     ANOMALY_DETECTED,
+    SOURCE_FAILED,
+    SOURCE_RECOVERED,
     UPLOAD_RECEIVED,
 )
 from shared.events.base import Event, Topic
@@ -31,6 +33,8 @@ STREAMED: Mapping[str, Topic[Any]] = {
         ANALYSIS_PROGRESSED,
         ANALYSIS_COMPLETED,
         ANALYSIS_FAILED,
+        SOURCE_FAILED,
+        SOURCE_RECOVERED,
         ANOMALY_DETECTED,
         ALERT_RAISED,
         ALERT_CHANGED,

@@ -23,6 +23,10 @@ GENERAL: Mapping[str, str] = {
     "unsupported-media-type": N_("This kind of content is not accepted here. Send a file through the form."),
     "invalid-payload": N_("Not everything is valid. Nothing was saved; correct what is named."),
     "too-many-requests": N_("Too many requests. Wait a minute, then try again."),
+    "too-many-at-once": N_(
+        "Your organization has {maximum} of these under way. Try again when one has ended."
+    ),
+    "unsendable": N_("A value is nested too deeply, or is a number too large."),
     "internal": N_(
         "Something went wrong on our side and was logged. If it happens again, tell your operator."
     ),
@@ -220,6 +224,7 @@ ALERTING: Mapping[str, str] = {
     "too_many_rule_templates": N_("An organization has at most {limit} templates. Delete one first."),
     "name-taken": N_("The name {name} is taken. Choose another one."),
     "in-use": N_("{name} keeps its name and cannot be deleted while {user} notifies it. Change that first."),
+    "too-many-rules": N_("The machine has {maximum} rules already. Delete those that nobody needs."),
     "too-many": N_("Your organization has as many of these as it may. Delete one first."),
     "invalid-target": N_("Messages cannot be sent there. Nothing was saved; correct what is named."),
     "nobody-to-test": N_(

@@ -27,6 +27,8 @@ POINTS = 1_200
 # The newest; the map shows all of them.
 ANOMALIES = 25
 RUNS = 100
+# As many as a machine may have.
+SOURCES = 50
 # Earlier anomalies among which similar ones are looked for.
 EARLIER = 200
 # What a request for columns may ask for at once.
@@ -249,11 +251,12 @@ class MachinePages:
 
     async def _frame(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
         """What stands above every tab."""
-        machine, health, baselines, alerts = await asyncio.gather(
+        machine, health, baselines, alerts, sources = await asyncio.gather(
             visit.get(f"/machines/{machine_id}"),
             optional(visit.get(f"/machines/{machine_id}/health")),
             visit.get(f"/machines/{machine_id}/baselines", limit=RUNS),
             visit.get("/alerts", machine_id=machine_id, open=True, limit=20),
+            optional(visit.get(f"/machines/{machine_id}/sources", limit=SOURCES)),
         )
         wear: Sequence[Json] = (health or {}).get("wear") or ()
         return {
@@ -264,6 +267,7 @@ class MachinePages:
                 (each["analysis_id"] for each in baselines["items"] if each["active"]), None
             ),
             "open_alerts": alerts["items"],
+            "failing_sources": [each for each in (sources or {}).get("items") or () if each["problem"]],
         }
 
     @staticmethod

@@ -20,8 +20,10 @@ from services.analysis.sources.domain import QUEUE, Source
 from services.analysis.sources.events import Announcer
 from services.analysis.sources.looking import Looker
 from services.analysis.sources.places.base import Place
+from services.analysis.sources.places.calls import Calls
 from services.analysis.sources.places.folder import FolderPlace
 from services.analysis.sources.service import look_job
+from services.analysis.sources.taking import Bounds, Taker
 from services.analysis.uploads.registering import Registrar
 from shared.access import Role, Scope
 from shared.audit import Auditor
@@ -61,16 +63,9 @@ class Victim:
         storage = _Storage(self._place.storage, self.wait)
         quotas = QuotaService(clock, Quotas())
         registrar = Registrar(clock, time_ordered_id, auditor, ConfigService(clock, auditor), quotas)
-        looker = Looker(
-            self._units,
-            storage,
-            self._open,
-            registrar,
-            Announcer(clock),
-            clock,
-            time_ordered_id,
-            max_bytes=2**20,
-        )
+        bounds, announcer = Bounds(2**20), Announcer(clock)
+        taker = Taker(self._units, storage, registrar, announcer, clock, time_ordered_id, bounds)
+        looker = Looker(self._units, self._open, taker, announcer, clock, time_ordered_id, bounds)
         await looker.run(job, HeldLease(job, LEASE, Priority(), sent_at=asyncio.get_running_loop().time()))
 
     @asynccontextmanager
@@ -85,7 +80,7 @@ class Victim:
     @asynccontextmanager
     async def _open(self, source: Source) -> AsyncIterator[Place]:
         self.wait()
-        yield FolderPlace(self._folder, "")
+        yield FolderPlace(self._folder, "", Calls())
 
 
 class _Storage(Storage):

@@ -60,7 +60,6 @@ def test_every_topic_has_a_consumer() -> None:
         "analysis.archived",
         "analysis.restored",
         "anomaly.acknowledged",
-        "source.recovered",
     }
 
 

@@ -125,6 +125,7 @@ CARRIERS: Mapping[str, Carrier] = {
     "EngineError": Carrier(99),
     "__init__": Carrier(99),
     "Fault": Carrier(3, always=frozenset({"cell"})),
+    "_refused": Carrier(3, always=frozenset({"cell"})),
     "Question": Carrier(0, always=frozenset({"cell"})),
     "LeftOut": Carrier(2, 4),
     "Doubt": Carrier(0, 1),

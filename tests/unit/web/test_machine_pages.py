@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from services.gateway.stream.handlers import STREAMED
 from services.web.errors import ApiError
 from services.web.help.library import SECTIONS, Library
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, access_token, browser
@@ -16,7 +17,8 @@ MACHINE, RUN, BASELINE, UPLOAD = (UUID(int=number) for number in range(11, 15))
 PAGES = f"/o/{ORGANIZATION}"
 TIME = "2026-03-01T10:00:00+00:00"
 EVIL = '"><script>alert(1)</script>\u202e'
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+ROOT = Path(__file__).resolve().parents[3]
+DOCS, WEB = ROOT / "docs", ROOT / "services" / "web"
 
 
 def anomaly(sample: int = 4) -> dict[str, Any]:
@@ -78,6 +80,8 @@ def answers() -> dict[tuple[str, str], Any]:
         "marks": [{"kind": "failed_run", "at": TIME, "text": EVIL, "analysis_id": str(RUN)}],
         "truncated": [],
     }
+    problem = {"code": "folder-silent", "params": {}, "text": f"No answer of {EVIL}", "since": TIME}
+    sources = [{"name": EVIL, "problem": problem}, {"name": "Works", "problem": None}]
     points = {
         "index": [4],
         "x": [1.0],
@@ -92,6 +96,7 @@ def answers() -> dict[tuple[str, str], Any]:
         f"/machines/{MACHINE}/health": health,
         f"/machines/{MACHINE}/timeline": timeline,
         f"/machines/{MACHINE}/baselines": {"items": []},
+        f"/machines/{MACHINE}/sources": {"items": sources},
         f"/analyses/{RUN}": analysis(),
         f"/analyses/{RUN}/points": points,
         f"/analyses/{BASELINE}/points": {**points, "anomaly": [False]},
@@ -127,6 +132,37 @@ async def test_the_map_names_its_data_and_its_anomalies() -> None:
     assert f'data-columns="{PAGES}/analyses/{RUN}/columns"' in page
     assert f'data-baseline="{PAGES}/analyses/{BASELINE}/columns"' in page
     assert '<tr data-sample="4">' in page
+
+
+async def test_sources_that_fail_are_shown_and_shown_again_when_that_changes() -> None:
+    api = FakeApi(answers())
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        failing = (await visitor.get(f"{PAGES}/machines/{MACHINE}/settings")).text
+        api.answers["GET", f"/machines/{MACHINE}/sources"] = {"items": [{"name": "Works", "problem": None}]}
+        works = (await visitor.get(f"{PAGES}/machines/{MACHINE}/settings")).text
+    shown = re.findall(r'<ul id="sources".*?</ul>', failing, re.DOTALL)[0]
+    assert "are not arriving:" in shown
+    assert "No answer of" in shown
+    assert "Works" not in shown
+    (region,) = re.findall(r'<ul id="sources"[^>]*>', works)
+    assert 'data-live="source.failed source.recovered"' in region
+    assert "hidden" in region
+
+
+def test_pages_ask_for_events_that_are_streamed_and_listened_to() -> None:
+    asked = {
+        name
+        for page in WEB.rglob("*.html")
+        for names in re.findall(r'data-live="([^"]*)"', page.read_text(encoding="utf-8"))
+        for name in names.split()
+    }
+    script = (WEB / "assets" / "js" / "live.js").read_text(encoding="utf-8")
+    heard = set(
+        re.findall(r'"([a-z]+\.[a-z]+)"', re.findall(r"const EVENTS = \[(.*?)\]", script, re.DOTALL)[0])
+    )
+    assert asked <= heard
+    assert heard == STREAMED.keys()
 
 
 async def test_a_machine_without_runs_says_what_to_do() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ConfigError, TableError
 from ..tables.config import ReadingConfig
@@ -22,6 +23,8 @@ from ..times.periods import period, period_text
 from ..times.zones import ZoneReader, isos
 from .grid import Grid, Raster, Series
 from .layout import Long
+
+Floats = NDArray[np.float64]
 
 ROWS = 4096
 
@@ -156,7 +159,7 @@ class JoinedTable:
         sheet: Sheet,
         part: Batch,
         moments: Moments,
-        values: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+        values: Floats,
         known: np.ndarray[tuple[int], np.dtype[np.bool_]],
         names: Sequence[str],
         long: Long | None,
@@ -170,12 +173,23 @@ class JoinedTable:
             places = self._series.places([names[at] for at in kept])
             grid.add(place, moments[known], values[known][:, kept], places)
             return
+        values = self._good(sheet, part, values, long)
         series = [str(each or "").strip() for each in texts(part, sheet.header.index(long.series))]
         wanted = np.array([bool(each) and (self._wanted is None or each in self._wanted) for each in series])
         known = known & wanted
         mine = [series[at] for at in np.flatnonzero(known)]
         self._present |= set(mine)
         grid.add_long(place, moments[known], self._series.places(mine), values[known, 0])
+
+    def _good(self, sheet: Sheet, part: Batch, values: Floats, long: Long) -> Floats:
+        """Return the values (m, 1) of a long table without those whose quality is bad."""
+        if long.quality is None:
+            return values
+        words = [str(each or "").strip() for each in texts(part, sheet.header.index(long.quality))]
+        bad = np.array([long.is_bad(word) for word in words], dtype=np.bool_)
+        for row in np.flatnonzero(bad & ~np.isnan(values[:, 0])):
+            self.facts.count_missing(long.value, f"{long.quality}: {words[row]}", 1)
+        return np.where(bad[:, None], np.nan, values)
 
     def _sensors(self, sheet: Sheet, time: TimeColumn) -> list[str]:
         """Return the columns of a wide sheet that hold numbers."""

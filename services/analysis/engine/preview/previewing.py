@@ -110,6 +110,9 @@ def _proposal(settings: Settings, head: Head) -> tuple[Settings, dict[str, Role]
     if head.long is not None:
         change |= {"series_column": head.long.series, "value_column": head.long.value}
         roles |= {head.long.series: Role("series"), head.long.value: Role("value")}
+        if head.long.quality is not None:
+            why = "values whose quality is bad are missing"
+            roles[head.long.quality] = Role("metadata", "column_quality", why)
     else:
         change |= _features(sheet.header, roles, settings.reading)
     return settings.changed(change), roles

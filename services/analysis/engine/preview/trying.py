@@ -12,6 +12,7 @@ from ..config import EngineConfig
 from ..errors import ConfigError, EngineError, TableError
 from ..opening import open_samples
 from ..tables.config import ReadingConfig
+from ..tables.faults import MEASURED
 from ..tables.fills import Fill, propose_fills
 from ..tables.limits import MIB, Limits
 
@@ -57,7 +58,7 @@ def tried(
         try:
             return settings, step(settings)
         except EngineError as error:
-            options = _options(error)
+            options = _options(error, settings)
             change = None if options else _advised(error, settings)
             problems += [_problem(error, change), *options]
             if change is None:
@@ -70,9 +71,13 @@ def tried(
     return None
 
 
-def _options(error: EngineError) -> list[dict[str, Any]]:
+def _options(error: EngineError, settings: Settings) -> list[dict[str, Any]]:
     """Return the answers to choose from if an error is a question: nobody guesses how numbers are written."""
-    if not isinstance(error, TableError) or error.code not in QUESTIONS:
+    if not isinstance(error, TableError):
+        return []
+    if error.proposal and error.code == "not_a_number" and MEASURED.match(str(error.params["cell"])):
+        return _measured(error, settings)
+    if error.code not in QUESTIONS:
         return []
     field = QUESTIONS[error.code]
     return [
@@ -84,6 +89,20 @@ def _options(error: EngineError) -> list[dict[str, Any]]:
             "change": {field: option},
         }
         for option in error.params.get("options", ())
+    ]
+
+
+def _measured(error: TableError, settings: Settings) -> list[dict[str, Any]]:
+    """Return what can be done about a number with something beside it: it was measured, and nobody but the
+    user may say that it is missing."""
+    aside = {"metadata_columns": [*settings.reading.metadata_columns, error.column]}
+    return [
+        {"code": f"{error.code}_option", "params": dict(error.params), "text": text, "column": error.column}
+        | {"change": change}
+        for text, change in (
+            (f"If the column is no feature, add '{error.column}' to metadata_columns", aside),
+            (f"If '{error.params['cell']}' means that nothing was measured", dict(error.proposal or {})),
+        )
     ]
 
 

@@ -26,6 +26,9 @@ TIME = re.compile(
 )
 """Dates and times of every usual order. Whether and how they are read is decided elsewhere."""
 
+NO_TIME = frozenset(";|\t")
+"""What no time contains: a row that a wrong delimiter leaves whole would else be one."""
+
 MAX_TIME_CHARACTERS = 40
 
 WORDS = Words()
@@ -41,7 +44,7 @@ def kind_of(cell: str) -> str:
         return "switch"
     if NUMBER.fullmatch(text) and any(character.isdigit() for character in text):
         return "number"
-    if len(text) <= MAX_TIME_CHARACTERS and TIME.fullmatch(text):
+    if len(text) <= MAX_TIME_CHARACTERS and NO_TIME.isdisjoint(text) and TIME.fullmatch(text):
         return "time"
     return "text"
 

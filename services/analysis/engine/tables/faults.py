@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from ..errors import TableError
 from .cells import kind_of
 from .config import ReadingConfig
+from .metadata import texts
 from .sheet import Batch, Sheet
-from .words import SWITCHES
+from .words import SWITCHES, TOTALS
 
 MAX_SHOWN_CHARACTERS = 40
+MIN_NAMES = 2
 
 MEASURED = re.compile(r"\s*[<>~≈=≤≥±(+\-\u2212]*\s*[.,]?\d")
 """What begins as a number does, maybe after a sign of comparison: 12.5 °C, <0.01, 7*."""
@@ -43,6 +45,23 @@ class NoNumber(Exception):
 def fault_error(fault: Fault, sheet: Sheet, batch: Batch, reading: ReadingConfig) -> TableError:
     """Return the error that names a cell and, where one helps, proposes a change of the configuration."""
     cell = fault.cell
+    if _is_header(fault, sheet, batch):
+        return _refused(
+            fault,
+            sheet,
+            batch,
+            "another_header",
+            f"'{cell.strip()}' is the name of a column, so the row is another header, and what follows may"
+            " stand in other columns. Split the file there, or remove the row",
+        )
+    if cell.strip(" :.=").casefold() in TOTALS:
+        return _refused(
+            fault,
+            sheet,
+            batch,
+            "totals",
+            f"'{cell.strip()}' says that the row is a total, and no sample. Remove the row",
+        )
     shown = cell if len(cell) <= MAX_SHOWN_CHARACTERS else cell[:MAX_SHOWN_CHARACTERS] + "..."
     message, words = _advice(fault, shown)
     proposal: dict[str, Any] | None = {"missing_values": [*reading.missing_values, *words]} if words else None
@@ -54,6 +73,27 @@ def fault_error(fault: Fault, sheet: Sheet, batch: Batch, reading: ReadingConfig
         code=fault.code,
         params={"cell": shown},
         proposal=proposal,
+    )
+
+
+def _is_header(fault: Fault, sheet: Sheet, batch: Batch) -> bool:
+    """Tell whether a row has the names of several columns; the word of a status may be that of one."""
+    if sheet.header_row is None or fault.cell.strip() not in sheet.header:
+        return False
+    row = batch.part(fault.row, fault.row + 1)
+    cells = ((texts(row, place)[0] or "").strip() for place in range(len(row.columns)))
+    return sum(cell in sheet.header for cell in cells if cell) >= MIN_NAMES
+
+
+def _refused(fault: Fault, sheet: Sheet, batch: Batch, code: str, message: str) -> TableError:
+    """Return the error about a whole row: nothing in the configuration makes samples of it."""
+    return TableError(
+        message,
+        file=sheet.name,
+        row=batch.locate(fault.row),
+        column=sheet.header[fault.place],
+        code=code,
+        params={"cell": fault.cell.strip()[:MAX_SHOWN_CHARACTERS]},
     )
 
 

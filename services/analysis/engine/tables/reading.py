@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -19,7 +19,8 @@ from .filling import Filler
 from .limits import Limits
 from .metadata import Metadata
 from .numbers import Numbers
-from .sheet import Sheet
+from .other_rows import Headers, Located, without_totals
+from .sheet import Batch, Sheet
 from .sheets import open_sheets
 from .understood import Facts, LeftOut, Understood
 from .unpacking import Meter
@@ -55,13 +56,19 @@ class Table:
         return self.sheet.name
 
     def parts(self, facts: Facts) -> Iterator[Part]:
-        """Yield features and metadata of successive rows. A row without any value is left out."""
+        """Yield features and metadata of successive rows, but not of rows that are no samples."""
+        return without_totals(self._rows(facts), self.name, facts.left_out)
+
+    def _rows(self, facts: Facts) -> Iterator[Located]:
         numbers = Numbers(self.sheet, self.columns.places, self.reading, facts)
         metadata = Metadata(
             self.columns.header, self.columns.metadata_places, numbers.style.decimal, self.sheet.name
         )
-        for batch in self.sheet.batches(facts.left_out, numbers.expected):
+        headers = Headers(self.sheet, self.columns.places, facts.left_out)
+        for whole in self.sheet.batches(facts.left_out, numbers.expected):
+            batch = headers.without(whole)
             features, entries = numbers.convert(batch), metadata.convert(batch)
+            rows = np.arange(len(entries))
             empty = np.asarray(np.isnan(features).all(axis=1))
             if empty.any():
                 empty &= np.array([all(value is None for value in entry.values()) for entry in entries])
@@ -69,11 +76,15 @@ class Table:
                     facts.left_out.append(
                         LeftOut(self.name, batch.locate(int(row)), "empty_row", "the row has no value")
                     )
-                features = features[~empty]
+                features, rows = features[~empty], rows[~empty]
                 entries = [entry for entry, none in zip(entries, empty, strict=True) if not none]
             if self.sheet.understood.form == "csv":
                 facts.styles[self.name] = (numbers.style.decimal, numbers.style.thousands or None)
-            yield features, entries
+            yield Located(features, entries, _locator(batch, rows))
+
+
+def _locator(batch: Batch, rows: NDArray[np.int64]) -> Callable[[int], int]:
+    return lambda row: batch.locate(int(rows[row]))
 
 
 class TableReader:

@@ -194,6 +194,26 @@ class Words:
         return None if self._is_missing(cell) else SWITCHES.get(cell.strip().casefold())
 
 
+TOTALS = frozenset(
+    (
+        *("total", "totals", "grand total", "subtotal", "sum", "sums", "average", "avg", "mean", "median"),
+        *("std", "stdev", "std dev", "std. dev", "standard deviation", "variance"),
+        *(
+            "summe",
+            "summen",
+            "gesamt",
+            "gesamtsumme",
+            "zwischensumme",
+            "mittel",
+            "mittelwert",
+            "durchschnitt",
+        ),
+        *("stabw", "stdabw", "standardabweichung", "varianz", "ø", "∑", "somme", "moyenne", "écart type"),
+        *("somma", "totale", "suma", "promedio", "soma", "totaal", "som", "gemiddelde", "średnia", "razem"),
+    )
+)
+"""What rows of totals begin with. No sample is called so."""
+
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 

@@ -1,8 +1,8 @@
 """Prefixes of S3 buckets, or of stores that speak S3's protocol."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError
@@ -20,6 +20,10 @@ from services.analysis.sources.places.kinds import Bucket
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 20.0
 
 
 def s3_store(bucket: Bucket, secret: str) -> S3Store:
@@ -41,7 +45,12 @@ def s3_store(bucket: Bucket, secret: str) -> S3Store:
         endpoint=endpoint,
         virtual_hosted_style_request=False,
         skip_signature=False,
-        client_options={"allow_http": endpoint.startswith("http://"), "timeout": f"{SILENCE_SECONDS:g}s"},
+        client_options={
+            "allow_http": endpoint.startswith("http://"),
+            "connect_timeout": f"{CONNECT_SECONDS:g}s",
+            # It would end a large object in the middle, however well it comes: silence is bounded below.
+            "timeout": "1d",
+        },
         retry_config={"max_retries": 2},
     )
 
@@ -49,14 +58,16 @@ def s3_store(bucket: Bucket, secret: str) -> S3Store:
 class BucketPlace:
     """The objects below a prefix. Objects are never half written, but may be replaced: their tag tells."""
 
-    def __init__(self, store: ObjectStore, prefix: str) -> None:
+    def __init__(self, store: ObjectStore, prefix: str, *, silence: float = SILENCE_SECONDS) -> None:
         self._store = store
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._silence = silence
 
     async def entries(self) -> Sequence[Entry]:
         found: list[Entry] = []
         try:
-            async for batch in obstore.list(self._store, self._prefix or None):
+            batches = aiter(obstore.list(self._store, self._prefix or None))
+            while (batch := await self._answer(anext(batches, None))) is not None:
                 found += [
                     self._entry(each)
                     for each in batch
@@ -70,7 +81,7 @@ class BucketPlace:
 
     async def find(self, path: str) -> Entry | None:
         try:
-            return self._entry(await obstore.head_async(self._store, self._prefix + path))
+            return self._entry(await self._answer(obstore.head_async(self._store, self._prefix + path)))
         except FileNotFoundError:
             return None
         except (OSError, BaseError) as error:
@@ -78,14 +89,18 @@ class BucketPlace:
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         try:
-            result = await obstore.get_async(self._store, self._prefix + path)
+            result = await self._answer(obstore.get_async(self._store, self._prefix + path))
             blocks = aiter(result.stream(min_chunk_size=BLOCK_BYTES))
-            while (block := await asyncio.wait_for(anext(blocks, None), SILENCE_SECONDS)) is not None:
+            while (block := await self._answer(anext(blocks, None))) is not None:
                 yield bytes(block)
         except FileNotFoundError:
             raise PlaceError("file-unreadable", f"'{path}' has gone.", file=path) from None
         except (OSError, BaseError) as error:
             raise _unavailable(error) from error
+
+    async def _answer(self, request: Awaitable[T]) -> T:
+        """What the store answers, its repetitions of failed requests included. Raises TimeoutError."""
+        return await asyncio.wait_for(request, self._silence)
 
     def _entry(self, found: Mapping[str, Any]) -> Entry:
         version = found["e_tag"] or found["last_modified"].isoformat()

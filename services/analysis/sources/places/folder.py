@@ -1,53 +1,94 @@
 """Folders of the worker's machine: those of an organization below its own one."""
 
-import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from services.analysis.sources.domain import Entry
-from services.analysis.sources.places.base import BLOCK_BYTES, MAX_DEPTH, MAX_LISTED, PlaceError, too_many
+from services.analysis.sources.places.base import (
+    BLOCK_BYTES,
+    MAX_DEPTH,
+    MAX_LISTED,
+    SILENCE_SECONDS,
+    PlaceError,
+    too_many,
+)
+from services.analysis.sources.places.calls import Calls, LeftBefore, Steps
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Opening a pipe that nobody writes to would block.
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+MOUNTS = Path("/proc/self/mountinfo")
+
+T = TypeVar("T")
 
 
 class FolderPlace:
     """Never follows a symbolic link: whoever can write into the folder must not choose what is read."""
 
-    def __init__(self, root: Path, path: str) -> None:
+    def __init__(
+        self, root: Path, path: str, calls: Calls, *, silence: float = SILENCE_SECONDS, mounts: Path = MOUNTS
+    ) -> None:
         """`root` is the organization's folder, `path` a relative path in it."""
         self._root = root
         self._parts = tuple(part for part in path.split("/") if part)
         self._shown = path or "."
+        self._calls = calls
+        self._silence = silence
+        self._mounts = mounts
 
     async def entries(self) -> Sequence[Entry]:
-        return await asyncio.to_thread(self._list)
+        # A share that does not answer one of its folders does not answer the others either.
+        share = mount_point(self._root.joinpath(*self._parts), self._mounts)
+        try:
+            return await self._calls.make(share, "", self._list, silence=self._silence)
+        except TimeoutError as error:
+            raise self._silent() from error
 
     async def find(self, path: str) -> Entry | None:
-        return await asyncio.to_thread(self._find, path)
+        return await self._about(path, partial(self._find, path))
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
-        descriptor = await asyncio.to_thread(self._open, path)
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            while block := await asyncio.to_thread(self._block, file.fileno(), path):
-                yield block
+        at = 0
+        while block := await self._about(path, partial(self._block, path, at)):
+            yield block
+            at += len(block)
 
-    def _list(self) -> list[Entry]:
+    async def _about(self, path: str, call: Callable[[Steps], T]) -> T:
+        """Make a call about a file."""
+        folder = str(self._root.joinpath(*self._parts))
+        try:
+            return await self._calls.make(folder, path, call, silence=self._silence)
+        except LeftBefore as error:
+            # A share may answer for all files but one, such as one that is kept on tape.
+            text = f"'{path}' did not answer at an earlier look, and still does not."
+            raise PlaceError("file-unreadable", text, file=path) from error
+        except TimeoutError as error:
+            raise self._silent() from error
+
+    def _list(self, steps: Steps) -> list[Entry]:
         found: list[Entry] = []
         with self._folder(self._parts) as descriptor:
-            self._walk(descriptor, "", 0, found)
+            try:
+                self._walk(descriptor, "", 0, found, steps)
+            except OSError as error:
+                raise self._missing(error) from error
         return found
 
-    def _walk(self, folder: int, prefix: str, depth: int, found: list[Entry]) -> None:
+    def _walk(self, folder: int, prefix: str, depth: int, found: list[Entry], steps: Steps) -> None:
         # Names are collected first: an iterator over a folder shares its position with the descriptor.
+        names: list[tuple[str, bool]] = []
         with os.scandir(folder) as listing:
-            names = [(each.name, each.is_dir(follow_symlinks=False)) for each in listing]
+            for each in listing:
+                steps.step()
+                names.append((each.name, each.is_dir(follow_symlinks=False)))
         for name, is_folder in names:
+            steps.step()
             if name.startswith("."):
                 continue
             try:
@@ -55,7 +96,7 @@ class FolderPlace:
                     if depth < MAX_DEPTH:
                         inner = os.open(name, FOLDER, dir_fd=folder)
                         try:
-                            self._walk(inner, f"{prefix}{name}/", depth + 1, found)
+                            self._walk(inner, f"{prefix}{name}/", depth + 1, found, steps)
                         finally:
                             os.close(inner)
                     continue
@@ -68,30 +109,28 @@ class FolderPlace:
             if len(found) > MAX_LISTED:
                 raise too_many()
 
-    def _find(self, path: str) -> Entry | None:
+    def _find(self, path: str, _: Steps) -> Entry | None:
         *folders, name = path.split("/")
         try:
             with self._folder((*self._parts, *folders)) as descriptor:
                 return _entry(path, os.stat(name, dir_fd=descriptor, follow_symlinks=False))
         except (FileNotFoundError, PlaceError):
             return None
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
-    def _open(self, path: str) -> int:
+    def _block(self, path: str, at: int, _: Steps) -> bytes:
+        """A part of the file. It is opened for each, so that no call leaves anything open behind it."""
         *folders, name = path.split("/")
         try:
             with self._folder((*self._parts, *folders)) as descriptor:
                 opened = os.open(name, FILE, dir_fd=descriptor)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        if not stat.S_ISREG(os.fstat(opened).st_mode):
-            os.close(opened)
-            raise PlaceError("file-unreadable", f"'{path}' is no file any more.", file=path)
-        return opened
-
-    @staticmethod
-    def _block(descriptor: int, path: str) -> bytes:
-        try:
-            return os.read(descriptor, BLOCK_BYTES)
+            try:
+                if not stat.S_ISREG(os.fstat(opened).st_mode):
+                    raise PlaceError("file-unreadable", f"'{path}' is no file any more.", file=path)
+                return os.pread(opened, BLOCK_BYTES, at)
+            finally:
+                os.close(opened)
         except OSError as error:
             raise _unreadable(path, error) from error
 
@@ -106,13 +145,39 @@ class FolderPlace:
                     descriptor = os.open(part, FOLDER, dir_fd=descriptor)
                     stack.callback(os.close, descriptor)
             except OSError as error:
-                raise PlaceError(
-                    "folder-missing",
-                    f"The folder '{self._shown}' cannot be read ({error.strerror}). It is looked for below"
-                    " the folder of your organization on the server; links are not followed.",
-                    folder=self._shown,
-                ) from error
+                raise self._missing(error) from error
             yield descriptor
+
+    def _missing(self, error: OSError) -> PlaceError:
+        return PlaceError(
+            "folder-missing",
+            f"The folder '{self._shown}' cannot be read ({error.strerror}). It is looked for below"
+            " the folder of your organization on the server; links are not followed.",
+            folder=self._shown,
+        )
+
+    def _silent(self) -> PlaceError:
+        return PlaceError(
+            "folder-silent",
+            f"The folder '{self._shown}' does not answer. If it is on a network share, that is away, or"
+            " hangs. It is read again once it answers.",
+            folder=self._shown,
+        )
+
+
+def mount_point(path: Path, mounts: Path = MOUNTS) -> str:
+    """Where the file system that has the path is mounted, as the kernel lists it; the path if it does not.
+
+    Nothing is asked of the file system, which may not answer.
+    """
+    absolute = Path(os.path.abspath(path))
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return str(absolute)
+    # The fifth field of a line (proc_pid_mountinfo(5)); blanks are written in octal.
+    points = [line.split(" ")[4].replace(r"\040", " ") for line in lines]
+    return max((each for each in points if absolute.is_relative_to(each)), key=len, default=str(absolute))
 
 
 def _entry(path: str, about: os.stat_result) -> Entry:

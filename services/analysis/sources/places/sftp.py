@@ -4,9 +4,10 @@ import asyncio
 import ipaddress
 import posixpath
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import asyncssh
 
@@ -19,6 +20,7 @@ from services.analysis.sources.places.base import (
     PlaceError,
     too_many,
 )
+from services.analysis.sources.places.calls import Calls, Steps
 from services.analysis.sources.places.kinds import Sftp
 from shared.public_addresses import is_public
 
@@ -43,16 +45,24 @@ class _Client(asyncssh.SSHClient):
 # The server is silent, or the connection has ended.
 BROKEN = (OSError, asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError)
 
+T = TypeVar("T")
+
 
 @asynccontextmanager
 async def connected(
-    place: Sftp, secrets: dict[str, str], *, allow_private: bool
+    place: Sftp,
+    secrets: dict[str, str],
+    calls: Calls,
+    *,
+    allow_private: bool,
+    connect_seconds: float = CONNECT_SECONDS,
+    silence: float = SILENCE_SECONDS,
 ) -> AsyncIterator["SftpPlace"]:
     """Sign in to the server. Raises PlaceError; nothing secret is sent before the server's key is known."""
-    address = await _resolved(place, allow_private=allow_private)
+    address = await _resolved(place, calls, allow_private=allow_private, silence=connect_seconds)
     client = _Client()
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(connect_seconds):
             connection = await asyncssh.connect(
                 address,
                 place.port,
@@ -78,24 +88,53 @@ async def connected(
         ) from error
     except (OSError, asyncssh.Error) as error:
         raise _unreachable(place, error) from error
+    # Its end says goodbye, and waits for nothing of the server. That of the session would.
     async with connection:
+        answers = _Answers(connection, silence)
         try:
-            async with connection.start_sftp_client() as sftp:
-                yield SftpPlace(sftp, place)
+            yield SftpPlace(await answers.to(connection.start_sftp_client()), place, answers)
         except (OSError, asyncssh.Error) as error:
             raise _unreachable(place, error) from error
 
 
+class _Answers:
+    """Waits for answers of a server, and ends the connection if one does not come.
+
+    A request is not cancelled: asyncssh would then ask the server to close the file, and wait for that. The
+    keepalive is no help, since a server whose disk hangs still answers it.
+    """
+
+    def __init__(self, connection: asyncssh.SSHClientConnection, silence: float) -> None:
+        self._connection = connection
+        self._silence = silence
+
+    async def to(self, request: Awaitable[T]) -> T:
+        """Raises TimeoutError, and what the request raises."""
+        asked = asyncio.ensure_future(request)
+        try:
+            await asyncio.wait({asked}, timeout=self._silence)
+            if not asked.done():
+                raise TimeoutError
+        finally:
+            if not asked.done():
+                self._connection.abort()
+                await asyncio.gather(asked, return_exceptions=True)
+        return asked.result()
+
+
 class SftpPlace:
-    def __init__(self, sftp: asyncssh.SFTPClient, place: Sftp) -> None:
+    def __init__(self, sftp: asyncssh.SFTPClient, place: Sftp, answers: _Answers) -> None:
         self._sftp = sftp
         self._place = place
         self._folder = place.path or "."
+        self._answers = answers
 
     async def entries(self) -> Sequence[Entry]:
         found: list[Entry] = []
         try:
             await self._walk(self._folder, "", 0, found)
+        except BROKEN as error:
+            raise _unreachable(self._place, error) from error
         except asyncssh.SFTPError as error:
             raise PlaceError(
                 "folder-missing", f"The folder '{self._folder}' cannot be read: {error.reason}."
@@ -104,7 +143,7 @@ class SftpPlace:
 
     async def _walk(self, folder: str, prefix: str, depth: int, found: list[Entry]) -> None:
         names = aiter(self._sftp.scandir(folder))
-        while (each := await asyncio.wait_for(anext(names, None), SILENCE_SECONDS)) is not None:
+        while (each := await self._answers.to(anext(names, None))) is not None:
             name = each.filename if isinstance(each.filename, str) else ""
             if not name or name.startswith(".") or "/" in name or not name.isprintable():
                 continue
@@ -112,7 +151,7 @@ class SftpPlace:
             if kind == asyncssh.FILEXFER_TYPE_DIRECTORY and depth < MAX_DEPTH:
                 try:
                     await self._walk(path, f"{prefix}{name}/", depth + 1, found)
-                except asyncssh.SFTPPermissionDenied:
+                except (asyncssh.SFTPPermissionDenied, asyncssh.SFTPNoSuchFile):
                     continue
             elif kind == asyncssh.FILEXFER_TYPE_REGULAR:
                 found.append(_entry(f"{prefix}{name}", each.attrs))
@@ -121,18 +160,25 @@ class SftpPlace:
 
     async def find(self, path: str) -> Entry | None:
         try:
-            attributes = await asyncio.wait_for(self._sftp.lstat(self._path(path)), SILENCE_SECONDS)
+            attributes = await self._answers.to(self._sftp.lstat(self._path(path)))
         except asyncssh.SFTPNoSuchFile:
             return None
+        except BROKEN as error:
+            raise _unreachable(self._place, error) from error
         except asyncssh.SFTPError as error:
             raise _unreadable(path, error) from error
         return _entry(path, attributes)
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         try:
-            async with self._sftp.open(self._path(path), "rb") as file:
-                while block := await asyncio.wait_for(file.read(BLOCK_BYTES), SILENCE_SECONDS):
+            file = await self._answers.to(self._sftp.open(self._path(path), "rb"))
+            try:
+                while block := await self._answers.to(file.read(BLOCK_BYTES)):
                     yield block if isinstance(block, bytes) else block.encode()
+            finally:
+                # What was read is right, whether the server confirms the end or not.
+                with suppress(*BROKEN, asyncssh.SFTPError):
+                    await self._answers.to(file.close())
         except BROKEN as error:
             # Here, not by whoever reads: to them, an OSError is one of the store they write to.
             raise _unreachable(self._place, error) from error
@@ -143,10 +189,14 @@ class SftpPlace:
         return posixpath.join(self._folder, path)
 
 
-async def _resolved(place: Sftp, *, allow_private: bool) -> str:
+async def _resolved(place: Sftp, calls: Calls, *, allow_private: bool, silence: float) -> str:
     """The address to connect to. It is looked up once, so that what was checked is what is connected to."""
+
+    def look_up(_: Steps) -> list[tuple[Any, ...]]:
+        return list(socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM))
+
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+        found = await calls.make(place.host, "", look_up, silence=silence)
     except OSError as error:
         raise PlaceError("host-unknown", f"The name '{place.host}' is not known.", host=place.host) from error
     address = str(found[0][4][0])
@@ -189,12 +239,11 @@ def _unknown_key(place: Sftp, shown: str | None) -> PlaceError:
 
 
 def _unreachable(place: Sftp, error: Exception) -> PlaceError:
-    return PlaceError(
-        "host-unreachable",
-        f"There is no connection to {place.host}, port {place.port}, or it broke ({type(error).__name__}).",
-        host=place.host,
-        port=place.port,
-    )
+    server = f"{place.host}, port {place.port}"
+    text = f"There is no connection to {server}, or it broke ({type(error).__name__})."
+    if isinstance(error, TimeoutError):
+        text = f"{server}, does not answer."
+    return PlaceError("host-unreachable", text, host=place.host, port=place.port)
 
 
 def _unreadable(path: str, error: asyncssh.SFTPError) -> PlaceError:

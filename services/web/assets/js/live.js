@@ -6,8 +6,8 @@
 const MIN_MS = 250;
 const RETRY_MS = [1_000, 5_000, 15_000];
 const EVENTS = [
-  "upload.received", "analysis.progressed", "analysis.completed", "analysis.failed", "anomaly.detected",
-  "alert.raised", "alert.changed", "reset",
+  "upload.received", "analysis.progressed", "analysis.completed", "analysis.failed", "source.failed", "source.recovered",
+  "anomaly.detected", "alert.raised", "alert.changed", "reset",
 ];
 
 // How often is looked whether what a region shows has changed by the clock alone.

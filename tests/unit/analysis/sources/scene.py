@@ -1,9 +1,11 @@
 """A machine with a baseline and a source, all in memory; the place is a dictionary of files."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -13,10 +15,12 @@ from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.sources.domain import Entry, Source, SourceFile
 from services.analysis.sources.places.base import Place
+from services.analysis.sources.taking import Bounds
 from services.analysis.worker import build_source_worker
 from shared.access import Caller, Scope
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
+from shared.jobs.worker import Worker
 from tests.support.fakes import FakeClock, caller
 from tests.unit.analysis.database.examples import NOW, a_machine, completed
 from tests.unit.analysis.database.fakes import FakeUnits
@@ -27,15 +31,24 @@ MAX_BYTES = 1000
 
 @dataclass
 class FakePlace:
-    """`during` is called while a file is read; `error` is raised by whatever is asked."""
+    """`during` is called while a file is read; `error` is raised by whatever is asked.
+
+    `hanging` are the files, and "" for their list, for which nobody gets an answer until `answers` is set.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     error: Exception | None = None
     unreadable: dict[str, Exception] = field(default_factory=dict)
     during: Callable[[], object] = lambda: None
     reads: list[str] = field(default_factory=list)
+    lists: int = 0
+    hanging: set[str] = field(default_factory=set)
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def entries(self) -> Sequence[Entry]:
+        self.lists += 1
+        if "" in self.hanging:
+            await self.answers.wait()
         if self.error is not None:
             raise self.error
         return [self._entry(path) for path in self.files]
@@ -45,6 +58,8 @@ class FakePlace:
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         self.reads.append(path)
+        if path in self.hanging:
+            await self.answers.wait()
         if path in self.unreadable:
             raise self.unreadable[path]
         content = self.files[path]
@@ -71,11 +86,14 @@ class Scene:
         self.auditor = Auditor(self.clock)
         self.configs = ConfigService(self.clock, self.auditor)
         self.place = FakePlace()
+        self.bounds = Bounds(MAX_BYTES)
+        # The places of further sources.
+        self.places: dict[UUID, FakePlace] = {}
         self.source = a_source(organization_id=self.caller.organization_id, machine_id=self.machine.id)
 
     @asynccontextmanager
     async def open(self, source: Source) -> AsyncIterator[Place]:
-        yield self.place
+        yield self.places.get(source.id, self.place)
 
     async def with_baseline(self) -> Analysis:
         async with self.units(self.scope) as unit:
@@ -84,7 +102,10 @@ class Scene:
     async def look(self, passed: timedelta = MINUTE) -> None:
         """Let time pass, and run the look if it is due by then."""
         self.clock.time += passed
-        worker = build_source_worker(
+        await self.worker().run_due()
+
+    def worker(self) -> Worker:
+        return build_source_worker(
             self.units,
             self.units.queue,
             self.storage,
@@ -92,8 +113,8 @@ class Scene:
             self.settings,
             self.clock,
             time_ordered_id,
+            self.bounds,
         )
-        await worker.run_due()
 
     @property
     def now(self) -> Source:

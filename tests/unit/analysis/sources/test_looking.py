@@ -1,6 +1,7 @@
 """Looks at a source: what becomes an analysis, and what happens to what cannot."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,13 +10,17 @@ from services.analysis.sources.domain import QUEUE, FileState
 from services.analysis.sources.looking import MAX_TAKEN
 from services.analysis.sources.places.base import PlaceError
 from services.analysis.sources.service import look_job
+from services.analysis.sources.taking import Bounds
 from shared.clock import time_ordered_id
 from shared.events.analysis import SOURCE_FAILED, SOURCE_RECOVERED, UPLOAD_RECEIVED
 from shared.events.auth import AUDIT_RECORDED
+from shared.process import background
+from tests.support.waiting import eventually
 from tests.unit.analysis.database.examples import HOUR
-from tests.unit.analysis.sources.examples import MINUTE
-from tests.unit.analysis.sources.scene import MAX_BYTES, Scene
+from tests.unit.analysis.sources.examples import MINUTE, a_source
+from tests.unit.analysis.sources.scene import MAX_BYTES, FakePlace, Scene
 
+SOON = timedelta(seconds=0.2)
 AWAY = PlaceError("host-unreachable", "There is no connection.")
 
 
@@ -241,3 +246,90 @@ async def test_an_internal_error_is_shown_in_the_end_and_the_source_is_looked_at
     await scene.look()
     assert scene.taken() == ["a.csv"]
     assert scene.problem is None
+
+
+async def another(scene: Scene, name: str) -> FakePlace:
+    """A further source of the machine, with a place of its own."""
+    source = a_source(
+        organization_id=scene.caller.organization_id,
+        machine_id=scene.machine.id,
+        name=name,
+        every=MINUTE,
+        next_look_at=scene.clock.now(),
+    )
+    scene.places[source.id] = FakePlace({f"{name}.csv": b"x" * 10})
+    async with scene.units(scene.scope) as unit:
+        await unit.sources.add(source)
+        await unit.jobs.enqueue([look_job(time_ordered_id(), source)])
+    return scene.places[source.id]
+
+
+async def test_sources_that_are_slow_leave_lanes_to_quick_ones(scene: Scene) -> None:
+    await scene.with_baseline()
+    scene.settings.sources_concurrency = 1
+    async with scene.units(scene.scope) as unit:
+        await unit.jobs.cancel([scene.source.id])
+    slow = [await another(scene, f"slow{number}") for number in range(3)]
+    for place in slow:
+        place.during = lambda: setattr(scene.clock, "time", scene.clock.now() + 2 * looking.MAX_QUICK)
+    await scene.look()
+    await scene.look(5 * MINUTE)
+    assert sorted(scene.taken()) == ["slow0.csv", "slow1.csv", "slow2.csv"]
+    for place in slow:
+        place.hanging.add("")
+        place.lists = 0
+    scene.clock.time += 5 * MINUTE
+    worker = scene.worker()
+
+    async def others_hang() -> bool:
+        return any(place.lists for place in slow)
+
+    async def seen() -> bool:
+        return any(file.path == "fresh.csv" for file in scene.units.memory.source_files.values())
+
+    async with background(*(loop.run() for loop in worker.loops)):
+        await eventually(others_hang, what="the look at a place that hangs")
+        await another(scene, "fresh")
+        await eventually(seen, what="the look at a source beside others that hang")
+        for place in slow:
+            place.answers.set()
+    await worker.stop()
+
+
+async def test_a_file_that_does_not_arrive_in_time_is_refused(scene: Scene) -> None:
+    await scene.with_baseline()
+    scene.bounds = Bounds(MAX_BYTES, copying=SOON)
+    scene.place.files = {"a.csv": b"x" * 10}
+    scene.place.hanging.add("a.csv")
+    await scene.look()
+    await scene.look()
+    await scene.look(HOUR)
+    assert (scene.problem, scene.now.counts, scene.place.reads) == (None, {"failed": 1}, ["a.csv"])
+    assert await scene.stored() == []
+    assert [(p.code, p.file) for p in scene.units.outbox.payloads(SOURCE_FAILED)] == [("too-slow", "a.csv")]
+
+
+async def test_a_list_that_does_not_end_is_a_problem_until_it_does(scene: Scene) -> None:
+    await scene.with_baseline()
+    scene.place.files = {"a.csv": b"x" * 10}
+    scene.place.hanging.add("")
+    scene.bounds = Bounds(MAX_BYTES, listing=SOON)
+    await scene.look()
+    assert (scene.problem, scene.taken()) == ("listing-slow", [])
+    scene.place.hanging.clear()
+    scene.bounds = Bounds(MAX_BYTES)
+    await scene.look(HOUR)
+    await scene.look()
+    assert scene.now.problem is None
+    assert scene.taken() == ["a.csv"]
+    assert len(scene.units.outbox.payloads(SOURCE_RECOVERED)) == 1
+
+
+async def test_a_look_that_takes_long_is_followed_by_another_one_at_once(scene: Scene) -> None:
+    await scene.with_baseline()
+    scene.place.files = {f"{n}.csv": b"x" * (n + 5) for n in range(5)}
+    scene.place.during = lambda: setattr(scene.clock, "time", scene.clock.now() + scene.bounds.taking)
+    await scene.look()
+    await scene.look()
+    assert scene.taken() == sorted(scene.place.files)
+    assert scene.place.lists > 2

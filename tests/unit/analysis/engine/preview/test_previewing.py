@@ -286,3 +286,19 @@ def test_raw_files_are_read_with_their_proposal(name: str, time: str, features: 
     x, metadata = read(content, found.proposed_config)
     assert x.shape[1] in (features, features - 1)
     assert all(time_of(entry[time]) for entry in metadata)
+
+
+@pytest.mark.parametrize("odd", ["1.5-", "(1.5)", "<0.01", "7*", "12 V"])
+def test_whether_a_number_with_something_beside_it_was_measured_is_asked(odd: str) -> None:
+    """As "not measured", all negative values of a sensor would be missing, say."""
+    rows = [f"2024-03-21 08:{at:02d}:00,{odd if at == 9 else at * 1.25},{at * at % 7}" for at in range(30)]
+    content = ("time,flow,speed\n" + "\n".join(rows) + "\n").encode()
+    found = previewed(content)
+    assert found.proposed_config is None
+    options = [problem.change for problem in found.problems if problem.code == "not_a_number_option"]
+    assert options == [{"metadata_columns": ["flow"]}, {"missing_values": [odd]}]
+    for option in options:
+        after = previewed(content, option)
+        assert after.proposed_config is not None
+        values, _ = read(content, after.proposed_config)
+        assert len(values) == 30

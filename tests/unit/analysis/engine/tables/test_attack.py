@@ -73,7 +73,7 @@ def test_exports_that_were_appended_with_their_headers_are_one_table(mark: str, 
 
 def test_another_header_further_down_is_an_error() -> None:
     error = refusal("m,a,b\nx,1.5,2\nm,b,a\ny,3.25,4\n")
-    assert (error.code, error.row) == ("not_a_number", 3)
+    assert (error.code, error.row, error.proposal) == ("another_header", 3, None)
 
 
 def test_a_row_that_begins_with_an_error_of_excel_is_no_comment() -> None:

@@ -79,6 +79,7 @@ READ: dict[str, list[bytes | str]] = {
         write([["Report"], ["m", "a", "b"], ["x", 1.5, 2], ["y", 3.25, "4"]]) for write in (workbook, xls)
     ],
     "lines that repeat the header": [GOOD.replace("y,", "m,a,b\ny,")],
+    "totals at the end": [GOOD + "Summe,4.75,6\n", GOOD + "max,3.25,4\nmin,1.5,2\n"],
 }
 
 EXPECTED = {
@@ -123,6 +124,7 @@ REFUSED: list[tuple[bytes | str, str]] = [
     (GOOD.replace(".5", ".5 °C"), "not_a_number"),
     ("m,a,b\nx,1e999,2\n", "too_large"),
     ("m,a,c\nx,1,2\n", "columns_not_found"),
+    (GOOD + "m,b,a\n" + "x,1,2\n", "another_header"),
     ("m,b,a\nx,1,2\n", "columns_out_of_order"),
     ("m,a,b,b\nx,1,2,3\n", "duplicate_column"),
     ("m,a,b\nx,1\nx,1,2\n", "wrong_width"),

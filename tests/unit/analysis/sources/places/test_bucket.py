@@ -1,5 +1,9 @@
 """Buckets: what is listed below a prefix, and what a store's refusal becomes."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
 import obstore
 import pytest
 from aiohttp import web
@@ -8,6 +12,8 @@ from obstore.store import MemoryStore
 from services.analysis.sources.places.base import PlaceError
 from services.analysis.sources.places.bucket import BucketPlace, s3_store
 from services.analysis.sources.places.kinds import Bucket
+
+SOON, PATIENCE = 0.3, 60.0
 
 
 async def test_objects_below_the_prefix_are_listed_and_read() -> None:
@@ -27,6 +33,26 @@ async def test_objects_below_the_prefix_are_listed_and_read() -> None:
     assert len(await BucketPlace(store, "").entries()) == 3
 
 
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(answer: Answer, *, silence: float = PATIENCE) -> AsyncIterator[BucketPlace]:
+    """A place in a bucket of a server that answers so."""
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    # Requests that are never answered end with the server, not before it.
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    endpoint = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    bucket = Bucket(kind="bucket", bucket="plant-data", access_key_id="mine", endpoint=endpoint)
+    try:
+        yield BucketPlace(s3_store(bucket, "my-secret"), "in", silence=silence)
+    finally:
+        await runner.cleanup()
+
+
 async def test_only_the_credentials_of_the_source_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-worker")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of-the-worker")
@@ -40,23 +66,38 @@ async def test_only_the_credentials_of_the_source_are_sent(monkeypatch: pytest.M
         text = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"
         return web.Response(status=403, text=text, content_type="application/xml")
 
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    bucket = Bucket(
-        kind="bucket", bucket="plant-data", access_key_id="mine", endpoint=f"http://127.0.0.1:{port}"
-    )
-    try:
+    async with serving(answer) as place:
         with pytest.raises(PlaceError) as refused:
-            await BucketPlace(s3_store(bucket, "my-secret"), "in").entries()
-    finally:
-        await runner.cleanup()
+            await place.entries()
     assert refused.value.problem.code == "bucket-refused"
     assert seen[0].path.startswith("/plant-data")
     sent = str(seen[0].headers)
     assert "Credential=mine/" in sent
     assert "of-the-worker" not in sent
     assert "my-secret" not in str(refused.value)
+
+
+async def content(place: BucketPlace) -> bytes:
+    return b"".join([block async for block in place.read("a.csv")])
+
+
+@pytest.mark.parametrize("asked", [BucketPlace.entries, lambda place: place.find("a.csv"), content])
+@pytest.mark.parametrize("begun", [False, True])
+async def test_a_store_that_stalls_is_left(
+    asked: Callable[[BucketPlace], Awaitable[object]], begun: bool
+) -> None:
+    """Before its answer, or in the middle of one."""
+
+    async def stall(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"ETag": "x", "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"})
+        response.content_length = 4_000_000
+        if begun and request.method == "GET":
+            await response.prepare(request)
+            await response.write(b"1" * 1000)
+        await asyncio.Event().wait()
+        return response
+
+    async with serving(stall, silence=SOON) as place:
+        with pytest.raises(PlaceError, match="does not answer") as refused:
+            await asked(place)
+    assert refused.value.problem.code == "bucket-unavailable"
