@@ -74,6 +74,10 @@ FILES: Mapping[str, str] = {
     ),
     "number_aside_option": N_("If the column is no feature:"),
     "number_missing_option": N_("If “{cell}” means that nothing was measured:"),
+    "another_header": N_(
+        "“{cell}” is the name of a column, so the row is another header, and what follows may stand in other"
+        " columns. Split the file there, or remove the row."
+    ),
     "total_row": N_("“{cell}” says that the row is a total, and no sample. Remove the row."),
     "ambiguous_number_option": N_("If the decimal separator is “{decimal}”:"),
     "ambiguous_groups": N_(
@@ -223,11 +227,12 @@ QUALITY: Mapping[str, str] = {
     # What was left out
     "empty_row": N_("The row has no value."),
     "another_header": N_(
-        "The row is another header, and what follows may stand in other columns. Split the file there, or"
-        " remove the row."
+        "The row is another header, and what follows may stand in other columns. Split the file there, or remove"
+        " the row."
     ),
     "repeated_header": N_("The line repeats the header."),
     "repeated_units": N_("The line repeats the units."),
+    "totals": N_("The row is a total, and no sample."),
     "cut_line": N_("The last line is incomplete."),
     "totals": N_("The row is a total, and no sample."),
     "rows_without_time": N_("{rows} rows have no time that could be read, and were left out."),
@@ -247,6 +252,7 @@ QUALITY: Mapping[str, str] = {
     "column_time": N_("It holds times."),
     "column_empty": N_("It has no values."),
     "column_label": N_("It looks like a label."),
+    "column_quality": N_("Values whose quality it calls bad are missing."),
     "column_counter": N_("It counts the rows."),
     "column_identifier": N_("It numbers rows or machines."),
 }

@@ -9,11 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.web.layout.file_texts import FILES, QUALITY
-from services.web.layout.source_texts import SOURCES
 from services.web.layout.verdict_texts import VERDICTS
 
-# Of machines, baselines, rules, sources and data that were read.
-SENTENCES: Mapping[str, str] = {**QUALITY, **VERDICTS, **SOURCES}
+# Of machines, baselines, rules and data that were read.
+SENTENCES: Mapping[str, str] = {**QUALITY, **VERDICTS}
 # Of files: where a code is also that of a verdict, it means the file.
 FILE_SENTENCES: Mapping[str, str] = {**SENTENCES, **FILES}
 # Smaller ones would read as 0%.

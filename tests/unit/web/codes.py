@@ -106,18 +106,6 @@ def _value(hint: Any) -> Any:
     return known.get(hint, Blank())
 
 
-def places() -> Iterator[Coded]:
-    """Why a source of files cannot be read."""
-    for path in sorted((ROOT / "services/analysis/sources").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            name = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
-            if name in ("PlaceError", "Problem") and isinstance(node, ast.Call):
-                code = node.args[0]
-                if isinstance(code, ast.Constant):
-                    params = frozenset(each.arg for each in node.keywords if each.arg)
-                    yield Coded(str(code.value), params, f"{path.name}:{node.lineno}")
-
-
 @dataclass(frozen=True)
 class Carrier:
     """A call that holds a code: where code and parameters stand among its arguments.

@@ -13,9 +13,8 @@ from services.web.layout.field_texts import FIELDS
 from services.web.layout.file_texts import FILES, QUALITY
 from services.web.layout.findings import FILE_SENTENCES, SENTENCES, Findings, Sentences
 from services.web.layout.problem_texts import PROBLEMS
-from services.web.layout.source_texts import SOURCES
 from services.web.layout.verdict_texts import VERDICTS
-from tests.unit.web.codes import Coded, fields, findings, places, problems
+from tests.unit.web.codes import Coded, fields, findings, problems
 from tests.unit.web.pseudo import DOCUMENT
 
 # Answers of the framework, which no class of ours stands for.
@@ -63,15 +62,6 @@ def test_every_finding_and_fault_of_a_file_has_a_sentence_of_what_it_sends(
     assert [each for each in said if each] == []
 
 
-def test_every_problem_of_a_place_has_a_sentence_of_what_it_sends() -> None:
-    """Those of a single file are not on the page."""
-    of_places = [each for each in places() if "file" not in each.params and each.code != "too-slow"]
-    assert [said for each in of_places if (said := unsaid(each, SOURCES))] == []
-    # What a store says is a table there, and the operator's refusal an error of the API's.
-    told = {"bucket-missing", "bucket-refused", "place-not-allowed"}
-    assert SOURCES.keys() - {each.code for each in of_places} <= told
-
-
 def test_every_code_that_the_document_names_has_a_sentence() -> None:
     schemas = json.loads(DOCUMENT.read_text(encoding="utf-8"))["components"]["schemas"]
     named = {
@@ -104,13 +94,7 @@ def test_no_sentence_is_for_a_code_that_nothing_sends(
 @pytest.mark.parametrize("language", [each for each in texts.LANGUAGES if each != texts.DEFAULT])
 def test_a_translation_writes_every_value_as_the_sentence_does(language: str) -> None:
     gettext = texts.translations(language).gettext
-    for text in (
-        *PROBLEMS.values(),
-        *FILES.values(),
-        *QUALITY.values(),
-        *VERDICTS.values(),
-        *SOURCES.values(),
-    ):
+    for text in (*PROBLEMS.values(), *FILES.values(), *QUALITY.values(), *VERDICTS.values()):
         assert written(gettext(text)) == written(text)
 
 

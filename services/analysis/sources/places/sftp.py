@@ -136,8 +136,9 @@ class SftpPlace:
         except BROKEN as error:
             raise _unreachable(self._place, error) from error
         except asyncssh.SFTPError as error:
-            text = f"The folder '{self._folder}' cannot be read: {error.reason}."
-            raise PlaceError("folder-missing", text, folder=self._folder) from error
+            raise PlaceError(
+                "folder-missing", f"The folder '{self._folder}' cannot be read: {error.reason}."
+            ) from error
         return found
 
     async def _walk(self, folder: str, prefix: str, depth: int, found: list[Entry]) -> None:
