@@ -32,6 +32,6 @@ class InvalidRule(Unprocessable):
 class TooManyRules(Conflict):
     def __init__(self, maximum: int) -> None:
         super().__init__(
-            f"The machine has {maximum} alert rules, the maximum: all of them judge each of its samples. Delete"
-            " those that nobody needs."
+            f"The machine has {maximum} alert rules, the maximum: all of them judge each of its samples."
+            " Delete those that nobody needs."
         )

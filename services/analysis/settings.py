@@ -61,7 +61,7 @@ class Settings(ServiceSettings):
     # time: one that is slow or silent must not hold up the others.
     sources_concurrency: int = Field(default=4, ge=1)
     # An organization whose servers answer slowly occupies at most this many, so that others are served.
-    sources_per_organization: int = Field(default=3, ge=1)
+    sources_per_organization: int = Field(default=6, ge=1)
 
     @property
     def quotas(self) -> Quotas:

@@ -103,7 +103,7 @@ class Looker:
             return Outcome(error.problem, source.every)
         except DInsightError as error:
             # Such as a machine without a baseline, or a configuration that does not go with the baseline's.
-            return Outcome(Problem(error.code, error.detail), source.every)
+            return Outcome(Problem(error.reason_code, error.detail, error.params), source.every)
         if len(found.ready) > taken:
             return Outcome(None, timedelta())
         if found.settles_at is not None:

@@ -226,15 +226,10 @@ QUALITY: Mapping[str, str] = {
     ),
     # What was left out
     "empty_row": N_("The row has no value."),
-    "another_header": N_(
-        "The row is another header, and what follows may stand in other columns. Split the file there, or remove"
-        " the row."
-    ),
     "repeated_header": N_("The line repeats the header."),
     "repeated_units": N_("The line repeats the units."),
     "totals": N_("The row is a total, and no sample."),
     "cut_line": N_("The last line is incomplete."),
-    "totals": N_("The row is a total, and no sample."),
     "rows_without_time": N_("{rows} rows have no time that could be read, and were left out."),
     "values_merged": N_(
         "{values} values have the time of another value of their sensor, and were taken together ({how})."
@@ -246,7 +241,6 @@ QUALITY: Mapping[str, str] = {
     # Why a column is no feature
     "column_configured": N_("The configuration says so."),
     "column_not_numbers": N_("Some of its cells are no numbers."),
-    "column_quality": N_("Its values say how good those of the sensors are; bad ones are missing."),
     "column_constant": N_("It is constant, and stands among metadata."),
     "column_text": N_("It holds text."),
     "column_time": N_("It holds times."),

@@ -9,6 +9,7 @@ from typing import Any
 from services.web.layout.field_texts import FIELD_NAMES, FIELDS, POINTING
 from services.web.layout.marked import N_
 from services.web.layout.problem_texts import PROBLEMS
+from services.web.layout.source_texts import SOURCES
 from services.web.layout.terms import CONFIG_FIELDS, Terms
 from shared.errors import FieldError
 
@@ -194,6 +195,10 @@ class Words(Terms):
 
     def outcome(self, code: str) -> str:
         return self._word(OUTCOMES, code)
+
+    def source_problem(self, problem: Mapping[str, Any]) -> str:
+        """Why the files of a source do not arrive: of its place, or what refused them."""
+        return self.findings.say(problem, {**PROBLEMS, **SOURCES})
 
     def problem(self, error: Any) -> str:
         """What went wrong, by its code; else in the words of whoever reports it."""

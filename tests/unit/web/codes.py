@@ -166,6 +166,22 @@ def findings() -> Iterator[Coded]:
                 yield from _found(path, {"file", "verdict"})
 
 
+def source_problems() -> Iterator[Coded]:
+    """Why the files of a source do not arrive. Codes of a table stand there beside their texts."""
+    for path in sorted((ROOT / "services/analysis/sources").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(ast.Name("PlaceError"), [ast.Constant(code), *_], keywords):
+                    params = frozenset(each.arg for each in keywords if each.arg)
+                case ast.Call(ast.Name("Problem"), [ast.Constant(code), _, *params_of], _):
+                    params = _keys(params_of[0] if params_of else None, node, path.name)
+                case ast.Tuple([ast.Constant(), ast.Constant(code), ast.Constant()]) if "-" in str(code):
+                    params = frozenset()
+                case _:
+                    continue
+            yield Coded(str(code), params, f"{path.relative_to(ROOT)}:{node.lineno}")
+
+
 def fields() -> Iterator[Coded]:
     """What our own checks say of a field of a request; pydantic's come besides."""
     for folder in ("services", "shared"):

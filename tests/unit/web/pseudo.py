@@ -26,6 +26,10 @@ ENGLISH = frozenset({"text", "message", "detail", "title", "reasons"})
 BY_FORMAT = {"uuid": ID, "date-time": AT, "date": AT[:10], "duration": "P1D", "time": "06:00"}
 # A remark, as the API has them: its code is to be said.
 SAID = {"code": "sensor_dead", "params": {"sensor": DATUM + "f_0"}}
+# Of the field of that name, where other codes stand.
+SAID_OF: Mapping[str, dict[str, Any]] = {
+    "problem": {"code": "host-unknown", "params": {"host": DATUM + "host"}},
+}
 # Texts that the document does not call enumerations.
 CODES: Mapping[str, Sequence[str]] = {
     "role": ["judged", "owner", "context"],
@@ -143,7 +147,7 @@ class Examples:
         if "properties" not in schema:
             return FREE.get(name, {})
         made = {key: self.of(each, key) for key, each in schema["properties"].items()}
-        return made | SAID if SAID.keys() <= made.keys() else made
+        return made | SAID_OF.get(name, SAID) if SAID.keys() <= made.keys() else made
 
     def _plain(self, schema: Mapping[str, Any], name: str) -> Any:
         match schema.get("type"):

@@ -13,8 +13,9 @@ from services.web.layout.field_texts import FIELDS
 from services.web.layout.file_texts import FILES, QUALITY
 from services.web.layout.findings import FILE_SENTENCES, SENTENCES, Findings, Sentences
 from services.web.layout.problem_texts import PROBLEMS
+from services.web.layout.source_texts import SOURCES
 from services.web.layout.verdict_texts import VERDICTS
-from tests.unit.web.codes import Coded, fields, findings, problems
+from tests.unit.web.codes import Coded, fields, findings, problems, source_problems
 from tests.unit.web.pseudo import DOCUMENT
 
 # Answers of the framework, which no class of ours stands for.
@@ -60,6 +61,13 @@ def test_every_finding_and_fault_of_a_file_has_a_sentence_of_what_it_sends(
     assert len(all_findings) > 100
     said = [unsaid(each, SENTENCES if each.about == "verdict" else FILE_SENTENCES) for each in all_findings]
     assert [each for each in said if each] == []
+
+
+def test_every_problem_of_a_source_has_a_sentence_of_what_it_sends() -> None:
+    found = list(source_problems())
+    assert [said for each in found if (said := unsaid(each, SOURCES))] == []
+    # How a file may be called is checked with those of uploads.
+    assert SOURCES.keys() - {each.code for each in found} == {"file-name"}
 
 
 def test_every_code_that_the_document_names_has_a_sentence() -> None:

@@ -137,7 +137,9 @@ class SftpPlace:
             raise _unreachable(self._place, error) from error
         except asyncssh.SFTPError as error:
             raise PlaceError(
-                "folder-missing", f"The folder '{self._folder}' cannot be read: {error.reason}."
+                "folder-missing",
+                f"The folder '{self._folder}' cannot be read: {error.reason}.",
+                folder=self._folder,
             ) from error
         return found
 
