@@ -68,8 +68,10 @@ class Headers:
             code = next((code for code, row in self._rows.items() if _same(cells, row)), None)
             if code is not None:
                 keep[row] = False
-                said = "header" if code == "repeated_header" else "units"
-                left = LeftOut(self._sheet.name, batch.locate(int(row)), code, f"the line repeats the {said}")
+                file, line = self._sheet.name, batch.locate(int(row))
+                left = LeftOut(file, line, "repeated_header", "the line repeats the header")
+                if code != "repeated_header":
+                    left = LeftOut(file, line, "repeated_units", "the line repeats the units")
                 self._left_out.append(left)
         if keep.all():
             return batch
