@@ -249,6 +249,8 @@ def _codes(node: ast.expr, place: str) -> Sequence[str]:
     match node:
         case ast.Constant(value=str() as text):
             return [text]
+        case ast.IfExp():
+            return [*_codes(node.body, place), *_codes(node.orelse, place)]
         case ast.JoinedStr():
             return COMPOSED[ast.unparse(node)]
         case _ if isinstance(node, PASSED_ON):

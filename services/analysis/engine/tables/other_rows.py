@@ -45,9 +45,9 @@ class Headers:
         named = sheet.header_row is not None and all(kind_of(name) == "text" for name in sheet.header)
         units = tuple(unit.strip() for unit in sheet.understood.units)
         worded = len(units) == len(sheet.header) and any(kind_of(unit) == "text" for unit in units)
-        self._rows = {"repeated_header": sheet.header} if named else {}
+        self._rows = {"header": sheet.header} if named else {}
         if worded:
-            self._rows["repeated_units"] = units
+            self._rows["units"] = units
         present = [place for place in places if place is not None]
         # Where to look first: a column whose unit is a word.
         self._place = next((place for place in present if worded and units[place]), present[0])
@@ -65,12 +65,17 @@ class Headers:
         for row in np.flatnonzero(hits.to_numpy(zero_copy_only=False)):
             one = batch.part(int(row), int(row) + 1)
             cells = tuple((texts(one, place)[0] or "").strip() for place in range(len(batch.columns)))
-            code = next((code for code, row in self._rows.items() if _same(cells, row)), None)
-            if code is not None:
+            said = next((said for said, row in self._rows.items() if _same(cells, row)), None)
+            if said is not None:
                 keep[row] = False
-                said = "header" if code == "repeated_header" else "units"
-                left = LeftOut(self._sheet.name, batch.locate(int(row)), code, f"the line repeats the {said}")
-                self._left_out.append(left)
+                self._left_out.append(
+                    LeftOut(
+                        self._sheet.name,
+                        batch.locate(int(row)),
+                        "repeated_header" if said == "header" else "repeated_units",
+                        f"the line repeats the {said}",
+                    )
+                )
         if keep.all():
             return batch
         rows, mask = np.flatnonzero(keep), pa.array(keep)
