@@ -113,7 +113,9 @@ def values(seed: Seed, operation: ListOperation, name: str, organization: int) -
 
 
 def requests(seed: Seed, operation: ListOperation) -> Iterator[Request]:
-    for organization in ORGANIZATIONS:
+    # Machine 1 and its sources belong to the largest organization.
+    of_one = "{machine_id}" in operation.path or "{source_id}" in operation.path
+    for organization in ORGANIZATIONS[:1] if of_one else ORGANIZATIONS:
         for count in range(min(MAX_FILTERS, len(operation.filters)) + 1):
             for names in itertools.combinations(operation.filters, count):
                 choices = [values(seed, operation, name, organization) for name in names]
@@ -138,7 +140,12 @@ async def answer(
     """The items of a page, and the cursor of the next one."""
     organization = seed.id("organization", request.organization)
     headers = seed.headers(issuer, request.organization)
-    path = request.operation.path.replace("{organization_id}", str(organization))
+    ids = {
+        "organization_id": organization,
+        "machine_id": seed.id("machine", 1),
+        "source_id": seed.id("source", 1),
+    }
+    path = request.operation.path.format_map(ids)
     query = {name: str(value) for name, value in request.filters.items()} | more
     if request.cursor:
         query["cursor"] = bind(request.cursor, path, query.items(), None)
