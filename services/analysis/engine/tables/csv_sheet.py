@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..errors import TableError
 from .cells import column_kind, kind_of
 from .columns import checked_header
 from .config import ReadingConfig
+from .csv_numbers import column_names, conversion, finite
 from .csv_tail import without_cut_line
 from .csv_text import (
     after_lines,
@@ -38,9 +39,13 @@ from .records import BLANKS, Record, quotes_fit, split_records, text_lines, well
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source, refuse_foreign
 from .understood import LeftOut, Understood
+from .words import counted
 
 MAX_FAILURES = 3
 """Blocks with other cells than numbers where numbers are expected, before they are expected no more."""
+
+MAX_WORDS = 50
+"""Different words for missing values that blocks of numbers may hold."""
 
 COMPARED_BYTES = 2**16
 """The end of a block is kept to compare a last line with."""
@@ -122,7 +127,7 @@ class CsvSheet:
         return ahead(self._batches(left_out, expected))
 
     def _batches(self, left_out: list[LeftOut] | None, expected: Expected | None) -> Generator[Batch]:
-        first_row, before, failures = 0, b"", 0
+        first_row, before, failures, known = 0, b"", 0, 0
         delimiter = self.dialect.delimiter.encode()[:1]
         transcoder = Transcoder(self.encoding, self.name)
         with self.source.open() as stream:
@@ -142,13 +147,15 @@ class CsvSheet:
                     continue
                 before = block.data[-COMPARED_BYTES:]
                 before = before[before.find(b"\n") + 1 :] if len(before) == COMPARED_BYTES else before
-                columns = numbers = None
-                if expected is not None and failures < MAX_FAILURES:
-                    columns = self.split(block, expected)
-                    numbers = None if columns is None else _finite(columns, expected)
-                    if numbers is None:
-                        columns, failures = None, failures + 1
-                batch = self._batch(block, columns, first_row, numbers)
+                batch = None
+                if expected is not None:
+                    if known < len(expected.missing) <= MAX_WORDS:
+                        # What stood in the way of the last blocks may be known by now.
+                        failures, known = 0, len(expected.missing)
+                    if failures < MAX_FAILURES:
+                        batch = self._numbers(block, expected, first_row)
+                        failures += batch is None
+                batch = batch or self._batch(block, first_row)
                 if batch.rows:
                     yield batch
                     first_row += batch.rows
@@ -156,17 +163,46 @@ class CsvSheet:
     def _repeated(self, line: int) -> LeftOut:
         return LeftOut(self.name, line, "repeated_header", "the line repeats the header")
 
-    def _batch(
-        self,
-        block: Block,
-        columns: list[pa.Array] | None,
-        first_row: int,
-        numbers: NDArray[np.float64] | None,
-    ) -> Batch:
-        if columns is None:
-            columns = self.split(block)
+    def _numbers(self, block: Block, expected: Expected, first_row: int) -> Batch | None:
+        """Return a block whose expected columns hold nothing but numbers and expected words."""
+        missing = frozenset(expected.missing if len(expected.missing) <= MAX_WORDS else ())
+        columns = self.split(block, expected, missing)
+        numbers = None if columns is None else finite(columns, expected)
+        if columns is None or numbers is None:
+            return None
+        words = self._words(block, {place: columns[place] for place in expected.places}, missing)
+        return None if words is None else self._checked(block, columns, first_row, numbers, words)
+
+    def _words(
+        self, block: Block, columns: Mapping[int, pa.Array], missing: frozenset[str]
+    ) -> Mapping[int, Counter[str]] | None:
+        """Count the words that stand for the missing cells of columns."""
+        with_words = {place: column for place, column in columns.items() if column.null_count}
+        if not with_words or len(missing) == 1:
+            return {
+                place: Counter({word: column.null_count for word in missing})
+                for place, column in with_words.items()
+            }
+        texts = self.split(block)
+        if texts is None:
+            return None
+        return {place: counted(texts[place].filter(column.is_null())) for place, column in with_words.items()}
+
+    def _batch(self, block: Block, first_row: int) -> Batch:
+        columns = self.split(block)
         if columns is None:
             columns = self.split_strictly(block)
+        return self._checked(block, columns, first_row)
+
+    def _checked(
+        self,
+        block: Block,
+        columns: list[pa.Array],
+        first_row: int,
+        numbers: NDArray[np.float64] | None = None,
+        words: Mapping[int, Counter[str]] | None = None,
+    ) -> Batch:
+        """Raises TableError for a cell that is too long, or one beside the columns."""
         columns = self._without_trailing(columns, block)
         limit = self.source.limits.cell_characters
         for place, column in enumerate(columns):
@@ -186,12 +222,17 @@ class CsvSheet:
                     code="cell_too_long",
                     params={"limit": limit},
                 )
-        return Batch(columns, first_row, lambda row: self._line(block, row), numbers=numbers)
+        return Batch(
+            columns, first_row, lambda row: self._line(block, row), numbers=numbers, words=words or {}
+        )
 
-    def split(self, block: Block, expected: Expected | None = None) -> list[pa.Array] | None:
+    def split(
+        self, block: Block, expected: Expected | None = None, missing: frozenset[str] = frozenset()
+    ) -> list[pa.Array] | None:
         """Split a block into columns of text; None if Arrow cannot, or would be more lenient than we are.
 
-        The columns that are `expected` to be numbers are, or not finite; None if one of their cells is none.
+        The columns that are `expected` to be numbers are, or not finite, or null where a `missing` word is;
+        None if one of their cells is none of these.
         """
         data = block.data
         mark = self.dialect.comment
@@ -210,11 +251,11 @@ class CsvSheet:
             table = arrow_csv.read_csv(
                 pa.py_buffer(data),
                 read_options=arrow_csv.ReadOptions(
-                    column_names=_column_names(self.dialect.row_cells),
+                    column_names=column_names(self.dialect.row_cells),
                     block_size=max(len(data) + 1, 1024),
                 ),
                 parse_options=arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=quoted),
-                convert_options=_conversion(self.dialect.row_cells, expected),
+                convert_options=conversion(self.dialect.row_cells, expected, missing),
             )
         except pa.ArrowInvalid:
             return None
@@ -282,29 +323,3 @@ class CsvSheet:
             code="wrong_width",
             params={"cells": len(cells), "columns": width},
         )
-
-
-@lru_cache(8)
-def _column_names(count: int) -> list[str]:
-    return [str(place) for place in range(count)]
-
-
-@lru_cache(8)
-def _conversion(count: int, expected: Expected | None) -> arrow_csv.ConvertOptions:
-    """Return how Arrow is to convert cells: the expected columns to numbers, the others not at all."""
-    numbers = frozenset(expected.places) if expected else frozenset()
-    types = {name: pa.float64() if int(name) in numbers else pa.string() for name in _column_names(count)}
-    return arrow_csv.ConvertOptions(
-        column_types=types,
-        decimal_point=expected.decimal if expected else ".",
-        null_values=[],
-        strings_can_be_null=False,
-    )
-
-
-def _finite(columns: Sequence[pa.Array], expected: Expected) -> NDArray[np.float64] | None:
-    """Return the expected columns as (rows, places); None if a cell is not finite."""
-    values = np.empty((len(columns[0]), len(expected.places)))
-    for at, place in enumerate(expected.places):
-        values[:, at] = columns[place].to_numpy()
-    return values if np.isfinite(values).all() else None

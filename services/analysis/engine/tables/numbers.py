@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from .mixed import is_mixed, parts
 from .sheet import Batch, Expected, Sheet
 from .styles import PADDING, StyleFinder, text_of
 from .understood import Facts
-from .words import Words
+from .words import Words, counted
 
 Floats = NDArray[np.float64]
 
@@ -48,11 +48,8 @@ class Numbers:
         self._unread = sheet.understood.form != "csv"  # whether no text has been read yet: others have few
         self._styles = StyleFinder(sheet, places, reading)
         self.style = self._styles.first()
-
-    @property
-    def expected(self) -> Expected:
+        self.expected = Expected(tuple(self._present), self.style.decimal)
         """What speeds up reading the batches to convert."""
-        return Expected(tuple(self._present), self.style.decimal)
 
     def convert(self, batch: Batch) -> Floats:
         """Return the columns of a batch as (m, d). Raises TableError naming the first cell that is no
@@ -80,9 +77,15 @@ class Numbers:
                 faults.append(error.fault)
             else:
                 values[:, at] = found
+        if not self._words.numbers:
+            self.expected.missing.update(*self._known.values())
         if faults:
             first = min(faults, key=lambda fault: (fault.row, fault.place))
             raise fault_error(first, self._sheet, batch, self._reading)
+        return self._counted(values, counts, batch)
+
+    def _counted(self, values: Floats, counts: Mapping[int, Counter[str]], batch: Batch) -> Floats:
+        """Return the values after noting the words that stood for missing ones. Raises TableError."""
         for place, words in counts.items():
             for word, cells in words.items():
                 self.facts.count_missing(self._sheet.header[place], word, cells)
@@ -91,7 +94,8 @@ class Numbers:
         return values
 
     def _finite(self, batch: Batch) -> Floats | None:
-        """Return the columns of a batch in which all cells are numbers and nothing else is to be heeded."""
+        """Return the columns of a batch of nothing but numbers and known words, if nothing else is to be
+        heeded."""
         values = batch.numbers
         if (
             values is None
@@ -102,8 +106,9 @@ class Numbers:
             return None
         narrow = np.flatnonzero(~self._wide)
         if narrow.size:
-            self._wide[narrow] = ~np.isin(values[:, narrow], (0.0, 1.0)).all(axis=0)
-        return values
+            some = values[:, narrow]
+            self._wide[narrow] = ~(np.isin(some, (0.0, 1.0)) | np.isnan(some)).all(axis=0)
+        return self._counted(values, batch.words, batch)
 
     def _column(self, batch: Batch, at: int, place: int, counts: Counter[str]) -> Floats:
         column = batch.columns[place]
@@ -173,7 +178,7 @@ class Numbers:
         simple = self._fast(rest)
         simple = self._grouped(rest) if simple is None else simple
         if simple is not None:
-            counts.update(_counted(cells.filter(missing)))
+            counts.update(counted(cells.filter(missing)))
             return simple
         return self._padded(compute.utf8_trim(cells, characters=PADDING), at, place, known, counts)
 
@@ -181,7 +186,7 @@ class Numbers:
         values = np.full(len(cells), np.nan)
         missing = compute.is_in(cells, value_set=pa.array(sorted(known), cells.type))
         rest = np.flatnonzero(~missing.to_numpy(zero_copy_only=False))
-        words = _counted(cells.filter(missing))
+        words = counted(cells.filter(missing))
         if rest.size:
             others = cells.take(pa.array(rest))
             plain = self._fast(others)
@@ -236,7 +241,7 @@ class Numbers:
                 self._open_question(word)
                 raise NoNumber(Fault(int(rows[row]), place, word, "not_a_number"))
         indices = texts.indices.to_numpy(zero_copy_only=False)
-        words.update(_counted(texts.cast(pa.string()).filter(pa.array(np.isnan(switches)[indices]))))
+        words.update(counted(texts.cast(pa.string()).filter(pa.array(np.isnan(switches)[indices]))))
         switched = np.flatnonzero(~np.isnan(switches)[indices])
         if switched.size:
             numbers = values[mask]
@@ -288,10 +293,6 @@ class Numbers:
 
 class _Unsettled(Exception):
     """A cell is a number only in another style than the one that the first rows suggested."""
-
-
-def _counted(cells: pa.Array) -> Counter[str]:
-    return Counter({item["values"]: item["counts"] for item in compute.value_counts(cells).to_pylist()})
 
 
 def _typed(column: pa.Array, place: int, counts: Counter[str]) -> Floats:

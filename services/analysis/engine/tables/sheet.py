@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ class Batch:
     `first_row` is the 0-based index of the first; `locate` gives the row number for error messages (1-based,
     of the line in a text file) of a row, counted within the batch. `text` tells that the cells are a text
     file's, whose types nobody has stated. `numbers` holds the expected columns (rows, places) if all their
-    cells are finite.
+    cells are finite, or words that are expected for missing ones: then `words` counts these by column.
     """
 
     columns: list[pa.Array]
@@ -31,6 +32,7 @@ class Batch:
     locate: Callable[[int], int]
     text: bool = True
     numbers: NDArray[np.float64] | None = None
+    words: Mapping[int, Counter[str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -38,7 +40,7 @@ class Batch:
         return len(self.columns[0])
 
     def part(self, start: int, stop: int) -> Batch:
-        """Return some of the rows."""
+        """Return some of the rows, without what was counted in all."""
         return Batch(
             [column.slice(start, stop - start) for column in self.columns],
             self.first_row + start,
@@ -50,10 +52,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Columns of a text file that are expected to be numbers, in order, and their decimal separator."""
+    """Columns of a text file that are expected to be numbers, in order, and their decimal separator.
+
+    `missing` are the spellings of missing values met so far: whoever reads the file adds to it.
+    """
 
     places: tuple[int, ...]
     decimal: str
+    missing: set[str] = field(default_factory=set, compare=False)
 
 
 class Sheet(Protocol):
@@ -94,6 +100,7 @@ class Sheet(Protocol):
     ) -> Iterator[Batch]:
         """Yield all rows; what is not read is added to `left_out`. Raises TableError.
 
-        The `expected` columns of a text file are `numbers` in those batches where all their cells are finite.
+        The `expected` columns of a text file are `numbers` in those batches where all their cells are finite,
+        or expected words for missing ones.
         """
         ...

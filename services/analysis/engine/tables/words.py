@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+
+import pyarrow as pa
+import pyarrow.compute as compute
 
 MISSING_WORDS = frozenset(
     word.casefold()
@@ -221,3 +225,8 @@ def plain(text: str) -> float | None:
     """Return a number in plain notation with a decimal point, padded or not; otherwise None."""
     text = text.strip(" \t")
     return float(text) if PLAIN.fullmatch(text) else None
+
+
+def counted(cells: pa.Array) -> Counter[str]:
+    """Return how often each text occurs among cells."""
+    return Counter({item["values"]: item["counts"] for item in compute.value_counts(cells).to_pylist()})
