@@ -51,7 +51,8 @@ COPIED: dict[str, dict[str, str]] = {
     },
     "analysis.analyses": {"id": NEW},
     "analysis.anomalies": {"id": NEW},
-    "alerting.alert_rules": {"id": NEW},
+    # A template keeps one rule of a machine.
+    "alerting.alert_rules": {"id": NEW, "template_id": "NULL"},
     "alerting.rule_templates": {"id": NEW},
     "alerting.alerts": {"id": NEW, "dedupe_key": TEXT},
     "alerting.deliveries": {"id": NEW, "message_id": NEW},
