@@ -1,15 +1,19 @@
 """Says at once what failed and why: an interrupted run has not been for nothing. A plugin of pytest."""
 
-import os
-
 import pytest
 
 # The end of a traceback says what happened.
 MAX_CHARACTERS = 3_000
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
-        print(
-            f"\nfailed: {report.nodeid} ({report.when})\n{report.longreprtext[-MAX_CHARACTERS:]}", flush=True
-        )
+class AtOnce:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            said = report.longreprtext[-MAX_CHARACTERS:]
+            print(f"\nfailed: {report.nodeid} ({report.when})\n{said}", flush=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers have it, too, and report to the process that says it.
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(AtOnce())
