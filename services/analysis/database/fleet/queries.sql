@@ -136,7 +136,8 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT a.id AS baseline_id, a.completed_at AS baseline_at, a.results -> 'readiness' AS readiness
     FROM active_baselines v JOIN analyses a ON a.id = v.analysis_id
-    WHERE v.machine_id = p.machine_id
+    -- There is one; the limit keeps the planner from joining all machines and analyses of the organization first.
+    WHERE v.machine_id = p.machine_id LIMIT 1
 ) baseline ON true
 ORDER BY p.rank DESC, p.sort_name, p.machine_id;
 
