@@ -127,6 +127,15 @@ def requests(seed: Seed, operation: ListOperation) -> Iterator[Request]:
                         yield Request(operation, organization, position, filters, cursor)
 
 
+def ids(seed: Seed, organization: int) -> Mapping[str, UUID]:
+    """What stands in the paths of lists."""
+    return {
+        "organization_id": seed.id("organization", organization),
+        "machine_id": seed.id("machine", 1),
+        "source_id": seed.id("source", 1),
+    }
+
+
 async def ask(services: Services, seed: Seed, issuer: TokenIssuer, request: Request) -> tuple[float, int]:
     """Milliseconds and rows of one request."""
     began = time.perf_counter()
@@ -138,14 +147,8 @@ async def answer(
     services: Services, seed: Seed, issuer: TokenIssuer, request: Request, **more: str
 ) -> tuple[list[Any], str | None]:
     """The items of a page, and the cursor of the next one."""
-    organization = seed.id("organization", request.organization)
     headers = seed.headers(issuer, request.organization)
-    ids = {
-        "organization_id": organization,
-        "machine_id": seed.id("machine", 1),
-        "source_id": seed.id("source", 1),
-    }
-    path = request.operation.path.format_map(ids)
+    path = request.operation.path.format_map(ids(seed, request.organization))
     query = {name: str(value) for name, value in request.filters.items()} | more
     if request.cursor:
         query["cursor"] = bind(request.cursor, path, query.items(), None)
