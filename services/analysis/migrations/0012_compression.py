@@ -62,6 +62,11 @@ ALTER TABLE monitor_data SET (timescaledb.compress,
                               timescaledb.compress_orderby = 'analysis_id, process_order');
 """
 
+HYPERTABLE = """
+SELECT count(*) FROM timescaledb_information.hypertables
+WHERE hypertable_schema = current_schema() AND hypertable_name = 'monitor_data'
+"""
+
 # Rows of any age may be deleted or restored, so the whole time is refreshed where something has changed.
 AGGREGATE = f"""
 CREATE MATERIALIZED VIEW monitor_daily_all
@@ -119,6 +124,11 @@ def upgrade() -> None:
 
 
 def _has_columnstore() -> bool:
-    """The Apache-licensed build has hypertables, but neither a columnstore nor continuous aggregates."""
+    """The Apache-licensed build has hypertables, but neither a columnstore nor continuous aggregates.
+
+    Where the extension came after the table, the table is none of its hypertables.
+    """
     licensed = ask("SELECT coalesce(current_setting('timescaledb.license', true), '')") == "timescale"
-    return licensed and ask("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'") == "1"
+    if not licensed or ask("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'") == "0":
+        return False
+    return ask(HYPERTABLE) == "1"
