@@ -107,6 +107,8 @@ class _Seen:
     rows: int = 0
     figures: dict[str, Floats] = field(default_factory=dict)
 
+    # The sum of the largest numbers is infinite, and so equal to no row.
+    @np.errstate(over="ignore", invalid="ignore")
     def add(self, features: Floats) -> None:
         if not len(features):
             return

@@ -153,3 +153,12 @@ def test_a_status_word_may_be_the_name_of_a_column() -> None:
 def test_another_header_is_refused_because_columns_may_have_moved(other: bytes) -> None:
     error = refusal(csv([HEADER, *ROWS]) + other + csv(ROWS))
     assert (error.code, error.row, error.proposal) == ("another_header", 5, None)
+
+
+@pytest.mark.parametrize("last", ["Summe", ""])
+def test_the_largest_numbers_have_no_sum(last: str) -> None:
+    large: list[Row] = [("x", 1.7e308, 1.7e308), ("y", 1.7e308, None), ("z", 1.7e308, -1.7e308)] * 3
+    content = csv([HEADER, *large, (last, 1.7e308, 1.7e308)])
+    reader = open_table(io.BytesIO(content), name="t.csv", config=CONFIG)
+    # Only the name says that the last row is a total.
+    assert sum(len(chunk.features) for chunk in reader) == len(large) + (not last)
