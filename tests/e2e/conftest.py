@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.e2e.browser import chromium
 from tests.e2e.plant import Plant
 from tests.stack import FOR_MANY_CALLS, Stack
 from tests.support.collector import Collector
@@ -34,3 +36,16 @@ def plant(stack: Stack) -> Iterator[Plant]:
     stack.wait_ready()
     with Plant.joined(stack.gateway_url) as joined:
         yield joined
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def address(stack: Stack) -> str:
+    """Of the page, as browsers know it: passkeys need a name."""
+    stack.wait_ready()
+    return stack.gateway_url.replace("127.0.0.1", "localhost")

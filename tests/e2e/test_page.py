@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Tab, chromium, opened
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Tab, opened
 from tests.e2e.plant import PASSWORD, Plant
 from tests.e2e.tour import CONFIG, OWN_PAGES, prepare, samples
 from tests.stack import Stack
@@ -18,18 +18,6 @@ PLACES = ("/overview", "/alerts", "/rules", "/rules/new")
 # The last one is worked on.
 TABS = ("members", "contacts", "maintenance", "keys")
 HOSTILE = "<script>alert(1)</script> \u202egnp"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def address(stack: Stack) -> str:
-    stack.wait_ready()
-    return stack.gateway_url.replace("127.0.0.1", "localhost")
 
 
 def register(tab: Tab, name: str = "Ada Engineer") -> str:

@@ -1,29 +1,14 @@
 """What a person sees when something is in the way: a session that has ended, a file that cannot be read."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Tab, chromium, opened
+from tests.e2e.browser import CHROMIUM, PATIENCE_MS, Tab, opened
 from tests.e2e.test_page import register
-from tests.stack import Stack
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed (package chromium)")
 # A decimal comma in one row and a decimal point in the next.
 MIXED = b"zeit;druck;temperatur\n2026-01-01 00:00;1,5;20\n2026-01-01 01:00;2.25;21\n"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def address(stack: Stack) -> str:
-    stack.wait_ready()
-    return stack.gateway_url.replace("127.0.0.1", "localhost")
 
 
 def test_tabs_of_a_session_that_ends_in_another_tab(browser: Browser, address: str) -> None:

@@ -1,14 +1,13 @@
 """Passkeys and an authenticator app through the page, with Chromium's virtual authenticator."""
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser
 
-from tests.e2e.browser import CHROMIUM, Tab, chromium, opened
+from tests.e2e.browser import CHROMIUM, Tab, opened
 from tests.e2e.plant import PASSWORD
 from tests.e2e.test_page import register
 from tests.integration.auth.mailbox import Mailbox
@@ -24,18 +23,6 @@ KEY = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
-
-
-@pytest.fixture
-def address(stack: Stack) -> str:
-    stack.wait_ready()
-    return stack.gateway_url.replace("127.0.0.1", "localhost")
 
 
 def mailed_token(stack: Stack, email: str) -> str:

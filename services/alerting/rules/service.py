@@ -27,7 +27,7 @@ from shared.http.pages import PageRequest, Slice
 # The fields that a template sets in its rules.
 TEMPLATE_FIELDS = frozenset(FIELDS)
 # All of them judge each sample. Every template adds one more.
-MAX_RULES_OF_MACHINE = 300
+MAX_RULES_OF_MACHINE = 1000
 RULE_DELETED = Resolution("The rule was deleted.", "rule_deleted")
 SWITCHED_OFF = Resolution("The rule was switched off.", "rule_switched_off")
 RULE_CHANGED = Resolution(
