@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # A busy machine needs long for a page; how long is no fault.
 PATIENCE_MS = 120_000
+HEIGHT = 900
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 # The rules of WCAG 2.2 AA, by axe's tags.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -70,6 +71,14 @@ class Tab:
         )
         return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found["violations"]]
 
+    def resize(self, width: int) -> None:
+        """Give the window this width, and what observes its size the frame in which it draws again."""
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.wait_for_function("width => innerWidth === width", arg=width)
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
     def is_wider_than_its_window(self) -> bool:
         width = self.page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         return int(width) > 0
@@ -96,7 +105,7 @@ def opened(
 ) -> Iterator[Tab]:
     """A tab with cookies of its own. At the end, nothing may have gone wrong in it."""
     context = browser.new_context(
-        viewport={"width": width, "height": 900},
+        viewport={"width": width, "height": HEIGHT},
         locale=language,
         color_scheme="dark" if dark else "light",
     )

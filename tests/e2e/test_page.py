@@ -140,7 +140,7 @@ def test_no_page_scrolls_sideways_however_long_the_names_are(
         for path in paths:
             tab.open(path)
             for width in (360, 1024):
-                tab.page.set_viewport_size({"width": width, "height": 900})
+                tab.resize(width)
                 if tab.is_wider_than_its_window():
                     wide.append((path, width, tab.widest()))
         assert wide == []
