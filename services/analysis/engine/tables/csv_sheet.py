@@ -128,17 +128,18 @@ class CsvSheet:
 
     def _batches(self, left_out: list[LeftOut] | None, expected: Expected | None) -> Generator[Batch]:
         first_row, before, failures, known = 0, b"", 0, 0
+        words = self._header_words(expected)
         delimiter = self.dialect.delimiter.encode()[:1]
         transcoder = Transcoder(self.encoding, self.name)
         with self.source.open() as stream:
             chunks = utf8_chunks(stream, self.encoding, BLOCK_BYTES, self.name)
             body = after_lines(chunks, self.dialect.data_line - 1)
-            for block in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
-                data = transcoder.utf8(block.data, block.line)
-                data, repeated = without_headers(data, self.header_text)
-                if left_out is not None:
-                    left_out += [self._repeated(block.line + line) for line in repeated]
-                block = Block(data, block.line, block.open_end)
+            for raw in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
+                block = Block(transcoder.utf8(raw.data, raw.line), raw.line, raw.open_end)
+                # Nothing but numbers is no header: only what else a block holds is searched for one.
+                searched = block.open_end or expected is None or words <= expected.missing
+                if searched:
+                    block = self._without_headers(block, left_out)
                 if block.open_end:
                     block, cut = without_cut_line(block, before, self.dialect)
                     if cut is not None and left_out is not None:
@@ -155,13 +156,32 @@ class CsvSheet:
                     if failures < MAX_FAILURES:
                         batch = self._numbers(block, expected, first_row)
                         failures += batch is None
+                if batch is None and not searched:
+                    block, whole = self._without_headers(block, left_out), block
+                    if block is not whole and expected is not None:
+                        words = frozenset()  # from here on, headers are expected
+                        batch = self._numbers(block, expected, first_row)
                 batch = batch or self._batch(block, first_row)
                 if batch.rows:
                     yield batch
                     first_row += batch.rows
 
-    def _repeated(self, line: int) -> LeftOut:
-        return LeftOut(self.name, line, "repeated_header", "the line repeats the header")
+    def _header_words(self, expected: Expected | None) -> frozenset[str]:
+        """Return the names of columns of numbers that cannot be numbers themselves."""
+        names = (
+            [self.dialect.header[place] for place in expected.places] if expected and self.header_text else []
+        )
+        return frozenset(name for name in names if kind_of(name) == "text")
+
+    def _without_headers(self, block: Block, left_out: list[LeftOut] | None) -> Block:
+        """Return a block without lines that repeat the header; itself if it has none."""
+        data, lines = without_headers(block.data, self.header_text)
+        if left_out is not None:
+            left_out += [
+                LeftOut(self.name, block.line + line, "repeated_header", "the line repeats the header")
+                for line in lines
+            ]
+        return Block(data, block.line, block.open_end) if lines else block
 
     def _numbers(self, block: Block, expected: Expected, first_row: int) -> Batch | None:
         """Return a block whose expected columns hold nothing but numbers and expected words."""
@@ -206,11 +226,9 @@ class CsvSheet:
         columns = self._without_trailing(columns, block)
         limit = self.source.limits.cell_characters
         for place, column in enumerate(columns):
-            if column.nbytes <= limit:
+            if pa.types.is_floating(column.type) or column.nbytes <= limit:
                 continue
-            longest = (
-                0 if pa.types.is_floating(column.type) else compute.max(compute.binary_length(column)).as_py()
-            )
+            longest = compute.max(compute.binary_length(column)).as_py()
             if longest > limit:
                 row = compute.index(compute.greater(compute.binary_length(column), limit), True).as_py()
                 raise TableError(

@@ -162,3 +162,15 @@ def test_the_largest_numbers_have_no_sum(last: str) -> None:
     reader = open_table(io.BytesIO(content), name="t.csv", config=CONFIG)
     # Only the name says that the last row is a total.
     assert sum(len(chunk.features) for chunk in reader) == len(large) + (not last)
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("400", "401"), ("Bad", "b"), ("Bad", "NaN")])
+def test_a_header_that_comes_again_in_any_block_is_no_sample(names: tuple[str, str]) -> None:
+    part = [(f"run {row} {'x' * 80}", 1.0 + row, row / 7) for row in range(15_000)]
+    header = ("m", *names)
+    content = csv([header, *part, header, *part, *part[:50], header, *part[:9], header])
+    config = EngineConfig(end_meta="m", start_dim=names[0], end_dim=names[1])
+    reader = open_table(io.BytesIO(content), name="t", config=config)
+    values = np.concatenate([chunk.features for chunk in reader])
+    np.testing.assert_array_equal(values, [row[1:] for row in [*part, *part, *part[:50], *part[:9]]])
+    assert left_out(reader) == [(row, "repeated_header") for row in (15_002, 30_053, 30_063)]
