@@ -227,9 +227,11 @@ QUALITY: Mapping[str, str] = {
     # What was left out
     "empty_row": N_("The row has no value."),
     "repeated_header": N_("The line repeats the header."),
+    "repeated_preamble": N_("The line repeats one of those before the header."),
     "repeated_units": N_("The line repeats the units."),
     "totals": N_("The row is a total, and no sample."),
     "cut_line": N_("The last line is incomplete."),
+    "footer": N_("The line is no row, but text after the last one."),
     "rows_without_time": N_("{rows} rows have no time that could be read, and were left out."),
     "values_merged": N_(
         "{values} values have the time of another value of their sensor, and were taken together ({how})."

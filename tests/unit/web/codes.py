@@ -152,6 +152,7 @@ COMPOSED: Mapping[str, Sequence[str]] = {
     "f'{doubt.code}_option'": [
         f"{code}_option" for code in ("time_order_ambiguous", "time_order_mixed", "time_zone_unknown")
     ],
+    "f'repeated_{what}'": ["repeated_header", "repeated_preamble"],
     "f'drift_{drift.state}'": [f"drift_{state}" for state in (drift.SETTLED, drift.MOVING, drift.OUTSIDE)],
 }
 # The code of something else, which is found where that is made.

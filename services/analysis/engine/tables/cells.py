@@ -14,8 +14,12 @@ SPACES = " \u00a0\u2009\u202f"
 
 APOSTROPHES = "'\u2019"
 
+FORTRAN = r"[dD][+-]\d{2,3}"
+"""The exponent of double precision as Fortran writes it: 0.25D+03."""
+
 NUMBER = re.compile(
-    rf"[+\-\u2212]?(?:\d+|\d{{1,3}}(?:[.,{SPACES}{APOSTROPHES}]\d{{3}})+)?(?:[.,]\d*)?(?:[eE][+-]?\d+)?",
+    rf"[+\-\u2212]?(?:\d+|\d{{1,3}}(?:[.,{SPACES}{APOSTROPHES}]\d{{3}})+)?(?:[.,]\d*)?(?:[eE][+-]?\d+)?"
+    rf"|[+\-\u2212]?\d*[.,]\d+{FORTRAN}",
     re.ASCII,
 )
 TIME = re.compile(

@@ -19,23 +19,23 @@ from .cells import column_kind, kind_of
 from .columns import checked_header
 from .config import ReadingConfig
 from .csv_numbers import column_names, conversion, finite
-from .csv_tail import without_cut_line
+from .csv_strict import StrictRows
+from .csv_tail import without_cut_line, without_footer
 from .csv_text import (
+    Repeats,
     after_lines,
     endless_line,
     joined,
-    match_end,
     read_head,
     uncommented,
     uncommented_bytes,
     with_tabs,
-    without_headers,
 )
 from .detection import MAX_SAMPLED_RECORDS, detect_dialect
-from .dialect import COMMENTS, NO_DELIMITER, Dialect
+from .dialect import NO_DELIMITER, Dialect
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
-from .lines import BLOCK_BYTES, Block, ahead, blocks, count_lines
-from .records import BLANKS, Record, quotes_fit, split_records, text_lines, well_quoted
+from .lines import BLOCK_BYTES, Block, ahead, blocks
+from .records import BLANKS, quotes_fit, split_records, text_lines
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source, refuse_foreign
 from .understood import LeftOut, Understood
@@ -62,7 +62,7 @@ class CsvSheet:
     header: tuple[str, ...]
     kinds: tuple[str, ...]
     sample: list[list[str]]
-    header_text: bytes = b""
+    repeats: Repeats
 
     @classmethod
     def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
@@ -83,6 +83,7 @@ class CsvSheet:
         # A header of numbers may be a row as any other.
         named = dialect.header_line is not None and any(kind_of(name) == "text" for name in header)
         written = every[dialect.header_line - 1].strip() if named and dialect.header_line else ""
+        repeats = Repeats.of(written, dialect.preamble, dialect.delimiter, dialect.width)
         try:
             rows = split_records(uncommented("".join(lines), dialect.comment), dialect.delimiter)
         except csv.Error:
@@ -92,12 +93,17 @@ class CsvSheet:
             column_kind([row[place] for row in cells[:SAMPLED_ROWS]]) for place in range(dialect.width)
         )
         sample = [row for row in cells if [cell.strip() for cell in row] != list(header)][:SAMPLED_ROWS]
-        return cls(source, reading, dialect, encoding, header, kinds, sample, written.encode())
+        return cls(source, reading, dialect, encoding, header, kinds, sample, repeats)
 
     @property
     def name(self) -> str:
         """The file's name."""
         return self.source.name
+
+    @property
+    def strict(self) -> StrictRows:
+        """How a block is split that Arrow cannot split."""
+        return StrictRows(self.name, self.dialect, self.header)
 
     @property
     def header_row(self) -> int | None:
@@ -134,12 +140,13 @@ class CsvSheet:
         with self.source.open() as stream:
             chunks = utf8_chunks(stream, self.encoding, BLOCK_BYTES, self.name)
             body = after_lines(chunks, self.dialect.data_line - 1)
-            for raw in blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line):
+            rest = blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line)
+            for raw in rest:
                 block = Block(transcoder.utf8(raw.data, raw.line), raw.line, raw.open_end)
-                # Nothing but numbers is no header: only what else a block holds is searched for one.
+                # Nothing but numbers is no header: only what else a block holds is searched for repeats.
                 searched = block.open_end or expected is None or words <= expected.missing
                 if searched:
-                    block = self._without_headers(block, left_out)
+                    block = self._without_repeats(block, left_out)
                 if block.open_end:
                     block, cut = without_cut_line(block, before, self.dialect)
                     if cut is not None and left_out is not None:
@@ -157,11 +164,11 @@ class CsvSheet:
                         batch = self._numbers(block, expected, first_row)
                         failures += batch is None
                 if batch is None and not searched:
-                    block, whole = self._without_headers(block, left_out), block
+                    block, whole = self._without_repeats(block, left_out), block
                     if block is not whole and expected is not None:
-                        words = frozenset()  # from here on, headers are expected
+                        words = frozenset()  # from here on, they are expected
                         batch = self._numbers(block, expected, first_row)
-                batch = batch or self._batch(block, first_row)
+                batch = batch or self._batch(block, first_row, rest, left_out)
                 if batch.rows:
                     yield batch
                     first_row += batch.rows
@@ -169,17 +176,19 @@ class CsvSheet:
     def _header_words(self, expected: Expected | None) -> frozenset[str]:
         """Return the names of columns of numbers that cannot be numbers themselves."""
         names = (
-            [self.dialect.header[place] for place in expected.places] if expected and self.header_text else []
+            [self.dialect.header[place] for place in expected.places]
+            if expected and self.dialect.header
+            else []
         )
         return frozenset(name for name in names if kind_of(name) == "text")
 
-    def _without_headers(self, block: Block, left_out: list[LeftOut] | None) -> Block:
-        """Return a block without lines that repeat the header; itself if it has none."""
-        data, lines = without_headers(block.data, self.header_text)
+    def _without_repeats(self, block: Block, left_out: list[LeftOut] | None) -> Block:
+        """Return a block without lines that the file has before its rows; itself if it has none."""
+        data, lines = self.repeats.without(block.data)
         if left_out is not None:
             left_out += [
-                LeftOut(self.name, block.line + line, "repeated_header", "the line repeats the header")
-                for line in lines
+                LeftOut(self.name, block.line + line, f"repeated_{what}", f"the line repeats the {what}")
+                for line, what in lines
             ]
         return Block(data, block.line, block.open_end) if lines else block
 
@@ -208,10 +217,24 @@ class CsvSheet:
             return None
         return {place: counted(texts[place].filter(column.is_null())) for place, column in with_words.items()}
 
-    def _batch(self, block: Block, first_row: int) -> Batch:
+    def _batch(
+        self, block: Block, first_row: int, rest: Iterator[Block], left_out: list[LeftOut] | None
+    ) -> Batch:
         columns = self.split(block)
         if columns is None:
-            columns = self.split_strictly(block)
+            try:
+                columns = self.strict.columns(block)
+            except TableError as error:
+                if error.code != "wrong_width" or error.row is None:
+                    raise
+                found = without_footer(block, error.row, rest, self.dialect)
+                if found is None:
+                    raise
+                block, lines = found
+                if left_out is not None:
+                    said = "the line is no row, but text after the last one"
+                    left_out += [LeftOut(self.name, line, "footer", said) for line in lines]
+                columns = self.strict.columns(block)
         return self._checked(block, columns, first_row)
 
     def _checked(
@@ -279,65 +302,14 @@ class CsvSheet:
             return None
         return [joined(column) for column in table.columns]
 
-    def split_strictly(self, block: Block) -> list[pa.Array]:
-        """Split a block row by row, and name the first row that is wrong."""
-        rows = []
-        for line, cells in self._records(block):
-            # Without its last delimiter a row ends in a value; in another place one is missing.
-            whole = len(cells) == self.dialect.width and (not self.dialect.trailing or cells[-1].strip())
-            if len(cells) != self.dialect.row_cells and not whole:
-                raise self._wrong_width(line, cells)
-            rows.append(cells[: self.dialect.width])
-        if not rows:
-            return [pa.array([], pa.string()) for _ in range(self.dialect.width)]
-        return [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-
-    def _records(self, block: Block) -> list[Record]:
-        text = uncommented(block.data.decode("utf-8", "replace"), self.dialect.comment)
-        data = text.encode()
-        if b'"' in data and (end := match_end(well_quoted(self.dialect.delimiter), data)) < len(data):
-            raise TableError(
-                "a cell goes on after its closing quotation mark, or has none. Check for a stray quotation"
-                " mark",
-                file=self.name,
-                row=block.line + count_lines(data[:end]),
-                code="stray_quote",
-            )
-        try:
-            found = split_records(text, self.dialect.delimiter, block.line)
-        except csv.Error as error:
-            raise TableError(
-                f"the rows cannot be parsed ({error})", file=self.name, row=block.line, code="unparsable"
-            ) from None
-        expected = (self.dialect.width, self.dialect.row_cells)
-        # A line such as "# restarted" between rows is a comment, but one with all cells is a row.
-        return [
-            (line, cells)
-            for line, cells in found
-            if len(cells) in expected or not cells[0].startswith(COMMENTS[:2])
-        ]
-
     def _line(self, block: Block, row: int) -> int:
-        return self._records(block)[row][0]
+        return self.strict.records(block)[row][0]
 
     def _without_trailing(self, columns: list[pa.Array], block: Block) -> list[pa.Array]:
         for column in columns[self.dialect.width :]:
             filled = compute.greater(compute.binary_length(compute.utf8_trim_whitespace(column)), 0)
             row = compute.index(filled, True).as_py()
             if row >= 0:
-                line, cells = self._records(block)[row]
-                raise self._wrong_width(line, cells)
+                line, cells = self.strict.records(block)[row]
+                raise self.strict.wrong_width(line, cells)
         return columns[: self.dialect.width]
-
-    def _wrong_width(self, line: int, cells: Sequence[str]) -> TableError:
-        width = self.dialect.width
-        return TableError(
-            f"the row has {len(cells)} cells, but the header has {width}. Check for a missing or extra"
-            " delimiter or"
-            " quotation mark",
-            file=self.name,
-            row=line,
-            column=self.header[min(len(cells), width - 1)],
-            code="wrong_width",
-            params={"cells": len(cells), "columns": width},
-        )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import pyarrow as pa
 
@@ -17,6 +19,9 @@ MAX_HEAD_BYTES = 2**21
 """Lines that are looked at to find the layout; with very long lines, fewer."""
 
 MIN_ROWS_OF_LONG_LINES = 3
+
+DIGITS = re.compile(r"\d+")
+MIN_WORD_CHARACTERS = 3
 
 EXCEL_ERRORS = r"N/A|NA|NV|VALUE!|WERT!|REF!|BEZUG!|DIV/0!|NUM!|ZAHL!|NAME\?|NULL!"
 
@@ -116,13 +121,43 @@ def uncommented_bytes(data: bytes, mark: bytes) -> bytes:
     return re.sub(_comment(mark.decode()).encode(), b"", data)
 
 
-def without_headers(data: bytes, header: bytes) -> tuple[bytes, list[int]]:
-    """Empty the lines that repeat the header, as appended exports have them.
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Lines that appended exports and reports of several pages have again: the header, and those before it.
 
-    Their ends stay, so that lines keep their numbers. Returns the text and the lines, counted from 0.
+    `words` has a piece of each; without any of them, a text has no such line.
     """
-    if not header or header not in data:
-        return data, []
-    pattern = rb"(?:\A|(?<=[\r\n]))(?:\xef\xbb\xbf)?" + re.escape(header) + rb"[ \t]*(?=[\r\n]|\Z)"
-    lines = [count_lines(data[: found.start()]) for found in re.finditer(pattern, data)]
-    return (re.sub(pattern, b"", data), lines) if lines else (data, [])
+
+    pattern: re.Pattern[bytes] | None
+    words: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, header: str, preamble: Sequence[str], delimiter: str, width: int) -> Self:
+        """`header` is the line as it is written, or empty. Of lines with as many cells as rows, none is left
+        out but it."""
+        before = {line.strip(): max(DIGITS.split(line), key=len) for line in preamble}
+        before = {
+            line: word
+            for line, word in before.items()
+            if len(word.strip()) >= MIN_WORD_CHARACTERS and line.count(delimiter) < width - 1
+        }
+        # Pages and times differ.
+        lines = "|".join(DIGITS.sub(r"\\d+", re.escape(line)) for line in before)
+        either = "|".join([f"({re.escape(header)})" if header else "((?!))", *([lines] if lines else [])])
+        pattern = rf"(?:\A|(?<=[\r\n]))(?:\xef\xbb\xbf)?(?:{either})[ \t]*(?=[\r\n]|\Z)"
+        words = tuple(word.encode() for word in (header, *before.values()) if word)
+        return cls(re.compile(pattern.encode()) if words else None, words)
+
+    def without(self, data: bytes) -> tuple[bytes, list[tuple[int, str]]]:
+        """Empty such lines; their ends stay, so that lines keep their numbers.
+
+        Returns the text and, of each line, its number counted from 0 and what it repeats.
+        """
+        if self.pattern is None or not any(word in data for word in self.words):
+            return data, []
+        found = list(self.pattern.finditer(data))
+        lines = [
+            (count_lines(data[: each.start()]), "header" if each[1] is not None else "preamble")
+            for each in found
+        ]
+        return (self.pattern.sub(b"", data), lines) if lines else (data, [])

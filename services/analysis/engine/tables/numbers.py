@@ -270,7 +270,11 @@ class Numbers:
             cells = compute.replace_substring(cells, mark, "")
         if self.style.decimal != ".":
             cells = compute.replace_substring(cells, self.style.decimal, ".")
-        values: Floats = compute.cast(cells, pa.float64()).to_numpy(zero_copy_only=False)
+        try:
+            numbers = compute.cast(cells, pa.float64())
+        except pa.ArrowInvalid:
+            numbers = compute.cast(compute.replace_substring_regex(cells, "[dD]", "e"), pa.float64())
+        values: Floats = numbers.to_numpy(zero_copy_only=False)
         return values
 
     def _marked(self, values: Floats, counts: Counter[str], *, single: bool = False) -> Floats:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as compute
 
 from ..errors import TableError
-from .cells import APOSTROPHES, SPACES
+from .cells import APOSTROPHES, FORTRAN, SPACES
 from .config import ReadingConfig
 
 OTHER = {".": ",", ",": "."}
@@ -29,7 +29,7 @@ class Style:
     def plain(self) -> str:
         """The pattern of numbers without groups."""
         point = GROUPINGS[self.decimal]
-        return rf"^[+-]?(\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?$"
+        return rf"^[+-]?((\d+{point}?\d*|{point}\d+)([eE][+-]?\d+)?|\d*{point}\d+{FORTRAN})$"
 
     @property
     def any(self) -> str:
@@ -65,7 +65,7 @@ class _Patterns:
         spaced = f"[{SPACES}{APOSTROPHES}]"
         self.either = rf"^[+-]?[1-9]\d{{0,2}}{mine}\d{{3}}$"
         self.decimal = (
-            rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+)?|[1-9]\d{{0,2}}({other}\d{{3}})+{mine}\d*"
+            rf"^[+-]?(\d*{mine}\d*([eE][+-]?\d+|{FORTRAN})?|[1-9]\d{{0,2}}({other}\d{{3}})+{mine}\d*"
             rf"|[1-9]\d{{0,2}}({spaced}\d{{3}})+{mine}\d*)$"
         )
         self.grouped = rf"^[+-]?[1-9]\d{{0,2}}({mine}\d{{3}})+({mine}\d{{3}}|{other}\d*)$"

@@ -225,6 +225,15 @@ def test_a_line_that_was_cut_is_named_and_left_out(last: str) -> None:
         assert [(left.row, left.code) for left in found.left_out] == [(7, "cut_line")]
 
 
+@pytest.mark.parametrize("last", ["z,0.5,6.12500", "z,0.5,6.12500e", "z,0.5,6.12500e+", "z,0.5,6.12500e+0"])
+@pytest.mark.parametrize("mark", ["e", "D"])
+def test_a_number_that_lost_its_exponent_is_left_out(last: str, mark: str) -> None:
+    text = "m,a,b\n" + "x,1.50,2.02500e+01\n" * 5 + last
+    found = read(text.replace("e", mark))
+    np.testing.assert_array_equal(found.features, [[1.5, 20.25]] * 5)
+    assert [(left.row, left.code) for left in found.left_out] == [(7, "cut_line")]
+
+
 def test_a_complete_last_line_without_an_end_is_read() -> None:
     assert read("m,a,b\nx,1.5,20.25\ny,1.5,4.75").features[-1].tolist() == [1.5, 4.75]
     assert read("m,a,b\nx,1,2").features.tolist() == [[1.0, 2.0]]

@@ -45,6 +45,7 @@ READ: dict[str, list[bytes | str]] = {
         "m;a;b\nx;1,500.5;2\ny;3,250.25;4\n",
         "m;a;b\nx;1'500.5;2\ny;3'250.25;4\n",
     ],
+    "exponents": [GOOD.replace("1.5", "15E-1").replace("3.25", "3.25e0"), GOOD.replace("1.5", "0.15D+01")],
     "encoding": [
         GOOD.encode("utf-16"),
         GOOD.encode("utf-32"),
@@ -78,7 +79,11 @@ READ: dict[str, list[bytes | str]] = {
     "Excel (.xlsx, .xls)": [
         write([["Report"], ["m", "a", "b"], ["x", 1.5, 2], ["y", 3.25, "4"]]) for write in (workbook, xls)
     ],
-    "lines that repeat the header": [GOOD.replace("y,", "m,a,b\ny,")],
+    "lines that repeat the header": [
+        GOOD.replace("y,", "m,a,b\ny,"),
+        "Page 1\n" + GOOD.replace("y,", "Page 2\nm,a,b\ny,"),
+    ],
+    "text after the last row": [GOOD + "\n(2 rows affected)\n"],
     "totals at the end": [GOOD + "Summe,4.75,6\n", GOOD + "max,3.25,4\nmin,1.5,2\n"],
 }
 

@@ -33,6 +33,8 @@ NAN = np.nan
         (["+1,5", "\u22122,5"], [1.5, -2.5]),
         (["1e3", "2E-3"], [1000.0, 0.002]),
         (["999,5", "1.000,5"], [999.5, 1000.5]),
+        (["0.125D+03", "-.5d-02"], [125.0, -0.005]),
+        (["0,125D+03", "1,5"], [125.0, 1.5]),
         (["007", "12"], [7.0, 12.0]),
     ],
 )
@@ -264,3 +266,9 @@ def test_both_separators_without_proof_are_asked_about_once() -> None:
     error = refusal(text)
     assert error.code == "ambiguous_number"
     assert advised(text, error).features[:, 0].tolist() == [1.234, 2345.0]
+
+
+@pytest.mark.parametrize("cell", ["12D3", "3D+2", "1.5D+2x", "1.5D3", "12d-03", "D+03"])
+def test_what_only_resembles_a_number_of_fortran_is_none(cell: str) -> None:
+    error = refusal(f"m,a,b\nx,1.0,2.0\nx,{cell},2.0\n")
+    assert (error.code, error.row, error.column) == ("not_a_number", 3, "a")

@@ -210,7 +210,7 @@ def test_both_ways_of_splitting_a_block_agree(data: Path) -> None:
     count = 0
     for block in blocks(iter([text[text.index(b"\n") + 1 :]]), b",", Limits(), path.name, 2):
         columns = sheet.split(block)
-        assert columns == sheet.split_strictly(block)
+        assert columns == sheet.strict.columns(block)
         count += len((columns or [[]])[0])
     assert count == 219
 

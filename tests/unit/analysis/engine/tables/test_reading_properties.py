@@ -128,7 +128,7 @@ def test_both_readers_agree(table: Made, dialect: tuple[str, str, int, bool, int
     rows = content[len(Made(table.header, 0, 0, []).write(dialect[0], dialect[1], dialect[2], False, 0)) :]
     block = Block(rows, sheet.dialect.data_line)
     columns = sheet.split(block)
-    assert columns is None or columns == sheet.split_strictly(block)
+    assert columns is None or columns == sheet.strict.columns(block)
 
 
 def consume(content: bytes, config: EngineConfig) -> TableError | None:
