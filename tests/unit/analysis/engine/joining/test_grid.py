@@ -56,10 +56,12 @@ def test_a_grid_is_what_a_loop_would_make(
     sources = sorted({source for source, *_ in given_rows})
     given_rows = [(sources.index(source), *rest) for source, *rest in given_rows]  # type: ignore[misc]
     grid = Grid(raster, how, join, file="x.csv", max_bytes=LIMIT)
+    added: list[Row] = []  # of values of one time, the last is the one that was added last
     for first in range(0, len(given_rows), chunk):
         part = given_rows[first : first + chunk]
         for source in sorted({row[0] for row in part}):
             mine = [row for row in part if row[0] == source]
+            added += mine
             grid.add_long(
                 source,
                 np.array([row[1] for row in mine]) * (SECOND // 10),
@@ -72,7 +74,7 @@ def test_a_grid_is_what_a_loop_would_make(
         for at, row in zip(times, values.tolist(), strict=True)
     ]
     grid.close()
-    wanted = expected(given_rows, raster, how, join)
+    wanted = expected(added, raster, how, join)
     assert [at for at, _ in found] == list(wanted)
     if found:
         np.testing.assert_allclose([row for _, row in found], list(wanted.values()), atol=1e-12)
