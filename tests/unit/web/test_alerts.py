@@ -118,6 +118,9 @@ async def test_selected_alerts_change_at_once_and_refusals_are_said() -> None:
         page = await visitor.post(ALERTS, fields)
     assert "1 alert changed" in page.text
     assert "Bob has it." in page.text
+    # The event of the change has the list fetched anew: what is in there is gone a moment later.
+    live = page.text.index('id="alerts"')
+    assert page.text.index("1 alert changed") < page.text.index("Bob has it.") < live
     [body] = [call[2] for call in api.calls if call[1] == "/alerts/bulk"]
     assert body == {
         "action": "resolve",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 
 from ..errors import TableError
@@ -19,6 +20,11 @@ MAX_HEAD_BYTES = 2**21
 """Lines that are looked at to find the layout; with very long lines, fewer."""
 
 MIN_ROWS_OF_LONG_LINES = 3
+
+SPACE, TAB = ord(" "), ord("\t")
+NO_UTF8 = np.uint8(0xFF)
+"""A byte that no UTF-8 holds."""
+LINE_END = np.isin(np.arange(256), tuple(b"\r\n"))
 
 DIGITS = re.compile(r"\d+")
 MIN_WORD_CHARACTERS = 3
@@ -89,19 +95,26 @@ def match_end(pattern: re.Pattern[bytes], data: bytes) -> int:
 
 
 def with_tabs(data: bytes, delimiter: str) -> bytes:
-    """Put one tab in place of the blanks between cells."""
-    if b"\x0b" not in data and b"\x0c" not in data and delimiter == " ":
-        return b"\n".join([b"\t".join(line.split()) for line in data.splitlines()])
-    if b"\t" in data or delimiter == " ":
+    """Put one tab in place of the blanks between cells (records.BLANKS), and nothing in place of those at the
+    ends of lines. `data` is UTF-8."""
+    if b"\t" in data and delimiter == "  ":
         data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
         return re.sub(BLANKS[delimiter].pattern.encode(), b"\t", data)
-    while b"   " in data:
-        data = data.replace(b"    ", b"  ").replace(b"   ", b"  ")
-    data = data.replace(b"  ", b"\t")
-    for end in (b"\n", b"\r"):
-        for blank in (b"\t", b" "):
-            data = data.replace(end + blank, end).replace(blank + end, end)
-    return data.lstrip(b"\t ")
+    codes = np.frombuffer(data, np.uint8)
+    blank = np.zeros(len(codes) + 2, np.bool_)
+    np.logical_or(codes == SPACE, codes == TAB, out=blank[1:-1])
+    borders = np.flatnonzero(blank[1:] != blank[:-1])
+    begin, end = borders[::2], borders[1::2]
+    last = len(codes) - 1
+    inside = (
+        (begin > 0) & (end <= last) & ~LINE_END[codes[begin - 1]] & ~LINE_END[codes[np.minimum(end, last)]]
+    )
+    within = begin[inside]
+    parts = (end[inside] - within > 1) | (delimiter == " ")
+    found = codes | blank[1:-1].view(np.uint8) * NO_UTF8
+    found[within] = SPACE
+    found[within[parts]] = TAB
+    return found.tobytes().translate(None, bytes([NO_UTF8]))
 
 
 def _comment(mark: str) -> str:

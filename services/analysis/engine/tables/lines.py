@@ -15,7 +15,7 @@ from ..errors import TableError
 from .encoding import ENDS
 from .limits import Limits
 
-BLOCK_BYTES = 2**20
+BLOCK_BYTES = 2**21
 """Bytes that are read at once: a few hundred rows of a thousand columns."""
 
 Item = TypeVar("Item")

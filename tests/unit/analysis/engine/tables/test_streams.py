@@ -17,7 +17,7 @@ from services.analysis.engine.tables.understood import LeftOut
 
 from .files import CONFIG
 
-ROWS = 200_000
+ROWS = 450_000
 
 
 def table(last: str) -> bytes:
