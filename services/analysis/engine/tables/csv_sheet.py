@@ -34,7 +34,7 @@ from .csv_text import (
 from .detection import MAX_SAMPLED_RECORDS, detect_dialect
 from .dialect import NO_DELIMITER, Dialect
 from .encoding import Encoding, Transcoder, decoded, detect_encoding, utf8_chunks
-from .lines import BLOCK_BYTES, Block, ahead, blocks
+from .lines import BLOCK_BYTES, Block, ahead, block_bytes, blocks
 from .records import BLANKS, quotes_fit, split_records, text_lines
 from .sheet import SAMPLED_ROWS, Batch, Expected
 from .sources import Source, refuse_foreign
@@ -63,6 +63,7 @@ class CsvSheet:
     kinds: tuple[str, ...]
     sample: list[list[str]]
     repeats: Repeats
+    block_bytes: int = BLOCK_BYTES
 
     @classmethod
     def open(cls, source: Source, reading: ReadingConfig, wanted: Sequence[str] = ()) -> Self:
@@ -93,7 +94,17 @@ class CsvSheet:
             column_kind([row[place] for row in cells[:SAMPLED_ROWS]]) for place in range(dialect.width)
         )
         sample = [row for row in cells if [cell.strip() for cell in row] != list(header)][:SAMPLED_ROWS]
-        return cls(source, reading, dialect, encoding, header, kinds, sample, repeats)
+        return cls(
+            source,
+            reading,
+            dialect,
+            encoding,
+            header,
+            kinds,
+            sample,
+            repeats,
+            block_bytes(lines[:SAMPLED_ROWS]),
+        )
 
     @property
     def name(self) -> str:
@@ -138,7 +149,7 @@ class CsvSheet:
         delimiter = self.dialect.delimiter.encode()[:1]
         transcoder = Transcoder(self.encoding, self.name)
         with self.source.open() as stream:
-            chunks = utf8_chunks(stream, self.encoding, BLOCK_BYTES, self.name)
+            chunks = utf8_chunks(stream, self.encoding, self.block_bytes, self.name)
             body = after_lines(chunks, self.dialect.data_line - 1)
             rest = blocks(body, delimiter, self.source.limits, self.name, self.dialect.data_line)
             for raw in rest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from ..errors import TableError
 from .encoding import ENDS
 from .limits import Limits
 
-BLOCK_BYTES = 2**21
-"""Bytes that are read at once: a few hundred rows of a thousand columns."""
+BLOCK_BYTES, MAX_BLOCK_BYTES, BLOCK_ROWS = 2**20, 2**21, 4096
+"""Bytes that are read at once. Wide rows are read faster in larger blocks; of narrow ones, the metadata take
+more memory than the text."""
 
 Item = TypeVar("Item")
 
@@ -41,6 +42,11 @@ def ahead(items: Generator[Item]) -> Iterator[Item]:
         while (item := following.result()) is not None:
             following = thread.submit(next, items, None)
             yield item
+
+
+def block_bytes(lines: Sequence[str]) -> int:
+    """Return how much of a file to read at once, by some of its lines."""
+    return min(max(BLOCK_ROWS * max(map(len, lines), default=0), BLOCK_BYTES), MAX_BLOCK_BYTES)
 
 
 def count_lines(data: bytes) -> int:

@@ -23,7 +23,7 @@ COLUMNS = 4
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many blocks, without large files."""
-    monkeypatch.setattr(csv_sheet, "BLOCK_BYTES", 2_000)
+    monkeypatch.setattr(csv_sheet, "block_bytes", lambda _lines: 2_000)
 
 
 def table(rows: Sequence[Sequence[str]], delimiter: str = ",") -> bytes:
