@@ -1,6 +1,7 @@
-"""What each page weighs and how long the server needs for it; and how soon an alert is on the screen.
+"""What each page weighs, how long the server needs for it, how soon an alert is on the screen, and what many
+machines cost.
 
-`python -m bench.pages http://127.0.0.1:8000 [--repeats 20]` needs Chromium and a platform that runs.
+`python -m bench.pages http://127.0.0.1:8000 [--machines 5000]` needs Chromium and a platform that runs.
 It fills an organization of its own (tests/e2e/tour.py). Bytes are those that Chromium received: of a first
 visit, with nothing cached, and of the page alone. The time is that of the whole answer, through gateway, page
 and API, on one kept connection.
@@ -30,6 +31,7 @@ from tests.support.pages import registered
 PATIENCE_MS = 120_000
 # The aims of the design: script of a first visit in bytes, the time of an answer, an anomaly on the screen.
 MAX_SCRIPT, MAX_MS, MAX_LATENCY_MS = 200_000, 100.0, 300.0
+SOME_MACHINES = 50
 # Notes when each row of the inbox appears, by the clock that the platform on this machine has too.
 WATCH = """() => {
   window.rows = {};
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("gateway", help="such as http://127.0.0.1:8000")
     parser.add_argument("--repeats", type=int, default=20, help="requests of each page")
     parser.add_argument("--alerts", type=int, default=5, help="alerts that are waited for")
+    parser.add_argument("--machines", type=int, default=5000, help="machines to measure with at last")
     asked = parser.parse_args()
     email = registered(asked.gateway)
     console = Console(width=110)
@@ -63,6 +66,7 @@ def main() -> None:
         cookies = signed_in_cookies(browser, address, email)
         console.print(weights(browser, address, paths, cookies, asked.repeats))
         console.print(latency(browser, address, f"/o/{organization}/alerts", cookies, plant, asked.alerts))
+        console.print(growth(address, paths, cookies, plant, asked.machines, asked.repeats))
 
 
 @contextmanager
@@ -92,9 +96,7 @@ def weights(
 ) -> Table:
     table = Table("page", "page (kB)", "script (kB)", "first visit (kB)", "best (ms)", "median (ms)")
     heaviest, best = 0, []
-    jar = {each["name"]: each["value"] for each in cookies}
-    headers = {"Accept": "text/html", "Accept-Encoding": "gzip, br, zstd"}
-    with httpx2.Client(base_url=address, cookies=jar, headers=headers, timeout=120) as client:
+    with reader(address, cookies) as client:
         for name, path in paths.items():
             weight = first_visit(browser, address + path, cookies)
             times = [answered(client, path) for _ in range(repeats)]
@@ -109,6 +111,38 @@ def weights(
         f" {len(best)} pages is within {MAX_MS:.0f} ms. Load average {load:.1f} on {os.cpu_count()} cores."
     )
     return table
+
+
+def growth(
+    address: str, paths: Mapping[str, str], cookies: list[Any], plant: Plant, machines: int, repeats: int
+) -> Table:
+    """The time of each page with some machines and with many; those of the tour come in addition."""
+    with reader(address, cookies) as client:
+
+        def medians() -> dict[str, float]:
+            return {
+                name: statistics.median(answered(client, path) for _ in range(repeats))
+                for name, path in paths.items()
+            }
+
+        for number in range(SOME_MACHINES):
+            plant.machine(f"Press {number:05}")
+        before = medians()
+        for number in range(SOME_MACHINES, machines):
+            plant.machine(f"Press {number:05}")
+        after = medians()
+    table = Table("page", f"{SOME_MACHINES} machines (ms)", f"{machines:,} machines (ms)", "ratio")
+    for name in sorted(paths, key=lambda name: before[name] / after[name]):
+        ratio = after[name] / before[name]
+        table.add_row(name, f"{before[name]:.0f}", f"{after[name]:.0f}", f"{ratio:.2f}")
+    return table
+
+
+def reader(address: str, cookies: list[Any]) -> httpx2.Client:
+    """Reads pages as a browser does that is signed in."""
+    jar = {each["name"]: each["value"] for each in cookies}
+    headers = {"Accept": "text/html", "Accept-Encoding": "gzip, br, zstd"}
+    return httpx2.Client(base_url=address, cookies=jar, headers=headers, timeout=120)
 
 
 def first_visit(browser: Browser, url: str, cookies: list[Any]) -> Weight:
@@ -130,8 +164,12 @@ def first_visit(browser: Browser, url: str, cookies: list[Any]) -> Weight:
 
 def answered(client: httpx2.Client, path: str) -> float:
     """Milliseconds until the whole answer is there."""
-    started = time.perf_counter()
-    answer = client.get(path)
+    while True:
+        started = time.perf_counter()
+        answer = client.get(path)
+        if answer.status_code != httpx2.codes.TOO_MANY_REQUESTS:
+            break
+        time.sleep(int(answer.headers.get("Retry-After", 1)))
     answer.raise_for_status()
     if answer.status_code != 200:
         raise SystemExit(f"error: {path} answered {answer.status_code}")

@@ -30,9 +30,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     async def machine_sample(
         visit: member, machine_id: UUID, run: UUID, sample: int | None = None
     ) -> Response:
-        return pages.render(
-            visit, "machines/panel.html", panel=await machines.sample(visit, machine_id, run, sample)
-        )
+        panel = await machines.sample(visit, machine_id, await visit.get(f"/analyses/{run}"), sample)
+        return pages.render(visit, "machines/panel.html", panel=panel)
 
     @router.get("/machines/{machine_id}/wear")
     async def machine_wear(visit: member, machine_id: UUID) -> Response:
@@ -94,7 +93,7 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     @router.get("/analyses/{analysis_id}/map.svg")
     async def map_picture(visit: member, analysis_id: UUID) -> Response:
-        content = await machines.picture(visit, analysis_id)
+        content = await machines.picture(visit, await visit.get(f"/analyses/{analysis_id}"))
         return Response(content, media_type="image/svg+xml", headers=KEPT)
 
     return router

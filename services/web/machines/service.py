@@ -59,7 +59,7 @@ class MachinePages:
             sample = index_of(query.get("sample"))
             anomalies, panel = await asyncio.gather(
                 visit.get("/anomalies", analysis_id=run_id, limit=ANOMALIES),
-                self.sample(visit, machine_id, UUID(run["id"]), sample),
+                self.sample(visit, machine_id, run, sample),
             )
         return {
             **frame,
@@ -74,34 +74,34 @@ class MachinePages:
             "panel": panel,
         }
 
-    async def at_alert(self, visit: Visit, alert: Json) -> dict[str, Any]:
-        """The machine while an alert was open, with the worst anomaly."""
-        query = {"from": alert["first_seen_at"], "to": alert["last_seen_at"]}
+    async def worst_of(self, visit: Visit, alert: Json) -> Json | None:
+        """The worst anomaly of an alert, if there is one still."""
         worst_id = alert["worst_anomaly_id"]
-        worst = await optional(visit.get(f"/anomalies/{worst_id}")) if worst_id else None
+        return await optional(visit.get(f"/anomalies/{worst_id}")) if worst_id else None
+
+    async def at_alert(self, visit: Visit, alert: Json, worst: Json | None) -> dict[str, Any]:
+        """The machine while an alert was open, with its worst anomaly."""
+        query = {"from": alert["first_seen_at"], "to": alert["last_seen_at"]}
         if worst is not None:
             query |= {"run": worst["analysis_id"], "sample": str(worst["sample_index"])}
         return await self.map(visit, UUID(alert["machine_id"]), query)
 
-    async def sample(
-        self, visit: Visit, machine_id: UUID, run_id: UUID, sample: int | None
-    ) -> dict[str, Any]:
+    async def sample(self, visit: Visit, machine_id: UUID, run: Json, sample: int | None) -> dict[str, Any]:
         """The panel of a sample; nothing of it if there is no such sample."""
         if sample is None or sample < 0:
             return EMPTY
-        run = await visit.get(f"/analyses/{run_id}")
-        points, features = await asyncio.gather(
-            visit.get(f"/analyses/{run_id}/points", start=sample, stop=sample + 1),
+        points, features, normal = await asyncio.gather(
+            visit.get(f"/analyses/{run['id']}/points", start=sample, stop=sample + 1),
             visit.get(f"/file-uploads/{run['file_upload_id']}/features", start=sample, stop=sample + 1),
+            self._sensors(visit, run["baseline_id"]),
         )
         if not points["index"]:
             return EMPTY
         uploaded = datetime.fromisoformat(run["created_at"]).timestamp() + sample * 1e-6
         at = time_of(points["metadata"][0], time_column(run["results"]), uploaded)
-        anomaly = await self._anomaly(visit, run_id, sample, at) if points["anomaly"][0] else None
+        anomaly = await self._anomaly(visit, run["id"], sample, at) if points["anomaly"][0] else None
         values = features["values"][0] if features["values"] else []
-        normal, others, alerts = await asyncio.gather(
-            self._sensors(visit, run["baseline_id"]),
+        others, alerts = await asyncio.gather(
             self._earlier(visit, machine_id, anomaly),
             visit.get("/alerts", machine_id=machine_id, limit=EARLIER) if anomaly else nothing(),
         )
@@ -234,11 +234,10 @@ class MachinePages:
             uploaded_at=datetime.fromisoformat(analysis["created_at"]),
         )
 
-    async def picture(self, visit: Visit, analysis_id: UUID, selected: int | None = None) -> Markup:
+    async def picture(self, visit: Visit, analysis: Json, selected: int | None = None) -> Markup:
         """The map of an analysis over its baseline."""
-        analysis = await visit.get(f"/analyses/{analysis_id}")
         points, baseline = await asyncio.gather(
-            visit.get(f"/analyses/{analysis_id}/points", stop=MAX_COLUMNS),
+            visit.get(f"/analyses/{analysis['id']}/points", stop=MAX_COLUMNS),
             optional(visit.get(f"/analyses/{analysis['baseline_id']}/points", stop=MAX_COLUMNS))
             if analysis["baseline_id"]
             else nothing(),
@@ -248,6 +247,11 @@ class MachinePages:
             return picture(points, None)
         marks = marks_of(points, results.get("threshold"), severity_bands(results))
         return picture(baseline, {**points, "mark": marks}, selected=selected)
+
+    async def picture_of(self, visit: Visit, anomaly: Json | None) -> Markup | None:
+        """The map of an anomaly's run, if there is one still, with its sample."""
+        run = await optional(visit.get(f"/analyses/{anomaly['analysis_id']}")) if anomaly else None
+        return await self.picture(visit, run, anomaly["sample_index"]) if anomaly and run else None
 
     async def _frame(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
         """What stands above every tab."""
@@ -278,7 +282,7 @@ class MachinePages:
         return str((await visit.get(f"/machines/{machine_id}/timeline", points=10))["until"])
 
     @staticmethod
-    async def _anomaly(visit: Visit, run_id: UUID, sample: int, at: float) -> Json | None:
+    async def _anomaly(visit: Visit, run_id: str, sample: int, at: float) -> Json | None:
         since, until = anomaly_window(at)
         found = await visit.get("/anomalies", analysis_id=run_id, since=since, until=until, limit=500)
         return next((each for each in found["items"] if each["sample_index"] == sample), None)

@@ -32,18 +32,20 @@ def build_router(pages: Pages, visitors: Visitors, clock: Clock) -> APIRouter:
     async def alert_report(visit: member, alert_id: UUID) -> Response:
         """An alert with its story, and the machine at that moment: what the next shift must know."""
         alert = await visit.get(f"/alerts/{alert_id}")
-        shown, timeline, names = await asyncio.gather(
-            machines.at_alert(visit, alert),
+        worst = await machines.worst_of(visit, alert)
+        shown, timeline, names, drawn = await asyncio.gather(
+            machines.at_alert(visit, alert, worst),
             visit.get(f"/alerts/{alert_id}/timeline"),
             names_of_members(visit),
+            machines.picture_of(visit, worst),
         )
-        drawn, made = await _drawn(visit, shown), clock.now().isoformat()
+        drawn, made = drawn or await _drawn(visit, shown), clock.now().isoformat()
         story = {"alert": alert, "timeline_of_alert": timeline["items"], "names": names}
         return await pages.show(visit, "reports/machine.html", picture=drawn, made=made, **story, **shown)
 
     async def _drawn(visit: Visit, shown: Mapping[str, Any]) -> Markup | None:
         """The map with the sample of the report."""
         run, sample = shown["run"], shown["panel"]["sample"]
-        return await machines.picture(visit, UUID(run["id"]), sample) if run else None
+        return await machines.picture(visit, run, sample) if run else None
 
     return router
