@@ -40,9 +40,16 @@ EMPTY: dict[str, Any] = {"sample": None}
 
 class MachinePages:
     async def map(
-        self, visit: Visit, machine_id: UUID, query: Mapping[str, str] | None = None
+        self,
+        visit: Visit,
+        machine_id: UUID,
+        query: Mapping[str, str] | None = None,
+        anomaly: Json | None = None,
     ) -> dict[str, Any]:
-        """The time axis, and the run whose samples the map shows; by default, as the address asks."""
+        """The time axis, and the run whose samples the map shows; by default, as the address asks.
+
+        `anomaly` is that of the sample in the query, if it is known.
+        """
         query = visit.request.query_params if query is None else query
         frame, newest = await asyncio.gather(
             self._frame(visit, machine_id), self._newest(visit, machine_id, query)
@@ -59,7 +66,7 @@ class MachinePages:
             sample = index_of(query.get("sample"))
             anomalies, panel = await asyncio.gather(
                 visit.get("/anomalies", analysis_id=run_id, limit=ANOMALIES),
-                self.sample(visit, machine_id, run, sample),
+                self.sample(visit, machine_id, run, sample, anomaly),
             )
         return {
             **frame,
@@ -84,9 +91,11 @@ class MachinePages:
         query = {"from": alert["first_seen_at"], "to": alert["last_seen_at"]}
         if worst is not None:
             query |= {"run": worst["analysis_id"], "sample": str(worst["sample_index"])}
-        return await self.map(visit, UUID(alert["machine_id"]), query)
+        return await self.map(visit, UUID(alert["machine_id"]), query, worst)
 
-    async def sample(self, visit: Visit, machine_id: UUID, run: Json, sample: int | None) -> dict[str, Any]:
+    async def sample(
+        self, visit: Visit, machine_id: UUID, run: Json, sample: int | None, anomaly: Json | None = None
+    ) -> dict[str, Any]:
         """The panel of a sample; nothing of it if there is no such sample."""
         if sample is None or sample < 0:
             return EMPTY
@@ -99,7 +108,8 @@ class MachinePages:
             return EMPTY
         uploaded = datetime.fromisoformat(run["created_at"]).timestamp() + sample * 1e-6
         at = time_of(points["metadata"][0], time_column(run["results"]), uploaded)
-        anomaly = await self._anomaly(visit, run["id"], sample, at) if points["anomaly"][0] else None
+        if anomaly is None and points["anomaly"][0]:
+            anomaly = await self._anomaly(visit, run["id"], sample, at)
         values = features["values"][0] if features["values"] else []
         others, alerts = await asyncio.gather(
             self._earlier(visit, machine_id, anomaly),
