@@ -15,6 +15,7 @@ from services.alerting.contact_points.service import ContactPointService
 from services.alerting.contact_points.testing import ContactTester
 from services.alerting.database.postgres import PostgresUnits
 from services.alerting.deliveries.domain import DeliveryStatus
+from services.alerting.deliveries.schemas import told
 from shared.access import Caller, Permission
 from shared.http.caller import Guard
 from shared.http.pages import Page, PageParameters
@@ -110,7 +111,7 @@ def build_contact_points_router(
             delivered=outcome.status is DeliveryStatus.DELIVERED,
             response_status=outcome.response_status,
             latency_ms=outcome.latency_ms,
-            error=outcome.error,
+            **told(outcome.error),
         )
 
     return router

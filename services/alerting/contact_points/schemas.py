@@ -75,3 +75,5 @@ class TestResult(BaseModel):
     response_status: int | None
     latency_ms: float | None
     error: str | None
+    code: str | None = Field(description="Names why it was not delivered")
+    params: dict[str, Any] = Field(description="What the reason names")

@@ -10,6 +10,7 @@ import asyncpg
 
 from services.alerting.database.paging import page_parameters
 from services.alerting.deliveries.domain import Delivery, DeliveryFilter, DeliveryStatus, Outcome
+from services.alerting.reasons import Reason
 from shared.http.pages import Cursor, PageRequest, Slice
 from shared.postgres.connection import Connection
 
@@ -22,7 +23,8 @@ class PostgresDeliveryRepository:
         self._queries = queries
 
     async def add(self, delivery: Delivery) -> None:
-        await self._queries.insert_delivery(self._connection, **asdict(delivery))
+        values = asdict(delivery) | _stored(delivery.error)
+        await self._queries.insert_delivery(self._connection, **values)
 
     async def get(self, delivery_id: UUID) -> Delivery | None:
         row = await self._queries.get_delivery(self._connection, id=delivery_id)
@@ -78,11 +80,19 @@ class PostgresDeliveryRepository:
             status=outcome.status,
             response_status=outcome.response_status,
             latency_ms=outcome.latency_ms,
-            error=outcome.error,
             finished_at=at,
+            **_stored(outcome.error),
         )
 
 
 def _delivery(row: asyncpg.Record) -> Delivery:
     values = {name: row[name] for name in DELIVERY_COLUMNS}
-    return Delivery(**values | {"status": DeliveryStatus(row["status"])})
+    reason = Reason(row["error"], **row["reason"] or {}) if row["error"] else None
+    return Delivery(**values | {"status": DeliveryStatus(row["status"]), "error": reason})
+
+
+def _stored(reason: Reason | None) -> dict[str, Any]:
+    """The sentence, and its code and parameters, in columns of their own: older rows have no code."""
+    if reason is None:
+        return {"error": None, "reason": None}
+    return {"error": reason.text, "reason": {"code": reason.code, "params": dict(reason.params)}}

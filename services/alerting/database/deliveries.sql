@@ -2,10 +2,10 @@
 -- Store an attempt.
 INSERT INTO deliveries (id, organization_id, alert_id, message_id, lane_id, channel, target_key, target, change, step,
                         group_key, grouped_into, message, attempt, status, next_attempt_at, response_status,
-                        latency_ms, error, created_at, finished_at)
+                        latency_ms, error, reason, created_at, finished_at)
 VALUES (:id, :organization_id, :alert_id, :message_id, :lane_id, :channel, :target_key, :target, :change, :step,
         :group_key, :grouped_into, :message, :attempt, :status, :next_attempt_at, :response_status,
-        :latency_ms, :error, :created_at, :finished_at);
+        :latency_ms, :error, :reason, :created_at, :finished_at);
 
 -- name: list_deliveries
 -- All delivery attempts of an alert, oldest first.
@@ -65,5 +65,5 @@ WHERE (lane_id = :lane_id OR (lane_id IS NULL AND message_id = :lane_id)) AND st
 -- Record the target and the outcome of an attempt.
 UPDATE deliveries
 SET status = :status, response_status = :response_status, latency_ms = :latency_ms, error = :error,
-    target = :target, finished_at = :finished_at
+    reason = :reason, target = :target, finished_at = :finished_at
 WHERE id = :id;

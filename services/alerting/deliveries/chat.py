@@ -14,6 +14,7 @@ from services.alerting.contact_points.domain import (
     chat_service,
 )
 from services.alerting.deliveries.domain import DeliveryStatus, Outcome
+from services.alerting.reasons import Reason
 
 if TYPE_CHECKING:  # importing its hundred plugins takes a second, which only those who use it pay
     from apprise import NotifyBase
@@ -40,7 +41,8 @@ class ChatSender:
 
         service, opened = chat_service(url), self._opened(url)
         if isinstance(opened, str):
-            reason = f"{service} is not allowed or not valid"
+            said = f"{service} is not allowed or not valid"
+            reason = Reason(said, "chat_not_allowed", {"service": service})
             return Outcome(DeliveryStatus.FAILED, error=reason, permanent=True)
         # What was checked, and not the text: apprise would split that at commas and blanks into several.
         only = Apprise()
@@ -50,7 +52,7 @@ class ChatSender:
         latency_ms = (time.perf_counter() - started) * 1000
         if delivered:
             return Outcome(DeliveryStatus.DELIVERED, latency_ms=latency_ms)
-        reason = f"{service} did not accept the message"
+        reason = Reason(f"{service} did not accept the message", "chat_not_accepted", {"service": service})
         return Outcome(DeliveryStatus.FAILED, latency_ms=latency_ms, error=reason)
 
     def _opened(self, url: str) -> "NotifyBase | str":

@@ -11,6 +11,7 @@ from services.alerting.contact_points.sealing import ContactSealer
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.content import Composer
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome
+from services.alerting.reasons import Reason, gone
 from services.alerting.resources.domain import Kind
 from services.alerting.rules.sealing import WebhookSealer
 from shared.crypto import EncryptionError
@@ -46,8 +47,8 @@ Route: TypeAlias = WebhookRoute | MailRoute | ChatRoute
 class Unreachable(Exception):
     """The target cannot be told, for a reason that a retry does not change."""
 
-    def __init__(self, reason: str, status: DeliveryStatus = DeliveryStatus.CANCELLED) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: Reason, status: DeliveryStatus = DeliveryStatus.CANCELLED) -> None:
+        super().__init__(reason.text)
         self.outcome = Outcome(status, error=reason, permanent=True)
 
 
@@ -88,7 +89,7 @@ class Courier:
                 return await self._contact(unit, UUID(rest))
             return await self._webhook_of_rule(unit, alert, delivery.channel)
         except EncryptionError as error:
-            reason = f"the address or the secret cannot be decrypted: {error}"
+            reason = Reason(f"the address or the secret cannot be decrypted: {error}", "undecryptable")
             raise Unreachable(reason, DeliveryStatus.GIVEN_UP) from None
 
     async def send(
@@ -112,35 +113,38 @@ class Courier:
         sent = await self._mail.send(mail)
         if sent.error is None:
             return Outcome(DeliveryStatus.DELIVERED)
-        return Outcome(DeliveryStatus.FAILED, error=sent.error, permanent=sent.permanent)
+        reason = Reason(sent.error, "mail_not_accepted", {"error": sent.error})
+        return Outcome(DeliveryStatus.FAILED, error=reason, permanent=sent.permanent)
 
     async def _person(self, unit: Unit, user_id: UUID) -> MailRoute:
         member = await unit.replicas.member(user_id)
         if member is None or member.deleted or not member.is_active or not member.email:
-            raise Unreachable("the person is no active member any more")
+            raise Unreachable(Reason("the person is no active member any more", "no_member"))
         return MailRoute(member.email, user_id=user_id)
 
     async def _contact(self, unit: Unit, resource_id: UUID) -> Route:
         resource = await unit.resources.get(Kind.CONTACT_POINT, resource_id)
         if resource is None:
-            raise Unreachable("the contact point was deleted")
+            raise Unreachable(Reason("the contact point was deleted", "contact_deleted"))
         point = ContactPoint.load(resource.document)
         if not point.is_active:
-            raise Unreachable(point.disabled_reason or "the contact point was switched off")
+            off = Reason("the contact point was switched off", "contact_switched_off")
+            raise Unreachable(gone(point.disabled_reason) if point.disabled_reason else off)
         return self.open(resource_id, point)
 
     def open(self, resource_id: UUID, point: ContactPoint) -> Route:
         """How a contact point is reached. Raises EncryptionError, Unreachable."""
         sealed = dict(point.sealed or {})
         if not point.is_confirmed:
-            raise Unreachable("whoever reads the mailbox has not confirmed it yet")
+            raise Unreachable(Reason("whoever reads the mailbox has not confirmed it yet", "not_confirmed"))
         if point.kind is ContactKind.EMAIL:
             return MailRoute(self._sealer.open(resource_id, sealed, "address"), point.shown)
         url = self._sealer.open(resource_id, sealed, "url") if "url" in sealed else ""
         if point.kind is ContactKind.CHAT:
             return ChatRoute(url, point.shown)
         if point.kind is not ContactKind.WEBHOOK:
-            raise Unreachable(f"a contact point of kind {point.kind} is reached by mail to its people")
+            said = f"a contact point of kind {point.kind} is reached by mail to its people"
+            raise Unreachable(Reason(said, "reached_by_mail", {"kind": point.kind.value}))
         secrets = (self._sealer.open(resource_id, sealed, f"secret{n}") for n in range(point.secrets))
         return WebhookRoute(url, tuple(secrets), point.shown)
 
@@ -148,7 +152,8 @@ class Courier:
         actions = await unit.ledger.actions(alert.alert_rule_id)
         webhook = actions.webhook(channel) if actions else None
         if webhook is None:
-            raise Unreachable(f"{channel} was removed from the rule")
+            said = f"{channel} was removed from the rule"
+            raise Unreachable(Reason(said, "webhook_removed", {"channel": channel}))
         place = alert.alert_rule_id, channel.partition(":")[2], webhook
         address = self._rule_sealer.address(*place)
         return WebhookRoute(address, (self._rule_sealer.opened_secret(*place),), webhook.host)

@@ -22,6 +22,7 @@ from services.alerting.database.unit import Unit
 from services.alerting.deliveries.courier import Courier, MailRoute, Route, Unreachable, WebhookRoute
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus, Outcome
 from services.alerting.deliveries.notices import Notices
+from services.alerting.reasons import Reason, gone
 from shared.access import Scope
 from shared.clock import Clock, IdGenerator
 from shared.jobs.queue import Job, Lease
@@ -31,7 +32,7 @@ Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
 MAX_GROUP = 50
 # A lane whose target is taken looks again after this, or after as long as the attempt has taken so far.
 MIN_WAIT = timedelta(milliseconds=100)
-SUPERSEDED = Outcome(DeliveryStatus.SUPERSEDED, error="replaced by a newer message")
+SUPERSEDED = Outcome(DeliveryStatus.SUPERSEDED, error=Reason("replaced by a newer message", "superseded"))
 
 logger = structlog.get_logger(__name__)
 
@@ -104,7 +105,10 @@ class Dispatcher:
             await unit.deliveries.postpone(job.id, self._clock.now() + after)
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
-        reason = "the worker crashed" if error is None else f"unexpected error: {type(error).__name__}"
+        reason = Reason("the worker crashed", "worker_crashed")
+        if error is not None:
+            name = type(error).__name__
+            reason = Reason(f"unexpected error: {name}", "unexpected_error", {"error": name})
         outcome = Outcome(DeliveryStatus.GIVEN_UP, error=reason)
         async with self._units(_scope(job)) as unit:
             await unit.alerts.lock(job.subject_id)
@@ -141,7 +145,7 @@ class Dispatcher:
             return None
         try:
             if state.disabled_reason is not None:
-                raise Unreachable(state.disabled_reason)
+                raise Unreachable(gone(state.disabled_reason))
             route = await self._courier.route(unit, alert, newest)
         except Unreachable as error:
             await unit.deliveries.finish(newest, error.outcome, now)
@@ -198,7 +202,7 @@ class Dispatcher:
             alert_id=str(delivery.alert_id),
             attempt=delivery.attempt,
             outcome=outcome.status.value,
-            error=outcome.error,
+            error=str(outcome.error) if outcome.error else None,
         )
 
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid5
 
+from services.alerting.reasons import Reason
+
 QUEUE = "deliveries"
 # One job per alert and target, its lane, so that messages about an alert never overtake each other.
 MESSAGE_JOB = "message"
@@ -80,7 +82,7 @@ class Delivery:
     next_attempt_at: datetime
     response_status: int | None
     latency_ms: float | None
-    error: str | None
+    error: Reason | None
     created_at: datetime
     finished_at: datetime | None
     lane_id: UUID | None = None
@@ -109,7 +111,7 @@ class Outcome:
     status: DeliveryStatus
     response_status: int | None = None
     latency_ms: float | None = None
-    error: str | None = None
+    error: Reason | None = None
     permanent: bool = False
     gone: bool = False
     retry_after: timedelta | None = None
@@ -140,7 +142,7 @@ class TargetState:
             pause = min(FIRST_BREAK * 2 ** min(failures - BREAKER_FAILURES, 20), MAX_BREAK)
         if outcome.retry_after is not None:
             pause = max(pause, outcome.retry_after)
-        reason = outcome.error if outcome.gone else self.disabled_reason
+        reason = str(outcome.error) if outcome.gone else self.disabled_reason
         return replace(
             self, failures=failures, open_until=now + pause if pause else None, disabled_reason=reason
         )

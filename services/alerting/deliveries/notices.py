@@ -48,7 +48,7 @@ class Notices:
         resource_id = UUID(delivery.target_key.removeprefix(CONTACT))
         resource = await unit.resources.lock(Kind.CONTACT_POINT, resource_id)
         if resource is not None:
-            point = ContactPoint.load(resource.document).switched(False, outcome.error)
+            point = ContactPoint.load(resource.document).switched(False, str(outcome.error))
             await unit.resources.update(resource.changed(now, document=point.stored()))
 
     async def _tell_administrators(
@@ -63,7 +63,7 @@ class Notices:
                     "change": GIVEN_UP_CHANGE,
                     "target": delivery.target,
                     "channel": delivery.channel,
-                    "error": outcome.error,
+                    "error": str(outcome.error),
                 },
             }
             notice = Delivery(

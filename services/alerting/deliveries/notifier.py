@@ -23,6 +23,7 @@ from services.alerting.deliveries.domain import (
 )
 from services.alerting.deliveries.escalation import Step, plan
 from services.alerting.deliveries.messages import group_key, message_of
+from services.alerting.reasons import Reason
 from services.alerting.rules.domain import Rule
 from services.alerting.silences.domain import Quiet
 from services.alerting.silences.quiet import inhibits, quiet
@@ -32,7 +33,7 @@ from shared.jobs.queue import NewJob
 
 ESCALATED, REMINDER = "escalated", "reminder"
 NOBODY = Target("nobody", "email", "nobody")
-NOBODY_REASON = "nobody can be reached: the role is empty, or nobody is on call"
+NOBODY_REASON = Reason("nobody can be reached: the role is empty, or nobody is on call", "nobody")
 
 
 class Notifier:
@@ -160,7 +161,7 @@ class _Telling:
         step: int,
         hush: Quiet | None,
         status: DeliveryStatus = DeliveryStatus.PENDING,
-        error: str | None = None,
+        error: Reason | None = None,
     ) -> None:
         if hush is not None:
             status, error = DeliveryStatus.SUPPRESSED, hush.reason

@@ -1,13 +1,14 @@
 """HTTP models of deliveries and timelines."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from services.alerting.alerts.changes import RecordedChange
 from services.alerting.deliveries.domain import Delivery, DeliveryStatus
+from services.alerting.reasons import Reason
 from services.alerting.rules.domain import host_of
 from services.alerting.rules.leaves import SeverityLabel
 
@@ -29,17 +30,26 @@ class DeliveryOut(BaseModel):
     response_status: int | None
     latency_ms: float | None
     error: str | None = Field(description="Why it failed, was cancelled, suppressed or superseded")
+    code: str | None = Field(description="Names the reason; attempts of older versions have none")
+    params: dict[str, Any] = Field(description="What the reason names")
     created_at: datetime
     finished_at: datetime | None
 
     @classmethod
     def of(cls, delivery: Delivery) -> "DeliveryOut":
-        values = {name: getattr(delivery, name) for name in cls.model_fields}
+        values = {name: getattr(delivery, name, None) for name in cls.model_fields} | told(delivery.error)
         # Rows from before addresses were sealed may hold a path.
         values["target"] = host_of(delivery.target) if "://" in delivery.target else delivery.target
         if delivery.status is not DeliveryStatus.PENDING:
             values["next_attempt_at"] = None
         return cls.model_validate(values)
+
+
+def told(reason: Reason | None) -> dict[str, Any]:
+    """The fields that say why."""
+    if reason is None:
+        return {"error": None, "code": None, "params": {}}
+    return {"error": reason.text, "code": reason.code, "params": dict(reason.params)}
 
 
 class Deliveries(BaseModel):
@@ -55,6 +65,7 @@ class TimelineEntry(BaseModel):
     by: UUID | None = None
     reason: str | None = Field(default=None, description="What a person wrote, or what the service says")
     code: str | None = Field(default=None, description="Names a reason of the service")
+    params: dict[str, Any] = Field(default_factory=dict, description="What the reason names")
     severity: SeverityLabel | None = None
     assigned_to: UUID | None = None
     delivery_id: UUID | None = None
@@ -84,7 +95,9 @@ class TimelineEntry(BaseModel):
             at=delivery.finished_at or delivery.created_at,
             type="delivery",
             change=delivery.change,
-            reason=delivery.error,
+            reason=shown.error,
+            code=shown.code,
+            params=shown.params,
             delivery_id=delivery.id,
             channel=delivery.channel,
             target=shown.target,

@@ -17,6 +17,7 @@ from aiohttp.abc import AbstractResolver
 from standardwebhooks import Webhook as Signer
 
 from services.alerting.deliveries.domain import MAX_RETRY_AFTER, DeliveryStatus, Outcome
+from services.alerting.reasons import Reason, gone
 from shared.clock import Clock
 from shared.public_addresses import is_public
 
@@ -100,15 +101,19 @@ class WebhookSender:
             ) as response:
                 return self._answered(response, started)
         except TimeoutError:
-            return _failed("the receiver did not respond in time", started)
+            return _failed(Reason("the receiver did not respond in time", "no_answer"), started)
         except aiohttp.ClientConnectorError as error:
             if isinstance(error.os_error, AddressRefused):
-                return _failed(REFUSED, started, permanent=True)
-            return _failed(f"could not connect to the receiver: {type(error).__name__}", started)
+                return _failed(Reason(REFUSED, "address_refused"), started, permanent=True)
+            name = type(error).__name__
+            said = f"could not connect to the receiver: {name}"
+            return _failed(Reason(said, "no_connection", {"error": name}), started)
         except aiohttp.InvalidURL:
-            return _failed("the URL is invalid", started, permanent=True)
+            return _failed(Reason("the URL is invalid", "invalid_url"), started, permanent=True)
         except (aiohttp.ClientError, OSError) as error:
-            return _failed(f"the request failed: {type(error).__name__}", started)
+            name = type(error).__name__
+            reason = Reason(f"the request failed: {name}", "request_failed", {"error": name})
+            return _failed(reason, started)
 
     def _headers(self, secrets: Sequence[str], message_id: UUID, body: bytes) -> dict[str, str]:
         """Headers of Standard Webhooks: the id is the same for every attempt, the timestamp is not."""
@@ -125,13 +130,13 @@ class WebhookSender:
         status = response.status
         if 200 <= status < 300:
             return Outcome(DeliveryStatus.DELIVERED, status, _since(started))
+        error = Reason(f"the receiver responded with {status}", "refused", {"status": status})
         if 300 <= status < 400:
-            error = f"the receiver responded with a redirect ({status}), which is not followed"
-        else:
-            error = f"the receiver responded with {status}"
+            said = f"the receiver responded with a redirect ({status}), which is not followed"
+            error = Reason(said, "redirected", {"status": status})
         if status == GONE:
-            gone = f"{error}: it wants no more messages"
-            return replace(_failed(gone, started, status, permanent=True), gone=True)
+            last = gone(f"{error}: it wants no more messages")
+            return replace(_failed(last, started, status, permanent=True), gone=True)
         asked = _retry_after(response.headers.get("Retry-After", ""), self._clock.now())
         return replace(_failed(error, started, status), retry_after=asked)
 
@@ -149,7 +154,7 @@ def _retry_after(text: str, now: datetime) -> timedelta | None:
     return min(max(until - now, timedelta()), MAX_RETRY_AFTER)
 
 
-def _failed(error: str, started: float, status: int | None = None, *, permanent: bool = False) -> Outcome:
+def _failed(error: Reason, started: float, status: int | None = None, *, permanent: bool = False) -> Outcome:
     return Outcome(DeliveryStatus.FAILED, status, _since(started), error, permanent)
 
 

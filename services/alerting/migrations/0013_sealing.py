@@ -6,7 +6,7 @@ The service seals the existing rows in batches, because the database has no keys
 from shared.postgres.ddl import SEALS, run
 
 revision = "alerting_0013"
-down_revision = "alerting_0017"
+down_revision = "alerting_0019"
 phase = "after"
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.alerting.reasons import Reason
 from services.alerting.rules.signals import Severity
 
 
@@ -55,5 +56,5 @@ class Matcher:
 class Quiet:
     """Why an alert notifies nobody at a moment, and when to look again."""
 
-    reason: str
+    reason: Reason
     until: datetime

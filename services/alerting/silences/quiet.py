@@ -7,6 +7,7 @@ from typing import Any
 from services.alerting.alerts.domain import Alert
 from services.alerting.database.unit import Unit
 from services.alerting.maintenance_windows.domain import Schedule
+from services.alerting.reasons import Reason
 from services.alerting.replicas.domain import MachineRef
 from services.alerting.resources.domain import Kind, Resource
 from services.alerting.rules.conditions import schedule_of
@@ -40,22 +41,31 @@ def inhibits(rule: Rule) -> bool:
 
 
 def _quiet_by(resource: Resource, matched: Matched, at: datetime) -> Quiet | None:
-    document = resource.document
+    document, name = resource.document, resource.name
     if not Matcher.load(document["matcher"]).matches(matched):
         return None
     if resource.kind is Kind.SILENCE:
         started = datetime.fromisoformat(document["starts_at"]) <= at
         ends_at = resource.ends_at
-        return Quiet(f"silence {resource.name!r}", ends_at) if started and ends_at else None
+        return (
+            Quiet(Reason(f"silence {name!r}", "silence", {"name": name}), ends_at)
+            if started and ends_at
+            else None
+        )
     occurrence = Schedule.load(document["schedule"]).at(at)
-    return Quiet(f"maintenance window {resource.name!r}", occurrence.ends_at) if occurrence else None
+    if occurrence is None:
+        return None
+    return Quiet(
+        Reason(f"maintenance window {name!r}", "maintenance_window", {"name": name}), occurrence.ends_at
+    )
 
 
 def _muted(rule: Rule, at: datetime) -> Quiet | None:
     schedule = schedule_of(rule.condition)
     if schedule is None or not schedule.muted(at):
         return None
-    return Quiet("muted time of the rule", schedule.ends(at) or at + ALWAYS_MUTED)
+    until = schedule.ends(at) or at + ALWAYS_MUTED
+    return Quiet(Reason("muted time of the rule", "muted_time"), until)
 
 
 async def _inhibited(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quiet | None:
@@ -64,7 +74,8 @@ async def _inhibited(unit: Unit, rule: Rule, alert: Alert, at: datetime) -> Quie
             continue
         more_severe = await unit.rules.get(other.rule_id)
         if more_severe is not None and inhibits(more_severe):
-            return Quiet(f"open alert of the rule {more_severe.name!r}", at + LOOK_AGAIN)
+            said = f"open alert of the rule {more_severe.name!r}"
+            return Quiet(Reason(said, "more_severe_alert", {"rule": more_severe.name}), at + LOOK_AGAIN)
     return None
 
 

@@ -6,6 +6,7 @@ A code that is not known here is shown in the API's own English words: a newer s
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.web.layout.delivery_texts import UNDELIVERED
 from services.web.layout.field_texts import FIELD_NAMES, FIELDS, POINTING
 from services.web.layout.marked import N_
 from services.web.layout.problem_texts import PROBLEMS
@@ -148,9 +149,15 @@ class Words(Terms):
         return self._word(CHANGES, code)
 
     def reason(self, entry: Mapping[str, Any]) -> str | None:
-        """Of an entry of a timeline: what a person or a receiver wrote, or why the service acted."""
-        known = REASONS.get(entry.get("code") or "")
-        return self._text(known) if known else entry.get("reason")
+        """Of an entry of a timeline: what a person wrote, or why the service acted, or could not."""
+        code = entry.get("code") or ""
+        known = REASONS.get(code) or UNDELIVERED.get(code)
+        return self.findings.said(known, entry.get("params") or {}) or entry.get("reason")
+
+    def undelivered(self, tested: Mapping[str, Any]) -> str:
+        """Why a test message has not arrived."""
+        known = UNDELIVERED.get(tested.get("code") or "")
+        return self.findings.said(known, tested.get("params") or {}) or str(tested.get("error") or "")
 
     def contact_kind(self, code: str) -> str:
         return self._word(CONTACT_KINDS, code)

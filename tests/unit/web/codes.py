@@ -183,6 +183,19 @@ def source_problems() -> Iterator[Coded]:
             yield Coded(str(code), params, f"{path.relative_to(ROOT)}:{node.lineno}")
 
 
+def undelivered() -> Iterator[Coded]:
+    """Why messages of alerts are not delivered: `Reason(text, code, params)`."""
+    for path in sorted((ROOT / "services/alerting").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(ast.Name("Reason"), [_, ast.Constant(code), *params], _):
+                    place = f"{path.relative_to(ROOT)}:{node.lineno}"
+                    yield Coded(str(code), _keys(params[0] if params else None, tree, place), place)
+                case ast.Call(ast.Name("Reason"), [_], []):
+                    raise AssertionError(f"{path}:{node.lineno}: a reason without a code")
+
+
 def fields() -> Iterator[Coded]:
     """What our own checks say of a field of a request; pydantic's come besides."""
     for folder in ("services", "shared"):

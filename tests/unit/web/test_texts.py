@@ -9,13 +9,14 @@ import pytest
 from pydantic_core.core_schema import ErrorType
 
 from services.web.layout import texts
+from services.web.layout.delivery_texts import UNDELIVERED
 from services.web.layout.field_texts import FIELDS
 from services.web.layout.file_texts import FILES, QUALITY
 from services.web.layout.findings import FILE_SENTENCES, SENTENCES, Findings, Sentences
 from services.web.layout.problem_texts import PROBLEMS
 from services.web.layout.source_texts import SOURCES
 from services.web.layout.verdict_texts import VERDICTS
-from tests.unit.web.codes import Coded, fields, findings, problems, source_problems
+from tests.unit.web.codes import Coded, fields, findings, problems, source_problems, undelivered
 from tests.unit.web.pseudo import DOCUMENT
 
 # Answers of the framework, which no class of ours stands for.
@@ -70,6 +71,13 @@ def test_every_problem_of_a_source_has_a_sentence_of_what_it_sends() -> None:
     assert SOURCES.keys() - {each.code for each in found} == {"file-name"}
 
 
+def test_every_reason_that_a_message_was_not_delivered_has_a_sentence_of_what_it_sends() -> None:
+    found = list(undelivered())
+    assert len(found) > 20
+    assert [said for each in found if (said := unsaid(each, UNDELIVERED))] == []
+    assert UNDELIVERED.keys() - {each.code for each in found} == set()
+
+
 def test_every_code_that_the_document_names_has_a_sentence() -> None:
     schemas = json.loads(DOCUMENT.read_text(encoding="utf-8"))["components"]["schemas"]
     named = {
@@ -102,7 +110,13 @@ def test_no_sentence_is_for_a_code_that_nothing_sends(
 @pytest.mark.parametrize("language", [each for each in texts.LANGUAGES if each != texts.DEFAULT])
 def test_a_translation_writes_every_value_as_the_sentence_does(language: str) -> None:
     gettext = texts.translations(language).gettext
-    for text in (*PROBLEMS.values(), *FILES.values(), *QUALITY.values(), *VERDICTS.values()):
+    for text in (
+        *PROBLEMS.values(),
+        *FILES.values(),
+        *QUALITY.values(),
+        *VERDICTS.values(),
+        *UNDELIVERED.values(),
+    ):
         assert written(gettext(text)) == written(text)
 
 

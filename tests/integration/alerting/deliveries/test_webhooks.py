@@ -175,7 +175,7 @@ async def test_private_addresses_are_refused_unless_allowed(receiver: Receiver, 
     guarded = WebhookSender(SystemClock(), allow_private=False, timeout_seconds=60)
     async with guarded.open():
         outcome = await guarded.send(url, (SECRET,), uuid4(), MESSAGE)
-    assert (outcome.status, outcome.permanent, outcome.error) == (DeliveryStatus.FAILED, True, REFUSED)
+    assert (outcome.status, outcome.permanent, str(outcome.error)) == (DeliveryStatus.FAILED, True, REFUSED)
     assert receiver.came == []
 
 
@@ -215,7 +215,7 @@ async def test_dns_rebinding_is_refused_when_connecting(receiver: Receiver) -> N
     async with sender.open():
         for asked in range(1, 5):
             outcome = await sender.send(f"http://moving.example:{port}/hook", (SECRET,), uuid4(), MESSAGE)
-            assert (outcome.status, outcome.error) == (DeliveryStatus.FAILED, REFUSED)
+            assert (outcome.status, str(outcome.error)) == (DeliveryStatus.FAILED, REFUSED)
             # Names are not cached, and the checked address is the one to connect to.
             assert names.asked == asked
     assert receiver.came == []
@@ -234,7 +234,7 @@ async def test_a_hanging_receiver_times_out(unanswered: str) -> None:
     async with hurried.open():
         outcome = await hurried.send(unanswered, (SECRET,), uuid4(), MESSAGE)
     assert (outcome.status, outcome.permanent) == (DeliveryStatus.FAILED, False)
-    assert outcome.error == "the receiver did not respond in time"
+    assert str(outcome.error) == "the receiver did not respond in time"
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from services.alerting.deliveries.domain import (
     lane_of,
 )
 from services.alerting.deliveries.escalation import Step
+from services.alerting.reasons import Reason
 from services.alerting.resources.domain import Kind, Resource, ResourceFilter
 from shared.access import Scope
 from shared.http.pages import PageRequest
@@ -151,10 +152,11 @@ class PeopleSuite:
             assert await unit.deliveries.grouped_into(new.message_id) == [taken]
             await unit.deliveries.regroup(new.message_id, old.message_id)
             assert await unit.deliveries.grouped_into(new.message_id) == []
-            await unit.deliveries.finish(new, Outcome(DeliveryStatus.GIVEN_UP, error="e"), NOW)
+            why = Reason("silence 'x'", "silence", {"name": "x"})
+            await unit.deliveries.finish(new, Outcome(DeliveryStatus.GIVEN_UP, error=why), NOW)
             given_up = DeliveryFilter(DeliveryStatus.GIVEN_UP)
             [found] = (await unit.deliveries.list(given_up, PageRequest())).items
-            assert (found.id, found.error) == (new.id, "e")
+            assert (found.id, found.error) == (new.id, why)
             assert await unit.deliveries.get(found.id) == found
         async with units(Scope(organization_id=uuid4())) as unit:
             assert await unit.deliveries.get(new.id) is None

@@ -19,6 +19,7 @@ from services.alerting.alerts.domain import (
 from services.alerting.database.unit import Unit
 from services.alerting.deliveries.domain import MESSAGE_JOB, QUEUE, Delivery, DeliveryStatus, Outcome
 from services.alerting.deliveries.escalation import Step
+from services.alerting.reasons import Reason
 from services.alerting.replicas.domain import MachineRef, MemberRef
 from services.alerting.rules.domain import Actions, Rule, RuleFilter, Webhook
 from services.alerting.rules.signals import Severity
@@ -247,7 +248,7 @@ class RepositorySuite:
     ) -> None:
         world = await self.world(units)
         (delivery,) = await world.deliveries(1)
-        outcome = Outcome(DeliveryStatus.FAILED, 503, 12.5, "the receiver answered 503")
+        outcome = Outcome(DeliveryStatus.FAILED, 503, 12.5, Reason("the receiver answered 503"))
         async with units(world.scope) as unit:
             assert await unit.deliveries.pending(delivery.message_id) == [delivery]
             sent = replace(delivery, target="https://moved.example.org/hook")

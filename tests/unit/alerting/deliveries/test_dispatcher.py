@@ -23,6 +23,7 @@ from services.alerting.deliveries.domain import (
     Outcome,
 )
 from services.alerting.deliveries.notices import Notices
+from services.alerting.reasons import Reason
 from services.alerting.rules.domain import Actions
 from services.alerting.rules.sealing import WebhookSealer, secret_purpose
 from shared.crypto import Encryptor
@@ -37,7 +38,7 @@ from tests.unit.alerting.fakes import FakeUnits
 from tests.unit.alerting.fakes_people import FakeSender, FakeTransport
 
 KEYS = "test:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-FAILURE = Outcome(DeliveryStatus.FAILED, 503, 1.0, "the receiver answered 503")
+FAILURE = Outcome(DeliveryStatus.FAILED, 503, 1.0, Reason("the receiver answered 503"))
 RETRY = RetryPolicy(3, first_delay=timedelta(seconds=5), max_delay=timedelta(hours=6), factor=RETRY_FACTOR)
 
 
@@ -110,7 +111,7 @@ async def test_a_failed_attempt_is_retried_up_to_the_maximum() -> None:
     assert await setting.worker.run_due() == 0
     assert [a.attempt for a in setting.attempts] == [1, 2, 3]
     assert setting.statuses == [DeliveryStatus.FAILED] * 2 + [DeliveryStatus.GIVEN_UP]
-    assert {a.error for a in setting.attempts} == {"the receiver answered 503"}
+    assert {str(a.error) for a in setting.attempts} == {"the receiver answered 503"}
     assert len({message_id for _, _, message_id, _ in setting.sender.sent}) == 1
     assert await setting.waiting() == 0
 
@@ -175,7 +176,7 @@ async def test_a_message_that_crashes_its_workers_is_given_up() -> None:
     await setting.worker.run_due()
     assert setting.sender.sent == []
     [attempt] = setting.attempts
-    assert (attempt.status, attempt.error) == (DeliveryStatus.GIVEN_UP, "the worker crashed")
+    assert (attempt.status, str(attempt.error)) == (DeliveryStatus.GIVEN_UP, "the worker crashed")
     assert await setting.waiting() == 0
 
 
@@ -186,7 +187,7 @@ async def test_an_unexpected_error_is_retried_up_to_the_maximum() -> None:
         await setting.worker.run_due()
         setting.clock.advance(hours=7)
     [attempt] = setting.attempts
-    assert (attempt.status, attempt.error) == (DeliveryStatus.GIVEN_UP, "unexpected error: RuntimeError")
+    assert (attempt.status, str(attempt.error)) == (DeliveryStatus.GIVEN_UP, "unexpected error: RuntimeError")
     assert await setting.waiting() == 0
 
 

@@ -107,7 +107,7 @@ async def test_an_unconfirmed_mailbox_gets_one_mail_and_no_alert() -> None:
     await plant.raised()
     assert await plant.pass_time(120) == ["shift: Shall alerts of DInsight come to this mailbox?"]
     [delivery] = plant.units.memory.deliveries.values()
-    assert (delivery.status, delivery.error) == (
+    assert (delivery.status, str(delivery.error)) == (
         DeliveryStatus.CANCELLED,
         "whoever reads the mailbox has not confirmed it yet",
     )

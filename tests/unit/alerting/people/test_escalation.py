@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from services.alerting.deliveries.domain import MAX_BREAK, DeliveryStatus, Outcome, TargetState
 from services.alerting.deliveries.escalation import Plan, Step, plan
+from services.alerting.reasons import Reason
 from tests.unit.alerting.database.repository_suite import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -34,7 +35,7 @@ def test_an_acknowledged_alert_takes_only_the_steps_that_do_not_depend_on_it() -
     assert withdrawn.due == ((1, False),), "a withdrawn acknowledgement lets the step follow"
 
 
-FAILED = Outcome(DeliveryStatus.FAILED, 503, 1.0, "the receiver responded with 503")
+FAILED = Outcome(DeliveryStatus.FAILED, 503, 1.0, Reason("the receiver responded with 503"))
 
 
 def test_the_breaker_opens_after_failures_in_a_row_and_closes_with_a_success() -> None:
@@ -54,5 +55,5 @@ def test_the_breaker_opens_after_failures_in_a_row_and_closes_with_a_success() -
 
 
 def test_a_receiver_may_ask_for_a_pause() -> None:
-    asked = Outcome(DeliveryStatus.FAILED, 429, 1.0, "429", retry_after=10 * MINUTE)
+    asked = Outcome(DeliveryStatus.FAILED, 429, 1.0, Reason("429"), retry_after=10 * MINUTE)
     assert TargetState(uuid4(), "contact:1").after(asked, NOW).open_until == NOW + 10 * MINUTE

@@ -17,7 +17,9 @@ from services.alerting.deliveries.domain import (
     Outcome,
 )
 from services.alerting.deliveries.escalation import Step
+from services.alerting.deliveries.notifier import NOBODY_REASON
 from services.alerting.maintenance_windows.domain import Schedule
+from services.alerting.reasons import Reason, gone
 from services.alerting.resources.domain import Kind
 from services.alerting.rules.domain import Grouping, Rule
 from services.alerting.rules.signals import Severity
@@ -248,10 +250,10 @@ async def test_a_step_that_reaches_nobody_says_so_in_the_ledger() -> None:
     assert await plant.pass_time() == []
     [noted] = plant.units.memory.deliveries.values()
     assert noted.status is DeliveryStatus.CANCELLED
-    assert "nobody can be reached" in (noted.error or "")
+    assert noted.error == NOBODY_REASON
 
 
-FAILED = Outcome(DeliveryStatus.FAILED, 503, 1.0, "the receiver responded with 503")
+FAILED = Outcome(DeliveryStatus.FAILED, 503, 1.0, Reason("the receiver responded with 503"))
 
 
 async def test_a_receiver_that_was_down_hears_how_the_alert_stands_and_nothing_older() -> None:
@@ -288,7 +290,7 @@ async def test_a_contact_point_that_is_gone_is_switched_off() -> None:
     made = await plant.resource(Kind.CONTACT_POINT, "cmms", point.stored())
     memory = plant.units.memory.resources
     memory[resource_id] = replace(memory.pop(made.id), id=resource_id)
-    plant.sender.outcomes = [replace(FAILED, permanent=True, gone=True, error="410")]
+    plant.sender.outcomes = [replace(FAILED, permanent=True, gone=True, error=gone("410"))]
     await plant.raised()
     await plant.pass_time()
     after = ContactPoint.load(memory[resource_id].document)

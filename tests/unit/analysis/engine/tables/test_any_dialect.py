@@ -224,12 +224,9 @@ def test_following_the_advice_of_errors_succeeds(table: Written, words: list[str
     for step, word in enumerate(words):
         place = table.first + (at + step) % (len(lines) - table.first)
         cells = lines[place].split(table.dialect.delimiter)
+        if any(cell.count('"') % 2 for cell in cells[1 + step : 2 + step]):
+            return  # a quoted cell with a delimiter in it would be hit
         lines[place] = table.dialect.delimiter.join([*cells[: 1 + step], word, *cells[2 + step :]])
-    if any(
-        len(line.split(table.dialect.delimiter)) != len(lines[-1].split(table.dialect.delimiter))
-        for line in lines[table.first :]
-    ):
-        return  # a quoted cell with a delimiter in it was hit
     content, reading = table.content(tuple(lines)), ReadingConfig()
     seen: set[tuple[str, int | None, str | None]] = set()
     for _ in range(len(words) + 3):
