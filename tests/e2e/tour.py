@@ -1,41 +1,53 @@
 """Every page of an organization that has something on each, under the longest names that people give."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tests.e2e.plant import Plant
 
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the things of an organization are called."""
+
+    thing: str
+    word: str
+    handle: str
+
+
 # 100 letters without a place to break, as an importer makes of a path in a plant's tree.
 LONG_NAME = ("Kreiselpumpenlagertemperaturueberwachung_Halle3_Linie12_" * 2)[:100]
-LONG_WORD = "Instandhaltungsbenachrichtigungsempfaenger"
-HANDLE = LONG_NAME[:50].lower()
+LONG = Names(LONG_NAME, "Instandhaltungsbenachrichtigungsempfaenger", LONG_NAME[:50].lower())
 CONFIG = '{"start_dim": "f_0", "end_dim": "f_3", "end_meta": "t"}'
 
 
-def prepare(plant: Plant, *, user_id: str, organization_id: str) -> Mapping[str, str]:
+def prepare(plant: Plant, *, user_id: str, organization_id: str, names: Names = LONG) -> Mapping[str, str]:
     """Fills the plant's organization. Returns the paths of all its pages by their names."""
     machine = str(
-        plant.post("/machines", {"name": LONG_NAME, "location": LONG_WORD, "tags": [LONG_WORD.lower()]})["id"]
+        plant.post("/machines", {"name": names.thing, "location": names.word, "tags": [names.word.lower()]})[
+            "id"
+        ]
     )
     rule = plant.rule(machine)
-    plant.patch(f"/alert-rules/{rule}", {"name": LONG_NAME})
+    plant.patch(f"/alert-rules/{rule}", {"name": names.thing})
     matcher = {"machine_ids": [machine]}
     now = datetime.now(UTC)
-    words = {"name": LONG_NAME, "reason": LONG_WORD, "matcher": matcher}
+    words = {"name": names.thing, "reason": names.word, "matcher": matcher}
     silence = plant.post("/silences", words | {"ends_at": (now + timedelta(days=1)).isoformat()})
     plant.post("/maintenance-windows", words | {"starts": "2040-01-03T22:00:00", "duration": "PT4H"})
     turns = {"members": [user_id], "starts": "2026-01-05T06:00:00", "shift": "P7D"}
-    rotation = plant.post("/rotations", {**turns, "name": HANDLE, "time_zone": "Europe/Berlin"})
-    target = {"kind": "email", "address": f"{LONG_WORD.lower()}@{LONG_WORD.lower()}.example"}
-    plant.post("/contact-points", {"name": HANDLE, "target": target})
+    rotation = plant.post("/rotations", {**turns, "name": names.handle, "time_zone": "Europe/Berlin"})
+    target = {"kind": "email", "address": f"{names.word.lower()}@{names.word.lower()}.example"}
+    plant.post("/contact-points", {"name": names.handle, "target": target})
     plant.post("/opt-outs", {"rule_ids": [rule], "below": "high"})
-    plant.post(f"/organizations/{organization_id}/api-keys", {"name": LONG_NAME, "role": "viewer"})
-    baseline = plant.upload(machine, "baseline", (f"{LONG_NAME}.csv", samples(200, 0)), config=CONFIG)
+    plant.post(f"/organizations/{organization_id}/api-keys", {"name": names.thing, "role": "viewer"})
+    baseline = plant.upload(machine, "baseline", (f"{names.thing}.csv", samples(200, 0)), config=CONFIG)
     plant.completed(baseline, seconds=600)
-    run = plant.upload(machine, "monitoring", (f"{LONG_NAME}.csv", samples(40, 5)), config=CONFIG)
+    run = plant.upload(machine, "monitoring", (f"{names.thing}.csv", samples(40, 5)), config=CONFIG)
     plant.completed(run, seconds=600)
     alert = plant.alerts(machine, seconds=300)[0]["id"]
-    plant.post(f"/alerts/{alert}/comment", {"note": LONG_NAME})
+    plant.post(f"/alerts/{alert}/comment", {"note": names.thing})
     tabs = ("wear", "quality", "baselines", "runs", "settings")
     settings = ("members", "contacts", "maintenance", "mail", "keys", "audit", "organization")
     return {

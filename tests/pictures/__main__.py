@@ -7,6 +7,7 @@ import argparse
 import csv
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ import numpy as np
 from playwright.sync_api import Page
 
 from tests.e2e.plant import Plant
+from tests.e2e.tour import OWN_PAGES, Names, prepare
 from tests.support.pages import PASSWORD, registered, visiting
 from tools.demo.rig import Recording, record_failing, record_normal
 from tools.demo.table import write_table
@@ -25,6 +27,9 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 BASELINE, MONITORED = 600, 300
 STEP = timedelta(minutes=20)
 SEED = 20260123
+NAMES = Names("Coolant pump 2", "hall-3", "maintenance")
+# Pages of which the machine with a growing fault shows more.
+OF_THE_FIRST = ("overview", "machine", "analysis", "what-if", "report of a machine")
 
 
 def main() -> None:
@@ -33,7 +38,13 @@ def main() -> None:
     gateway = parser.parse_args().gateway
     email = registered(gateway)
     with signed_in(gateway, email) as plant:
+        me, organization_id = plant.get("/users/me")["id"], plant.get("/organizations")["items"][0]["id"]
+        others = prepare(plant, user_id=me, organization_id=organization_id, names=NAMES)
         machine, run = recorded(plant)
+        plant.alerts(machine, seconds=300)
+        # The overview hears of alerts by an event.
+        while not all(each["open_alerts"]["count"] for each in plant.get("/fleet")["items"]):
+            time.sleep(0.1)
     FOLDER.mkdir(exist_ok=True)
     with visiting(gateway, email) as page:
         organization = page.url.rpartition("/overview")[0]
@@ -50,6 +61,15 @@ def main() -> None:
         ):
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             take(page, organization + path, name, width)
+        for name, path in others.items():
+            if not name.startswith(OF_THE_FIRST):
+                take(page, organization + path, slug(name), 1440)
+        for name, path in OWN_PAGES.items():
+            take(page, organization.partition("/o/")[0] + path, slug(name), 1440)
+
+
+def slug(name: str) -> str:
+    return name.replace(": ", "-").replace(" ", "-")
 
 
 def take(page: Page, address: str, name: str, width: int) -> None:
