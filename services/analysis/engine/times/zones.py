@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,6 +13,8 @@ import numpy as np
 from .formats import DAY, NO_OFFSET, NOT_A_TIME, SECOND, Moments, Parsed
 
 HOUR = 3600 * SECOND
+REMEMBERED = 3
+"""Readings before one on a day of change."""
 EPOCH = datetime(1970, 1, 1)
 
 
@@ -19,17 +23,17 @@ class ZoneReader:
     """Converts successive cells of a file to UTC. It remembers where the clock stood, so chunks may be of any
     size.
 
-    In the hour that occurs twice in autumn, the first pass lasts until the clock steps back; a column that
-    never steps back there is taken for the first pass. A time in the hour that spring skips is read with the
-    offset before the change, as from a logger whose clock was not changed. Both are counted (`repeated`, of
-    these `by_order` were told apart by the step; `skipped`).
+    In the hour that occurs twice in autumn, the first pass lasts until the clock steps back, or stands still
+    where samples come once in that time; a column that does neither there is taken for the first pass. A time
+    in the hour that spring skips is read with the offset before the change, as from a logger whose clock was
+    not changed. Both are counted (`repeated`, of these `by_order` were told apart by the step; `skipped`).
     """
 
     zone: ZoneInfo | int
     repeated: int = 0
     by_order: int = 0
     skipped: int = 0
-    _last: int = NOT_A_TIME
+    _last: list[int] = field(default_factory=lambda: [NOT_A_TIME] * REMEMBERED)
     _second_pass: bool = False
     _changes: dict[int, bool] = field(default_factory=dict)
 
@@ -53,10 +57,11 @@ class ZoneReader:
         offsets = np.array([_offset(zone, int(day) * DAY) for day in days])
         changing = np.array([self._changes_on(zone, int(day)) for day in days])
         result: Moments = local - offsets[place] * SECOND
+        readings = np.concatenate([self._last, local])
         for row in np.flatnonzero(changing[place]):
-            before = int(local[row - 1]) if row else self._last
+            before = readings[row : row + REMEMBERED].tolist()
             result[row] = self._on_day_of_change(zone, int(local[row]), before)
-        self._last = int(local[-1])
+        self._last = readings[-REMEMBERED:].tolist()
         return result
 
     def _changes_on(self, zone: ZoneInfo, day: int) -> bool:
@@ -67,7 +72,7 @@ class ZoneReader:
             self._changes[day] = len(offsets) > 1
         return self._changes[day]
 
-    def _on_day_of_change(self, zone: ZoneInfo, local: int, before: int) -> int:
+    def _on_day_of_change(self, zone: ZoneInfo, local: int, before: Sequence[int]) -> int:
         first, second = _offset(zone, local), _offset(zone, local, 1)
         if first == second:
             self._second_pass = False
@@ -77,12 +82,21 @@ class ZoneReader:
             return local - first * SECOND
         self.repeated += 1
         overlap = (first - second) * SECOND
-        if before != NOT_A_TIME and local < before <= local + overlap:
+        last = before[-1]
+        if last != NOT_A_TIME and (
+            local < last <= local + overlap or (local == last and _has_step(before, overlap))
+        ):
             # The step back: what came before since the clock entered this hour was the first pass.
             self._second_pass = True
         if self._second_pass:
             self.by_order += 1
         return local - (second if self._second_pass else first) * SECOND
+
+
+def _has_step(readings: Sequence[int], step: int) -> bool:
+    """Tell whether readings follow each other by this step, and none twice; the file may begin there."""
+    known = [reading for reading in readings if reading != NOT_A_TIME]
+    return len(known) > 1 and all(after - before == step for before, after in pairwise(known))
 
 
 def _offset(zone: ZoneInfo, local: int, fold: int = 0) -> int:

@@ -24,7 +24,7 @@ NAME = "press.csv"
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 # The csv module does not quote a lone carriage return, which then looks like a line end.
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r"), max_size=12)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\x1a\r"), max_size=12)
 names = st.text(st.characters(categories=["L", "N", "S", "Zs", "Po"]), min_size=1, max_size=8).map(str.strip)
 
 
