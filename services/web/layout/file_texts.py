@@ -42,7 +42,7 @@ FILES: Mapping[str, str] = {
     ),
     "wrong_width": N_(
         "The row has {cells} cells, but the header has {columns}. Look for a missing or extra delimiter or"
-        " quotation mark."
+        " quotation mark; if the line is no row, remove it."
     ),
     "list_length": N_(
         "The list has {values} values, but {expected} in the first row. Make them equally long."

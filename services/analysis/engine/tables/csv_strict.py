@@ -65,8 +65,7 @@ class StrictRows:
         width = self.dialect.width
         return TableError(
             f"the row has {len(cells)} cells, but the header has {width}. Check for a missing or extra"
-            " delimiter or"
-            " quotation mark",
+            " delimiter or quotation mark; if the line is no row, remove it",
             file=self.name,
             row=line,
             column=self.header[min(len(cells), width - 1)],
