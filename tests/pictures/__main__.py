@@ -43,7 +43,9 @@ def main() -> None:
         machine, run = recorded(plant)
         plant.alerts(machine, seconds=300)
         # The overview hears of alerts by an event.
-        while not all(each["open_alerts"]["count"] for each in plant.get("/fleet")["items"]):
+        for _ in range(600):
+            if all(each["open_alerts"]["count"] for each in plant.get("/fleet")["items"]):
+                break
             time.sleep(0.1)
     FOLDER.mkdir(exist_ok=True)
     with visiting(gateway, email) as page:

@@ -47,17 +47,13 @@ def _quiet_by(resource: Resource, matched: Matched, at: datetime) -> Quiet | Non
     if resource.kind is Kind.SILENCE:
         started = datetime.fromisoformat(document["starts_at"]) <= at
         ends_at = resource.ends_at
-        return (
-            Quiet(Reason(f"silence {name!r}", "silence", {"name": name}), ends_at)
-            if started and ends_at
-            else None
-        )
+        reason = Reason(f"silence {name!r}", "silence", {"name": name})
+        return Quiet(reason, ends_at) if started and ends_at else None
     occurrence = Schedule.load(document["schedule"]).at(at)
     if occurrence is None:
         return None
-    return Quiet(
-        Reason(f"maintenance window {name!r}", "maintenance_window", {"name": name}), occurrence.ends_at
-    )
+    reason = Reason(f"maintenance window {name!r}", "maintenance_window", {"name": name})
+    return Quiet(reason, occurrence.ends_at)
 
 
 def _muted(rule: Rule, at: datetime) -> Quiet | None:

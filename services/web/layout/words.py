@@ -149,15 +149,12 @@ class Words(Terms):
         return self._word(CHANGES, code)
 
     def reason(self, entry: Mapping[str, Any]) -> str | None:
-        """Of an entry of a timeline: what a person wrote, or why the service acted, or could not."""
+        """What a person wrote, or why the service acted or could not: of an entry of a timeline, or of a test
+        message."""
         code = entry.get("code") or ""
         known = REASONS.get(code) or UNDELIVERED.get(code)
-        return self.findings.said(known, entry.get("params") or {}) or entry.get("reason")
-
-    def undelivered(self, tested: Mapping[str, Any]) -> str:
-        """Why a test message has not arrived."""
-        known = UNDELIVERED.get(tested.get("code") or "")
-        return self.findings.said(known, tested.get("params") or {}) or str(tested.get("error") or "")
+        said = self.findings.said(known, entry.get("params") or {})
+        return said or entry.get("reason") or entry.get("error")
 
     def contact_kind(self, code: str) -> str:
         return self._word(CONTACT_KINDS, code)

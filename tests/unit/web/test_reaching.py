@@ -72,10 +72,15 @@ async def test_contact_points_are_shown_and_tested() -> None:
         page = await visitor.get(f"{SETTINGS}/contacts")
         assert "410 &lt;b&gt;" in page.text
         assert '<option value="nights">' in page.text
-        api.answers["POST", f"/contact-points/{point['id']}/test"] = {"delivered": False, "error": "refused"}
+        api.answers["POST", f"/contact-points/{point['id']}/test"] = {
+            "delivered": False,
+            "error": "the receiver responded with 503",
+            "code": "refused",
+            "params": {"status": 503},
+        }
         path = f"{SETTINGS}/contacts/{point['id']}/test"
         tested = await visitor.post(path, {"form_token": visitor.form_token})
-        assert "has not arrived: refused" in tested.text
+        assert "has not arrived: The receiver answered with 503." in tested.text
 
 
 async def test_a_mailbox_that_is_not_confirmed_is_asked_again_instead_of_tested() -> None:
