@@ -4,6 +4,7 @@ Usage: `python3 deploy/new_env.py > .env`. It keeps values that the example sets
 """
 
 import base64
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -36,10 +37,11 @@ MAY_BE_EMPTY = frozenset(
 
 
 def secret(name: str) -> str:
-    if name == "DINSIGHT_ENCRYPTION_KEYS":
-        return "key1:" + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+    if program := re.fullmatch("DINSIGHT_([A-Z]+)_ENCRYPTION_KEYS", name):
+        return f"{program[1].lower()}1:{key}"
     if name.endswith("_EVENT_KEY"):
-        return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        return key
     return secrets.token_hex(PASSWORD_BYTES)
 
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 DATABASE_URL = "DINSIGHT_DATABASE_URL"
 KAFKA_BOOTSTRAP = "DINSIGHT_KAFKA_BOOTSTRAP"
-ENCRYPTION_KEYS = "DINSIGHT_ENCRYPTION_KEYS"
 PASSWORD_PEPPER = "DINSIGHT_PASSWORD_PEPPER"  # noqa: S105 - the name of a variable
 STORAGE_URL = "DINSIGHT_STORAGE_URL"
 EVENT_PUBLIC_KEYS = "DINSIGHT_EVENT_PUBLIC_KEYS"
-# Each program finds its own under this name.
+# Each program finds its own under these names.
+ENCRYPTION_KEYS = "DINSIGHT_ENCRYPTION_KEYS"
 EVENT_SIGNING_KEY = "DINSIGHT_EVENT_SIGNING_KEY"
 
 # The services that own a schema, in the order in which they are provisioned.
@@ -29,6 +29,8 @@ SERVICES = ("auth", "machines", "analysis", "alerting")
 # Who logs in at a broker with logins: programs, and one user for all systems that read what is documented.
 BROKER_USERS = (*SERVICES, "gateway", "downstream")
 BROKER_ADMINISTRATOR = "admin"
+# Who encrypts what it stores, each with keys of its own. The workers of analysis have those of analysis.
+ENCRYPTING = (*SERVICES, "backup")
 
 
 class CommandError(Exception):
@@ -42,6 +44,11 @@ def database_variable(service: str) -> str:
 def signing_key_variable(service: str) -> str:
     """Where the signing keys of all services are listed together."""
     return f"DINSIGHT_{service.upper()}_EVENT_SIGNING_KEY"
+
+
+def encryption_keys_variable(program: str) -> str:
+    """Where the encryption keys of all programs are listed together."""
+    return f"DINSIGHT_{program.upper()}_ENCRYPTION_KEYS"
 
 
 def broker_password_variable(user: str) -> str:
@@ -80,13 +87,18 @@ class Installation:
         return KafkaConnection(settings, client_id="dinsight")
 
     @property
-    def encryption_keys(self) -> str:
-        return self._variable(ENCRYPTION_KEYS)
+    def password_pepper(self) -> str:
+        return self._variable(PASSWORD_PEPPER)
 
     @property
     def storage_url(self) -> str | None:
         """The object store; None where the services use their default."""
         return self.variables.get(STORAGE_URL) or None
+
+    def encryption_keys(self, program: str) -> str:
+        """The program's encryption keys: listed with those of others, or its own, or what all share."""
+        own = encryption_keys_variable(program)
+        return self.variables.get(own) or self.variables.get(ENCRYPTION_KEYS) or self._variable(own)
 
     def signing_key(self, service: str) -> str:
         """The key with which the service signs its events."""

@@ -47,7 +47,7 @@ class BackupContext:
             )
         return cls(
             url=url,
-            sealer=Sealer(installation.encryption_keys),
+            sealer=Sealer(installation.encryption_keys("backup")),
             spool=Path(variables.get(SPOOL) or DEFAULT_SPOOL),
             storage_url=variables.get(STORAGE_URL) or "file:///var/lib/dinsight/storage",
             environ=variables,

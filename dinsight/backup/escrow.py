@@ -8,15 +8,16 @@ from pathlib import Path
 from dinsight.backup.errors import BackupError
 from dinsight.installation import (
     DATABASE_URL,
-    ENCRYPTION_KEYS,
+    ENCRYPTING,
     PASSWORD_PEPPER,
     SERVICES,
+    CommandError,
     Installation,
     database_variable,
+    encryption_keys_variable,
     signing_key_variable,
 )
 
-NEEDED = (ENCRYPTION_KEYS, PASSWORD_PEPPER)
 USEFUL = (
     DATABASE_URL,
     *(database_variable(service) for service in SERVICES),
@@ -30,18 +31,16 @@ REMARK = """\
 
 def write_escrow(installation: Installation, path: Path) -> list[str]:
     """Write a new file that only its owner can read. Returns the names in it."""
-    variables = installation.variables
-    if missing := [name for name in NEEDED if not variables.get(name)]:
-        raise BackupError(f"{' and '.join(missing)} must be set, so that the file can hold it.")
-    names = [name for name in (*NEEDED, *USEFUL) if variables.get(name)]
-    text = REMARK + "".join(f"{name}={variables[name]}\n" for name in names)
+    held = {**_encryption_keys(installation), PASSWORD_PEPPER: installation.password_pepper}
+    held |= {name: value for name in USEFUL if (value := installation.variables.get(name))}
+    text = REMARK + "".join(f"{name}={value}\n" for name, value in held.items())
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise BackupError(f"{path} is there already; it is not overwritten.") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    return names
+    return list(held)
 
 
 def read_escrow(path: Path) -> dict[str, str]:
@@ -50,10 +49,15 @@ def read_escrow(path: Path) -> dict[str, str]:
     except OSError as error:
         raise BackupError(f"{path} cannot be read: {error.strerror}.") from error
     found = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    known = {name: value for name, value in found.items() if name in (*NEEDED, *USEFUL)}
-    if ENCRYPTION_KEYS not in known:
-        raise BackupError(f"{path} is no escrow file: it has no line {ENCRYPTION_KEYS}=...")
-    return known
+    known = {name: value for name, value in found.items() if name in (PASSWORD_PEPPER, *USEFUL)}
+    try:
+        return {**known, **_encryption_keys(Installation(found))}
+    except CommandError as error:
+        raise BackupError(f"{path} is no escrow file: {error}") from error
+
+
+def _encryption_keys(installation: Installation) -> dict[str, str]:
+    return {encryption_keys_variable(name): installation.encryption_keys(name) for name in ENCRYPTING}
 
 
 def with_escrow(installation: Installation, path: Path | None) -> Installation:

@@ -78,12 +78,12 @@ class Sealer:
         if key is None:
             raise WrongKey(
                 f"{name} is encrypted with the key {header.key_id.decode(errors='replace')!r}, which is not"
-                " among DINSIGHT_ENCRYPTION_KEYS. Add it from the escrow file."
+                " among the encryption keys of the backup. Add it from the escrow file."
             )
         if _fingerprint(key) != header.fingerprint:
             raise WrongKey(
-                f"The key {header.key_id.decode()!r} in DINSIGHT_ENCRYPTION_KEYS is not the one that {name}"
-                " was encrypted with. Use the key from this installation's escrow file."
+                f"The key {header.key_id.decode()!r} of the backup is not the one that {name} was encrypted"
+                " with. Use the key from this installation's escrow file."
             )
         cipher = AESGCM(_file_key(key, header.salt, name))
         plain = self._decrypted(name, cipher, header, reader)

@@ -36,11 +36,16 @@ class Moved:
     unreadable: list[str]
 
 
-async def move(connection: Connection, encryptor: Encryptor, batch: int = BATCH) -> AsyncIterator[Moved]:
-    """Each column in turn. Every batch is a transaction, so an interrupted run continues where it stopped."""
+async def move(
+    connection: Connection, encryptors: Mapping[str, Encryptor], batch: int = BATCH
+) -> AsyncIterator[Moved]:
+    """Each column in turn, with the keys of its service.
+
+    Every batch is a transaction, so an interrupted run continues where it stopped.
+    """
     for service, columns in COLUMNS.items():
         for column in columns:
-            yield await _column(connection, service, column, encryptor, batch)
+            yield await _column(connection, service, column, encryptors[service], batch)
 
 
 async def _column(

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dinsight.installation import CommandError, Installation
+from dinsight.installation import SERVICES, CommandError, Installation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from dinsight.re_encrypt.columns import Moved
     from shared.crypto import Encryptor
@@ -19,7 +19,7 @@ def re_encrypt(
     context: typer.Context,
     batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per transaction.")] = 200,
 ) -> None:
-    """Re-encrypt every stored secret with the first key of DINSIGHT_ENCRYPTION_KEYS.
+    """Re-encrypt every stored secret with the first key of its service.
 
     Run it after services were restarted with the new key first, and before the old key is removed. It can be
     interrupted and run again.
@@ -28,30 +28,37 @@ def re_encrypt(
 
     from rich.console import Console
 
-    from shared.crypto import EncryptionError, Encryptor
-
     installation: Installation = context.obj()
-    try:
-        encryptor = Encryptor(installation.encryption_keys)
-    except EncryptionError as error:
-        raise CommandError(str(error)) from error
+    encryptors = {service: _encryptor(installation, service) for service in SERVICES}
     screen = Console(highlight=False)
-    moved = asyncio.run(_move(installation.admin_dsn, encryptor, batch, screen.print))
+    moved = asyncio.run(_move(installation.admin_dsn, encryptors, batch, screen.print))
     if any(column.unreadable for column in moved):
         screen.print(
             "Some secrets could not be decrypted. Add the key that encrypted them, and run it again."
         )
         raise typer.Exit(1)
-    screen.print(f"Every secret is encrypted with the key {encryptor.current_key_id}.")
+    current = ", ".join(f"{service}: {each.current_key_id}" for service, each in encryptors.items())
+    screen.print(f"Every secret is encrypted with the first key of its service ({current}).")
 
 
-async def _move(admin_dsn: str, encryptor: Encryptor, batch: int, say: Callable[[str], None]) -> list[Moved]:
+def _encryptor(installation: Installation, service: str) -> Encryptor:
+    from shared.crypto import EncryptionError, Encryptor
+
+    try:
+        return Encryptor(installation.encryption_keys(service))
+    except EncryptionError as error:
+        raise CommandError(f"The keys of {service}: {error}") from error
+
+
+async def _move(
+    admin_dsn: str, encryptors: Mapping[str, Encryptor], batch: int, say: Callable[[str], None]
+) -> list[Moved]:
     from dinsight.administrator import connected
     from dinsight.re_encrypt.columns import move
 
     moved = []
     async with connected(admin_dsn) as connection:
-        async for column in move(connection, encryptor, batch):
+        async for column in move(connection, encryptors, batch):
             moved.append(column)
             say(f"{column.place}: {column.rows} rows, {column.renewed} re-encrypted")
             for id_ in column.unreadable:

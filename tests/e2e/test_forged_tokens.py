@@ -11,6 +11,7 @@ import httpx2
 import pytest
 from joserfc.jwk import OKPKey
 
+from dinsight.installation import Installation
 from services.auth.keys.service import PURPOSE
 from shared.crypto import Encryptor
 from tests.e2e.plant import Plant
@@ -45,7 +46,7 @@ async def _signing_key(stack: Stack) -> OKPKey:
         sealed = await connection.fetchval(newest)
     finally:
         await connection.close()
-    opened = Encryptor(stack.env["DINSIGHT_ENCRYPTION_KEYS"]).decrypt(sealed, purpose=PURPOSE)
+    opened = Encryptor(Installation(stack.env).encryption_keys("auth")).decrypt(sealed, purpose=PURPOSE)
     return OKPKey.import_key(json.loads(opened))
 
 

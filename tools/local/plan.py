@@ -12,14 +12,17 @@ from dinsight.backup.context import BACKUP_URL, NO_BACKUPS, SPOOL
 from dinsight.installation import (
     BROKER_ADMINISTRATOR,
     DATABASE_URL,
+    ENCRYPTING,
     ENCRYPTION_KEYS,
     EVENT_PUBLIC_KEYS,
     EVENT_SIGNING_KEY,
     KAFKA_BOOTSTRAP,
     PASSWORD_PEPPER,
     SERVICES,
+    Installation,
     broker_password_variable,
     database_variable,
+    encryption_keys_variable,
     signing_key_variable,
 )
 from dinsight.servers.account import server_account
@@ -125,7 +128,6 @@ class LocalEnvironment:
             "DINSIGHT_STORAGE_URL": self.storage_url,
             "DINSIGHT_KAFKA_SESSION_TIMEOUT_MS": str(SESSION_TIMEOUT_MS),
             "DINSIGHT_KAFKA_HEARTBEAT_MS": str(HEARTBEAT_MS),
-            ENCRYPTION_KEYS: self.secrets.encryption_keys,
             PASSWORD_PEPPER: self.secrets.password_pepper,
             EVENT_PUBLIC_KEYS: self.secrets.public_keys,
             "DINSIGHT_AUTH_MAIL_URL": self.layout.mail.as_uri(),
@@ -141,6 +143,10 @@ class LocalEnvironment:
             password = self.secrets.service_passwords[service]
             ours[database_variable(service)] = with_login(self.admin_dsn, f"dinsight_{service}", password)
             ours[signing_key_variable(service)] = self.secrets.signing_keys[service]
+        # Whoever has set keys for all programs has set those of each.
+        if not self.environ.get(ENCRYPTION_KEYS):
+            for program, keys in self.secrets.encryption_keys.items():
+                ours[encryption_keys_variable(program)] = keys
         for user, password in self.secrets.broker_passwords.items():
             ours[broker_password_variable(user)] = password
         # On named servers nothing may ever have been started here: then no port is chosen yet.
@@ -235,6 +241,7 @@ class LocalEnvironment:
         for service in SERVICES:
             secret |= {database_variable(service), signing_key_variable(service)}
         secret |= {broker_password_variable(user) for user in self.secrets.broker_passwords}
+        secret |= {encryption_keys_variable(program) for program in ENCRYPTING}
         return {name: value for name, value in self.variables().items() if name not in secret}
 
     def _operating(self, name: str) -> Program:
@@ -242,7 +249,7 @@ class LocalEnvironment:
         env = self._without_secrets()
         env[DATABASE_URL] = self.variables()[DATABASE_URL]
         if name == "backup":
-            env[ENCRYPTION_KEYS] = self.variables()[ENCRYPTION_KEYS]
+            env[ENCRYPTION_KEYS] = Installation(self.variables()).encryption_keys(name)
         port = self.ports[name]
         return Program(
             name=name,
@@ -261,7 +268,7 @@ class LocalEnvironment:
         if service is not None:
             known = self.variables()
             env[database_variable(service)] = known[database_variable(service)]
-            env[ENCRYPTION_KEYS] = known[ENCRYPTION_KEYS]
+            env[ENCRYPTION_KEYS] = Installation(known).encryption_keys(service)
         # A worker's events are signed by the relay of its service.
         if name == service:
             env[EVENT_SIGNING_KEY] = known[signing_key_variable(service)]

@@ -14,10 +14,12 @@ from dinsight.installation import (
     BROKER_ADMINISTRATOR,
     BROKER_USERS,
     DATABASE_URL,
-    ENCRYPTION_KEYS,
+    ENCRYPTING,
+    PASSWORD_PEPPER,
     SERVICES,
     broker_password_variable,
     database_variable,
+    encryption_keys_variable,
     signing_key_variable,
 )
 from tools.local.errors import LocalError
@@ -36,7 +38,8 @@ class LocalSecrets:
     postgres_password: str
     service_passwords: Mapping[str, str]
     password_pepper: str
-    encryption_keys: str
+    # Of each program that encrypts.
+    encryption_keys: Mapping[str, str]
     # Each service's Ed25519 key, with which it signs its events.
     signing_keys: Mapping[str, str]
     # Of the administrator and of each user of Apache Kafka.
@@ -44,15 +47,12 @@ class LocalSecrets:
 
     @classmethod
     def generate(cls) -> LocalSecrets:
-        key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
         return cls(
             postgres_password=secrets.token_urlsafe(_PASSWORD_BYTES),
             service_passwords={service: secrets.token_urlsafe(_PASSWORD_BYTES) for service in SERVICES},
-            password_pepper=base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode(),
-            encryption_keys=f"local1:{key}",
-            signing_keys={
-                service: base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode() for service in SERVICES
-            },
+            password_pepper=_key(),
+            encryption_keys={program: f"{program}1:{_key()}" for program in ENCRYPTING},
+            signing_keys={service: _key() for service in SERVICES},
             broker_passwords={
                 user: secrets.token_urlsafe(_PASSWORD_BYTES) for user in (BROKER_ADMINISTRATOR, *BROKER_USERS)
             },
@@ -68,8 +68,11 @@ class LocalSecrets:
                 service: _password(variables.get(database_variable(service))) or password
                 for service, password in made.service_passwords.items()
             },
-            password_pepper=variables.get("DINSIGHT_PASSWORD_PEPPER") or made.password_pepper,
-            encryption_keys=variables.get(ENCRYPTION_KEYS) or made.encryption_keys,
+            password_pepper=variables.get(PASSWORD_PEPPER) or made.password_pepper,
+            encryption_keys={
+                program: variables.get(encryption_keys_variable(program)) or keys
+                for program, keys in made.encryption_keys.items()
+            },
             signing_keys={
                 service: variables.get(signing_key_variable(service)) or key
                 for service, key in made.signing_keys.items()
@@ -88,6 +91,10 @@ class LocalSecrets:
         return ",".join(f"{service}:{public_key(key)}" for service, key in self.signing_keys.items())
 
 
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+
+
 def _password(dsn: str | None) -> str:
     return unquote(urlsplit(dsn or "").password or "")
 
@@ -97,6 +104,9 @@ def load_secrets(path: Path) -> LocalSecrets | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         made = asdict(LocalSecrets.generate())
+        # Of an older version, whose programs shared their keys. They go on: an escrow file holds them.
+        if isinstance(shared := stored.get("encryption_keys"), str):
+            stored["encryption_keys"] = dict.fromkeys(ENCRYPTING, shared)
         return LocalSecrets(**{**{name: made[name] for name in ADDED}, **stored})
     except FileNotFoundError:
         return None

@@ -156,7 +156,7 @@ def test_the_program_tells_its_age_and_no_secret_is_visible(backed_up: Machine) 
     text = asyncio.run(eventually(verified, seconds=240, what="a verified backup"))
     assert re.search(r"^dinsight_backup_wal_age_seconds\S* [\d.]+", text, re.MULTILINE)
     env = backed_up.env
-    secrets = [env["DINSIGHT_PASSWORD_PEPPER"], env["DINSIGHT_ENCRYPTION_KEYS"].split(":")[1]]
+    secrets = [env["DINSIGHT_PASSWORD_PEPPER"], env["DINSIGHT_BACKUP_ENCRYPTION_KEYS"].split(":")[1]]
     secrets += re.findall(r"://[^:]+:([^@]+)@", env["DINSIGHT_DATABASE_URL"])
     [receiver] = [
         process
@@ -236,11 +236,11 @@ def test_a_repository_that_cannot_be_written_is_told(backed_up: Machine, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("key_id", "answer"), [("local1", "is not the one that"), ("other", "is not among DINSIGHT_ENCRYPTION")]
+    ("key_id", "answer"), [("backup1", "is not the one that"), ("other", "is not among the encryption keys")]
 )
 def test_a_wrong_key_is_told(backed_up: Machine, key_id: str, answer: str) -> None:
     keys = f"{key_id}:{'A' * 43}="
-    env = {**backed_up.env, "DINSIGHT_ENCRYPTION_KEYS": keys}
+    env = {**backed_up.env, "DINSIGHT_BACKUP_ENCRYPTION_KEYS": keys}
     result = CliRunner().invoke(build(lambda: Installation(env)), ["backup", "verify"])
     assert result.exit_code == 1
     assert answer in " ".join(result.output.split())

@@ -142,7 +142,8 @@ async def signing_key(target: TestDatabase, keys: str) -> str:
 
 
 async def moved(connection: Connection, encryptor: Encryptor) -> dict[str, Moved]:
-    return {column.place: column async for column in move(connection, encryptor, BATCH)}
+    encryptors = dict.fromkeys(SERVICES, encryptor)
+    return {column.place: column async for column in move(connection, encryptors, BATCH)}
 
 
 async def under_the_old_key(connection: Connection) -> set[str]:

@@ -90,7 +90,7 @@ def test_more_than_was_written_is_noticed() -> None:
 
 
 def test_a_wrong_key_is_told_from_a_damaged_file() -> None:
-    with pytest.raises(WrongKey, match=r"'k1' in DINSIGHT_ENCRYPTION_KEYS is not the one .* escrow file"):
+    with pytest.raises(WrongKey, match=r"'k1' of the backup is not the one .* escrow file"):
         unsealed(SMALL, sealer=Sealer(f"k1:{OTHER_KEY}"))
     with pytest.raises(WrongKey, match=r"the key 'k1', which is not among"):
         unsealed(SMALL, sealer=Sealer(f"k2:{OTHER_KEY}"))

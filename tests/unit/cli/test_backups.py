@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dinsight.backup.context import BACKUP_URL, NO_BACKUPS
-from dinsight.installation import database_variable
+from dinsight.installation import database_variable, encryption_keys_variable
 from tests.support.ports import reserve_port
 from tools.local.backups import backup_line, describe
 from tools.local.chosen_ports import choose_ports
@@ -127,7 +127,7 @@ def test_secrets_of_an_escrow_file_replace_others_and_keep_them(layout: Layout) 
     old, new = LocalSecrets.generate(), LocalSecrets.generate()
     layout.secrets_file.write_text(json.dumps(asdict(old)))
     variables = {
-        "DINSIGHT_ENCRYPTION_KEYS": new.encryption_keys,
+        **{encryption_keys_variable(program): keys for program, keys in new.encryption_keys.items()},
         "DINSIGHT_PASSWORD_PEPPER": new.password_pepper,
     }
     LocalHome(layout, {}).keep_secrets(variables)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dinsight.installation import SERVICES
+from dinsight.installation import ENCRYPTING, SERVICES
 from shared.events.signatures import public_key
 from tests.support.ports import reserve_port
 from tools.local.chosen_ports import choose_ports
@@ -165,7 +165,30 @@ def test_each_program_gets_its_own_keys_only(layout: Layout) -> None:
         env = service(made, name).env
         assert env["DINSIGHT_EVENT_SIGNING_KEY"] == made.secrets.signing_keys[name]
         assert not [other for other in env if other.endswith("_EVENT_SIGNING_KEY") and name.upper() in other]
+        assert env["DINSIGHT_ENCRYPTION_KEYS"] == made.secrets.encryption_keys[name]
         assert f"{name}:{public_key(made.secrets.signing_keys[name])}" in env["DINSIGHT_EVENT_PUBLIC_KEYS"]
+
+
+def test_no_two_programs_share_encryption_keys(layout: Layout) -> None:
+    made = environment(layout, EXTERNAL)
+    keys = made.secrets.encryption_keys
+    assert keys.keys() == set(ENCRYPTING)
+    assert len({each.partition(":")[2] for each in keys.values()}) == len(keys)
+    assert service(made, "worker-1").env["DINSIGHT_ENCRYPTION_KEYS"] == keys["analysis"]
+    names = {name for each in made.plan().services for name in each.env if "ENCRYPTION_KEYS" in name}
+    assert names == {"DINSIGHT_ENCRYPTION_KEYS"}
+
+
+def test_keys_that_are_set_for_all_programs_are_used_by_each(layout: Layout) -> None:
+    made = environment(layout, {**EXTERNAL, "DINSIGHT_ENCRYPTION_KEYS": "mine:key"})
+    for name in (*SERVICES, "worker-1"):
+        assert service(made, name).env["DINSIGHT_ENCRYPTION_KEYS"] == "mine:key"
+
+
+def test_programs_of_an_older_version_go_on_with_the_keys_that_they_shared(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text(json.dumps({**asdict(LocalSecrets.generate()), "encryption_keys": "local1:key"}))
+    assert load_or_create_secrets(path).encryption_keys == dict.fromkeys(ENCRYPTING, "local1:key")
 
 
 def test_secrets_of_an_older_version_get_what_they_lack(tmp_path: Path) -> None:

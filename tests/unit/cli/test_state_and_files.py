@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import random
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.crypto import parse_keys
 from tools.local.backoff import Backoff
 from tools.local.child import describe_exit
 from tools.local.errors import LocalError
@@ -77,9 +77,9 @@ def test_secrets_are_generated_once_and_private(tmp_path: Path) -> None:
     made = load_or_create_secrets(file)
     assert load_or_create_secrets(file) == made
     assert file.stat().st_mode & 0o777 == 0o600
-    name, _, key = made.encryption_keys.partition(":")
-    assert name
-    assert len(base64.b64decode(key, validate=True)) == 32
+    for keys in made.encryption_keys.values():
+        [key] = parse_keys(keys).values()
+        assert len(key) == 32
     assert len({made.postgres_password, *made.service_passwords.values()}) == 5
 
 

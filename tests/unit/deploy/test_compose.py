@@ -9,6 +9,7 @@ import pytest
 
 from dinsight.installation import (
     DATABASE_URL,
+    ENCRYPTING,
     KAFKA_BOOTSTRAP,
     database_variable,
 )
@@ -66,11 +67,11 @@ CHOICES = {
     "DINSIGHT_WEB_PROVIDER_NAME",
 }
 # They end: one before services of a new version start, the other after those of the old one have ended.
-JOBS = {"keys", "provision", "finish-upgrade"}
+JOBS = {"keys", "provision", "finish-upgrade", "re-encrypt"}
 MIGRATING = {"provision", "finish-upgrade"}
 # Who may be handed which secret; PostgreSQL, the object store and Grafana know their own.
 SECRETS = {
-    "POSTGRES_PASSWORD": {"postgres", "maintenance", "backup", *MIGRATING},
+    "POSTGRES_PASSWORD": {"postgres", "maintenance", "backup", "re-encrypt", *MIGRATING},
     "AUTH_DATABASE_PASSWORD": {*MIGRATING, "auth"},
     "MACHINES_DATABASE_PASSWORD": {*MIGRATING, "machines"},
     "ANALYSIS_DATABASE_PASSWORD": {*MIGRATING, "analysis", "worker"},
@@ -87,7 +88,11 @@ SECRETS = {
     "ANALYSIS_EVENT_KEY": {"keys", "analysis"},
     "ALERTING_EVENT_KEY": {"keys", "alerting"},
     "DINSIGHT_PASSWORD_PEPPER": {"auth"},
-    "DINSIGHT_ENCRYPTION_KEYS": {"auth", "machines", "analysis", "worker", "alerting", "backup"},
+    "DINSIGHT_AUTH_ENCRYPTION_KEYS": {"auth", "re-encrypt"},
+    "DINSIGHT_MACHINES_ENCRYPTION_KEYS": {"machines", "re-encrypt"},
+    "DINSIGHT_ANALYSIS_ENCRYPTION_KEYS": {"analysis", "worker", "re-encrypt"},
+    "DINSIGHT_ALERTING_ENCRYPTION_KEYS": {"alerting", "re-encrypt"},
+    "DINSIGHT_BACKUP_ENCRYPTION_KEYS": {"backup"},
     "S3_ACCESS_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
     "S3_SECRET_KEY": {"objects", "analysis", "worker", "maintenance", "backup"},
     "GRAFANA_PASSWORD": {"grafana"},
@@ -139,7 +144,7 @@ def test_the_settings_can_be_read(program: Program, monkeypatch: pytest.MonkeyPa
     assert installation.host == "0.0.0.0"
 
 
-@pytest.mark.parametrize("service", sorted(SECRETS["DINSIGHT_ENCRYPTION_KEYS"]))
+@pytest.mark.parametrize("service", [*ENCRYPTING, "worker"])
 def test_fresh_encryption_keys_can_be_used(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clean_environment(monkeypatch, service)
     encryptor = Encryptor(InstallationSettings().encryption_keys.get_secret_value())

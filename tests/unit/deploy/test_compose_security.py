@@ -7,6 +7,8 @@ import pytest
 from dinsight.installation import (
     BROKER_ADMINISTRATOR,
     BROKER_USERS,
+    ENCRYPTING,
+    ENCRYPTION_KEYS,
     Installation,
     broker_password_variable,
     signing_key_variable,
@@ -44,6 +46,20 @@ def test_the_provision_job_gives_each_user_of_the_broker_the_password_it_uses() 
     kafka = Installation(environment_without_files("provision")).kafka()
     assert kafka.settings.kafka_sasl_username == BROKER_ADMINISTRATOR
     assert kafka.settings.kafka_sasl_mechanism == "PLAIN"
+
+
+def test_secrets_are_re_encrypted_with_the_keys_that_the_services_use() -> None:
+    job = SERVICES["re-encrypt"]
+    assert job["command"] == ["python", "-m", "dinsight", "re-encrypt"]
+    # Only whoever asks for it starts it.
+    assert job["profiles"] == ["tools"]
+    installation = Installation(job["environment"])
+    for service in DATABASE_SERVICES:
+        own = SERVICES[service]["environment"][ENCRYPTION_KEYS]
+        assert installation.encryption_keys(service) == own
+    given = [SERVICES[name]["environment"][ENCRYPTION_KEYS] for name in ENCRYPTING]
+    assert len(set(given)) == len(ENCRYPTING)
+    assert SERVICES["worker"]["environment"][ENCRYPTION_KEYS] == given[ENCRYPTING.index("analysis")]
 
 
 def environment_without_files(service: str) -> dict[str, str]:
