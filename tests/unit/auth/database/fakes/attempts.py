@@ -8,7 +8,7 @@ from datetime import datetime
 class _Attempts:
     failures: int
     failed_at: datetime
-    free_at: datetime
+    free_at: datetime | None = None
 
 
 @dataclass
@@ -16,8 +16,8 @@ class FakeAttempts:
     attempts: dict[str, _Attempts] = field(default_factory=dict)
 
     async def count(self, subject: str, now: datetime, forgotten: datetime) -> int | None:
-        known = self.attempts.setdefault(subject, _Attempts(0, now, now))
-        if known.free_at > now:
+        known = self.attempts.setdefault(subject, _Attempts(0, now))
+        if known.free_at is not None and known.free_at > now:
             return None
         known.failures = 1 if known.failed_at < forgotten else known.failures + 1
         known.failed_at = now

@@ -26,3 +26,10 @@ class AttemptSuite:
             assert await unit.attempts.count(subject, NOW, long_ago) == 1
             await unit.attempts.delete_old(NOW + MINUTE)
             assert await unit.attempts.free_at(subject) is None
+
+    async def test_an_attempt_that_read_its_clock_before_another_need_not_wait(self, units: Units) -> None:
+        subject, long_ago = uuid4().hex, NOW - timedelta(days=1)
+        async with units(Scope()) as unit:
+            assert await unit.attempts.count(subject, NOW, long_ago) == 1
+            assert await unit.attempts.free_at(subject) is None
+            assert await unit.attempts.count(subject, NOW - timedelta(milliseconds=5), long_ago) == 2
