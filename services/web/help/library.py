@@ -2,12 +2,14 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+
+from services.web.layout.texts import DEFAULT, LANGUAGES
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 # By what somebody wants: to learn, to do, to look up, to understand (Diataxis).
@@ -33,6 +35,8 @@ MAX_FOUND = 30
 class Document:
     name: str
     title: str
+    # Not every document is there in every language.
+    language: str
     content: Markup
     text: str
 
@@ -41,41 +45,62 @@ class Library:
     """All documents, rendered when the program starts: they change with a release only."""
 
     def __init__(self, docs: Path = DOCS) -> None:
-        renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
-        names = [each for names in SECTIONS.values() for each in names if (docs / f"{each}.md").is_file()]
-        self._documents = {name.rpartition("/")[2]: _read(renderer, docs, name, names) for name in names}
+        self._documents = {language: _read_all(docs, language) for language in LANGUAGES}
 
-    def get(self, name: str) -> Document | None:
-        return self._documents.get(name)
+    def get(self, name: str, language: str) -> Document | None:
+        """The document in this language, or else in the one that all are written in."""
+        return self._documents[language].get(name)
 
-    def sections(self) -> Mapping[str, Sequence[Document]]:
+    def sections(self, language: str) -> Mapping[str, Sequence[Document]]:
         return {
-            section: [found for name in names if (found := self.get(name.rpartition("/")[2]))]
+            section: [found for name in names if (found := self.get(_short(name), language))]
             for section, names in SECTIONS.items()
         }
 
-    def search(self, words: str) -> Sequence[Document]:
+    def search(self, words: str, language: str) -> Sequence[Document]:
         """The documents that contain every word, those with one in the title first."""
         wanted = [word for word in words.lower().split() if len(word) > 1]
-        found = [each for each in self._documents.values() if all(word in each.text for word in wanted)]
+        known = self._documents[language].values()
+        found = [each for each in known if all(word in each.text for word in wanted)]
         ranked = sorted(found, key=lambda each: not any(word in each.title.lower() for word in wanted))
         return ranked[:MAX_FOUND] if wanted else ()
 
 
-def _read(renderer: MarkdownIt, docs: Path, name: str, names: Collection[str]) -> Document:
-    source = (docs / f"{name}.md").read_text(encoding="utf-8")
+def _read_all(docs: Path, language: str) -> Mapping[str, Document]:
+    renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
+    names = [each for names in SECTIONS.values() for each in names if (docs / f"{each}.md").is_file()]
+    places = {name: f"help/{language}/{_short(name)}" for name in names}
+    own = {name: place for name, place in places.items() if (docs / f"{place}.md").is_file()}
+    # A link leads to the document of its own language, or to the one that stands in for it.
+    targets = {place: _short(name) for name, place in (*zip(names, names, strict=True), *own.items())}
+    return {
+        _short(name): _read(
+            renderer, docs, own.get(name, name), language if name in own else DEFAULT, targets
+        )
+        for name in names
+    }
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _read(
+    renderer: MarkdownIt, docs: Path, place: str, language: str, targets: Mapping[str, str]
+) -> Document:
+    source = (docs / f"{place}.md").read_text(encoding="utf-8")
     heading = HEADING.search(source)
-    title = heading[1].strip() if heading else name
+    title = heading[1].strip() if heading else place
     # The page has the title already.
     body = source[: heading.start()] + source[heading.end() :] if heading else source
-    content = LINK.sub(lambda match: _linked(match, name, names), renderer.render(body))
-    return Document(name.rpartition("/")[2], title, Markup(content), source.lower())  # noqa: S704 - no HTML passes
+    content = LINK.sub(lambda match: _linked(match, place, targets), renderer.render(body))
+    return Document(_short(place), title, language, Markup(content), source.lower())  # noqa: S704 - no HTML passes
 
 
-def _linked(link: re.Match[str], name: str, names: Collection[str]) -> str:
-    """A link of the document `name` to another one of the help; of any other link, its text alone."""
+def _linked(link: re.Match[str], place: str, targets: Mapping[str, str]) -> str:
+    """A link of the document at `place` to another one of the help; of any other link, its text alone."""
     path, anchor, text = link[1], link[2] or "", link[3]
-    place, kind = posixpath.splitext(posixpath.normpath(posixpath.join(posixpath.dirname(name), path)))
-    if kind != ".md" or place not in names:
+    target, kind = posixpath.splitext(posixpath.normpath(posixpath.join(posixpath.dirname(place), path)))
+    if kind != ".md" or target not in targets:
         return text
-    return f'<a href="/help/{posixpath.basename(place)}{anchor}">{text}</a>'
+    return f'<a href="/help/{targets[target]}{anchor}">{text}</a>'

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from services.web.errors import UnknownPage
 from services.web.help.library import Library
-from services.web.layout.pages import Pages
+from services.web.layout.pages import Pages, language_of
 from services.web.sessions.visit import Visit, Visitors
 
 
@@ -18,14 +18,15 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
 
     @router.get("")
     async def help_page(visit: anyone, q: str = "") -> Response:
-        found = library.search(q)
-        return await pages.show(visit, "help/help.html", sections=library.sections(), q=q, found=found)
+        language = language_of(visit)
+        found, sections = library.search(q, language), library.sections(language)
+        return await pages.show(visit, "help/help.html", sections=sections, q=q, found=found)
 
     @router.get("/{name}")
     async def document(visit: anyone, name: str) -> Response:
-        shown = library.get(name)
+        shown = library.get(name, language_of(visit))
         if shown is None:
             raise UnknownPage(visit.request.url.path)
-        return await pages.show(visit, "help/document.html", document=shown, sections=library.sections())
+        return await pages.show(visit, "help/document.html", document=shown)
 
     return router

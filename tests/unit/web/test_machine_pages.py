@@ -1,4 +1,4 @@
-"""A machine's pages, its report, what-if and help, with the API's answers in place of the API."""
+"""A machine's pages, its report and what-if, with the API's answers in place of the API."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +10,6 @@ import pytest
 
 from services.gateway.stream.handlers import STREAMED
 from services.web.errors import ApiError
-from services.web.help.library import SECTIONS, Library
 from tests.unit.web.fakes import ORGANIZATION, FakeApi, access_token, browser
 
 MACHINE, RUN, BASELINE, UPLOAD = (UUID(int=number) for number in range(11, 15))
@@ -271,38 +270,3 @@ async def test_what_if_asks_for_a_rate_that_the_slider_can_show(rate: str) -> No
     shown = re.search(r'type="range" min="[^"]+" max="[^"]+" step="[^"]+" value="([^"]+)"', answer.text)
     assert shown is not None
     assert 0.0005 <= float(shown[1]) <= 0.05
-
-
-async def test_every_document_of_the_help_is_shown_and_its_links_lead_somewhere() -> None:
-    library = Library()
-    async with browser(FakeApi()) as visitor:
-        for names in SECTIONS.values():
-            for name in names:
-                answer = await visitor.get(f"/help/{name.rpartition('/')[2]}")
-                assert answer.status_code == 200, name
-                for link in re.findall(r'href="([^"]+)"', answer.text):
-                    place, _, shown = link.partition("#")[0].partition("/help/")
-                    assert re.match("https?:|mailto:|/|#", link), f"{name} links to {link}"
-                    assert place or not shown or library.get(shown), f"{name} links to {link}"
-        assert (await visitor.get("/help/nothing")).status_code == 404
-        assert "night-alert" in (await visitor.get("/help?q=night+alert")).text
-
-
-def test_every_document_of_the_help_is_in_the_image() -> None:
-    copied = (DOCS.parent / "deploy" / "Dockerfile").read_text()
-    for names in SECTIONS.values():
-        for name in names:
-            assert name.startswith("help/") or f"docs/{name}.md" in copied, name
-    assert "COPY docs/help ./docs/help" in copied
-
-
-def test_commands_and_calls_in_the_help_exist() -> None:
-    """Of the pages that are written for the help; the references have tests of their own."""
-    targets = set(re.findall(r"^([a-z-]+):", (DOCS.parent / "Makefile").read_text(), re.MULTILINE))
-    paths = (DOCS / "openapi.json").read_text()
-    for page in sorted((DOCS / "help").glob("*.md")):
-        text = page.read_text()
-        for target in re.findall(r"`make ([a-z-]+)`", text):
-            assert target in targets, f"{page.name}: make {target}"
-        for path in re.findall(r"`(?:GET|POST|PATCH|DELETE) (/\S+)`", text):
-            assert f'"{path}"' in paths, f"{page.name}: {path}"
