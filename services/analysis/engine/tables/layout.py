@@ -144,6 +144,10 @@ class Layout:
             )
             if commented:
                 return commented
+            if not self.records:
+                raise TableError(
+                    "the file has comments only, and no rows. Export it again", file=name, code="empty"
+                )
             line, cells = self.records[0]
             named = any(
                 kind_of(cell) == "text" and kind == "empty"

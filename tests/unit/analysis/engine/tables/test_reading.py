@@ -121,6 +121,8 @@ def test_quoted_cells_hold_delimiters_quotes_and_line_ends() -> None:
         (b"m,a,b", None, None, "no samples"),
         (b"", None, None, "empty"),
         (b"\n\n\n", None, None, "not even a header"),
+        (b"!", None, None, "comments only"),
+        (b"# recorded by hand\n# nothing yet\n", None, None, "comments only"),
         (b"m,b,a\nx,1,2\n", 1, "a", "comes after end_dim"),
         (b"a,m,b\nx,1,2\n", 1, "m", "does not come before"),
         ("m,a,b\n\u00e4,1,2\n".encode() + b"y\xff,1,2\n", 3, None, "UTF-8"),

@@ -21,6 +21,20 @@ from services.analysis.engine.tables.lines import Block
 from services.analysis.engine.tables.sources import Source
 
 NAME = "press.csv"
+# What the detection of a dialect looks at.
+PIECES = (
+    *("!", "#", "//", "%", ";", ",", "\t", " ", "|", "\n", "\r\n", "\r", '"', "'", "=", "\ufeff", "\x1a"),
+    *("0", "1.5", "1,5", "-2e3", "NaN", "a", "b", "m", "date", "2024-01-01", "12:00", "mm/s", "[V]", "ON"),
+    *("sep=;\n", "TOA5,x\n", "LabVIEW Measurement\n", "***End_of_Header***\n", "Separator\tComma\n", "Summe"),
+    *("m,a,b\n", "x,1,2\n", "a;b\n", "1;2\n", "(2 rows affected)\n"),
+)
+READINGS = (
+    ReadingConfig(),
+    ReadingConfig(header=0),
+    ReadingConfig(header=2),
+    ReadingConfig(delimiter=";"),
+    ReadingConfig(delimiter=" ", decimal=","),
+)
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 # The csv module does not quote a lone carriage return, which then looks like a line end.
@@ -131,10 +145,10 @@ def test_both_readers_agree(table: Made, dialect: tuple[str, str, int, bool, int
     assert columns is None or columns == sheet.strict.columns(block)
 
 
-def consume(content: bytes, config: EngineConfig) -> TableError | None:
+def consume(content: bytes, config: EngineConfig, reading: ReadingConfig | None = None) -> TableError | None:
     """Read everything, and return the error if the file is rejected. Any other exception fails the test."""
     try:
-        with open_table(io.BytesIO(content), name=NAME, config=config) as reader:
+        with open_table(io.BytesIO(content), name=NAME, config=config, reading=reading) as reader:
             for part in reader:
                 assert not np.isinf(part.features).any()
     except TableError as refusal:
@@ -168,6 +182,18 @@ def test_a_mutated_file_never_crashes(
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     consume(content, EngineConfig(end_meta="m", start_dim="a", end_dim="b"))
     consume(b"m,a,b\nx,1,2\n" + content, EngineConfig(end_meta="m", start_dim="a", end_dim="b"))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), max_size=14),
+    config=st.sampled_from([EngineConfig(end_meta="m", start_dim="a", end_dim="b"), EngineConfig()]),
+    reading=st.sampled_from(READINGS),
+)
+def test_any_marks_are_read_or_refused(
+    pieces: list[str], config: EngineConfig, reading: ReadingConfig
+) -> None:
+    consume("".join(pieces).encode(), config, reading)
 
 
 @settings(max_examples=100, deadline=None)
