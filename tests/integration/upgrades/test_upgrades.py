@@ -1,7 +1,7 @@
 """Every dump of an earlier version is migrated under load: no row is lost, and the new version serves it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -48,6 +48,8 @@ class Upgraded:
     database: TestDatabase
     organizations: list[UUID]
     before: Rows
+    # By table, when the upgrade had ended: programs that run later delete what they no longer keep.
+    lost: Mapping[str, frozenset[str]]
     load: Load
 
 
@@ -77,7 +79,8 @@ async def upgraded(request: pytest.FixtureRequest, postgres_admin_dsn: str) -> A
         for service in SERVICES:
             await asyncio.to_thread(upgrade, service, database.admin_dsn)
         assert await pending(database.admin_dsn) == []
-        yield Upgraded(database, [row["id"] for row in rows], before, load)
+        lost = {place: kept - await keys_in(admin, place, key) for place, (key, kept) in before.items()}
+        yield Upgraded(database, [row["id"] for row in rows], before, lost, load)
         await admin.close()
 
 
@@ -89,14 +92,8 @@ def test_there_is_a_dump() -> None:
     assert FIXTURES
 
 
-async def test_every_row_is_still_there(upgraded: Upgraded) -> None:
-    connection = await asyncpg.connect(upgraded.database.admin_dsn)
-    try:
-        for place, (key, rows) in upgraded.before.items():
-            lost = rows - await keys_in(connection, place, key)
-            assert not lost, f"{place} lost {len(lost)} of {len(rows)} rows"
-    finally:
-        await connection.close()
+def test_every_row_is_still_there(upgraded: Upgraded) -> None:
+    assert {place: len(lost) for place, lost in upgraded.lost.items() if lost} == {}
 
 
 def test_the_dump_has_rows_in_every_table_that_holds_data(upgraded: Upgraded) -> None:
