@@ -6,11 +6,11 @@ RIVALS := .venv-bench/bin
 SHARED_OUT := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka fuzz kills drill lint bench \
+.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka test-objects fuzz kills drill lint bench \
         bench-detection docs flakes sbom
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ready:
 	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or newer is needed: install the package python3" >&2; exit 1; }
@@ -50,6 +50,9 @@ flakes: ready-test ## Run all tests RUNS=3 times in random order beside a busy p
 test-kafka: ready-test ## Run the integration tests on Apache Kafka (needs mvn and Java 17)
 	@$(BIN)/python -m tools.local.kafka
 	@DINSIGHT_TEST_KAFKA=apache $(BIN)/python -m pytest $(SHARED_OUT) tests/integration tests/e2e
+
+test-objects: ready-test ## Run the tests of the object store and its logins on the real one (needs Go and curl)
+	@$(BIN)/python -m tests.object_store
 
 kills: ready-test ## Kill random programs under load, and count what is lost or doubled (KILLS=120)
 	@$(BIN)/python -m tests.kills $(if $(KILLS),--kills $(KILLS))

@@ -27,6 +27,7 @@ REACH_OUT = {
     "alerting": "mail server, webhooks",
     "worker": "watched places",
     "backup": "the repository of backups",
+    "restore": "the repository of backups",
     "gateway": "its port is published",
 }
 # Whose file system is not read-only, and why.
@@ -60,6 +61,23 @@ def test_secrets_are_re_encrypted_with_the_keys_that_the_services_use() -> None:
     given = [SERVICES[name]["environment"][ENCRYPTION_KEYS] for name in ENCRYPTING]
     assert len(set(given)) == len(ENCRYPTING)
     assert SERVICES["worker"]["environment"][ENCRYPTION_KEYS] == given[ENCRYPTING.index("analysis")]
+
+
+@pytest.mark.parametrize(
+    ("program", "login"),
+    [
+        ("analysis", "analysis"),
+        ("worker", "analysis"),
+        ("maintenance", "maintenance"),
+        ("backup", "backup"),
+    ],
+)
+def test_each_program_uses_its_own_login_at_the_object_store(program: str, login: str) -> None:
+    own, job = (SERVICES[name]["environment"] for name in (program, "object-rights"))
+    assert own["AWS_ACCESS_KEY_ID"] == login
+    assert own["AWS_SECRET_ACCESS_KEY"] == job[f"{login.upper()}_SECRET_KEY"]
+    waits_for = SERVICES[program]["depends_on"]["object-rights"]["condition"]
+    assert waits_for == "service_completed_successfully"
 
 
 def environment_without_files(service: str) -> dict[str, str]:
