@@ -88,5 +88,6 @@ def looks_like_units(cells: Sequence[str]) -> bool:
     """Tell whether a row between header and data holds units (or what a logger did: Avg, Smp)."""
     # A dash can stand for no unit, but also for a missing value.
     filled = [cell.strip() for cell in cells if kind_of(cell) != "missing"]
-    hits = sum(cell.casefold() in UNITS or bool(BRACKETED.fullmatch(cell)) for cell in filled)
-    return bool(filled) and hits * 5 >= len(filled) * 3
+    hits = [cell for cell in filled if cell.casefold() in UNITS or BRACKETED.fullmatch(cell)]
+    # What has no dimension has the unit 1, but a row of ones is more likely a sample.
+    return any(cell != "1" for cell in hits) and len(hits) * 5 >= len(filled) * 3

@@ -15,6 +15,8 @@ from .records import Record, split_records
 CANDIDATES = (",", ";", "\t", "|", "  ", " ")
 """Delimiters, the most usual first."""
 
+MAX_COUNTER_DIGITS = 9
+
 MIN_CLEAN_SHARE = 0.9
 """Share of cells that are numbers, times or missing; with so many, a delimiter is right beyond doubt."""
 
@@ -195,7 +197,8 @@ class Layout:
             ):
                 break  # words for missing values, below an index without a value
             units.append(cells)
-        return units if len(after) > len(units) else []
+        # Something is below the units.
+        return units[: max(0, len(after) - 1)]
 
     def _first_data(self) -> int:
         """Return the place of the first of three successive rows of data."""
@@ -288,6 +291,8 @@ def _counts_up(cells: Sequence[str]) -> bool:
         or not all(name.isascii() and name.isdecimal() for name in names)
         or len(names) < len(cells) - 1
     ):
+        return False
+    if max(map(len, names)) > MAX_COUNTER_DIGITS:
         return False
     values = [int(name) for name in names]
     return len(names) < len(cells) and values == list(range(values[0], values[0] + len(values)))

@@ -187,7 +187,12 @@ def _begin_of_totals(held: Located, seen: _Seen) -> int:
     while begin and rows - begin < MAX_TOTALS and (names[begin - 1] in TOTALS or names[begin - 1] in FIGURES):
         begin -= 1
     if begin == rows:
-        begin -= not names[-1] and any(names) and all(value is None for value in held.entries[-1].values())
+        begin -= (
+            not names[-1]
+            and rows > 1
+            and all(names[:-1])
+            and all(value is None for value in held.entries[-1].values())
+        )
     if begin == rows or not (begin or seen.rows):
         return rows
     if any(name in TOTALS or name in FIGURES for name in names[:begin]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ NAMES = ("Prüfling", "Drehzahl [1/min]", "T1", "Weg µm", "Ende")
 CONFIG = EngineConfig(end_meta=NAMES[0], start_dim=NAMES[1], end_dim=NAMES[3])
 TEXTS = ("Lauf 7", "run", "Öl", "X-12", "12E4", "007", "")
 WORDS = ("", "Bad", "NaN", "I/O Timeout", "#N/A", "-")
+GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 MAX_FOLLOWED = 3
 """Proposals that are followed one after the other."""
 
@@ -89,7 +91,12 @@ dialects = st.builds(
     quoted=st.booleans(),
     trailing=st.booleans(),
     packed=st.sampled_from(["", "", "gzip", "zip"]),
-).filter(lambda dialect: dialect.decimal != dialect.thousands)
+).filter(
+    # Between commas, 1.000 has a decimal point; what groups with points there cannot be told from it.
+    lambda dialect: (
+        dialect.decimal != dialect.thousands and (dialect.delimiter, dialect.thousands) != (",", ".")
+    )
+)
 
 
 @st.composite
@@ -173,7 +180,11 @@ def test_a_damaged_table_never_gives_a_wrong_number(table: Written, damage: str,
         lines = [*lines[:place], line[:spot]]
     elif damage == "swap separators":
         lines[place] = line.translate(str.maketrans(".,", ",.")) if delimiter != "," else line
+        # What then looks like groups of thousands is read so, in a column that has nothing else.
+        assume(not any(GROUPED.fullmatch(cell.strip(' "\r\n')) for cell in lines[place].split(delimiter)))
     elif damage == "drop a delimiter":
+        # The only row might as well lack the delimiter at its end.
+        assume(len(lines) > table.first + 1 or not table.dialect.trailing)
         lines[place] = line.replace(delimiter, "", 1)
     elif damage == "add a delimiter":
         lines[place] = line[:spot] + delimiter + line[spot:]

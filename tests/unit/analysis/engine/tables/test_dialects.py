@@ -272,6 +272,18 @@ def test_what_is_understood_is_said() -> None:
     assert CONFIG.end_meta == "m"
 
 
+def test_a_row_of_ones_below_the_units_is_a_sample() -> None:
+    for rows in ("Run 7,1,1\n", "Run 7,1,1\nRun 7,2,1\n"):
+        found = read("m,a,b\n,1/min,°C\n" + rows)
+        assert found.understood.units == ("", "1/min", "°C")
+        assert found.features[0].tolist() == [1, 1]
+        assert len(found.features) == rows.count("\n")
+
+
+def test_a_first_row_with_thousands_of_digits_is_no_header_that_counts() -> None:
+    assert refusal("0,1," + "1" * 5000 + "\n1,1,2\n3,2,3\n").code == "no_header"
+
+
 def test_a_first_row_of_missing_values_is_no_row_of_units() -> None:
     found = read("m,a,b\nx,-,-\ny,1,2\nz,3,4\n")
     np.testing.assert_array_equal(found.features, [[np.nan, np.nan], [1, 2], [3, 4]])

@@ -95,6 +95,11 @@ def test_samples_that_look_like_totals_are_read(
     assert left_out(reader) == []
 
 
+def test_a_nameless_sum_among_samples_without_names_is_a_sample() -> None:
+    rows: list[Row] = [(None, 1.0, 2.0), ("w", 3.0, 4.0), (None, 2.0, 3.0), (None, 6.0, 9.0)]
+    np.testing.assert_array_equal(opened(csv([HEADER, *rows]))[0], [row[1:] for row in rows])
+
+
 def test_a_table_of_nothing_but_totals_is_read() -> None:
     rows: list[Row] = [("Min", 1.0, 2.0), ("Max", 3.0, 4.0), ("Mean", 2.0, 3.0)]
     np.testing.assert_array_equal(opened(csv([HEADER, *rows]))[0], [row[1:] for row in rows])
