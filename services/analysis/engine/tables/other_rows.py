@@ -126,6 +126,7 @@ class _Seen:
         ):
             self.figures[name] = together(self.figures.get(name, begin), figures)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def is_sum(self, values: Floats) -> bool:
         known = np.isfinite(values)
         return (

@@ -169,6 +169,11 @@ def test_the_largest_numbers_have_no_sum(last: str) -> None:
     assert sum(len(chunk.features) for chunk in reader) == len(large) + (not last)
 
 
+def test_a_number_that_is_far_from_the_sum_of_large_ones_is_no_sum() -> None:
+    rows: list[Row] = [("x", 1.0, 1.7e308), ("y", 1.0, 1.0), ("z", 1.0, 1.0), (None, 3.0, -1.7e308)]
+    assert len(opened(csv([HEADER, *rows]))[0]) == len(rows)
+
+
 @pytest.mark.parametrize("names", [("a", "b"), ("400", "401"), ("Bad", "b"), ("Bad", "NaN")])
 def test_a_header_that_comes_again_in_any_block_is_no_sample(names: tuple[str, str]) -> None:
     part = [(f"run {row} {'x' * 80}", 1.0 + row, row / 7) for row in range(15_000)]
