@@ -11,6 +11,15 @@ async def nothing() -> Json:
     return {"items": ()}
 
 
+async def no_answer() -> None:
+    """Where there is nothing to ask for."""
+
+
+def archived(analysis: Json) -> bool:
+    """Whether its samples and anomalies are not to be had until it is restored."""
+    return bool(analysis["status"] == "archived")
+
+
 def index_of(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from services.web.errors import UnknownPage
 from services.web.layout.pages import HEADERS, Pages, moved
 from services.web.live.passing import passed_on
 from services.web.machines import forms
@@ -94,6 +95,8 @@ def build_router(pages: Pages, visitors: Visitors) -> APIRouter:
     @router.get("/analyses/{analysis_id}/map.svg")
     async def map_picture(visit: member, analysis_id: UUID) -> Response:
         content = await machines.picture(visit, await visit.get(f"/analyses/{analysis_id}"))
+        if content is None:
+            raise UnknownPage(visit.request.url.path)
         return Response(content, media_type="image/svg+xml", headers=KEPT)
 
     return router

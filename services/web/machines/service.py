@@ -14,7 +14,7 @@ from services.web.errors import ApiError
 from services.web.machines import forms
 from services.web.machines.columns import marks_of, packed, severity_bands, time_column, time_of
 from services.web.machines.picture import picture
-from services.web.machines.reading import id_of, index_of, iso, nothing
+from services.web.machines.reading import archived, id_of, index_of, iso, nothing
 from services.web.machines.samples import anomaly_window, similar, spectrum
 from services.web.machines.wear import trend_figure
 from services.web.machines.window import DEFAULT_PERIOD, PERIODS, chosen_run, window
@@ -44,12 +44,8 @@ class MachinePages:
         visit: Visit,
         machine_id: UUID,
         query: Mapping[str, str] | None = None,
-        anomaly: Json | None = None,
     ) -> dict[str, Any]:
-        """The time axis, and the run whose samples the map shows; by default, as the address asks.
-
-        `anomaly` is that of the sample in the query, if it is known.
-        """
+        """The time axis, and the run whose samples the map shows; by default, as the address asks."""
         query = visit.request.query_params if query is None else query
         frame, newest = await asyncio.gather(
             self._frame(visit, machine_id), self._newest(visit, machine_id, query)
@@ -62,11 +58,11 @@ class MachinePages:
         run = await optional(visit.get(f"/analyses/{run_id}")) if run_id else None
         baseline_id = (run or {}).get("baseline_id") or frame["active_baseline"]
         anomalies, panel = {"items": ()}, EMPTY
-        if run:
+        if run and not archived(run):
             sample = index_of(query.get("sample"))
             anomalies, panel = await asyncio.gather(
                 visit.get("/anomalies", analysis_id=run_id, limit=ANOMALIES),
-                self.sample(visit, machine_id, run, sample, anomaly),
+                self.sample(visit, machine_id, run, sample),
             )
         return {
             **frame,
@@ -81,23 +77,9 @@ class MachinePages:
             "panel": panel,
         }
 
-    async def worst_of(self, visit: Visit, alert: Json) -> Json | None:
-        """The worst anomaly of an alert, if there is one still."""
-        worst_id = alert["worst_anomaly_id"]
-        return await optional(visit.get(f"/anomalies/{worst_id}")) if worst_id else None
-
-    async def at_alert(self, visit: Visit, alert: Json, worst: Json | None) -> dict[str, Any]:
-        """The machine while an alert was open, with its worst anomaly."""
-        query = {"from": alert["first_seen_at"], "to": alert["last_seen_at"]}
-        if worst is not None:
-            query |= {"run": worst["analysis_id"], "sample": str(worst["sample_index"])}
-        return await self.map(visit, UUID(alert["machine_id"]), query, worst)
-
-    async def sample(
-        self, visit: Visit, machine_id: UUID, run: Json, sample: int | None, anomaly: Json | None = None
-    ) -> dict[str, Any]:
-        """The panel of a sample; nothing of it if there is no such sample."""
-        if sample is None or sample < 0:
+    async def sample(self, visit: Visit, machine_id: UUID, run: Json, sample: int | None) -> dict[str, Any]:
+        """The panel of a sample; nothing of it if there is no such sample, or none any more."""
+        if sample is None or sample < 0 or archived(run):
             return EMPTY
         points, features, normal = await asyncio.gather(
             visit.get(f"/analyses/{run['id']}/points", start=sample, stop=sample + 1),
@@ -108,8 +90,7 @@ class MachinePages:
             return EMPTY
         uploaded = datetime.fromisoformat(run["created_at"]).timestamp() + sample * 1e-6
         at = time_of(points["metadata"][0], time_column(run["results"]), uploaded)
-        if anomaly is None and points["anomaly"][0]:
-            anomaly = await self._anomaly(visit, run["id"], sample, at)
+        anomaly = await self._anomaly(visit, run["id"], sample, at) if points["anomaly"][0] else None
         values = features["values"][0] if features["values"] else []
         others, alerts = await asyncio.gather(
             self._earlier(visit, machine_id, anomaly),
@@ -244,8 +225,10 @@ class MachinePages:
             uploaded_at=datetime.fromisoformat(analysis["created_at"]),
         )
 
-    async def picture(self, visit: Visit, analysis: Json, selected: int | None = None) -> Markup:
-        """The map of an analysis over its baseline."""
+    async def picture(self, visit: Visit, analysis: Json, selected: int | None = None) -> Markup | None:
+        """The map of an analysis over its baseline; None while the analysis is archived."""
+        if archived(analysis):
+            return None
         points, baseline = await asyncio.gather(
             visit.get(f"/analyses/{analysis['id']}/points", stop=MAX_COLUMNS),
             optional(visit.get(f"/analyses/{analysis['baseline_id']}/points", stop=MAX_COLUMNS))
@@ -257,11 +240,6 @@ class MachinePages:
             return picture(points, None)
         marks = marks_of(points, results.get("threshold"), severity_bands(results))
         return picture(baseline, {**points, "mark": marks}, selected=selected)
-
-    async def picture_of(self, visit: Visit, anomaly: Json | None) -> Markup | None:
-        """The map of an anomaly's run, if there is one still, with its sample."""
-        run = await optional(visit.get(f"/analyses/{anomaly['analysis_id']}")) if anomaly else None
-        return await self.picture(visit, run, anomaly["sample_index"]) if anomaly and run else None
 
     async def _frame(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
         """What stands above every tab."""

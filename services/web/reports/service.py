@@ -1,15 +1,16 @@
 """What stands in reports."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from markupsafe import Markup
-
-from services.web.machines.service import MachinePages
+from services.web.machines.reading import archived, no_answer
+from services.web.machines.service import EMPTY, MachinePages
 from services.web.people.service import names_of_members
-from services.web.sessions.visit import Visit
+from services.web.sessions.visit import Visit, optional
+
+# Anomalies of the run in a report; it says how many there are.
+LISTED = 12
 
 
 class Reports:
@@ -19,23 +20,36 @@ class Reports:
     async def of_machine(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
         """Words, figures and picture, in the time that the address names."""
         shown = await self._machines.map(visit, machine_id)
-        return shown | {"picture": await self._drawn(visit, shown)}
+        run, sample = shown["run"], shown["panel"]["sample"]
+        return shown | {"picture": await self._machines.picture(visit, run, sample) if run else None}
 
     async def of_alert(self, visit: Visit, alert_id: UUID) -> dict[str, Any]:
-        """The alert with its story, and the machine at that moment."""
-        alert = await visit.get(f"/alerts/{alert_id}")
-        worst = await self._machines.worst_of(visit, alert)
-        shown, timeline, names, drawn = await asyncio.gather(
-            self._machines.at_alert(visit, alert, worst),
+        """The alert with its story, and the machine, run and map of its worst anomaly."""
+        alert, timeline, names = await asyncio.gather(
+            visit.get(f"/alerts/{alert_id}"),
             visit.get(f"/alerts/{alert_id}/timeline"),
             names_of_members(visit),
-            self._machines.picture_of(visit, worst),
         )
-        picture = drawn or await self._drawn(visit, shown)
+        place, worst_id = f"/machines/{alert['machine_id']}", alert["worst_anomaly_id"]
+        machine, health, worst = await asyncio.gather(
+            visit.get(place),
+            optional(visit.get(f"{place}/health")),
+            optional(visit.get(f"/anomalies/{worst_id}")) if worst_id else no_answer(),
+        )
+        panel = EMPTY
+        if worst is not None:
+            panel = {"sample": worst["sample_index"], "anomaly": worst, "at": worst["timestamp"]}
         story = {"alert": alert, "timeline_of_alert": timeline["items"], "names": names}
-        return {**shown, **story, "picture": picture}
+        run = await self._run(visit, (worst or alert)["analysis_id"], panel["sample"])
+        return {"machine": machine, "health": health, "panel": panel, **story, **run}
 
-    async def _drawn(self, visit: Visit, shown: Mapping[str, Any]) -> Markup | None:
-        """The map with the sample of the report."""
-        run, sample = shown["run"], shown["panel"]["sample"]
-        return await self._machines.picture(visit, run, sample) if run else None
+    async def _run(self, visit: Visit, run_id: str | None, sample: int | None) -> dict[str, Any]:
+        """A run, its newest anomalies and its map; what there still is of them."""
+        run = await optional(visit.get(f"/analyses/{run_id}")) if run_id else None
+        if run is None or archived(run):
+            return {"run": run, "anomalies": (), "picture": None}
+        anomalies, picture = await asyncio.gather(
+            visit.get("/anomalies", analysis_id=run_id, limit=LISTED),
+            self._machines.picture(visit, run, sample),
+        )
+        return {"run": run, "anomalies": anomalies["items"], "picture": picture}

@@ -251,6 +251,70 @@ async def test_a_report_has_picture_words_and_versions() -> None:
     assert str(BASELINE) in answer.text
 
 
+@pytest.mark.parametrize("path", ["machines", "reports/machines"])
+async def test_the_page_of_a_machine_whose_run_is_archived_says_so(path: str) -> None:
+    """The API has nothing of its samples then, and an empty list is no news that all is well."""
+    gone = ApiError(409, {"detail": "It is archived.", "code": "analysis-archived"})
+    kept = {("GET", f"/analyses/{RUN}"): analysis() | {"status": "archived"}}
+    lost = dict.fromkeys(
+        [
+            ("GET", "/anomalies"),
+            ("GET", f"/analyses/{RUN}/points"),
+            ("GET", f"/file-uploads/{UPLOAD}/features"),
+        ],
+        gone,
+    )
+    async with browser(FakeApi({**answers(), **kept, **lost})) as visitor:
+        await visitor.sign_in()
+        answer = await visitor.get(f"{PAGES}/{path}/{MACHINE}?sample=4&run={RUN}")
+    assert answer.status_code == 200
+    assert "All samples were within the threshold" not in answer.text
+    assert "<svg xmlns" not in answer.text
+    assert ("Restore it to see its samples again" in answer.text) is (path == "machines")
+
+
+@pytest.mark.parametrize("is_archived", [False, True])
+async def test_the_report_of_an_alert_asks_for_what_it_shows(is_archived: bool) -> None:
+    alert_id, worst = UUID(int=40), anomaly()
+    alert = {
+        "id": str(alert_id),
+        "machine_id": str(MACHINE),
+        "rule_name": EVIL,
+        "severity": "high",
+        "status": "active",
+        "summary": EVIL,
+        "code": None,
+        "params": {},
+        "first_seen_at": TIME,
+        "last_seen_at": TIME,
+        "worst_distance_ratio": 2.5,
+        "worst_anomaly_id": worst["id"],
+        "analysis_id": str(RUN),
+        "acknowledged_at": None,
+        "resolved_at": None,
+    }
+    api = FakeApi(answers())
+    api.answers |= {
+        ("GET", f"/alerts/{alert_id}"): alert,
+        ("GET", f"/alerts/{alert_id}/timeline"): {"items": []},
+        ("GET", f"/anomalies/{worst['id']}"): worst,
+        ("GET", f"/organizations/{ORGANIZATION}/members"): {"items": [], "next_cursor": None},
+    }
+    if is_archived:
+        api.answers["GET", f"/analyses/{RUN}"] = analysis() | {"status": "archived"}
+    async with browser(api) as visitor:
+        await visitor.sign_in()
+        before = len(api.calls)
+        answer = await visitor.get(f"{PAGES}/reports/alerts/{alert_id}")
+    assert answer.status_code == 200
+    assert harmless(answer.text)
+    assert ("<svg xmlns" in answer.text) is not is_archived
+    assert str(BASELINE) in answer.text
+    assert "+5.5" in answer.text
+    asked = [path for _, path, _ in api.calls[before:]]
+    assert len(asked) == len(set(asked))
+
+
 @pytest.mark.parametrize("rate", ["0.01", "nan", "-1", "1e9", "much"])
 async def test_what_if_asks_for_a_rate_that_the_slider_can_show(rate: str) -> None:
     found = {
