@@ -10,6 +10,15 @@ class MachineNotFound(NotFound):
         super().__init__(f"Your organization has no machine {machine_id}. GET /machines lists its machines.")
 
 
+class TooManyMachines(Conflict):
+    def __init__(self, maximum: int) -> None:
+        super().__init__(
+            f"Your organization has {maximum} machines, the maximum. Delete those that are gone, or ask the"
+            " operator for more.",
+            extra={"maximum": maximum},
+        )
+
+
 class OnLegalHold(Conflict):
     code = "legal-hold"
 

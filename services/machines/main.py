@@ -34,7 +34,13 @@ def create_app(installation: InstallationSettings, settings: Settings) -> FastAP
     units = PostgresUnits(infra.database, infra.clock, infra.new_id)
     encryptor = Encryptor(installation.encryption_keys.get_secret_value())
     answers = AnswerSealer(infra.database, encryptor)
-    service = MachineService(infra.clock, infra.new_id, Auditor(infra.clock), MetadataSealer(encryptor))
+    service = MachineService(
+        infra.clock,
+        infra.new_id,
+        Auditor(infra.clock),
+        MetadataSealer(encryptor),
+        settings.per_organization,
+    )
     consumer = Consumer(infra.kafka, infra.database, units, infra.new_id, group="machines")
     subscribe(consumer, service)
     worker = Eraser(

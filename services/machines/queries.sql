@@ -5,6 +5,14 @@ INSERT INTO machines (id, organization_id, name, model, serial_number, location,
 VALUES (:id, :organization_id, :name, :model, :serial_number, :location, :status, :metadata,
         :tags, :legal_hold, :last_analysis_at, :created_at, :updated_at, :version, :sealed_metadata);
 
+-- name: lock_registrations!
+-- Registrations of one organization wait for each other until the transaction ends, so that its limit holds.
+SELECT pg_advisory_xact_lock(hashtextextended('machines.machines/' || :organization_id::uuid, 0));
+
+-- name: is_full$
+-- Whether the organization has this many machines.
+SELECT count(*) = :maximum::int FROM (SELECT FROM machines LIMIT :maximum::int) AS counted;
+
 -- name: get_machine^
 -- One machine of the organization.
 SELECT * FROM machines WHERE id = :id;

@@ -24,6 +24,10 @@ COLUMNS = tuple(field.name for field in fields(Machine))
 
 
 class MachineRepository(Protocol):
+    async def is_full(self, organization_id: UUID, maximum: int) -> bool:
+        """Whether the organization has `maximum` machines. None is added until the transaction ends."""
+        ...
+
     async def add(self, machine: Machine) -> None: ...
 
     async def get(self, machine_id: UUID) -> Machine | None: ...
@@ -45,6 +49,10 @@ class PostgresMachineRepository:
     def __init__(self, connection: Connection, queries: Any) -> None:
         self._connection = connection
         self._queries = queries
+
+    async def is_full(self, organization_id: UUID, maximum: int) -> bool:
+        await self._queries.lock_registrations(self._connection, organization_id=organization_id)
+        return bool(await self._queries.is_full(self._connection, maximum=maximum))
 
     async def add(self, machine: Machine) -> None:
         await self._queries.insert_machine(self._connection, **asdict(machine))

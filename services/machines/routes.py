@@ -54,9 +54,12 @@ def build_router(service: MachineService, units: PostgresUnits, guard: Guard) ->
             found = await service.list(unit, MachineFilter(status, location, q, tag, legal_hold), page)
         return Page[MachineOut].of(found, shown(caller))
 
-    @router.post("", status_code=201, summary="Register a machine")
+    @router.post("", status_code=201, summary="Register a machine", responses=problem_responses(409))
     async def create_machine(caller: writer, body: MachineCreate, response: Response) -> MachineOut:
-        """It can be used in analyses and alert rules at once. `legal_hold` needs the role admin."""
+        """It can be used in analyses and alert rules at once. `legal_hold` needs the role admin.
+
+        409 if the organization has as many machines as it may (`too-many-machines`).
+        """
         async with units(caller.scope) as unit:
             machine = await service.register(unit, caller, body.model_dump())
         response.headers["Location"] = f"/api/v1/machines/{machine.id}"

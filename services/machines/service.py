@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.machines.domain import Machine, MachineFilter, MachineStatus
-from services.machines.errors import MachineNotFound, OnLegalHold
+from services.machines.errors import MachineNotFound, OnLegalHold, TooManyMachines
 from services.machines.events import state, tombstone
 from services.machines.repository import Unit
 from services.machines.sealing import MetadataSealer
@@ -20,7 +20,16 @@ from shared.http.pages import PageRequest, Slice
 
 
 class MachineService:
-    def __init__(self, clock: Clock, new_id: IdGenerator, auditor: Auditor, sealer: MetadataSealer) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        new_id: IdGenerator,
+        auditor: Auditor,
+        sealer: MetadataSealer,
+        maximum: int,
+    ) -> None:
+        """`maximum`: the number of machines that an organization may have."""
+        self._maximum = maximum
         self._clock = clock
         self._new_id = new_id
         self._auditor = auditor
@@ -28,9 +37,14 @@ class MachineService:
         self._deletions = DeletionRequests(clock, new_id)
 
     async def register(self, unit: Unit, caller: Caller, values: Mapping[str, Any]) -> Machine:
-        """Add a machine to the caller's organization. `values` are validated fields by name."""
+        """Add a machine to the caller's organization. `values` are validated fields by name.
+
+        Raises TooManyMachines.
+        """
         if values.get("legal_hold"):
             caller.require(Permission.MACHINES_HOLD)
+        if await unit.machines.is_full(caller.organization_id, self._maximum):
+            raise TooManyMachines(self._maximum)
         machine_id, now = self._new_id(), self._clock.now()
         metadata, sealed = self._sealer.split(machine_id, {}, {}, values)
         stored = {name: value for name, value in values.items() if name != "sensitive_metadata"}

@@ -131,6 +131,10 @@ ACCOUNTS: Mapping[str, str] = {
     "legal-hold": ON_HOLD,
 }
 MACHINES: Mapping[str, str] = {
+    "too-many-machines": N_(
+        "Your organization has {maximum} machines, as many as it may. Delete those that are gone, or ask the"
+        " operator for more."
+    ),
     "metadata-too-large": N_("The metadata of a machine have at most {limit} characters. Remove some."),
     "no-baseline": N_(
         "{machine_name} has no baseline yet, so there is nothing to compare with. Upload samples of normal"

@@ -21,6 +21,9 @@ class FakeMachines:
     rows: dict[UUID, Machine]
     organization_id: UUID | None
 
+    async def is_full(self, organization_id: UUID, maximum: int) -> bool:
+        return len([m for m in self.rows.values() if m.organization_id == organization_id]) >= maximum
+
     async def add(self, machine: Machine) -> None:
         self.rows[machine.id] = machine
 

@@ -56,6 +56,17 @@ class RepositorySuite:
             await unit.machines.add(machine)
         return machine
 
+    async def test_a_full_organization_is_told_from_others(
+        self, units: Units, mine: Scope, theirs: Scope
+    ) -> None:
+        assert mine.organization_id is not None
+        for _ in range(2):
+            await self._add(units, mine)
+            await self._add(units, theirs)
+        async with units(mine) as unit:
+            found = [await unit.machines.is_full(mine.organization_id, maximum) for maximum in (1, 2, 3)]
+        assert found == [True, True, False]
+
     async def _names(self, units: Units, scope: Scope, **wanted: object) -> list[str]:
         async with units(scope) as unit:
             found = await unit.machines.list(MachineFilter(**wanted), PageRequest())  # type: ignore[arg-type]

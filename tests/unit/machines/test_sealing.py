@@ -28,7 +28,9 @@ class Setting:
     def __init__(self, keys: str = KEYS) -> None:
         clock = FakeClock()
         self.units, self.admin = FakeUnits(), caller()
-        self.service = MachineService(clock, uuid4, Auditor(clock), MetadataSealer(Encryptor(keys)))
+        self.service = MachineService(
+            clock, uuid4, Auditor(clock), MetadataSealer(Encryptor(keys)), maximum=3
+        )
 
     async def register(self, **values: Any) -> Machine:
         async with self.units(self.admin.scope) as unit:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from services.machines.domain import MachineStatus
-from services.machines.errors import MachineNotFound, OnLegalHold
+from services.machines.errors import MachineNotFound, OnLegalHold, TooManyMachines
 from services.machines.handlers import subscribe
 from services.machines.repository import Unit
 from services.machines.sealing import MetadataSealer
@@ -38,7 +38,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def service(clock: FakeClock) -> MachineService:
-    return MachineService(clock, uuid4, Auditor(clock), MetadataSealer(Encryptor(KEYS)))
+    return MachineService(clock, uuid4, Auditor(clock), MetadataSealer(Encryptor(KEYS)), maximum=3)
 
 
 @pytest.fixture
@@ -49,6 +49,17 @@ def units() -> FakeUnits:
 @pytest.fixture
 def someone() -> Caller:
     return caller()
+
+
+async def test_an_organization_has_as_many_machines_as_it_may(
+    service: MachineService, units: FakeUnits, someone: Caller
+) -> None:
+    async with units(someone.scope) as unit:
+        machines = [await service.register(unit, someone, {"name": "Pump"}) for _ in range(3)]
+        with pytest.raises(TooManyMachines, match="has 3 machines, the maximum"):
+            await service.register(unit, someone, {"name": "Pump"})
+        await service.remove(unit, someone, machines[0].id)
+        await service.register(unit, someone, {"name": "Pump"})
 
 
 async def test_a_new_machine_has_defaults_and_is_published(
