@@ -18,12 +18,11 @@ from pathlib import Path
 
 import asyncpg
 import httpx2
-import psutil
 import pytest
 from typer.testing import CliRunner
 
 from dinsight.backup.context import BackupContext
-from dinsight.backup.database import BACKUP_LOCK, NAME
+from dinsight.backup.database import BACKUP_LOCK
 from dinsight.backup.errors import BackupError, Damaged
 from dinsight.backup.manifest import read_backups
 from dinsight.backup.targets import choose
@@ -32,6 +31,7 @@ from dinsight.cli import build
 from dinsight.installation import Installation
 from tests.drill.drill import until
 from tests.drill.machine import Machine
+from tests.integration.backup.receiving import lose_wal, receiver_of
 from tests.servers import ROOT
 from tests.support.waiting import eventually
 from tools.local.chosen_ports import load_ports
@@ -158,11 +158,7 @@ def test_the_program_tells_its_age_and_no_secret_is_visible(backed_up: Machine) 
     env = backed_up.env
     secrets = [env["DINSIGHT_PASSWORD_PEPPER"], env["DINSIGHT_BACKUP_ENCRYPTION_KEYS"].split(":")[1]]
     secrets += re.findall(r"://[^:]+:([^@]+)@", env["DINSIGHT_DATABASE_URL"])
-    [receiver] = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if f"--directory={backed_up.layout.spool}" in (process.info["cmdline"] or ())
-    ]
+    receiver = asyncio.run(receiver_of(backed_up))
     seen = [" ".join(receiver.cmdline()), (backed_up.layout.state_dir / "backup.log").read_text()]
     seen += [json.dumps(asdict(backup.manifest), default=str) for backup in backed_up.backups()]
     assert [secret for secret in secrets for text in seen if secret in text] == []
@@ -309,7 +305,7 @@ def test_lost_wal_is_followed_by_a_new_backup(backed_up: Machine) -> None:
     """As after an outage that was too long: the server has dropped WAL that the repository lacks."""
     known = {backup.manifest.id for backup in backed_up.backups()}
     with pytest.raises(BackupError):
-        asyncio.run(_lose_wal(backed_up))
+        asyncio.run(lose_wal(backed_up))
 
     def verified_after() -> bool:
         return any(backup.verified for backup in backed_up.backups() if backup.manifest.id not in known)
@@ -318,32 +314,3 @@ def test_lost_wal_is_followed_by_a_new_backup(backed_up: Machine) -> None:
     before_the_gap = sorted(known)[-1]
     said = backed_up.run("backup", "verify", "--read-only", before_the_gap)
     assert f"{before_the_gap} is good" in said
-
-
-async def _lose_wal(machine: Machine) -> None:
-    connection = await asyncpg.connect(machine.env["DINSIGHT_DATABASE_URL"])
-
-    async def dropped() -> bool:
-        # The receiver comes back within a second.
-        await connection.execute(
-            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL"
-        )
-        try:
-            await connection.execute("SELECT pg_drop_replication_slot($1)", NAME)
-        except asyncpg.ObjectInUseError:
-            return False
-        return True
-
-    await eventually(dropped, every=0.01, what="the end of the slot")
-    for _ in range(4):
-        await connection.execute("INSERT INTO public.more VALUES (1)")
-        await connection.execute("SELECT pg_switch_wal()")
-    await connection.execute("CHECKPOINT")
-    await connection.close()
-    repository = BackupContext.of(Installation(machine.env)).chosen(None)
-
-    async def gap() -> bool:
-        choose(repository, read_backups(repository), None)
-        return False
-
-    await eventually(gap, seconds=240, every=0.5, what="a gap")
