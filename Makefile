@@ -6,8 +6,8 @@ RIVALS := .venv-bench/bin
 SHARED_OUT := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka test-objects fuzz kills drill lint bench \
-        bench-detection docs flakes sbom
+.PHONY: help ready ready-test ready-bench up down status logs demo test test-unit test-kafka test-objects fuzz kills drill \
+        lint bench bench-detection docs flakes sbom
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -77,3 +77,5 @@ class WorkerSettings(EnvironmentSettings):
     model_config = SettingsConfigDict(env_prefix="DINSIGHT_WORKER_", extra="ignore")
 
     port: int = Field(default=8013, ge=1, le=65535)
+    # Somewhat less than what its container or machine permits; none means no limit.
+    max_memory_bytes: int | None = Field(default=None, ge=512 * 2**20)

@@ -3,6 +3,7 @@
 Run as many workers as the load requires. The relay of the analysis API publishes their events.
 """
 
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -162,8 +163,22 @@ def create_worker(installation: InstallationSettings, settings: Settings) -> Fas
     )
 
 
+def bound_memory(most: int) -> None:
+    """Let this process have at most so many bytes of data.
+
+    A job that needs more ends with MemoryError. Without a limit, the kernel ends the worker, and with it
+    the other job.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(
+        resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+    )
+
+
 def main() -> None:
     installation, settings, worker = InstallationSettings(), Settings(), WorkerSettings()
+    if worker.max_memory_bytes is not None:
+        bound_memory(worker.max_memory_bytes)
     set_up("analysis-worker", log_level=installation.log_level, log_format=installation.log_format)
     serve(create_worker(installation, settings), host=installation.host, port=worker.port)
 

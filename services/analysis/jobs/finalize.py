@@ -31,6 +31,10 @@ WORKER_DIED = (
     " file needs more memory than a worker has. Split it into smaller files, or ask your administrator to"
     " check the worker's log."
 )
+OUT_OF_MEMORY = (
+    "The analysis needs more memory than a worker has, and retrying did not help. Use fewer features, or"
+    " split the file into smaller ones; or ask your administrator for workers with more memory."
+)
 INTERNAL_ERROR = (
     "The analysis failed because of an internal error, and retrying did not help. The error has been logged."
     " Contact your administrator and quote the ID of the analysis."
@@ -129,11 +133,11 @@ class Finalizer:
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
         """Fail the analysis after its last attempt (no `error` if its workers died). Raises LeaseLost."""
-        failure = (
-            {"message": WORKER_DIED, "code": "worker_died", "params": {"attempts": MAX_ATTEMPTS}}
-            if error is None
-            else {"message": INTERNAL_ERROR, "code": "internal_error", "params": {}}
-        )
+        failure: Mapping[str, Any] = {"message": INTERNAL_ERROR, "code": "internal_error", "params": {}}
+        if error is None:
+            failure = {"message": WORKER_DIED, "code": "worker_died", "params": {"attempts": MAX_ATTEMPTS}}
+        elif isinstance(error, MemoryError):
+            failure = {"message": OUT_OF_MEMORY, "code": "out_of_memory", "params": {}}
         async with self._units(scope_of(job)) as unit:
             analysis = await unit.analyses.get(job.subject_id)
             if analysis is None:

@@ -167,6 +167,10 @@ FILES: Mapping[str, str] = {
         "The program that analyses ended unexpectedly, {attempts} times. Try again; if it fails again, tell"
         " your operator."
     ),
+    "out_of_memory": N_(
+        "The analysis needs more memory than the program that analyses has. Use fewer features, or tell your"
+        " operator."
+    ),
     "internal_error": N_("Something went wrong on our side and was logged. Tell your operator."),
 }
 # What is remarkable about data that were read.

@@ -11,7 +11,7 @@ from services.analysis.database.results import FeatureChunk
 from services.analysis.domain import Analysis, Status
 from services.analysis.engine import TableError
 from services.analysis.jobs.domain import QUEUE, Kind
-from services.analysis.jobs.finalize import INTERNAL_ERROR, WORKER_DIED, Finalizer
+from services.analysis.jobs.finalize import INTERNAL_ERROR, OUT_OF_MEMORY, WORKER_DIED, Finalizer
 from services.analysis.jobs.work import Work, work_on
 from services.analysis.objects.models import ModelStore
 from services.analysis.objects.store import Storage
@@ -104,7 +104,8 @@ async def test_a_rejected_file_fails_its_analysis(place: Place) -> None:
     ("error", "message", "code"),
     [
         (None, WORKER_DIED, "worker_died"),
-        (MemoryError("no memory"), INTERNAL_ERROR, "internal_error"),
+        (MemoryError("no memory"), OUT_OF_MEMORY, "out_of_memory"),
+        (LookupError("no model"), INTERNAL_ERROR, "internal_error"),
     ],
 )
 async def test_the_files_of_an_analysis_that_is_given_up_are_kept(
