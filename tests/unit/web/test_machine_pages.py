@@ -270,7 +270,8 @@ async def test_the_page_of_a_machine_whose_run_is_archived_says_so(path: str) ->
     assert answer.status_code == 200
     assert "All samples were within the threshold" not in answer.text
     assert "<svg xmlns" not in answer.text
-    assert ("Restore it to see its samples again" in answer.text) is (path == "machines")
+    assert "Restore it to see its samples again" in answer.text
+    assert "Whole map" not in answer.text
 
 
 @pytest.mark.parametrize("is_archived", [False, True])
@@ -309,6 +310,7 @@ async def test_the_report_of_an_alert_asks_for_what_it_shows(is_archived: bool) 
     assert answer.status_code == 200
     assert harmless(answer.text)
     assert ("<svg xmlns" in answer.text) is not is_archived
+    assert ("Restore it to see its samples again" in answer.text) is is_archived
     assert str(BASELINE) in answer.text
     assert "+5.5" in answer.text
     asked = [path for _, path, _ in api.calls[before:]]
