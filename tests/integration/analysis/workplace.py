@@ -76,7 +76,7 @@ class GatedFitter(BaselineFitter):
 
 class BrokenFitter(GatedFitter):
     async def fit(self, *_: Any) -> Fitted:
-        raise MemoryError("no memory left")
+        raise LookupError("no such thing")
 
 
 class GatedScorer(ChunkScorer):
