@@ -39,7 +39,7 @@ def build(folder: Path) -> Path:
     """The program, compiled. Go keeps what it has fetched and compiled for the next time."""
     missing = [name for name in ("go", "curl") if shutil.which(name) is None]
     if missing:
-        sys.exit(f"error: {' and '.join(missing)} needed: install Go 1.24 or newer, and curl")
+        sys.exit(f"error: {' and '.join(missing)} needed: install Go 1.25 or newer, and curl")
     env = {**os.environ, "GOBIN": str(folder)}
     subprocess.run(["go", "install", f"{MODULE}@{version()}"], env=env, check=True)
     return folder / "versitygw"

@@ -39,14 +39,9 @@ EMPTY: dict[str, Any] = {"sample": None}
 
 
 class MachinePages:
-    async def map(
-        self,
-        visit: Visit,
-        machine_id: UUID,
-        query: Mapping[str, str] | None = None,
-    ) -> dict[str, Any]:
-        """The time axis, and the run whose samples the map shows; by default, as the address asks."""
-        query = visit.request.query_params if query is None else query
+    async def map(self, visit: Visit, machine_id: UUID) -> dict[str, Any]:
+        """The time axis, and the run whose samples the map shows, as the address asks."""
+        query = visit.request.query_params
         frame, newest = await asyncio.gather(
             self._frame(visit, machine_id), self._newest(visit, machine_id, query)
         )

@@ -9,7 +9,7 @@ from services.web.machines.service import EMPTY, MachinePages
 from services.web.people.service import names_of_members
 from services.web.sessions.visit import Visit, optional
 
-# Anomalies of the run in a report; it says how many there are.
+# The newest anomalies of the run; a report says how many there are.
 LISTED = 12
 
 
@@ -21,7 +21,8 @@ class Reports:
         """Words, figures and picture, in the time that the address names."""
         shown = await self._machines.map(visit, machine_id)
         run, sample = shown["run"], shown["panel"]["sample"]
-        return shown | {"picture": await self._machines.picture(visit, run, sample) if run else None}
+        picture = await self._machines.picture(visit, run, sample) if run else None
+        return {**shown, "anomalies": shown["anomalies"][:LISTED], "picture": picture}
 
     async def of_alert(self, visit: Visit, alert_id: UUID) -> dict[str, Any]:
         """The alert with its story, and the machine, run and map of its worst anomaly."""
