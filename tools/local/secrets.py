@@ -112,7 +112,7 @@ def load_secrets(path: Path) -> LocalSecrets | None:
         return None
     except PermissionError as error:
         raise LocalError(f"{path} belongs to another user ({error}). Run as that user.") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise LocalError(
             f"{path} is damaged ({error}). Restore it: it holds the passwords of the database."
         ) from error

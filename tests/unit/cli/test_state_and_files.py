@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from pathlib import Path
@@ -83,12 +82,13 @@ def test_secrets_are_generated_once_and_private(tmp_path: Path) -> None:
     assert len({made.postgres_password, *made.service_passwords.values()}) == 5
 
 
-def test_broken_secrets_are_never_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ['{"postgres_password": "x"}', '["x"]', '"x"', "x"])
+def test_broken_secrets_are_never_replaced(tmp_path: Path, text: str) -> None:
     file = tmp_path / "secrets.json"
-    file.write_text(json.dumps({"postgres_password": "x"}), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(LocalError, match="Restore it"):
         load_or_create_secrets(file)
-    assert "x" in file.read_text(encoding="utf-8")
+    assert file.read_text(encoding="utf-8") == text
 
 
 def test_private_files_are_replaced_in_one_step(tmp_path: Path) -> None:

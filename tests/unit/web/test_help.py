@@ -11,14 +11,14 @@ from tests.unit.web.fakes import FakeApi, browser
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 NAMES = [name for names in SECTIONS.values() for name in names]
-# What people look up beside these is written for those who operate and integrate, in English.
-TRANSLATED = [name for name in NAMES if name.startswith("help/") or name == "glossary"]
+# These are translated. Of what people look up, there is a German glossary of the page's words.
+WRITTEN_FOR_THE_HELP = [name for name in NAMES if name.startswith("help/")]
 OTHERS = [language for language in LANGUAGES if language != DEFAULT]
 # In the pages of the help, what stands on the page itself.
 ITALIC = re.compile(r"(?<!\*)\*([^*]+)\*(?!\*)")
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
-each_translated = pytest.mark.parametrize("name", TRANSLATED)
+each_page = pytest.mark.parametrize("name", WRITTEN_FOR_THE_HELP)
 
 
 def short(name: str) -> str:
@@ -62,25 +62,23 @@ async def test_documents_are_found_by_words_of_the_readers_language() -> None:
         )
         # Nobody has translated it, and whoever reads it aloud must know.
         assert '<h1 lang="en">' in (await visitor.get("/help/operations", **german)).text
-        assert '<h1 lang="de">' in (await visitor.get("/help/keys", **german)).text
+        for name in ("keys", "glossary"):
+            assert '<h1 lang="de">' in (await visitor.get(f"/help/{name}", **german)).text
 
 
 @pytest.mark.parametrize("language", OTHERS)
-@each_translated
+@each_page
 def test_a_translation_says_as_much_as_its_original(name: str, language: str) -> None:
     original, translation = source(name), source(name, language)
-    # The glossary explains the words of the page only.
-    if name != "glossary":
-        for marks in (r"(?:^| )\d\. ", r"\| (?=[^-])", r"\*\*[^*]+\*\*"):
-            assert len(re.findall(marks, original)) == len(re.findall(marks, translation)), marks
-        assert re.findall(r"`[^`]+`", original) == re.findall(r"`[^`]+`", translation)
-        assert [short(link) for link in re.findall(r"\]\(([^)]+)\)", original)] == [
-            short(link) for link in re.findall(r"\]\(([^)]+)\)", translation)
-        ]
+    for marks in (r"(?:^| )\d\. ", r"\| (?=[^-])", r"\*\*[^*]+\*\*"):
+        assert len(re.findall(marks, original)) == len(re.findall(marks, translation)), marks
+    assert re.findall(r"`[^`]+`", original) == re.findall(r"`[^`]+`", translation)
+    links = [[short(link) for link in re.findall(r"\]\(([^)]+)\)", text)] for text in (original, translation)]
+    assert links[0] == links[1]
 
 
 @each_language
-@pytest.mark.parametrize("name", [name for name in TRANSLATED if name != "glossary"])
+@each_page
 def test_what_the_help_names_stands_on_the_page(name: str, language: str) -> None:
     known = texts_of(language)
     named = [part for text in ITALIC.findall(source(name, language)) for part in text.split(", ")]
