@@ -162,7 +162,7 @@ class SignInTooWeak(Forbidden):
             if demand == "single-sign-on"
             else "Add a second factor to your account and sign in with it."
         )
-        super().__init__(f"The organization demands more of a sign-in than yours had. {how}")
+        super().__init__(f"The organization requires a stronger sign-in than yours. {how}")
 
 
 @dataclass(frozen=True, slots=True)

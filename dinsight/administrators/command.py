@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 app = typer.Typer(
     name="administrators",
-    help="Who closes accounts, deactivates organizations, and ends anybody's sessions.",
+    help="Manage the administrators of the installation, who can close accounts, deactivate organizations and"
+    " end sessions.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -37,7 +38,7 @@ def grant(context: typer.Context, email: Address) -> None:
 
 @app.command()
 def revoke(context: typer.Context, email: Address) -> None:
-    """Take that away again, from the next request on."""
+    """Take the administrator role away from an account, from its next request on."""
     _set(context, email, False)
 
 

@@ -144,8 +144,9 @@ class Archive:
         if _digest(_read(path)) == _digest(self._repository.read(f"wal/{path.name}")):
             return
         raise BackupError(
-            f"The repository {self._repository} holds another WAL file {path.name} than this server wrote:"
-            " two servers archive into it. Choose another DINSIGHT_BACKUP_URL for one of them."
+            f"The WAL file {path.name} in the repository {self._repository} is not the one that this server"
+            " wrote: two servers archive into the same repository. Choose another DINSIGHT_BACKUP_URL for one"
+            " of them."
         )
 
     def _ship_whole(self, path: Path) -> None:

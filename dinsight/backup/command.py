@@ -50,7 +50,7 @@ def run(context: typer.Context) -> None:
 
 @app.command("list")
 def list_backups(context: typer.Context, keys: KeysOption = None) -> None:
-    """List the backups, what was verified, and the seconds that can be restored."""
+    """List the backups, which of them are verified, and up to when data can be restored."""
     from dinsight.backup.archive import read_position
     from dinsight.backup.context import clusters_of
     from dinsight.backup.manifest import read_backups
@@ -107,7 +107,10 @@ def keys_command(
     context: typer.Context,
     output: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")],
 ) -> None:
-    """Write the keys and passwords that a restore needs. Keep the file apart from backups and machine."""
+    """Write the keys and passwords that a restore needs to a file.
+
+    Keep it away from this machine and from the backups.
+    """
     from dinsight.backup.escrow import write_escrow
 
     installation = at_rest(context)

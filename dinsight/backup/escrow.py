@@ -37,7 +37,7 @@ def write_escrow(installation: Installation, path: Path) -> list[str]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise BackupError(f"{path} is there already; it is not overwritten.") from None
+        raise BackupError(f"{path} already exists and is not overwritten. Name a new file.") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     return list(held)
@@ -53,7 +53,7 @@ def read_escrow(path: Path) -> dict[str, str]:
     try:
         return {**known, **_encryption_keys(Installation(found))}
     except CommandError as error:
-        raise BackupError(f"{path} is no escrow file: {error}") from error
+        raise BackupError(f"{path} is not an escrow file: {error}") from error
 
 
 def _encryption_keys(installation: Installation) -> dict[str, str]:

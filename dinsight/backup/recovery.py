@@ -160,7 +160,7 @@ def _fetch_tail(repository: Repository, wal: ArchivedWal, segment: Segment, fold
 def _read_piece(repository: Repository, piece: Piece, segment: str) -> bytes:
     content = repository.get(piece.name(segment))
     if len(content) != piece.end - piece.start:
-        raise Damaged(f"{piece.name(segment)} has another length than its name says.")
+        raise Damaged(f"The length of {piece.name(segment)} does not match its name.")
     return content
 
 

@@ -23,7 +23,10 @@ def restore(
         str, typer.Option("--to", metavar="TIME", help="2027-01-31T12:00:00Z, or `latest`.")
     ] = "latest",
     backup: Annotated[
-        str | None, typer.Option(metavar="ID", help="A backup as it was when it ended, instead of a time.")
+        str | None,
+        typer.Option(
+            metavar="ID", help="Restore this backup as it was when it ended, instead of a point in time."
+        ),
     ] = None,
     into: Annotated[
         Path | None,
@@ -42,7 +45,8 @@ def restore(
         str | None, typer.Option(help="Which database cluster, where the repository holds several.")
     ] = None,
 ) -> None:
-    """Restore the database to the second, the files, and what the topics are refilled from."""
+    """Restore the database to a point in time, together with the files and the events from which topics are
+    refilled."""
     from dinsight.backup.context import BackupContext
     from dinsight.backup.escrow import with_escrow
     from dinsight.backup.manifest import read_backups

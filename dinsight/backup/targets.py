@@ -73,7 +73,11 @@ def choose(repository: Repository, backups: Sequence[Backup], at: datetime | Non
             if gap and at is None:
                 wal.must_reach(start, wal.newest(timeline), timeline)
             return Target(manifest, wal, timeline, at, complete_at, gap=gap)
-    raise BackupError(f"No backup before {at} belongs to the past of the present database.")
+    limit = "" if at is None else f" before {at.isoformat()}"
+    raise BackupError(
+        f"None of the backups{limit} leads to the newest timeline of the WAL: the database has been restored"
+        " to an earlier state since. `--backup ID` restores one of them as it was."
+    )
 
 
 def choose_backup(repository: Repository, backups: Sequence[Backup], id_: str) -> Target:

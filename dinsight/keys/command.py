@@ -22,9 +22,10 @@ def keys(
     broker: Annotated[Path, typer.Option(help="The folder that only the broker may read.")],
     host: Annotated[list[str], typer.Option(help="A name or address of the broker; may be repeated.")],
 ) -> None:
-    """Write what the services sign their events with, publicly, and certificates for the broker.
+    """Write the public keys that verify the services' events, and the certificates of the broker.
 
-    Certificates are made when there are none or they expire soon. Then restart the broker and all programs.
+    Certificates are made if there are none, or if they expire soon. If any were made, restart the broker and
+    all programs.
     """
     from shared.events.signatures import SignatureError, public_key
 
@@ -40,7 +41,7 @@ def keys(
 
 
 def make_server_certificate(authority: Path, server: Path, hosts: list[str], now: datetime) -> bool:
-    """Make both files unless they are there and valid for long; whether they were made.
+    """Make both files unless they exist and stay valid for long enough. Return whether they were made.
 
     The former authority stays known, because the broker shows its former certificate until it is restarted.
     """

@@ -66,7 +66,10 @@ def _databases(installation: Installation, *, after: bool) -> None:
         upgrade(service, installation.admin_dsn, after=after)
     waiting = asyncio.run(pending(installation.admin_dsn))
     if waiting:
-        typer.echo(f"Every schema is ready for this version. {', '.join(waiting)} wait for --after.")
+        typer.echo(
+            "Every schema is ready for this version. Migrations still to run with --after, once no older"
+            f" version runs: {', '.join(waiting)}."
+        )
     else:
         typer.echo("Every schema is up to date.")
 

@@ -124,8 +124,8 @@ class SlugTaken(Conflict):
 class FeedsOff(Conflict):
     def __init__(self) -> None:
         super().__init__(
-            "This installation has no feeds: its broker asks nobody for a login, so a feed would be open to"
-            " all. Operators set DINSIGHT_KAFKA_SECURITY_PROTOCOL and _SASL_..."
+            "This installation has no feeds: its broker does not require a login, so anybody could read them."
+            " Operators set DINSIGHT_KAFKA_SECURITY_PROTOCOL and DINSIGHT_KAFKA_SASL_..."
         )
 
 
@@ -238,7 +238,8 @@ class SignInTooOld(Forbidden):
 class NotConfirmed(Unprocessable):
     def __init__(self) -> None:
         super().__init__(
-            "Deleting an organization cannot be undone.",
+            "Nothing was deleted: confirm must be the slug or the name of the organization, because deleting"
+            " it cannot be undone.",
             errors=[FieldError("/query/confirm", "must be the slug or the name of the organization")],
         )
 

@@ -14,7 +14,7 @@ class TooManyMachines(Conflict):
     def __init__(self, maximum: int) -> None:
         super().__init__(
             f"Your organization has {maximum} machines, the maximum. Delete those that are gone, or ask the"
-            " operator for more.",
+            " operator of this installation for more.",
             extra={"maximum": maximum},
         )
 

@@ -44,7 +44,9 @@ class ApiBroken(BadGateway):
 
 class Unsendable(Unprocessable):
     def __init__(self) -> None:
-        super().__init__("A value is nested too deeply, or is a number too large for JSON.")
+        super().__init__(
+            "A value is nested too deeply, or a number is too large for JSON. Correct it and send it again."
+        )
 
 
 class SignedOut(DInsightError):
@@ -74,12 +76,15 @@ class SessionsRefused(Forbidden):
 
 
 class SignInTooWeak(Forbidden):
-    """The organization demands more of a sign-in than the visitor's had."""
+    """The organization requires a stronger sign-in than the visitor's."""
 
     code = "sign-in-too-weak"
 
     def __init__(self) -> None:
-        super().__init__("This organization demands a second factor, or the sign-in provider.")
+        super().__init__(
+            "This organization requires a second factor, or a sign-in through the sign-in provider. Sign in"
+            " that way."
+        )
 
 
 class UnknownPage(NotFound):

@@ -55,7 +55,7 @@ class Standing:
     async def check(self, holder: Holder) -> None:
         """Raises Unauthenticated if the holder has lost the session, key, membership or role; Unavailable."""
         if self._auth is None:
-            raise Unauthenticated("The access token has expired.")
+            raise Unauthenticated("The access token has expired. Refresh it, or sign in again.")
         answer = await self._auth.post(
             PATH,
             {
@@ -69,7 +69,10 @@ class Standing:
         now = {UUID(place): Role.parse(role) for place, role in answer["memberships"].items()}
         for organization_id, role in claimed.items():
             if organization_id not in now or now[organization_id] < role:
-                raise Unauthenticated("The role in the organization has changed.")
+                raise Unauthenticated(
+                    "Your role in the organization has changed since the access token was issued. Refresh the"
+                    " token."
+                )
 
 
 def _organization(holder: Holder) -> UUID | None:

@@ -150,7 +150,7 @@ def would_another_threshold_alarm_less(keyboard: Keyboard) -> None:
     keyboard.press("Home")
     expect(page.locator("#found .large")).not_to_have_text(shown)
     keyboard.follow("Keep ")
-    expect(page.get_by_role("status").first).to_contain_text("Kept.")
+    expect(page.get_by_role("status").first).to_contain_text("Saved.")
 
 
 def what_is_normal_for_a_new_machine(keyboard: Keyboard, folder: Path) -> None:

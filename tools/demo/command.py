@@ -19,7 +19,9 @@ MONITORING_SAMPLES = 600
 SEED = 20260123
 MIN_SAMPLES = 50
 
-SamplesOption = Annotated[int, typer.Option(min=MIN_SAMPLES, max=100_000, help="Of the generated rig.")]
+SamplesOption = Annotated[
+    int, typer.Option(min=MIN_SAMPLES, max=100_000, help="Number of samples of the generated rig.")
+]
 
 
 def demo(
@@ -33,7 +35,7 @@ def demo(
     map_path: Annotated[Path, typer.Option("--map", help="Where the picture goes.")] = Path("demo-map.png"),
     baseline_samples: SamplesOption = BASELINE_SAMPLES,
     monitoring_samples: SamplesOption = MONITORING_SAMPLES,
-    seed: Annotated[int, typer.Option(min=0, help="Of the generated rig.")] = SEED,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the generated rig.")] = SEED,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Show the platform on a generated rig whose bearing fails, or on your own two files."""

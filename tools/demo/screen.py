@@ -75,7 +75,7 @@ class Screen:
         )
         grid.add_row("threshold", f"{results['threshold']:.4g}")
         grid.add_row(
-            "false alarms to expect",
+            "false alarms expected",
             f"{readiness['expected_false_alarms']:.1%}, at most {readiness['false_alarms_bound']:.1%}",
         )
         grid.add_row("readiness", f"[{VERDICT_STYLES.get(verdict, '')}]{verdict}[/]")

@@ -21,8 +21,8 @@ class LinkNotValid(NotFound):
 
     def __init__(self) -> None:
         super().__init__(
-            "The link is not valid any more: it works once, for two days, until the alert is resolved, and"
-            " only for members of the organization. Sign in to see the alert."
+            "The link no longer works: it can be used once, within two days, only until the alert is"
+            " resolved, and not by somebody who has left the organization. Sign in to see the alert."
         )
 
 

@@ -61,7 +61,10 @@ class AlertResolve(AlertNote):
 
 
 class AlertBulk(AlertResolve):
-    """One action on several alerts. Of the other fields, the action takes those of its own request."""
+    """One action on several alerts.
+
+    Of the other fields, only those that the request for a single alert accepts are used.
+    """
 
     action: ActionName
     alert_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_BULK)]

@@ -14,7 +14,7 @@ from services.alerting.series.domain import moment
 
 
 class BacktestRequest(BaseModel):
-    """A rule that need not be saved."""
+    """A rule to try out, which does not have to exist."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -42,8 +42,8 @@ class ConfirmationNotValid(NotFound):
 
     def __init__(self) -> None:
         super().__init__(
-            "The link is not valid any more: it works for seven days, as long as the contact point keeps its"
-            " address. An administrator can have another one sent."
+            "The link no longer works: it is valid for seven days, and only while the contact point has this"
+            " address. An administrator can send a new one."
         )
 
 

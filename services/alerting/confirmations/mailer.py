@@ -22,17 +22,17 @@ from shared.mail.names import quoted
 from shared.mail.transports import Transport
 
 PAGE = "/api/v1/contact-confirmations"
-SUBJECT = "Shall alerts of DInsight come to this mailbox?"
+SUBJECT = "Confirm this mailbox for DInsight alerts"
 TEXT = """\
-{organization} wants DInsight to send alerts about machines to this mailbox, as
-the contact point {name}, which {person} made.
+{organization} wants DInsight to send alerts about machines to this mailbox.
+{person} added it as the contact point {name}.
 
-Nothing is sent here before you agree. If you expect such alerts, open this page
-within seven days and confirm:
+Nothing will be sent here unless you confirm. If you expect such alerts, open
+this page within seven days and confirm:
 
 {link}
 
-If you do not, you need not do anything."""
+If you do not expect them, ignore this message."""
 LINE_LENGTH = 76
 Units = Callable[[Scope], AbstractAsyncContextManager[Unit]]
 
@@ -90,7 +90,7 @@ class ConfirmationMailer:
         person = await unit.replicas.member(resource.created_by)
         organization = await unit.ledger.organization_name()
         text = TEXT.format(
-            person=quoted(person.full_name) if person and person.full_name else "a person",
+            person=quoted(person.full_name) if person and person.full_name else "Somebody",
             organization=quoted(organization) if organization else "An organization",
             name=quoted(resource.name),
             link=address(self._public_url, PAGE, token.raw),

@@ -69,10 +69,15 @@ class ConfirmationService:
         now = self._clock.now()
         if point.asked_at is not None and now < point.asked_at + MIN_PAUSE:
             wait = point.asked_at + MIN_PAUSE - now
-            raise TooManyConfirmations("The mail has been sent within the last hour", wait)
+            raise TooManyConfirmations(
+                "A confirmation mail was sent to this mailbox less than an hour ago", wait
+            )
         mails, until = await unit.ledger.count_confirmation(organization_id, now, now + WINDOW)
         if mails > MAX_MAILS_PER_WINDOW:
-            what = f"An organization has at most {MAX_MAILS_PER_WINDOW} mailboxes asked to confirm a day"
+            what = (
+                f"Your organization has sent {MAX_MAILS_PER_WINDOW} confirmation mails within a day, the"
+                " maximum"
+            )
             raise TooManyConfirmations(what, until - now)
         sealed = dict(point.sealed or {})
         if FIELD not in sealed:

@@ -37,7 +37,7 @@ async def check_recipients(unit: Unit, actions: Actions, now: datetime) -> None:
         elif kind == "user":
             member = await unit.replicas.member(UUID(name))
             if member is None or member.deleted:
-                errors.append(FieldError(pointer, "is no member of the organization", "not_a_member"))
+                errors.append(FieldError(pointer, "is not a member of the organization", "not_a_member"))
     if errors:
         raise InvalidRule(errors)
 

@@ -68,7 +68,10 @@ def build_contact_points_router(
     async def update_contact_point(
         caller: writer, contact_point_id: UUID, body: ContactPointUpdate
     ) -> ContactPointOut:
-        """Only the fields that are sent change. A name that a rule uses cannot. A new mailbox is asked."""
+        """Only the fields that are sent change. The name cannot change while a rule uses it.
+
+        A new mailbox has to be confirmed.
+        """
         changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
             changed = await service.change(unit, caller, contact_point_id, changes)

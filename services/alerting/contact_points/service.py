@@ -141,7 +141,7 @@ class ContactPointService:
             case UserTarget():
                 member = await unit.replicas.member(target.user_id)
                 if member is None or member.deleted:
-                    raise InvalidTarget("user_id", "is no member of the organization", "not_a_member")
+                    raise InvalidTarget("user_id", "is not a member of the organization", "not_a_member")
                 return ContactPoint(ContactKind.USER, member.full_name or "", who=str(target.user_id))
             case RotationTarget():
                 await self._check_rotation(unit, target.rotation)
@@ -173,4 +173,4 @@ class ContactPointService:
     async def _check_rotation(self, unit: Unit, name: str) -> None:
         rotations = await unit.resources.current([Kind.ROTATION], self._resources.now)
         if all(each.name != name for each in rotations):
-            raise InvalidTarget("rotation", "is no rotation of the organization: create it first")
+            raise InvalidTarget("rotation", "is not a rotation of the organization. Create it first")

@@ -83,5 +83,5 @@ class ContactTester:
         if point.kind is ContactKind.ROLE and member is None:
             return MailRoute(caller.email, user_id=caller.user_id)
         if member is None or not member.email or not member.is_active:
-            raise NobodyToTest("nobody is on call, or the person is no active member any more")
+            raise NobodyToTest("nobody is on call, or the person is no longer an active member")
         return MailRoute(member.email, user_id=member.user_id)

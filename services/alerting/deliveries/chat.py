@@ -41,7 +41,7 @@ class ChatSender:
 
         service, opened = chat_service(url), self._opened(url)
         if isinstance(opened, str):
-            said = f"{service} is not allowed or not valid"
+            said = f"{service} is not allowed here, or its address is not valid"
             reason = Reason(said, "chat_not_allowed", {"service": service})
             return Outcome(DeliveryStatus.FAILED, error=reason, permanent=True)
         # What was checked, and not the text: apprise would split that at commas and blanks into several.

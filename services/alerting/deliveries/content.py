@@ -26,7 +26,7 @@ TITLES: Mapping[str, str] = {
     "reopened": "Alert reopened",
     "recovering": "Recovering",
     "resolved": "Resolved",
-    "escalated": "Escalated: nobody has acknowledged",
+    "escalated": "Escalated: not acknowledged yet",
     "reminder": "Reminder: still open",
     "given_up": "A message was not delivered",
     "test": "Test message",

@@ -119,7 +119,7 @@ class Courier:
     async def _person(self, unit: Unit, user_id: UUID) -> MailRoute:
         member = await unit.replicas.member(user_id)
         if member is None or member.deleted or not member.is_active or not member.email:
-            raise Unreachable(Reason("the person is no active member any more", "no_member"))
+            raise Unreachable(Reason("the person is no longer an active member", "no_member"))
         return MailRoute(member.email, user_id=user_id)
 
     async def _contact(self, unit: Unit, resource_id: UUID) -> Route:
@@ -143,7 +143,10 @@ class Courier:
         if point.kind is ContactKind.CHAT:
             return ChatRoute(url, point.shown)
         if point.kind is not ContactKind.WEBHOOK:
-            said = f"a contact point of kind {point.kind} is reached by mail to its people"
+            said = (
+                f"a contact point of kind {point.kind} has no address of its own: the people behind it get"
+                " mail"
+            )
             raise Unreachable(Reason(said, "reached_by_mail", {"kind": point.kind.value}))
         secrets = (self._sealer.open(resource_id, sealed, f"secret{n}") for n in range(point.secrets))
         return WebhookRoute(url, tuple(secrets), point.shown)

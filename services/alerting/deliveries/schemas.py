@@ -22,7 +22,7 @@ class DeliveryOut(BaseModel):
     channel: str = Field(description="email, webhook:NAME or contact:NAME")
     target: str = Field(description="The host of a webhook, or a mail address that is mostly hidden")
     change: str = Field(
-        description="The change that it tells of: one of an alert, or else escalated, reminder or given_up"
+        description="The change of the alert that the message reports, or escalated, reminder or given_up"
     )
     attempt: int
     status: DeliveryStatus

@@ -144,7 +144,7 @@ def _schedule(event: Event, time_zone: str) -> Schedule:
     else:
         duration = timedelta() if isinstance(start, datetime) else timedelta(days=1)
     if not isinstance(duration, timedelta) or not timedelta() < duration <= MAX_DURATION:
-        raise ValueError("it must be longer than nothing and at most 31 days")
+        raise ValueError("it must be longer than zero and at most 31 days")
     rules: Any = event.get("RRULE")
     if isinstance(rules, list):
         raise ValueError("it has more than one RRULE")

@@ -45,7 +45,7 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
     async def list_maintenance_windows(
         caller: reader,
         page: PageParameters,
-        ended: Annotated[bool, Query(description="With those that have ended")] = False,
+        ended: Annotated[bool, Query(description="Include those that have ended")] = False,
     ) -> Page[MaintenanceWindowOut]:
         """Newest first."""
         async with units(caller.scope) as unit:
@@ -76,7 +76,7 @@ def build_windows_router(service: MaintenanceWindowService, units: PostgresUnits
         return Response(await asyncio.to_thread(write_calendar, windows), media_type=CALENDAR)
 
     @router.post(
-        "/calendar", summary="Take maintenance windows from a calendar", responses=problem_responses(409)
+        "/calendar", summary="Import maintenance windows from a calendar", responses=problem_responses(409)
     )
     async def import_maintenance_windows(caller: writer, body: CalendarImport) -> CalendarImported:
         """The same file again replaces what it made before, event by event."""

@@ -18,7 +18,7 @@ from shared.http.fields import STORABLE, NotNull
 
 def _check_length(duration: str) -> str:
     if not 0 < to_timedelta(duration).total_seconds() <= MAX_DURATION.total_seconds():
-        raise PydanticCustomError("window_length", "must be longer than nothing and at most P31D")
+        raise PydanticCustomError("window_length", "must be longer than zero and at most P31D")
     return duration
 
 

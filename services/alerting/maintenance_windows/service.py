@@ -165,6 +165,6 @@ class MaintenanceWindowService:
     def _end(self, schedule: Schedule) -> datetime | None:
         ends_at = schedule.ends_at()
         if ends_at is not None and ends_at <= self.now:
-            detail = "must not lie so far back that the window has ended"
+            detail = "must be later: the window would already have ended"
             raise InvalidWindow("/body/starts", detail, "too_long_ago")
         return ends_at

@@ -12,12 +12,15 @@ from shared.http.fields import Moment
 
 
 class OptOutCreate(BaseModel):
-    """Mail that you get because of your role: none of these rules, or of any, below a severity or at all."""
+    """Stops mail that you get because of your role.
+
+    That is mail from these rules or from all of them, below a severity or altogether.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     rule_ids: Annotated[list[UUID], Field(max_length=200)] = Field(
-        default=[], description="Of all rules, if empty"
+        default=[], description="The rules; empty for all rules"
     )
     below: SeverityLabel | None = Field(
         default=None, description="Alerts of this severity and above still reach you"

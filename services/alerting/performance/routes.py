@@ -22,7 +22,9 @@ def build_performance_router(service: PerformanceService, units: PostgresUnits, 
     reader = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_READ))]
     writer = Annotated[Caller, Depends(guard.may(Permission.ALERT_RULES_WRITE))]
 
-    @router.get("/alert-rules/performance", tags=["alert rules"], summary="List how good alert rules are")
+    @router.get(
+        "/alert-rules/performance", tags=["alert rules"], summary="List the performance of alert rules"
+    )
     async def list_rule_performance(
         caller: reader,
         page: PageParameters,
@@ -69,7 +71,7 @@ def build_performance_router(service: PerformanceService, units: PostgresUnits, 
     @router.get(
         "/alert-budget/report",
         tags=["alert budget"],
-        summary="Report what spent the alert budget",
+        summary="Report how the alert budget was spent",
         responses=problem_responses(404),
     )
     async def report_alert_budget(

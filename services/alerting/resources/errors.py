@@ -16,14 +16,14 @@ class ResourceNotFound(NotFound):
 
 class NameTaken(Conflict):
     def __init__(self, kind: Kind, name: str) -> None:
-        super().__init__(f"There is a {kind.words} of the name {name!r} already. Choose another name.")
+        super().__init__(f"A {kind.words} named {name!r} already exists. Choose another name.")
 
 
 class InUse(Conflict):
     def __init__(self, kind: Kind, name: str, what: str, user: str) -> None:
         super().__init__(
-            f"The {what} {user!r} notifies the {kind.words} {name!r}, so it keeps its name and cannot be"
-            f" deleted. Change the {what} first."
+            f"The {kind.words} {name!r} cannot be renamed or deleted while the {what} {user!r} notifies it."
+            f" Change the {what} first."
         )
 
 

@@ -54,7 +54,7 @@ def build_rotations_router(service: RotationService, units: PostgresUnits, guard
 
     @router.patch("/{rotation_id}", summary="Update a rotation", responses=problem_responses(404, 409))
     async def update_rotation(caller: writer, rotation_id: UUID, body: RotationUpdate) -> RotationOut:
-        """Only the fields that are sent change. A name that a rule uses cannot."""
+        """Only the fields that are sent change. The name cannot change while a rule uses it."""
         changes = {name: value for name, value in body if name in body.model_fields_set}
         async with units(caller.scope) as unit:
             return RotationOut.of(await service.change(unit, caller, rotation_id, changes), service.now)

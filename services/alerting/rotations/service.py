@@ -21,7 +21,7 @@ MAX_PERIOD, DEFAULT_PERIOD = timedelta(days=366), timedelta(days=28)
 
 class NotAMember(Unprocessable):
     def __init__(self, pointer: str) -> None:
-        error = FieldError(pointer, "is no active member of the organization", "not_a_member")
+        error = FieldError(pointer, "is not an active member of the organization", "not_a_member")
         super().__init__("Not everybody is a member; see errors. Nothing was saved.", errors=[error])
 
 
@@ -39,7 +39,7 @@ class OverrideNotFound(NotFound):
 
 class TooManyOverrides(Conflict):
     def __init__(self) -> None:
-        super().__init__(f"A rotation has at most {MAX_OVERRIDES} overrides to come. Delete one first.")
+        super().__init__(f"A rotation can have at most {MAX_OVERRIDES} upcoming overrides. Delete one first.")
 
 
 class PeriodTooLong(Unprocessable):

@@ -170,7 +170,10 @@ class DurationTrigger(Document):
 
 
 class CountTrigger(Document):
-    """The alert opens if `m` of the last `n` samples satisfy the condition; of runs, if no sample matters."""
+    """The alert opens if `m` of the last `n` samples satisfy the condition.
+
+    It is `m` of the last `n` runs if the condition uses no signal of samples.
+    """
 
     mode: Literal["m_of_n"]
     m: Annotated[int, Field(strict=True, ge=1)]

@@ -41,13 +41,13 @@ def invalid(problems: Sequence[Problem]) -> ValidationError:
 def _refuse(_value: Any, info: ValidationInfo) -> Any:
     raise PydanticCustomError(
         "not_evaluated",
-        "{key} is not evaluated yet, so it is not accepted: leave it out",
+        "{key} is not supported yet: leave it out",
         {"key": info.field_name},
     )
 
 
 NotEvaluated: TypeAlias = Annotated[SkipJsonSchema[Any], BeforeValidator(_refuse)]
-"""A key of the language that is not evaluated yet: it is refused, and absent from the JSON Schema."""
+"""A key of the language that is not supported yet: it is refused, and absent from the JSON Schema."""
 
 
 def _no_boolean(value: Any) -> Any:

@@ -43,9 +43,9 @@ class Leaf(Document):
         if op in ("within", "outside") and (not many or len(value) != 2 or value[0] > value[1]):
             raise PydanticCustomError("bounds", "must be [lowest, highest], both included")
         if op == "in" and not many:
-            raise PydanticCustomError("values", "must be a list of values, as op is in")
+            raise PydanticCustomError("values", "must be a list of values, because op is 'in'")
         if op in ("gt", "gte", "lt", "lte", "eq", "ne") and many:
-            raise PydanticCustomError("value", "must be one value, as op is {op}", {"op": op})
+            raise PydanticCustomError("value", "must be a single value, because op is '{op}'", {"op": op})
         return value
 
     @property
@@ -99,7 +99,7 @@ class NumberLeaf(Leaf):
         value = float(self.value) if not isinstance(self.value, list) else recover
         if recover > value if self.op in RISING else recover < value:
             side = "above" if self.op in RISING else "below"
-            raise invalid([(("recover",), f"must not be {side} value, as op is {self.op}")])
+            raise invalid([(("recover",), f"must not be {side} value, because op is '{self.op}'")])
         return self
 
     def compile(self) -> CompiledLeaf:

@@ -84,8 +84,9 @@ class AlertRuleOut(BaseModel):
         description="Why the rule is not judged now: it is switched off, or its machine is not active"
     )
     warnings: list[RuleWarning] = Field(
-        description="Of a condition that is valid and can hardly be meant, and of contact points to which"
-        " nothing is sent. Features are compared with those of the machine's active baseline, except in lists"
+        description="Warnings about a condition that is valid but probably not intended, and about contact"
+        " points that get no messages. Features are checked against the machine's active baseline, except in"
+        " lists of rules"
     )
     template_id: UUID | None = Field(description="The template that keeps the rule in step")
     overrides: list[str] = Field(description="The fields that differ from the template, and stay so")

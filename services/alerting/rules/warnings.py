@@ -74,10 +74,10 @@ def unreached(recipients: Collection[str], silent: SilentContacts) -> Sequence[R
     """The recipients to whom nothing is sent."""
     found = []
     if names := _names(recipients, silent.inactive):
-        text = f"Nothing is sent to {', '.join(names)}: this contact point is switched off."
+        text = f"Nothing is sent to contact points that are switched off: {', '.join(names)}."
         found.append(RuleWarning("inactive_contacts", {"contacts": names}, text))
     if names := _names(recipients, silent.unconfirmed - silent.inactive):
-        text = f"Nothing is sent to {', '.join(names)} before whoever reads this mailbox has confirmed it."
+        text = f"Nothing is sent to mailboxes that nobody has confirmed yet: {', '.join(names)}."
         found.append(RuleWarning("unconfirmed_contacts", {"contacts": names}, text))
     return found
 
@@ -90,7 +90,8 @@ def _unseen(unknown: Collection[str]) -> Iterator[RuleWarning]:
     if unknown:
         names = sorted(unknown)
         text = (
-            f"The machine's active baseline does not judge {', '.join(names)}: no anomaly has it as a cause."
+            f"No anomaly can be explained by {', '.join(names)}, because the machine's active baseline does"
+            " not judge them."
         )
         yield RuleWarning("unknown_features", {"features": names}, text)
 

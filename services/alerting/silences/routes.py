@@ -25,7 +25,7 @@ def build_silences_router(service: SilenceService, units: PostgresUnits, guard: 
     async def list_silences(
         caller: reader,
         page: PageParameters,
-        ended: Annotated[bool, Query(description="With those that have ended")] = False,
+        ended: Annotated[bool, Query(description="Include those that have ended")] = False,
     ) -> Page[SilenceOut]:
         """Newest first."""
         async with units(caller.scope) as unit:

@@ -23,9 +23,10 @@ class AnomalyOut(BaseModel):
     features: dict[str, Any] = Field(
         description=(
             "The explanation: `features` that explain the sample together, strongest first, each with the"
-            " value that the others let expect; `bands` of neighbouring features; and `cause`, the statistic"
-            " that alarmed: `distance` of the sample, largest `residual` of a feature, distance of the moving"
-            " `average` or to the nearest `neighbour` in the baseline, or a `constant` feature that moved"
+            " value expected from the others; `bands` of neighbouring features; and `cause`, the statistic"
+            " that raised the alarm: `distance` of the sample, largest `residual` of a feature, distance of"
+            " the moving `average` or to the nearest `neighbour` in the baseline, or a `constant` feature"
+            " that moved"
         )
     )
     metadata: dict[str, Any] | None
@@ -35,8 +36,8 @@ class AnomalyOut(BaseModel):
     created_at: datetime
     stated_time: str | None = Field(
         description=(
-            "The sample's time as its file states it, if it cannot be: before 1970, more than a day after the"
-            " upload, or in no calendar. `timestamp` is then the time of the upload"
+            "The time that the file states, if it is impossible: before 1970, more than a day after the"
+            " upload, or not in the calendar. In that case `timestamp` is the time of the upload"
         )
     )
 

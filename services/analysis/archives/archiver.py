@@ -253,7 +253,7 @@ def check(analysis: Analysis, obstacles: Obstacles) -> None:
         raise BaselineInUse(analysis.id, "it is the machine's active baseline")
     if obstacles.runs:
         raise BaselineInUse(
-            analysis.id, f"{len(obstacles.runs)} run(s) that are not archived stand on it; archive them first"
+            analysis.id, f"{len(obstacles.runs)} run(s) that are not archived use it; archive them first"
         )
     if obstacles.shared_upload:
         raise UploadShared(analysis.id)

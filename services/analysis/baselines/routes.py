@@ -76,7 +76,7 @@ def build_baseline_router(
             )
         return BaselineVersionOut.of(chosen)
 
-    @router.delete("/choice", status_code=204, summary="Let the newest baseline judge again")
+    @router.delete("/choice", status_code=204, summary="Use the newest baseline again")
     async def release_baseline(caller: writer, machine_id: UUID) -> None:
         """Withdraws what somebody activated: the newest completed baseline is the active one, now and
         whenever another one completes."""

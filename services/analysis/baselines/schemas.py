@@ -25,7 +25,7 @@ class RealisedRate(BaseModel):
 
 class BaselineVersionOut(BaseModel):
     analysis_id: UUID
-    number: int = Field(description="Counts the versions of the machine, from 1; never given again")
+    number: int = Field(description="The version's number, counted per machine from 1 and never reused")
     status: Status
     created_at: datetime
     created_by: UUID
@@ -35,11 +35,15 @@ class BaselineVersionOut(BaseModel):
     threshold: float | None
     readiness: dict[str, Any] | None
     active: bool = Field(description="Whether it judges the machine's next samples")
-    by_hand: bool = Field(description="Whether somebody activated it, instead of its completion")
+    by_hand: bool = Field(
+        description="Whether somebody activated it, rather than its being activated on completion"
+    )
     activated_by: UUID | None
     activated_at: datetime | None
-    proposed: bool = Field(description="The newest one while another one is active that somebody activated")
-    promised: float | None = Field(description="The rate of false alarms that the baseline promises, 0 to 1")
+    proposed: bool = Field(
+        description="True for the newest version while another one, activated by somebody, is still active"
+    )
+    promised: float | None = Field(description="The expected rate of false alarms, 0 to 1")
     realised: RealisedRate = Field(
         description="Of the newest runs that it judged: those whose health was ok, unless an alert during"
         " them was a true alarm or maintenance, and those of which every alert was a false alarm"

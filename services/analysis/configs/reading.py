@@ -50,7 +50,8 @@ class ReadingFields(BaseModel):
     )
     missing: Literal["use", "previous", "linear", "refuse"] | None = Field(
         None,
-        description="What happens to missing values: judge without them, fill them in, or refuse the file",
+        description="What to do with missing values: judge without them (use), fill them in (previous,"
+        " linear), or refuse the file (refuse)",
     )
     sheets: Annotated[list[Name], Field(max_length=MAX_SHEETS)] | None = Field(
         None,

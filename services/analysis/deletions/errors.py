@@ -29,8 +29,8 @@ class BaselineInUse(Conflict):
         uses = [f"{runs} monitoring run(s) use it"] if runs else []
         uses += ["it is the machine's active baseline"] if active else []
         super().__init__(
-            f"Baseline {analysis_id} is in use: {', and '.join(uses)}. Send ?cascade=true to delete it all"
-            " the same, with all runs that stand on it.",
+            f"Baseline {analysis_id} is in use: {', and '.join(uses)}. Send ?cascade=true to delete it"
+            " anyway, together with all runs that use it.",
             extra={"runs": runs, "active": active},
         )
 
@@ -40,7 +40,7 @@ class TooManyRuns(Conflict):
 
     def __init__(self, analysis_id: UUID, runs: int, maximum: int) -> None:
         super().__init__(
-            f"{runs} monitoring runs stand on baseline {analysis_id}; at most {maximum} are deleted with one."
-            " Delete some of them first, or delete the machine.",
+            f"{runs} monitoring runs use baseline {analysis_id}, but at most {maximum} can be deleted"
+            " together with one. Delete some of them first, or delete the machine.",
             extra={"runs": runs},
         )

@@ -28,12 +28,13 @@ def build_deletion_router(deletions: DeletionService, units: Units, guard: Guard
         analysis_id: UUID,
         response: Response,
         cascade: Annotated[
-            bool, Query(description="Delete a baseline in use, too, with all runs that stand on it")
+            bool,
+            Query(description="Delete the baseline even if it is in use, together with all runs that use it"),
         ] = False,
     ) -> DeletionAccepted:
         """Cancels it if it is running. Its results, anomalies, features and files are deleted in the
         background; until then its status is `deleting`. `Location` names the certificate of what was
-        deleted. 409 for a baseline that is active or that runs stand on, unless `cascade` is true, and if
+        deleted. 409 for a baseline that is active or that runs use, unless `cascade` is true, and if
         the machine is on legal hold."""
         await deletions.check_hold(caller, analysis_id)
         async with units(caller.scope) as unit:

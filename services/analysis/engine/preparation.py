@@ -92,8 +92,8 @@ def _unjudged(table: Table, scaling: Scaling, config: EngineConfig) -> Rows:
 def _require_samples(n: int, kept: int) -> None:
     if kept < MIN_SAMPLES:
         raise EngineError(
-            f"a baseline needs at least {MIN_SAMPLES} samples of which enough sensors are there, but of these"
-            f" {n} only {kept} are. Check the sensors, or raise max_missing",
+            f"a baseline needs at least {MIN_SAMPLES} samples with values from enough sensors, but only"
+            f" {kept} of the {n} samples have them. Check the sensors, or raise max_missing",
             code="too_few_samples",
             params={"samples": kept, "minimum": MIN_SAMPLES},
         )

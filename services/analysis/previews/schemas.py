@@ -11,7 +11,7 @@ class ColumnPreview(BaseModel):
     name: str
     kind: str = Field(description="time, number, switch, text or empty")
     role: str = Field(description="What the proposal makes of it: time, feature, metadata, series or value")
-    why: Remark | None = Field(description="Why it is no feature")
+    why: Remark | None = Field(description="Why it is not a feature")
     unit: str | None
     missing: int
     status_words: dict[str, int] = Field(description="What stands for missing values, and how often")

@@ -10,6 +10,6 @@ class QualityUnknown(NotFound):
 
     def __init__(self, analysis_id: UUID) -> None:
         super().__init__(
-            f"The quality of the data of analysis {analysis_id} was not recorded: the run is older than this"
-            " record, or was imported. Send its files again."
+            f"The data quality of analysis {analysis_id} was not recorded: the analysis was imported, or"
+            " dates from before quality was recorded. Upload its files again."
         )

@@ -91,7 +91,11 @@ class TimeQuality(BaseModel):
     backwards: int = Field(0, description="How often times step back")
     first_backwards_row: int | None = None
     repeated_hour: int = Field(0, description="Times in an hour that occurs twice in autumn")
-    repeated_hour_by_order: int = Field(0, description="Of these, those of its second pass, by the step back")
+    repeated_hour_by_order: int = Field(
+        0,
+        description="How many of these were assigned to the second occurrence of that hour, because the times"
+        " step back",
+    )
     skipped_hour: int = Field(0, description="Times in an hour that does not exist in spring")
     problems: list[Remark]
 

@@ -9,7 +9,7 @@ class QuotaOut(BaseModel):
     name: str = Field(examples=["uploaded_bytes"])
     used: int
     limit: int | None = Field(description="Null if the installation sets no limit")
-    by_day: bool = Field(description="Whether the last 24 hours count, and not everything")
+    by_day: bool = Field(description="Whether only the last 24 hours count, rather than all stored data")
 
     @classmethod
     def of(cls, quota: Quota) -> "QuotaOut":

@@ -70,9 +70,9 @@ class Realised(BaseModel):
 
 class AnalysisDetail(AnalysisOut):
     realised: Realised | None = Field(
-        description="Beside `results.promised`: the share of anomalies in a run that turned out to be normal."
-        " Its health was ok, unless an alert during it was a true alarm or maintenance; or every alert during"
-        " it was a false alarm. Null for other runs"
+        description="To compare with `results.promised`: the share of anomalies in a run that turned out to"
+        " be normal, because its health was ok and no alert during it was a true alarm or maintenance, or"
+        " because every alert during it was a false alarm. Null for other runs"
     )
 
     @classmethod

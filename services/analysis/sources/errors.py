@@ -24,8 +24,8 @@ class TooManySources(Conflict):
 
     def __init__(self, maximum: int) -> None:
         super().__init__(
-            f"The machine has {maximum} sources, which is the most. Delete one, or let one of them watch a"
-            " folder above: patterns such as line1/*.csv choose among its files."
+            f"The machine has {maximum} sources, the maximum. Delete one, or have one of them watch a parent"
+            " folder and select files there with a pattern such as line1/*.csv."
         )
 
 
@@ -47,6 +47,6 @@ class SecretNeeded(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "The place is another one than before, so its secret is not sent there. Send the password, the"
-            " private key or the secret access key with it."
+            "This place needs its secret: a stored one is sent only to the place that it was saved for. Send"
+            " the password, private key or secret access key with the place."
         )

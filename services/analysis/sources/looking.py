@@ -1,4 +1,4 @@
-"""Looks at sources in jobs: notes what is there, and lets be taken what is ready."""
+"""Jobs that look at sources: they record which files are there, and have those that are ready taken."""
 
 import asyncio
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ class Looker:
             await unit.jobs.retry(job, after, counted=counted)
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
-        text = "The source could not be looked at because of an internal error. It is tried again."
+        text = "The source could not be checked because of an internal error. It will be tried again."
         await self._end(job, Outcome(Problem("internal", text), AFTER_GIVING_UP))
 
     async def _look(self, source: Source, known: Sequence[SourceFile], job: Job, lease: Lease) -> Outcome:

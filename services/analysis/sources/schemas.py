@@ -71,10 +71,10 @@ PATTERN = (
 )
 EVERY = "How often the place is looked at: an ISO 8601 duration from PT10S to PT24H"
 DELAY = (
-    "How long a file must not have changed before it is taken, so that one that is still written, or whose"
-    " last data come late, is waited for"
+    "How long a file must stay unchanged before it is taken, so that files still being written are not taken"
+    " too early"
 )
-SINCE = "Files last modified before are left alone"
+SINCE = "Files last modified before this time are ignored"
 TAKE_CHANGED = (
     "Whether a file that changes after it was taken is taken again, as a new analysis. By default it is only"
     " shown with `changed_at`, so that no sample counts twice"

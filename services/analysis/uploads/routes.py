@@ -27,9 +27,9 @@ UPLOAD_FORM: dict[str, Any] = {
                         "config_id": {
                             "type": "integer",
                             "description": (
-                                "The configuration to use. Default: the current one for a baseline, and"
-                                " that of the baseline for a monitoring run, of which the results say what"
-                                " took effect"
+                                "The configuration to use. Default: for a baseline, the current one; for a"
+                                " monitoring run, that of its baseline. The results of a run say which"
+                                " settings took effect"
                             ),
                         },
                         "config": {
@@ -70,8 +70,8 @@ UPLOAD_FORM: dict[str, Any] = {
                             "items": {"type": "string", "contentMediaType": "application/octet-stream"},
                             "description": (
                                 "Text, Excel or Parquet files, also in gzip and zip; their content decides,"
-                                " not their names. Files with one header are read in order, others are"
-                                " joined on time"
+                                " not their names. Files with the same header are read one after the"
+                                " other; others are joined on time"
                             ),
                         },
                     },

@@ -8,7 +8,7 @@ from services.analysis.whatif.domain import MAX_INTERVALS, WhatIf
 
 
 class PromiseOut(BaseModel):
-    """The rate of false alarms that the baseline lets expect, with its 95 % interval."""
+    """The expected rate of false alarms, with its 95 % interval."""
 
     rate: float
     low: float

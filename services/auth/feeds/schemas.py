@@ -10,8 +10,8 @@ from services.auth.feeds.domain import Feed
 
 class FeedState(BaseModel):
     status: Literal["unavailable", "none", "preparing", "ready"] = Field(
-        description="Feeds are unavailable where the broker asks nobody for a login. A feed is ready when the"
-        " broker knows its user; then it has the events from then on"
+        description="Feeds are unavailable if the broker does not require a login. A feed is ready once the"
+        " broker knows its user, and contains the events from that moment on"
     )
     feed: "FeedOut | None"
 

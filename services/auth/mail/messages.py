@@ -106,7 +106,8 @@ class MessageWriter:
         await self._enqueue(unit, "recovery-code-used", user.id, user.email, subject, text, NOTICE_LIFETIME)
 
     async def guessed(self, unit: Unit, about: UUID, recipient: str) -> None:
-        subject, text = "Somebody guesses your DInsight password", texts.GUESSED.format(at=self._now())
+        subject = "Somebody is trying to guess your DInsight password"
+        text = texts.GUESSED.format(at=self._now())
         await self._enqueue(unit, "guessed", about, recipient, subject, text, NOTICE_LIFETIME)
 
     async def backups_late(self, unit: Unit, user: User, verified_at: datetime | None) -> None:

@@ -85,11 +85,13 @@ If this was not you, change your password, make new recovery codes and end all o
 """
 
 GUESSED = """
-On {at}, so many wrong passwords had been tried for your DInsight account that further attempts must wait.
-Nobody was signed in by them. Browsers in which you have signed in before do not have to wait.
+By {at}, so many wrong passwords had been entered for your DInsight account that sign-ins from unknown
+browsers are now delayed. None of these attempts succeeded. Browsers in which you have signed in before are
+not delayed.
 
-If you are asked to wait elsewhere, reset your password: the link in the mail lets you in. A second factor
-protects the account even if somebody guesses the password; your account page offers one.
+If you have to wait in another browser, reset your password there: after that, you can sign in at once. A
+second factor protects the account even if somebody guesses the password. You can add one on your account
+page.
 """
 
 BACKUPS_LATE = """
@@ -104,8 +106,8 @@ BACKUP_LAST = "The last one that was verified ended on {at}."
 BACKUP_NEVER = "No backup of it was ever verified."
 
 INVITATION = """
-A user named {inviter} invited you to join the organization {organization} on DInsight as {role}. Users
-entered both names. To accept, open this link:
+A user named {inviter} invited you to join the organization {organization} on DInsight as {role}. Both names
+were entered by users, and DInsight has not checked them. To accept, open this link:
 
 {link}
 

@@ -43,7 +43,10 @@ class ChallengeEnded(Unauthenticated):
 
 class WrongSecondFactor(Unauthenticated):
     def __init__(self) -> None:
-        super().__init__("That is not right, or was used before. Try again, or use another factor.")
+        super().__init__(
+            "The code or passkey is wrong, or the code was already used. Try again, or use another second"
+            " factor."
+        )
 
 
 class WrongCode(Unprocessable):
@@ -95,5 +98,6 @@ class TotpNotFound(NotFound):
 class NoSecondFactor(Conflict):
     def __init__(self) -> None:
         super().__init__(
-            "Recovery codes stand in for a second factor. Add an authenticator app or a passkey first."
+            "Your account has no second factor, so it needs no recovery codes. Add a passkey or an"
+            " authenticator app first."
         )

@@ -6,28 +6,31 @@ from services.web.layout.marked import N_
 
 UNDELIVERED: Mapping[str, str] = {
     # It was kept back
-    "silence": N_("The silence “{name}” keeps it back."),
-    "maintenance_window": N_("The maintenance window “{name}” keeps it back."),
-    "muted_time": N_("It is a muted time of the rule."),
+    "silence": N_("Held back by the silence “{name}”."),
+    "maintenance_window": N_("Held back by the maintenance window “{name}”."),
+    "muted_time": N_("The rule is muted at this time."),
     "more_severe_alert": N_("A more severe alert of the machine is open, of the rule “{rule}”."),
-    "superseded": N_("A newer message about the alert took its place."),
+    "superseded": N_("Replaced by a newer message about the alert."),
     # There is nobody to tell
     "nobody": N_("Nobody can be reached: the role is empty, or nobody is on call."),
-    "no_member": N_("The person is no active member any more."),
+    "no_member": N_("The person is no longer an active member."),
     "contact_deleted": N_("The contact point was deleted."),
     "contact_switched_off": N_("The contact point was switched off."),
     "not_confirmed": N_("Whoever reads the mailbox has not confirmed it yet."),
-    "reached_by_mail": N_("A contact point of this kind is reached by mail to its people."),
+    "reached_by_mail": N_(
+        "A contact point of this kind has no address of its own: the people behind it get mail."
+    ),
     "webhook_removed": N_("“{channel}” was removed from the rule."),
     "undecryptable": N_(
-        "The address or the secret cannot be decrypted. Whoever runs the installation must restore its key."
+        "The address or the secret cannot be decrypted. The operator of this installation must restore the"
+        " key."
     ),
     # The receiver
     "gone": N_("The receiver has answered that it wants no more messages (410)."),
     "redirected": N_("The receiver answered with a redirect ({status}), which is not followed."),
     "refused": N_("The receiver answered with {status}."),
     "no_answer": N_("The receiver did not answer in time."),
-    "no_connection": N_("There is no connection to the receiver ({error})."),
+    "no_connection": N_("Could not connect to the receiver ({error})."),
     "request_failed": N_("The request failed ({error})."),
     "invalid_url": N_("The address is not valid."),
     "address_refused": N_(
@@ -39,5 +42,5 @@ UNDELIVERED: Mapping[str, str] = {
     "chat_not_accepted": N_("{service} did not accept the message."),
     # We
     "worker_crashed": N_("The program that sent it crashed."),
-    "unexpected_error": N_("An error that nobody expected ({error}). It is in the log."),
+    "unexpected_error": N_("An unexpected error ({error}). Details are in the log."),
 }

@@ -12,10 +12,10 @@ NOT_WHOLE = N_("is not a whole number.")
 NOT_A_NUMBER = N_("is not a number.")
 NOT_YES_OR_NO = N_("is neither yes nor no.")
 FIELDS: Mapping[str, str] = {
-    "missing": N_("is needed."),
+    "missing": N_("is required."),
     "string_too_short": N_("needs at least {min_length} characters."),
     "string_too_long": N_("may have at most {max_length} characters."),
-    "string_pattern_mismatch": N_("has characters that do not belong here, or lacks some."),
+    "string_pattern_mismatch": N_("does not have the required form."),
     "string_type": N_("is not a text."),
     "too_short": N_("needs at least {min_length} entries."),
     "too_long": N_("may have at most {max_length} entries."),
@@ -31,7 +31,7 @@ FIELDS: Mapping[str, str] = {
     "int_from_float": NOT_WHOLE,
     "bool_parsing": NOT_YES_OR_NO,
     "bool_type": NOT_YES_OR_NO,
-    "uuid_parsing": N_("is not the id of anything."),
+    "uuid_parsing": N_("is not a valid id."),
     "datetime_parsing": NOT_A_TIME,
     "datetime_from_date_parsing": NOT_A_TIME,
     "datetime_object_invalid": NOT_A_TIME,
@@ -39,19 +39,21 @@ FIELDS: Mapping[str, str] = {
     "timezone_aware": N_("needs a time zone."),
     "literal_error": N_("must be {expected}."),
     "enum": N_("must be {expected}."),
-    "extra_forbidden": N_("is not known here."),
+    "extra_forbidden": N_("is not a known field."),
     "json_invalid": N_("is not valid JSON."),
     # Our own
     "config_invalid": N_("is not valid."),
     "duration": N_("is not a length of time, such as P1D or PT15M."),
     "zone": N_("is not a time zone, such as Europe/Berlin."),
     "wall_clock": NOT_A_TIME,
-    "window_length": N_("must be more than nothing and at most 31 days."),
+    "window_length": N_("must be longer than zero and at most 31 days."),
     "shift_length": N_("must be between an hour and 91 days."),
     "members_once": N_("names somebody twice."),
     "ends_before_start": N_("must come after the beginning."),
-    "too_long_ago": N_("lies so far back that it is over, or more than 50 years ago."),
-    "not_a_member": N_("is no active member of the organization."),
+    "too_long_ago": N_(
+        "is too far in the past: the window is already over, or began more than 50 years ago."
+    ),
+    "not_a_member": N_("is not an active member of the organization."),
     "no_such_contact": N_("names {name}, which does not exist. Create it first."),
     "secret": N_(
         "must be base64 of {shortest} to {longest} random bytes: openssl rand -base64 32 makes one."
@@ -61,17 +63,17 @@ FIELDS: Mapping[str, str] = {
     "note_needed": N_("is needed for a comment."),
     # Rules
     "version": N_("must be 1."),
-    "not_evaluated": N_("is not evaluated yet. Leave {key} out."),
+    "not_evaluated": N_("is not supported yet. Leave it out."),
     "bounds": N_("must be [lowest, highest]."),
-    "values": N_("must be a list of values, as op is in."),
-    "value": N_("must be one value, as op is {op}."),
-    "window": N_("must be more than nothing and at most {most}."),
+    "values": N_("must be a list of values, because op is “in”."),
+    "value": N_("must be a single value, because op is “{op}”."),
+    "window": N_("must be longer than zero and at most {most}."),
     "dedupe": N_('must be ["rule", "machine"].'),
     "recipient": N_("must be user: and the id of a member."),
     "repeat": N_("must be at least PT5M, so that nobody is flooded."),
-    "wait": N_("is too long to wait."),
+    "wait": N_("is longer than allowed."),
     # Configurations
-    "two_names": N_("is named twice, as sensitivity and as threshold_sigmas. Send one of them."),
+    "two_names": N_("is set twice, as sensitivity and as threshold_sigmas. Send only one of them."),
     "two_thresholds": N_("is determined twice, by false_alarm_rate and threshold_sigmas. Send one of them."),
     # Sources
     "way_up": N_("must not contain “..”: name the folder itself."),

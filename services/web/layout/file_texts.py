@@ -20,8 +20,10 @@ FILES: Mapping[str, str] = {
     "encrypted": N_("The file is protected with a password. Save or pack it without one."),
     "empty_archive": N_("The archive contains no file. Pack it again with the tables."),
     "nested_archive": N_("The archive contains archives of archives. Unpack it before you upload it."),
-    "not_seekable": N_("The file cannot be read from the middle. Save it first, and send that."),
-    "sheet_absent": N_("The workbook has no visible sheet “{sheet}”, but {sheets}. Choose one of these."),
+    "not_seekable": N_(
+        "The file was sent as a stream, which cannot be read here. Save it as a file first, and send that."
+    ),
+    "sheet_absent": N_("The workbook has no visible sheet “{sheet}”. Choose one of these: {sheets}."),
     # Limits
     "expands_too_far": N_(
         "Unpacked or joined, the file takes more room than is allowed. Split it up, or send fewer"
@@ -45,11 +47,12 @@ FILES: Mapping[str, str] = {
         " quotation mark; if the line is no row, remove it."
     ),
     "list_length": N_(
-        "The list has {values} values, but {expected} in the first row. Make them equally long."
+        "This list has {values} values, but the one in the first row has {expected}. Give all lists the same"
+        " length."
     ),
     "undecodable": N_(
-        "Here are characters of another encoding than in the rest of the file. Save it as CSV UTF-8, or set"
-        " the encoding."
+        "This text cannot be read in the encoding of the rest of the file, or contains a NUL character."
+        " Export the file again as UTF-8; for CSV, you can also set the encoding."
     ),
     "bad_metadata": N_("This text cannot be stored: it is too long, or holds a NUL character. Correct it."),
     "missing_value": N_(
@@ -62,27 +65,28 @@ FILES: Mapping[str, str] = {
     ),
     "not_numbers": N_("The column contains {cell}, not numbers. Convert it, or use it as metadata."),
     "switch_or_status": N_(
-        "“{cell}” stands among numbers. Correct it, or list it as “not measured” if that is what it means."
+        "“{cell}” is in a column of numbers. Correct it, or list it as “not measured” if that is what it"
+        " means."
     ),
     "switch_or_number": N_(
-        "“{cell}” stands among words such as ON and OFF. Correct it, or list the words as “not measured” if"
-        " that is what they mean."
+        "“{cell}” is in a column of words such as ON and OFF. Correct it, or list the words as “not measured”"
+        " if that is what they mean."
     ),
     "ambiguous_number": N_(
         "“{cell}” can be read in two ways, and nothing in the file settles it. Which is the decimal"
         " separator?"
     ),
-    "number_aside_option": N_("If the column is no feature:"),
+    "number_aside_option": N_("If the column is not a feature:"),
     "number_missing_option": N_("If “{cell}” means that nothing was measured:"),
     "another_header": N_(
         "“{cell}” is the name of a column, so the row is another header, and what follows may stand in other"
         " columns. Split the file there, or remove the row."
     ),
-    "total_row": N_("“{cell}” says that the row is a total, and no sample. Remove the row."),
+    "total_row": N_("“{cell}” marks the row as a total, not a sample. Remove the row."),
     "ambiguous_number_option": N_("If the decimal separator is “{decimal}”:"),
     "ambiguous_groups": N_(
-        "“{cell}” has groups of thousands, or it is a slip: no other cell tells. Set the thousands"
-        " separator, or correct the cell."
+        "“{cell}” may have a thousands separator or be a typing error; no other cell settles it. Set the"
+        " thousands separator, or correct the cell."
     ),
     "mixed_decimals": N_(
         "“{cell}” and “{other}” do not go together: one has a decimal point, the other a decimal comma."
@@ -164,14 +168,16 @@ FILES: Mapping[str, str] = {
     "config_invalid": N_("The setting “{field}” is not valid. Correct it, or leave it empty."),
     "model_version": N_("The baseline was made by an older version of the platform. Upload it again."),
     "worker_died": N_(
-        "The program that analyses ended unexpectedly, {attempts} times. Try again; if it fails again, tell"
-        " your operator."
+        "The analysis program ended unexpectedly {attempts} times. Try again; if it fails again, tell the"
+        " operator of this installation."
     ),
     "out_of_memory": N_(
-        "The analysis needs more memory than the program that analyses has. Use fewer features, or tell your"
-        " operator."
+        "The analysis needs more memory than is available. Use fewer features, or tell the operator of this"
+        " installation."
     ),
-    "internal_error": N_("Something went wrong on our side and was logged. Tell your operator."),
+    "internal_error": N_(
+        "Something went wrong on our side and was logged. Tell the operator of this installation."
+    ),
 }
 # What is remarkable about data that were read.
 QUALITY: Mapping[str, str] = {
@@ -182,12 +188,13 @@ QUALITY: Mapping[str, str] = {
     "sensor_constant": N_("“{sensor}” is {value:g} in all samples."),
     "sensor_stuck": N_("“{sensor}” keeps one value for {run} samples."),
     "sensor_monotonic": N_("“{sensor}” only rises or only falls, as a counter does."),
-    "sensor_coarse": N_("“{sensor}” knows only {steps} steps of {resolution:g}."),
+    "sensor_coarse": N_("“{sensor}” has only {steps} steps of {resolution:g}."),
     "sensor_coarser": N_("“{sensor}” has steps of {resolution:g} here, but of {baseline:g} in the baseline."),
     "sensor_saturated": N_("“{sensor}” is at its limit {limit:g} in {share:.0%} of the samples."),
-    "sensor_jumps": N_("“{sensor}” jumps: {count} times by far more than usual."),
+    "sensor_jumps": N_("“{sensor}” jumped {count} times by far more than usual."),
     "sensor_few_effective_samples": N_(
-        "“{sensor}” wanders so slowly that its samples are worth {effective_samples:g} independent ones."
+        "“{sensor}” changes so slowly that its samples carry only as much information as"
+        " {effective_samples:g} independent ones."
     ),
     # Times
     "time_column_absent": N_(
@@ -233,26 +240,26 @@ QUALITY: Mapping[str, str] = {
     "repeated_header": N_("The line repeats the header."),
     "repeated_preamble": N_("The line repeats one of those before the header."),
     "repeated_units": N_("The line repeats the units."),
-    "totals": N_("The row is a total, and no sample."),
+    "totals": N_("The row is a total, not a sample."),
     "cut_line": N_("The last line is incomplete."),
     "footer": N_("The line is no row, but text after the last one."),
     "rows_without_time": N_("{rows} rows have no time that could be read, and were left out."),
     "values_merged": N_(
-        "{values} values have the time of another value of their sensor, and were taken together ({how})."
+        "{values} values have the same time as another value of their sensor, and were combined ({how})."
     ),
     "off_unknown": N_(
         "Whether the machine was off is not known for {count} samples, because a value is missing (off_when)."
     ),
     "labels_without_times": N_("The labels were not used, because the samples have no times."),
-    # Why a column is no feature
+    # Why a column is not a feature
     "column_configured": N_("The configuration says so."),
-    "column_not_numbers": N_("Some of its cells are no numbers."),
-    "column_constant": N_("It is constant, and stands among metadata."),
+    "column_not_numbers": N_("Some of its cells are not numbers."),
+    "column_constant": N_("It is constant, and lies among the metadata columns."),
     "column_text": N_("It holds text."),
     "column_time": N_("It holds times."),
     "column_empty": N_("It has no values."),
     "column_label": N_("It looks like a label."),
-    "column_quality": N_("Values whose quality it calls bad are missing."),
+    "column_quality": N_("It states the quality of other values: those it calls bad count as missing."),
     "column_counter": N_("It counts the rows."),
     "column_identifier": N_("It numbers rows or machines."),
 }

@@ -18,17 +18,21 @@ GENERAL: Mapping[str, str] = {
     "forbidden": N_("Your role does not allow this. Ask an administrator of your organization."),
     "not-found": N_("This does not exist, or it belongs to another organization."),
     "method-not-allowed": N_("This cannot be done here. Reload the page and try again."),
-    "conflict": N_("This does not go together with what is stored. Reload the page and look again."),
+    "conflict": N_(
+        "This conflicts with the current state, which may have changed in the meantime. Reload the page and"
+        " try again."
+    ),
     "too-large": N_("This is larger than is allowed. Send less at once."),
     "unsupported-media-type": N_("This kind of content is not accepted here. Send a file through the form."),
-    "invalid-payload": N_("Not everything is valid. Nothing was saved; correct what is named."),
+    "invalid-payload": N_("Some entries are not valid. Nothing was saved; correct those listed here."),
     "too-many-requests": N_("Too many requests. Wait a minute, then try again."),
     "too-many-at-once": N_(
         "Your organization has {maximum} of these under way. Try again when one has ended."
     ),
-    "unsendable": N_("A value is nested too deeply, or is a number too large."),
+    "unsendable": N_("A value is nested too deeply, or a number is too large. Correct it and send it again."),
     "internal": N_(
-        "Something went wrong on our side and was logged. If it happens again, tell your operator."
+        "Something went wrong on our side and was logged. If it happens again, tell the operator of this"
+        " installation."
     ),
     "bad-gateway": N_("The platform does not respond. Nothing is lost; try again shortly."),
     "unavailable": AWAY,
@@ -60,11 +64,13 @@ GENERAL: Mapping[str, str] = {
 ACCOUNTS: Mapping[str, str] = {
     # Signing in
     "wrong-credentials": N_("The e-mail address or the password is wrong."),
-    "account-closed": N_("The account is closed. Ask the operator."),
+    "account-closed": N_("The account is closed. Ask the operator of this installation."),
     "session-ended": N_("Your session has ended. Sign in again."),
     "challenge-ended": N_("This took too long, or there were too many wrong answers. Sign in again."),
     "second-factor-needed": N_("Your account has a second factor. Sign in with it."),
-    "wrong-second-factor": N_("That is not right, or it was used before. Try again, or use another way."),
+    "wrong-second-factor": N_(
+        "The code or passkey is wrong, or the code was already used. Try again, or use another second factor."
+    ),
     "wrong-code": N_("The code is wrong. Check the clock of the device, and enter the newest code."),
     "too-many-attempts": N_("Too many attempts. Wait a little, then try again."),
     "sign-in-too-old": N_("You signed in a while ago. Sign out and in again, then repeat this."),
@@ -86,15 +92,15 @@ ACCOUNTS: Mapping[str, str] = {
     "provider-unavailable": N_("The sign-in provider is not available at the moment. Try again shortly."),
     "provider-account": N_("Your account signs in through the provider and has no password here."),
     "provider-account-mismatch": N_(
-        "The account with your e-mail address belongs to another account at the sign-in provider."
-        " Sign in with that one; if it is gone, ask the operator."
+        "The account with your e-mail address belongs to another account at the sign-in provider. Sign in"
+        " with that one; if it is gone, ask the operator of this installation."
     ),
     "account-not-verified": N_(
         "There is an account with your e-mail address, but the address was never verified. Reset its"
         " password: the link in the message verifies the address."
     ),
     # Accounts
-    "registration-closed": N_("No new accounts are accepted here. Ask the operator."),
+    "registration-closed": N_("No new accounts are accepted here. Ask the operator of this installation."),
     "registration-needs-invitation": N_("New accounts need an invitation. Ask an administrator for one."),
     "email-taken": N_("There is an account with this e-mail address already. Sign in instead."),
     "email-not-verified": N_("Your e-mail address is not verified yet. We have sent you a link."),
@@ -110,8 +116,11 @@ ACCOUNTS: Mapping[str, str] = {
     "too-many-passkeys": N_("An account has at most {maximum} passkeys. Remove one that you no longer use."),
     "totp-exists": N_("You have an authenticator app already. Remove it first."),
     "totp-not-found": N_("You have no authenticator app. Set one up first."),
-    "no-second-factor": N_("Recovery codes stand in for a second factor. Add a passkey or an app first."),
-    "administrators-only": N_("This needs an administrator of the installation. Ask the operator."),
+    "no-second-factor": N_(
+        "Your account has no second factor, so it needs no recovery codes. Add a passkey or an authenticator"
+        " app first."
+    ),
+    "administrators-only": N_("Only an administrator of this installation may do this. Ask its operator."),
     # Organizations and their members
     "slug-taken": N_("The short name {slug} is taken. Choose another one."),
     "last-owner": N_("An organization needs an owner. Make another member an owner first."),
@@ -125,15 +134,17 @@ ACCOUNTS: Mapping[str, str] = {
     "expiry-in-past": N_("The key would have expired already. Choose a time in the future."),
     "api-key-refused": NO_KEY,
     "not-confirmed": N_("To delete the organization, enter its name. This cannot be undone."),
-    "invalid-retention": N_("Not every retention period is valid. Nothing was saved; correct what is named."),
+    "invalid-retention": N_(
+        "Some retention periods are not valid. Nothing was saved; correct those listed here."
+    ),
     "too-many-secrets": N_("An organization has at most {maximum} secrets. Remove one first."),
-    "feeds-off": N_("This installation has no feeds. Ask the operator."),
+    "feeds-off": N_("This installation has no feeds. Ask its operator."),
     "legal-hold": ON_HOLD,
 }
 MACHINES: Mapping[str, str] = {
     "too-many-machines": N_(
         "Your organization has {maximum} machines, as many as it may. Delete those that are gone, or ask the"
-        " operator for more."
+        " operator of this installation for more."
     ),
     "metadata-too-large": N_("The metadata of a machine have at most {limit} characters. Remove some."),
     "no-baseline": N_(
@@ -150,8 +161,8 @@ MACHINES: Mapping[str, str] = {
         "This analysis cannot serve as the baseline. Choose a completed baseline of this machine."
     ),
     "baseline-in-use": N_(
-        "This baseline is the machine's active one, or runs stand on it. Activate another baseline,"
-        " and remove the runs first."
+        "This baseline is the machine's active one, or monitoring runs use it. First activate another"
+        " baseline and delete those runs."
     ),
     # Uploads
     "bad-upload": N_("The upload is not complete, or not as expected. Choose the files again."),
@@ -168,7 +179,7 @@ MACHINES: Mapping[str, str] = {
     "preview-too-large": N_("A preview takes at most {max_bytes:size}. The analysis itself takes more."),
     "quota-exceeded": N_(
         "This would be more than your organization may store or analyse at once. Try again later, delete"
-        " analyses, or ask the operator for more."
+        " analyses, or ask the operator of this installation for more."
     ),
     # Analyses
     "not-complete": N_("The analysis is not completed. Wait until it is."),
@@ -181,17 +192,21 @@ MACHINES: Mapping[str, str] = {
     "upload-shared": N_("The analysis shares its upload with another one, so it cannot be archived."),
     "being-deleted": N_("The analysis is being deleted already."),
     "too-many-runs": N_(
-        "{runs} runs stand on this baseline; at most {maximum} are deleted with one. Delete some of them"
-        " first."
+        "{runs} runs use this baseline, but at most {maximum} can be deleted together with one. Delete some"
+        " of them first."
     ),
     "quality-unknown": N_(
-        "The quality of these data was not recorded, because the run is older than that, or was imported."
+        "The quality of these data was not recorded: the run was imported, or dates from before quality was"
+        " recorded."
     ),
     "bad-range": N_("The period or range is not valid. Choose another one."),
     "two-thresholds": N_("The threshold is set in two ways at once. Set it in one of them."),
     # Sources
-    "place-not-allowed": N_("This installation does not allow such a place. Ask the operator."),
-    "secret-needed": N_("The place is another one than before. Enter its password or key again."),
+    "place-not-allowed": N_("This installation does not allow such a place. Ask its operator."),
+    "secret-needed": N_(
+        "Enter the password or key for this place. A stored one is sent only to the place that it was saved"
+        " for."
+    ),
     "source-name-taken": N_("The machine has a source {name} already. Choose another name."),
     "source-off": N_("The source {name} is switched off. Switch it on first."),
     "too-many-sources": N_("A machine has at most {maximum} sources. Delete one first."),
@@ -207,34 +222,38 @@ ALERTING: Mapping[str, str] = {
     "alert_acknowledged": N_(
         "Somebody else has acknowledged the alert. Add a comment, or withdraw that acknowledgement first."
     ),
-    "member_not_found": N_("This person is no active member of the organization."),
-    "expires_in_the_past": N_("An acknowledgement ends in the future, or not at all. Choose another end."),
+    "member_not_found": N_("This person is not an active member of the organization."),
+    "expires_in_the_past": N_(
+        "The end of the acknowledgement must be in the future. Choose a later time, or none."
+    ),
     "empty_period": N_("The period is empty. Its end must come after its beginning."),
     "no_period": N_("The period must begin before it ends, and take at most {max_days} days."),
     "alert_budget_not_found": N_("Your organization has no alert budget yet. Set one first."),
     "link-not-valid": N_(
-        "The link is not valid any more: it works once, for two days, until the alert is resolved. Sign in to"
-        " see the alert."
+        "The link no longer works: it can be used once, within two days, and only until the alert is"
+        " resolved. Sign in to see the alert."
     ),
     # Rules and whom they tell
     "bad-condition": N_("The condition is not valid JSON, at line {line}, column {column}."),
-    "invalid-rule": N_("The rule is not valid. Nothing was saved; correct what is named."),
+    "invalid-rule": N_("The rule is not valid. Nothing was saved; correct the entries listed here."),
     "rule_template_not_found": N_("This template does not exist, or it belongs to another organization."),
     "too_many_rule_templates": N_("An organization has at most {limit} templates. Delete one first."),
     "name-taken": N_("The name {name} is taken. Choose another one."),
-    "in-use": N_("{name} keeps its name and cannot be deleted while {user} notifies it. Change that first."),
+    "in-use": N_("{name} cannot be renamed or deleted while {user} notifies it. Change {user} first."),
     "too-many-rules": N_("The machine has {maximum} rules already. Delete those that nobody needs."),
     "too-many": N_("Your organization has as many of these as it may. Delete one first."),
-    "invalid-target": N_("Messages cannot be sent there. Nothing was saved; correct what is named."),
+    "invalid-target": N_(
+        "Messages cannot be sent there. Nothing was saved; correct the entries listed here."
+    ),
     "nobody-to-test": N_(
-        "No test message can be sent: nobody is on call, the person has left, or the address is of no use any"
-        " more."
+        "No test message can be sent: nobody is on call, the person has left, or the address can no longer be"
+        " used."
     ),
     "nothing-to-confirm": N_("No mail is sent: the mailbox is confirmed already, or this is no mailbox."),
     "too-many-confirmations": N_("Mails to confirm were sent a short while ago. Try again later."),
     "confirmation-not-valid": N_(
-        "The link is not valid any more: it works for seven days, as long as the contact point keeps its"
-        " address. An administrator can have another one sent."
+        "The link no longer works: it is valid for seven days, and only while the contact point has this"
+        " address. An administrator can send a new one."
     ),
     "cannot-redeliver": N_(
         "The message cannot be sent again: it is under way, was replaced, or its rule or machine is gone."
@@ -244,11 +263,15 @@ ALERTING: Mapping[str, str] = {
         "You may take over a shift, or give one of your own away. Ask an administrator to arrange others."
     ),
     "not-a-member": N_("Not everybody is a member of the organization. Nothing was saved."),
-    "too-many-overrides": N_("The rotation has as many swapped shifts as it may. Delete one first."),
+    "too-many-overrides": N_(
+        "The rotation has reached the maximum number of substitutions. Withdraw one first."
+    ),
     "period-too-long": N_("The period must begin before it ends, and take at most a year."),
     "already-ended": N_("The end must be in the future. Nothing was saved."),
     "invalid-end": N_("The end must be in the future, and at most 90 days after the beginning."),
-    "invalid-window": N_("The maintenance window is not valid. Nothing was saved; correct what is named."),
+    "invalid-window": N_(
+        "The maintenance window is not valid. Nothing was saved; correct the entries listed here."
+    ),
     "silences-everything": N_(
         "Choose a machine, a rule, a location or a tag. To keep a whole plant quiet, plan maintenance."
     ),

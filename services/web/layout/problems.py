@@ -67,7 +67,7 @@ class Problems:
             answer.headers["HX-Retarget"], answer.headers["HX-Reswap"] = "#notices", "outerHTML"
             return answer
         gettext = self._pages.gettext(visit)
-        heading = gettext("Not found") if problem.status == 404 else gettext("This did not work")
+        heading = gettext("Not found") if problem.status == 404 else gettext("Something went wrong")
         return self._pages.render(
             visit,
             "layout/error.html",

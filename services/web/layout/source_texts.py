@@ -17,7 +17,8 @@ SOURCES: Mapping[str, str] = {
     "file-name": N_("“{file}” has a name that is not accepted. Rename it."),
     "folder-missing": N_("The folder “{folder}” cannot be read. Check its name, and who may read it."),
     "folder-silent": N_(
-        "The folder “{folder}” does not answer. If it is on a network share, that is away, or hangs."
+        "The folder “{folder}” does not answer. If it is on a network share, the share is unavailable or"
+        " hangs."
     ),
     "bucket-refused": N_(
         "The store refuses the access key. It must be allowed to list and to read this bucket."
@@ -33,12 +34,15 @@ SOURCES: Mapping[str, str] = {
         " allow private addresses."
     ),
     "host-key-changed": N_(
-        "The server shows another key than expected, so nobody signed in. If it was set up anew, compare its"
-        " key and send the new one; otherwise somebody may be in between."
+        "The server presented a different key than expected, so DInsight did not sign in. If the server was"
+        " reinstalled, check its new key and send that; otherwise somebody may be intercepting the"
+        " connection."
     ),
     "host-key-unknown": N_(
         "The server showed the key {fingerprint}. If that is the key of your server, send it with the source."
     ),
     "secret-lost": N_("The source's secret can no longer be decrypted. Send it again."),
-    "internal": N_("The source could not be looked at because of an error on our side. It is tried again."),
+    "internal": N_(
+        "The source could not be checked because of an error on our side. It will be tried again."
+    ),
 }

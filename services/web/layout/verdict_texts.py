@@ -16,7 +16,7 @@ VERDICTS: Mapping[str, str] = {
         "{share:.1%} of the latest {samples} samples are anomalies, at or above the limit of {limit:.1%}."
     ),
     "anomalies_too_few": N_(
-        "{share:.1%} of the latest {samples} samples are anomalies, which so few samples could show by "
+        "{share:.1%} of the latest {samples} samples are anomalies, but with so few samples that could be "
         "chance."
     ),
     "wear_below_limit": N_(
@@ -39,11 +39,12 @@ VERDICTS: Mapping[str, str] = {
     ),
     "anomalies_point_to": N_("The anomalies point to {features}: look there first."),
     "rise_unconfirmed": N_(
-        "The newest run alone does not make the machine worse: the next one decides. Look at its "
-        "anomalies, and upload the next samples soon."
+        "The newest run alone is not enough to rate the machine worse: the next one decides. Look at its"
+        " anomalies, and upload the next samples soon."
     ),
     "fall_unconfirmed": N_(
-        "The machine was worse before, and one better run does not end that: the next one decides."
+        "The machine was rated worse before, and one better run is not enough to change that: the next one"
+        " decides."
     ),
     "no_run": N_("No monitoring run is completed yet."),
     # Baselines
@@ -62,8 +63,8 @@ VERDICTS: Mapping[str, str] = {
         "missed. About {suffices} samples of normal operation suffice."
     ),
     "uncertain_rate": N_(
-        "{expected:.2%} of normal samples are expected to alarm, but the baseline shows only that it is "
-        "between {least:.2%} and {most:.1%}. Add normal samples, or raise the alarm threshold."
+        "{expected:.2%} of normal samples are expected to alarm, but the baseline shows only that the true"
+        " share is between {least:.2%} and {most:.1%}. Add normal samples, or raise the alarm threshold."
     ),
     "separate_groups": N_(
         "The baseline consists of {groups} separate groups, such as loads or speeds. Faults between "
@@ -79,10 +80,12 @@ VERDICTS: Mapping[str, str] = {
         "first {samples}. Upload the baseline without those that show faults or measurement errors."
     ),
     "features_left_out": N_(
-        "{features} are missing in more than {limit:.0%} of the baseline and were left out: no fault of them"
-        " will be found. Record normal operation with these sensors."
+        "{features} are missing in more than {limit:.0%} of the baseline and were left out: faults that only"
+        " they show will not be found. Record normal operation with these sensors."
     ),
-    "features_patchy": N_("{features} are missing in part of the baseline. What is there was learnt from."),
+    "features_patchy": N_(
+        "{features} are missing in part of the baseline. The values that are there were used."
+    ),
     "samples_skipped": N_(
         "{samples} samples of this baseline lack more than {limit:.0%} of the sensors and were not"
         " learnt from."
@@ -92,8 +95,8 @@ VERDICTS: Mapping[str, str] = {
         " missing. Check whether the logger marks missing values in this way."
     ),
     "setting_of_baseline": N_(
-        "{setting} is {used}, as in the baseline, and not {wanted}: the map and the detector were learnt with"
-        " it. Upload a new baseline to change it."
+        "{setting} stays {used}, as in the baseline, instead of {wanted}: the map and the detector were"
+        " learnt with that value. Upload a new baseline to change it."
     ),
     "baseline_activated": N_("Version {version} of the machine's baseline judges its next samples."),
     "baseline_proposed": N_(
@@ -103,7 +106,7 @@ VERDICTS: Mapping[str, str] = {
     "rebaseline_proposed": N_(
         "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
         "about {onset}, and steady since {steady_since}. If this is its new normal, as after "
-        "maintenance, upload a baseline from then on; if not, it is a fault that stays."
+        "maintenance, upload a baseline from then on; if not, it is a lasting fault."
     ),
     "drift_moving": N_(
         "The machine has been changing since about {onset} (between {earliest} and {latest}), and still "
@@ -115,7 +118,7 @@ VERDICTS: Mapping[str, str] = {
     ),
     "drift_settled": N_(
         "The machine has been {shift:+.1f} standard deviations from the normal of its baseline since "
-        "about {onset}: the baseline may be wider than what it does now."
+        "about {onset}: the baseline may cover a wider range than the machine uses now."
     ),
     # Wear
     "no_trend": N_("There is no significant trend (p = {p_value:.2g})."),
@@ -138,8 +141,8 @@ VERDICTS: Mapping[str, str] = {
     ),
     # Sensors of a baseline
     "sensor_redundant": N_(
-        "“{sensor}” says what other sensors say, above all “{partner}”: it repeats them, or is computed "
-        "from them."
+        "“{sensor}” carries the same information as other sensors, above all “{partner}”: it repeats them, "
+        "or is computed from them."
     ),
     "role_configured": N_("“{sensor}” has the role that the configuration gives it."),
     "role_missing": N_(
@@ -164,10 +167,9 @@ VERDICTS: Mapping[str, str] = {
         "This rule fires while the machine is in order: its condition is satisfied by normal samples."
     ),
     "unknown_features": N_(
-        "The machine's active baseline does not judge {features}: no anomaly has it as a cause."
+        "No anomaly can be explained by {features}, because the machine's active baseline does not judge"
+        " them."
     ),
-    "inactive_contacts": N_("Nothing is sent to {contacts}: this contact point is switched off."),
-    "unconfirmed_contacts": N_(
-        "Nothing is sent to {contacts} before whoever reads this mailbox has confirmed it."
-    ),
+    "inactive_contacts": N_("Nothing is sent to contact points that are switched off: {contacts}."),
+    "unconfirmed_contacts": N_("Nothing is sent to mailboxes that nobody has confirmed yet: {contacts}."),
 }

@@ -62,11 +62,11 @@ CHANGES: Mapping[str, str] = {
     "resolved": N_("Resolved"),
     "escalated": N_("Escalated"),
     "reminder": N_("Reminder"),
-    "given_up": N_("Notice that nobody got a message"),
+    "given_up": N_("Notice of an undelivered message"),
 }
 # Why the service changed an alert by itself.
 REASONS: Mapping[str, str] = {
-    "cleared": N_("The condition holds no longer."),
+    "cleared": N_("The condition no longer holds."),
     "rule_changed": N_("The rule was changed. If the fault persists, it opens a new alert."),
     "rule_switched_off": N_("The rule was switched off."),
     "rule_deleted": N_("The rule was deleted."),
@@ -88,7 +88,7 @@ DELIVERIES: Mapping[str, str] = {
     "failed": N_("Not delivered yet"),
     "given_up": N_("Given up"),
     "cancelled": N_("Nobody to tell"),
-    "grouped": N_("Told together with others"),
+    "grouped": N_("Sent together with other alerts"),
     "suppressed": N_("Held back"),
     "superseded": N_("Replaced by a newer message"),
 }

@@ -1,7 +1,7 @@
 """The sample rig: a pump whose bearing begins to fail, in measurements that are made up here.
 
 A visitor registers it with one click. Its page then asks again and again, and what is not there yet is
-uploaded: first a fortnight in which the pump was well, then its last day. To ask twice does no harm.
+uploaded: first a fortnight in which the pump was healthy, then its last day. To ask twice does no harm.
 """
 
 import csv

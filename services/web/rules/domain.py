@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 SIGNALS: Mapping[str, str] = {
     "anomaly.distance": N_("the distance"),
-    "anomaly.distance_ratio": N_("the distance over its threshold"),
+    "anomaly.distance_ratio": N_("the distance divided by its threshold"),
     "anomaly.severity": N_("the severity of an anomaly"),
     "anomaly.fraction": N_("the share of anomalies in a run"),
     "anomaly.count": N_("the number of anomalies in a run"),

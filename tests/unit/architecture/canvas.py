@@ -101,7 +101,7 @@ class _Recorder:
 
 
 def consumed(service: str) -> set[str]:
-    return _handled(service) | _followed(service)
+    return handled(service) | _followed(service)
 
 
 def _followed(service: str) -> set[str]:
@@ -110,7 +110,7 @@ def _followed(service: str) -> set[str]:
     return {topic.name for topic in ended.TOPICS} if "ended_feed.loop" in main.read_text("utf-8") else set()
 
 
-def _handled(service: str) -> set[str]:
+def handled(service: str) -> set[str]:
     if service == "gateway":
         return {topic.name for topic in importlib.import_module("services.gateway.stream.handlers").TOPICS}
     handlers = importlib.import_module(f"services.{service}.handlers")

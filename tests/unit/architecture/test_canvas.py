@@ -1,19 +1,23 @@
 """The README of each service matches its code: routes, topics, tables. Names are unique across services."""
 
+import re
 from collections import Counter
 
 import pytest
 
-from shared.events.auth import AUDIT_RECORDED
+from shared.events.auth import ACCESS_ENDED, AUDIT_RECORDED
 from shared.events.deletions import DELETION_REPORTED, DELETION_REQUESTED
 from shared.events.registry import TOPICS
 from tests.unit.architecture import canvas
-from tests.unit.architecture.source import SERVICES, WITH_TABLES
+from tests.unit.architecture.source import ROOT, SERVICES, WITH_TABLES
 
 # Every service has these; every write is audited, and every service deletes what it has of what is deleted. A
 # README may list them anyway.
 TABLES_OF_ALL = {"outbox", "inbox", "idempotency_keys"}
 PUBLISHED_BY_ALL = {AUDIT_RECORDED.name, DELETION_REQUESTED.name, DELETION_REPORTED.name}
+TOPIC = re.compile(r"`([a-z]+\.[a-z_]+)`")
+# What docs/architecture.md says of all services below its table of programs.
+SAID_OF_ALL = {*PUBLISHED_BY_ALL, ACCESS_ENDED.name}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -39,6 +43,19 @@ def test_the_listed_topics_are_the_ones_consumed(service: str) -> None:
 def test_the_listed_topics_are_the_ones_published(service: str) -> None:
     listed = set(canvas.listed(service, "Publishes"))
     assert listed - PUBLISHED_BY_ALL == canvas.published(service) - PUBLISHED_BY_ALL
+
+
+@pytest.mark.parametrize("service", WITH_TABLES)
+def test_the_table_of_programs_lists_the_same_topics(service: str) -> None:
+    """The worker is a program of the package of analysis."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [row.split("|") for row in text.partition("| program | owns |")[2].split("\n\n")[0].splitlines()]
+    programs = {service, "worker"} if service == "analysis" else {service}
+    cells = [row[3:5] for row in rows if row[1:] and row[1].strip() in programs]
+    assert len(cells) == len(programs)
+    consumes, publishes = (set(TOPIC.findall("".join(column))) for column in zip(*cells, strict=True))
+    assert consumes - SAID_OF_ALL == canvas.handled(service) - SAID_OF_ALL
+    assert publishes - SAID_OF_ALL == canvas.published(service) - SAID_OF_ALL
 
 
 @pytest.mark.parametrize("service", SERVICES)

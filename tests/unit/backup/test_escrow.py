@@ -38,5 +38,5 @@ def test_a_file_that_lacks_the_keys_of_one_is_refused(tmp_path: Path, program: s
         write_escrow(Installation(held), path)
     assert not path.exists()
     path.write_text("".join(f"{name}={value}\n" for name, value in held.items()))
-    with pytest.raises(BackupError, match=f"is no escrow file: {missing} is not set"):
+    with pytest.raises(BackupError, match=f"is not an escrow file: {missing} is not set"):
         read_escrow(path)

@@ -37,7 +37,7 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any
 
 async def test_a_failed_analysis_says_what_is_wrong_where_and_what_to_do() -> None:
     error = {
-        "message": "file 'presse.csv', row 7, column 'druck': 'OFF' stands among numbers.",
+        "message": "file 'presse.csv', row 7, column 'druck': 'OFF' is in a column of numbers.",
         "code": "switch_or_status",
         "params": {"cell": "OFF"},
         "file": "presse.csv",
@@ -53,7 +53,7 @@ async def test_a_failed_analysis_says_what_is_wrong_where_and_what_to_do() -> No
     assert "presse.csv" in said
     assert "Zeile 7" in said
     assert "Spalte druck" in said
-    assert "stands among" not in page
+    assert "in a column of" not in page
 
 
 async def test_remarks_on_data_and_what_was_left_out_are_said_once() -> None:

@@ -80,7 +80,7 @@ async def test_contact_points_are_shown_and_tested() -> None:
         }
         path = f"{SETTINGS}/contacts/{point['id']}/test"
         tested = await visitor.post(path, {"form_token": visitor.form_token})
-        assert "has not arrived: The receiver answered with 503." in tested.text
+        assert "was not delivered: The receiver answered with 503." in tested.text
 
 
 async def test_a_mailbox_that_is_not_confirmed_is_asked_again_instead_of_tested() -> None:

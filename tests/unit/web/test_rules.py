@@ -46,7 +46,7 @@ async def test_a_rule_says_whom_it_tells_and_when() -> None:
         assert "after 15 minutes" in told
         assert "unless it is acknowledged" in told
         api.answers["GET", f"/alert-rules/{RULE}"] = a_rule()
-        assert "Nobody is sent a message" in (await visitor.get(f"{RULES}/{RULE}")).text
+        assert "Nobody gets a message" in (await visitor.get(f"{RULES}/{RULE}")).text
 
 
 async def test_a_rule_that_can_hardly_be_meant_says_why() -> None:
@@ -58,7 +58,7 @@ async def test_a_rule_that_can_hardly_be_meant_says_why() -> None:
         api.answers["GET", "/machines"] = a_page()
         for path in (RULES, f"{RULES}/{RULE}"):
             page = await visitor.get(path)
-            assert "Nothing is sent to nights, &lt;b&gt; before" in page.text
+            assert "nobody has confirmed yet: nights, &lt;b&gt;." in page.text
 
 
 @pytest.mark.parametrize(("status", "is_said"), [(404, True), (503, False)])

@@ -213,8 +213,8 @@ class JoinedTable:
             first += len(metadata)
         if self._grid.merged and self._reading.resample is None:
             said = (
-                f"{self._grid.merged} values have the time of another value of their sensor, and were taken"
-                f" together by resample_by ({self._reading.resample_by})"
+                f"{self._grid.merged} values have the same time as another value of their sensor, and were"
+                f" combined by resample_by ({self._reading.resample_by})"
             )
             params = {"values": self._grid.merged, "how": self._reading.resample_by}
             self.facts.left_out.append(LeftOut(self.name, None, "values_merged", said, params))

@@ -111,7 +111,7 @@ def _proposal(settings: Settings, head: Head) -> tuple[Settings, dict[str, Role]
         change |= {"series_column": head.long.series, "value_column": head.long.value}
         roles |= {head.long.series: Role("series"), head.long.value: Role("value")}
         if head.long.quality is not None:
-            why = "values whose quality is bad are missing"
+            why = "it states the quality of other values: those it calls bad count as missing"
             roles[head.long.quality] = Role("metadata", "column_quality", why)
     else:
         change |= _features(sheet.header, roles, settings.reading)
@@ -121,7 +121,7 @@ def _proposal(settings: Settings, head: Head) -> tuple[Settings, dict[str, Role]
 def _set_aside_constants(
     header: Sequence[str], cells: Mapping[str, Sequence[str | None]], roles: dict[str, Role]
 ) -> None:
-    """Make metadata of constants that stand among the metadata before the features, as settings do."""
+    """Make metadata of constants that lie among the metadata before the features, as settings do."""
     waiting: list[str] = []
     for name in header:
         if roles[name].role == "feature":
@@ -130,7 +130,8 @@ def _set_aside_constants(
             waiting.append(name)
         elif waiting:
             for each in waiting:
-                roles[each] = Role("metadata", "column_constant", "it is constant, and stands among metadata")
+                why = "it is constant, and lies among the metadata columns"
+                roles[each] = Role("metadata", "column_constant", why)
             waiting = []
 
 
@@ -185,7 +186,7 @@ def _columns(
     for place, (name, kind) in enumerate(zip(head.sheet.header, head.sheet.kinds, strict=True)):
         role, sensor = roles[name], sensors.get(name)
         if role.role == "feature" and name in settings.reading.metadata_columns:
-            role = Role("metadata", "column_not_numbers", "some of its cells are no numbers")
+            role = Role("metadata", "column_not_numbers", "some of its cells are not numbers")
         present = [cell for cell in head.cells[name] if cell]
         found.append(
             {

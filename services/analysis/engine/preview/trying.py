@@ -100,7 +100,7 @@ def _measured(error: TableError, settings: Settings) -> list[dict[str, Any]]:
         {
             "code": "number_aside_option",
             "params": params,
-            "text": f"If the column is no feature, add '{error.column}' to metadata_columns",
+            "text": f"If the column is not a feature, add '{error.column}' to metadata_columns",
             "column": error.column,
             "change": {"metadata_columns": [*settings.reading.metadata_columns, error.column]},
         },

@@ -104,13 +104,14 @@ def _remarks(entry: Mapping[str, Any], before: Mapping[str, Any] | None) -> Iter
         yield say("sensor_monotonic", said, direction=entry["monotonic"])
     worth = entry["effective_samples"]
     if worth is not None and worth < FEW_EFFECTIVE < present:
-        said = f"wanders so slowly that its {present} samples are worth {worth:g} independent ones"
+        said = f"changes so slowly that its {present} samples carry only as much information as"
+        said += f" {worth:g} independent ones"
         yield say("sensor_few_effective_samples", said, effective_samples=worth)
 
 
 def _limits(entry: Mapping[str, Any], before: Mapping[str, Any] | None, say: Any) -> Iterator[dict[str, Any]]:
     if entry["steps"] < COARSE_STEPS:
-        said = f"knows only {entry['steps'] + 1} steps of {entry['resolution']:g}"
+        said = f"has only {entry['steps'] + 1} steps of {entry['resolution']:g}"
         yield say("sensor_coarse", said, steps=entry["steps"] + 1, resolution=entry["resolution"])
     if before is not None and before["resolution"] and entry["resolution"] >= 5 * before["resolution"]:
         said = f"has steps of {entry['resolution']:g} here, but of {before['resolution']:g} in the baseline"
@@ -121,7 +122,7 @@ def _limits(entry: Mapping[str, Any], before: Mapping[str, Any] | None, say: Any
                 said = f"is at its limit {entry[limit]:g} in {entry[side]:.0%} of the samples"
                 yield say("sensor_saturated", said, limit=entry[limit], share=entry[side])
     if entry["jumps"]:
-        yield say("sensor_jumps", f"jumps {entry['jumps']} times", count=entry["jumps"])
+        yield say("sensor_jumps", f"jumped {entry['jumps']} times", count=entry["jumps"])
 
 
 def _stuck(entry: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:

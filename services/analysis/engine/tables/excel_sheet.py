@@ -187,7 +187,7 @@ def _continued(sheets: Sequence[ExcelSheet], first: ExcelSheet) -> list[ExcelShe
 def _absent(source: Source, title: str, titles: Sequence[str]) -> TableError:
     shown = ", ".join(f"'{each}'" for each in titles[:10])
     return TableError(
-        f"the workbook has no visible sheet '{title}', but {shown}. Correct sheets in the configuration",
+        f"the workbook has no visible sheet '{title}'; it has {shown}. Correct sheets in the configuration",
         file=source.name,
         code="sheet_absent",
         params={"sheet": title, "sheets": list(titles)},

@@ -60,7 +60,7 @@ def fault_error(fault: Fault, sheet: Sheet, batch: Batch, reading: ReadingConfig
             sheet,
             batch,
             "total_row",
-            f"'{cell.strip()}' says that the row is a total, and no sample. Remove the row",
+            f"'{cell.strip()}' marks the row as a total, not a sample. Remove the row",
         )
     shown = cell if len(cell) <= MAX_SHOWN_CHARACTERS else cell[:MAX_SHOWN_CHARACTERS] + "..."
     message, words = _advice(fault, shown)
@@ -105,12 +105,11 @@ def _advice(fault: Fault, shown: str) -> tuple[str, list[str]]:
     if fault.code == "not_numbers":
         return f"the column contains {shown}, not numbers. Convert it, or move it to the metadata", []
     if fault.code == "switch_or_status":
-        return f"'{shown}' stands among numbers. Correct it, or {listing}", [fault.cell]
+        return f"'{shown}' is in a column of numbers. Correct it, or {listing}", [fault.cell]
     if fault.code == "switch_or_number":
         return (
-            f"'{shown}' stands among words such as ON and OFF. Correct it; or, if the words mean that"
-            " nothing was"
-            " measured, add them to missing_values in the configuration",
+            f"'{shown}' is in a column of words such as ON and OFF. Correct it; or, if the words mean that"
+            " nothing was measured, add them to missing_values in the configuration",
             sorted(SWITCHES),
         )
     if kind_of(fault.cell) == "number" or "\x00" in fault.cell:

@@ -129,7 +129,8 @@ class ParquetSheet:
         wrong = compute.index(compute.not_equal(compute.fill_null(lengths, length), length), True).as_py()
         if wrong >= 0:
             raise TableError(
-                f"the list has {lengths[wrong].as_py()} values, but {length} in the first row",
+                f"this list has {lengths[wrong].as_py()} values, but the one in the first row has {length}."
+                " Give all lists the same length",
                 file=self.name,
                 row=first_row + wrong + 1,
                 code="list_length",

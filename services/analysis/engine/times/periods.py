@@ -12,7 +12,7 @@ MAX_SECONDS = 24 * 3600
 
 
 def period(text: str, field: str) -> int:
-    """Return a length in microseconds, more than nothing and at most a day. Raises ConfigError for
+    """Return a length in microseconds, longer than zero and at most a day. Raises ConfigError for
     `field`."""
     found, where = PERIOD.fullmatch(text.strip().upper()), field
     if found is None or not any(found.groups()):
@@ -20,7 +20,7 @@ def period(text: str, field: str) -> int:
     hours, minutes, seconds = (float((each or "0").replace(",", ".")) for each in found.groups())
     micros = round((hours * 3600 + minutes * 60 + seconds) * SECOND)
     if not 0 < micros <= MAX_SECONDS * SECOND:
-        raise ConfigError(f"{field} must be more than nothing and at most a day, but is {text}", field=where)
+        raise ConfigError(f"{field} must be longer than zero and at most a day, but is {text}", field=where)
     return micros
 
 

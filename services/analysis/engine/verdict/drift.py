@@ -285,12 +285,15 @@ def describe_drift(
             "params": params,
             "text": (
                 f"The machine has been {amount} {since}, and steady since {steady}. If this is its new"
-                " normal, as after maintenance, upload a baseline from then on; if not, it is a fault that"
-                f" stays.{moved}"
+                " normal, as after maintenance, upload a baseline from then on; if not, it is a lasting"
+                f" fault.{moved}"
             ),
         }
     if drift.state == SETTLED:
-        text = f"The machine has been {amount} {since}: the baseline may be wider than what it does now."
+        text = (
+            f"The machine has been {amount} {since}: the baseline may cover a wider range than the machine"
+            " uses now."
+        )
     elif drift.state == MOVING:
         text = f"The machine has been changing {since}, and still is; it is {amount}."
     else:

@@ -25,17 +25,17 @@ def missing_advice(gaps: Gaps, names: Sequence[str], skipped: Rows, max_missing:
     if absent.size:
         text = (
             f"{_named(absent, gaps, names)} {_is(absent.size)} missing in more than {MAX_ABSENT_SHARE:.0%} of"
-            f" the baseline and {'was' if absent.size == 1 else 'were'} left out: no fault of"
-            f" {'it' if absent.size == 1 else 'them'} will be found. Record normal operation with"
-            f" {'this sensor' if absent.size == 1 else 'these sensors'}."
+            f" the baseline and {'was' if absent.size == 1 else 'were'} left out: faults that only"
+            f" {'it shows' if absent.size == 1 else 'they show'} will not be found. Record normal operation"
+            f" with {'this sensor' if absent.size == 1 else 'these sensors'}."
         )
         params = {"features": _shares(absent, gaps, names), "limit": MAX_ABSENT_SHARE}
         advice.append(Finding("features_left_out", text, params))
     patchy = np.flatnonzero((gaps.lacking >= MIN_NAMED_SHARE) & ~gaps.absent)
     if patchy.size:
         text = (
-            f"{_named(patchy, gaps, names)} {_is(patchy.size)} missing in part of the baseline. What is there"
-            " was learnt from."
+            f"{_named(patchy, gaps, names)} {_is(patchy.size)} missing in part of the baseline. The values"
+            " that are there were used."
         )
         advice.append(Finding("features_patchy", text, {"features": _shares(patchy, gaps, names)}))
     if skipped.size:

@@ -207,14 +207,14 @@ def _undecided(state: int, level: int) -> tuple[Reason, ...]:
     params = {"state": STATES[state], "supported": STATES[level]}
     if state < level:
         text = (
-            f"the newest run alone does not make the machine '{STATES[level]}': the next one decides. Look at"
-            " its anomalies, and upload the next samples soon"
+            f"the newest run alone is not enough to rate the machine '{STATES[level]}': the next one decides."
+            " Look at its anomalies, and upload the next samples soon"
         )
         return (Reason("rise_unconfirmed", params, text),)
     if state > level:
         text = (
-            f"the machine was '{STATES[state]}' before, and one better run does not end that: the next one"
-            " decides"
+            f"the machine was rated '{STATES[state]}' before, and one better run is not enough to change"
+            " that: the next one decides"
         )
         return (Reason("fall_unconfirmed", params, text),)
     return ()

@@ -238,16 +238,17 @@ def _rate_finding(
         "independent": round(independent),
     }
     text = (
-        f"{expected:.2%} of normal samples are expected to alarm, but {n} samples show only that it is"
-        f" between {least:.2%} and {bound:.1%}."
+        f"{expected:.2%} of normal samples are expected to alarm, but {n} samples show only that the true"
+        f" share is between {least:.2%} and {bound:.1%}."
     )
     if memory.feature is not None and memory.samples >= MIN_SLOW_SAMPLES:
         slow = names[memory.feature]
         params |= {"feature": slow, "memory": round(memory.samples)}
         text += (
-            f" The slowest feature, {slow}, remembers about {memory.samples:.0f} samples, so they are"
-            f" worth {independent:.0f} independent ones. Record normal operation for longer, so that {slow}"
-            " goes through all that is normal several times."
+            f" Values of the slowest feature, {slow}, depend on each other over about {memory.samples:.0f}"
+            f" samples, so the baseline carries only as much information as {independent:.0f} independent"
+            f" samples. Record normal operation for longer, so that {slow} passes through its whole normal"
+            " range several times."
         )
     else:
         text += " Add normal samples, or raise the alarm threshold."

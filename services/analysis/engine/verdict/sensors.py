@@ -131,8 +131,8 @@ def redundancy(names: Sequence[str], space: FeatureMahalanobis) -> list[Finding 
         shared[place] = 0.0
         partner = names[int(shared.argmax())]
         text = (
-            f"'{names[place]}' says what other sensors say, above all '{partner}': it repeats them, or is"
-            " computed from them."
+            f"'{names[place]}' carries the same information as other sensors, above all '{partner}': it"
+            " repeats them, or is computed from them."
         )
         params = {"sensor": names[place], "partner": partner, "unexplained": float(left[place])}
         found[place] = Finding("sensor_redundant", text, params)

@@ -54,8 +54,8 @@ class Ignored:
             "code": "setting_of_baseline",
             "params": {"setting": self.name, "wanted": self.wanted, "used": self.used},
             "text": (
-                f"{self.name} is {self.used!r}, as in the baseline, and not {self.wanted!r}: the map and the"
-                " detector were learnt with it. Upload a new baseline to change it."
+                f"{self.name} stays {self.used!r}, as in the baseline, instead of {self.wanted!r}: the map"
+                " and the detector were learnt with that value. Upload a new baseline to change it."
             ),
         }
 

@@ -134,7 +134,7 @@ def _compared(positions: Floats, wear: Floats) -> tuple[float, float, Floats]:
 
 
 def independent_points(series: Series) -> float:
-    """Return as how many independent points a series counts: g (1 - r)/(1 + r), r >= 0 its autocorrelation.
+    """Return how many independent points a series is worth: g (1 - r)/(1 + r), r >= 0 its autocorrelation.
 
     r is that of successive ranks without their linear trend. Ranks, since wear accelerates: what remains of a
     curve beside its straight line would look like autocorrelation and hide the trend. Detrending makes r too

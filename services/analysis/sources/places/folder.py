@@ -159,8 +159,8 @@ class FolderPlace:
     def _silent(self) -> PlaceError:
         return PlaceError(
             "folder-silent",
-            f"The folder '{self._shown}' does not answer. If it is on a network share, that is away, or"
-            " hangs. It is read again once it answers.",
+            f"The folder '{self._shown}' does not answer. If it is on a network share, the share is"
+            " unavailable or hangs. It is read again once it answers.",
             folder=self._shown,
         )
 

@@ -227,8 +227,9 @@ def _unknown_key(place: Sftp, shown: str | None) -> PlaceError:
     if place.host_key is not None or shown is None:
         return PlaceError(
             "host-key-changed",
-            "The server shows another key than the source's host_key, so nobody signed in. If the server was"
-            " set up anew, compare its key and send the new one; otherwise somebody may be in between.",
+            "The server presented a different key than the source's host_key, so DInsight did not sign in. If"
+            " the server was reinstalled, check its new key and send that; otherwise somebody may be"
+            " intercepting the connection.",
         )
     fingerprint = asyncssh.import_public_key(shown).get_fingerprint()
     return PlaceError(

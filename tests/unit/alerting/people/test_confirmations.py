@@ -105,7 +105,7 @@ async def test_an_unconfirmed_mailbox_gets_one_mail_and_no_alert() -> None:
     desk = Desk(plant)
     point = await desk.add(name="shift")
     await plant.raised()
-    assert await plant.pass_time(120) == ["shift: Shall alerts of DInsight come to this mailbox?"]
+    assert await plant.pass_time(120) == ["shift: Confirm this mailbox for DInsight alerts"]
     [delivery] = plant.units.memory.deliveries.values()
     assert (delivery.status, str(delivery.error)) == (
         DeliveryStatus.CANCELLED,
@@ -203,7 +203,7 @@ async def test_a_mail_that_fails_is_tried_again_and_names_are_quoted() -> None:
     async with desk.plant.units(world.scope) as unit:
         await unit.replicas.merge_member(member)
     await desk.add()
-    assert await desk.plant.pass_time(1) == ["shift: Shall alerts of DInsight come to this mailbox?"]
+    assert await desk.plant.pass_time(1) == ["shift: Confirm this mailbox for DInsight alerts"]
     [text] = desk.mails
     assert "\u201cVisit https evil example now Bcc: all\u201d" in " ".join(text.split())
     assert [word for word in text.split() if "://" in word] == [

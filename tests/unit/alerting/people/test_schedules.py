@@ -173,7 +173,7 @@ def test_whole_days_and_times_without_a_zone_follow_the_given_zone() -> None:
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        (["DTSTART:20260501T080000Z", "DTEND:20260501T080000Z"], "longer than nothing"),
+        (["DTSTART:20260501T080000Z", "DTEND:20260501T080000Z"], "longer than zero"),
         (["DTSTART:20260501T080000Z", "DTEND:20270501T080000Z"], "at most 31 days"),
         (["DTSTART:20260501T080000Z", "DURATION:PT1H", "RRULE:FREQ=HOURLY"], "FREQ"),
         (["DTSTART:20260501T080000Z", "DURATION:PT1H", "RECURRENCE-ID:20260501T080000Z"], "one occurrence"),
