@@ -53,7 +53,7 @@ async def test_a_wrong_answer_can_be_given_again_and_one_too_many_begins_anew() 
     api = FakeApi({FINISH: ApiError(401, {"code": "wrong-second-factor", "detail": "no"})})
     async with browser(api) as visitor:
         again = await visitor.post("/sign-in/second-factor", {"step": step(), "code": "123456"})
-        assert (again.status_code, "step" in again.text, "not right" in again.text) == (401, True, True)
+        assert (again.status_code, "step" in again.text, "is wrong" in again.text) == (401, True, True)
         deep = '{"challenge": "c1", "methods": ' + "[" * 100_000
         for nonsense in ("", "[]", "{}", '{"challenge": 1, "methods": []}', "not json", deep):
             moved = await visitor.post("/sign-in/second-factor", {"step": nonsense, "code": "1"})

@@ -184,7 +184,7 @@ def test_a_condition_with_all_keys_is_compiled() -> None:
         (condition(leaf([3], op="outside")), "/when/value", "lowest, highest"),
         (condition(leaf(3, op="within")), "/when/value", "lowest, highest"),
         (condition(leaf(3, op="in")), "/when/value", "list of values"),
-        (condition(leaf([3])), "/when/value", "one value"),
+        (condition(leaf([3])), "/when/value", "single value"),
         (condition(leaf([3] * 101, op="in")), "/when/value", "at most 100"),
         (condition(leaf([1, "x"], op="in")), "/when/value/1", "number"),
         (condition(leaf("bad", signal="anomaly.severity")), "/when/value", "should be 'low'"),
