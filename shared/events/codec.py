@@ -51,14 +51,22 @@ def encode(event: Event[Any]) -> tuple[bytes, dict[str, bytes]]:
     return message.value, dict(message.headers)
 
 
+def header_texts(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Headers as text. Latin-1 preserves every byte; a header without a value becomes empty."""
+    return {name: (content or b"").decode("latin-1") for name, content in headers}
+
+
 def decode(
     topic: Topic[P], key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]
 ) -> Event[P]:
     """The event in a record. Raises UndecodableRecord with the reason."""
+    # Kafka allows headers without a value, whatever the client library's types say.
     names: Mapping[str, bytes] = dict(headers)
     missing = [name for name in REQUIRED_HEADERS if name not in names]
     if missing:
         raise UndecodableRecord(f"the record lacks the headers {', '.join(missing)}")
+    if empty := [name for name, content in names.items() if content is None]:
+        raise UndecodableRecord(f"the headers {', '.join(empty)} have no value")
     try:
         cloud_event = from_binary(
             KafkaMessage(headers=dict(names), key=key, value=value or b""), _PayloadBytes()

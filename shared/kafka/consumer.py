@@ -28,7 +28,7 @@ from shared.access import Scope
 from shared.clock import IdGenerator
 from shared.errors import Unavailable
 from shared.events.base import Event, P, Topic
-from shared.events.codec import UndecodableRecord
+from shared.events.codec import UndecodableRecord, header_texts
 from shared.jobs.loop import Loop
 from shared.jobs.retry import RetryPolicy
 from shared.kafka.connection import KafkaConnection
@@ -106,6 +106,10 @@ class Consumer(Generic[U]):
         self._group = group
         self._routes: dict[str, _Route[U]] = {}
         self._broker: KafkaBroker | None = None
+        # What ends a session: nothing more is handled or committed in it, the loop reports the error, and
+        # the next session starts from the committed offsets.
+        self._error: Exception | None = None
+        self._failed = asyncio.Event()
         self.loop = Loop(f"{group} consumer", self._consume_for_good)
         self._tracer = trace.get_tracer("dinsight.consumer")
         meter = metrics.get_meter("dinsight.consumer")
@@ -138,12 +142,15 @@ class Consumer(Generic[U]):
             raise Unavailable("the consumer has not started yet")
 
     async def _consume_for_good(self) -> None:
+        self._error = None
+        self._failed.clear()
         broker = self.broker()
         try:
             await broker.start()
             self._broker = broker
             self.loop.succeeded()
-            await asyncio.Event().wait()
+            await self._failed.wait()
+            raise self._error or RuntimeError("the consumer failed")
         finally:
             self._broker = None
             await broker.stop()
@@ -172,18 +179,28 @@ class Consumer(Generic[U]):
 
     async def _consume(self, message: KafkaMessage) -> None:
         records: Sequence[Record] = message.raw_message  # type: ignore[assignment]  # of a batch: several
-        deliveries = [self._delivery(record) for record in records]
-        for _, group in itertools.groupby(deliveries, key=lambda delivery: delivery.neighbourhood):
-            neighbours = list(group)
-            if len(neighbours) == 1 or not await self._together(neighbours):
-                for delivery in neighbours:
-                    await self._alone(delivery)
+        if self._error is not None:
+            return
+        try:
+            await self._handle(records)
+        except Exception as error:  # FastStream would drop it, and the next commit pass these records
+            self._error = error
+            self._failed.set()
+            return
         self._measure(message, records)
         try:
             await message.ack()
         except (CommitFailedError, IllegalStateError) as error:
             # The partition was assigned to another member; its inbox drops the events that are redelivered.
             logger.info("offsets not committed", group=self._group, error=str(error))
+
+    async def _handle(self, records: Sequence[Record]) -> None:
+        deliveries = [self._delivery(record) for record in records]
+        for _, group in itertools.groupby(deliveries, key=lambda delivery: delivery.neighbourhood):
+            neighbours = list(group)
+            if len(neighbours) == 1 or not await self._together(neighbours):
+                for delivery in neighbours:
+                    await self._alone(delivery)
 
     def _measure(self, message: KafkaMessage, records: Sequence[Record]) -> None:
         for record in {(record.topic, record.partition): record for record in records}.values():
@@ -278,7 +295,7 @@ class Consumer(Generic[U]):
         with (
             self._tracer.start_as_current_span(
                 f"process {record.topic}",
-                context=extract({name: value.decode("latin-1") for name, value in record.headers}),
+                context=extract(header_texts(record.headers)),
                 kind=trace.SpanKind.CONSUMER,
                 attributes={"messaging.system": "kafka", "messaging.destination.name": record.topic},
             ),

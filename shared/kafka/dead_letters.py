@@ -1,4 +1,7 @@
-"""Dead letters: records that a consumer cannot handle, kept unchanged together with the reason.
+"""Dead letters: records that a consumer cannot handle, kept together with the reason.
+
+Values are kept unchanged. In keys and headers, backslash and zero replace NUL, which PostgreSQL stores in no
+text; in keys, U+FFFD replaces what is not UTF-8.
 
 They are published through the outbox of the service, so that they are as durable as events.
 """
@@ -11,6 +14,7 @@ from aiokafka import ConsumerRecord
 from shared.access import Scope
 from shared.clock import IdGenerator
 from shared.events.base import Topic
+from shared.events.codec import header_texts
 from shared.kafka.outbox import write_record
 from shared.postgres.connection import Database
 
@@ -34,7 +38,7 @@ class DeadLetters:
             offset=record.offset,
             reason=reason,
         )
-        headers = {name: value.decode("latin-1") for name, value in record.headers}
+        headers = header_texts(record.headers)
         headers |= {
             "dead-letter-reason": reason.encode("utf-8", "replace").decode("latin-1")[:MAX_REASON_LENGTH],
             "dead-letter-group": self._group,
@@ -42,6 +46,11 @@ class DeadLetters:
             "dead-letter-partition": str(record.partition),
             "dead-letter-offset": str(record.offset),
         }
-        key = None if record.key is None else record.key.decode("utf-8", "replace")
+        key = None if record.key is None else _storable(record.key.decode("utf-8", "replace"))
+        headers = {_storable(name): _storable(text) for name, text in headers.items()}
         async with self._database.transaction(Scope()) as connection:
             await write_record(connection, self._new_id(), topic.dead_letter, key, record.value, headers)
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\\0")

@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from aiokafka import ConsumerRecord
 from faststream.kafka import TestKafkaBroker
+from faststream.kafka.message import FakeConsumer
 
 from shared.access import Scope
 from shared.clock import time_ordered_id
@@ -55,6 +56,7 @@ class Service:
         self.dead: list[str] = []
         self.failing: dict[str, list[Exception]] = {}
         self.prepared: list[list[str]] = []
+        self.refusing: list[Exception] = []
 
     @asynccontextmanager
     async def units(self, _scope: Scope) -> AsyncIterator[Unit]:
@@ -77,6 +79,8 @@ class Service:
 
     async def execute(self, _insert: str, *columns: Any) -> None:
         """Store a dead letter, the only kind of row that the consumer itself writes."""
+        if self.refusing:
+            raise self.refusing.pop()
         headers = columns[4]
         self.dead.append(headers["dead-letter-reason"])
 
@@ -188,6 +192,33 @@ async def test_a_record_that_cannot_be_read_stalls_nothing(service: Service) -> 
     assert [name for commit in service.commits for name in commit] == ["a", "b"]
     [reason] = service.dead
     assert "lacks the headers" in reason
+
+
+async def test_a_header_without_a_value_stalls_nothing(service: Service) -> None:
+    """Kafka allows it, and aiokafka gives None."""
+    valueless = of(event("valueless"))
+    valueless.headers = (*valueless.headers, ("extra", None))
+    await service.consume(of(event("a")), valueless, of(event("b")))
+    assert [name for commit in service.commits for name in commit] == ["a", "b"]
+    assert service.dead == ["the headers extra have no value"]
+
+
+async def test_no_record_is_committed_that_was_neither_handled_nor_dead_lettered(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FastStream drops what leaves a handler, and the next commit would pass the records of its batch."""
+    commits: list[None] = []
+
+    async def commit(_consumer: FakeConsumer) -> None:
+        commits.append(None)
+
+    monkeypatch.setattr(FakeConsumer, "commit", commit)
+    service.failing["bad"] = [ValueError("never")] * 10
+    service.refusing = [RuntimeError("the dead letter cannot be stored")]
+    await service.consume(of(event("bad")))
+    assert (service.dead, commits) == ([], [])
+    await service.consume(of(event("a")))
+    assert len(commits) == 1
 
 
 async def test_what_its_owner_did_not_sign_has_no_effect(service: Service) -> None:

@@ -67,10 +67,12 @@ def without(headers: dict[str, bytes], name: str) -> dict[str, bytes]:
         (None, None, {"ce_type": b"machine.exploded"}),
         (None, None, {"ce_time": b"yesterday"}),
         (None, None, {"ce_id": b"\xff\xfe"}),
+        (None, None, {"ce_id": None}),
+        (None, None, {"another": None}),
     ],
 )
 def test_a_bad_record_is_distinguished_from_a_broken_connection(
-    value: bytes | None, drop: str | None, change: dict[str, bytes]
+    value: bytes | None, drop: str | None, change: dict[str, Any]
 ) -> None:
     topic = TOPICS[0]
     good, headers = encode(example_event(topic))
