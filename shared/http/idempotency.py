@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import access
 from shared.access import Identity, Permission
-from shared.errors import BadRequest, Conflict, Unauthenticated, Unavailable, Unprocessable
+from shared.errors import BadRequest, Conflict, Unauthenticated, Unprocessable
 from shared.http.bodies import DigestedBody, head_digest
 from shared.http.caller import Guard
 from shared.http.kept_answers import AnswerSealer, ids_in
@@ -150,8 +150,9 @@ class Idempotency:
             raise BadRequest(f"{HEADER} must have 1 to {MAX_KEY_LENGTH} characters.")
         try:
             identity = await self._guard.identify(headers.get("Authorization"))
-        except (Unauthenticated, Unavailable):
-            # The route itself reports the error.
+        except Unauthenticated:
+            # The route itself reports the error. One that cannot be checked now may be by then, and would be
+            # done without its key, so that error is raised here.
             return await self._app(scope, receive, send)
         owner, body = _owner(identity), DigestedBody(headers, receive)
         fingerprint = head_digest(scope, headers)

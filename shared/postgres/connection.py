@@ -10,6 +10,7 @@ from opentelemetry import trace
 
 from shared.access import Scope
 from shared.errors import Unavailable
+from shared.postgres.watched import WatchedConnection
 
 if TYPE_CHECKING:
     Connection: TypeAlias = (
@@ -82,6 +83,7 @@ class Database:
             max_size=self._pool_size,
             init=prepare_connection,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
+            connection_class=WatchedConnection,
             server_settings={
                 "application_name": f"dinsight-{self._service}",
                 # Queries of lists have optional filters (`:status IS NULL OR status = :status`). Only a plan
@@ -116,7 +118,10 @@ class Database:
     async def connect(self) -> Connection:
         """A connection outside the pool, for LISTEN and advisory locks. The caller closes it."""
         connection = await asyncpg.connect(
-            self.dsn, server_settings={"application_name": f"dinsight-{self._service}-relay"}
+            self.dsn,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            connection_class=WatchedConnection,
+            server_settings={"application_name": f"dinsight-{self._service}-relay"},
         )
         await prepare_connection(connection)
         return connection

@@ -44,8 +44,9 @@ class _Channel:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def change(self) -> None:
-        await self._changed.wait()
+    def change(self) -> Awaitable[bool]:
+        """The next wake-up after this call. A coroutine would choose it when it is first run, after others."""
+        return self._changed.wait()
 
 
 class EventStreams:
@@ -57,6 +58,8 @@ class EventStreams:
         self._capacity = capacity
         self._max_age = max_age
         self._channels: dict[UUID, _Channel] = {}
+        # When the deletion of a machine or an organization was requested.
+        self._deleted: dict[UUID, datetime] = {}
         self._closed = False
         meter = metrics.get_meter("dinsight.gateway")
         self._open = meter.create_up_down_counter("dinsight_gateway_streams", "1", "Event streams open")
@@ -64,7 +67,11 @@ class EventStreams:
     def publish(self, events: Iterable[StreamEvent]) -> None:
         """Give events to the clients of their organizations; repeats and old events are dropped."""
         now = self._clock.now()
-        fresh = [event for event in events if self._channel(event.organization_id).window.add(event, now)]
+        fresh = [
+            event
+            for event in events
+            if not self._is_deleted(event) and self._channel(event.organization_id).window.add(event, now)
+        ]
         for organization_id in {event.organization_id for event in fresh}:
             self._channels[organization_id].wake()
         self._expire(now)
@@ -80,7 +87,8 @@ class EventStreams:
             channel.wake()
 
     def forget(self, deletion: DeletionRequested) -> None:
-        """Drop past events of what was deleted, so that nobody resumes from them."""
+        """Drop past events of what was deleted, also those that come after the deletion."""
+        self._deleted[deletion.subject_id] = deletion.requested_at
         if deletion.organization_id in self._channels:
             window = self._channels[deletion.organization_id].window
             window.forget(None if deletion.kind == "organization" else deletion.subject_id)
@@ -156,7 +164,12 @@ class EventStreams:
             self._channels[organization_id] = _Channel(window)
         return self._channels[organization_id]
 
+    def _is_deleted(self, event: StreamEvent) -> bool:
+        requested = (self._deleted.get(subject) for subject in (event.organization_id, event.machine_id))
+        return any(at is not None and event.time <= at for at in requested)
+
     def _expire(self, now: datetime) -> None:
+        self._deleted = {subject: at for subject, at in self._deleted.items() if at >= now - self._max_age}
         for organization_id, channel in list(self._channels.items()):
             channel.window.expire(now)
             if channel.window.newest is None and channel.readers == 0:

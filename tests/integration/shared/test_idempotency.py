@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from shared.access import Caller, Identity, Permission, Role, Scope
 from shared.ended import AccessRevoked
+from shared.errors import Unavailable
 from shared.http.application import build_application
 from shared.http.caller import Guard
 from shared.http.idempotency import Idempotency
@@ -49,11 +50,15 @@ class Breakable(Database):
 
 
 class Access:
-    """Whether the access of every token stands."""
+    """Whether the access of every token stands. It cannot be checked `unknown` times."""
 
     has_ended = False
+    unknown = 0
 
     async def check(self, identity: Identity) -> None:
+        if self.unknown:
+            self.unknown -= 1
+            raise Unavailable("auth does not answer")
         if self.has_ended:
             raise AccessRevoked
 
@@ -269,6 +274,16 @@ async def test_a_stored_response_requires_access_that_stands(
     without = await client.post("/orders", headers=headers, json=body)
     assert with_key.status_code == without.status_code == 401
     assert with_key.json()["code"] == without.json()["code"] == "access-ended"
+
+
+async def test_nothing_is_done_without_its_key_because_access_could_not_be_checked_once(
+    client: httpx2.AsyncClient, shop: Shop, headers: dict[str, str]
+) -> None:
+    """The route's own check may succeed a moment later: the write would be done, and again when repeated."""
+    shop.access.unknown = 1
+    answers = [await client.post("/orders", headers=headers, json={"name": "a"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [503, 201, 201]
+    assert shop.made == ["a"]
 
 
 async def test_the_default_organization_is_used_if_none_is_named(

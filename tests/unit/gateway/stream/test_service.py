@@ -8,10 +8,20 @@ from uuid import uuid4
 from services.gateway.stream.domain import EventFilter, StreamEvent
 from services.gateway.stream.service import EventStreams, Opened, Reset
 from shared.errors import Unauthenticated
+from shared.events.deletions import DeletionRequested
 from tests.support.fakes import FakeClock
-from tests.unit.gateway.stream.test_domain import ORGANIZATION, event
+from tests.unit.gateway.stream.test_domain import NOW, ORGANIZATION, event
 
 NEVER = float("inf")
+MACHINE_DELETED = DeletionRequested(
+    deletion_id=uuid4(),
+    kind="machine",
+    subject_id=uuid4(),
+    organization_id=ORGANIZATION,
+    requested_by=uuid4(),
+    requested_at=NOW + timedelta(seconds=10),
+    backups_expire_at=NOW,
+)
 Followed = AsyncIterator[Opened | StreamEvent | Reset]
 
 
@@ -44,6 +54,31 @@ async def test_a_waiting_client_is_woken() -> None:
     await asyncio.sleep(0)
     found.publish([news])
     assert await waiting == news
+
+
+async def test_a_client_whose_token_expires_is_woken_by_an_event_of_the_same_iteration() -> None:
+    clock = FakeClock()
+    found, news = streams(clock), event()
+    client = await opened(found, expires_at=clock.now().timestamp() + 3600)
+    waiting = asyncio.ensure_future(anext(client))
+    await asyncio.sleep(0)
+    found.publish([news])
+    async with asyncio.timeout(5):
+        assert await waiting == news
+
+
+async def test_an_event_that_comes_after_the_deletion_of_its_machine_reaches_nobody() -> None:
+    """Topics are read beside each other, so a deletion may be read before what was there to be deleted."""
+    found, of_another = streams(), event(5)
+    deleted = event(machine_id=MACHINE_DELETED.subject_id)
+    client = await opened(found)
+    found.forget(MACHINE_DELETED)
+    found.publish([deleted, of_another])
+    assert await anext(client) == of_another
+    # What is said of it later, such as that its analysis has failed, reaches clients.
+    later = event(20, machine_id=MACHINE_DELETED.subject_id)
+    found.publish([later])
+    assert await anext(client) == later
 
 
 async def test_a_slow_client_is_disconnected_with_a_reset() -> None:
