@@ -92,6 +92,8 @@ class HeldLease:
         self._monotonic = monotonic
         self._ends_at = sent_at + self._seconds
         self._lost = False
+        # Whether the loss is in the log and the metrics already.
+        self.reported = False
 
     @property
     def lost(self) -> bool:

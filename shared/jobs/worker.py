@@ -13,7 +13,7 @@ from opentelemetry.propagate import extract
 
 from shared.jobs.leases import HeldLease, Priority
 from shared.jobs.loop import Loop
-from shared.jobs.queue import Job, JobHandler, LeaseLost, Queue, Size
+from shared.jobs.queue import Job, JobHandler, Lease, LeaseLost, Queue, Size
 from shared.jobs.retry import RetryPolicy
 
 # Notifications wake workers immediately. Polling finds jobs whose notification was lost, retries that have
@@ -42,6 +42,24 @@ class Pace:
     poll_seconds: float = POLL_SECONDS
 
 
+class Unhandled:
+    """Puts jobs of a kind that this version does not know back, for workers of another version."""
+
+    def __init__(self, queue: Queue, wait: timedelta) -> None:
+        self._queue = queue
+        self._wait = wait
+
+    async def run(self, job: Job, _lease: Lease) -> None:
+        logger.error("job of an unknown kind put back", queue=job.queue, kind=job.kind)
+        await self._queue.retry(job, self._wait, counted=False)
+
+    async def put_back(self, job: Job, after: timedelta, *, counted: bool) -> None:
+        await self._queue.retry(job, after, counted=False)
+
+    async def give_up(self, job: Job, _error: Exception | None) -> None:
+        await self._queue.retry(job, self._wait, counted=False)
+
+
 class Worker:
     """Runs the jobs of one queue. `handlers` are keyed by the kind of job."""
 
@@ -64,6 +82,7 @@ class Worker:
         self._retry = retry
         self._monotonic = monotonic
         self._priority = Priority()
+        self._unhandled = Unhandled(queue, pace.lease)
         self._running: dict[asyncio.Task[None], tuple[Lane, HeldLease]] = {}
         self._wake = asyncio.Event()
         self._claiming = Loop(f"{name} worker", self._claim_and_wait)
@@ -179,7 +198,7 @@ class Worker:
 
     async def _attempt(self, lease: HeldLease) -> str:
         job = lease.job
-        handler = self._handlers[job.kind]
+        handler = self._handlers.get(job.kind, self._unhandled)
         try:
             if job.attempt > self._retry.max_attempts:
                 # Every attempt killed its worker, or was killed with it, so no worker could give the job up.
@@ -238,11 +257,14 @@ class Worker:
         for lease in leases:
             if lease.job.id in held:
                 lease.renewed(sent_at)
-            else:
+            elif not lease.lose():
+                # Not at the first time: the job's own last transaction may just have ended it.
                 self._report_lost(lease, "another worker claimed the job, or it was cancelled")
 
     def _report_lost(self, lease: HeldLease, reason: str) -> None:
-        if lease.lose():
+        lease.lose()
+        if not lease.reported:
+            lease.reported = True
             job = lease.job
             self._lost.add(1, {"queue": job.queue, "kind": job.kind})
             logger.error("lease lost", job=job.kind, subject=str(job.subject_id), reason=reason)

@@ -2,10 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from opentelemetry import trace
@@ -18,6 +19,7 @@ from shared.jobs.retry import RetryPolicy
 from shared.jobs.worker import Lane, Pace, Worker
 from shared.process import background
 from tests.support.fakes import FakeClock
+from tests.support.waiting import eventually
 from tests.unit.shared.jobs.queue_suite import TRACE_ID, a_span
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -188,6 +190,50 @@ class Away(MemoryQueue):
 
     async def heartbeat(self, *_: object) -> set[object]:  # type: ignore[override]  # only raises
         raise OSError("connection refused")
+
+
+async def test_a_job_that_ends_while_its_lease_is_renewed_lost_nothing(clock: FakeClock) -> None:
+    class Overtaken(MemoryQueue):
+        """The job ends before the heartbeat reads its row."""
+
+        async def heartbeat(self, jobs: Sequence[Job], lease: timedelta) -> set[UUID]:
+            for job in jobs:
+                await self.complete(job)
+            beaten.set()
+            return await super().heartbeat(jobs, lease)
+
+    beaten, queue = asyncio.Event(), Overtaken(clock)
+
+    class Ending(Handler):
+        async def run(self, job: Job, lease: Lease) -> None:
+            await beaten.wait()
+            self.done.append(job)
+
+    handler = Ending(queue)
+    await queue.enqueue([new()])
+    with capture_logs() as logs:
+        async with working(worker(queue, handler)):
+            await eventually(lambda: ended(logs), what="the end of the job")
+    assert len(handler.done) == 1
+    assert [line for line in logs if line["event"] == "lease lost"] == []
+
+
+async def ended(logs: Sequence[Mapping[str, object]]) -> bool:
+    return any(line["event"] == "job ended" for line in logs)
+
+
+async def test_a_job_of_an_unknown_kind_waits_for_another_version(
+    queue: MemoryQueue, clock: FakeClock
+) -> None:
+    handler = Handler(queue)
+    await queue.enqueue([replace(new(), kind="of the next version")])
+    for _ in range(5):
+        assert await worker(queue, handler).run_due() == 1
+        clock.advance(seconds=LEASE.total_seconds())
+    newer = Worker(queue, "queue", {"of the next version": handler}, (Lane(1),), PACE, NO_DELAY)
+    await newer.run_due()
+    assert [job.attempt for job in handler.done] == [1]
+    assert handler.given_up == []
 
 
 async def test_a_heartbeat_that_cannot_renew_says_that_the_lease_is_lost(clock: FakeClock) -> None:
