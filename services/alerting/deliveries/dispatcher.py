@@ -76,6 +76,8 @@ class Dispatcher:
         try:
             async with self._units(_scope(job)) as unit:
                 alert = await unit.alerts.lock(job.subject_id)
+                # Without its lease, a worker must not change what another one is sending.
+                await unit.jobs.hold(job)
                 pending = await unit.deliveries.pending(job.id)
                 if alert is None or not pending:
                     await unit.jobs.complete(job)
@@ -89,7 +91,7 @@ class Dispatcher:
                 prepared = await self._prepare(unit, job, alert, pending)
             if prepared is None:
                 return
-            # A worker that has lost its lease must not send: another one will.
+            # Preparing may have taken long, and a worker that has lost its lease must not send.
             await lease.turn()
             outcome = await self._courier.send(
                 prepared.route, prepared.delivery, prepared.others, prepared.link
@@ -114,7 +116,7 @@ class Dispatcher:
             await unit.alerts.lock(job.subject_id)
             pending = await unit.deliveries.pending(job.id)
             for delivery in pending:
-                await unit.deliveries.finish(delivery, outcome, self._clock.now())
+                await self._end(unit, delivery, outcome)
             await unit.jobs.complete(job)
         for delivery in pending:
             self._report(delivery, outcome)
@@ -148,7 +150,7 @@ class Dispatcher:
                 raise Unreachable(gone(state.disabled_reason))
             route = await self._courier.route(unit, alert, newest)
         except Unreachable as error:
-            await unit.deliveries.finish(newest, error.outcome, now)
+            await self._end(unit, newest, error.outcome)
             await unit.jobs.complete(job)
             self._report(newest, error.outcome)
             return None
@@ -176,7 +178,8 @@ class Dispatcher:
             last = outcome.permanent or delivery.attempt >= self._retry.max_attempts
             if outcome.failed and last and not newer:
                 outcome = replace(outcome, status=DeliveryStatus.GIVEN_UP)
-            delay = self._delay(delivery, outcome)
+            # What failed was the older message: the newer one has had no attempt that it could wait after.
+            delay = timedelta() if newer else self._delay(delivery, outcome)
             if newer or outcome.failed:
                 await unit.jobs.retry(job, delay, counted=False)
             else:
@@ -188,6 +191,13 @@ class Dispatcher:
                 await unit.deliveries.add(delivery.next(self._new_id(), now, now + delay))
             await self._notices.attempted(unit, delivery, outcome, now)
         self._report(delivery, outcome)
+
+    async def _end(self, unit: Unit, delivery: Delivery, outcome: Outcome) -> None:
+        """End a message without an attempt. Administrators are told of one that is given up."""
+        now = self._clock.now()
+        await unit.deliveries.finish(delivery, outcome, now)
+        if outcome.status is DeliveryStatus.GIVEN_UP:
+            await self._notices.attempted(unit, delivery, outcome, now)
 
     def _delay(self, delivery: Delivery, outcome: Outcome) -> timedelta:
         if not outcome.failed:

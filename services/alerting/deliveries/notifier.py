@@ -26,7 +26,7 @@ from services.alerting.deliveries.messages import group_key, message_of
 from services.alerting.reasons import Reason
 from services.alerting.rules.domain import Rule
 from services.alerting.silences.domain import Quiet
-from services.alerting.silences.quiet import inhibits, quiet
+from services.alerting.silences.quiet import LOOK_AGAIN, inhibits, quiet
 from services.alerting.timer.kinds import NOTIFY
 from shared.clock import Clock, IdGenerator
 from shared.jobs.queue import NewJob
@@ -98,7 +98,7 @@ class _Telling:
         self._alert = change.alert
         self._now = now
         self._recipients = Recipients(unit, rule, change.alert, now)
-        self._silent_until: datetime | None = None
+        self._look_again_at: datetime | None = None
 
     async def tell_change(self, opened: tuple[datetime, str]) -> None:
         """Tell those who heard of the alert, and those whom the rule tells at once.
@@ -114,7 +114,7 @@ class _Telling:
                     for target in await self._recipients.of_step(step):
                         targets.setdefault(target.key, (index, target))
         hush = None if change is Change.RESOLVED or not targets else await self._quiet()
-        self._silent_until = hush.until if hush else None
+        self._look_again_at = self._after(hush) if hush else None
         for index, target in targets.values():
             await self._put(target, change, index, hush)
 
@@ -138,7 +138,7 @@ class _Telling:
         for index, change in due.items():
             if hush is None or index not in missed:
                 await self._tell_step(index, steps[index], change, hush)
-        next_at = hush.until if hush is not None else _earliest(coming.next_at, self._silent_until)
+        next_at = self._after(hush) if hush else _earliest(coming.next_at, self._look_again_at)
         if next_at is not None:
             await self._unit.timers.schedule(NOTIFY, self._alert.id, next_at)
         else:
@@ -150,6 +150,10 @@ class _Telling:
             await self._put(target, change, index, hush)
         if not targets:
             await self._put(NOBODY, change, index, None, DeliveryStatus.CANCELLED, NOBODY_REASON)
+
+    def _after(self, hush: Quiet) -> datetime:
+        """When to look again. What ends a silence meanwhile does not see the alert before this commits."""
+        return min(hush.until, self._now + LOOK_AGAIN)
 
     async def _quiet(self) -> Quiet | None:
         return await quiet(self._unit, self._rule, self._alert, self._now)

@@ -15,7 +15,8 @@ from services.alerting.rules.domain import Rule
 from services.alerting.silences.domain import Matched, Matcher, Quiet
 
 FAILING = "failing"
-# The end of a more severe alert wakes the others; whatever else may end its precedence is noticed after this.
+# Whatever ends a silence or the precedence of a more severe alert wakes the alerts that it sees. What it does
+# not see, such as an alert that is being raised, is noticed after this.
 LOOK_AGAIN = timedelta(minutes=5)
 # A rule that is muted for good is looked at again so seldom.
 ALWAYS_MUTED = timedelta(days=7)

@@ -45,7 +45,7 @@ class _Channel:
         self._changed = asyncio.Event()
 
     def change(self) -> Awaitable[bool]:
-        """The next wake-up after this call. A coroutine would choose it when it is first run, after others."""
+        """The next wake-up. Not a coroutine function, which would choose it only when it first runs."""
         return self._changed.wait()
 
 

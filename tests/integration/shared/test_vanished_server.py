@@ -60,7 +60,8 @@ class Network:
 async def network(dsn: str) -> AsyncIterator[tuple[Network, str]]:
     """A network in front of the server, and the address of the database through it."""
     address = urlsplit(dsn)
-    assert address.hostname and address.port
+    assert address.hostname
+    assert address.port
     found = Network(address.hostname, address.port)
     server = await asyncio.start_server(found.connect, "127.0.0.1", 0)
     login = address.netloc.rpartition("@")[0]
@@ -104,7 +105,7 @@ async def test_events_are_published_over_a_new_connection(
 
 
 async def test_sockets_notice_a_host_that_acknowledges_nothing(database: TestDatabase) -> None:
-    """What the kernel of a vanished host does not do cannot be imitated by a process: the options are read."""
+    """A process cannot imitate a kernel that does not acknowledge: the options are read."""
     async with Database(database.dsn(SERVICE), service=SERVICE, pool_size=1) as opened:
         outside = await opened.connect()
         async with opened.transaction(Scope()) as pooled:

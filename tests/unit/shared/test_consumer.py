@@ -197,7 +197,8 @@ async def test_a_record_that_cannot_be_read_stalls_nothing(service: Service) -> 
 async def test_a_header_without_a_value_stalls_nothing(service: Service) -> None:
     """Kafka allows it, and aiokafka gives None."""
     valueless = of(event("valueless"))
-    valueless.headers = (*valueless.headers, ("extra", None))
+    extra: Any = ("extra", None)
+    valueless.headers = (*valueless.headers, extra)
     await service.consume(of(event("a")), valueless, of(event("b")))
     assert [name for commit in service.commits for name in commit] == ["a", "b"]
     assert service.dead == ["the headers extra have no value"]

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -77,6 +78,20 @@ class Setting:
         await self.world.store()
         await self.world.deliveries(1)
         return self
+
+    async def superseded(self) -> None:
+        """Add a newer message to the lane of the first."""
+        [first] = self.units.memory.deliveries.values()
+        newer = replace(
+            first,
+            id=uuid4(),
+            message_id=uuid4(),
+            lane_id=first.lane,
+            status=DeliveryStatus.PENDING,
+            created_at=first.created_at + timedelta(microseconds=1),
+        )
+        async with self.units(self.world.scope) as unit:
+            await unit.deliveries.add(newer)
 
     @property
     def attempts(self) -> list[Delivery]:
@@ -212,6 +227,36 @@ async def test_a_worker_that_lost_its_lease_while_sending_does_not_record_the_ou
     with pytest.raises(LeaseLost):
         await setting.dispatcher.run(job, lease_of(job))
     assert setting.statuses == [DeliveryStatus.PENDING]
+
+
+async def test_a_worker_without_its_lease_leaves_what_another_one_is_sending() -> None:
+    setting = await Setting().ready()
+    await setting.superseded()
+    [job] = await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
+    setting.clock.time += LEASE + timedelta(seconds=1)
+    assert await setting.units.queue.claim(QUEUE, 1, lease=LEASE)
+    with pytest.raises(LeaseLost):
+        await setting.dispatcher.run(job, lease_of(job))
+    assert setting.statuses == [DeliveryStatus.PENDING] * 2
+    assert setting.sender.sent == []
+
+
+async def test_a_newer_message_does_not_wait_after_the_failure_of_an_older_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    setting = await Setting(FAILURE).ready()
+    send = setting.sender.send
+
+    async def slow(*arguments: Any) -> Outcome:
+        """A message is added to the lane while this one is on its way."""
+        outcome = await send(*arguments)
+        if outcome.failed:
+            await setting.superseded()
+        return outcome
+
+    monkeypatch.setattr(setting.sender, "send", slow)
+    assert await setting.worker.run_due() == 2, "no time has passed"
+    assert setting.statuses == [DeliveryStatus.FAILED, DeliveryStatus.DELIVERED]
 
 
 async def test_a_message_returned_to_the_queue_shows_when_it_is_due() -> None:

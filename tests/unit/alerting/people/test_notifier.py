@@ -20,8 +20,9 @@ from services.alerting.deliveries.escalation import Step
 from services.alerting.maintenance_windows.domain import Schedule
 from services.alerting.reasons import Reason, gone
 from services.alerting.resources.domain import Kind
-from services.alerting.rules.domain import Grouping, Rule
+from services.alerting.rules.domain import Grouping, Rule, Webhook
 from services.alerting.rules.signals import Severity
+from shared.crypto import Encryptor
 from tests.support.fakes import caller
 from tests.unit.alerting.database.repository_suite import NOW, make_alert, make_machine, make_rule
 from tests.unit.alerting.examples import SECRET, condition, leaf
@@ -98,6 +99,16 @@ async def test_a_silence_that_is_ended_early_lets_its_alerts_be_told() -> None:
         await unit.resources.update(silence.changed(plant.clock.now(), ends_at=plant.clock.now()))
         await plant.notifier.wake_suppressed(unit)
     assert await plant.pass_time() == [f"{HOOK}: alert.raised"]
+
+
+async def test_a_silence_that_ends_while_an_alert_is_raised_does_not_keep_it_quiet() -> None:
+    """Whoever ends it does not see an uncommitted alert, and whoever raises the alert saw the silence."""
+    plant = await Plant(OPERATORS).built()
+    await plant.silence(60)
+    await plant.raised()
+    assert await plant.pass_time() == []
+    plant.units.memory.resources.clear()
+    assert len(await plant.pass_time(6)) == 1
 
 
 async def test_what_got_worse_within_a_silence_is_told_when_it_ends() -> None:
@@ -252,6 +263,7 @@ async def test_a_step_that_reaches_nobody_says_so_in_the_ledger() -> None:
     assert getattr(noted.error, "code", None) == "nobody"
 
 
+OTHER_KEYS = "other:" + "A" * 43 + "="
 FAILED = Outcome(DeliveryStatus.FAILED, 503, 1.0, Reason("the receiver responded with 503"))
 
 
@@ -277,6 +289,18 @@ async def test_administrators_hear_of_a_message_that_is_given_up_once_an_hour() 
     assert sorted(told[:2]) == [f"anna: {notice}", f"e: {notice}"], "the admin and the owner"
     await plant.change(next(iter(plant.units.memory.alerts.values())), Change.SEVERITY_CHANGED)
     assert await plant.pass_time() == [], "a receiver that is gone gets nothing more"
+
+
+async def test_administrators_hear_of_a_message_that_cannot_be_attempted() -> None:
+    """As after a restore without the key of webhooks' secrets."""
+    plant = await Plant(CMMS).built()
+    alert = await plant.raised()
+    webhooks = {"cmms": Webhook(HOOK, Encryptor(OTHER_KEYS).encrypt(SECRET, purpose="lost"))}
+    rule = replace(plant.rule, actions=replace(plant.rule.actions, webhooks=webhooks))
+    plant.units.memory.rules[alert.alert_rule_id] = rule
+    told = await plant.pass_time()
+    assert DeliveryStatus.GIVEN_UP in plant.statuses()
+    assert sorted(each.split(":")[0] for each in told) == ["anna", "e"], "the admin and the owner"
 
 
 async def test_a_contact_point_that_is_gone_is_switched_off() -> None:
