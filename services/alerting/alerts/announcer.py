@@ -24,5 +24,7 @@ class Announcer:
             await unit.outbox.add(ALERT_RAISED, alert.machine_id, raised(change), organization_id=of)
         else:
             await unit.outbox.add(ALERT_CHANGED, alert.machine_id, changed(change), organization_id=of)
-        if rule is not None and not (change.quiet or alert.untold):
+        # A resolution reaches those who were notified before the alert rose unseen, and nobody else.
+        is_told = not alert.untold or change.kind is Change.RESOLVED
+        if rule is not None and is_told and not change.quiet:
             await self._notifier.notify(unit, rule, change)

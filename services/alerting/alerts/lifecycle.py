@@ -60,6 +60,8 @@ class AlertLifecycle:
         self, unit: Unit, rule: Rule, how: Resolution, *, by: UUID | None = None
     ) -> Sequence[AlertChange]:
         """Resolve the open alerts of a rule, which the caller has locked, because of the rule itself."""
+        # What it remembers, such as that missing data were noted, does not hold for what it judges next.
+        await unit.series.forget(rule.id)
         found = await unit.alerts.lock_open_of_rule(rule.id)
         return [c for alert in found if (c := await self._close(unit, rule, alert, how, by))]
 

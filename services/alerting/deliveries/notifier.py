@@ -108,7 +108,8 @@ class _Telling:
         change, (opened_at, opened_by) = self._change.kind, opened
         ledger = await self._unit.ledger.told(self._alert.id, opened_at)
         targets = {each.target_key: (each.step, _target_of(each)) for each in ledger if not each.suppressed}
-        if change is not Change.RESOLVED or opened_by not in self._rule.actions.on:
+        first = change is not Change.RESOLVED or opened_by not in self._rule.actions.on
+        if first and not self._alert.untold:
             for index, step in enumerate(self._rule.actions.steps):
                 if not step.after:
                     for target in await self._recipients.of_step(step):

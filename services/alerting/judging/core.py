@@ -55,7 +55,8 @@ def reconciled(state: State, phase: Phase, now: datetime) -> State:
         # The trigger begins anew, as after an alert that cleared.
         live.recent, live.since, live.last, live.levels = "", None, None, {}
         state.no_data, state.muted = "noted" if state.no_data else "", False
-    elif live.last is None:
+    elif live.last is None or (phase.is_open and not live.phase.is_open):
+        # Somebody says that it is not over, so it clears no earlier than if the condition were satisfied now.
         live.last = _clock(live, microseconds(now))
     live.phase = phase
     return state
@@ -73,6 +74,9 @@ def judge(rule: Judged, state: State, view: View, now: datetime) -> Judgement:
         state.no_data = ""
     if had_no_data == "raised" and not state.no_data:
         state.live.phase = Phase.IDLE
+    elif had_no_data and not state.no_data and _keeps(program) and state.live.phase.is_open:
+        # The alert was kept through the silence, which therefore does not count towards clearing.
+        state.live.last = max(state.live.last or 0, int(block.times[0]))
     relevant = any(brings(block, leaf) for leaf in program.leaves)
     transitions: list[Transition] = []
     if relevant:
@@ -87,7 +91,10 @@ def judge(rule: Judged, state: State, view: View, now: datetime) -> Judgement:
     if Source.TIME in program.sources:
         transitions += _aged(rule, state, microseconds(now))
     if had_no_data == "raised" and not state.no_data and not state.live.phase.is_open:
-        transitions.append(Transition(TransitionKind.CLEARED, now, reason=DATA_ARRIVED))
+        # What is pending now begins after the alert of the silence has ended.
+        kinds = [each.kind for each in transitions]
+        place = kinds.index(TransitionKind.PENDING) if TransitionKind.PENDING in kinds else len(kinds)
+        transitions.insert(place, Transition(TransitionKind.CLEARED, now, reason=DATA_ARRIVED))
     _remember_quiet(state, transitions)
     return state, transitions
 
@@ -103,7 +110,7 @@ def tick(rule: Judged, state: State, now: datetime) -> Judgement:
     if live.phase is Phase.PENDING and live.since is not None and clock - live.since >= program.trigger.hold:
         live.phase = Phase.ACTIVE
         transitions.append(_raised_by_time(rule, live, clock, at))
-    if _is_clear(program, state, clock, at):
+    if (mark := _clears_at(program, state, at)) is not None and clock >= mark:
         live.phase, live.levels = Phase.IDLE, {}
         transitions.append(Transition(TransitionKind.CLEARED, moment(clock)))
     transitions += _without_data(rule, state, now)
@@ -122,11 +129,8 @@ def due(rule: Judged, state: State, now: datetime) -> datetime | None:
     behind = (live.received or at) - (live.at if live.at is not None else at)
     if live.phase is Phase.PENDING and live.since is not None:
         marks.append(live.since + program.trigger.hold + behind)
-    clear = program.clear
-    if live.phase.is_open and clear and clear.auto_resolve and clear.after and live.last is not None:
-        kept = program.no_data is not None and program.no_data.state == "keep" and state.no_data
-        if not kept and state.no_data != "raised":
-            marks.append(live.last + clear.after + behind)
+    if (clears_at := _clears_at(program, state, at)) is not None:
+        marks.append(clears_at + behind)
     if program.no_data and not state.no_data:
         marks.append(_no_data_at(rule, state))
     if state.newest is not None:
@@ -203,15 +207,20 @@ def _raised_by_time(rule: Judged, lane: Lane, clock: int, at: int) -> Transition
     )
 
 
-def _is_clear(program: Program, state: State, clock: int, at: int) -> bool:
-    clear, live = program.clear, state.live
+def _clears_at(program: Program, state: State, at: int) -> int | None:
+    """When the open alert clears, on the machine's clock, if the condition is not satisfied before."""
+    clear, live, no_data = program.clear, state.live, program.no_data
     if clear is None or not clear.auto_resolve or not clear.after or live.last is None:
-        return False
+        return None
     if not live.phase.is_open or state.no_data == "raised":
-        return False
-    no_data = program.no_data
-    stopped = no_data is not None and no_data.state == "keep" and at - (state.received or at) >= no_data.after
-    return not stopped and clock - live.last >= clear.after
+        return None
+    if no_data is not None and _keeps(program) and at - (state.received or at) >= no_data.after:
+        return None
+    return live.last + clear.after
+
+
+def _keeps(program: Program) -> bool:
+    return program.no_data is not None and program.no_data.state == "keep"
 
 
 def _without_data(rule: Judged, state: State, now: datetime) -> list[Transition]:

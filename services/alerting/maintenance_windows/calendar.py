@@ -139,8 +139,7 @@ def _schedule(event: Event, time_zone: str) -> Schedule:
     if length is not None:
         duration = length
     elif end is not None:
-        ends, _ = _local(end, zone)
-        duration = ends - starts
+        duration = _wall_clock(end, zone) - starts
     else:
         duration = timedelta() if isinstance(start, datetime) else timedelta(days=1)
     if not isinstance(duration, timedelta) or not timedelta() < duration <= MAX_DURATION:
@@ -160,7 +159,7 @@ def _excluded(event: Event, zone: str) -> list[datetime]:
     lists = found if isinstance(found, list) else [found]
     if not all(hasattr(one, "dts") for one in lists):
         raise ValueError("its EXDATE cannot be read")
-    dates = [_local(each.dt, zone)[0] for one in lists for each in one.dts]
+    dates = [_wall_clock(each.dt, zone) for one in lists for each in one.dts]
     if len(dates) > MAX_EXCLUDED:
         raise ValueError(f"it leaves out more than {MAX_EXCLUDED} dates")
     return dates
@@ -177,6 +176,13 @@ def _value(event: Event, name: str) -> Any:
     if zone is not None and isinstance(found.dt, datetime) and found.dt.tzinfo is None:
         raise ValueError(f"its time zone {str(zone)[:MAX_NAME]!r} is none of the IANA database")
     return found.dt
+
+
+def _wall_clock(value: date | datetime, zone: str) -> datetime:
+    """The wall-clock time in the event's time zone, whichever zone the value itself is given in."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return within_reach(value).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return _local(value, zone)[0]
 
 
 def _local(value: date | datetime, time_zone: str) -> tuple[datetime, str]:

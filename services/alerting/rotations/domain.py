@@ -130,7 +130,11 @@ class Rotation:
 
     def _turn(self, moment: datetime) -> int:
         local = moment.astimezone(ZoneInfo(self.time_zone)).replace(tzinfo=None)
-        return (local - self.starts) // self.shift
+        turn = (local - self.starts) // self.shift
+        # A hand-over in an hour that clocks skip or repeat is at the moment that `_begins` gives it.
+        if moment < self._begins(turn):
+            return turn - 1
+        return turn + 1 if moment >= self._begins(turn + 1) else turn
 
     def _begins(self, turn: int) -> datetime:
         local = self.starts + turn * self.shift

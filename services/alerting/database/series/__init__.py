@@ -88,6 +88,10 @@ class SeriesRepository(Protocol):
         """Store the states of rules whose version is still that of their state."""
         ...
 
+    async def forget(self, rule_id: UUID) -> None:
+        """Forget the state of a rule that ends: if it is switched on again, it begins anew."""
+        ...
+
     async def recorded_alerts(
         self, machine_id: UUID, rule_id: UUID | None, since: datetime, until: datetime, limit: int
     ) -> Sequence[RecordedAlert]: ...
@@ -163,6 +167,9 @@ class PostgresSeriesRepository:
                 versions=[state.version for _, state in states],
                 states=[orjson.dumps(state.stored()).decode() for _, state in states],
             )
+
+    async def forget(self, rule_id: UUID) -> None:
+        await self._queries.forget_state(self._connection, rule_id=rule_id)
 
     async def recorded_alerts(
         self, machine_id: UUID, rule_id: UUID | None, since: datetime, until: datetime, limit: int

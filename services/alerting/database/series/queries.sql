@@ -92,6 +92,10 @@ FROM unnest(:rule_ids::uuid[], :versions::bigint[], :states::text[]) AS n(rule_i
 JOIN alert_rules r ON r.id = n.rule_id AND r.version = n.version
 ON CONFLICT (rule_id) DO UPDATE SET version = excluded.version, state = excluded.state;
 
+-- name: forget_state!
+-- Forget what is remembered of a rule.
+DELETE FROM rule_states WHERE rule_id = :rule_id;
+
 -- name: recorded_alerts
 -- The alerts of a machine in a time, of one rule or of all, with what people called them.
 SELECT a.created_at, a.resolved_at, a.outcome, a.data ->> 'first_seen_at' AS first_seen_at,

@@ -155,6 +155,24 @@ async def test_late_samples_are_recorded_and_published_and_notify_nobody(bench: 
     assert bench.units.memory.deliveries != {}
 
 
+async def test_a_resolution_reaches_whoever_was_notified_before_the_alert_rose_unseen(bench: Bench) -> None:
+    """Within a muted time, or through late samples, it rose without notifying anybody."""
+    await bench.say(RAISE)
+    told = len(bench.units.memory.deliveries)
+    await bench.say(RAISE, quiet="muted", severity=Severity.HIGH)
+    assert len(bench.units.memory.deliveries) == told
+    await bench.say(CLEAR)
+    assert [each.change for each in bench.units.memory.deliveries.values()][told:] == ["resolved"]
+
+
+async def test_the_resolution_of_an_alert_that_nobody_heard_of_notifies_nobody(bench: Bench) -> None:
+    actions = replace(bench.world.rule.actions, on=("resolved",))
+    bench.world.rule = replace(bench.world.rule, actions=actions)
+    await bench.say(RAISE, quiet="late")
+    await bench.say(CLEAR)
+    assert bench.units.memory.deliveries == {}
+
+
 async def test_missing_data_open_and_continue_an_alert(bench: Bench) -> None:
     assert await bench.say(NO_DATA, NO_DATA) == [Change.RAISED, Change.UPDATED]
 

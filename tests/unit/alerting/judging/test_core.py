@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.alerting.judging.state import Phase
 from services.alerting.rules.conditions import EXAMPLE
 from services.alerting.rules.signals import Severity
 from tests.unit.alerting.examples import SAMPLE_TIME, condition, failed, leaf, scored
@@ -198,6 +199,37 @@ def test_an_open_alert_of_a_silent_machine_ends_or_stays(state: str, said: list[
     rule = Simulation(condition(no_data={"after": "PT1H", "state": state}, clear=clear))
     assert rule.samples(2.0) == ["raised"]
     assert rule.wait(days=1) == said
+
+
+def test_an_alert_that_was_kept_through_a_silence_goes_on_when_data_return_with_its_fault() -> None:
+    rule = Simulation(
+        condition(no_data={"after": "PT1H", "state": "keep"}, clear={"no_recurrence_for": "PT2H"})
+    )
+    assert rule.samples(2.0) == ["raised"]
+    assert rule.wait(days=1) == []
+    assert rule.samples(2.0) == ["found"]
+    assert rule.samples(0.5) == ["recovering"]
+    assert rule.wait(minutes=50) == [], "an hour without recurrence is not two"
+
+
+def test_what_becomes_pending_when_data_return_begins_after_the_alert_of_the_silence() -> None:
+    rule = Simulation(
+        condition(no_data={"after": "PT1H", "state": "alert"}, trigger={"mode": "duration", "for": "PT30M"})
+    )
+    rule.samples(0.5)
+    assert rule.wait(hours=2) == ["raised"]
+    assert rule.samples(2.0) == ["cleared", "pending"]
+    assert rule.wait(minutes=40) == ["raised"]
+
+
+def test_an_alert_that_a_person_reopens_does_not_clear_at_once() -> None:
+    rule = Simulation(condition(clear={"no_recurrence_for": "PT1H"}))
+    rule.samples(2.0)
+    assert rule.wait(hours=2) == ["cleared"]
+    rule.phase = Phase.ACTIVE
+    assert "cleared" not in rule.samples(0.5)
+    assert rule.wait(minutes=50) == []
+    assert rule.wait(minutes=20) == ["cleared"]
 
 
 def test_late_samples_are_recorded_quietly_unless_the_rule_says_otherwise() -> None:

@@ -127,6 +127,29 @@ async def test_all_that_has_come_is_judged_as_one_batch() -> None:
     assert bench.published == ["raised"]
 
 
+async def test_a_rule_that_is_switched_on_again_waits_anew_for_a_silent_machine() -> None:
+    bench = Bench()
+    bench.given(condition(no_data={"after": "PT1H"}))
+    await bench.world.store()
+    await bench.samples(0.5)
+    bench.clock.advance(hours=2)
+    await bench.judge()
+    assert bench.published == ["raised"]
+    rule = bench.world.rule
+    how = Resolution("The rule was switched off.", "rule_switched_off")
+    async with bench.units(bench.world.scope) as unit:
+        await bench.lifecycle.close_of_rule(unit, rule, how)
+    assert bench.published == ["raised", "resolved"]
+    bench.units.memory.rules[rule.id] = replace(rule, updated_at=bench.clock.now(), version=rule.version + 1)
+    async with bench.units(bench.world.scope) as unit:
+        await unit.timers.schedule(JUDGEMENT, rule.machine_id, bench.clock.now())
+    await bench.judge()
+    assert bench.published == ["raised", "resolved"]
+    bench.clock.advance(hours=1, minutes=1)
+    await bench.judge()
+    assert bench.published == ["raised", "resolved", "raised"]
+
+
 async def test_a_machine_that_is_not_active_is_not_judged() -> None:
     bench = Bench()
     bench.given(condition(no_data={"after": "PT1H"}))

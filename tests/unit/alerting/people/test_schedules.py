@@ -153,6 +153,17 @@ def test_what_a_calendar_says_comes_back_from_it() -> None:
     }
 
 
+@pytest.mark.parametrize("day", [datetime(2026, 3, 29, tzinfo=UTC), datetime(2026, 10, 25, tzinfo=UTC)])
+def test_who_is_on_call_is_whose_shift_it_is_also_while_clocks_change(day: datetime) -> None:
+    """Hand-overs are at 02:30, which one of these nights skips, and the other repeats."""
+    rotation = Rotation((ADA, BOB), datetime(2026, 1, 1, 2, 30), timedelta(days=1), BERLIN, ())
+    for minute in range(0, 6 * 60, 5):
+        moment = day - timedelta(hours=1) + timedelta(minutes=minute)
+        [shift] = rotation.shifts(moment, moment + timedelta(minutes=1))
+        [*_, last] = rotation.shifts(day - timedelta(hours=1), moment + timedelta(minutes=1))
+        assert rotation.on_call(moment) == shift.user_id == last.user_id, moment
+
+
 def calendar(*lines: str) -> str:
     return "\r\n".join(["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", *lines, "END:VCALENDAR", ""])
 
@@ -168,6 +179,20 @@ def test_whole_days_and_times_without_a_zone_follow_the_given_zone() -> None:
     assert floating.schedule == Schedule(datetime(2026, 5, 1, 8), timedelta(hours=1), BERLIN)
     [in_utc] = read_calendar(event("DTSTART:20260501T080000Z", "DTEND:20260501T090000Z"), BERLIN)
     assert in_utc.schedule == Schedule(datetime(2026, 5, 1, 8), timedelta(hours=1), "UTC")
+
+
+def test_ends_and_exceptions_in_another_zone_are_those_moments_in_the_zone_of_the_start() -> None:
+    """Exporters write exceptions in UTC."""
+    text = event(
+        f"DTSTART;TZID={BERLIN}:20260103T220000",
+        "DTEND:20260104T050000Z",
+        "RRULE:FREQ=WEEKLY",
+        "EXDATE:20260110T210000Z",
+    )
+    [found] = read_calendar(text, "UTC")
+    assert found.schedule is not None
+    assert found.schedule.duration == timedelta(hours=8)
+    assert found.schedule.excluded == (datetime(2026, 1, 10, 22),)
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,9 @@ class FakeSeries(Scoped):
             if self._memory.rules[rule_id].version == state.version:
                 self._memory.states[rule_id] = State.load(state.stored())
 
+    async def forget(self, rule_id: UUID) -> None:
+        self._memory.states.pop(rule_id, None)
+
     async def recorded_alerts(
         self, machine_id: UUID, rule_id: UUID | None, since: datetime, until: datetime, limit: int
     ) -> Sequence[RecordedAlert]:
