@@ -6,11 +6,12 @@ waits for that. What follows is written in short transactions, each of some rule
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
+from uuid import UUID
 
 import orjson
 from opentelemetry import metrics
@@ -68,8 +69,13 @@ KINDS = {
 class _Work:
     machine_name: str
     rules: Sequence[Watched]
+    versions: Mapping[UUID, int]
     facts: Pass
     number: int
+
+
+class _RulesChanged(Exception):
+    """Rules were changed during the pass: nothing of its end is kept, and the next pass judges them, too."""
 
 
 class Judge:
@@ -110,8 +116,8 @@ class Judge:
             number = await unit.series.judged_number(machine_id)
             records = await unit.series.after(machine_id, number, MAX_RECORDS)
             memories = await unit.series.memories(machine_id)
-            rules = []
-            for watching in await unit.rules.watching(machine_id):
+            rules, watched = [], await unit.rules.watching(machine_id)
+            for watching in watched:
                 rule, memory = watching.rule, memories.get(watching.rule.id)
                 program = self._programs.of(rule)
                 if memory is None:
@@ -132,7 +138,8 @@ class Judge:
             active=machine is not None and machine.status == ACTIVE and not machine.deleted,
         )
         newest = records[-1].number if records else number
-        return _Work(machine.name if machine else "", rules, facts, newest)
+        versions = {each.rule.id: each.rule.version for each in watched}
+        return _Work(machine.name if machine else "", rules, versions, facts, newest)
 
     async def _apply(self, job: Job, work: _Work, some: Sequence[Assessed]) -> bool:
         """Apply what some rules say. True if any was changed meanwhile, and must be judged once more."""
@@ -161,20 +168,31 @@ class Judge:
     async def _finish(
         self, job: Job, work: _Work, rest: Sequence[Assessed], due_at: datetime | None, changed: bool
     ) -> None:
-        machine_id = job.subject_id
-        async with self._units(_scope(job)) as unit:
-            await unit.series.remember([(each.watched.rule.id, each.state) for each in rest])
-            if work.rules and not work.facts.active:
-                due_at = work.facts.now + PAUSED
-            if changed or await unit.series.finish_judging(machine_id, work.number):
+        """Remember what was judged, and when to judge next, unless there is more to judge now."""
+        if work.rules and not work.facts.active:
+            due_at = work.facts.now + PAUSED
+        try:
+            async with self._units(_scope(job)) as unit:
+                await unit.series.remember([(each.watched.rule.id, each.state) for each in rest])
+                if changed or await unit.series.finish_judging(job.subject_id, work.number):
+                    await unit.jobs.retry(job, timedelta(), counted=False)
+                    return
+                await self._set_timer(unit, job.subject_id, due_at)
+                # After the timer: whoever changes a rule sets it, too, and that may just have been undone.
+                watching = await unit.rules.watching(job.subject_id)
+                if {each.rule.id: each.rule.version for each in watching} != work.versions:
+                    raise _RulesChanged
+                await unit.jobs.complete(job)
+        except _RulesChanged:
+            async with self._units(_scope(job)) as unit:
                 await unit.jobs.retry(job, timedelta(), counted=False)
-                return
-            if due_at is not None:
-                soonest = self._clock.now() + MIN_PAUSE
-                await unit.timers.schedule(JUDGEMENT, machine_id, max(due_at, soonest))
-            else:
-                await unit.timers.cancel(JUDGEMENT, machine_id)
-            await unit.jobs.complete(job)
+
+    async def _set_timer(self, unit: Unit, machine_id: UUID, due_at: datetime | None) -> None:
+        if due_at is not None:
+            soonest = self._clock.now() + MIN_PAUSE
+            await unit.timers.schedule(JUDGEMENT, machine_id, max(due_at, soonest))
+        else:
+            await unit.timers.cancel(JUDGEMENT, machine_id)
 
 
 def _state_of(rule: Rule, known: State | None, number: int) -> State:

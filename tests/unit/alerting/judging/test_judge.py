@@ -1,16 +1,19 @@
 """What comes of a machine is kept, and judged in jobs; on fakes."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import pytest
 from pydantic import BaseModel
 
 from services.alerting.alerts.announcer import Announcer
 from services.alerting.alerts.domain import AlertStatus, Resolution
 from services.alerting.alerts.lifecycle import AlertLifecycle
+from services.alerting.database.unit import WatchingRule
 from services.alerting.deliveries.domain import LEASE, QUEUE
 from services.alerting.deliveries.notifier import Notifier
 from services.alerting.judging.judge import Judge, judging_worker
@@ -25,7 +28,7 @@ from shared.events.analysis import AnalysisCompleted, AnomalyDetected, SamplesSc
 from tests.support.fakes import FakeClock
 from tests.unit.alerting.database.repository_suite import NOW, World
 from tests.unit.alerting.examples import anomaly, completed, condition, failed, leaf, scored
-from tests.unit.alerting.fakes import FakeUnits
+from tests.unit.alerting.fakes import FakeRules, FakeUnits
 
 
 class CountingCompiler:
@@ -148,6 +151,29 @@ async def test_a_rule_that_is_switched_on_again_waits_anew_for_a_silent_machine(
     bench.clock.advance(hours=1, minutes=1)
     await bench.judge()
     assert bench.published == ["raised", "resolved", "raised"]
+
+
+async def test_a_rule_that_is_made_while_its_machine_is_judged_keeps_its_timer() -> None:
+    bench = Bench()
+    await bench.world.store()
+    made = replace(
+        bench.world.rule, id=uuid4(), name="silent", condition=condition(no_data={"after": "PT1H"})
+    )
+    watching, calls = FakeRules.watching, itertools.count()
+
+    async def while_judging(rules: FakeRules, machine_id: UUID) -> Sequence[WatchingRule]:
+        """Once the pass has read its rules, somebody makes another one."""
+        found = await watching(rules, machine_id)
+        if next(calls) == 0:
+            bench.units.memory.rules[made.id] = replace(made, updated_at=bench.clock.now())
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeRules, "watching", while_judging)
+        await bench.samples(0.5)
+    bench.clock.advance(hours=1, minutes=1)
+    await bench.judge()
+    assert bench.published == ["raised"]
 
 
 async def test_a_machine_that_is_not_active_is_not_judged() -> None:
