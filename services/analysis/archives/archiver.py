@@ -173,7 +173,12 @@ class Archiver:
             if not archive.is_baseline and archive.map_id is not None:
                 baseline = await unit.archives.of_map(archive.map_id)
         if baseline is not None:
-            await self.restore(scope, baseline.analysis_id, by=by)
+            try:
+                await self.restore(scope, baseline.analysis_id, by=by)
+            except NotArchived as error:
+                # Another of its runs may be restored at the same time, and have brought it back meanwhile.
+                if error.analysis_status != Status.COMPLETED:
+                    raise
         content = await self._storage.get(f"{archive.prefix}/{MANIFEST}")
         if hashlib.sha256(content).hexdigest() != archive.manifest_sha256:
             raise ArchiveDamaged(f"{archive.prefix}/{MANIFEST} is not what was stored: its SHA-256 differs")

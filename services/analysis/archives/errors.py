@@ -57,6 +57,7 @@ class NotArchived(Conflict):
 
     def __init__(self, analysis_id: UUID, status: str) -> None:
         super().__init__(f"Only archived analyses can be restored. The status of {analysis_id} is {status}.")
+        self.analysis_status = status
 
 
 class ArchiveExpired(Conflict):

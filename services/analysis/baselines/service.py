@@ -7,7 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
+from obstore.exceptions import BaseError
 
 from services.analysis.archives.errors import AnalysisArchived
 from services.analysis.baselines.domain import BaselineVersion, check_usable
@@ -22,7 +24,10 @@ from services.analysis.uploads.errors import BaselineUnusable
 from shared.access import Caller
 from shared.audit import Auditor
 from shared.clock import Clock
+from shared.errors import Unavailable
 from shared.http.pages import PageRequest, Slice
+
+logger = structlog.get_logger(__name__)
 
 Floats = NDArray[np.float64]
 # Stored chunks of each baseline that the other one judges: some two thousand samples, evenly spread.
@@ -111,7 +116,7 @@ class BaselineService:
     ) -> Compared:
         """Compare two versions. By default, the newer one is the newest, and the older one that before it.
 
-        Raises AnalysisNotFound, BaselineUnusable, AnalysisArchived, NothingToCompare.
+        Raises AnalysisNotFound, BaselineUnusable, AnalysisArchived, NothingToCompare, Unavailable.
         """
         newest = (await unit.baselines.list(machine.id, PageRequest(limit=20))).items
         usable = [version for version in newest if version.status is Status.COMPLETED]
@@ -142,7 +147,7 @@ class BaselineService:
         if baseline.status is Status.ARCHIVED:
             raise AnalysisArchived(analysis_id)
         check_usable(baseline, machine.id)
-        return baseline, await self._models.load(await check_model(unit, baseline))
+        return baseline, await load_model(self._models, unit, baseline)
 
     @staticmethod
     async def _judged(unit: Unit, analysis: Analysis, by: BaselineModel) -> Judged | None:
@@ -168,6 +173,19 @@ async def check_model(unit: Unit, baseline: Analysis) -> str:
     if key is None:
         raise BaselineUnusable(baseline.id, "it was imported without its model. Upload a new baseline")
     return key
+
+
+async def load_model(models: ModelStore, unit: Unit, baseline: Analysis) -> BaselineModel:
+    """Return the baseline's model for an answer to a request. Raises BaselineUnusable, Unavailable."""
+    key = await check_model(unit, baseline)
+    try:
+        return await models.load(key)
+    except (OSError, BaseError) as error:
+        # Not only the store may be away: a model that is missing needs somebody's attention.
+        logger.error("model not available", key=key, error=f"{type(error).__name__}: {error}")
+        raise Unavailable(
+            "The model of the baseline cannot be read from the object store at the moment. Try again later."
+        ) from error
 
 
 async def _check_features(unit: Unit, baseline: Analysis, active_id: UUID) -> None:

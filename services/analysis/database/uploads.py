@@ -39,6 +39,10 @@ class Uploads(Protocol):
         """Set the status; `features` and `samples` stay as they are if they are None."""
         ...
 
+    async def forget_files(self, upload_id: UUID) -> None:
+        """Note that the upload's files are no longer stored."""
+        ...
+
 
 class PostgresUploads:
     def __init__(self, connection: Connection, queries: Any) -> None:
@@ -77,3 +81,6 @@ class PostgresUploads:
             features=None if features is None else list(features),
             samples=samples,
         )
+
+    async def forget_files(self, upload_id: UUID) -> None:
+        await self._queries.forget_files(self._connection, id=upload_id)

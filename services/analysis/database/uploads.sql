@@ -21,6 +21,10 @@ FROM file_uploads;
 -- One upload.
 SELECT * FROM file_uploads WHERE id = :id;
 
+-- name: forget_files!
+-- The files of an upload are discarded: they are stored no longer.
+UPDATE file_uploads SET file_path = NULL WHERE id = :id;
+
 -- name: set_upload_status!
 -- The status of an upload's processing, and its features and samples once they are known.
 UPDATE file_uploads SET status = :status, error_message = :error_message, updated_at = :now,

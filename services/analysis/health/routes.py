@@ -46,7 +46,8 @@ def build_health_router(
             ),
         ] = None,
     ) -> DeteriorationOut:
-        """The wear of its monitoring runs since the baseline, and the trend with its interval."""
+        """The wear of its monitoring runs since the baseline, and the trend with its interval. Of long
+        histories, it is that of the newest 1,000,000 samples."""
         machine = await directory.find(caller, machine_id)
         async with units(caller.scope) as unit:
             return DeteriorationOut.model_validate(await health.deterioration(unit, machine, by))

@@ -19,7 +19,7 @@ from services.analysis.health.assessment import assess, runs_in_order
 from services.analysis.health.domain import MachineHealth, regimes_of
 from services.analysis.health.errors import NothingMonitored
 from services.analysis.machines.domain import MachineRef
-from services.analysis.results.domain import PointChunk
+from services.analysis.results.domain import MAX_POINTS, PointChunk
 
 Floats = NDArray[np.float64]
 MAX_DAILY_COUNTS = 400
@@ -79,8 +79,7 @@ class HealthService:
         dinsight_id = baseline.dinsight_id
         normal = await unit.results.map_points(dinsight_id, 0, None)
         newest = await runs_in_order(unit, machine_id, archived=False)
-        runs = [each.run for each in newest if each.run.dinsight_id == dinsight_id]
-        chunks = [chunk for run in runs for chunk in await unit.results.monitor_points(run.id, 0, None)]
+        runs, chunks = await _newest_points(unit, [e.run for e in newest if e.run.dinsight_id == dinsight_id])
         if normal is None or not chunks:
             raise NothingMonitored(name)
         config = await unit.configs.get(baseline.config_id or 0)
@@ -98,6 +97,26 @@ class HealthService:
             "failing_wear": limits.failing_wear,
             **found,
         }
+
+
+async def _newest_points(
+    unit: Unit, runs: Sequence[Analysis]
+) -> tuple[Sequence[Analysis], Sequence[PointChunk]]:
+    """Return the newest points of runs, up to a maximum, and the runs that they belong to; oldest first.
+
+    Whole chunks are read, so there may be a few samples more.
+    """
+    read: list[tuple[Analysis, Sequence[PointChunk]]] = []
+    left = MAX_POINTS
+    for run in reversed(runs):
+        if left <= 0:
+            break
+        samples = (run.results or {}).get("samples") or 0
+        chunks = await unit.results.monitor_points(run.id, max(0, samples - left), None)
+        left -= sum(chunk.x.size for chunk in chunks)
+        read.append((run, chunks))
+    read.reverse()
+    return [run for run, _ in read], [chunk for _, chunks in read for chunk in chunks]
 
 
 def _noted(*notes: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:

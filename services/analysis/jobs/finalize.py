@@ -130,6 +130,7 @@ class Finalizer:
         async with self._units(work.scope) as unit:
             await self._fail(unit, work.job, work.analysis, work.upload, _explained(error))
             await unit.upkeep.discard(f"{work.upload.file_path}/")
+            await unit.uploads.forget_files(work.upload.id)
 
     async def give_up(self, job: Job, error: Exception | None) -> None:
         """Fail the analysis after its last attempt (no `error` if its workers died). Raises LeaseLost."""

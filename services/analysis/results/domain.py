@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+# Of so many samples, an answer may hold places, distances and metadata: some hundred megabytes.
+MAX_POINTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

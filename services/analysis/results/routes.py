@@ -54,7 +54,8 @@ def build_result_router(results: ResultService, units: Units, guard: Guard) -> A
     async def get_analysis_points(
         caller: reader, analysis_id: UUID, start: Start = 0, stop: Stop = None
     ) -> Response:
-        """Columns of equal length with one entry per sample, in the samples' order."""
+        """Columns of equal length with one entry per sample, in the samples' order; at most 1,000,000
+        samples. Request longer analyses in parts, with `start` and `stop`."""
         async with units(caller.scope) as unit:
             return Response(await results.points(unit, analysis_id, start, stop), media_type=JSON)
 
@@ -79,7 +80,8 @@ def build_result_router(results: ResultService, units: Units, guard: Guard) -> A
             list[str] | None, Query(description="Names of the features. Default: all features")
         ] = None,
     ) -> Response:
-        """Values as they were read from the file, in the samples' order."""
+        """Values as they were read from the file, in the samples' order; at most 1,000,000 values. Samples
+        whose features are no longer stored, as after a failed analysis, are left out."""
         async with units(caller.scope) as unit:
             body = await results.features(unit, upload_id, start, stop, features)
         return Response(body, media_type=JSON)

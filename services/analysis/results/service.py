@@ -13,7 +13,7 @@ from services.analysis.archives.errors import AnalysisArchived
 from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisFilter, AnalysisType, Status
 from services.analysis.errors import AnalysisNotFound, BadRange
-from services.analysis.results.domain import FeatureRows, MetadataChunk, PointChunk, RealisedRun
+from services.analysis.results.domain import MAX_POINTS, MetadataChunk, PointChunk, RealisedRun
 from services.analysis.results.errors import NotComplete, UploadNotFound
 from services.analysis.uploads.domain import FileUpload
 from shared.http.pages import PageRequest, Slice
@@ -46,11 +46,18 @@ class ResultService:
         return upload
 
     async def points(self, unit: Unit, analysis_id: UUID, start: int, stop: int | None) -> bytes:
-        """Return the samples from start to stop (exclusive) as parallel JSON columns."""
+        """Return the samples from start to stop (exclusive) as parallel JSON columns, up to a maximum."""
         _check_range(start, stop)
         analysis = await self._unarchived(unit, analysis_id)
         if analysis.status is not Status.COMPLETED or analysis.dinsight_id is None:
             raise NotComplete(analysis_id, analysis.status)
+        samples = (analysis.results or {}).get("samples") or 0
+        if _end(stop, samples) - start > MAX_POINTS:
+            raise BadRange(
+                "stop",
+                f"The range exceeds the maximum of {MAX_POINTS:,} samples. Request it in parts, with start"
+                " and stop.",
+            )
         if analysis.analysis_type is AnalysisType.MONITORING:
             chunks = await unit.results.monitor_points(analysis_id, start, stop)
             metadata: Sequence[MetadataChunk] = [
@@ -67,7 +74,10 @@ class ResultService:
     async def features(
         self, unit: Unit, upload_id: UUID, start: int, stop: int | None, names: Sequence[str] | None
     ) -> bytes:
-        """Return the features of the samples from start to stop (exclusive) as rows, up to a maximum size."""
+        """Return the features of the samples from start to stop (exclusive) as rows, up to a maximum size.
+
+        The rows end where stored ones do: those of a failed analysis are deleted, and others may soon be.
+        """
         _check_range(start, stop)
         upload = await self.upload(unit, upload_id)
         stored, samples = list(upload.features or ()), upload.samples or 0
@@ -75,9 +85,8 @@ class ResultService:
         unknown = [name for name in wanted if name not in stored]
         if unknown:
             raise BadRange("features", f"There is no feature {unknown[0]!r} in this upload.")
-        end = samples if stop is None else min(stop, samples)
-        count = max(0, end - start)
-        if count * max(1, len(wanted)) > MAX_VALUES:
+        end = _end(stop, samples)
+        if (end - start) * max(1, len(wanted)) > MAX_VALUES:
             max_samples = MAX_VALUES // max(1, len(wanted))
             raise BadRange(
                 "stop",
@@ -86,21 +95,20 @@ class ResultService:
             )
         await self._check_features(unit, upload_id)
         columns = [stored.index(name) for name in wanted]
-        values = np.empty((count, len(wanted)))
+        parts: list[Floats] = [np.empty((0, len(wanted)))]
         metadata: list[MetadataChunk] = []
         sample = start
-        while sample < end:
-            rows = await unit.results.feature_rows(upload_id, sample)
-            if rows is None:
-                break
-            sample = _copy_rows(rows, values, columns, start, sample, end)
+        while sample < end and (rows := await unit.results.feature_rows(upload_id, sample)) is not None:
+            parts.append(rows.features[sample - rows.first : end - rows.first][:, columns])
+            sample += len(parts[-1])
             metadata.append(MetadataChunk(rows.first, len(rows.features), rows.metadata))
         await self._check_features(unit, upload_id)
         body = {
-            "index": np.arange(start, start + count),
+            "index": np.arange(start, sample),
             "features": wanted,
-            "values": values,
-            "metadata": await asyncio.to_thread(_metadata_json, metadata, start, start + count),
+            # Selected columns may lie in memory one after the other; orjson requires rows to do so.
+            "values": np.ascontiguousarray(np.concatenate(parts)),
+            "metadata": await asyncio.to_thread(_metadata_json, metadata, start, sample),
         }
         return await asyncio.to_thread(orjson.dumps, body, None, orjson.OPT_SERIALIZE_NUMPY)
 
@@ -116,18 +124,14 @@ class ResultService:
             raise AnalysisArchived(archived)
 
 
-def _copy_rows(
-    rows: FeatureRows, values: Floats, columns: Sequence[int], start: int, sample: int, end: int
-) -> int:
-    """Copy the requested samples from a chunk, and return the index after the last one."""
-    stop = min(end, rows.first + len(rows.features))
-    values[sample - start : stop - start] = rows.features[sample - rows.first : stop - rows.first][:, columns]
-    return stop
-
-
 def _check_range(start: int, stop: int | None) -> None:
     if stop is not None and stop < start:
         raise BadRange("stop", f"stop ({stop}) must not be below start ({start}).")
+
+
+def _end(stop: int | None, samples: int) -> int:
+    """The index after the last sample that a request can mean."""
+    return samples if stop is None else min(stop, samples)
 
 
 def _points_json(

@@ -114,6 +114,14 @@ class SourceFile:
     def is_like(self, entry: Entry) -> bool:
         return (self.size, self.version) == (entry.size, entry.version)
 
+    def was_handled_as(self, entry: Entry) -> bool:
+        """Whether the entry is what was taken or refused, even if its version is another one.
+
+        A share that is mounted again, or a folder that is restored, may number all its inodes anew.
+        """
+        is_same = (self.size, self.modified_at) == (entry.size, entry.modified_at)
+        return is_same and self.state is not FileState.WAITING
+
     def renewed(self, entry: Entry, now: datetime) -> "SourceFile":
         """The same path with other content, which waits to be taken."""
         return replace(
@@ -133,7 +141,8 @@ class SourceFile:
 class Look:
     """What a look found: rows to write and to forget, and the files to be taken now, oldest first.
 
-    `settles_at` is when the first of the files that still wait can be taken, if nothing changes it.
+    Files that could not be read before come last: they may never be readable. `settles_at` is when the first
+    of the files that still wait can be taken, if nothing changes it.
     """
 
     changed: Sequence[SourceFile]
@@ -171,7 +180,7 @@ def look(
             forgotten.append(file.id)
         elif file.gone_since is None:
             changed.append(replace(file, gone_since=now))
-    ready.sort(key=lambda file: (file.modified_at, file.path))
+    ready.sort(key=lambda file: (file.problem is not None, file.modified_at, file.path))
     return Look(changed, forgotten, ready, min(settling, default=None))
 
 
@@ -191,8 +200,8 @@ def _new(source: Source, entry: Entry, now: datetime, file_id: UUID) -> SourceFi
 
 
 def _seen(source: Source, file: SourceFile, entry: Entry, now: datetime) -> SourceFile:
-    if file.is_like(entry):
-        return replace(file, gone_since=None, changed_at=None)
+    if file.is_like(entry) or file.was_handled_as(entry):
+        return replace(file, version=entry.version, gone_since=None, changed_at=None)
     # A file that was gone in between is another one under the same name.
     if file.state is not FileState.TAKEN or source.take_changed or file.gone_since is not None:
         return file.renewed(entry, now)

@@ -18,7 +18,8 @@ from shared.clock import Clock, IdGenerator
 from shared.errors import DInsightError
 from shared.jobs.queue import Job, Lease, Size
 
-# Files taken by one look. The next one follows at once, after the other sources' turns.
+# Files taken by one look. The next one follows at once, after the other sources' turns. Attempts in vain do
+# not count, or a file behind many that cannot be read would never be tried again.
 MAX_TAKEN = 50
 # A look whose worker died again and again is put off.
 AFTER_GIVING_UP = timedelta(minutes=5)
@@ -85,26 +86,29 @@ class Looker:
         try:
             async with self._open(source) as place:
                 listed = [entry for entry in await self._listed(place) if wanted(source, entry)]
-                now, taken = self._clock.now(), 0
+                now, tried, taken = self._clock.now(), 0, 0
                 found = look(source, known, listed, now, self._new_id)
                 async with self._units(scope_of(job)) as unit:
                     await hold(unit, job)
                     await unit.sources.put_files(found.changed)
                     await unit.sources.forget_files(found.forgotten)
-                    if found.ready:
+                if found.ready:
+                    # In a transaction of its own: files are seen, and settle, while none can be taken.
+                    async with self._units(scope_of(job)) as unit:
                         await self._taker.check(unit, source, found.ready[0])
-                for file in found.ready[:MAX_TAKEN]:
-                    if self._clock.now() - now > self._bounds.taking:
+                for file in found.ready:
+                    if taken == MAX_TAKEN or self._clock.now() - now > self._bounds.taking:
                         break
                     await lease.turn()
-                    await self._taker.take(job, place, file)
-                    taken += 1
+                    taken += await self._taker.take(job, place, file)
+                    tried += 1
         except PlaceError as error:
             return Outcome(error.problem, source.every)
         except DInsightError as error:
             # Such as a machine without a baseline, or a configuration that does not go with the baseline's.
             return Outcome(Problem(error.reason_code, error.detail, error.params), source.every)
-        if len(found.ready) > taken:
+        # Those that could not be read before are in no hurry.
+        if any(file.problem is None for file in found.ready[tried:]):
             return Outcome(None, timedelta())
         if found.settles_at is not None:
             settles_in = max(timedelta(), found.settles_at - self._clock.now())

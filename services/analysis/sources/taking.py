@@ -83,8 +83,11 @@ class Taker:
         size = min(file.size, self._bounds.max_bytes)
         await self._registrar.check_quotas(unit, source.organization_id, size)
 
-    async def take(self, job: Job, place: Place, file: SourceFile) -> None:
-        """Take a file, unless it changes meanwhile. Raises what concerns the whole source."""
+    async def take(self, job: Job, place: Place, file: SourceFile) -> bool:
+        """Take a file, unless it changes meanwhile or is refused; whether it was taken.
+
+        Raises what concerns the whole source.
+        """
         received = Received(self._new_id())
         try:
             received.files.append(await self._copy_in_time(place, file, received.upload_id))
@@ -93,9 +96,10 @@ class Taker:
             if after is None or not file.is_like(after) or received.size != file.size:
                 await self._discard(received)
                 await self._wait_on(job, file, after)
-                return
+                return False
             async with self._units(scope_of(job)) as unit:
                 await self._register(unit, job, file, received)
+            return True
         except (BadUpload, UploadTooLarge) as error:
             await self._discard(received)
             code = "file-name" if isinstance(error, BadUpload) else error.code
@@ -114,6 +118,7 @@ class Taker:
             # After other errors the transaction may have committed, so the janitor deletes orphaned objects.
             await self._discard(received)
             raise
+        return False
 
     async def _copy_in_time(self, place: Place, file: SourceFile, upload_id: UUID) -> StoredFile:
         try:

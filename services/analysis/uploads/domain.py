@@ -25,7 +25,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class FileUpload:
-    """`file_path` is the prefix of the files' keys. `features` and `samples` are None until they are read."""
+    """`file_path` is the prefix of the files' keys, or empty if they are no longer stored.
+
+    `features` and `samples` are None until they are read.
+    """
 
     id: UUID
     organization_id: UUID

@@ -1,6 +1,7 @@
 """Receives uploads: streams the files to the object store, then creates the analysis in one transaction."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -143,7 +144,9 @@ class UploadReceiver:
             raise EmptyFile(FILES_FIELD, filename)
 
     async def _delete_files(self, received: ReceivedForm) -> None:
-        await self._storage.delete([file.key for file in received.files])
+        # A store that is away must not hide why the upload is rejected: the janitor deletes what is left.
+        with suppress(OSError, BaseError):
+            await self._storage.delete([file.key for file in received.files])
 
 
 def checked_name(filename: str | None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.analysis.archives.errors import AnalysisArchived
-from services.analysis.baselines.service import check_model
+from services.analysis.baselines.service import load_model
 from services.analysis.configs.domain import engine_config
 from services.analysis.database.unit import Unit
 from services.analysis.domain import Analysis, AnalysisType, Status
@@ -33,12 +33,12 @@ class WhatIfService:
     async def ask(self, unit: Unit, analysis_id: UUID, sigmas: float | None, rate: float | None) -> WhatIf:
         """Judge the stored distances by another threshold; with neither of the two, by the run's own.
 
-        Raises TwoThresholds, AnalysisNotFound, AnalysisArchived, NotComplete, BaselineUnusable.
+        Raises TwoThresholds, AnalysisNotFound, AnalysisArchived, NotComplete, BaselineUnusable, Unavailable.
         """
         if sigmas is not None and rate is not None:
             raise TwoThresholds
         analysis = await self._completed(unit, analysis_id)
-        model = await self._models.load(await check_model(unit, analysis))
+        model = await load_model(self._models, unit, analysis)
         alerts: Sequence[ResolvedAlert] = ()
         if analysis.analysis_type is AnalysisType.MONITORING:
             distances = await unit.summaries.distances(analysis_id)

@@ -16,7 +16,7 @@ from services.analysis.objects.store import Storage
 from services.analysis.quotas.domain import Quotas
 from services.analysis.quotas.service import QuotaService
 from services.analysis.settings import Settings
-from services.analysis.sources.domain import QUEUE, Source
+from services.analysis.sources.domain import QUEUE, FileState, Source
 from services.analysis.sources.events import Announcer
 from services.analysis.sources.looking import Looker
 from services.analysis.sources.places.base import Place
@@ -104,11 +104,12 @@ async def claimed(place: Workplace, source: Source) -> Job | None:
     return next((job for job in jobs if job.subject_id == source.id), None)
 
 
-async def watched(place: Workplace) -> tuple[Scope, Source]:
+async def watched(place: Workplace, *, baseline: bool = True) -> tuple[Scope, Source]:
     scope = Scope(organization_id=uuid4(), user_id=uuid4())
     source = a_source(organization_id=scope.organization_id, delay=timedelta(), next_look_at=None)
     async with place.units(scope) as unit:
-        await completed(unit, scope, machine_id=source.machine_id)
+        if baseline:
+            await completed(unit, scope, machine_id=source.machine_id)
         await unit.sources.add(source)
         await unit.jobs.enqueue([look_job(uuid4(), source)])
     return scope, source
@@ -148,8 +149,25 @@ async def test_each_file_is_taken_exactly_once_wherever_a_worker_dies(
             assert job is not None, f"no look follows after death {dies_at}"
             await Victim(place, tmp_path).look(job)
         assert await taken(place, source) == [(name, 1) for name in FILES], f"after death {dies_at}"
-    # Two transactions and a copy per file, and three transactions around them, each with three ways to die.
-    assert deaths > 3 * len(FILES) + 9
+    # A transaction and a copy per file, and four transactions around them, each with three ways to die.
+    assert deaths > 3 * len(FILES) + 12
+
+
+async def test_what_a_look_finds_is_kept_even_if_nothing_can_be_taken(
+    place: Workplace, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(csv(samples(3)))
+    scope, source = await watched(place, baseline=False)
+    job = await claimed(place, source)
+    assert job is not None
+    await Victim(place, tmp_path).look(job)
+    async with place.units(scope) as unit:
+        looked_at = await unit.sources.get(source.id)
+        files = await unit.sources.files(source.id)
+    assert looked_at is not None
+    assert looked_at.problem is not None
+    assert (looked_at.problem["code"], looked_at.counts) == ("no-baseline", {"waiting": 1})
+    assert [(file.path, file.state) for file in files] == [("a.csv", FileState.WAITING)]
 
 
 async def test_a_worker_whose_job_was_given_to_another_one_takes_nothing(

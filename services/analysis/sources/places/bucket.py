@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import ObjectStore, S3Store
 
 from services.analysis.sources.domain import Entry
@@ -96,6 +96,12 @@ class BucketPlace:
         except FileNotFoundError:
             raise PlaceError("file-unreadable", f"'{path}' has gone.", file=path) from None
         except (OSError, BaseError) as error:
+            if _is_about_object(error):
+                text = (
+                    f"The store lists '{path}', but does not hand it out. It may be archived, encrypted with"
+                    " a key that the access key may not use, or closed to it by a rule."
+                )
+                raise PlaceError("file-unreadable", text, file=path) from error
             raise _unavailable(error) from error
 
     async def _answer(self, request: Awaitable[T]) -> T:
@@ -105,6 +111,18 @@ class BucketPlace:
     def _entry(self, found: Mapping[str, Any]) -> Entry:
         version = found["e_tag"] or found["last_modified"].isoformat()
         return Entry(found["path"].removeprefix(self._prefix), found["size"], version, found["last_modified"])
+
+
+def _is_about_object(error: Exception) -> bool:
+    """Whether a refusal to read concerns the one object, since the bucket was listed with the same key.
+
+    403 is the answer for archived objects and those that a rule closes, 400 for those whose encryption key is
+    switched off, or was the writer's own.
+    """
+    said = str(error)
+    if "InvalidAccessKeyId" in said or "SignatureDoesNotMatch" in said:
+        return False
+    return isinstance(error, PermissionDeniedError) or "400 Bad Request" in said
 
 
 def _unavailable(error: Exception) -> PlaceError:

@@ -148,6 +148,9 @@ class RepositorySuite(Organizations):
             assert after.uploaded_samples - before.uploaded_samples == 3
             assert after.unfinished_analyses - before.unfinished_analyses == 1
             assert (await unit.uploads.usage(NOW + HOUR)).uploaded_bytes == 0
+            await unit.uploads.forget_files(analysis.file_upload_id)
+            assert await unit.uploads.get(analysis.file_upload_id) == replace(upload, file_path="")
+            assert await unit.uploads.usage(NOW) == replace(after, stored_bytes=before.stored_bytes)
 
     async def test_an_upload_keeps_what_was_found_in_it(
         self, units: Units, mine: Scope, theirs: Scope

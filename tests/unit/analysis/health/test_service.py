@@ -284,6 +284,24 @@ async def test_baselines_of_an_earlier_version_have_one_regime(machine: Machine,
     assert found["latest"] > 6.0
 
 
+async def test_wear_is_that_of_the_newest_samples(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.analysis.health.service.MAX_POINTS", 50)
+    baseline = await machine.baseline()
+    the_map(machine, baseline, np.arange(5.0), np.ones(5))
+    runs = [await machine.run(baseline, CALM, hours) for hours in (1, 2, 3)]
+    for level, run in enumerate(runs, start=1):
+        machine.scored(run, np.zeros(SAMPLES), np.full(SAMPLES, 10.0 * level), chunk=10)
+    found = await machine.wear(baseline)
+    assert found["analysis_ids"] == [runs[1].id, runs[2].id]
+    (second, last), counts = np.unique(found["wear"], return_counts=True)
+    assert second < last
+    assert counts.tolist() == [10, SAMPLES]
+    # Of a run that is longer than the maximum, the end counts.
+    monkeypatch.setattr("services.analysis.health.service.MAX_POINTS", 20)
+    found = await machine.wear(baseline)
+    assert (found["analysis_ids"], found["wear"]) == ([runs[2].id], [last] * 20)
+
+
 async def test_wear_needs_judged_samples(machine: Machine) -> None:
     baseline = await machine.baseline()
     the_map(machine, baseline, np.arange(5.0), np.ones(5))

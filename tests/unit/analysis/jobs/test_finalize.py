@@ -94,6 +94,9 @@ async def test_a_rejected_file_fails_its_analysis(place: Place) -> None:
     assert memory.features == []
     assert memory.uploads[work.upload.id].error_message == failed.error["message"]
     assert list(memory.discarded.values()) == [f"{work.upload.file_path}/"]
+    # What is deleted counts towards no quota.
+    async with place.units(place.scope) as unit:
+        assert (await unit.uploads.usage(NOW)).stored_bytes == 0
     assert await place.units.queue.cancel([failed.id]) == 0
     (event,) = place.units.outbox.payloads(ANALYSIS_FAILED)
     assert (event.error, event.row, event.column) == (failed.error["message"], 3, "f_0")
@@ -117,6 +120,8 @@ async def test_the_files_of_an_analysis_that_is_given_up_are_kept(
     assert failure is not None
     assert (failure["message"], failure["code"]) == (message, code)
     assert place.units.memory.discarded == {}
+    async with place.units(place.scope) as unit:
+        assert (await unit.uploads.usage(NOW)).stored_bytes == work.upload.file_size
 
 
 async def test_an_analysis_fails_once(place: Place) -> None:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from services.analysis.objects.store import Storage
 from services.analysis.settings import Settings
 from services.analysis.sources.domain import Entry, Source, SourceFile
 from services.analysis.sources.places.base import Place
+from services.analysis.sources.service import look_job
 from services.analysis.sources.taking import Bounds
 from services.analysis.worker import build_source_worker
 from shared.access import Caller, Scope
@@ -94,6 +96,14 @@ class Scene:
     @asynccontextmanager
     async def open(self, source: Source) -> AsyncIterator[Place]:
         yield self.places.get(source.id, self.place)
+
+    async def watch(self, **changes: Any) -> None:
+        """Have the source looked at, with these changes."""
+        self.source = replace(self.source, **changes)
+        async with self.units(self.scope) as unit:
+            await unit.sources.add(self.source)
+            await unit.jobs.cancel([self.source.id])
+            await unit.jobs.enqueue([look_job(time_ordered_id(), self.source)])
 
     async def with_baseline(self) -> Analysis:
         async with self.units(self.scope) as unit:

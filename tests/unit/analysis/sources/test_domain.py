@@ -86,8 +86,9 @@ def test_a_change_after_the_taking_is_taken_if_the_source_says_so() -> None:
     watched = Watched(a_source(take_changed=True))
     watched.after(MINUTE, an_entry())
     assert watched.after(MINUTE, an_entry()) == ["a.csv"]
-    assert watched.after(MINUTE, an_entry(version="2")) == []
-    assert watched.after(MINUTE, an_entry(version="2")) == ["a.csv"]
+    changed = an_entry(version="2", modified_at=NOW + MINUTE)
+    assert watched.after(MINUTE, changed) == []
+    assert watched.after(MINUTE, changed) == ["a.csv"]
 
 
 def test_a_file_that_comes_back_is_new_only_with_other_content() -> None:
@@ -99,8 +100,33 @@ def test_a_file_that_comes_back_is_new_only_with_other_content() -> None:
     assert watched.known["a.csv"].gone_since is None
     assert watched.after(MINUTE, an_entry()) == []
     watched.after(MINUTE)
-    watched.after(MINUTE, an_entry(version="2"))
-    assert watched.after(MINUTE, an_entry(version="2")) == ["a.csv"]
+    other = an_entry(version="2", modified_at=NOW + MINUTE)
+    watched.after(MINUTE, other)
+    assert watched.after(MINUTE, other) == ["a.csv"]
+
+
+@pytest.mark.parametrize("state", [FileState.TAKEN, FileState.FAILED])
+@pytest.mark.parametrize("mounted_anew", [False, True])
+def test_a_share_that_numbers_its_files_anew_makes_nothing_new(state: FileState, mounted_anew: bool) -> None:
+    """Whether a look came while it was away or not. A refused file is forgotten while it is away."""
+    watched = Watched(a_source(take_changed=True))
+    watched.after(MINUTE, an_entry(version="5-1"))
+    assert watched.after(MINUTE, an_entry(version="5-1")) == ["a.csv"]
+    watched.known["a.csv"] = replace(watched.known["a.csv"], state=state)
+    if mounted_anew and state is FileState.TAKEN:
+        watched.after(MINUTE)
+    for _ in range(3):
+        assert watched.after(MINUTE, an_entry(version="5-2")) == []
+    file = watched.known["a.csv"]
+    assert (file.state, file.version, file.changed_at, file.gone_since) == (state, "5-2", None, None)
+
+
+def test_files_that_could_not_be_read_are_tried_after_all_others() -> None:
+    watched = Watched(a_source())
+    entries = [an_entry(f"{n}.csv", modified_at=NOW + n * MINUTE) for n in range(3)]
+    watched.after(MINUTE, *entries)
+    watched.known["0.csv"] = replace(watched.known["0.csv"], problem={"code": "file-unreadable"})
+    assert watched.after(MINUTE, *entries) == ["1.csv", "2.csv", "0.csv"]
 
 
 def test_a_taken_file_is_forgotten_long_after_it_has_gone() -> None:

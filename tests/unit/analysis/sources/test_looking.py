@@ -27,16 +27,8 @@ AWAY = PlaceError("host-unreachable", "There is no connection.")
 @pytest.fixture
 async def scene() -> Scene:
     made = Scene()
-    await watch(made)
+    await made.watch()
     return made
-
-
-async def watch(scene: Scene, **changes: object) -> None:
-    scene.source = replace(scene.source, **changes)  # type: ignore[arg-type]
-    async with scene.units(scene.scope) as unit:
-        await unit.sources.add(scene.source)
-        await unit.jobs.cancel([scene.source.id])
-        await unit.jobs.enqueue([look_job(time_ordered_id(), scene.source)])
 
 
 async def test_a_file_beyond_the_quota_is_not_even_read(scene: Scene) -> None:
@@ -116,7 +108,7 @@ async def test_a_file_that_goes_while_it_is_copied_is_forgotten(scene: Scene) ->
 
 async def test_a_file_that_is_too_large_is_refused_and_the_others_are_taken(scene: Scene) -> None:
     await scene.with_baseline()
-    await watch(scene, pattern="*")
+    await scene.watch(pattern="*")
     unnamable = "c" * 300 + ".csv"
     scene.place.files = {"a.csv": b"x" * (MAX_BYTES + 1), "b.csv": b"y" * 10, unnamable: b"z"}
     await scene.look()
@@ -132,21 +124,6 @@ async def test_a_file_that_is_too_large_is_refused_and_the_others_are_taken(scen
     ]
     await scene.look(HOUR)
     assert len(scene.units.outbox.payloads(SOURCE_FAILED)) == 2
-
-
-async def test_a_file_that_cannot_be_read_does_not_hold_up_the_others(scene: Scene) -> None:
-    await scene.with_baseline()
-    scene.place.files = {"a.csv": b"x" * 10, "b.csv": b"y" * 10}
-    scene.place.unreadable["a.csv"] = PlaceError("file-unreadable", "No right to read.", file="a.csv")
-    await scene.look()
-    await scene.look()
-    await scene.look(HOUR)
-    assert scene.taken() == ["b.csv"]
-    assert [p.file for p in scene.units.outbox.payloads(SOURCE_FAILED)] == ["a.csv"]
-    del scene.place.unreadable["a.csv"]
-    await scene.look(HOUR)
-    assert scene.taken() == ["b.csv", "a.csv"]
-    assert scene.files["a.csv"].problem is None
 
 
 async def test_without_a_baseline_files_wait_uncopied_and_it_is_said_once(scene: Scene) -> None:
@@ -193,7 +170,7 @@ async def test_a_connection_that_breaks_within_a_file_leaves_it_waiting(scene: S
 async def test_all_files_share_one_configuration_until_the_baseline_has_another(scene: Scene) -> None:
     changes = {"parameters": {"max_missing": 0.25}, "reading": {"time_zone": "Europe/Berlin"}}
     await scene.with_baseline()
-    await watch(scene, config=changes)
+    await scene.watch(config=changes)
     scene.place.files = {f"{n}.csv": b"x" * (n + 5) for n in range(3)}
     await scene.look()
     await scene.look()

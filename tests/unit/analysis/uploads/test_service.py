@@ -1,11 +1,12 @@
 """Uploads: what is stored and enqueued, and the baseline that a monitoring run is compared with."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from obstore.exceptions import GenericError
 from pydantic import SecretStr
 
 from services.analysis.configs.service import ConfigService
@@ -27,7 +28,7 @@ from shared.access import Caller, Scope
 from shared.audit import Auditor
 from shared.clock import time_ordered_id
 from shared.ended import AccessRevoked
-from shared.errors import Unprocessable
+from shared.errors import Unavailable, Unprocessable
 from shared.events.analysis import UPLOAD_RECEIVED
 from shared.events.auth import AUDIT_RECORDED
 from shared.http.peers import Peer
@@ -184,6 +185,28 @@ async def test_an_upload_whose_sender_lost_access_meanwhile_leaves_nothing(place
     with pytest.raises(AccessRevoked):
         await place.send()
     assert (await place.keys(), place.units.memory.analyses, await place.jobs()) == ([], {}, [])
+
+
+@pytest.mark.parametrize(("files", "error"), [(2, Unavailable), (1, NoBaseline)])
+async def test_a_store_that_goes_away_does_not_hide_why_an_upload_fails(
+    place: Place, monkeypatch: pytest.MonkeyPatch, files: int, error: type[Exception]
+) -> None:
+    put, puts = place.storage.put_stream, 0
+
+    async def once(key: str, chunks: AsyncIterator[bytes]) -> None:
+        nonlocal puts
+        puts += 1
+        if puts > 1:
+            raise GenericError("connection refused")
+        await put(key, chunks)
+
+    async def delete(keys: Sequence[str]) -> None:
+        raise GenericError("connection refused")
+
+    monkeypatch.setattr(place.storage, "put_stream", once)
+    monkeypatch.setattr(place.storage, "delete", delete)
+    with pytest.raises(error):
+        await place.send(*[("a.csv", TABLE)] * files, kind=AnalysisType.MONITORING)
 
 
 async def test_a_deleted_machine_is_not_found(place: Place) -> None:

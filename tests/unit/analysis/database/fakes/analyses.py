@@ -37,7 +37,8 @@ class FakeMachines(Scoped):
         mine = [a for a in memory.analyses.values() if a.machine_id == machine_id and self._mine(a)]
         ids, uploads = {a.id for a in mine}, {a.file_upload_id for a in mine}
         await self._queue.cancel(list(ids))
-        for name in [f"{memory.uploads[upload].file_path}/" for upload in uploads] + [
+        stored = [path for upload in uploads if (path := memory.uploads[upload].file_path)]
+        for name in [f"{path}/" for path in stored] + [
             row.model_key for row in memory.maps.values() if row.file_upload_id in uploads
         ]:
             memory.discarded[max(memory.discarded, default=0) + 1] = name
@@ -103,7 +104,7 @@ class FakeUploads(Scoped):
         return Usage(
             uploaded_bytes=sum(each.file_size for each in recent),
             uploaded_samples=sum(each.samples or 0 for each in recent),
-            stored_bytes=sum(each.file_size for each in uploads if each.file_path is not None),
+            stored_bytes=sum(each.file_size for each in uploads if each.file_path),
             unfinished_analyses=len(unfinished),
         )
 
@@ -130,6 +131,10 @@ class FakeUploads(Scoped):
                 features=upload.features if features is None else list(features),
                 samples=upload.samples if samples is None else samples,
             )
+
+    async def forget_files(self, upload_id: UUID) -> None:
+        if (upload := await self.get(upload_id)) is not None:
+            self._memory.uploads[upload_id] = replace(upload, file_path="")
 
 
 class FakeAnalyses(Scoped):

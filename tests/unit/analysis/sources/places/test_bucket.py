@@ -81,6 +81,29 @@ async def content(place: BucketPlace) -> bytes:
     return b"".join([block async for block in place.read("a.csv")])
 
 
+@pytest.mark.parametrize(
+    ("status", "said", "code", "params"),
+    [
+        (403, "InvalidObjectState", "file-unreadable", {"file": "a.csv"}),
+        (403, "AccessDenied", "file-unreadable", {"file": "a.csv"}),
+        (400, "KMS.DisabledException", "file-unreadable", {"file": "a.csv"}),
+        (403, "InvalidAccessKeyId", "bucket-refused", {}),
+        (403, "SignatureDoesNotMatch", "bucket-refused", {}),
+    ],
+)
+async def test_an_object_that_is_refused_says_nothing_of_the_others(
+    status: int, said: str, code: str, params: dict[str, str]
+) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        text = f"<Error><Code>{said}</Code><Message>no</Message></Error>"
+        return web.Response(status=status, text=text, content_type="application/xml")
+
+    async with serving(answer) as place:
+        with pytest.raises(PlaceError) as refused:
+            await content(place)
+    assert (refused.value.problem.code, refused.value.problem.params) == (code, params)
+
+
 @pytest.mark.parametrize("asked", [BucketPlace.entries, lambda place: place.find("a.csv"), content])
 @pytest.mark.parametrize("begun", [False, True])
 async def test_a_store_that_stalls_is_left(
