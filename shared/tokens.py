@@ -1,5 +1,6 @@
 """Access tokens: their claims, and their verification with the keys that auth publishes (JWKS, RFC 7517)."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -39,16 +40,17 @@ class TokenVerifier:
         self._fetch_keys = fetch_keys
         self._now = now
         self._keys: KeySet | None = None
-        self._fetched_at = float("-inf")
+        self._fetched_at = self._tried_at = float("-inf")
+        self._fetch: asyncio.Task[None] | None = None
 
     async def verify(self, token: str) -> Identity:
         """Return the user of the token. Raises Unauthenticated, or Unavailable if no keys can be fetched."""
-        keys = await self._current_keys(KEYS_FRESH_SECONDS)
+        keys = await self._known_keys()
         try:
             try:
                 decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
             except (JoseError, ValueError):
-                keys = await self._current_keys(KEYS_RETRY_SECONDS)
+                keys = await self._latest_keys()
                 decoded = jwt.decode(token, keys, algorithms=[ALGORITHM])
             # Auth uses no critical extensions (`crit`), so a token that has one is not from auth.
             if decoded.header.get("typ") != TOKEN_TYPE or "crit" in decoded.header:
@@ -91,16 +93,34 @@ class TokenVerifier:
             versions={id_: int(m.get("version", 0)) for id_, m in memberships.items()},
         )
 
-    async def _current_keys(self, fresh_seconds: float) -> KeySet:
-        if self._keys is None or self._now() - self._fetched_at > fresh_seconds:
-            try:
-                self._keys = KeySet.import_key_set(dict(await self._fetch_keys()))  # type: ignore[arg-type]
-                self._fetched_at = self._now()
-            except (OSError, TimeoutError, JoseError, ValueError) as error:
-                if self._keys is None:
-                    raise Unavailable(
-                        "The access token cannot be verified at the moment. Try again shortly."
-                    ) from error
-                # The cached keys stay in use while auth is unavailable.
-                logger.warning("signing keys could not be refreshed", error=str(error))
+    async def _known_keys(self) -> KeySet:
+        """The cached keys. When they are old, one request fetches them, and the others go on with these."""
+        is_old = self._now() - self._fetched_at > KEYS_FRESH_SECONDS
+        if self._keys is None or (is_old and self._may_fetch()):
+            return await self._latest_keys()
         return self._keys
+
+    async def _latest_keys(self) -> KeySet:
+        """The keys of now, or of some seconds ago. Requests at the same time share a fetch."""
+        if self._fetch is None or self._fetch.done():
+            if self._keys is not None and not self._may_fetch():
+                return self._keys
+            self._tried_at = self._now()
+            self._fetch = asyncio.create_task(self._fetch_now())
+        # A request that is cancelled does not take the fetch away from the others.
+        await asyncio.shield(self._fetch)
+        if self._keys is None:
+            raise Unavailable("The access token cannot be verified at the moment. Try again shortly.")
+        return self._keys
+
+    def _may_fetch(self) -> bool:
+        """Failed attempts count: auth may hang, and then each of them takes seconds."""
+        return self._now() - self._tried_at > KEYS_RETRY_SECONDS
+
+    async def _fetch_now(self) -> None:
+        try:
+            self._keys = KeySet.import_key_set(dict(await self._fetch_keys()))  # type: ignore[arg-type]
+            self._fetched_at = self._now()
+        except (OSError, TimeoutError, JoseError, ValueError) as error:
+            # The cached keys stay in use while auth is unavailable.
+            logger.warning("signing keys could not be fetched", error=str(error))

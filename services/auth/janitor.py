@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.auth.backups.service import BackupReminder
 from services.auth.database.unit import Unit, Units
+from services.auth.invitations.domain import INVITATION_WINDOW
 from services.auth.keys.service import KeyRing
 from services.auth.mail.domain import RETENTION
 from services.auth.sign_in.domain import FAILURES_EXPIRE_AFTER
@@ -42,7 +43,10 @@ def build_janitor(
                 lambda unit, now: unit.attempts.delete_old(now - FAILURES_EXPIRE_AFTER)
             ),
             "delete expired links": chore(lambda unit, now: unit.one_time.delete_expired(now)),
-            "delete expired invitations": chore(lambda unit, now: unit.invitations.delete_expired(now)),
+            # Withdrawn ones, too, but not while their mail still counts.
+            "delete expired invitations": chore(
+                lambda unit, now: unit.invitations.delete_expired(now - INVITATION_WINDOW)
+            ),
             "remind of late backups": chore(lambda unit, _: reminder.remind(unit)),
             "delete finished mail": chore(lambda unit, now: unit.mail.delete_finished(now - RETENTION)),
         },

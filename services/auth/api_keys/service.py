@@ -6,8 +6,15 @@ from uuid import UUID
 
 from services.auth.api_keys.domain import SECRET_BYTES, ApiKey, KeyGrant, format_key, parse_key
 from services.auth.database.unit import Unit
-from services.auth.errors import ApiKeyNotFound, ApiKeyRefused, ExpiryInPast, RoleTooHigh
+from services.auth.errors import (
+    ApiKeyNotFound,
+    ApiKeyRefused,
+    ExpiryInPast,
+    OrganizationNotFound,
+    RoleTooHigh,
+)
 from services.auth.opaque_tokens import token_hash
+from services.auth.organizations.lock import lock_active
 from services.auth.standing.endings import key_ended
 from shared.access import Caller, Role, Scope
 from shared.audit import Auditor
@@ -29,8 +36,13 @@ class ApiKeyService:
     ) -> tuple[ApiKey, str]:
         """Create a key, and return it with its text, which is not stored.
 
-        Raises RoleTooHigh, ExpiryInPast.
+        Raises OrganizationNotFound, RoleTooHigh, ExpiryInPast.
         """
+        await lock_active(unit, caller.organization_id)
+        # The caller may have just been removed, with all keys: one more would work if the caller returned.
+        maker = await unit.memberships.get(caller.organization_id, caller.user_id)
+        if maker is None or not maker.is_active:
+            raise OrganizationNotFound(caller.organization_id)
         if role > caller.role or role is Role.OWNER:
             raise RoleTooHigh(caller.role)
         now = self._clock.now()

@@ -29,10 +29,14 @@ class InvitationRepository(Protocol):
         ...
 
     async def count_since(self, organization_id: UUID, since: datetime) -> int:
-        """The number of open invitations sent since then."""
+        """The number of invitations sent since then that nobody has accepted."""
         ...
 
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool: ...
+
+    async def expire(self, organization_id: UUID, invitation_id: UUID, now: datetime) -> bool:
+        """End an invitation that can still be accepted; False if there is none."""
+        ...
 
     async def organization_of(self, token_hash: str) -> UUID | None:
         """The organization of the invitation with this token."""
@@ -89,6 +93,12 @@ class PostgresInvitationRepository:
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool:
         row = await self._queries.delete_invitation(
             self._connection, organization_id=organization_id, id=invitation_id
+        )
+        return row is not None
+
+    async def expire(self, organization_id: UUID, invitation_id: UUID, now: datetime) -> bool:
+        row = await self._queries.expire_invitation(
+            self._connection, organization_id=organization_id, id=invitation_id, now=now
         )
         return row is not None
 

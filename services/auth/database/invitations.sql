@@ -15,7 +15,7 @@ SELECT * FROM invitations WHERE organization_id = :organization_id AND id = :id;
 SELECT * FROM invitations WHERE organization_id = :organization_id AND email = :email;
 
 -- name: count_invitations$
--- The number of recent open invitations of the organization.
+-- The number of recent invitations of the organization, also of those that were withdrawn.
 SELECT count(*) FROM invitations WHERE organization_id = :organization_id AND created_at > :since;
 
 -- name: list_invitations
@@ -27,8 +27,13 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit;
 
 -- name: delete_invitation^
--- Delete an invitation that was accepted or withdrawn.
+-- Delete an invitation that was accepted.
 DELETE FROM invitations WHERE organization_id = :organization_id AND id = :id RETURNING id;
+
+-- name: expire_invitation^
+-- End an invitation that was withdrawn. It is kept for a while, because its mail counts.
+UPDATE invitations SET expires_at = :now
+WHERE organization_id = :organization_id AND id = :id AND expires_at > :now RETURNING id;
 
 -- name: find_invitation_organization$
 -- The organization of the invitation with this token, whatever the current scope.

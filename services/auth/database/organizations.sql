@@ -23,6 +23,12 @@ WHERE m.user_id = :user_id AND m.is_active AND o.is_active
 ORDER BY o.created_at DESC, o.id DESC
 LIMIT :limit;
 
+-- name: list_owned_organizations
+-- The organizations that the user owns: also deactivated ones, which may be activated again.
+SELECT o.id FROM organizations AS o JOIN user_organizations AS m ON m.organization_id = o.id
+WHERE m.user_id = :user_id AND m.role = 'owner' AND m.is_active AND o.deleted_at IS NULL
+ORDER BY o.id;
+
 -- name: update_organization!
 -- Update everything that can change.
 UPDATE organizations

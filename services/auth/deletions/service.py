@@ -13,14 +13,14 @@ from services.auth.errors import (
     LastOwnerOf,
     NotConfirmed,
     OnLegalHold,
-    OrganizationNotFound,
     TokenOutdated,
 )
 from services.auth.organizations.domain import Organization
 from services.auth.organizations.events import publish_tombstone
+from services.auth.organizations.lock import lock_active
 from services.auth.sessions.recent import require_recent_sign_in
 from services.auth.standing.endings import account_changed, end_sessions
-from shared.access import Caller, Identity, Role, Scope
+from shared.access import Caller, Identity, Scope
 from shared.audit import Auditor
 from shared.clock import Clock
 from shared.erasure.requests import DeletionRequests
@@ -62,9 +62,7 @@ class DeletionService:
         Raises OrganizationNotFound, SignInTooOld.
         """
         await require_recent_sign_in(unit, identity, self._clock.now())
-        organization = await unit.organizations.lock(caller.organization_id)
-        if organization is None or not organization.is_active:
-            raise OrganizationNotFound(caller.organization_id)
+        organization = await lock_active(unit, caller.organization_id)
         now = self._clock.now()
         await unit.deletions.close_organization(organization.id, now)
         await publish_tombstone(unit.outbox, organization, now)
@@ -144,10 +142,8 @@ class DeletionService:
     @staticmethod
     async def _owned_alone(unit: Unit, user_id: UUID) -> Sequence[Organization]:
         """The organizations without another owner, locked, so that the other one does not leave now."""
-        owned = [m for m in await unit.memberships.active_of(user_id) if m.role is Role.OWNER]
         alone = []
-        for membership in sorted(owned, key=lambda membership: membership.organization_id):
-            place = membership.organization_id
+        for place in await unit.organizations.owned_by(user_id):
             await unit.act_as(Scope(organization_id=place, user_id=user_id))
             organization = await unit.organizations.lock(place)
             if organization and not await unit.memberships.has_other_owner(place, user_id):

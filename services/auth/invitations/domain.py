@@ -24,4 +24,8 @@ class Invitation:
     token_hash: str
     invited_by: UUID
     created_at: datetime
+    # Or when it was withdrawn.
     expires_at: datetime
+
+    def is_open(self, now: datetime) -> bool:
+        return self.expires_at > now

@@ -10,7 +10,6 @@ from services.auth.errors import (
     InvalidLink,
     InvitationForAnother,
     InvitationNotFound,
-    OrganizationNotFound,
     OwnersOnly,
     TooManyAttempts,
 )
@@ -26,6 +25,7 @@ from services.auth.members.domain import Membership
 from services.auth.members.events import as_member, publish_member
 from services.auth.opaque_tokens import TOKEN_BYTES, token_hash
 from services.auth.organizations.domain import OrganizationAccess
+from services.auth.organizations.lock import lock_active
 from services.auth.users.domain import User
 from services.auth.verification.service import VerificationService
 from shared.access import MIN_ROLE, Caller, Identity, Permission, Role, Scope
@@ -55,13 +55,13 @@ class InvitationService:
     async def invite(self, unit: Unit, caller: Caller, email: str, role: Role) -> Invitation:
         """Send a link, and invalidate the previous link to the address.
 
-        Raises OwnersOnly, AlreadyMember, TooManyAttempts.
+        Raises OrganizationNotFound, OwnersOnly, AlreadyMember, TooManyAttempts.
         """
-        organization = await unit.organizations.lock(caller.organization_id)
-        if organization is None:
-            raise OrganizationNotFound(caller.organization_id)
+        organization = await lock_active(unit, caller.organization_id)
         before = await unit.invitations.of_email(organization.id, email)
-        self._check_role(caller, role, before)
+        # Nothing is taken from an owner by replacing an invitation that has ended.
+        is_open = before is not None and before.is_open(self._clock.now())
+        self._check_role(caller, role, before if is_open else None)
         await self._check_rate(unit, organization.id, before)
         user = await unit.users.by_email(email)
         if user and await unit.memberships.get(organization.id, user.id):
@@ -83,12 +83,17 @@ class InvitationService:
         return invitation
 
     async def withdraw(self, unit: Unit, caller: Caller, invitation_id: UUID) -> None:
-        """Raises InvitationNotFound, OwnersOnly."""
+        """End an invitation; its mail still counts.
+
+        Raises OrganizationNotFound, InvitationNotFound, OwnersOnly.
+        """
+        await lock_active(unit, caller.organization_id)
         invitation = await unit.invitations.get(caller.organization_id, invitation_id)
-        if invitation is None or invitation.expires_at <= self._clock.now():
+        now = self._clock.now()
+        if invitation is None or not invitation.is_open(now):
             raise InvitationNotFound(invitation_id)
         self._check_role(caller, invitation.role, None)
-        if not await unit.invitations.remove(caller.organization_id, invitation_id):
+        if not await unit.invitations.expire(caller.organization_id, invitation_id, now):
             raise InvitationNotFound(invitation_id)
         await self._wrote(unit, caller, "invitation.withdrawn", invitation, after=False)
 
@@ -112,8 +117,10 @@ class InvitationService:
         if organization_id is None:
             raise InvalidLink
         await unit.act_as(Scope(organization_id=organization_id))
+        # First the organization, then the invitation, as whoever invites again does: otherwise they deadlock.
+        await unit.organizations.lock(organization_id)
         invitation = await unit.invitations.of_token(token_hash(token))
-        if invitation is None or invitation.expires_at <= self._clock.now():
+        if invitation is None or not invitation.is_open(self._clock.now()):
             raise InvalidLink
         return invitation
 

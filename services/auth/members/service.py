@@ -9,6 +9,7 @@ from services.auth.database.unit import Unit
 from services.auth.errors import LastOwner, MemberNotFound, OwnAccess, OwnersOnly
 from services.auth.members.domain import Member, Membership
 from services.auth.members.events import publish_member
+from services.auth.organizations.lock import lock_active
 from shared.access import Caller, Permission, Role
 from shared.audit import Auditor
 from shared.clock import Clock
@@ -28,7 +29,7 @@ class MemberService:
     ) -> Member:
         """Change the role, and take access away or give it back; None changes nothing.
 
-        Raises MemberNotFound, OwnersOnly, LastOwner, OwnAccess.
+        Raises OrganizationNotFound, MemberNotFound, OwnersOnly, LastOwner, OwnAccess.
         """
         member = await self._locked(unit, caller, user_id)
         before = member.membership
@@ -54,7 +55,7 @@ class MemberService:
     async def remove(self, unit: Unit, caller: Caller, user_id: UUID) -> None:
         """End a membership, and delete the API keys of the member. Users may end their own; API keys may not.
 
-        Raises MemberNotFound, OwnersOnly, LastOwner.
+        Raises OrganizationNotFound, MemberNotFound, OwnersOnly, LastOwner.
         """
         if user_id != caller.user_id or caller.api_key_id is not None:
             caller.require(Permission.MEMBERS_WRITE)
@@ -100,7 +101,7 @@ class MemberService:
     @staticmethod
     async def _locked(unit: Unit, caller: Caller, user_id: UUID) -> Member:
         """The member; changes of other members wait until the transaction ends."""
-        await unit.organizations.lock(caller.organization_id)
+        await lock_active(unit, caller.organization_id)
         member = await unit.memberships.get(caller.organization_id, user_id)
         if member is None:
             raise MemberNotFound(user_id)

@@ -11,6 +11,7 @@ from services.auth.members.domain import Membership
 from services.auth.members.events import as_member, publish_member
 from services.auth.organizations.domain import Organization, OrganizationAccess, slug_of
 from services.auth.organizations.events import publish_organization
+from services.auth.organizations.lock import lock_active
 from services.auth.organizations.secrets import SettingsEncryptor
 from services.auth.sessions.errors import OwnSignInTooWeak
 from services.auth.sessions.methods import Demand, SignInRules
@@ -125,11 +126,12 @@ class OrganizationService:
         return OrganizationAccess(organization, caller.role)
 
     async def change(self, unit: Unit, caller: Caller, changes: Mapping[str, Any]) -> OrganizationAccess:
-        """Change the given fields. Raises SlugTaken, InvalidRetention, OwnSignInTooWeak."""
+        """Change the given fields.
+
+        Raises OrganizationNotFound, SlugTaken, InvalidRetention, OwnSignInTooWeak.
+        """
         self._check(changes.get("settings"))
-        before = await unit.organizations.lock(caller.organization_id)
-        if before is None:
-            raise OrganizationNotFound(caller.organization_id)
+        before = await lock_active(unit, caller.organization_id)
         if not changes:
             return OrganizationAccess(before, caller.role)
         if "settings" in changes:

@@ -56,7 +56,7 @@ def build_sign_in_router(
             await entrance.admit(unit, challenge, answer.method, client, device)
         async with units(Scope()) as unit:
             grant = unwrap(await entrance.answer(unit, challenge, answer, client, device))
-        return TokenPairOut.of(await tokens.issue(grant), devices.issue(grant.user.email))
+        return TokenPairOut.of(await tokens.issue(grant), devices.issue(grant.user.email, factor=True))
 
     return router
 

@@ -16,6 +16,8 @@ from shared.clock import Clock, IdGenerator
 
 PURPOSE = b"auth.device_tokens"
 ALGORITHM = "HS256"
+# Whether the sign-in had a second factor. Tokens of earlier versions do not say so: they count as without.
+FACTOR_CLAIM = "factor"
 # Renewed by every sign-in.
 LIFETIME = timedelta(days=365)
 
@@ -27,14 +29,22 @@ class Devices:
         self._clock = clock
         self._new_id = new_id
 
-    def issue(self, account: str) -> str:
-        """A token for the device that has just signed in to the account."""
+    def issue(self, account: str, *, factor: bool = False) -> str:
+        """A token for the device that has just signed in to the account, or even proved its second factor."""
         expires_at = int((self._clock.now() + LIFETIME).timestamp())
-        claims = {"sub": _name(account), "jti": str(self._new_id()), "exp": expires_at}
+        claims = {
+            "sub": _name(account),
+            "jti": str(self._new_id()),
+            "exp": expires_at,
+            FACTOR_CLAIM: factor,
+        }
         return jwt.encode({"alg": ALGORITHM}, claims, self._key, algorithms=[ALGORITHM])
 
-    def known(self, account: str, token: str | None) -> str | None:
-        """The id of the device; None unless it has signed in to this account before."""
+    def known(self, account: str, token: str | None, *, factor: bool = False) -> str | None:
+        """The id of the device; None unless it has signed in to this account before.
+
+        With `factor`, that sign-in must have had a second factor.
+        """
         try:
             claims = jwt.decode(token or "", self._key, algorithms=[ALGORITHM]).claims
             jwt.JWTClaimsRegistry(
@@ -42,6 +52,8 @@ class Devices:
                 sub={"essential": True, "value": _name(account)},
                 exp={"essential": True},
             ).validate(claims)
+            if factor and claims.get(FACTOR_CLAIM) is not True:
+                return None
             return str(claims["jti"])
         except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None

@@ -31,7 +31,8 @@ class Throttle:
     """Counts failures per account and network: an IPv4 address, or an IPv6 /64 and the /56 around it.
 
     Sign-ins are counted per account, too, over all networks. A device that has signed in to the account
-    before is counted alone, so that guesses of others do not lock its user out.
+    before, for codes with a second factor, is counted alone, so that guesses of others do not lock its user
+    out.
 
     The account is named as it was typed, known or not, so that waiting tells nothing about it.
     """
@@ -76,7 +77,8 @@ class Throttle:
         return [*_networks(email, client), (_subject("account", email), FREE_FAILURES_OF_ACCOUNT)]
 
     def _code(self, email: str, client: Client, device: str | None) -> list[Counted]:
-        if known := self._devices.known(email, device):
+        # Before there was a second factor, whoever had the password could collect any number of tokens.
+        if known := self._devices.known(email, device, factor=True):
             return [(_subject("device-code", email, known), FREE_FAILURES)]
         return [*_networks(f"code|{email}", client), (_subject("codes", email), FREE_FAILURES_OF_CODES)]
 

@@ -16,14 +16,14 @@ from tests.integration.auth.mailbox import Mailbox
 from tests.support.installation import TestDatabase
 from tests.support.service import running
 
-PASSWORD = "correct horse battery"
+PASSWORD, PEPPER = "correct horse battery", "pepper of the tests, long enough"
 
 
 def auth_settings(database: TestDatabase, **overrides: Any) -> Settings:
     """With the cheapest bcrypt, because the tests are not about its cost."""
     values: dict[str, Any] = {
         "database_url": SecretStr(database.dsn("auth")),
-        "password_pepper": SecretStr("pepper of the tests, long enough"),
+        "password_pepper": SecretStr(PEPPER),
         "bcrypt_cost": 4,
     }
     return Settings(**values | overrides)

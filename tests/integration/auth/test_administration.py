@@ -65,6 +65,8 @@ async def test_an_organization_is_deactivated_and_activated(root: Person, person
     assert (await person.send("GET", f"/organizations/{person.organization_id}")).status_code == 404
     assert (await person.get("/organizations"))["items"] == []
     assert (await program.exchange()).status_code == 401
+    alone = await person.send("DELETE", "/users/me")
+    assert (alone.status_code, alone.json()["code"]) == (409, "last-owner"), "it may be activated again"
     assert (await root.send("PATCH", place, {"is_active": True})).status_code == 200
     assert (await program.exchange()).status_code == 200
     assert await entry(person, "organization.deactivated")

@@ -116,6 +116,11 @@ async def test_a_new_invitation_replaces_the_previous_one_and_withdrawal_ends_it
     assert (await person.send("DELETE", f"{place(person)}/{first['id']}")).status_code == 404
     assert (await person.send("DELETE", f"{place(person)}/{second['id']}")).status_code == 204
     assert (await guest.send("POST", ACCEPT, {"token": new})).status_code == 400
+    assert (await person.send("DELETE", f"{place(person)}/{second['id']}")).status_code == 404
+    assert (await person.get(place(person)))["items"] == []
+    assert (await invite(person, guest.email)).status_code == 429, "withdrawing does not call the mail back"
+    await age(database, guest.email)
+    assert (await invite(person, guest.email)).status_code == 201
     await recorded(person, "invitation.withdrawn")
 
 
@@ -138,6 +143,8 @@ async def test_nobody_can_invite_above_their_own_role(
     assert (await admin.send("DELETE", f"{place(admin)}/{owner.json()['id']}")).status_code == 403
     assert [i["role"] for i in (await viewer.get(place(viewer)))["items"]] == ["owner"]
     assert (await viewer.send("DELETE", f"{place(viewer)}/{owner.json()['id']}")).status_code == 403
+    assert (await person.send("DELETE", f"{place(person)}/{owner.json()['id']}")).status_code == 204
+    assert (await invite(admin, email, "viewer")).status_code == 201, "it no longer replaces anything"
 
 
 async def test_a_removed_administrator_cannot_return_with_an_invitation(

@@ -1,5 +1,6 @@
 """Access tokens: valid ones are accepted, and everything else is rejected."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,7 +13,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
-from shared.access import Role
+from shared.access import Identity, Role
 from shared.errors import BadRequest, Forbidden, Unauthenticated, Unavailable
 from shared.tokens import (
     ALGORITHM,
@@ -39,9 +40,13 @@ class Keys:
         self.keys = list(keys)
         self.asked = 0
         self.away = False
+        self.hanging, self.answers = False, asyncio.Event()
 
     async def __call__(self) -> dict[str, Any]:
         self.asked += 1
+        await asyncio.sleep(0)
+        if self.hanging:
+            await self.answers.wait()
         if self.away:
             raise OSError("auth is away")
         return dict(KeySet(list(self.keys)).as_dict(private=False))
@@ -246,13 +251,67 @@ async def test_old_keys_serve_while_auth_is_away(
     await verifier.verify(sign(key, claims(clock.now)))
     keys.away = True
     clock.now += KEYS_FRESH_SECONDS + 1
+    for _ in range(2):
+        await verifier.verify(sign(key, claims(clock.now)))
+    assert keys.asked == 2, "one failed, and the next must wait for its time"
+    clock.now += KEYS_RETRY_SECONDS + 1
+    await verifier.verify(sign(key, claims(clock.now)))
+    assert keys.asked == 3
+
+
+async def test_while_auth_hangs_one_request_waits_and_the_others_use_old_keys(
+    verifier: TokenVerifier, keys: Keys, key: OKPKey, clock: Time
+) -> None:
+    await verifier.verify(sign(key, claims(clock.now)))
+    keys.hanging = keys.away = True
+    clock.now += KEYS_FRESH_SECONDS + 1
+    waiting = asyncio.create_task(verifier.verify(sign(key, claims(clock.now))))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await verifier.verify(sign(key, claims(clock.now)))
+        keys.answers.set()
+        await waiting
+    assert keys.asked == 2
+
+
+async def test_requests_at_the_same_time_share_a_fetch(
+    verifier: TokenVerifier, keys: Keys, key: OKPKey, clock: Time
+) -> None:
+    await verifier.verify(sign(key, claims(clock.now)))
+    new = make_key("two")
+    keys.keys.append(new)
+    clock.now += KEYS_RETRY_SECONDS + 1
+    invented = sign(make_key("invented"), claims(clock.now), kid="invented")
+    forged = (verifier.verify(invented) for _ in range(10))
+    *refused, accepted = await asyncio.gather(
+        *forged, verifier.verify(sign(new, claims(clock.now), kid="two")), return_exceptions=True
+    )
+    assert {type(each) for each in refused} == {Unauthenticated}
+    assert isinstance(accepted, Identity)
+    assert keys.asked == 2
+
+
+async def test_without_any_key_a_token_is_refused_temporarily(keys: Keys, key: OKPKey, clock: Time) -> None:
+    keys.away = True
+    verifier = TokenVerifier(keys, now=clock)
+    refused = await asyncio.gather(*(verifier.verify("a.b.c") for _ in range(10)), return_exceptions=True)
+    assert {type(each) for each in refused} == {Unavailable}
+    assert keys.asked == 1, "they do not wait for a fetch each"
+    keys.away = False
     await verifier.verify(sign(key, claims(clock.now)))
 
 
-async def test_without_any_key_a_token_is_refused_temporarily(keys: Keys, clock: Time) -> None:
-    keys.away = True
-    with pytest.raises(Unavailable):
-        await TokenVerifier(keys, now=clock).verify("a.b.c")
+async def test_a_request_that_ends_early_leaves_the_fetch_to_the_others(
+    keys: Keys, key: OKPKey, clock: Time
+) -> None:
+    keys.hanging = True
+    verifier = TokenVerifier(keys, now=clock)
+    first, second = (asyncio.create_task(verifier.verify(sign(key, claims(clock.now)))) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    keys.answers.set()
+    assert isinstance(await second, Identity)
+    assert keys.asked == 1
 
 
 async def test_the_organization_must_be_ones_own(verifier: TokenVerifier, key: OKPKey, clock: Time) -> None:

@@ -1,11 +1,16 @@
 """Who must wait after failed attempts."""
 
+import hashlib
+import hmac
+
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from structlog.testing import capture_logs
 
 from services.auth.errors import TooManyAttempts
 from services.auth.sessions.domain import Client
-from services.auth.sign_in.devices import Devices
+from services.auth.sign_in.devices import ALGORITHM, FACTOR_CLAIM, PURPOSE, Devices
 from services.auth.sign_in.domain import FREE_FAILURES, FREE_FAILURES_OF_ACCOUNT, FREE_FAILURES_OF_SITE
 from services.auth.sign_in.throttle import Throttle
 from shared.clock import time_ordered_id
@@ -98,11 +103,25 @@ async def test_guesses_from_everywhere_are_slowed_down_but_not_a_known_device() 
         await throttle.admit_sign_in(unit, ACCOUNT, at("198.51.100.1"), None)
 
 
+def test_a_token_of_an_earlier_version_knows_no_second_factor() -> None:
+    clock = FakeClock()
+    devices = Devices("pepper", clock, time_ordered_id)
+    key = OctKey.import_key(hmac.digest(b"pepper", PURPOSE, hashlib.sha256))
+    claims = jwt.decode(devices.issue(ACCOUNT, factor=True), key, algorithms=[ALGORITHM]).claims
+    del claims[FACTOR_CLAIM]
+    early = jwt.encode({"alg": ALGORITHM}, claims, key, algorithms=[ALGORITHM])
+    assert devices.known(ACCOUNT, early) == claims["jti"]
+    assert devices.known(ACCOUNT, early, factor=True) is None
+
+
 def test_a_device_is_forgotten_after_a_year_and_known_to_its_installation_only() -> None:
     clock = FakeClock()
     devices = Devices("pepper", clock, time_ordered_id)
     token = devices.issue(ACCOUNT)
     assert devices.known(ACCOUNT, token)
     assert Devices("another pepper", clock, time_ordered_id).known(ACCOUNT, token) is None
+    assert devices.known(ACCOUNT, token, factor=True) is None
+    proved = devices.issue(ACCOUNT, factor=True)
+    assert devices.known(ACCOUNT, proved) == devices.known(ACCOUNT, proved, factor=True) is not None
     clock.advance(days=366)
     assert devices.known(ACCOUNT, token) is None

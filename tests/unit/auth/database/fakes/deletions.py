@@ -22,6 +22,7 @@ class FakeDeletions:
         before = self.organizations.organizations[organization_id]
         closed = before.changed({"is_active": False}, now)
         self.organizations.organizations[organization_id] = closed
+        self.organizations.deleted.add(organization_id)
 
     async def close_user(self, user_id: UUID, now: datetime) -> None:
         user = await self.users.get(user_id)

@@ -1,6 +1,6 @@
 """Invitations in memory."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +40,13 @@ class FakeInvitations:
     async def remove(self, organization_id: UUID, invitation_id: UUID) -> bool:
         found = await self.get(organization_id, invitation_id)
         return found is not None and self.invitations.pop((organization_id, found.email)) is not None
+
+    async def expire(self, organization_id: UUID, invitation_id: UUID, now: datetime) -> bool:
+        found = await self.get(organization_id, invitation_id)
+        if found is None or not found.is_open(now):
+            return False
+        self.invitations[organization_id, found.email] = replace(found, expires_at=now)
+        return True
 
     async def organization_of(self, token_hash: str) -> UUID | None:
         found = await self.of_token(token_hash)

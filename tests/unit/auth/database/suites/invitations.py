@@ -57,6 +57,19 @@ class InvitationSuite:
             assert not await unit.invitations.remove(place, first.id)
             assert not await unit.invitations.remove(uuid4(), later[0].id)
 
+    async def test_a_withdrawn_invitation_ends_but_counts(self, units: Units) -> None:
+        async with units(Scope()) as unit:
+            first = await self._invited(unit)
+            place, now = first.organization_id, NOW + MINUTE / 2
+            assert not await unit.invitations.expire(uuid4(), first.id, now)
+            assert not await unit.invitations.expire(place, uuid4(), now)
+            assert await unit.invitations.expire(place, first.id, now)
+            assert not await unit.invitations.expire(place, first.id, now), "it has ended already"
+            assert await unit.invitations.of_token(first.token_hash) == replace(first, expires_at=now)
+            assert (await unit.invitations.list(place, now, PageRequest())).items == []
+            assert not await unit.invitations.exists_for(first.email, now)
+            assert await unit.invitations.count_since(place, LONG_AGO) == 1
+
     async def test_expired_invitations_of_all_organizations_are_deleted(self, units: Units) -> None:
         async with units(Scope()) as unit:
             kept = await self._invited(unit)

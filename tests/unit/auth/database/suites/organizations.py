@@ -1,17 +1,15 @@
 """What every implementation of the repository of organizations does."""
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from services.auth.database.unit import Units
 from services.auth.errors import SlugTaken
-from shared.access import Scope
-from tests.unit.auth.database.examples import (
-    MINUTE,
-    NOW,
-    an_organization,
-)
+from services.auth.members.domain import Membership
+from shared.access import Role, Scope
+from tests.unit.auth.database.examples import COST, MINUTE, NOW, a_user, an_organization
 
 
 class OrganizationSuite:
@@ -34,3 +32,23 @@ class OrganizationSuite:
             assert (
                 await unit.organizations.get(first.id) == await unit.organizations.lock(first.id) == changed
             )
+
+    async def test_an_organization_is_owned_until_it_is_deleted(self, units: Units) -> None:
+        user, organization = a_user(), an_organization()
+        async with units(Scope(organization_id=organization.id, user_id=user.id)) as unit:
+            await unit.users.add(user, "prehash", COST)
+            await unit.organizations.add(organization)
+            joined = await unit.memberships.add(
+                Membership(uuid4(), user.id, organization.id, Role.OWNER, NOW, version=0)
+            )
+            assert await unit.organizations.owned_by(user.id) == [organization.id]
+            assert await unit.organizations.owned_by(uuid4()) == []
+            for changed in (replace(joined, role=Role.ADMIN), replace(joined, is_active=False)):
+                await unit.memberships.change(changed)
+                assert await unit.organizations.owned_by(user.id) == []
+            await unit.memberships.change(joined)
+            assert await unit.organizations.set_active(organization.id, False, NOW) is not None
+            assert await unit.organizations.owned_by(user.id) == [organization.id]
+            await unit.deletions.close_organization(organization.id, NOW)
+            assert await unit.organizations.owned_by(user.id) == []
+            assert await unit.organizations.set_active(organization.id, True, NOW) is None
