@@ -108,8 +108,8 @@ class _Telling:
         change, (opened_at, opened_by) = self._change.kind, opened
         ledger = await self._unit.ledger.told(self._alert.id, opened_at)
         targets = {each.target_key: (each.step, _target_of(each)) for each in ledger if not each.suppressed}
-        first = change is not Change.RESOLVED or opened_by not in self._rule.actions.on
-        if first and not self._alert.untold:
+        heard_only = change is Change.RESOLVED and (self._alert.untold or opened_by in self._rule.actions.on)
+        if not heard_only:
             for index, step in enumerate(self._rule.actions.steps):
                 if not step.after:
                     for target in await self._recipients.of_step(step):

@@ -4,8 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from services.auth.database.unit import Unit
 from services.auth.invitations.domain import Invitation
 from services.auth.mail.domain import StoredMessage
+from services.auth.members.domain import Membership
 from services.auth.one_time_tokens.domain import OneTimeToken, Purpose
 from services.auth.organizations.domain import Organization
 from services.auth.sessions.domain import RefreshToken
@@ -63,4 +65,13 @@ def an_invitation(organization: Organization, inviter: User) -> Invitation:
         invited_by=inviter.id,
         created_at=NOW,
         expires_at=NOW + MINUTE,
+    )
+
+
+async def an_owned_organization(unit: Unit, user: User, organization: Organization) -> Membership:
+    """Store both, and the user as owner."""
+    await unit.users.add(user, "prehash", COST)
+    await unit.organizations.add(organization)
+    return await unit.memberships.add(
+        Membership(uuid4(), user.id, organization.id, Role.OWNER, NOW, version=0)
     )

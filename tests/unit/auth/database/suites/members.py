@@ -8,7 +8,7 @@ from services.auth.members.domain import Membership
 from services.auth.sessions.methods import SignInRules
 from shared.access import Role, Scope
 from shared.http.pages import PageRequest
-from tests.unit.auth.database.examples import COST, NOW, a_user, an_organization
+from tests.unit.auth.database.examples import COST, NOW, a_user, an_organization, an_owned_organization
 
 
 class MembershipSuite:
@@ -49,11 +49,7 @@ class MembershipSuite:
     async def test_a_membership_that_is_not_active_gives_no_access(self, units: Units) -> None:
         user, organization = a_user(), an_organization()
         async with units(Scope(organization_id=organization.id, user_id=user.id)) as unit:
-            await unit.users.add(user, "prehash", COST)
-            await unit.organizations.add(organization)
-            joined = await unit.memberships.add(
-                Membership(uuid4(), user.id, organization.id, Role.OWNER, NOW, version=0)
-            )
+            joined = await an_owned_organization(unit, user, organization)
             taken = await unit.memberships.change(replace(joined, is_active=False))
             assert taken is not None
             assert (taken.is_active, taken.version > joined.version) == (False, True)

@@ -7,9 +7,14 @@ import pytest
 
 from services.auth.database.unit import Units
 from services.auth.errors import SlugTaken
-from services.auth.members.domain import Membership
 from shared.access import Role, Scope
-from tests.unit.auth.database.examples import COST, MINUTE, NOW, a_user, an_organization
+from tests.unit.auth.database.examples import (
+    MINUTE,
+    NOW,
+    a_user,
+    an_organization,
+    an_owned_organization,
+)
 
 
 class OrganizationSuite:
@@ -36,11 +41,7 @@ class OrganizationSuite:
     async def test_an_organization_is_owned_until_it_is_deleted(self, units: Units) -> None:
         user, organization = a_user(), an_organization()
         async with units(Scope(organization_id=organization.id, user_id=user.id)) as unit:
-            await unit.users.add(user, "prehash", COST)
-            await unit.organizations.add(organization)
-            joined = await unit.memberships.add(
-                Membership(uuid4(), user.id, organization.id, Role.OWNER, NOW, version=0)
-            )
+            joined = await an_owned_organization(unit, user, organization)
             assert await unit.organizations.owned_by(user.id) == [organization.id]
             assert await unit.organizations.owned_by(uuid4()) == []
             for changed in (replace(joined, role=Role.ADMIN), replace(joined, is_active=False)):
